@@ -1,0 +1,52 @@
+# `make demo` and `make test` need only make and Python ≥ 3.10: each creates
+# the environment in .venv, installs what it needs there, and runs. A second
+# call reuses the environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The CPU build's version; a plain `torch` brings gigabytes of CUDA along.
+TORCH ?= torch==2.13.0
+# Tests of what must run on every backend; the others need TensorFlow.
+BACKEND_TESTS := tests/layers tests/models tests/callbacks tests/test_fourier.py \
+	tests/test_losses.py tests/test_metrics.py
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_ENABLE_ONEDNN_OPTS ?= 0
+
+.PHONY: demo test test-all lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python scripts/train_loupe.py --demo
+
+test: $(VENV)/.test lint
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
+
+test-all: test $(VENV)/.torch
+	KERAS_BACKEND=torch $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or newer is needed; name one with PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are older than setup.cfg when its requirements have changed.
+$(VENV)/.demo: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[brain]"
+	touch $@
+
+$(VENV)/.test: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.torch: setup.cfg | $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	touch $@

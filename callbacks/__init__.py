@@ -1,0 +1,34 @@
+"""Keras callbacks: 4S and what it is compared with, and the two rounds.
+
+They know only "a layer with a variable named `slope`", and no model.
+"""
+
+from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
+from loupe_tf.callbacks.mask_tensorboard import MaskTensorBoard
+from loupe_tf.callbacks.mask_validation import MaskValidation
+from loupe_tf.callbacks.self_shrinking_sigmoid_slope import (
+    SelfShrinkingSigmoidSlope,
+)
+from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
+from loupe_tf.callbacks.slope_schedule import (
+    SlopeSchedule,
+    constant,
+    cosine,
+    geometric,
+    linear,
+)
+from loupe_tf.callbacks.two_rounds import fit_two_rounds
+
+__all__ = [
+    "BackupAndRestore",
+    "MaskTensorBoard",
+    "MaskValidation",
+    "SelfShrinkingSigmoidSlope",
+    "ShuffledBatches",
+    "SlopeSchedule",
+    "constant",
+    "cosine",
+    "fit_two_rounds",
+    "geometric",
+    "linear",
+]

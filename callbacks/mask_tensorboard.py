@@ -1,0 +1,91 @@
+import keras
+import numpy as np
+
+from loupe_tf import masks, plots
+
+
+class MaskTensorBoard(keras.callbacks.Callback):
+    """Write the mask, its histogram and a reconstruction to TensorBoard.
+
+    Each `update_freq` epochs: an image of the binary mask beside the
+    probabilities, a histogram of the probabilities, the slope as a scalar, and
+    reconstructions of a few images beside the truth.
+
+    Args:
+        log_dir: String, the folder that `tensorboard --logdir` is given.
+        images: Array `(n, H, W, C)` of images to reconstruct, or `None`.
+        update_freq: Integer, epochs between two writings.
+        sampler: String, name of the layer that samples the mask.
+        probability: String, name of the layer whose output are the
+            probabilities, or `None`.
+
+    Raises:
+        ImportError: If TensorFlow or TensorBoard is not installed.
+        ValueError: When training begins, if the model has no such layer.
+    """
+
+    def __init__(
+        self,
+        log_dir,
+        images=None,
+        update_freq=1,
+        sampler="sampled_mask",
+        probability="prob_mask_scaled",
+    ):
+        super().__init__()
+        self.log_dir = log_dir
+        self.images = images
+        self.update_freq = update_freq
+        self.sampler = sampler
+        self.probability = probability
+
+    def on_train_begin(self, logs=None):
+        try:
+            import tensorboard  # noqa: F401
+            import tensorflow as tf
+        except ImportError as error:
+            raise ImportError(
+                "`MaskTensorBoard` needs TensorBoard: "
+                'pip install "loupe-tf[tensorboard]"'
+            ) from error
+        names = [layer.name for layer in self.model.layers]
+        for name in (self.sampler, self.probability):
+            if name is not None and name not in names:
+                raise ValueError(
+                    "Invalid value for argument `sampler` or `probability`. "
+                    f"Expected one of {names}. Received: {name!r}"
+                )
+        self._summary = tf.summary
+        self._writer = tf.summary.create_file_writer(str(self.log_dir))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch % self.update_freq:
+            return
+        mask = masks.from_model(self.model, self.sampler)
+        probability = None
+        with self._writer.as_default(step=epoch):
+            if self.probability is not None:
+                probability = self._probability()
+                self._summary.histogram("mask/probability", probability)
+            self._image("mask", plots.mask(mask, probability))
+            if mask.slope is not None:
+                self._summary.scalar("mask/slope", mask.slope)
+            if self.images is not None:
+                output = self.model.predict(self.images, verbose=0)
+                figure = plots.reconstructions(
+                    self.images, {"reconstruction": output}
+                )
+                self._image("reconstruction", figure)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        self._writer.close()
+
+    def _probability(self):
+        layer = self.model.get_layer(self.probability)
+        model = keras.Model(self.model.inputs, layer.output)
+        zeros = [np.zeros((1, *x.shape[1:]), "float32") for x in model.inputs]
+        return keras.ops.convert_to_numpy(model(zeros))[0, ..., 0]
+
+    def _image(self, name, figure):
+        self._summary.image(name, plots.to_array(figure)[None])

@@ -1,0 +1,43 @@
+import keras
+import numpy as np
+
+
+class ShuffledBatches(keras.utils.PyDataset):
+    """Batches of arrays in an order that depends on seed and epoch alone.
+
+    `model.fit` on arrays shuffles with a state that is lost when a run is
+    killed. This data set is told the number of the epoch by the callback
+    `ShuffledBatches.callback()`, so that a resumed run sees the same batches.
+
+    Args:
+        x: Array `(examples, ...)`.
+        y: Array `(examples, ...)`.
+        batch_size: Integer. The last batch may be smaller.
+        seed: Integer.
+    """
+
+    def __init__(self, x, y, batch_size=16, seed=0):
+        super().__init__()
+        self.x, self.y = x, y
+        self.batch_size = batch_size
+        self.seed = seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch):
+        """Draw the order of an epoch."""
+        rng = np.random.default_rng([self.seed, epoch])
+        self._order = rng.permutation(len(self.x))
+
+    def callback(self):
+        """The callback that `fit` needs beside this data set."""
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.set_epoch(epoch)
+        )
+
+    def __len__(self):
+        return -(-len(self.x) // self.batch_size)
+
+    def __getitem__(self, index):
+        begin = index * self.batch_size
+        rows = self._order[begin : begin + self.batch_size]
+        return self.x[rows], self.y[rows]

@@ -1,0 +1,86 @@
+import math
+
+import keras
+from loupe_tf.callbacks.slopes import slope_layers, slope_logs
+
+
+class SlopeSchedule(keras.callbacks.Callback):
+    """Set the slope of each epoch from a function of its number.
+
+    The open-loop counterpart of `SelfShrinkingSigmoidSlope`, to compare it
+    with. The slope depends on the number of the epoch alone, so a resumed run
+    needs no state. It is added to the logs.
+
+    Args:
+        function: Callable from the epoch (integer, from 0) to a positive
+            slope, such as those that `constant`, `linear`, `geometric` and
+            `cosine` return.
+        layers: List of names of layers, or `None` for all that have a variable
+            `slope`.
+
+    Raises:
+        ValueError: When training begins, if the model has no slope; when the
+            function returns anything but a positive number.
+
+    Example:
+
+    >>> schedule = SlopeSchedule(geometric(20.0, 2000.0, epochs=100))
+    >>> model.fit(images, images, epochs=100, callbacks=[schedule])
+    """
+
+    def __init__(self, function, layers=None):
+        super().__init__()
+        if not callable(function):
+            raise ValueError(
+                "Invalid value for argument `function`. Expected a callable "
+                f"from epoch to slope. Received: function={function!r}"
+            )
+        self.function = function
+        self.layers = layers
+
+    def on_train_begin(self, logs=None):
+        slope_layers(self.model, self.layers)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        slope = float(self.function(epoch))
+        if not (slope > 0 and math.isfinite(slope)):
+            raise ValueError(
+                "Invalid value returned by `function`. Expected a positive "
+                f"slope. Received: {slope} for epoch {epoch}"
+            )
+        for layer in slope_layers(self.model, self.layers):
+            layer.slope.assign(slope)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs.update(slope_logs(slope_layers(self.model, self.layers)))
+
+
+def constant(slope):
+    """Return the schedule `s(e) = slope`."""
+    return lambda epoch: slope
+
+
+def linear(start, stop, epochs):
+    """Return the schedule from `start` at epoch 0 to `stop` at the last."""
+    return lambda epoch: start + (stop - start) * _progress(epoch, epochs)
+
+
+def geometric(start, stop, epochs):
+    """Return the schedule that multiplies by the same factor each epoch."""
+    return lambda epoch: start * (stop / start) ** _progress(epoch, epochs)
+
+
+def cosine(start, stop, epochs):
+    """Return the schedule of half a cosine: flat at both ends."""
+
+    def schedule(epoch):
+        rise = (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2
+        return start + (stop - start) * rise
+
+    return schedule
+
+
+def _progress(epoch, epochs):
+    """Share of the schedule done: 0 at epoch 0, 1 from the last one on."""
+    return min(1.0, epoch / max(1, epochs - 1))

@@ -1,0 +1,54 @@
+"""Find, read and change the slopes of a model."""
+
+import keras
+import numpy as np
+
+
+def slope_layers(model, names=None, required=True):
+    """Return the layers of a model that have a `slope` variable.
+
+    Args:
+        model: A `keras.Model`; layers of models inside it are found too.
+        names: List of names of layers, or `None` for all that have a slope. A
+            layer whose `slope` is a plain number, such as `ProbMask`, has none
+            in this sense.
+        required: Boolean. Whether it is an error if there are none.
+
+    Raises:
+        ValueError: If there is no such layer, or a named one has no slope.
+    """
+    layers = {layer.name: layer for layer in _flatten(model)}
+    having = {
+        name: layer
+        for name, layer in layers.items()
+        if isinstance(getattr(layer, "slope", None), keras.Variable)
+    }
+    names = list(having) if names is None else list(names)
+    missing = [name for name in names if name not in having]
+    if missing or (required and not names):
+        raise ValueError(
+            f"Model '{model.name}' has no slope to change. Expected layers "
+            "with a variable named `slope`, such as "
+            f"`loupe_tf.layers.ThresholdRandomMask`. Received: layers "
+            f"{missing or list(layers)}; layers with a slope: {list(having)}"
+        )
+    return [having[name] for name in names]
+
+
+def slope_logs(layers):
+    """Return `{"slope": value}`, or an entry a layer where there are more."""
+    if len(layers) == 1:
+        return {"slope": slope_value(layers[0])}
+    return {f"slope_{layer.name}": slope_value(layer) for layer in layers}
+
+
+def slope_value(layer):
+    """Return the slope of a layer as a float."""
+    return float(np.asarray(keras.ops.convert_to_numpy(layer.slope)))
+
+
+def _flatten(model):
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _flatten(layer)

@@ -1,0 +1,291 @@
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+import keras
+import numpy as np
+from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
+from loupe_tf.callbacks.mask_validation import MaskValidation
+from loupe_tf.callbacks.self_shrinking_sigmoid_slope import (
+    SelfShrinkingSigmoidSlope,
+)
+from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
+from loupe_tf.callbacks.slopes import slope_layers, slope_logs
+
+
+def fit_two_rounds(
+    model,
+    train,
+    validation_data,
+    epochs=1000,
+    batch_size=16,
+    slope_callback=None,
+    monitor="val_loss",
+    stop_patience=100,
+    lr_patience=50,
+    lr_factor=0.2,
+    min_lr=1e-6,
+    directory=None,
+    callbacks=(),
+    seed=0,
+    verbose="auto",
+):
+    """Train a model in the two rounds of the 4S paper.
+
+    Round one: the slope callback, `EarlyStopping` and `ModelCheckpoint`. Then
+    the weights of the best epoch, slope and optimizer included, are loaded,
+    and round two runs `ReduceLROnPlateau`, `EarlyStopping` and
+    `ModelCheckpoint` (Martinini et al., BioCAS 2022, section III). The model
+    is left with the best weights of both rounds.
+
+    Args:
+        model: A compiled `keras.Model`.
+        train: Array of images that are their own targets, a pair `(x, y)` of
+            arrays, or a data set of batches. Arrays are shuffled in an order
+            that a resumed run repeats; of any other data set the same is asked
+            if a resumed run is to be equal to one that was not killed.
+        validation_data: The same, not shuffled.
+        epochs: Integer, the most epochs of a round, or a pair of integers, one
+            for each round.
+        batch_size: Integer, for arrays.
+        slope_callback: Callback of round one. `None` for
+            `SelfShrinkingSigmoidSlope(monitor=monitor)` with the paper's
+            settings, `False` for none (a model without a slope, or a slope
+            that is held).
+        monitor: String. What all callbacks monitor, lower being better. With
+            `"val_relaxed_loss"`, as the paper's authors do, validation with
+            relaxed masks is added.
+        stop_patience: Integer, patience of `EarlyStopping`.
+        lr_patience, lr_factor, min_lr: Of `ReduceLROnPlateau`.
+        directory: String. If given, the run is backed up there after each
+            epoch, a call with the same directory goes on where it was killed,
+            and one after the end returns the result at once. It must belong to
+            this run alone.
+        callbacks: Further callbacks, for both rounds.
+        seed: Integer, of the order of the batches.
+        verbose: As in `model.fit`.
+
+    Returns:
+        A `keras.callbacks.History` over both rounds, those parts included that
+        ran before a restart. Beside the logs, its dict has `round` (1 or 2).
+
+    Raises:
+        ValueError: If the model is not compiled, arrays are not finite floats,
+            the monitored quantity is absent, the model has no slope for 4S, or
+            the directory holds a run of other settings.
+    """
+    if not model.compiled:
+        raise ValueError(
+            "Invalid value for argument `model`. Expected a compiled model. "
+            f"Received: model '{model.name}', not compiled"
+        )
+    epochs = (epochs, epochs) if isinstance(epochs, int) else tuple(epochs)
+    if slope_callback is None:
+        slope_callback = SelfShrinkingSigmoidSlope(monitor=monitor)
+    both = [_Logs(monitor), *callbacks]
+    validation_data = _pair("validation_data", validation_data)
+    train = _pair("train", train)
+    if isinstance(train, tuple):
+        train = ShuffledBatches(*train, batch_size=batch_size, seed=seed)
+        both.append(train.callback())
+    if monitor == "val_relaxed_loss":
+        both.insert(0, MaskValidation(validation_data, batch_size=batch_size))
+    first = [slope_callback] if slope_callback else []
+    second = [
+        keras.callbacks.ReduceLROnPlateau(
+            monitor=monitor,
+            mode="min",
+            factor=lr_factor,
+            patience=lr_patience,
+            min_lr=min_lr,
+            # Keras's 1e-4 would call most gains of a small MSE none.
+            min_delta=0.0,
+        )
+    ]
+
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = pathlib.Path(directory or temporary)
+        directory.mkdir(parents=True, exist_ok=True)
+        _check_settings(
+            directory,
+            {
+                "model": model.name,
+                "parameters": model.count_params(),
+                "epochs": list(epochs),
+                "batch_size": batch_size,
+                "monitor": monitor,
+                "stop_patience": stop_patience,
+                "lr": [lr_patience, lr_factor, min_lr],
+                "seed": seed,
+                "slope_callback": type(slope_callback).__name__,
+            },
+        )
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        record = {"history": {}, "epochs": 0, "best": None, "weights": None}
+        for number, own in enumerate((first, second)):
+            last, record = record, _load_round(directory, number)
+            if record is None:
+                if last["weights"] is not None:
+                    model.load_weights(directory / last["weights"])
+                record = _run_round(
+                    model,
+                    train,
+                    validation_data,
+                    number,
+                    last,
+                    epochs[number],
+                    batch_size,
+                    monitor,
+                    stop_patience,
+                    directory,
+                    own,
+                    both,
+                    verbose,
+                )
+        if record["weights"] is not None:
+            model.load_weights(directory / record["weights"])
+    history = keras.callbacks.History()
+    history.set_model(model)
+    history.history = record["history"]
+    history.epoch = history.history.pop("epoch", [])
+    return history
+
+
+def _run_round(
+    model,
+    train,
+    validation_data,
+    number,
+    last,
+    epochs,
+    batch_size,
+    monitor,
+    stop_patience,
+    directory,
+    own,
+    both,
+    verbose,
+):
+    weights = f"round_{number + 1}.weights.h5"
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        directory / weights,
+        monitor=monitor,
+        mode="min",
+        save_best_only=True,
+        save_weights_only=True,
+        initial_value_threshold=last["best"],
+    )
+    stopping = keras.callbacks.EarlyStopping(
+        monitor=monitor, mode="min", patience=stop_patience
+    )
+    # The checkpoint comes before the slope is raised; the backup comes last,
+    # when every counter has its value of this epoch.
+    every = [*both, checkpoint, stopping, *own]
+    backup = BackupAndRestore(directory / f"round_{number + 1}", every)
+    model.fit(
+        train,
+        validation_data=validation_data,
+        validation_batch_size=batch_size
+        if isinstance(validation_data, tuple)
+        else None,
+        initial_epoch=last["epochs"],
+        epochs=last["epochs"] + epochs,
+        callbacks=[*every, backup],
+        shuffle=False,
+        verbose=verbose,
+    )
+    rounds = {"round": [number + 1] * len(backup.history.get("epoch", ()))}
+    history = _join(last["history"], {**backup.history, **rounds})
+    improved = checkpoint.best != last["best"]
+    record = {
+        "history": history,
+        "epochs": len(history.get("epoch", ())),
+        "best": None if checkpoint.best is None else float(checkpoint.best),
+        "weights": weights if improved else last["weights"],
+    }
+    _write_json(directory / f"round_{number + 1}.json", record)
+    shutil.rmtree(backup.backup_dir, ignore_errors=True)
+    return record
+
+
+def _load_round(directory, number):
+    path = directory / f"round_{number + 1}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _write_json(path, value):
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(value))
+    os.replace(partial, path)
+
+
+def _check_settings(directory, settings):
+    path = directory / "settings.json"
+    if not path.exists():
+        _write_json(path, settings)
+        return
+    saved = json.loads(path.read_text())
+    if saved != settings:
+        differing = [k for k in settings if saved.get(k) != settings[k]]
+        raise ValueError(
+            f"Invalid value for argument `directory`. Expected {directory} to "
+            f"hold a run with { {k: settings[k] for k in differing} }. "
+            f"Received: one with { {k: saved.get(k) for k in differing} }"
+        )
+
+
+def _join(first, second):
+    """Append the lists of two histories; `None` where one lacks a key."""
+    lengths = [len(h.get("epoch", ())) for h in (first, second)]
+    keys = list(dict.fromkeys([*first, *second]))
+    return {
+        key: first.get(key, [None] * lengths[0])
+        + second.get(key, [None] * lengths[1])
+        for key in keys
+    }
+
+
+def _pair(name, data):
+    """Make `(x, y)` of arrays; leave data sets as they are."""
+    if hasattr(data, "dtype") and hasattr(data, "shape"):
+        data = (data, data)
+    if not isinstance(data, tuple | list):
+        return data
+    pair = tuple(np.asarray(array) for array in data)
+    for array in pair:
+        if not np.issubdtype(array.dtype, np.floating):
+            raise ValueError(
+                f"Invalid dtype of argument `{name}`. Expected floating-point "
+                "arrays (complex images as two channels, real and imaginary). "
+                f"Received: dtype={array.dtype}"
+            )
+        finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"Invalid value for argument `{name}`. Expected finite "
+                f"numbers. Received: NaN or infinity in examples "
+                f"{np.flatnonzero(~finite)[:10].tolist()}"
+            )
+    return pair
+
+
+class _Logs(keras.callbacks.Callback):
+    """Log slopes and learning rate in both rounds; insist on the monitor."""
+
+    def __init__(self, monitor):
+        super().__init__()
+        self.monitor = monitor
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.monitor not in logs:
+            # Keras's own callbacks would only warn.
+            raise ValueError(
+                "Invalid value for argument `monitor`. Expected one of "
+                f"{list(logs)}. Received: monitor={self.monitor!r}"
+            )
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        logs["learning_rate"] = float(rate)
+        logs.update(slope_logs(slope_layers(self.model, required=False)))

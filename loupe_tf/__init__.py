@@ -1,0 +1,32 @@
+"""Learn which samples of k-space an MRI scanner should take, in Keras.
+
+`loupe_tf.datasets` is not imported here: `import loupe_tf.datasets` registers
+the TFDS builders, and takes a moment.
+"""
+
+from loupe_tf import (
+    fourier,
+    layers,
+    losses,
+    masks,
+    metrics,
+    models,
+    plots,
+    report,
+)
+
+from loupe_tf import callbacks  # isort: skip  (it uses the others)
+from loupe_tf.version import __version__
+
+__all__ = [
+    "__version__",
+    "callbacks",
+    "fourier",
+    "layers",
+    "losses",
+    "masks",
+    "metrics",
+    "models",
+    "plots",
+    "report",
+]

@@ -1,0 +1,44 @@
+import keras
+
+from loupe_tf import fourier
+from loupe_tf.layers.float32_layer import Float32Layer
+
+
+@keras.saving.register_keras_serializable(package="loupe_tf")
+class DataConsistency(Float32Layer):
+    """Put the measured samples back into a reconstruction.
+
+    `x' = F⁻¹[(1 - M) ∘ F x + y]`, which for a binary mask replaces each
+    acquired sample of x by its measurement.
+
+    Args:
+        centered: Boolean. Where DC of the k-space lies; see `UnderSample`.
+
+    Inputs:
+        A triple `[image, kspace, mask]`: the reconstruction
+        `(batch, H, W, 2)`, the measured k-space `(batch, H, W, 2)`, zero where
+        nothing was acquired, and the mask
+        `(1 or batch, H or 1, W or 1, 1)`, centred.
+
+    Output shape:
+        That of the image, float32.
+    """
+
+    def __init__(self, centered=True, **kwargs):
+        super().__init__(**kwargs)
+        self.centered = centered
+
+    def call(self, inputs):
+        image, kspace, mask = inputs
+        if self.centered:
+            predicted = fourier.fft2c(image)
+            return fourier.ifft2c((1.0 - mask) * predicted + kspace)
+        mask = fourier.ifftshift(mask)
+        predicted = fourier.fft2(image)
+        return fourier.ifft2((1.0 - mask) * predicted + kspace)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "centered": self.centered}

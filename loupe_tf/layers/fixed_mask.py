@@ -1,0 +1,57 @@
+import keras
+import numpy as np
+from keras import ops
+
+from loupe_tf.layers.float32_layer import Float32Layer
+
+
+@keras.saving.register_keras_serializable(package="loupe_tf")
+class FixedMask(Float32Layer):
+    """A mask that is given rather than learned, in the sampler's place.
+
+    Args:
+        mask: Boolean array or `SamplingMask`, `(H, W)`, `(1, W)` or `(H, 1)`,
+            DC at `(H // 2, W // 2)`. Part of the configuration, so that it is
+            saved, loaded and cloned with the layer.
+
+    Input shape:
+        `(..., H, W, C)`; only the shape is read.
+
+    Output shape:
+        `(1, H, W, 1)`, `(1, 1, W, 1)` or `(1, H, 1, 1)`, float32, 0 or 1.
+    """
+
+    def __init__(self, mask, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(mask, list | tuple) and isinstance(mask[0], str):
+            mask = [[int(entry) for entry in row] for row in mask]
+        mask = np.asarray(mask)
+        if mask.ndim != 2 or not np.isin(mask, (0, 1)).all():
+            raise ValueError(
+                "Invalid value for argument `mask`. Expected a two-dimensional "
+                "array of booleans, or of zeros and ones. Received: "
+                f"shape={mask.shape}, dtype={mask.dtype}"
+            )
+        self.mask = mask.astype(bool)
+
+    def build(self, input_shape):
+        given, image = self.mask.shape, tuple(input_shape[-3:-1])
+        lines = ((1, image[1]), (image[0], 1))
+        if given != image and given not in lines:
+            raise ValueError(
+                f"Invalid shape of argument `mask`. Expected {image}, "
+                f"{lines[0]} or {lines[1]}, to fit the input. Received: "
+                f"shape={given}"
+            )
+
+    def call(self, inputs):
+        return ops.convert_to_tensor(
+            self.mask[None, :, :, None].astype("float32")
+        )
+
+    def compute_output_shape(self, input_shape):
+        return (1, *self.mask.shape, 1)
+
+    def get_config(self):
+        rows = ["".join("01"[entry] for entry in row) for row in self.mask * 1]
+        return {**super().get_config(), "mask": rows}

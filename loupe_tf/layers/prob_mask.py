@@ -1,0 +1,92 @@
+import keras
+from keras import ops
+
+from loupe_tf.layers.float32_layer import Float32Layer
+from loupe_tf.layers.logit_uniform import LogitUniform
+
+LINES = (None, "columns", "rows")
+
+
+@keras.saving.register_keras_serializable(package="loupe_tf")
+class ProbMask(Float32Layer):
+    """Trainable probability that each sample of k-space is acquired.
+
+    `S = σ(t·γ)`, the probability mask of LOUPE (Bahadir et al., IEEE TCI 2020)
+    and of section II of the 4S paper (Martinini et al., BioCAS 2022); the
+    logits γ are the only weights.
+
+    The output depends on the shape of the input alone: it has no batch axis
+    and a NaN in an image does not reach it.
+
+    Args:
+        slope: Positive float, t. A constant; 4S does not touch it.
+        lines: `None` for a mask of points, one logit an entry; `"columns"` for
+            a mask `(1, W)` that takes whole columns of k-space, or `"rows"`
+            for `(H, 1)`.
+        initializer: Initializer of the logits. By default the probabilities
+            are uniform in [0.01, 0.99].
+        seed: Integer or `None`, seed of the default initializer.
+
+    Input shape:
+        `(..., H, W, C)`.
+
+    Output shape:
+        `(1, H, W, 1)`, `(1, 1, W, 1)` or `(1, H, 1, 1)`, float32, in [0, 1],
+        DC at `(H // 2, W // 2)`.
+    """
+
+    def __init__(
+        self, slope=5.0, lines=None, initializer=None, seed=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if not slope > 0:
+            raise ValueError(
+                "Invalid value for argument `slope`. Expected a positive "
+                f"number. Received: slope={slope}"
+            )
+        if lines not in LINES:
+            raise ValueError(
+                f"Invalid value for argument `lines`. Expected one of {LINES}. "
+                f"Received: lines={lines!r}"
+            )
+        self.slope = float(slope)
+        self.lines = lines
+        self.seed = seed
+        if initializer is None:
+            initializer = LogitUniform(self.slope, seed=seed)
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, input_shape):
+        height, width = self.compute_output_shape(input_shape)[1:3]
+        if height is None or width is None:
+            raise ValueError(
+                "Invalid input shape. Expected known H and W, since each "
+                f"sample has a logit. Received: input_shape={input_shape}"
+            )
+        self.logits = self.add_weight(
+            name="logits",
+            shape=(height, width),
+            initializer=self.initializer,
+            autocast=False,
+        )
+
+    def call(self, inputs):
+        prob = ops.sigmoid(self.slope * self.logits)
+        return ops.expand_dims(prob, (0, -1))
+
+    def compute_output_shape(self, input_shape):
+        height, width = input_shape[-3:-1]
+        if self.lines == "columns":
+            height = 1
+        elif self.lines == "rows":
+            width = 1
+        return (1, height, width, 1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "slope": self.slope,
+            "lines": self.lines,
+            "initializer": keras.initializers.serialize(self.initializer),
+            "seed": self.seed,
+        }

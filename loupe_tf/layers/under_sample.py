@@ -1,0 +1,60 @@
+import keras
+from keras import ops
+
+from loupe_tf import fourier
+from loupe_tf.layers.float32_layer import Float32Layer
+
+
+@keras.saving.register_keras_serializable(package="loupe_tf")
+class UnderSample(Float32Layer):
+    """Keep the samples of k-space that a mask acquires: `y = M ∘ k`.
+
+    Equation 1 of the 4S paper (Martinini et al., BioCAS 2022). A sample that
+    is not acquired becomes exactly `+0.0`: a product alone would leave `-0.0`
+    and so tell the network the sign of what was not measured.
+
+    Args:
+        centered: Boolean. Whether the k-space has DC at `(H // 2, W // 2)`, or
+            in the corner. The mask is centred in either case.
+
+    Inputs:
+        A pair `[kspace, mask]` of shapes `(batch, H, W, 2)` or
+        `(batch, coils, H, W, 2)`, and `(1 or batch, H or 1, W or 1, 1)`.
+
+    Output shape:
+        That of the k-space, float32.
+    """
+
+    def __init__(self, centered=True, **kwargs):
+        super().__init__(**kwargs)
+        self.centered = centered
+
+    def build(self, input_shape):
+        kspace, mask = (tuple(shape) for shape in input_shape)
+        if any(m not in (1, k) for m, k in zip(mask[-3:-1], kspace[-3:-1])):
+            raise ValueError(
+                "Invalid shape of the mask. Expected (batch or 1, "
+                f"{kspace[-3]} or 1, {kspace[-2]} or 1, 1), to fit the "
+                f"k-space. Received: shape={mask}"
+            )
+
+    def call(self, inputs, training=None):
+        kspace, mask = inputs
+        self.check_floating("kspace", kspace)
+        if not self.centered:
+            mask = fourier.ifftshift(mask)
+        if len(kspace.shape) == 5:
+            mask = ops.expand_dims(mask, 1)
+        sampled = mask * kspace
+        kept = ops.where(mask == 0, 0.0, sampled)
+        if training:
+            # The same values as `kept`, but the gradient of the product: what
+            # was not acquired must still tell the mask what it was worth.
+            return sampled + ops.stop_gradient(kept - sampled)
+        return kept
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "centered": self.centered}

@@ -1,0 +1,137 @@
+import keras
+from keras import layers
+
+# What the two papers' code does; whatever is passed to `unet` wins over it.
+PRESETS = {
+    "loupe": {"norm_order": "after"},
+    "loupe_evolutions": {"norm_order": "before"},
+}
+
+NORMALIZATIONS = {
+    "batch": layers.BatchNormalization,
+    "layer": layers.LayerNormalization,
+    "instance": lambda name: layers.GroupNormalization(groups=-1, name=name),
+    None: None,
+}
+
+
+def unet(
+    input_shape,
+    output_channels=1,
+    depth=5,
+    filters=64,
+    kernel_size=3,
+    normalization="batch",
+    norm_order=None,
+    activation=None,
+    preset="loupe",
+    name="unet",
+):
+    """Build the U-Net that LOUPE rebuilds images with.
+
+    At each of `depth` scales two convolutions, each with a normalisation and
+    an activation; average pooling on the way down; nearest-neighbour
+    upsampling and concatenation with the same scale on the way up; a 1×1
+    convolution at the end (Ronneberger et al., MICCAI 2015, as changed by
+    Bahadir et al., IEEE TCI 2020). Scale i has `filters · 2ⁱ` channels.
+
+    Images of a size that `2 ** (depth - 1)` does not divide are padded with
+    zeros at the bottom and right, and the output is cropped again.
+
+    Args:
+        input_shape: Tuple `(H, W, C)`.
+        output_channels: Integer, channels of the output.
+        depth: Integer ≥ 1, number of scales.
+        filters: Integer, channels at the finest scale.
+        kernel_size: Integer, size of the convolutions.
+        normalization: `"batch"`, `"layer"`, `"instance"` or `None`.
+        norm_order: `"before"` or `"after"` the activation; `None` leaves it
+            to the preset.
+        activation: Anything that `keras.layers.Activation` takes; `None` is
+            the leaky ReLU of both papers' code (negative slope 0.3).
+        preset: `"loupe"`, the original's U-Net (normalisation after the
+            activation), or `"loupe_evolutions"`, that of Martinini et al.
+            (IEEE JSTSP 2022; before it).
+        name: String, name of the model.
+
+    Returns:
+        A `keras.Model` from `(batch, H, W, C)` to
+        `(batch, H, W, output_channels)`.
+
+    Raises:
+        ValueError: If an argument is not one of the above, or the image is
+            smaller than one pixel at the coarsest scale.
+
+    Example:
+
+    >>> loupe_tf.models.unet((320, 320, 2), filters=32).output_shape
+    (None, 320, 320, 1)
+    """
+    if preset not in PRESETS:
+        _raise("preset", f"one of {tuple(PRESETS)}", preset)
+    if normalization not in NORMALIZATIONS:
+        _raise(
+            "normalization", f"one of {tuple(NORMALIZATIONS)}", normalization
+        )
+    norm_order = norm_order or PRESETS[preset]["norm_order"]
+    if norm_order not in ("before", "after"):
+        _raise("norm_order", "'before', 'after' or `None`", norm_order)
+    if depth < 1 or filters < 1:
+        _raise("depth, filters", "integers ≥ 1", (depth, filters))
+    factor = 2 ** (depth - 1)
+    height, width = input_shape[:2]
+    if min(height, width) < factor:
+        _raise(
+            "input_shape",
+            f"H and W of at least {factor} for depth={depth}",
+            tuple(input_shape),
+        )
+
+    def activate(name):
+        if activation is None:
+            return layers.LeakyReLU(negative_slope=0.3, name=name)
+        return layers.Activation(activation, name=name)
+
+    steps = [("act", activate)]
+    if normalization is not None:
+        norm = ("norm", NORMALIZATIONS[normalization])
+        steps.insert(0 if norm_order == "before" else 1, norm)
+
+    def convolve(x, channels, name):
+        for i in (1, 2):
+            x = layers.Conv2D(
+                channels, kernel_size, padding="same", name=f"{name}_conv_{i}"
+            )(x)
+            for step, make in steps:
+                x = make(name=f"{name}_{step}_{i}")(x)
+        return x
+
+    inputs = keras.Input(input_shape, name="image")
+    x = inputs
+    pad = [(-size) % factor for size in (height, width)]
+    if any(pad):
+        x = layers.ZeroPadding2D(((0, pad[0]), (0, pad[1])), name="pad")(x)
+    skips = []
+    for scale in range(depth - 1):
+        x = convolve(x, filters * 2**scale, f"down_{scale}")
+        skips.append(x)
+        x = layers.AveragePooling2D(2, name=f"pool_{scale}")(x)
+    x = convolve(x, filters * factor, "bottom")
+    for scale in reversed(range(depth - 1)):
+        x = layers.UpSampling2D(2, name=f"upsample_{scale}")(x)
+        x = layers.Concatenate(name=f"skip_{scale}")([skips[scale], x])
+        x = convolve(x, filters * 2**scale, f"up_{scale}")
+    # Float32, so that a loss under mixed precision is not rounded.
+    x = layers.Conv2D(output_channels, 1, dtype="float32", name="output")(x)
+    if any(pad):
+        x = layers.Cropping2D(
+            ((0, pad[0]), (0, pad[1])), dtype="float32", name="crop"
+        )(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def _raise(argument, expected, received):
+    raise ValueError(
+        f"Invalid value for argument `{argument}`. Expected {expected}. "
+        f"Received: {received!r}"
+    )

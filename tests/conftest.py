@@ -1,0 +1,89 @@
+"""What tests of several modules share: gradients, round trips, images."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def images(rng):
+    """Eight smooth 16×18 magnitude images in [0, 1]."""
+    grid = np.indices((16, 18)).astype("float32") / 16
+    out = []
+    for a, b, c in rng.uniform(0.5, 3, size=(8, 3)):
+        out.append(0.5 + 0.5 * np.sin(a * grid[0] + b * grid[1] * 2 + c))
+    return np.stack(out).astype("float32")[..., None]
+
+
+@pytest.fixture
+def gradient():
+    """`gradient(function, x)`: that of a scalar function, as an array."""
+    return _gradient
+
+
+def _gradient(function, x):
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.convert_to_tensor(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return tape.gradient(y, x).numpy()
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(x))
+    import torch
+
+    x = torch.tensor(x, requires_grad=True)
+    function(x).backward()
+    return x.grad.numpy()
+
+
+@pytest.fixture
+def check_layer():
+    """What every layer must do: shapes, float32, configuration, saving."""
+    return _check_layer
+
+
+def _check_layer(layer, *inputs):
+    inputs = inputs[0] if len(inputs) == 1 else list(inputs)
+    output = layer(inputs)
+    if isinstance(inputs, list):
+        shape = [tuple(x.shape) for x in inputs]
+    else:
+        shape = tuple(inputs.shape)
+    assert tuple(output.shape) == tuple(layer.compute_output_shape(shape))
+    assert keras.backend.standardize_dtype(output.dtype) == "float32"
+    assert all(w.dtype == "float32" for w in layer.weights)
+
+    config = layer.get_config()
+    twin = type(layer).from_config(config)
+    assert twin.get_config() == config
+    assert twin.name == layer.name
+
+    policy = keras.config.dtype_policy()
+    try:
+        for name in ("mixed_float16", "mixed_bfloat16"):
+            keras.config.set_dtype_policy(name)
+            mixed = type(layer).from_config(
+                {k: v for k, v in config.items() if k != "dtype"}
+            )
+            mixed_output = mixed(inputs)
+            dtype = keras.backend.standardize_dtype(mixed_output.dtype)
+            assert dtype == "float32"
+            assert all(w.dtype == "float32" for w in mixed.weights)
+    finally:
+        keras.config.set_dtype_policy(policy)
