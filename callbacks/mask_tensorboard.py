@@ -65,7 +65,9 @@ class MaskTensorBoard(keras.callbacks.Callback):
         probability = None
         with self._writer.as_default(step=epoch):
             if self.probability is not None:
-                probability = self._probability()
+                probability = masks.probability_from_model(
+                    self.model, self.probability
+                )
                 self._summary.histogram("mask/probability", probability)
             self._image("mask", plots.mask(mask, probability))
             if mask.slope is not None:
@@ -81,11 +83,9 @@ class MaskTensorBoard(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self._writer.close()
 
-    def _probability(self):
-        layer = self.model.get_layer(self.probability)
-        model = keras.Model(self.model.inputs, layer.output)
-        zeros = [np.zeros((1, *x.shape[1:]), "float32") for x in model.inputs]
-        return keras.ops.convert_to_numpy(model(zeros))[0, ..., 0]
-
     def _image(self, name, figure):
-        self._summary.image(name, plots.to_array(figure)[None])
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        self._summary.image(name, np.asarray(canvas.buffer_rgba())[None])

@@ -1,0 +1,130 @@
+"""Losses on images that Keras does not have: SSIM, and its mix with L1.
+
+The mean squared and mean absolute errors are Keras's own: `"mse"`, `"mae"`.
+"""
+
+import keras
+from keras import ops
+
+from loupe_tf import metrics
+
+__all__ = ["L1SSIM", "SSIM"]
+
+
+# Under its own registered name, for `loupe_tf.metrics.SSIM` has the plain one.
+@keras.saving.register_keras_serializable(package="loupe_tf", name="SSIMLoss")
+class SSIM(keras.losses.Loss):
+    """One minus the structural similarity of each image.
+
+    Formula:
+
+    ```python
+    loss = 1 - ssim(y_true, y_pred)
+    ```
+
+    See `loupe_tf.metrics.SSIM` for what is computed, and on what images. The
+    gradient is finite everywhere, on constant and all-zero images too.
+
+    Args:
+        max_value: Positive float, the range of the pixel values: 1 for images
+            divided by the maximum of their volume.
+        window: `"gaussian"` (11×11, σ = 1.5) or `"uniform"` (7×7).
+        reduction: Type of reduction to apply to the loss, as in
+            `keras.losses.MeanSquaredError`.
+        name: Optional name for the loss instance.
+        dtype: The dtype of the loss, float32 by default.
+
+    Example:
+
+    >>> images = np.random.uniform(size=(4, 31, 33, 1))
+    >>> loupe_tf.losses.SSIM()(images, images)
+    0.0
+    """
+
+    def __init__(
+        self,
+        max_value=1.0,
+        window="gaussian",
+        reduction="sum_over_batch_size",
+        name="ssim",
+        dtype=None,
+    ):
+        super().__init__(
+            name=name, reduction=reduction, dtype=dtype or "float32"
+        )
+        metrics.window_weights(window)  # Refuses an unknown window.
+        self.max_value = metrics.check_max_value(max_value)
+        self.window = window
+
+    def call(self, y_true, y_pred):
+        return 1.0 - metrics.ssim(y_true, y_pred, self.max_value, self.window)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "max_value": self.max_value,
+            "window": self.window,
+        }
+
+
+@keras.saving.register_keras_serializable(package="loupe_tf")
+class L1SSIM(SSIM):
+    """A mix of the structural similarity and the mean absolute error.
+
+    Formula:
+
+    ```python
+    l1 = mean(abs(y_true - y_pred)) / max_value
+    loss = alpha * (1 - ssim(y_true, y_pred)) + (1 - alpha) * l1
+    ```
+
+    for each image; complex images differ by the modulus of their difference.
+
+    After Zhao et al., "Loss functions for image restoration with neural
+    networks", 2017, where `alpha = 0.84` was set empirically. There the first
+    part is the multi-scale MS-SSIM and a Gaussian window weights the second;
+    here they are the single-scale SSIM and the plain mean.
+
+    Args:
+        alpha: Float in [0, 1], the weight of the structural similarity.
+        max_value: Positive float, the range of the pixel values: 1 for images
+            divided by the maximum of their volume.
+        window: `"gaussian"` (11×11, σ = 1.5) or `"uniform"` (7×7).
+        reduction: Type of reduction to apply to the loss, as in
+            `keras.losses.MeanSquaredError`.
+        name: Optional name for the loss instance.
+        dtype: The dtype of the loss, float32 by default.
+
+    Example:
+
+    ```python
+    model.compile("adam", loss=loupe_tf.losses.L1SSIM())
+    ```
+    """
+
+    def __init__(
+        self,
+        alpha=0.84,
+        max_value=1.0,
+        window="gaussian",
+        reduction="sum_over_batch_size",
+        name="l1_ssim",
+        dtype=None,
+    ):
+        super().__init__(max_value, window, reduction, name, dtype)
+        if not 0 <= alpha <= 1:
+            raise ValueError(
+                "Invalid value for argument `alpha`. Expected a number in "
+                f"[0, 1]. Received: alpha={alpha}"
+            )
+        self.alpha = alpha
+
+    def call(self, y_true, y_pred):
+        ssim_loss = super().call(y_true, y_pred)
+        y_true, y_pred = metrics.to_images(y_true, y_pred)
+        error = metrics.modulus(y_true - y_pred) / self.max_value
+        l1 = ops.mean(error, axis=(1, 2, 3))
+        return self.alpha * ssim_loss + (1.0 - self.alpha) * l1
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}

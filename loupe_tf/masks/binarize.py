@@ -1,0 +1,69 @@
+"""From a probability mask to a binary one."""
+
+import numpy as np
+
+from loupe_tf.masks.budget import budget, calibration_region
+
+
+def binarize(prob, acceleration, calibration=None):
+    """Turn a probability mask into a binary mask with exactly the budget.
+
+    The calibration region is taken first, then the entries of largest
+    probability until `round(N / R)` are acquired. Of equal probabilities the
+    one with the lower flat (C-order) index is taken, so the result is the same
+    everywhere.
+
+    A threshold, such as `prob > 0.5`, acquires some other number of entries:
+    right after initialization of a learned mask with `R = 4`, none at all.
+
+    Args:
+        prob: Real array of shape `(H, W)` for points (`N = H * W`), `(1, W)`
+            for columns (`N = W`) or `(H, 1)` for rows (`N = H`), DC at
+            `N // 2` of each axis. Only the order of its values matters.
+        acceleration: Real number `R` greater than 1.
+        calibration: `None`, an integer or, for points, `(h, w)`: the centre
+            that is always acquired. See `calibration_region`.
+
+    Returns:
+        Boolean array of the shape of `prob`.
+
+    Raises:
+        ValueError: If `prob` is not a real matrix or contains NaN, if
+            `acceleration` or `calibration` is invalid, or if the calibration
+            region exceeds the budget.
+
+    Example:
+
+    >>> binarize([[0.1, 0.9, 0.5, 0.9]], acceleration=2).astype(int)
+    array([[0, 1, 0, 1]])
+    >>> binarize([[0.1, 0.9, 0.5, 0.9]], 2, calibration=1).astype(int)
+    array([[0, 1, 1, 0]])
+    """
+    prob = np.asarray(prob)
+    if prob.ndim != 2 or prob.size == 0 or prob.dtype.kind not in "fiub":
+        raise ValueError(
+            "Invalid value for argument `prob`. Expected a real array of "
+            "shape (H, W), (1, W) or (H, 1). "
+            f"Received: prob of shape {prob.shape} and dtype {prob.dtype}"
+        )
+    if np.isnan(prob).any():
+        raise ValueError(
+            "Invalid value for argument `prob`. Expected no NaN. Received: "
+            f"prob with {np.isnan(prob).sum()} NaN of {prob.size} entries"
+        )
+    entries = budget(prob.size, acceleration)
+    region = calibration_region(prob.shape, calibration)
+    if region.sum() > entries:
+        raise ValueError(
+            "Invalid value for argument `calibration`. Expected a region "
+            f"within the budget of {entries} entries (acceleration="
+            f"{acceleration}, shape {prob.shape}). Received: calibration="
+            f"{calibration}, which is {region.sum()} entries"
+        )
+    # `lexsort` is stable and its last key comes first: the calibration region,
+    # then the largest probability, then the lower index.
+    falling = -prob.astype("float64").ravel()
+    order = np.lexsort((falling, ~region.ravel()))
+    mask = np.zeros(prob.size, dtype=bool)
+    mask[order[:entries]] = True
+    return mask.reshape(prob.shape)

@@ -1,0 +1,115 @@
+"""The mask that a model has learned."""
+
+import numpy as np
+
+from loupe_tf.masks.sampling_mask import SamplingMask
+
+
+def from_model(model, layer_name="sampled_mask"):
+    """Read the learned mask out of a model: the one that inference uses.
+
+    Args:
+        model: Functional Keras model.
+        layer_name: Name of the layer whose output is the mask, of shape
+            `(batch, H, W, 1)` for points, `(batch, 1, W, 1)` for columns or
+            `(batch, H, 1, 1)` for rows, with values 0 and 1 when
+            `training=False`, whatever the input.
+
+    Returns:
+        A `SamplingMask`, with the acceleration, the calibration region and the
+        slope of the layer.
+
+    Raises:
+        ValueError: If the model is not functional, has no such layer or an
+            input of unknown size, or if the mask is not binary.
+
+    Example:
+
+    ```python
+    mask = loupe_tf.masks.from_model(model)
+    mask.save("mask.npz")
+    ```
+    """
+    array = _layer_output(model, layer_name)
+    if not np.isin(array, (0, 1)).all():
+        raise ValueError(
+            "Invalid value for argument `model`. Expected a model whose "
+            "inference mask is binary. Received: a model whose layer "
+            f"{layer_name!r} gives values other than 0 and 1"
+        )
+    layer = model.get_layer(layer_name)
+    sparsity = getattr(layer, "sparsity", None)
+    slope = getattr(layer, "slope", None)
+    provenance = {"pattern": "learned", "model": model.name}
+    for name in ("estimator", "binarization"):
+        if getattr(layer, name, None) is not None:
+            provenance[name] = str(getattr(layer, name))
+    return SamplingMask(
+        array,
+        acceleration=None if sparsity is None else 1 / float(sparsity),
+        calibration=getattr(layer, "calibration", None),
+        slope=None if slope is None else float(slope),
+        provenance=provenance,
+    )
+
+
+def probability_from_model(model, layer_name="prob_mask_scaled"):
+    """Read the probabilities behind the learned mask out of a model.
+
+    Args:
+        model: Functional Keras model.
+        layer_name: Name of the layer whose output they are. The default is
+            the P of equation 5 of the 4S paper, whose mean is the sparsity;
+            `"prob_mask"` is the S before the rescale.
+
+    Returns:
+        Float32 array in [0, 1], `(H, W)`, `(1, W)` or `(H, 1)`, DC at
+        `(H // 2, W // 2)`.
+
+    Raises:
+        ValueError: If the model is not functional, or has no such layer.
+    """
+    return _layer_output(model, layer_name)
+
+
+def _layer_output(model, layer_name):
+    """What a layer whose output does not depend on the input gives."""
+    import keras  # The rest of this package needs NumPy alone.
+
+    if not getattr(model, "inputs", None):
+        raise ValueError(
+            "Invalid value for argument `model`. Expected a functional Keras "
+            f"model. Received: model={model}"
+        )
+    names = [layer.name for layer in model.layers]
+    if layer_name not in names:
+        raise ValueError(
+            "Invalid value for argument `layer_name`. Expected one of the "
+            f"model's layers: {names}. Received: layer_name={layer_name!r}"
+        )
+    output = keras.Model(model.inputs, model.get_layer(layer_name).output)(
+        [
+            keras.ops.zeros(_static_shape(tensor), dtype=tensor.dtype)
+            for tensor in model.inputs
+        ],
+        training=False,
+    )
+    array = np.asarray(keras.ops.convert_to_numpy(output))
+    if array.ndim != 4 or array.shape[-1] != 1:
+        raise ValueError(
+            "Invalid value for argument `layer_name`. Expected a layer whose "
+            "output has shape (batch, H, W, 1). Received: layer_name="
+            f"{layer_name!r}, whose output has shape {array.shape}"
+        )
+    return array[0, :, :, 0]
+
+
+def _static_shape(tensor):
+    """Shape of a Keras input, of batch size 1 where it is open."""
+    batch, *shape = tensor.shape
+    if None in shape:
+        raise ValueError(
+            "Invalid value for argument `model`. Expected inputs of known "
+            f"size. Received: input {tensor.name!r} of shape {tensor.shape}"
+        )
+    return (batch or 1, *shape)

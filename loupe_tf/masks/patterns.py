@@ -1,0 +1,214 @@
+"""Fixed patterns, with which learned masks are compared."""
+
+import math
+from numbers import Real
+
+import numpy as np
+
+from loupe_tf.masks.binarize import binarize
+from loupe_tf.masks.budget import (
+    budget,
+    calibration_region,
+    is_integer,
+    standardize_shape,
+)
+from loupe_tf.masks.sampling_mask import SamplingMask
+
+
+def uniform_random(shape, acceleration, calibration=None, seed=0):
+    """Acquire entries at random, each as likely as any other.
+
+    Args:
+        shape: `(H, W)` for points; `(1, W)` or `(H, 1)` gives lines.
+        acceleration: Real number `R` greater than 1.
+        calibration: `None`, an integer or, for points, `(h, w)`: the centre
+            that is always acquired, inside the budget.
+        seed: Non-negative integer. The same seed gives the same mask.
+
+    Returns:
+        A `SamplingMask` of exactly `round(N / R)` entries.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+    """
+    shape = standardize_shape(shape)
+    array = binarize(generator(seed).random(shape), acceleration, calibration)
+    return SamplingMask(
+        array,
+        acceleration,
+        calibration,
+        provenance={"pattern": "uniform_random", "seed": int(seed)},
+    )
+
+
+def gaussian(shape, acceleration, calibration=None, std=0.4, seed=0):
+    """Acquire entries at random, the more densely the closer to DC.
+
+    Entries are drawn one after another, without replacement, with
+    probabilities proportional to `w = exp(-d^2 / (2 std^2))`, where `d` is the
+    distance from DC. This equals taking the largest of `log(w) + G`, with `G`
+    standard Gumbel noise (Efraimidis and Spirakis, 2006, in logarithms), which
+    is exact however small the weights are.
+
+    Args:
+        shape: `(H, W)` for points; `(1, W)` or `(H, 1)` gives lines.
+        acceleration: Real number `R` greater than 1.
+        calibration: `None`, an integer or, for points, `(h, w)`: the centre
+            that is always acquired, inside the budget.
+        std: Positive float, the standard deviation as a fraction of half the
+            width (and of half the height) of k-space.
+        seed: Non-negative integer. The same seed gives the same mask.
+
+    Returns:
+        A `SamplingMask` of exactly `round(N / R)` entries.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+    """
+    shape = standardize_shape(shape)
+    if not isinstance(std, Real) or not 0 < std < math.inf:
+        raise ValueError(
+            "Invalid value for argument `std`. Expected a positive, finite "
+            f"number. Received: std={std!r}"
+        )
+    log_weight = -0.5 * (distance_from_dc(shape) / std) ** 2
+    noise = generator(seed).gumbel(size=shape)
+    array = binarize(log_weight + noise, acceleration, calibration)
+    return SamplingMask(
+        array,
+        acceleration,
+        calibration,
+        provenance={
+            "pattern": "gaussian",
+            "std": float(std),
+            "seed": int(seed),
+        },
+    )
+
+
+def random_lines(
+    shape, acceleration, calibration=None, lines="columns", seed=0
+):
+    """Acquire the centre, and lines at random.
+
+    The random pattern of the fastMRI data set, with one difference: there the
+    number of lines is itself random and right on average only, here it is
+    exact.
+
+    Args:
+        shape: Shape `(H, W)` of k-space.
+        acceleration: Real number `R` greater than 1.
+        calibration: Integer, the number of lines in the centre that are always
+            acquired, inside the budget; 0 for none. `None`, the default, is
+            the fraction `0.32 / R` of all lines, as in fastMRI: 8 % at
+            `R = 4`, 4 % at `R = 8`.
+        lines: `"columns"` or `"rows"`, which lines are taken whole.
+        seed: Non-negative integer. The same seed gives the same mask.
+
+    Returns:
+        A `SamplingMask` of shape `(1, W)` or `(H, 1)`, of exactly
+        `round(N / R)` of the `N` lines.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+    """
+    shape = lines_shape(shape, lines)
+    if calibration is None:
+        calibration = _default_calibration(shape, acceleration)
+    array = binarize(generator(seed).random(shape), acceleration, calibration)
+    return SamplingMask(
+        array,
+        acceleration,
+        calibration,
+        provenance={"pattern": "random_lines", "seed": int(seed)},
+    )
+
+
+def equispaced_lines(
+    shape, acceleration, calibration=None, lines="columns", seed=0
+):
+    """Acquire the centre, and lines at equal distances.
+
+    The equispaced pattern of the fastMRI data set, with one difference: here
+    the number of lines is exact. Of the `f` lines outside the calibration
+    region, counted as if it were not there, line `(o + i * f) // k` is taken
+    for `i = 0, ..., k - 1`, where `k` is what the calibration region leaves of
+    the budget and the offset `o` is drawn from `0, ..., f - 1`. Distances
+    differ by one where `k` does not divide `f`.
+
+    Args:
+        shape: Shape `(H, W)` of k-space.
+        acceleration: Real number `R` greater than 1.
+        calibration: Integer, the number of lines in the centre that are always
+            acquired, inside the budget; 0 for none. `None`, the default, is
+            the fraction `0.32 / R` of all lines, as in fastMRI: 8 % at
+            `R = 4`, 4 % at `R = 8`.
+        lines: `"columns"` or `"rows"`, which lines are taken whole.
+        seed: Non-negative integer, from which the offset is drawn.
+
+    Returns:
+        A `SamplingMask` of shape `(1, W)` or `(H, 1)`, of exactly
+        `round(N / R)` of the `N` lines.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+    """
+    shape = lines_shape(shape, lines)
+    if calibration is None:
+        calibration = _default_calibration(shape, acceleration)
+    free = np.flatnonzero(~calibration_region(shape, calibration))
+    number = budget(max(shape), acceleration) - (max(shape) - free.size)
+    offset = generator(seed).integers(max(free.size, 1))
+    chosen = np.zeros(shape)
+    if number > 0:
+        steps = offset + np.arange(number) * free.size
+        chosen.flat[free[steps // number]] = 1
+    array = binarize(chosen, acceleration, calibration)
+    return SamplingMask(
+        array,
+        acceleration,
+        calibration,
+        provenance={
+            "pattern": "equispaced_lines",
+            "offset": int(offset),
+            "seed": int(seed),
+        },
+    )
+
+
+def lines_shape(shape, lines):
+    """Shape of a mask of lines: `(1, W)` for columns, `(H, 1)` for rows."""
+    height, width = standardize_shape(shape)
+    if lines == "columns":
+        return (1, width)
+    if lines == "rows":
+        return (height, 1)
+    raise ValueError(
+        "Invalid value for argument `lines`. Expected 'columns' or 'rows'. "
+        f"Received: lines={lines!r}"
+    )
+
+
+def distance_from_dc(shape):
+    """Distance of each entry from DC, in halves of the width and height."""
+    rows, columns = ((np.arange(n) - n // 2) / (n / 2) for n in shape)
+    return np.hypot(rows[:, None], columns[None, :])
+
+
+def generator(seed):
+    """A random generator of our own: NumPy's global one is left alone."""
+    if not is_integer(seed) or seed < 0:
+        raise ValueError(
+            "Invalid value for argument `seed`. Expected a non-negative "
+            f"integer. Received: seed={seed!r}"
+        )
+    return np.random.default_rng(seed)
+
+
+def _default_calibration(shape, acceleration):
+    budget(max(shape), acceleration)  # Checks `acceleration`.
+    return round(0.32 / acceleration * max(shape))

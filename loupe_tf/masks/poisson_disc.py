@@ -1,0 +1,121 @@
+"""The Poisson disc pattern."""
+
+import math
+from numbers import Real
+
+import numpy as np
+
+from loupe_tf.masks.binarize import binarize
+from loupe_tf.masks.budget import budget, calibration_region, standardize_shape
+from loupe_tf.masks.patterns import distance_from_dc, generator
+from loupe_tf.masks.sampling_mask import SamplingMask
+
+
+def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
+    """Acquire entries at random that keep their distance from each other.
+
+    Every entry `x` has a radius `r(x) = radius * (1 + growth * d(x))`, where
+    `d` is the distance from DC as a fraction of half the width and height. Two
+    entries `x` and `y` outside the calibration region are acquired only if
+    they are at least `min(r(x), r(y))` apart.
+
+    Darts are thrown at all entries in random order; a dart sticks if it hits
+    no disc of an earlier one. Whenever all have been thrown, `radius` shrinks
+    by 5 % and the rest are thrown again, until the budget is met exactly
+    (McCool and Fiume, 1992, "Hierarchical Poisson disk sampling
+    distributions"). This leaves smaller holes than one throw at the final
+    radius, which is kept in the provenance.
+
+    On a grid distances take few values (1, 1.41, 2, 2.24, ...), so the density
+    falls from the centre in steps, which can be seen where the radius is
+    small.
+
+    Args:
+        shape: Shape `(H, W)`.
+        acceleration: Real number `R` greater than 1.
+        calibration: `None`, an integer or `(h, w)`: the centre that is always
+            acquired, inside the budget. It has no discs of its own.
+        growth: Non-negative float, by how much the radius grows from DC to the
+            edge: 0 gives a uniform density, 1 a radius that is twice as large
+            at the edge and so a quarter of the density.
+        seed: Non-negative integer. The same seed gives the same mask.
+
+    Returns:
+        A `SamplingMask` of exactly `round(N / R)` entries.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+    """
+    shape = standardize_shape(shape)
+    if not isinstance(growth, Real) or not 0 <= growth < math.inf:
+        raise ValueError(
+            "Invalid value for argument `growth`. Expected a non-negative, "
+            f"finite number. Received: growth={growth!r}"
+        )
+    size = shape[0] * shape[1]
+    entries = budget(size, acceleration)
+    region = calibration_region(shape, calibration)
+    free = entries - int(region.sum())
+    order = generator(seed).permutation(np.flatnonzero(~region))
+    profile = 1 + growth * distance_from_dc(shape)
+    # Twice the radius at which darts alone would fill the plane: they cover
+    # 0.7 / r^2 of it.
+    radius = 2 * math.sqrt(0.7 * np.sum(profile**-2) / entries)
+    accepted = []
+    while True:
+        _throw(accepted, order, radius * profile, free)
+        if len(accepted) >= free:
+            break
+        radius *= 0.95
+    chosen = np.zeros(shape)
+    chosen.flat[accepted] = 1
+    array = binarize(chosen, acceleration, calibration)
+    return SamplingMask(
+        array,
+        acceleration,
+        calibration,
+        provenance={
+            "pattern": "poisson_disc",
+            "growth": float(growth),
+            "radius": radius,
+            "seed": int(seed),
+        },
+    )
+
+
+def _throw(accepted, order, radii, number):
+    """Append to `accepted` what sticks of `order`, until there are `number`."""
+    height, width = radii.shape
+    # Distances are integers once squared: within a disc, whose edge does not
+    # belong to it, they are at most this. No disc need exceed the mask.
+    reach = np.minimum(np.ceil(radii**2) - 1, height**2 + width**2)
+    reach = reach.astype(int).ravel().tolist()
+    discs = {}
+    pad = math.isqrt(max(reach))
+    blocked = np.pad(np.zeros(radii.shape, dtype=bool), pad)
+
+    def block(index):
+        row, column = divmod(index, width)
+        if reach[index] not in discs:
+            discs[reach[index]] = _disc(reach[index])
+        disc = discs[reach[index]]
+        row += pad - len(disc) // 2
+        column += pad - len(disc) // 2
+        blocked[row : row + len(disc), column : column + len(disc)] |= disc
+
+    for index in accepted:
+        block(index)
+    for index in order.tolist():
+        if len(accepted) >= number:
+            return
+        row, column = divmod(index, width)
+        if not blocked[row + pad, column + pad]:
+            accepted.append(index)
+            block(index)
+
+
+def _disc(square):
+    """Boolean disc of all offsets whose squared length is at most `square`."""
+    offsets = np.arange(-math.isqrt(square), math.isqrt(square) + 1)
+    return offsets[:, None] ** 2 + offsets[None, :] ** 2 <= square

@@ -1,0 +1,279 @@
+"""The mask as an object that can be saved."""
+
+import json
+import math
+import os
+import uuid
+from numbers import Real
+
+import numpy as np
+
+from loupe_tf.masks.budget import calibration_region, standardize_calibration
+
+FORMAT_VERSION = 1
+
+
+class SamplingMask:
+    """A binary sampling mask, with what is needed to know where it came from.
+
+    The mask is centred: DC lies at index `N // 2` of each axis. It does not
+    change once it is made; `np.asarray(mask)` gives the (read-only) array.
+
+    Args:
+        array: Array of booleans, or of 0 and 1, of shape `(H, W)` for points,
+            `(1, W)` for columns or `(H, 1)` for rows.
+        acceleration: The acceleration `R` that was asked for, a number of at
+            least 1. Defaults to the achieved one.
+        calibration: `None`, an integer or, for points, `(h, w)`: the centre
+            that is always acquired. See `calibration_region`.
+        slope: Float, the slope of the relaxed threshold at which the mask was
+            learned. Defaults to `None`.
+        provenance: Dictionary that JSON can store, which tells how the mask
+            was made, e.g. `{"pattern": "gaussian", "seed": 0}`.
+
+    Raises:
+        ValueError: If an argument is invalid, or if `array` leaves a part of
+            the calibration region out.
+
+    Example:
+
+    >>> mask = uniform_random((64, 64), acceleration=4, calibration=8)
+    >>> mask.acquired, mask.achieved_acceleration
+    (1024, 4.0)
+    >>> mask.save("mask.npz")
+    >>> SamplingMask.load("mask.npz") == mask
+    True
+    """
+
+    def __init__(
+        self,
+        array,
+        acceleration=None,
+        calibration=None,
+        slope=None,
+        provenance=None,
+    ):
+        self.array = _standardize_array(array)
+        """Boolean array, read-only."""
+        if acceleration is None:
+            acceleration = self.achieved_acceleration
+        if not _is_real(acceleration) or not acceleration >= 1:
+            raise ValueError(
+                "Invalid value for argument `acceleration`. Expected a number "
+                f"of at least 1. Received: acceleration={acceleration!r}"
+            )
+        self.acceleration = float(acceleration)
+        """The acceleration that was asked for."""
+        if not self.array[calibration_region(self.shape, calibration)].all():
+            raise ValueError(
+                "Invalid value for argument `array`. Expected a mask that "
+                "acquires its whole calibration region. Received: a mask "
+                f"that leaves part of it out, calibration={calibration}"
+            )
+        self.calibration = standardize_calibration(calibration)
+        if slope is not None and not (_is_real(slope) and math.isfinite(slope)):
+            raise ValueError(
+                "Invalid value for argument `slope`. Expected None or a "
+                f"finite number. Received: slope={slope!r}"
+            )
+        self.slope = None if slope is None else float(slope)
+        self.provenance = _standardize_provenance(provenance)
+
+    @property
+    def shape(self):
+        """`(H, W)`, or `(1, W)` for columns, or `(H, 1)` for rows."""
+        return self.array.shape
+
+    @property
+    def lines(self):
+        """`"columns"` or `"rows"` if whole lines are taken, else `None`."""
+        if self.shape[0] == 1:
+            return "columns"
+        return "rows" if self.shape[1] == 1 else None
+
+    @property
+    def acquired(self):
+        """Number of entries (of lines) acquired, calibration included."""
+        return int(self.array.sum())
+
+    @property
+    def achieved_acceleration(self):
+        """All entries over the acquired ones, calibration included."""
+        return self.array.size / self.acquired if self.acquired else math.inf
+
+    @property
+    def acceleration_outside_calibration(self):
+        """As `achieved_acceleration`, with the calibration region left out."""
+        inside = int(calibration_region(self.shape, self.calibration).sum())
+        if self.acquired == inside:
+            return math.inf
+        return (self.array.size - inside) / (self.acquired - inside)
+
+    def save(self, path):
+        """Write the mask to a file, in NumPy's `.npz` format.
+
+        The file appears at once and whole: an interrupted `save` leaves what
+        was there before.
+
+        Args:
+            path: Path of the file. It is used as it is: no `.npz` is added.
+        """
+        metadata = {
+            "version": FORMAT_VERSION,
+            "dc": "N // 2",  # For whoever reads the file without us.
+            "acceleration": self.acceleration,
+            "calibration": self.calibration,
+            "slope": self.slope,
+            "provenance": self.provenance,
+        }
+        path = os.fspath(path)
+        partial = f"{path}.{uuid.uuid4().hex}.partial"
+        try:
+            with open(partial, "xb") as file:
+                np.savez_compressed(
+                    file, mask=self.array, metadata=json.dumps(metadata)
+                )
+            os.replace(partial, path)
+        except BaseException:
+            if os.path.exists(partial):
+                os.remove(partial)
+            raise
+
+    @classmethod
+    def load(cls, path):
+        """Read a mask that `save` wrote. Nothing is ever unpickled.
+
+        Args:
+            path: Path of the file.
+
+        Returns:
+            A `SamplingMask`, equal to the one that was saved.
+
+        Raises:
+            ValueError: If the file is not a mask, is damaged, is of another
+                version, or contradicts itself.
+            OSError: If the file cannot be opened.
+        """
+        with open(path, "rb") as file:
+            try:
+                with np.load(file, allow_pickle=False) as stored:
+                    array = stored["mask"]
+                    metadata = json.loads(stored["metadata"].item())
+                if metadata["version"] != FORMAT_VERSION:
+                    raise ValueError(
+                        f"Expected version {FORMAT_VERSION} of the format. "
+                        f"Received: version={metadata['version']}"
+                    )
+                return cls(
+                    array,
+                    acceleration=metadata["acceleration"],
+                    calibration=metadata["calibration"],
+                    slope=metadata["slope"],
+                    provenance=metadata["provenance"],
+                )
+            except Exception as error:  # Damaged files fail in many ways.
+                raise ValueError(
+                    "Invalid value for argument `path`. Expected a file "
+                    f"written by `SamplingMask.save`. Received: path={path}, "
+                    f"which cannot be read ({type(error).__name__}: {error})"
+                ) from error
+
+    def plot(self, ax=None):
+        """Draw the mask, acquired entries in white, DC in the centre.
+
+        Lines are drawn as the square image they stand for.
+
+        Args:
+            ax: Matplotlib axes to draw on. Defaults to those of a new figure.
+
+        Returns:
+            The Matplotlib axes.
+        """
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots()
+        image = self.array
+        if self.lines:
+            image = np.broadcast_to(image, (image.size, image.size))
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_title(
+            f"{self.provenance.get('pattern', 'mask')}, "
+            f"R = {self.achieved_acceleration:.4g}"
+        )
+        return ax
+
+    def __array__(self, dtype=None, copy=None):
+        dtype = np.dtype(bool if dtype is None else dtype)
+        if copy is False and dtype.kind != "b":
+            raise ValueError(
+                "Invalid value for argument `copy`. Expected None or True for "
+                f"an array of dtype {dtype}. Received: copy={copy}"
+            )
+        return self.array.astype(dtype, copy=bool(copy))
+
+    def __eq__(self, other):
+        if not isinstance(other, SamplingMask):
+            return NotImplemented
+        return np.array_equal(self.array, other.array) and (
+            (self.acceleration, self.calibration, self.slope, self.provenance)
+            == (
+                other.acceleration,
+                other.calibration,
+                other.slope,
+                other.provenance,
+            )
+        )
+
+    def __repr__(self):
+        return (
+            f"<SamplingMask pattern={self.provenance.get('pattern')}, "
+            f"shape={self.shape}, lines={self.lines}, "
+            f"acquired={self.acquired}, acceleration={self.acceleration:g}, "
+            f"achieved_acceleration={self.achieved_acceleration:.4g}, "
+            f"calibration={self.calibration}, "
+            "acceleration_outside_calibration="
+            f"{self.acceleration_outside_calibration:.4g}, "
+            f"slope={self.slope}>"
+        )
+
+
+def _standardize_array(array):
+    array = np.asarray(array)
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(
+            "Invalid value for argument `array`. Expected shape (H, W), "
+            f"(1, W) or (H, 1). Received: array of shape {array.shape}"
+        )
+    if array.dtype.kind not in "fiub" or not np.isin(array, (0, 1)).all():
+        raise ValueError(
+            "Invalid value for argument `array`. Expected booleans, or 0 and "
+            f"1 alone. Received: array of dtype {array.dtype} with other values"
+        )
+    array = array.astype(bool)  # A copy, so that nobody else can write to it.
+    array.setflags(write=False)
+    return array
+
+
+def _standardize_provenance(provenance):
+    """Pass `provenance` through JSON, as `save` and `load` do."""
+    provenance = {} if provenance is None else provenance
+    try:
+        stored = json.loads(json.dumps(provenance, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "Invalid value for argument `provenance`. Expected what JSON can "
+            f"store. Received: provenance={provenance} ({error})"
+        ) from error
+    if not isinstance(stored, dict):
+        raise ValueError(
+            "Invalid value for argument `provenance`. Expected a dictionary. "
+            f"Received: provenance={provenance}"
+        )
+    return stored
+
+
+def _is_real(value):
+    return isinstance(value, Real) and not isinstance(value, bool)

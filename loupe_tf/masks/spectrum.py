@@ -1,0 +1,73 @@
+"""The pattern of largest mean power."""
+
+import numpy as np
+
+from loupe_tf.masks.binarize import binarize
+from loupe_tf.masks.patterns import lines_shape
+from loupe_tf.masks.sampling_mask import SamplingMask
+
+
+def spectrum(images, acceleration, lines=None, calibration=None):
+    """Acquire the entries where the images have the most power.
+
+    The mask takes the largest entries of the mean of `|F x|^2` over the
+    images, with `F` the centred orthonormal Fourier transform. By Parseval's
+    theorem no other fixed mask gives a lower mean squared error of the
+    (complex) zero-filled reconstruction of these images, so this is what a
+    learned mask converges to if the images are rebuilt in that way.
+
+    The power of magnitude images is the same at `k` and `-k`. Use complex
+    images where there are any: half of the k-space of a magnitude image is
+    redundant.
+
+    Args:
+        images: Array of training images, of shape `(n, H, W)` (real or
+            complex), `(n, H, W, 1)` (real), or `(n, H, W, 2)` (real and
+            imaginary part).
+        acceleration: Real number `R` greater than 1.
+        lines: `None` for points; `"columns"` or `"rows"` for whole lines, of
+            which the power is the sum over the line.
+        calibration: `None`, an integer or, for points, `(h, w)`: the centre
+            that is always acquired, inside the budget.
+
+    Returns:
+        A `SamplingMask` of exactly `round(N / R)` entries or lines.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+    """
+    images = np.asarray(images)
+    if (
+        images.dtype.kind not in ("fiub" if images.ndim == 4 else "fiubc")
+        or images.ndim not in (3, 4)
+        or images.size == 0
+        or images.shape[3:] not in ((), (1,), (2,))
+    ):
+        raise ValueError(
+            "Invalid value for argument `images`. Expected shape (n, H, W), "
+            "(n, H, W, 1) or (n, H, W, 2). "
+            f"Received: images of shape {images.shape} and dtype {images.dtype}"
+        )
+    if not np.isfinite(images).all():
+        raise ValueError(
+            "Invalid value for argument `images`. Expected finite values. "
+            "Received: images with NaN or infinite values"
+        )
+    power = np.zeros(images.shape[1:3])
+    for image in images:
+        if image.shape[2:] == (2,):
+            image = image[..., 0] + 1j * image[..., 1]
+        image = image.reshape(power.shape)
+        # Where the image has its origin changes the phase alone.
+        power += np.abs(np.fft.fft2(image, norm="ortho")) ** 2
+    power = np.fft.fftshift(power) / len(images)
+    if lines is not None:
+        axis = lines_shape(power.shape, lines).index(1)
+        power = power.sum(axis=axis, keepdims=True)
+    return SamplingMask(
+        binarize(power, acceleration, calibration),
+        acceleration,
+        calibration,
+        provenance={"pattern": "spectrum", "images": len(images)},
+    )

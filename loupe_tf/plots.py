@@ -1,0 +1,335 @@
+"""The figures of a training script: masks, curves, reconstructions.
+
+Each function returns a `matplotlib.figure.Figure`, ready for
+`figure.savefig(path)`, for `loupe_tf.report.figure` or for TensorBoard. None
+of them touches pyplot, so they work without a display, in threads and in
+callbacks. With `figure=` a function draws into a figure or sub-figure that is
+there already:
+
+```python
+both = matplotlib.figure.Figure(figsize=(12, 4), layout="constrained")
+left, right = both.subfigures(1, 2)
+loupe_tf.plots.mask(mask, figure=left)
+loupe_tf.plots.probability_histogram(probability, figure=right)
+```
+"""
+
+import numpy as np
+from keras import ops
+
+from loupe_tf import metrics
+
+__all__ = [
+    "mask",
+    "probability_histogram",
+    "reconstructions",
+    "training_curves",
+]
+
+# Okabe and Ito's colours, told apart by colour-blind readers too; each comes
+# with its own line style.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+STYLES = ["-", "--", "-.", ":"]
+
+
+def mask(mask, probability=None, figure=None):
+    """Draw a sampling mask, and beside it the probabilities it came from.
+
+    The axes count frequencies from the centre (DC), in steps of one over the
+    field of view.
+
+    Args:
+        mask: Binary mask, centred, `(H, W)`; or lines, `(1, W)` or `(H, 1)`,
+            drawn as a full square. A `SamplingMask` will do.
+        probability: (Optional) probabilities in [0, 1], centred, of the same
+            shape.
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure.
+
+    Example:
+
+    ```python
+    loupe_tf.plots.mask(mask, probability).savefig("mask.png")
+    ```
+    """
+    mask = _frequencies("mask", getattr(mask, "array", mask))
+    if not np.isin(mask, (0, 1)).all():
+        raise ValueError(
+            "Invalid value for argument `mask`. Expected a binary mask, zeros "
+            f"and ones. Received: values from {mask.min()} to {mask.max()}"
+        )
+    panels = 1
+    if probability is not None:
+        panels = 2
+        probability = _frequencies("probability", probability)
+        _check_probability("probability", probability)
+        if probability.shape != mask.shape:
+            raise ValueError(
+                "Invalid shape for argument `probability`. Expected the shape "
+                f"of the mask, {mask.shape}. Received: {probability.shape}"
+            )
+    figure = _figure(figure, 4.0 * panels + 0.4 * (panels - 1), 4.0)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+
+    sampled = mask.mean()
+    acceleration = f"R = {1 / sampled:.2f}" if sampled else "nothing acquired"
+    axes[0].set_title(f"Mask: {100 * sampled:.1f} % ({acceleration})")
+    _draw_frequencies(axes[0], mask, cmap="gray", vmin=0, vmax=1)
+    if probability is not None:
+        axes[1].set_title(f"Probability: mean {probability.mean():.3f}")
+        image = _draw_frequencies(
+            axes[1], probability, cmap="viridis", vmin=0, vmax=1
+        )
+        axes[1].set_ylabel("")
+        figure.colorbar(image, ax=axes[1], fraction=0.046, pad=0.03)
+    return figure
+
+
+def probability_histogram(probabilities, bins=50, figure=None):
+    """Draw how near to binary the probabilities of a mask are.
+
+    Figure 2 of the 4S paper (Martinini et al., BioCAS 2022): a mask that can be
+    thresholded without loss has two peaks, at 0 and at 1. The legend gives the
+    share of entries outside [0.05, 0.95].
+
+    Args:
+        probabilities: Array of probabilities in [0, 1], of any shape, or a
+            dictionary of them by name.
+        bins: Integer, the number of bins on [0, 1].
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure.
+    """
+    if not isinstance(probabilities, dict):
+        probabilities = {"mask": probabilities}
+    figure = _figure(figure, 6.0, 4.3)
+    axes = figure.subplots()
+    for i, (name, values) in enumerate(probabilities.items()):
+        values = ops.convert_to_numpy(values).ravel()
+        _check_probability(f"probabilities[{name!r}]", values)
+        binary = np.mean((values < 0.05) | (values > 0.95))
+        counts, edges = np.histogram(values, bins=bins, range=(0.0, 1.0))
+        axes.stairs(
+            counts / values.size,
+            edges,
+            color=COLOURS[i % len(COLOURS)],
+            linestyle=STYLES[i % len(STYLES)],
+            linewidth=1.6,
+            label=f"{name}: {100 * binary:.1f} % near-binary",
+        )
+    axes.set_yscale("log")
+    axes.set_xlim(0, 1)
+    axes.set_title("Histogram of the mask probabilities")
+    axes.set_xlabel("probability that an entry is acquired")
+    axes.set_ylabel("share of entries")
+    axes.grid(alpha=0.3)
+    # Below, where it covers no curve.
+    figure.legend(loc="outside lower center", frameon=False)
+    return figure
+
+
+def training_curves(history, validation_freq=1, figure=None):
+    """Draw a run: the loss and, where logged, slope and learning rate.
+
+    Args:
+        history: Dictionary of lists with one value an epoch, such as
+            `model.fit(...).history`. Used are `"loss"`, `"val_loss"`, every
+            name that ends in `"slope"`, `"learning_rate"`, and `"round"`: a
+            vertical line marks where its value changes, as at the beginning of
+            the second round of 4S.
+        validation_freq: Integer, the epochs from one validation to the next.
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure: one panel below the other, over the same epochs.
+    """
+    slopes = [name for name in history if name.endswith("slope")]
+    panels = [
+        ("loss", ["loss", "val_loss"]),
+        ("slope", slopes),
+        ("learning rate", ["learning_rate"]),
+    ]
+    panels = [
+        (label, [name for name in names if name in history])
+        for label, names in panels
+    ]
+    panels = [(label, names) for label, names in panels if names]
+    if not panels:
+        raise ValueError(
+            "Invalid value for argument `history`. Expected a dictionary with "
+            "a loss, a slope or a learning rate. Received: "
+            f"names={list(history)}"
+        )
+    figure = _figure(figure, 7.0, 1.6 + 1.7 * len(panels))
+    axes = figure.subplots(
+        len(panels),
+        sharex=True,
+        squeeze=False,
+        height_ratios=[2 if label == "loss" else 1 for label, _ in panels],
+    )[:, 0]
+
+    for ax, (label, names) in zip(axes, panels, strict=True):
+        for i, name in enumerate(names):
+            values = np.asarray(history[name], dtype=float)
+            step = validation_freq if name.startswith("val_") else 1
+            ax.plot(
+                step * np.arange(1, len(values) + 1),
+                values,
+                # A single epoch has no line.
+                marker="." if len(values) < 20 else None,
+                color=COLOURS[i % len(COLOURS)],
+                linestyle=STYLES[i % len(STYLES)],
+                label=name,
+            )
+        ax.set_yscale("log")
+        ax.set_ylabel(label)
+        ax.grid(alpha=0.3)
+        if len(names) > 1:
+            ax.legend(frameon=False)
+    _mark_rounds(axes, history.get("round", ()))
+    axes[0].set_title("Training")
+    axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def reconstructions(
+    truth, reconstructions, max_value=1.0, error_scale=5, figure=None
+):
+    """Draw true images, their reconstructions and the magnified errors.
+
+    One row an example; first the truth, then for each method the image and the
+    modulus of its error. All images share one grey scale, from 0 to
+    `max_value`; errors run from 0 to `max_value / error_scale`. Below each
+    image stands its PSNR, by the convention of `loupe_tf.metrics.PSNR`.
+
+    Args:
+        truth: True images, `(n, H, W, 1)` or complex `(n, H, W, 2)`.
+        reconstructions: Dictionary by method's name of images like `truth`.
+        max_value: Positive float, the white of the grey scale and the peak of
+            the PSNR.
+        error_scale: Positive float, by which errors are magnified.
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure.
+
+    Example:
+
+    ```python
+    loupe_tf.plots.reconstructions(
+        images[:3], {"zero-filled": adjoint[:3], "LOUPE": output[:3]}
+    )
+    ```
+    """
+    shape = tuple(np.shape(truth))
+    if len(shape) != 4 or shape[-1] not in (1, 2):
+        raise ValueError(
+            "Invalid shape for argument `truth`. Expected (n, H, W, 1) or "
+            f"(n, H, W, 2). Received: shape={shape}"
+        )
+    shapes = {name: tuple(np.shape(x)) for name, x in reconstructions.items()}
+    if not shapes or any(other != shape for other in shapes.values()):
+        raise ValueError(
+            "Invalid value for argument `reconstructions`. Expected a "
+            f"dictionary of images of the shape of `truth`, {shape}. "
+            f"Received: shapes={shapes}"
+        )
+    rows, height, width, _ = shape
+    columns = 1 + 2 * len(reconstructions)
+    cell = 2.2
+    figure = _figure(
+        figure, cell * columns, (cell * height / width + 0.25) * rows + 0.45
+    )
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+
+    _draw_images(axes[:, 0], "truth", truth, max_value)
+    for row, ax in enumerate(axes[:, 0]):
+        ax.set_ylabel(f"example {row + 1}")
+    for i, (name, images) in enumerate(reconstructions.items()):
+        true, images = metrics.to_images(truth, images)
+        decibels = metrics.psnr(true, images, max_value)
+        error = metrics.modulus(true - images)
+        image_axes, error_axes = axes[:, 1 + 2 * i], axes[:, 2 + 2 * i]
+        _draw_images(image_axes, name, images, max_value)
+        _draw_images(
+            error_axes,
+            f"|error| × {error_scale:g}",
+            error_scale * error,
+            max_value,
+            cmap="magma",
+        )
+        for ax, value in zip(image_axes, decibels, strict=True):
+            ax.set_xlabel(f"PSNR {float(value):.2f} dB")
+    return figure
+
+
+def _figure(figure, width, height):
+    """The figure given, or a new one of that size in inches."""
+    if figure is not None:
+        return figure
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=150, layout="constrained")
+
+
+def _frequencies(name, array):
+    """A mask as `(H, W)`, lines spread over a square."""
+    array = np.asarray(array)
+    if array.ndim != 2:
+        raise ValueError(
+            f"Invalid shape for argument `{name}`. Expected (H, W), or (1, W) "
+            f"or (H, 1) for lines. Received: shape={array.shape}"
+        )
+    if 1 in array.shape:
+        array = np.broadcast_to(array, (array.size, array.size))
+    return array
+
+
+def _check_probability(name, values):
+    # Written so that a NaN fails too.
+    if not (values.size and values.min() >= 0 and values.max() <= 1 + 1e-6):
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected probabilities in "
+            f"[0, 1]. Received: {values.size} values from "
+            f"{values.min(initial=np.inf)} to {values.max(initial=-np.inf)}"
+        )
+
+
+def _draw_frequencies(ax, array, **kwargs):
+    height, width = array.shape
+    left, top = -(width // 2) - 0.5, -(height // 2) - 0.5
+    ax.set_xlabel("frequency along W")
+    ax.set_ylabel("frequency along H")
+    extent = (left, left + width, top + height, top)
+    return ax.imshow(array, extent=extent, **kwargs)
+
+
+def _mark_rounds(axes, rounds):
+    for epoch in np.flatnonzero(np.diff(rounds)) + 1:
+        for ax in axes:
+            ax.axvline(epoch + 0.5, color="0.4", linestyle=":", linewidth=1)
+        axes[0].annotate(
+            f"round {rounds[epoch]:g}",
+            (epoch + 0.5, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -4),
+            textcoords="offset points",
+            va="top",
+            color="0.3",
+        )
+
+
+def _draw_images(axes, title, images, max_value, cmap="gray"):
+    axes[0].set_title(title)
+    images = ops.convert_to_numpy(
+        metrics.magnitude(ops.convert_to_tensor(images))
+    )
+    for ax, image in zip(axes, images, strict=True):
+        ax.imshow(image[..., 0], cmap=cmap, vmin=0, vmax=max_value)

@@ -1,0 +1,248 @@
+"""One self-contained HTML page with the result of a run.
+
+No scripts, nothing fetched from elsewhere: figures are inside the page, so that
+it can be mailed, archived and opened years later.
+
+```python
+report.write_report(
+    "result.html",
+    "LOUPE at R = 4",
+    {
+        "Result": [
+            "PSNR on the test set, mean over 186 slices.",
+            report.table(["slope", "PSNR [dB]"], [[200, 31.2], ["4S", 32.0]]),
+            report.figure(plots.mask(mask), "The learned mask."),
+        ],
+        "How it was obtained": [report.facts({"seed": 0, "epochs": 100})],
+    },
+)
+```
+"""
+
+import base64
+import contextlib
+import html
+import io
+import numbers
+import os
+import re
+
+__all__ = [
+    "facts",
+    "figure",
+    "paragraph",
+    "save_figure",
+    "table",
+    "write_report",
+]
+
+STYLE = """
+body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1rem 4rem;
+  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  color: #1f2328; background: #fff; overflow-wrap: break-word; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1.5rem; }
+h2 { font-size: 1.25rem; margin: 2.5rem 0 .75rem; padding-bottom: .3rem;
+  border-bottom: 1px solid #d0d7de; }
+p { max-width: 42rem; }
+figure { margin: 1.25rem 0; }
+figure img { display: block; max-width: 100%; height: auto; }
+figcaption { margin: .4rem 0; max-width: 42rem; font-size: .9rem;
+  color: #57606a; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .8rem; text-align: left; vertical-align: top;
+  border-bottom: 1px solid #d0d7de; }
+th { border-bottom: 2px solid #57606a; }
+.number { text-align: right; white-space: nowrap; }
+dl { display: grid; grid-template-columns: fit-content(40%) 1fr;
+  gap: .3rem 1.2rem; }
+dt { color: #57606a; }
+dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+"""
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+class Part(str):
+    """HTML that is safe to put into a page as it is."""
+
+
+def paragraph(text):
+    """A paragraph of plain text.
+
+    Args:
+        text: String; blank lines separate paragraphs.
+    """
+    blocks = re.split(r"\n\s*\n", str(text).strip())
+    return Part("\n".join(f"<p>{_escape(block)}</p>" for block in blocks))
+
+
+def figure(figure, caption, alt=None):
+    """A Matplotlib figure, as a PNG inside the page.
+
+    Args:
+        figure: `matplotlib.figure.Figure`.
+        caption: String, printed below it.
+        alt: (Optional) string that says what the picture shows to those who
+            cannot see it; the caption by default.
+    """
+    image = base64.b64encode(_png(figure)).decode("ascii")
+    # The picture is as wide as its figure in inches, whatever its resolution.
+    width = round(96 * figure.get_figwidth())
+    return Part(
+        f'<figure>\n<img width="{width}" alt="{_escape(alt or caption)}" '
+        f'src="data:image/png;base64,{image}">\n'
+        f"<figcaption>{_escape(caption)}</figcaption>\n</figure>"
+    )
+
+
+def table(header, rows, caption=None):
+    """A table; numbers are aligned right, floats have four digits.
+
+    Args:
+        header: Names of the columns.
+        rows: Rows of cells: numbers, strings (used as they are, so format a
+            float yourself for other digits), or `None` for an empty cell.
+        caption: (Optional) string, printed below it.
+    """
+    rows = [list(row) for row in rows]
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(
+                "Invalid value for argument `rows`. Expected rows of "
+                f"{len(header)} cells, like the header. Received: row={row}"
+            )
+    # A column of numbers has its name on the right as well.
+    columns = list(zip(*rows, strict=True)) or [()] * len(header)
+    lines = [
+        _row("th", header, [any(map(_is_number, cells)) for cells in columns])
+    ]
+    lines += [_row("td", row, map(_is_number, row)) for row in rows]
+    if caption is not None:
+        caption = f"\n<figcaption>{_escape(caption)}</figcaption>"
+    return Part(
+        '<figure>\n<div class="scroll"><table>\n'
+        + "\n".join(lines)
+        + f"\n</table></div>{caption or ''}\n</figure>"
+    )
+
+
+def facts(facts):
+    """A list of names and values, such as how a result was obtained.
+
+    Args:
+        facts: Dictionary of values by name.
+    """
+    items = "\n".join(
+        f"<dt>{_escape(name)}</dt><dd>{_escape(_format(value))}</dd>"
+        for name, value in facts.items()
+    )
+    return Part(f"<dl>\n{items}\n</dl>")
+
+
+def write_report(path, title, sections):
+    """Write the page, all or nothing.
+
+    Args:
+        path: Path of the HTML file; its folder is made if missing.
+        title: String.
+        sections: Dictionary, by heading, of lists of parts: what `figure`,
+            `table`, `facts` and `paragraph` return, or plain strings, which
+            become paragraphs. The heading `""` is not printed.
+    """
+    body = []
+    for heading, parts in sections.items():
+        if isinstance(parts, str):
+            raise ValueError(
+                "Invalid value for argument `sections`. Expected a list of "
+                f"parts under each heading. Received: {heading!r}: {parts[:80]}"
+            )
+        if heading:
+            body.append(f"<h2>{_escape(heading)}</h2>")
+        for part in parts:
+            if not isinstance(part, str):
+                raise ValueError(
+                    "Invalid value for argument `sections`. Expected strings "
+                    f"and parts of this module. Received: {part!r}"
+                )
+            body.append(part if isinstance(part, Part) else paragraph(part))
+    page = PAGE.format(title=_escape(title), style=STYLE, body="\n".join(body))
+    _write(path, page.encode("utf-8"))
+
+
+def save_figure(figure, path):
+    """Write a Matplotlib figure as a PNG file, all or nothing.
+
+    The same figure gives the same bytes.
+
+    Args:
+        figure: `matplotlib.figure.Figure`.
+        path: Path of the PNG file; its folder is made if missing.
+    """
+    _write(path, _png(figure))
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    # Without the name and version of the software.
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _write(path, content):
+    """Write beside the file, then rename: no reader ever sees half of it."""
+    path = os.fspath(path)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    finally:
+        # Gone already, unless something failed.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def _escape(value):
+    return html.escape(str(value), quote=True)
+
+
+def _format(value):
+    if value is None:
+        return ""
+    if isinstance(value, numbers.Real) and not isinstance(
+        value, numbers.Integral
+    ):
+        return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return str(value)
+
+
+def _is_number(cell):
+    """Whether a cell is a number, or a string such as "31.2 ± 0.4 dB"."""
+    if isinstance(cell, str):
+        return re.fullmatch(r"[-+−]?\d[\d.,]*([ ±%(e].*)?", cell) is not None
+    return isinstance(cell, numbers.Number) and not isinstance(cell, bool)
+
+
+def _row(tag, cells, right):
+    cells = "".join(
+        f'<{tag} class="number">{_escape(_format(cell))}</{tag}>'
+        if is_right
+        else f"<{tag}>{_escape(_format(cell))}</{tag}>"
+        for cell, is_right in zip(cells, right, strict=True)
+    )
+    return f"<tr>{cells}</tr>"

@@ -1,0 +1,501 @@
+"""Learn a k-space mask with 4S, and say what the learning was worth.
+
+Two models are trained in the two rounds of the 4S paper (Martinini et al.,
+BioCAS 2022), on the same images, with the same U-Net and for the same number
+of epochs: LOUPE, whose mask is learned with 4S, and the U-Net on a fixed mask
+of the same budget. Both are judged on volumes that neither has seen.
+
+    python scripts/train_loupe.py --demo
+    python scripts/train_loupe.py --data my_volumes/ --acceleration 8
+    python scripts/train_loupe.py --data mni_brain/128 --lines columns \\
+        --calibration 8 --epochs 300 200 --out runs/lines
+
+The folder given by --out gets model.keras, mask.npz and mask.png, history.json,
+metrics.json and report.html, a page that needs nothing else. A run that was
+stopped goes on when the same command is given again.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tqdm
+
+import loupe_tf
+import loupe_tf.datasets
+from loupe_tf import masks, metrics, plots, report
+from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
+
+# The settings of `--demo`: a few minutes on two cores.
+DEMO = {
+    "data": "mni_brain/96",
+    "out": "runs/demo",
+    "acceleration": 4.0,
+    "filters": 8,
+    "depth": 4,
+    "epochs": [60, 20],
+    "batch_size": 16,
+    "patience": 5,
+    "cooldown": 2,
+    "stop_patience": 30,
+    "lr_patience": 5,
+}
+
+PATTERNS = {
+    "gaussian": masks.gaussian,
+    "uniform": masks.uniform_random,
+    "poisson": masks.poisson_disc,
+    "random_lines": masks.random_lines,
+    "equispaced_lines": masks.equispaced_lines,
+}
+
+
+def parse_arguments(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 2)[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--demo",
+        action="store_true",
+        help="a few minutes on simulated brains of 96×96; other options win",
+    )
+    add(
+        "--data",
+        default="mni_brain/96",
+        help="name of a TFDS data set with the features `image` and `volume` "
+        "(mni_brain is simulated here, nothing is downloaded), or a .npy or "
+        ".npz file or a folder of them, each array a volume (slices, H, W)",
+    )
+    add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    add("--out", default="runs/loupe", help="folder of the run (%(default)s)")
+    add(
+        "--acceleration",
+        type=float,
+        default=4.0,
+        help="R > 1: a share 1/R of k-space is acquired (%(default)s)",
+    )
+    add(
+        "--lines",
+        choices=["columns", "rows"],
+        help="learn whole lines of k-space instead of points",
+    )
+    add(
+        "--calibration",
+        type=int,
+        help="lines, or side of the square, at the centre of k-space that are "
+        "always acquired, inside the budget",
+    )
+    add(
+        "--estimator",
+        default="relaxed",
+        choices=["relaxed", "straight_through", "concrete", "gumbel_topk"],
+        help="how masks are drawn in training (%(default)s, the paper's)",
+    )
+    add("--slope", type=float, help="initial slope that 4S raises")
+    add(
+        "--fixed",
+        choices=list(PATTERNS),
+        help="the fixed pattern to compare with (gaussian: points of variable "
+        "density; random_lines for lines)",
+    )
+    add("--filters", type=int, default=32, help="of the U-Net (%(default)s)")
+    add("--depth", type=int, default=5, help="of the U-Net (%(default)s)")
+    add(
+        "--epochs",
+        type=int,
+        nargs=2,
+        default=[1000, 500],
+        metavar=("FIRST", "SECOND"),
+        help="the most epochs of the two rounds (%(default)s)",
+    )
+    add("--batch-size", type=int, default=16, help="(%(default)s)")
+    add("--learning-rate", type=float, default=0.01, help="(%(default)s)")
+    add(
+        "--patience",
+        type=int,
+        default=40,
+        help="epochs without improvement before 4S raises the slope "
+        "(%(default)s)",
+    )
+    add("--cooldown", type=int, default=10, help="of 4S (%(default)s)")
+    add("--factor", type=float, default=1.5, help="of 4S (%(default)s)")
+    add(
+        "--stop-patience",
+        type=int,
+        default=100,
+        help="epochs without improvement that end a round (%(default)s)",
+    )
+    add(
+        "--lr-patience",
+        type=int,
+        default=50,
+        help="epochs without improvement before round two lowers the learning "
+        "rate (%(default)s)",
+    )
+    add("--seed", type=int, default=0, help="of everything (%(default)s)")
+    if "--demo" in (sys.argv[1:] if arguments is None else arguments):
+        parser.set_defaults(**DEMO)
+    options = parser.parse_args(arguments)
+    if options.fixed is None:
+        options.fixed = "random_lines" if options.lines else "gaussian"
+    if options.lines and not options.fixed.endswith("lines"):
+        parser.error(f"--fixed {options.fixed} has no --lines")
+    return options
+
+
+def load_data(options):
+    """Return `{split: (images, volumes)}` and a sentence on where it is from."""
+    path = pathlib.Path(options.data)
+    if path.exists():
+        images, volumes = loupe_tf.datasets.load_volumes(path)
+        rows = loupe_tf.datasets.split_by_volume(volumes, seed=options.seed)
+        data = {name: (images[row], volumes[row]) for name, row in rows.items()}
+        return data, f"files {path.name}, split by volume at random"
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(options.data, data_dir=options.data_dir)
+    except tfds.core.DatasetNotFoundError:
+        raise ValueError(
+            "Invalid value for argument --data. Expected a file, a folder, or "
+            "the name of a TFDS data set, such as mni_brain/96. Received: "
+            f"{options.data}"
+        ) from None
+    if builder.name == "mni_brain" and not builder.is_prepared():
+        print(f"Simulating {builder.info.full_name} ...", flush=True)
+        tfds.disable_progress_bar()
+        builder.download_and_prepare()
+    data = {
+        split: loupe_tf.datasets.load_arrays(builder, split)
+        for split in ("train", "validation", "test")
+    }
+    return data, f"TFDS {builder.info.full_name}, its own splits, by volume"
+
+
+def build_model(options, image_shape, mask=None):
+    learned = {
+        "acceleration": options.acceleration,
+        "lines": options.lines,
+        "calibration": options.calibration,
+        "estimator": options.estimator,
+        "slope": options.slope,
+    }
+    keras.utils.set_random_seed(options.seed)
+    model = loupe_tf.models.loupe_model(
+        image_shape,
+        **({"mask": mask} if mask is not None else learned),
+        filters=options.filters,
+        depth=options.depth,
+        seed=options.seed,
+        name="learned" if mask is None else "fixed",
+    )
+    model.compile(
+        keras.optimizers.Adam(options.learning_rate),
+        loss="mse",
+        metrics=[metrics.PSNR()],
+    )
+    return model
+
+
+def fixed_mask(options, shape):
+    arguments = {"seed": options.seed}
+    if options.lines:
+        arguments["lines"] = options.lines
+    if options.calibration is not None:
+        arguments["calibration"] = options.calibration
+    return PATTERNS[options.fixed](shape, options.acceleration, **arguments)
+
+
+class Progress(keras.callbacks.Callback):
+    """One bar over all epochs of both rounds."""
+
+    def __init__(self, name, epochs):
+        super().__init__()
+        self.bar = tqdm.tqdm(total=epochs, desc=name, unit="epoch")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.update(epoch + 1 - self.bar.n)
+        shown = {"val_psnr": f"{logs['val_psnr']:.2f} dB"}
+        if "slope" in logs:
+            shown["slope"] = f"{logs['slope']:.4g}"
+        self.bar.set_postfix(shown)
+
+
+def train(options, model, data, out):
+    """Train in two rounds; return history and seconds."""
+    learns = model.name == "learned"
+    slope_callback = False
+    if learns:
+        slope_callback = SelfShrinkingSigmoidSlope(
+            patience=options.patience,
+            factor=options.factor,
+            cooldown=options.cooldown,
+        )
+    progress = Progress(f"{model.name} mask", sum(options.epochs))
+    begin = time.time()
+    history = fit_two_rounds(
+        model,
+        data["train"][0],
+        validation_data=data["validation"][0],
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        slope_callback=slope_callback,
+        stop_patience=options.stop_patience,
+        lr_patience=options.lr_patience,
+        directory=out / f"backup_{model.name}",
+        callbacks=[progress],
+        seed=options.seed,
+        verbose=0,
+    )
+    progress.bar.close()
+    return history, time.time() - begin
+
+
+def evaluate(images, volumes, output):
+    """Mean of each metric in each volume."""
+    values = {
+        "psnr": metrics.psnr(images, output),
+        "ssim": metrics.ssim(images, output),
+        "nmse": metrics.nmse(images, output),
+    }
+    values = {k: keras.ops.convert_to_numpy(v) for k, v in values.items()}
+    return {
+        str(volume): {
+            name: float(np.mean(value[volumes == volume]))
+            for name, value in values.items()
+        }
+        for volume in np.unique(volumes)
+    }
+
+
+def run(options):
+    data, source = load_data(options)
+    images, volumes = data["test"]
+    shape = images.shape[1:]
+    print(
+        f"Data: {source}; "
+        + ", ".join(
+            f"{k} {len(np.unique(v))} volumes ({len(x)} slices)"
+            for k, (x, v) in data.items()
+        )
+    )
+    out = pathlib.Path(options.out)
+    # Everything that may be refused is refused before training starts.
+    learned = build_model(options, shape)
+    fixed = build_model(options, shape, fixed_mask(options, shape[:2]))
+    check_settings(out, options)
+
+    results, histories, outputs = {}, {}, {}
+    for model in (learned, fixed):
+        history, seconds = train(options, model, data, out)
+        mask = masks.from_model(model)
+        adjoint = loupe_tf.models.loupe_model(
+            shape, mask=mask, reconstructor="zero_filled"
+        )
+        name = "learned (4S)" if model is learned else options.fixed
+        for kind, network in (("zero-filled", adjoint), ("U-Net", model)):
+            output = network.predict(images, options.batch_size, verbose=0)
+            outputs[f"{name}, {kind}"] = output
+            results[f"{name}, {kind}"] = {
+                "volumes": evaluate(images, volumes, output),
+                "achieved_acceleration": mask.achieved_acceleration,
+                "slope": mask.slope,
+                "epochs": len(history.epoch) if network is model else 0,
+                "seconds": seconds if network is model else 0.0,
+            }
+        histories[model.name] = history.history
+    write_results(
+        out, options, source, data, learned, results, histories, outputs
+    )
+
+
+def check_settings(out, options):
+    """A folder belongs to one run: another configuration is refused."""
+    settings = {k: v for k, v in vars(options).items() if k not in ("out",)}
+    settings.pop("demo")
+    path = out / "settings.json"
+    if path.exists():
+        saved = json.loads(path.read_text())
+        differing = [k for k in settings if saved.get(k) != settings[k]]
+        if differing:
+            raise ValueError(
+                f"Invalid value for argument --out. Expected {out} to hold a "
+                f"run with { {k: settings[k] for k in differing} }. Received: "
+                f"one with { {k: saved.get(k) for k in differing} }"
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def write_results(
+    out, options, source, data, model, results, histories, outputs
+):
+    mask = masks.from_model(model)
+    probability = masks.probability_from_model(model)
+    model.save(out / "model.keras")
+    mask.save(out / "mask.npz")
+    report.save_figure(plots.mask(mask, probability), out / "mask.png")
+
+    (gain, spread), better = paired_gain(options, results)
+    convention = (
+        "PSNR = -10 log10(MSE) on images divided by their volume's maximum; "
+        "SSIM with data range 1; both averaged over the slices of a volume, "
+        "then mean ± standard deviation over the volumes of the test split"
+    )
+    facts = {
+        "data": source,
+        "volumes": ", ".join(
+            f"{k}: {len(np.unique(v))} ({len(x)} slices)"
+            for k, (x, v) in data.items()
+        ),
+        "image size": f"{data['test'][0].shape[1:3]}",
+        "convention": convention,
+        "settings": ", ".join(f"{k}={v}" for k, v in vars(options).items()),
+        "versions": f"loupe_tf {loupe_tf.__version__}, Keras "
+        f"{keras.version()} on {keras.backend.backend()}, NumPy "
+        f"{np.__version__}, Python {platform.python_version()}",
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+        "command": "python scripts/train_loupe.py " + " ".join(sys.argv[1:]),
+    }
+    header = [
+        "mask, reconstruction",
+        "PSNR [dB]",
+        "SSIM",
+        "NMSE",
+        "achieved R",
+        "slope",
+        "epochs",
+        "seconds",
+    ]
+    rows = [[name, *row(result)] for name, result in results.items()]
+    sentence = (
+        f"At R = {options.acceleration:g} the learned mask is worth "
+        f"{gain:+.2f} ± {spread:.2f} dB over the fixed {options.fixed} mask "
+        f"of the same budget, with the same U-Net (mean ± standard deviation "
+        f"of the paired difference over {len(better)} test volumes; better in "
+        f"{sum(better)} of them)."
+    )
+    (out / "metrics.json").write_text(
+        json.dumps(
+            {"results": results, "gain_db": gain, "facts": facts}, indent=2
+        )
+        + "\n"
+    )
+    (out / "history.json").write_text(json.dumps(histories) + "\n")
+    caution = []
+    if "mni_brain" in source:
+        caution = [
+            "These brains are simulated from one average anatomy: good for "
+            "trying and testing, not for conclusions."
+        ]
+    truth = data["test"][0]
+    shown = np.linspace(0, len(truth) - 1, 5).astype(int)[1:4]
+    report.write_report(
+        out / "report.html",
+        f"A k-space mask learned at R = {options.acceleration:g}",
+        {
+            "": [
+                sentence,
+                *caution,
+                report.table(header, rows, convention + "."),
+            ],
+            "The mask": [
+                repr(mask),
+                report.figure(
+                    plots.mask(mask, probability),
+                    "The binary mask that inference uses, and the "
+                    "probabilities behind it. DC is in the centre.",
+                ),
+                report.figure(
+                    plots.probability_histogram(probability),
+                    "The nearer to 0 and 1, the less is lost by making the "
+                    "mask binary.",
+                ),
+            ],
+            "Reconstructions": [
+                report.figure(
+                    plots.reconstructions(
+                        truth[shown],
+                        {
+                            name: output[shown]
+                            for name, output in outputs.items()
+                            if name.endswith("U-Net")
+                        },
+                    ),
+                    "Slices of the test split, with the magnified error.",
+                )
+            ],
+            "Training": [
+                report.figure(
+                    plots.training_curves(history),
+                    f"The {name} mask. The vertical line is where round two "
+                    "begins, from the best weights of round one.",
+                )
+                for name, history in histories.items()
+            ],
+            "How it was obtained": [report.facts(facts)],
+        },
+    )
+    widths = [max(map(len, map(str, c))) for c in zip(header, *rows)]
+    print()
+    for cells in (header, *rows):
+        first, *others = (
+            str(cell).ljust(width) if i == 0 else str(cell).rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths))
+        )
+        print("  ".join([first, *others]))
+    print(f"\n{sentence}\n{' '.join(caution)}\nSee {out / 'report.html'}")
+
+
+def row(result):
+    """Cells of the table for one result."""
+    values = {
+        name: np.array([v[name] for v in result["volumes"].values()])
+        for name in ("psnr", "ssim", "nmse")
+    }
+    slope = result["slope"]
+    return [
+        f"{values['psnr'].mean():.2f} ± {values['psnr'].std():.2f}",
+        f"{values['ssim'].mean():.4f}",
+        f"{values['nmse'].mean():.5f}",
+        f"{result['achieved_acceleration']:.3f}",
+        "-" if slope is None else f"{slope:.4g}",
+        str(result["epochs"]),
+        f"{result['seconds']:.0f}",
+    ]
+
+
+def paired_gain(options, results):
+    """Mean and deviation of learned minus fixed, and where it is positive."""
+    learned = results["learned (4S), U-Net"]["volumes"]
+    fixed = results[f"{options.fixed}, U-Net"]["volumes"]
+    gain = np.array([learned[v]["psnr"] - fixed[v]["psnr"] for v in learned])
+    return (float(gain.mean()), float(gain.std())), [bool(g > 0) for g in gain]
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    try:
+        run(options)
+    except (ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,264 @@
+import re
+
+import numpy as np
+import pytest
+
+from loupe_tf.masks import (
+    SamplingMask,
+    equispaced_lines,
+    gaussian,
+    poisson_disc,
+    random_lines,
+    spectrum,
+    uniform_random,
+)
+
+
+def spectrum_of_noise(shape, acceleration, calibration=None, lines=None):
+    images = np.random.default_rng(0).normal(size=(3, *shape, 2))
+    return spectrum(images, acceleration, lines, calibration)
+
+
+# Every pattern meets every generic test below. `lines` is what its masks take;
+# `seeded` patterns take a `seed`; `wide` ones have very many masks to draw
+# from, so that two seeds give two masks.
+PATTERNS = {
+    "uniform_random": dict(make=uniform_random),
+    "gaussian": dict(make=gaussian),
+    "poisson_disc": dict(make=poisson_disc, fast=False),
+    "spectrum": dict(make=spectrum_of_noise, seeded=False),
+    "spectrum_columns": dict(
+        make=spectrum_of_noise, lines="columns", seeded=False
+    ),
+    "spectrum_rows": dict(make=spectrum_of_noise, lines="rows", seeded=False),
+    "random_columns": dict(make=random_lines, lines="columns"),
+    "random_rows": dict(make=random_lines, lines="rows"),
+    "equispaced_columns": dict(
+        make=equispaced_lines, lines="columns", wide=False
+    ),
+    "equispaced_rows": dict(make=equispaced_lines, lines="rows", wide=False),
+}
+SIZES = [(31, 33), (64, 64), (48, 80), (320, 320)]
+ACCELERATIONS = [2, 4, 8, 13.7]
+
+
+def make(name, shape, acceleration, calibration, **kwargs):
+    pattern = PATTERNS[name]
+    if pattern.get("lines"):
+        kwargs["lines"] = pattern["lines"]
+    return pattern["make"](shape, acceleration, calibration, **kwargs)
+
+
+def cases():
+    for name, pattern in PATTERNS.items():
+        for shape in SIZES:
+            if shape != (320, 320) or pattern.get("fast", True):
+                for acceleration in ACCELERATIONS:
+                    yield name, shape, acceleration
+
+
+def seeded():
+    return [n for n, p in PATTERNS.items() if p.get("seeded", True)]
+
+
+def expected_shape(name, shape):
+    lines = PATTERNS[name].get("lines")
+    if lines == "columns":
+        return (1, shape[1])
+    return (shape[0], 1) if lines == "rows" else shape
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+@pytest.mark.parametrize("name, shape, acceleration", list(cases()))
+def test_shape_budget_and_calibration(name, shape, acceleration, calibrated):
+    lines = PATTERNS[name].get("lines")
+    calibration = 0
+    if calibrated:
+        calibration = 2 if lines else (6, 5)
+    mask = make(name, shape, acceleration, calibration)
+    assert isinstance(mask, SamplingMask)
+    assert mask.array.dtype == bool
+    assert mask.shape == expected_shape(name, shape)
+    assert mask.lines == lines
+    assert mask.acquired == round(mask.array.size / acceleration)
+    assert mask.array.sum() == mask.acquired
+    assert mask.acceleration == acceleration
+    assert mask.calibration == calibration
+    assert mask.provenance["pattern"]
+    if calibrated:  # Written out here, so that the package cannot agree
+        centre = []  # with itself alone.
+        for n, c in zip(mask.shape, (2, 2) if lines else (6, 5), strict=True):
+            c = min(n, c)
+            centre.append(slice(n // 2 - c // 2, n // 2 - c // 2 + c))
+        assert mask.array[tuple(centre)].all()
+
+
+@pytest.mark.parametrize("name", seeded())
+def test_seed(name):
+    first, again = (make(name, (48, 80), 4, 2, seed=3) for _ in range(2))
+    assert first == again
+    others = [make(name, (48, 80), 4, 2, seed=s) for s in range(4, 12)]
+    differ = [not np.array_equal(first, other) for other in others]
+    assert all(differ) if PATTERNS[name].get("wide", True) else any(differ)
+    assert first.provenance["seed"] == 3
+
+
+@pytest.mark.parametrize("name", list(PATTERNS))
+def test_global_generator_is_left_alone(name):
+    def state():
+        return repr(np.random.get_state(legacy=False))
+
+    before = state()
+    first = make(name, (32, 32), 4, 2)
+    assert state() == before
+    np.random.seed(1)  # And has no say.
+    assert make(name, (32, 32), 4, 2) == first
+
+
+@pytest.mark.parametrize("name", list(PATTERNS))
+def test_infeasible_calibration(name):
+    with pytest.raises(ValueError, match="`calibration`. Expected a region wi"):
+        make(name, (32, 32), 4, 20)
+
+
+@pytest.mark.parametrize("name", list(PATTERNS))
+@pytest.mark.parametrize("acceleration", [1, float("nan"), "4"])
+def test_invalid_acceleration(name, acceleration):
+    with pytest.raises(ValueError, match="`acceleration`"):
+        make(name, (32, 32), acceleration, None)
+
+
+@pytest.mark.parametrize("name", seeded())
+@pytest.mark.parametrize("seed", [-1, 0.5, None, "0", True])
+def test_invalid_seed(name, seed):
+    with pytest.raises(ValueError, match="`seed`. Expected a non-negative"):
+        make(name, (32, 32), 4, None, seed=seed)
+
+
+@pytest.mark.parametrize("name", seeded())
+@pytest.mark.parametrize("shape", [32, (32, 32, 1), (32, 0)])
+def test_invalid_shape(name, shape):
+    with pytest.raises(ValueError, match="`shape`. Expected a pair"):
+        make(name, shape, 4, None)
+
+
+@pytest.mark.parametrize("pattern", [random_lines, equispaced_lines])
+@pytest.mark.parametrize("lines", [None, "column", 1])
+def test_invalid_lines(pattern, lines):
+    with pytest.raises(
+        ValueError, match=re.escape(f"Received: lines={lines!r}")
+    ):
+        pattern((32, 32), 4, lines=lines)
+
+
+@pytest.mark.parametrize("pattern", [uniform_random, gaussian, poisson_disc])
+def test_points_of_a_line_are_lines(pattern):
+    mask = pattern((1, 64), 4, calibration=4)
+    assert mask.lines == "columns"
+    assert mask.acquired == 16
+    assert mask.array[0, 30:34].all()
+
+
+def test_uniform_random_is_uniform():
+    share = np.mean(
+        [uniform_random((16, 16), 4, seed=s).array for s in range(1000)], axis=0
+    )
+    # Standard deviation of a share: sqrt(0.25 * 0.75 / 1000) = 0.014.
+    assert np.abs(share - 0.25).max() < 0.07
+
+
+def test_gaussian_is_denser_in_the_centre():
+    share = np.mean(
+        [gaussian((32, 40), 8, seed=s).array for s in range(200)], axis=0
+    )
+    y = (np.arange(32) - 16)[:, None] / 16
+    x = (np.arange(40) - 20)[None, :] / 20
+    d = np.hypot(y, x)
+    rings = [share[(d >= a) & (d < a + 0.25)].mean() for a in np.arange(5) / 4]
+    assert all(np.diff(rings) < 0)
+    assert rings[0] > 10 * rings[4]
+    # Centred: a mirrored entry is as likely (index 0 has no mirror image).
+    inner = share[1:, 1:]
+    assert abs(inner[:16].sum() - inner[15:].sum()) < 0.02 * inner.sum()
+    assert abs(inner[:, :20].sum() - inner[:, 19:].sum()) < 0.02 * inner.sum()
+
+
+def test_gaussian_draws_in_proportion_to_its_weights():
+    # One entry of five: its probability is the weight, with nothing to replace.
+    counts = sum(
+        gaussian((1, 5), 5, std=0.6, seed=s).array[0] for s in range(4000)
+    )
+    weight = np.exp(-0.5 * ((np.arange(5) - 2) / 2.5 / 0.6) ** 2)
+    expected = weight / weight.sum()
+    np.testing.assert_allclose(counts / 4000, expected, atol=0.03)
+
+
+def test_gaussian_std():
+    def spread(std):
+        rows, columns = np.nonzero(gaussian((64, 64), 16, std=std).array)
+        return np.hypot(rows - 32, columns - 32).mean()
+
+    assert spread(0.2) < spread(0.4) < spread(2.0)
+    # A narrow one acquires a full disc: no weight is too small to count.
+    assert spread(1e-3) < 0.7 * np.sqrt(64 * 64 / 16 / np.pi)
+    assert gaussian((64, 64), 16, std=0.3).provenance["std"] == 0.3
+
+
+@pytest.mark.parametrize("std", [0, -1, float("nan"), float("inf"), "1"])
+def test_gaussian_refuses_std(std):
+    with pytest.raises(ValueError, match="`std`. Expected a positive, finite"):
+        gaussian((32, 32), 4, std=std)
+
+
+@pytest.mark.parametrize("pattern", [random_lines, equispaced_lines])
+@pytest.mark.parametrize(
+    "acceleration, calibration", [(4, 26), (8, 13), (16, 6)]
+)
+def test_lines_default_calibration_is_that_of_fastmri(
+    pattern, acceleration, calibration
+):
+    mask = pattern((640, 320), acceleration)
+    assert mask.calibration == calibration
+    assert mask.acquired == 320 / acceleration
+    start = 160 - calibration // 2
+    assert mask.array[0, start : start + calibration].all()
+
+
+def test_random_lines_are_uniform_outside_the_centre():
+    share = np.mean(
+        [random_lines((4, 40), 4, 2, seed=s).array[0] for s in range(1000)],
+        axis=0,
+    )
+    assert share[19:21].tolist() == [1, 1]
+    outside = np.delete(share, [19, 20])
+    assert np.abs(outside - 8 / 38).max() < 0.065  # Five standard deviations.
+
+
+def test_equispaced_lines_are_equispaced():
+    for seed in range(8):
+        mask = equispaced_lines((2, 64), 4, calibration=0, seed=seed)
+        taken = np.flatnonzero(mask.array)
+        assert set(np.diff(taken)) == {4}
+    # 60 lines outside the centre, 12 of them: one in five, on either side.
+    taken = np.flatnonzero(equispaced_lines((2, 64), 4, 4).array)
+    taken = taken[(taken < 30) | (taken >= 34)]
+    taken[taken >= 34] -= 4
+    assert len(taken) == 12
+    assert set(np.diff(taken)) == {5}
+    # Where the distance is not an integer, neighbouring ones take turns.
+    taken = np.flatnonzero(equispaced_lines((2, 64), 6, 0).array)
+    assert set(np.diff(taken)) == {5, 6}
+
+
+def test_equispaced_lines_every_offset_occurs():
+    offsets = {
+        int(np.argmax(equispaced_lines((2, 64), 4, 0, seed=s).array))
+        for s in range(64)
+    }
+    assert offsets == {0, 1, 2, 3}
+
+
+def test_lines_may_all_lie_in_the_centre():
+    for pattern in (random_lines, equispaced_lines):
+        mask = pattern((8, 32), 4, calibration=8)
+        assert np.flatnonzero(mask.array).tolist() == list(range(12, 20))

@@ -1,0 +1,404 @@
+import json
+import math
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from loupe_tf.masks import SamplingMask, uniform_random
+
+
+def checkerboard():
+    """A 4 x 6 mask with R = 2 and a 2 x 2 calibration region."""
+    array = np.indices((4, 6)).sum(axis=0) % 2 == 0
+    array[1:3, 2:4] = True
+    return array
+
+
+def masks():
+    return [
+        SamplingMask(
+            checkerboard(),
+            acceleration=2,
+            calibration=(2, 2),
+            slope=np.float32(200),
+            provenance={"pattern": "checkerboard", "seed": 0, "k": (1, 2)},
+        ),
+        SamplingMask(np.eye(3)),
+        SamplingMask([[0, 1, 1, 0]], calibration=np.int64(1)),
+        SamplingMask([[0], [1], [1], [0]], 2.5, 2, 0.1, {"a": {"b": None}}),
+        SamplingMask(np.zeros((3, 3))),
+    ]
+
+
+def test_attributes():
+    mask = masks()[0]
+    assert mask.shape == (4, 6)
+    assert mask.lines is None
+    assert mask.acquired == 14
+    assert mask.acceleration == 2
+    assert mask.achieved_acceleration == 24 / 14
+    assert mask.acceleration_outside_calibration == 20 / 10
+    assert mask.calibration == (2, 2)
+    assert mask.slope == 200 and type(mask.slope) is float
+    assert mask.provenance == {
+        "pattern": "checkerboard",
+        "seed": 0,
+        "k": [1, 2],
+    }
+
+
+def test_defaults():
+    mask = SamplingMask(np.eye(3))
+    assert mask.acceleration == mask.achieved_acceleration == 3
+    assert mask.acceleration_outside_calibration == 3
+    assert mask.calibration is None
+    assert mask.slope is None
+    assert mask.provenance == {}
+
+
+@pytest.mark.parametrize(
+    "shape, lines",
+    [
+        ((1, 4), "columns"),
+        ((4, 1), "rows"),
+        ((4, 4), None),
+        ((1, 1), "columns"),
+    ],
+)
+def test_lines(shape, lines):
+    assert SamplingMask(np.ones(shape)).lines == lines
+
+
+def test_nothing_acquired_and_everything_in_the_centre():
+    empty = SamplingMask(np.zeros((4, 4)), acceleration=4)
+    assert empty.achieved_acceleration == math.inf
+    assert empty.acceleration_outside_calibration == math.inf
+    centre = SamplingMask([[0, 1, 1, 0]], calibration=2)
+    assert centre.achieved_acceleration == 2
+    assert centre.acceleration_outside_calibration == math.inf
+
+
+def test_array_cannot_change():
+    array = checkerboard()
+    mask = SamplingMask(array)
+    array[:] = False
+    assert mask.acquired == 14
+    with pytest.raises(ValueError, match="read-only"):
+        mask.array[0, 0] = False
+    with pytest.raises(ValueError, match="read-only"):
+        np.asarray(mask)[0, 0] = False
+
+
+def test_provenance_is_a_copy():
+    provenance = {"pattern": "x", "steps": [1]}
+    mask = SamplingMask(checkerboard(), provenance=provenance)
+    provenance["steps"].append(2)
+    assert mask.provenance == {"pattern": "x", "steps": [1]}
+
+
+def test_as_numpy_array():
+    mask = SamplingMask(checkerboard())
+    assert np.asarray(mask) is mask.array
+    copy = np.array(mask)
+    copy[0, 0] = False  # A copy may be written to.
+    assert mask.array[0, 0]
+    as_float = np.asarray(mask, dtype="float32")
+    assert as_float.dtype == np.float32
+    np.testing.assert_array_equal(as_float, checkerboard())
+    np.testing.assert_array_equal(mask * np.ones((4, 6)), checkerboard())
+    assert mask.__array__(copy=False) is mask.array
+    with pytest.raises(ValueError, match="`copy`"):
+        mask.__array__(dtype="float32", copy=False)
+
+
+def test_equality():
+    def make(**changes):
+        arguments = {
+            "array": checkerboard(),
+            "acceleration": 2,
+            "provenance": {"seed": 0},
+        }
+        return SamplingMask(**(arguments | changes))
+
+    assert make() == make()
+    assert make() != make(array=~checkerboard())
+    assert make() != make(array=np.ones((1, 6)))
+    assert make() != make(acceleration=3)
+    assert make() != make(calibration=2)
+    assert make() != make(slope=1)
+    assert make() != make(provenance={"seed": 1})
+    assert make() != "mask"
+
+
+def test_repr():
+    mask = uniform_random((32, 32), 4.01, calibration=8, seed=1)
+    assert repr(mask) == (
+        "<SamplingMask pattern=uniform_random, shape=(32, 32), lines=None, "
+        "acquired=255, acceleration=4.01, achieved_acceleration=4.016, "
+        "calibration=8, acceleration_outside_calibration=5.026, slope=None>"
+    )
+    assert "slope=200.0" in repr(masks()[0])
+    assert "lines=columns" in repr(masks()[2])
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(4), np.zeros((1, 4, 4, 1)), np.zeros((0, 4)), True],
+)
+def test_refuses_shape(array):
+    with pytest.raises(ValueError, match="`array`. Expected shape"):
+        SamplingMask(array)
+
+
+@pytest.mark.parametrize(
+    "array", [[[0.5, 1]], [[2, 1]], [[np.nan, 1]], [["0", "1"]], [[0j, 1]]]
+)
+def test_refuses_values(array):
+    with pytest.raises(ValueError, match="`array`. Expected booleans, or 0"):
+        SamplingMask(array)
+
+
+@pytest.mark.parametrize("acceleration", [0.9, -4, math.nan, "4", True, [4]])
+def test_refuses_acceleration(acceleration):
+    with pytest.raises(ValueError, match="`acceleration`. Expected a number"):
+        SamplingMask(checkerboard(), acceleration)
+
+
+@pytest.mark.parametrize("slope", [math.nan, math.inf, "4", True])
+def test_refuses_slope(slope):
+    with pytest.raises(ValueError, match="`slope`. Expected None or a finite"):
+        SamplingMask(checkerboard(), slope=slope)
+
+
+@pytest.mark.parametrize("calibration", [-1, 5, "2", (2,)])
+def test_refuses_calibration(calibration):
+    with pytest.raises(ValueError, match="`calibration`. Expected"):
+        SamplingMask(checkerboard(), calibration=calibration)
+
+
+def test_refuses_calibration_that_is_not_acquired():
+    with pytest.raises(ValueError, match="acquires its whole calibration"):
+        SamplingMask(checkerboard(), calibration=4)
+
+
+@pytest.mark.parametrize("provenance", [[1], "x", 3])
+def test_refuses_provenance_that_is_no_dictionary(provenance):
+    with pytest.raises(ValueError, match="`provenance`. Expected a dictionary"):
+        SamplingMask(checkerboard(), provenance=provenance)
+
+
+@pytest.mark.parametrize("value", [np.zeros(2), {1}, math.nan, object()])
+def test_refuses_provenance_that_json_cannot_store(value):
+    with pytest.raises(ValueError, match="`provenance`. Expected what JSON"):
+        SamplingMask(checkerboard(), provenance={"a": value})
+
+
+# --- Files ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mask", masks(), ids=repr)
+@pytest.mark.parametrize("name", ["mask.npz", "mask", "mask.v1"])
+def test_round_trip(tmp_path, mask, name):
+    path = tmp_path / name
+    mask.save(path)
+    assert os.listdir(tmp_path) == [name]  # The path itself, and nothing else.
+    loaded = SamplingMask.load(path)
+    assert loaded == mask
+    assert loaded.array.dtype == bool
+    assert not loaded.array.flags.writeable
+    assert type(loaded.calibration) is type(mask.calibration)
+    assert SamplingMask.load(str(path)) == mask
+
+
+def test_save_overwrites(tmp_path):
+    path = tmp_path / "mask.npz"
+    masks()[0].save(path)
+    masks()[1].save(path)
+    assert SamplingMask.load(path) == masks()[1]
+
+
+@pytest.mark.parametrize("function", ["savez_compressed", "replace"])
+def test_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, function):
+    path = tmp_path / "mask.npz"
+    masks()[0].save(path)
+
+    def interrupt(*args, **kwargs):
+        if function == "savez_compressed":
+            args[0].write(b"half a file")
+        raise KeyboardInterrupt
+
+    owner = np if function == "savez_compressed" else os
+    monkeypatch.setattr(owner, function, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        masks()[1].save(path)
+    assert os.listdir(tmp_path) == ["mask.npz"]
+    assert SamplingMask.load(path) == masks()[0]
+
+
+def good_contents():
+    metadata = {
+        "version": 1,
+        "acceleration": 2.0,
+        "calibration": [2, 2],
+        "slope": None,
+        "provenance": {},
+    }
+    return checkerboard(), metadata
+
+
+def write(path, array, metadata):
+    np.savez(path, mask=array, metadata=json.dumps(metadata))
+
+
+def refuses(path, match):
+    with pytest.raises(ValueError, match=match) as info:
+        SamplingMask.load(path)
+    assert str(path) in str(info.value)
+
+
+def test_load_reads_the_documented_format(tmp_path):
+    path = tmp_path / "mask.npz"
+    write(path, *good_contents())
+    assert SamplingMask.load(path) == SamplingMask(checkerboard(), 2, (2, 2))
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+def test_load_never_unpickles(tmp_path):
+    pickle.loads(pickle.dumps(Trap(tmp_path / "works")))
+    assert (tmp_path / "works").exists()
+    path = tmp_path / "mask.npz"
+    array, metadata = good_contents()
+    trap = np.array([[Trap(tmp_path / "sprung")]], dtype=object)
+    np.savez(path, mask=trap, metadata=json.dumps(metadata))
+    refuses(path, "allow_pickle=False")
+    np.savez(path, mask=array, metadata=trap)
+    refuses(path, "allow_pickle=False")
+    np.save(tmp_path / "trap.npy", trap)
+    refuses(tmp_path / "trap.npy", "cannot be read")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("key", ["mask", "metadata"])
+def test_load_refuses_missing_array(tmp_path, key):
+    array, metadata = good_contents()
+    contents = {"mask": array, "metadata": json.dumps(metadata)}
+    del contents[key]
+    path = tmp_path / "mask.npz"
+    np.savez(path, **contents)
+    refuses(path, f"KeyError.*{key}")
+
+
+@pytest.mark.parametrize("key", list(good_contents()[1]))
+def test_load_refuses_missing_metadata(tmp_path, key):
+    array, metadata = good_contents()
+    del metadata[key]
+    path = tmp_path / "mask.npz"
+    write(path, array, metadata)
+    refuses(path, f"KeyError.*{key}")
+
+
+@pytest.mark.parametrize(
+    "change, match",
+    [
+        ({"version": 2}, "Expected version 1 .* Received: version=2"),
+        ({"acceleration": "4"}, "`acceleration`"),
+        ({"calibration": [4, 4]}, "whole calibration region"),
+        ({"calibration": "2"}, "`calibration`"),
+        ({"slope": "2"}, "`slope`"),
+        ({"provenance": []}, "`provenance`"),
+    ],
+)
+def test_load_refuses_inconsistent_metadata(tmp_path, change, match):
+    array, metadata = good_contents()
+    path = tmp_path / "mask.npz"
+    write(path, array, metadata | change)
+    refuses(path, match)
+
+
+def test_load_refuses_wrong_array(tmp_path):
+    path = tmp_path / "mask.npz"
+    write(path, checkerboard() * 0.5, good_contents()[1])
+    refuses(path, "`array`")
+    write(path, checkerboard().ravel(), good_contents()[1])
+    refuses(path, "`array`")
+
+
+@pytest.mark.parametrize("metadata", [b"{", b"[1]", b"3"])
+def test_load_refuses_wrong_json(tmp_path, metadata):
+    path = tmp_path / "mask.npz"
+    np.savez(path, mask=checkerboard(), metadata=metadata.decode())
+    refuses(path, "cannot be read")
+
+
+def test_load_refuses_damaged_files(tmp_path):
+    path = tmp_path / "mask.npz"
+    masks()[0].save(path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        refuses(path, "cannot be read")
+    broken = bytearray(whole)
+    start = whole.index(b"mask.npy") + 60  # Within the compressed array.
+    broken[start : start + 8] = b"x" * 8
+    path.write_bytes(broken)
+    refuses(path, "cannot be read")
+
+
+def test_load_refuses_other_files(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("R,calibration\n4,20\n")
+    refuses(path, "cannot be read")
+    path = tmp_path / "array.npy"
+    np.save(path, checkerboard())
+    refuses(path, "cannot be read")
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mask", "not an array")
+        archive.writestr("metadata", "{}")
+    refuses(path, "cannot be read")
+
+
+def test_load_names_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere.npz"):
+        SamplingMask.load(tmp_path / "nowhere.npz")
+
+
+# --- Plot -----------------------------------------------------------------
+
+
+@pytest.fixture
+def plt():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    yield pyplot
+    pyplot.close("all")
+
+
+def test_plot(plt):
+    mask = masks()[0]
+    ax = mask.plot()
+    np.testing.assert_array_equal(ax.images[0].get_array(), mask.array)
+    assert ax.get_title() == "checkerboard, R = 1.714"
+    _, mine = plt.subplots()
+    assert mask.plot(ax=mine) is mine
+
+
+def test_plot_of_lines(plt):
+    image = SamplingMask([[0, 1, 1, 0, 0]]).plot().images[0].get_array()
+    assert image.shape == (5, 5)
+    assert (image == [0, 1, 1, 0, 0]).all()
+    image = SamplingMask([[0], [1], [1], [0]]).plot().images[0].get_array()
+    assert image.shape == (4, 4)
+    assert (image == [[0], [1], [1], [0]]).all()

@@ -1,0 +1,307 @@
+import keras
+import numpy as np
+import pytest
+
+from loupe_tf import fourier, masks
+from loupe_tf.models import loupe_model, with_binarization
+
+ESTIMATORS = ("relaxed", "straight_through", "concrete", "gumbel_topk")
+SMALL = {"filters": 2, "depth": 2, "seed": 0}
+
+
+def _compile(model, **arguments):
+    model.compile(keras.optimizers.Adam(1e-2), loss="mse", **arguments)
+    return model
+
+
+def _mask(model, x, training=False):
+    sub = keras.Model(model.input, model.get_layer("sampled_mask").output)
+    return keras.ops.convert_to_numpy(sub(x, training=training))
+
+
+def _weights(model):
+    return [np.array(w) for w in model.get_weights()]
+
+
+def test_names_are_those_of_the_original():
+    names = [
+        layer.name for layer in loupe_model((16, 18, 1), 4, **SMALL).layers
+    ]
+    for name in (
+        "prob_mask",
+        "prob_mask_scaled",
+        "sampled_mask",
+        "under_sample_kspace",
+        "unet_output",
+    ):
+        assert name in names
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"lines": "columns", "calibration": 3},
+        {"lines": "rows"},
+        {"calibration": (4, 3), "reconstruction": "complex"},
+        {"data_consistency": True},
+    ],
+)
+def test_training_moves_mask_and_network(images, estimator, arguments):
+    model = _compile(
+        loupe_model((16, 18, 1), 4, estimator=estimator, **SMALL, **arguments)
+    )
+    before = _weights(model)
+    history = model.fit(images, images, batch_size=4, epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    moved = [np.abs(a - b).max() > 0 for a, b in zip(before, _weights(model))]
+    names = [w.path for w in model.weights]
+    assert moved[[n.endswith("logits") for n in names].index(True)]
+    assert moved[[n.endswith("kernel") for n in names].index(True)]
+    mask = _mask(model, images)
+    lines = {"columns": 18, "rows": 16}.get(arguments.get("lines"), 16 * 18)
+    assert (mask.sum(axis=(1, 2, 3)) == round(lines / 4)).all()
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_jit_compile(images, jit_compile, estimator):
+    model = loupe_model(
+        (16, 18, 1), 4, estimator=estimator, reconstructor="zero_filled", seed=0
+    )
+    if keras.backend.backend() == "torch" and jit_compile:
+        pytest.skip("Keras compiles nothing with torch here")
+    _compile(model, jit_compile=jit_compile)
+    before = model.evaluate(images, images, verbose=0)
+    model.fit(images, images, batch_size=4, epochs=30, verbose=0)
+    assert model.evaluate(images, images, verbose=0) < before
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(images, policy):
+    old = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(policy)
+        model = _compile(loupe_model((16, 18, 1), 4, **SMALL))
+        history = model.fit(images, images, batch_size=4, epochs=2, verbose=0)
+    finally:
+        keras.config.set_dtype_policy(old)
+    assert np.isfinite(history.history["loss"]).all()
+    assert model.get_layer("prob_mask").logits.dtype == "float32"
+    assert model.output.dtype == "float32"
+
+
+def test_equation_2(images):
+    """x̂ = |F⁻¹ y| + D(F⁻¹ y) with y = M ∘ F x, in NumPy."""
+    mask = masks.uniform_random((16, 18), 3)
+    decoder = keras.layers.Conv2D(1, 1, kernel_initializer="ones")
+    model = loupe_model((16, 18, 1), mask=mask, reconstructor=decoder)
+    axes = (1, 2)
+    kspace = np.fft.fftshift(np.fft.fft2(images[..., 0], axes=axes), axes=axes)
+    adjoint = np.fft.ifft2(
+        np.fft.ifftshift(np.where(mask.array, kspace, 0), axes=axes), axes=axes
+    )
+    expected = np.abs(adjoint) + adjoint.real + adjoint.imag
+    got = model.predict(images, verbose=0)[..., 0]
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_complex_residual(images):
+    mask = masks.uniform_random((16, 18), 3)
+    x = np.concatenate([images, images[::-1]], axis=-1)
+    model = loupe_model(
+        (16, 18, 2), mask=mask, reconstruction="complex", **SMALL
+    )
+    adjoint = keras.ops.convert_to_numpy(
+        fourier.ifft2c(
+            np.float32(mask.array)[..., None]
+            * keras.ops.convert_to_numpy(fourier.fft2c(x))
+        )
+    )
+    unet = model.get_layer("unet")
+    expected = adjoint + keras.ops.convert_to_numpy(unet(adjoint))
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_hard_data_consistency(rng, images, channels):
+    mask = masks.uniform_random((16, 18), 3)
+    x = np.concatenate([images, images[::-1]], axis=-1)[..., :channels]
+    model = loupe_model(
+        (16, 18, channels),
+        mask=mask,
+        reconstruction="complex",
+        data_consistency=True,
+        **SMALL,
+    )
+    output = keras.Model(
+        model.input, model.get_layer("data_consistency").output
+    )
+    rebuilt = keras.ops.convert_to_numpy(fourier.fft2(output(x)))
+    true = np.concatenate([x, np.zeros_like(x)], axis=-1)[..., :2]
+    if channels == 2:
+        true = x
+    true = keras.ops.convert_to_numpy(fourier.fft2(true))
+    acquired = np.fft.ifftshift(mask.array)
+    np.testing.assert_allclose(
+        rebuilt[:, acquired], true[:, acquired], atol=1e-4
+    )
+
+
+def test_mask_as_an_input(images):
+    mask = masks.uniform_random((16, 18), 3)
+    given = loupe_model((16, 18, 1), mask=mask, **SMALL)
+    model = loupe_model((16, 18, 1), mask_input=True, **SMALL)
+    model.get_layer("unet").set_weights(given.get_layer("unet").get_weights())
+    every = np.tile(np.float32(mask.array)[None, ..., None], (8, 1, 1, 1))
+    np.testing.assert_allclose(
+        model.predict([images, every], verbose=0),
+        given.predict(images, verbose=0),
+        atol=1e-5,
+    )
+
+
+def test_penalty_instead_of_rescale(images):
+    model = _compile(loupe_model((16, 18, 1), sparsity_penalty=10.0, **SMALL))
+    prob = masks.probability_from_model(model, "prob_mask")
+    np.testing.assert_allclose(
+        float(keras.ops.sum(model.losses)) if model.losses else 0, 0, atol=10
+    )
+    model(images)
+    np.testing.assert_allclose(
+        float(sum(model.losses)), 10 * prob.mean(), rtol=1e-4
+    )
+    model.fit(images, images, epochs=20, verbose=0)
+    after = masks.probability_from_model(model, "prob_mask")
+    assert after.mean() < prob.mean() - 0.1
+    assert _mask(model, images[:1]).sum() == np.round(after.sum())
+
+
+def test_a_nan_stays_in_its_example(images):
+    model = loupe_model((16, 18, 1), 4, normalization=None, **SMALL)
+    images[2, 3, 4] = np.nan
+    for training in (True, False):
+        assert np.isfinite(_mask(model, images, training)).all()
+        output = keras.ops.convert_to_numpy(model(images, training=training))
+        broken = ~np.isfinite(output).all(axis=(1, 2, 3))
+        assert broken.tolist() == [i == 2 for i in range(8)]
+
+
+@pytest.mark.parametrize("calibration", [None, 6])
+@pytest.mark.parametrize("lines", [None, "columns", "rows"])
+@pytest.mark.parametrize("acceleration", [2, 4, 8, 13.7])
+@pytest.mark.parametrize("size", [(31, 33), (64, 64), (320, 320)])
+def test_inference_mask_has_exactly_the_budget(
+    size, acceleration, lines, calibration
+):
+    total = {None: size[0] * size[1], "columns": size[1], "rows": size[0]}
+    budget = round(total[lines] / acceleration)
+    arguments = {
+        "lines": lines,
+        "calibration": calibration,
+        "reconstructor": "zero_filled",
+        "seed": 0,
+    }
+    if lines and calibration and calibration > budget:
+        with pytest.raises(ValueError, match="`calibration`"):
+            loupe_model((*size, 1), acceleration, **arguments)
+        return
+    model = loupe_model((*size, 1), acceleration, **arguments)
+    mask = masks.from_model(model)
+    assert mask.array.sum() == budget
+    image = np.ones((1, *size, 1), "float32")
+    np.testing.assert_array_equal(_mask(model, image)[0, ..., 0], mask.array)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_saved_and_loaded_elsewhere_predicts_the_same(
+    tmp_path, images, estimator
+):
+    model = _compile(
+        loupe_model((16, 18, 1), 4, estimator=estimator, calibration=3, **SMALL)
+    )
+    model.fit(images, images, epochs=1, verbose=0)
+    model.get_layer("sampled_mask").slope.assign(777.0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(images, verbose=0), loaded.predict(images, verbose=0)
+    )
+    mask, other = masks.from_model(model), masks.from_model(loaded)
+    np.testing.assert_array_equal(mask.array, other.array)
+    assert mask.slope == other.slope == 777.0
+    for sampler in (model, loaded):  # the next realizations too
+        sampler.get_layer("sampled_mask")
+    np.testing.assert_array_equal(
+        _mask(model, images, training=True),
+        _mask(loaded, images, training=True),
+    )
+
+
+def test_fixed_mask_is_saved(tmp_path, images):
+    mask = masks.gaussian((16, 18), 4)
+    model = loupe_model((16, 18, 1), mask=mask, **SMALL)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(masks.from_model(loaded).array, mask.array)
+    np.testing.assert_array_equal(
+        model.predict(images, verbose=0), loaded.predict(images, verbose=0)
+    )
+
+
+def test_with_binarization(images):
+    model = _compile(loupe_model((16, 18, 1), 4, **SMALL))
+    model.get_layer("sampled_mask").slope.assign(50.0)
+    prob = masks.probability_from_model(model)
+    for kind in ("exact", "threshold"):
+        twin = with_binarization(model, kind)
+        expected = prob > 0.5
+        if kind == "exact":
+            expected = masks.binarize(prob, 4)
+        mask = _mask(twin, images[:1])[0, ..., 0]
+        np.testing.assert_array_equal(mask, expected)
+        assert np.isfinite(twin.evaluate(images, images, verbose=0))
+    relaxed = with_binarization(model, "relaxed")
+    assert relaxed.get_layer("prob_mask") is model.get_layer("prob_mask")
+    assert float(relaxed.get_layer("sampled_mask").slope) == 50.0
+    assert not np.isin(_mask(relaxed, images), (0, 1)).all()
+    with pytest.raises(ValueError, match="ThresholdRandomMask"):
+        with_binarization(loupe_model((16, 18, 1), mask=expected), "relaxed")
+
+
+@pytest.mark.parametrize(
+    "arguments, match",
+    [
+        ({"acceleration": 1}, "`acceleration`.*R > 1.*1"),
+        ({"acceleration": None}, "`acceleration`.*None"),
+        ({"acceleration": float("nan")}, "`acceleration`.*nan"),
+        ({"acceleration": 4, "calibration": 10}, "`calibration`.*72 of 288"),
+        ({"acceleration": 4, "lines": "both"}, "`lines`.*'both'"),
+        ({"acceleration": 4, "estimator": "x"}, "`estimator`.*'x'"),
+        ({"acceleration": 4, "reconstruction": "x"}, "`reconstruction`.*'x'"),
+        ({"acceleration": 4, "mask": np.ones((16, 18))}, "`mask`.*no `acc"),
+        ({"acceleration": 4, "sparsity_penalty": 1.0}, "`acceleration`.*no"),
+        ({"mask": np.ones((4, 4))}, r"`mask`.*\(16, 18\).*\(4, 4\)"),
+        (
+            {
+                "acceleration": 4,
+                "reconstructor": "zero_filled",
+                "preset": "loupe",
+            },
+            "`reconstructor`.*preset",
+        ),
+        (
+            {
+                "acceleration": 4,
+                "input_shape": (16, 18, 2),
+                "data_consistency": True,
+            },
+            "`data_consistency`.*phase",
+        ),
+        ({"input_shape": (16, 18, 3)}, r"`input_shape`.*\(16, 18, 3\)"),
+    ],
+)
+def test_invalid_arguments(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        loupe_model(**{"input_shape": (16, 18, 1), **arguments})
