@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+
 from loupe_tf.callbacks.slopes import slope_value
 
 

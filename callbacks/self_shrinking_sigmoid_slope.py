@@ -3,6 +3,7 @@ import numpy as np
 
 # The base of Keras's own monitoring callbacks; Keras does not export it.
 from keras.src.callbacks.monitor_callback import MonitorCallback
+
 from loupe_tf.callbacks.slopes import slope_layers, slope_logs, slope_value
 
 

@@ -1,6 +1,7 @@
 import math
 
 import keras
+
 from loupe_tf.callbacks.slopes import slope_layers, slope_logs
 
 

@@ -6,6 +6,7 @@ import tempfile
 
 import keras
 import numpy as np
+
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
 from loupe_tf.callbacks.mask_validation import MaskValidation
 from loupe_tf.callbacks.self_shrinking_sigmoid_slope import (

@@ -155,7 +155,7 @@ def parse_arguments(arguments=None):
 
 
 def load_data(options):
-    """Return `{split: (images, volumes)}` and a sentence on where it is from."""
+    """Return `{split: (images, volumes)}`, and where they are from."""
     path = pathlib.Path(options.data)
     if path.exists():
         images, volumes = loupe_tf.datasets.load_volumes(path)
@@ -197,6 +197,12 @@ def build_model(options, image_shape, mask=None):
         **({"mask": mask} if mask is not None else learned),
         filters=options.filters,
         depth=options.depth,
+        # Start from the zero-filled image, and let the statistics of the batch
+        # normalisation follow within an epoch: runs are short here.
+        output_initializer="zeros",
+        normalization=lambda name: keras.layers.BatchNormalization(
+            momentum=0.9, name=name
+        ),
         seed=options.seed,
         name="learned" if mask is None else "fixed",
     )

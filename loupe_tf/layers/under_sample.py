@@ -46,12 +46,13 @@ class UnderSample(Float32Layer):
         if len(kspace.shape) == 5:
             mask = ops.expand_dims(mask, 1)
         sampled = mask * kspace
-        kept = ops.where(mask == 0, 0.0, sampled)
         if training:
-            # The same values as `kept`, but the gradient of the product: what
-            # was not acquired must still tell the mask what it was worth.
-            return sampled + ops.stop_gradient(kept - sampled)
-        return kept
+            # What is subtracted is 0.0 or -0.0, which leaves the gradient that
+            # of the product: what was not acquired must still tell the mask
+            # what it was worth.
+            zero = ops.where(sampled == 0, sampled, 0.0)
+            return sampled - ops.stop_gradient(zero)
+        return ops.where(mask == 0, 0.0, sampled)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]

@@ -25,6 +25,7 @@ def unet(
     norm_order=None,
     activation=None,
     preset="loupe",
+    output_initializer="glorot_uniform",
     name="unet",
 ):
     """Build the U-Net that LOUPE rebuilds images with.
@@ -44,7 +45,8 @@ def unet(
         depth: Integer ≥ 1, number of scales.
         filters: Integer, channels at the finest scale.
         kernel_size: Integer, size of the convolutions.
-        normalization: `"batch"`, `"layer"`, `"instance"` or `None`.
+        normalization: `"batch"`, `"layer"`, `"instance"`, `None`, or a
+            callable that takes a name and returns a layer.
         norm_order: `"before"` or `"after"` the activation; `None` leaves it
             to the preset.
         activation: Anything that `keras.layers.Activation` takes; `None` is
@@ -52,6 +54,10 @@ def unet(
         preset: `"loupe"`, the original's U-Net (normalisation after the
             activation), or `"loupe_evolutions"`, that of Martinini et al.
             (IEEE JSTSP 2022; before it).
+        output_initializer: Of the last convolution. With `"zeros"` a model
+            that adds the output to an image, as LOUPE does, starts from that
+            image, and a mask that is learned beside it sees sound gradients
+            from the first step.
         name: String, name of the model.
 
     Returns:
@@ -69,10 +75,13 @@ def unet(
     """
     if preset not in PRESETS:
         _raise("preset", f"one of {tuple(PRESETS)}", preset)
-    if normalization not in NORMALIZATIONS:
+    if not callable(normalization) and normalization not in NORMALIZATIONS:
         _raise(
-            "normalization", f"one of {tuple(NORMALIZATIONS)}", normalization
+            "normalization",
+            f"a callable or one of {tuple(NORMALIZATIONS)}",
+            normalization,
         )
+    normalize = NORMALIZATIONS.get(normalization, normalization)
     norm_order = norm_order or PRESETS[preset]["norm_order"]
     if norm_order not in ("before", "after"):
         _raise("norm_order", "'before', 'after' or `None`", norm_order)
@@ -93,9 +102,8 @@ def unet(
         return layers.Activation(activation, name=name)
 
     steps = [("act", activate)]
-    if normalization is not None:
-        norm = ("norm", NORMALIZATIONS[normalization])
-        steps.insert(0 if norm_order == "before" else 1, norm)
+    if normalize is not None:
+        steps.insert(0 if norm_order == "before" else 1, ("norm", normalize))
 
     def convolve(x, channels, name):
         for i in (1, 2):
@@ -122,7 +130,13 @@ def unet(
         x = layers.Concatenate(name=f"skip_{scale}")([skips[scale], x])
         x = convolve(x, filters * 2**scale, f"up_{scale}")
     # Float32, so that a loss under mixed precision is not rounded.
-    x = layers.Conv2D(output_channels, 1, dtype="float32", name="output")(x)
+    x = layers.Conv2D(
+        output_channels,
+        1,
+        kernel_initializer=output_initializer,
+        dtype="float32",
+        name="output",
+    )(x)
     if any(pad):
         x = layers.Cropping2D(
             ((0, pad[0]), (0, pad[1])), dtype="float32", name="crop"

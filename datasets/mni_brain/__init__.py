@@ -1,0 +1,1 @@
+"""Simulated brain images that need no download."""

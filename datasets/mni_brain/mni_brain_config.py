@@ -1,0 +1,76 @@
+"""Configuration of the data set `mni_brain`."""
+
+import numbers
+
+import tensorflow_datasets as tfds
+
+SPLITS = ("train", "validation", "test")
+
+
+class MniBrainConfig(tfds.core.BuilderConfig):
+    """Size, number and seed of the simulated brain images.
+
+    Example:
+
+    ```python
+    config = MniBrainConfig(size=100, subjects={"train": 8, "test": 2})
+    builder = tfds.builder("mni_brain", config=config)
+    builder.download_and_prepare()
+    ```
+
+    The name of the configuration, which is also the name of the folder that
+    holds the data, spells out all settings: two different configurations never
+    share a folder.
+
+    Args:
+        size: Integer, the number of rows and of columns of an image, at least
+            16. The field of view is 220 mm whatever the size. Defaults to
+            `320`.
+        slices: Integer, the number of axial slices of a subject. Defaults to
+            `16`.
+        subjects: Dict of the number of subjects in each split. The keys are
+            among `"train"`, `"validation"` and `"test"`. Defaults to
+            `{"train": 24, "validation": 4, "test": 6}`.
+        seed: Integer, at least 0. Another seed gives other subjects. Defaults
+            to `0`.
+    """
+
+    def __init__(self, size=320, slices=16, subjects=None, seed=0):
+        if subjects is None:
+            subjects = {"train": 24, "validation": 4, "test": 6}
+        if (
+            not isinstance(subjects, dict)
+            or not subjects
+            or not set(subjects) <= set(SPLITS)
+        ):
+            raise ValueError(
+                "Invalid value for argument `subjects`. Expected a dict whose "
+                f"keys are among {SPLITS}. Received: subjects={subjects}"
+            )
+        _check_integer("size", size, at_least=16)
+        _check_integer("slices", slices, at_least=1)
+        _check_integer("seed", seed, at_least=0)
+        for split, count in subjects.items():
+            _check_integer(f"subjects[{split!r}]", count, at_least=1)
+
+        self.size = int(size)
+        self.slices = int(slices)
+        self.subjects = {s: int(subjects[s]) for s in SPLITS if s in subjects}
+        self.seed = int(seed)
+        counts = "_".join(f"{s}{n}" for s, n in self.subjects.items())
+        super().__init__(
+            name=f"{self.size}_slices{self.slices}_{counts}_seed{self.seed}",
+            description=f"Images of {self.size} x {self.size} pixels.",
+        )
+
+
+def _check_integer(name, value, at_least):
+    if (
+        not isinstance(value, numbers.Integral)
+        or isinstance(value, bool)
+        or value < at_least
+    ):
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected an integer of at "
+            f"least {at_least}. Received: {name}={value}"
+        )
