@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 
@@ -148,12 +150,12 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         current = float(current)
         if self.in_cooldown():
             self.cooldown_counter -= 1
-            better = self._is_improvement(current, self.previous)
+            better = self._is_better(current, self.previous)
             if self.exit_cooldown_on_improvement and better:
                 self.cooldown_counter = 0
             if not self.in_cooldown():
                 self._end_cooldown(current)
-        elif self._is_improvement(current, self.best):
+        elif self._is_better(current, self.best):
             self.best = current
             self.wait = 0
         else:
@@ -167,10 +169,16 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
     def in_cooldown(self):
         return self.cooldown_counter > 0
 
+    def _is_better(self, current, reference):
+        # A NaN is better than nothing to Keras, and nothing better than a NaN.
+        return math.isfinite(current) and bool(
+            self._is_improvement(current, reference)
+        )
+
     def _end_cooldown(self, current):
         self.wait = 0
         if self.reset_best:
-            self.best = current
+            self.best = current if math.isfinite(current) else None
 
     def _layers(self):
         return [slope_layers(self.model, names) for names in self.groups]

@@ -125,7 +125,12 @@ def fit_two_rounds(
         )
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        record = {"history": {}, "epochs": 0, "best": None, "weights": None}
+        record = {
+            "history": {},
+            "epochs": 0,
+            "best": float("inf"),
+            "weights": None,
+        }
         for number, own in enumerate((first, second)):
             last, record = record, _load_round(directory, number)
             if record is None:
@@ -177,6 +182,7 @@ def _run_round(
         mode="min",
         save_best_only=True,
         save_weights_only=True,
+        # Not `None`, for which a NaN would be the best there is.
         initial_value_threshold=last["best"],
     )
     stopping = keras.callbacks.EarlyStopping(
@@ -200,12 +206,13 @@ def _run_round(
     )
     rounds = {"round": [number + 1] * len(backup.history.get("epoch", ()))}
     history = _join(last["history"], {**backup.history, **rounds})
-    improved = checkpoint.best != last["best"]
     record = {
         "history": history,
         "epochs": len(history.get("epoch", ())),
-        "best": None if checkpoint.best is None else float(checkpoint.best),
-        "weights": weights if improved else last["weights"],
+        "best": float(checkpoint.best),
+        "weights": (
+            weights if checkpoint.best < last["best"] else last["weights"]
+        ),
     }
     _write_json(directory / f"round_{number + 1}.json", record)
     shutil.rmtree(backup.backup_dir, ignore_errors=True)

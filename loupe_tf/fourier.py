@@ -30,18 +30,16 @@ def fft2(x):
         Float32 tensor of the same shape:
         `y[k, l] = 1/√(HW) Σ x[m, n] exp(-2πi (km/H + ln/W))`.
     """
-    real, imag = ops.unstack(_standardize(x), axis=-1)
-    return _scale(ops.stack(ops.fft2((real, imag)), axis=-1))
+    return join(*_transform(*split(_standardize(x))))
 
 
 def ifft2(x):
     """Inverse, and adjoint, of `fft2`; same shapes."""
-    # With real and imaginary parts swapped before and after, the forward
-    # transform is H·W times the inverse: F⁻¹(z) ∝ conj(F(conj(z))). It is
-    # cheaper than `ops.ifft2`, which changes signs and divides.
-    real, imag = ops.unstack(_standardize(x), axis=-1)
-    imag, real = ops.fft2((imag, real))
-    return _scale(ops.stack([real, imag], axis=-1))
+    # F⁻¹(z) = conj(F(conj(z))), and i·conj(z) is z with its parts swapped: no
+    # signs to change, and none of the divisions of `ops.ifft2`.
+    real, imag = split(_standardize(x))
+    imag, real = _transform(imag, real)
+    return join(real, imag)
 
 
 def fft2c(x):
@@ -78,6 +76,27 @@ def ifftshift(x):
     return ops.roll(x, [-(x.shape[axis] // 2) for axis in AXES], axis=AXES)
 
 
+def split(x):
+    """Real and imaginary part, `(..., H, W)` each, of `(..., H, W, 2)`.
+
+    TensorFlow is slow at reading and writing every other entry. By way of a
+    transposition it is not, and those of a `join` and the `split` of the next
+    layer, being inverse, are taken out of the graph.
+    """
+    return ops.unstack(ops.moveaxis(x, -1, 0), 2)
+
+
+def join(real, imag):
+    """Undo `split`."""
+    return ops.moveaxis(ops.stack([real, imag]), 0, -1)
+
+
+def _transform(real, imag):
+    scale = 1.0 / math.sqrt(real.shape[-2] * real.shape[-1])
+    real, imag = ops.fft2((real, imag))
+    return scale * real, scale * imag
+
+
 def _standardize(x):
     x = ops.convert_to_tensor(x)
     if len(x.shape) < 3 or x.shape[-1] != 2 or None in x.shape[-3:-1]:
@@ -88,7 +107,3 @@ def _standardize(x):
         )
     # No backend has an FFT in half precision.
     return ops.cast(x, "float32")
-
-
-def _scale(x):
-    return x * (1.0 / math.sqrt(x.shape[-3] * x.shape[-2]))

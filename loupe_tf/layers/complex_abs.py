@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from loupe_tf import fourier
 from loupe_tf.layers.float32_layer import Float32Layer
 
 
@@ -19,10 +20,11 @@ class ComplexAbs(Float32Layer):
 
     def call(self, inputs):
         self.check_floating("inputs", inputs)
-        square = ops.sum(ops.square(inputs), axis=-1, keepdims=True)
+        real, imag = fourier.split(inputs)
+        square = ops.square(real) + ops.square(imag)
         positive = square > 0
         root = ops.sqrt(ops.where(positive, square, 1.0))
-        return ops.where(positive, root, 0.0)
+        return ops.expand_dims(ops.where(positive, root, 0.0), -1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 1)

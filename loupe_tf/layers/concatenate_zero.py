@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from loupe_tf import fourier
 from loupe_tf.layers.float32_layer import Float32Layer
 
 
@@ -18,7 +19,8 @@ class ConcatenateZero(Float32Layer):
     def call(self, inputs):
         self.check_floating("inputs", inputs)
         # `zeros_like`, not `0 * inputs`, which is NaN where the input is.
-        return ops.concatenate([inputs, ops.zeros_like(inputs)], axis=-1)
+        real = inputs[..., 0]
+        return fourier.join(real, ops.zeros_like(real))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2 * input_shape[-1])

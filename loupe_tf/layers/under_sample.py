@@ -45,14 +45,20 @@ class UnderSample(Float32Layer):
             mask = fourier.ifftshift(mask)
         if len(kspace.shape) == 5:
             mask = ops.expand_dims(mask, 1)
-        sampled = mask * kspace
-        if training:
-            # What is subtracted is 0.0 or -0.0, which leaves the gradient that
+        mask = mask[..., 0]
+
+        def keep(part):
+            sampled = mask * part
+            if not training:
+                return ops.where(mask == 0, 0.0, sampled)
+            # What is subtracted is 0.0 or -0.0, so that the gradient is that
             # of the product: what was not acquired must still tell the mask
             # what it was worth.
             zero = ops.where(sampled == 0, sampled, 0.0)
             return sampled - ops.stop_gradient(zero)
-        return ops.where(mask == 0, 0.0, sampled)
+
+        real, imag = fourier.split(kspace)
+        return fourier.join(keep(real), keep(imag))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]

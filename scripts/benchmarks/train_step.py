@@ -103,7 +103,7 @@ class OriginalUnderSample(keras.layers.Layer):
         logits = tf.broadcast_to(self.logits, tf.shape(image))
         prob = self.rescale(tf.sigmoid(PROB_SLOPE * logits), 1 / ACCELERATION)
         mask = tf.sigmoid(SLOPE * (prob - self.uniform(tf.shape(prob))))
-        measured = tf.cast(mask[..., 0], "complex64") * kspace
+        measured = tf.complex(mask, tf.zeros_like(mask))[..., 0] * kspace
         return tf.signal.ifft2d(measured)
 
     def rescale(self, prob, sparsity):
@@ -132,8 +132,9 @@ class RealImaginary(keras.layers.Layer):
 
 def build_model(name, size, filters, depth, **_):
     """One of the models named above, compiled."""
-    unet = None
-    if not name.endswith("alone"):
+    if name.endswith("alone"):
+        unet = keras.layers.Conv2D(1, 1)
+    else:
         unet = loupe_tf.models.unet(
             (size, size, 2), filters=filters, depth=depth
         )
@@ -143,16 +144,14 @@ def build_model(name, size, filters, depth, **_):
         model = loupe_tf.models.loupe_model(
             (size, size, 1),
             acceleration=ACCELERATION,
-            reconstructor=unet or "zero_filled",
+            reconstructor=unet,
             prob_slope=PROB_SLOPE,
             slope=SLOPE,
         )
     else:
         image = keras.Input((size, size, 1))
         adjoint = OriginalUnderSample(name="under_sample")(image)
-        output = Magnitude()(adjoint)
-        if unet is not None:
-            output += unet(RealImaginary()(adjoint))
+        output = Magnitude()(adjoint) + unet(RealImaginary()(adjoint))
         model = keras.Model(image, output)
     model.compile(keras.optimizers.Adam(1e-3), loss="mse")
     return model

@@ -1,0 +1,235 @@
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from loupe_tf.callbacks import SlopeSchedule, constant, fit_two_rounds
+from loupe_tf.models import loupe_model
+
+# A run that, told so, kills its own process with SIGKILL.
+RUN = """
+import json, os, signal, sys
+import keras, numpy as np
+from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
+from loupe_tf.models import loupe_model
+
+folder, when, monitor = sys.argv[1:]
+
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if when == f"batch {self.epoch}":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if when == f"epoch {epoch}":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if when.startswith("backup"):
+    replace = os.replace
+
+    def killing(source, target):
+        if str(target).endswith("epoch_%07d" % int(when.split()[1])):
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    os.replace = killing
+
+keras.utils.set_random_seed(0)
+x = np.random.default_rng(0).uniform(size=(12, 12, 12, 1)).astype("float32")
+model = loupe_model((12, 12, 1), 4, filters=2, depth=1, seed=0)
+model.compile(keras.optimizers.Adam(0.05), loss="mse")
+history = fit_two_rounds(
+    model, x[:8], x[8:], epochs=(7, 6), batch_size=3, monitor=monitor,
+    slope_callback=SelfShrinkingSigmoidSlope(monitor, patience=1, cooldown=1),
+    stop_patience=5, lr_patience=1, directory=folder, callbacks=[Kill()],
+    verbose=0,
+)
+print(json.dumps({
+    "history": history.history,
+    "epoch": history.epoch,
+    "slope": float(model.get_layer("sampled_mask").slope),
+    "weights": [float(np.abs(w).sum()) for w in model.get_weights()],
+}))
+"""
+
+
+def _run(tmp_path, folder, when, monitor="val_loss"):
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+    return subprocess.run(
+        [sys.executable, script, tmp_path / folder, when, monitor],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            # One thread: sums in the same order, runs equal to the last bit.
+            "TF_NUM_INTRAOP_THREADS": "1",
+            "TF_NUM_INTEROP_THREADS": "1",
+        },
+        cwd=tmp_path,
+    )
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    ["val_loss", pytest.param("val_relaxed_loss", marks=pytest.mark.slow)],
+)
+def test_killed_and_resumed_is_as_if_not_killed(tmp_path, monitor):
+    whole = _run(tmp_path, "whole", "never", monitor)
+    assert whole.returncode == 0, whole.stderr
+    whole = json.loads(whole.stdout.splitlines()[-1])
+    rounds = whole["history"]["round"]
+    assert set(rounds) == {1, 2}
+    assert len(set(whole["history"]["slope"])) > 1
+    second = rounds.index(2)
+    # In the middle of an epoch, while a backup is written, and between the end
+    # of an epoch of round two and its backup.
+    for when in ("batch 2", "backup 4", f"epoch {second + 1}"):
+        killed = _run(tmp_path, "killed", when, monitor)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    resumed = _run(tmp_path, "killed", "never", monitor)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout.splitlines()[-1]) == whole
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(0)
+    model = loupe_model((16, 18, 1), 4, filters=2, depth=1, seed=0)
+    model.compile(keras.optimizers.Adam(1e-2), loss="mse")
+    return model
+
+
+def test_leaves_the_global_best_and_one_history(model, images):
+    history = fit_two_rounds(
+        model,
+        images[:6],
+        images[6:],
+        epochs=(4, 3),
+        batch_size=2,
+        lr_patience=1,
+        verbose=0,
+    )
+    assert history.history["round"] == [1] * 4 + [2] * 3
+    assert history.epoch == list(range(7))
+    assert {len(v) for v in history.history.values()} == {7}
+    best = min(history.history["val_loss"])
+    got = model.evaluate(images[6:], images[6:], verbose=0)
+    np.testing.assert_allclose(got, best, rtol=1e-4)
+    at = history.history["val_loss"].index(best)
+    slope = float(model.get_layer("sampled_mask").slope)
+    assert slope == history.history["slope"][at]
+
+
+def test_round_two_starts_from_the_best_of_round_one(model, images):
+    """The slope of the best epoch holds in all of round two."""
+    history = fit_two_rounds(
+        model,
+        images[:6],
+        images[6:],
+        epochs=(5, 3),
+        slope_callback=SlopeSchedule(lambda epoch: 10.0 * (epoch + 1)),
+        verbose=0,
+    ).history
+    best = int(np.argmin(history["val_loss"][:5]))
+    assert set(history["slope"][5:]) == {10.0 * (best + 1)}
+    assert set(history["learning_rate"][:5]) == {np.float32(0.01).item()}
+
+
+def test_an_ended_run_is_not_run_again(tmp_path, model, images):
+    def fit(seed=0):
+        return fit_two_rounds(
+            model,
+            images[:6],
+            images[6:],
+            epochs=2,
+            slope_callback=SlopeSchedule(constant(50.0)),
+            directory=tmp_path / "run",
+            seed=seed,
+            verbose=0,
+        )
+
+    first = fit()
+    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").iterdir()}
+    second = fit()
+    assert first.history == second.history
+    now = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").iterdir()}
+    assert files == now
+    with pytest.raises(ValueError, match="`directory`.*'seed': 1.*'seed': 0"):
+        fit(seed=1)
+
+
+def test_without_a_slope(images):
+    model = loupe_model((16, 18, 1), mask=np.ones((16, 18)), filters=2, depth=1)
+    model.compile("adam", loss="mse")
+    history = fit_two_rounds(
+        model, images, images, epochs=1, slope_callback=False, verbose=0
+    )
+    assert "slope" not in history.history
+    with pytest.raises(ValueError, match="no slope"):
+        fit_two_rounds(model, images, images, epochs=1, verbose=0)
+
+
+def test_a_data_set_of_batches(model, images):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return (images[4 * index :][:4],) * 2
+
+    history = fit_two_rounds(model, Batches(), Batches(), epochs=1, verbose=0)
+    assert history.history["round"] == [1, 2]
+
+
+def test_a_run_that_diverges_ends_with_what_it_has(model, images):
+    model.optimizer.learning_rate = float("inf")
+    history = fit_two_rounds(
+        model, images, images, epochs=(2, 1), verbose=0
+    ).history
+    assert not np.isfinite(history["val_loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "train, match",
+    [
+        (np.zeros((4, 16, 18, 1), "int16"), "dtype.*`train`.*int16"),
+        (np.zeros((4, 16, 18, 1), "complex64"), "dtype.*`train`.*complex64"),
+        (np.full((4, 16, 18, 1), np.nan, "float32"), r"`train`.*\[0, 1, 2, 3"),
+    ],
+)
+def test_invalid_data(model, images, train, match):
+    with pytest.raises(ValueError, match=match):
+        fit_two_rounds(model, train, images, epochs=1, verbose=0)
+
+
+def test_absent_monitor(model, images):
+    with pytest.raises(ValueError, match="`monitor`.*val_loss.*'val_x'"):
+        fit_two_rounds(
+            model, images, images, epochs=1, monitor="val_x", verbose=0
+        )
+
+
+def test_not_compiled(images):
+    model = loupe_model((16, 18, 1), 4, reconstructor="zero_filled")
+    with pytest.raises(ValueError, match="compiled"):
+        fit_two_rounds(model, images, images)
+
+
+def test_settings_name_the_run(tmp_path, model, images):
+    fit_two_rounds(
+        model, images, images, epochs=1, directory=tmp_path, verbose=0
+    )
+    settings = json.loads(pathlib.Path(tmp_path, "settings.json").read_text())
+    assert settings["slope_callback"] == "SelfShrinkingSigmoidSlope"
