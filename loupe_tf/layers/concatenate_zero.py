@@ -19,7 +19,7 @@ class ConcatenateZero(Float32Layer):
     def call(self, inputs):
         self.check_floating("inputs", inputs)
         # `zeros_like`, not `0 * inputs`, which is NaN where the input is.
-        real = inputs[..., 0]
+        real = ops.squeeze(inputs, -1)
         return fourier.join(real, ops.zeros_like(real))
 
     def compute_output_shape(self, input_shape):

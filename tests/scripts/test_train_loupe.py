@@ -1,0 +1,151 @@
+import importlib.util
+import json
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from loupe_tf import masks
+
+SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "train_loupe.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("train_loupe", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """Four volumes of three 16×18 slices."""
+    (tmp_path / "data").mkdir()
+    for i in range(4):
+        volume = rng.uniform(size=(3, 16, 18)).astype("float32")
+        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
+    return tmp_path
+
+
+def _arguments(folder, *others):
+    return [
+        *("--data", str(folder / "data"), "--out", str(folder / "run")),
+        *("--epochs", "2", "1", "--filters", "2", "--depth", "2"),
+        *("--batch-size", "3", *others),
+    ]
+
+
+def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
+    assert script.main(_arguments(folder)) == 0
+    printed = capsys.readouterr().out
+    assert "At R = 4 the learned mask is worth" in printed
+    run = folder / "run"
+    mask = masks.SamplingMask.load(run / "mask.npz")
+    assert mask.array.sum() == round(16 * 18 / 4)
+    model = keras.models.load_model(run / "model.keras")
+    np.testing.assert_array_equal(masks.from_model(model).array, mask.array)
+    assert (run / "mask.png").read_bytes().startswith(b"\x89PNG")
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert set(metrics["results"]) == {
+        "learned (4S), zero-filled",
+        "learned (4S), U-Net",
+        "gaussian, zero-filled",
+        "gaussian, U-Net",
+    }
+    for result in metrics["results"].values():
+        assert result["achieved_acceleration"] == 4.0
+        assert len(result["volumes"]) == 1
+    history = json.loads((run / "history.json").read_text())
+    assert history["learned"]["round"] == [1, 1, 2]
+    report = (run / "report.html").read_text()
+    assert "worth" in report and report.count("data:image/png") == 5
+    assert "http://" not in report and "https://" not in report
+
+    # The same command again: the same result, nothing trained.
+    again = dict(metrics["results"]["learned (4S), U-Net"]["volumes"])
+    assert script.main(_arguments(folder)) == 0
+    metrics = json.loads((run / "metrics.json").read_text())
+    got = metrics["results"]["learned (4S), U-Net"]["volumes"]
+    for volume, values in again.items():
+        np.testing.assert_allclose(
+            list(got[volume].values()), list(values.values()), rtol=1e-5
+        )
+    capsys.readouterr()
+
+    # Another configuration is refused, in one line.
+    assert script.main(_arguments(folder, "--acceleration", "8")) == 2
+    error = capsys.readouterr().err
+    assert "--out" in error and "8.0" in error and "4.0" in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_lines(script, folder):
+    arguments = ("--lines", "columns", "--calibration", "2")
+    assert script.main(_arguments(folder, *arguments)) == 0
+    mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
+    assert mask.shape == (1, 18) and mask.array.sum() == round(18 / 4)
+    assert mask.array[0, 8:10].all()
+
+
+def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
+    def stop(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(script.Progress, "on_epoch_begin", stop)
+    assert script.main(_arguments(folder)) == 130
+    assert "goes on" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert script.main(_arguments(folder)) == 0
+    history = json.loads((folder / "run" / "history.json").read_text())
+    assert len(history["learned"]["loss"]) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments, match",
+    [
+        (("--acceleration", "1"), "`acceleration`.*R > 1"),
+        (("--calibration", "17"), "`calibration`"),
+        (("--data", "no_such_data"), "--data.*no_such_data"),
+    ],
+)
+def test_bad_arguments(script, folder, capsys, arguments, match):
+
+    assert script.main(_arguments(folder, *arguments)) == 2
+    error = capsys.readouterr().err
+    assert re.search(match, error) and len(error.strip().splitlines()) == 1
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "content, match",
+    [
+        (np.full((3, 16, 18), np.nan, "float32"), "volume_9.npy.*finite"),
+        (np.ones((3, 16, 18), "int16"), "volume_9.npy.*float32.*int16"),
+        (np.ones((3, 9, 9), "float32"), "volume_9.npy"),
+    ],
+)
+def test_bad_volumes_are_named(script, folder, capsys, content, match):
+
+    np.save(folder / "data" / "volume_9.npy", content)
+    assert script.main(_arguments(folder)) == 2
+    assert re.search(match, capsys.readouterr().err)
+
+
+def test_an_unreadable_npz_is_named(script, folder, capsys):
+    (folder / "data" / "broken.npz").write_bytes(b"PK\x03\x04 not a zip")
+    assert script.main(_arguments(folder)) == 2
+    assert "broken.npz" in capsys.readouterr().err
+
+
+def test_help_teaches(script, capsys):
+    with pytest.raises(SystemExit) as stop:
+        script.main(["--help"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert "report.html" in printed and "--demo" in printed
+    for option in script.parse_arguments([]).__dict__:
+        assert "--" + option.replace("_", "-") in printed

@@ -1,0 +1,187 @@
+"""What README.md and the pages of docs/ say can be done, is done here."""
+
+import argparse
+import configparser
+import importlib
+import os
+import pathlib
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+import loupe_tf
+import loupe_tf.datasets
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = ["README.md", "docs/guide.md"]
+# Commands that are not ours to check.
+OTHER_COMMANDS = {"cd", "git", "tensorboard"}
+
+
+def read(page):
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(text, *languages):
+    """Yield `(line, code)` of the fenced blocks; the first line is 1."""
+    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
+        if match[1] in languages:
+            yield text.count("\n", 0, match.start(2)) + 1, match[2]
+
+
+def script(text):
+    """The Python blocks of a page, each on the lines it has on the page."""
+    lines = []
+    for line, code in blocks(text, "python"):
+        lines += [""] * (line - 1 - len(lines))
+        lines += code.splitlines()
+    return "\n".join(lines) + "\n"
+
+
+def commands(text):
+    """Words of each command in the shell blocks of a page."""
+    for _, code in blocks(text, "bash", "sh", "console"):
+        for command in code.replace("\\\n", " ").splitlines():
+            words = shlex.split(command.removeprefix("$ "), comments=True)
+            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                words.pop(0)
+            if words:
+                yield words
+
+
+def all_commands():
+    return [
+        pytest.param(words, id=" ".join(words))
+        for page in PAGES
+        for words in commands(read(page))
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_run(page, tmp_path):
+    code = script(read(page))
+    assert "model.fit(" in code
+    (tmp_path / "data").mkdir()
+    (tmp_path / "work").mkdir()
+    runner = (
+        "import sys; name = sys.argv[1]; "
+        "exec(compile(sys.stdin.read(), name, 'exec'), {})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", runner, page],
+        input=code,
+        cwd=tmp_path / "work",
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "tensorflow",
+            "MPLBACKEND": "Agg",
+            "PYTHONIOENCODING": "utf-8",
+            "TFDS_DATA_DIR": str(tmp_path / "data"),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        },
+        capture_output=True,
+        encoding="utf-8",
+    )
+    # The traceback gives the line of the page.
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+@pytest.mark.parametrize("words", all_commands())
+def test_commands_exist(words, monkeypatch):
+    command, *arguments = words
+    if command == "make":
+        for target in arguments:
+            assert re.search(rf"^{target}:", read("Makefile"), re.M), target
+    elif command == "pip":
+        setup = configparser.ConfigParser()
+        setup.read(ROOT / "setup.cfg")
+        for extras in re.findall(r"^\.\[(.*)\]$", arguments[-1]):
+            known = setup["options.extras_require"]
+            assert set(extras.split(",")) <= set(known), extras
+    elif command == "python":
+        parse(monkeypatch, arguments)
+    else:
+        assert command in OTHER_COMMANDS
+
+
+class ParsedError(Exception):
+    pass
+
+
+def parse(monkeypatch, arguments):
+    """Run a script up to where it has parsed its arguments."""
+    parse_args = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(*args, **kwargs):
+        parse_args(*args, **kwargs)
+        raise ParsedError
+
+    name = arguments[0]
+    assert re.match(r"scripts/.*\.py$", name) and (ROOT / name).is_file()
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.setattr(sys, "argv", arguments)
+    # Scripts set environment variables; this puts them back.
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    try:
+        runpy.run_path(str(ROOT / name), run_name="__main__")
+    except ParsedError:
+        return
+    except SystemExit as error:
+        assert error.code == 0 and "--help" in arguments, f"{arguments} refused"
+        return
+    pytest.fail(f"{name} parses no arguments")
+
+
+def test_the_first_commands_of_the_readme():
+    first = [words for words in commands(read("README.md"))][:2]
+    assert first == [["make", "demo"], ["make", "test"]]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        code
+        for page in PAGES
+        for code in re.findall(r"\| `(loupe_model\(.*\))` \|", read(page))
+    ],
+)
+def test_models_of_the_table_can_be_built(code):
+    names = {**vars(loupe_tf.models), "masks": loupe_tf.masks}
+    if "reconstructor" not in code:
+        code = code[:-1] + ", filters=1, depth=1)"
+    model = eval(code, names)
+    assert model.output_shape[1:3] == (64, 64)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/api.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", read(page)):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        path = ((ROOT / page).parent / path) if path else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.M)
+            slugs = [
+                re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+                for heading in headings
+            ]
+            assert anchor in slugs, target
+
+
+def test_api_lists_every_public_name_and_no_other():
+    listed = {}
+    for section in re.split(r"^## ", read("docs/api.md"), flags=re.M)[1:]:
+        module = re.match(r"`(.*)`", section)[1]
+        listed[module] = re.findall(r"^\| `(.*?)` \|", section, re.M)
+    public = {f"loupe_tf.{name}" for name in loupe_tf.__all__}
+    public -= {"loupe_tf.__version__"}
+    assert set(listed) == public | {"loupe_tf.datasets"}
+    for module, names in listed.items():
+        expected = importlib.import_module(module).__all__
+        assert sorted(names) == sorted(expected), module
