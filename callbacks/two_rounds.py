@@ -106,51 +106,72 @@ def fit_two_rounds(
         )
     ]
 
+    def run_round(directory, number, last, own):
+        weights = f"round_{number}.weights.h5"
+        checkpoint = keras.callbacks.ModelCheckpoint(
+            directory / weights,
+            monitor=monitor,
+            mode="min",
+            save_best_only=True,
+            save_weights_only=True,
+            # Not `None`, for which a NaN would be the best there is.
+            initial_value_threshold=last["best"],
+        )
+        stopping = keras.callbacks.EarlyStopping(
+            monitor=monitor, mode="min", patience=stop_patience
+        )
+        # The checkpoint comes before the slope is raised; the backup comes
+        # last, when every counter has its value of this epoch.
+        every = [*both, checkpoint, stopping, *own]
+        backup = BackupAndRestore(directory / f"round_{number}", every)
+        is_arrays = isinstance(validation_data, tuple)
+        model.fit(
+            train,
+            validation_data=validation_data,
+            validation_batch_size=batch_size if is_arrays else None,
+            initial_epoch=last["epochs"],
+            epochs=last["epochs"] + epochs[number - 1],
+            callbacks=[*every, backup],
+            shuffle=False,
+            verbose=verbose,
+        )
+        rounds = [number] * len(backup.history.get("epoch", ()))
+        history = _join(last["history"], {**backup.history, "round": rounds})
+        improved = checkpoint.best < last["best"]
+        record = {
+            "history": history,
+            "epochs": len(history.get("epoch", ())),
+            "best": float(checkpoint.best),
+            "weights": weights if improved else last["weights"],
+        }
+        _write_json(directory / f"round_{number}.json", record)
+        shutil.rmtree(backup.backup_dir, ignore_errors=True)
+        return record
+
+    settings = {
+        "model": model.name,
+        "parameters": model.count_params(),
+        "epochs": list(epochs),
+        "batch_size": batch_size,
+        "monitor": monitor,
+        "stop_patience": stop_patience,
+        "lr": [lr_patience, lr_factor, min_lr],
+        "seed": seed,
+        "slope_callback": _settings(model, slope_callback),
+    }
+    record = {"history": {}, "epochs": 0, "best": float("inf"), "weights": None}
     with tempfile.TemporaryDirectory() as temporary:
         directory = pathlib.Path(directory or temporary)
         directory.mkdir(parents=True, exist_ok=True)
-        _check_settings(
-            directory,
-            {
-                "model": model.name,
-                "parameters": model.count_params(),
-                "epochs": list(epochs),
-                "batch_size": batch_size,
-                "monitor": monitor,
-                "stop_patience": stop_patience,
-                "lr": [lr_patience, lr_factor, min_lr],
-                "seed": seed,
-                "slope_callback": type(slope_callback).__name__,
-            },
-        )
+        _check_settings(directory, settings)
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        record = {
-            "history": {},
-            "epochs": 0,
-            "best": float("inf"),
-            "weights": None,
-        }
-        for number, own in enumerate((first, second)):
+        for number, own in ((1, first), (2, second)):
             last, record = record, _load_round(directory, number)
             if record is None:
                 if last["weights"] is not None:
                     model.load_weights(directory / last["weights"])
-                record = _run_round(
-                    model,
-                    train,
-                    validation_data,
-                    number,
-                    last,
-                    epochs[number],
-                    batch_size,
-                    monitor,
-                    stop_patience,
-                    directory,
-                    own,
-                    both,
-                    verbose,
-                )
+                record = run_round(directory, number, last, own)
         if record["weights"] is not None:
             model.load_weights(directory / record["weights"])
     history = keras.callbacks.History()
@@ -160,67 +181,22 @@ def fit_two_rounds(
     return history
 
 
-def _run_round(
-    model,
-    train,
-    validation_data,
-    number,
-    last,
-    epochs,
-    batch_size,
-    monitor,
-    stop_patience,
-    directory,
-    own,
-    both,
-    verbose,
-):
-    weights = f"round_{number + 1}.weights.h5"
-    checkpoint = keras.callbacks.ModelCheckpoint(
-        directory / weights,
-        monitor=monitor,
-        mode="min",
-        save_best_only=True,
-        save_weights_only=True,
-        # Not `None`, for which a NaN would be the best there is.
-        initial_value_threshold=last["best"],
-    )
-    stopping = keras.callbacks.EarlyStopping(
-        monitor=monitor, mode="min", patience=stop_patience
-    )
-    # The checkpoint comes before the slope is raised; the backup comes last,
-    # when every counter has its value of this epoch.
-    every = [*both, checkpoint, stopping, *own]
-    backup = BackupAndRestore(directory / f"round_{number + 1}", every)
-    model.fit(
-        train,
-        validation_data=validation_data,
-        validation_batch_size=batch_size
-        if isinstance(validation_data, tuple)
-        else None,
-        initial_epoch=last["epochs"],
-        epochs=last["epochs"] + epochs,
-        callbacks=[*every, backup],
-        shuffle=False,
-        verbose=verbose,
-    )
-    rounds = {"round": [number + 1] * len(backup.history.get("epoch", ()))}
-    history = _join(last["history"], {**backup.history, **rounds})
-    record = {
-        "history": history,
-        "epochs": len(history.get("epoch", ())),
-        "best": float(checkpoint.best),
-        "weights": (
-            weights if checkpoint.best < last["best"] else last["weights"]
-        ),
+def _settings(model, callback):
+    """The arguments of a callback that are plain values."""
+    if not callback:
+        return None
+    # Resets what a callback that was used before has counted.
+    callback.set_model(model)
+    values = {
+        key: value
+        for key, value in vars(callback).items()
+        if value is None or isinstance(value, bool | int | float | str)
     }
-    _write_json(directory / f"round_{number + 1}.json", record)
-    shutil.rmtree(backup.backup_dir, ignore_errors=True)
-    return record
+    return {"class_name": type(callback).__name__, **values}
 
 
 def _load_round(directory, number):
-    path = directory / f"round_{number + 1}.json"
+    path = directory / f"round_{number}.json"
     return json.loads(path.read_text()) if path.exists() else None
 
 

@@ -41,12 +41,15 @@ DEMO = {
     "acceleration": 4.0,
     "filters": 8,
     "depth": 4,
-    "epochs": [60, 20],
-    "batch_size": 16,
-    "patience": 5,
-    "cooldown": 2,
-    "stop_patience": 30,
-    "lr_patience": 5,
+    "epochs": [16, 6],
+    # Small batches: the mask takes one step a batch, whatever its size.
+    "batch_size": 4,
+    # A low slope to explore with; 4S raises it.
+    "slope": 20.0,
+    "patience": 2,
+    "cooldown": 1,
+    "stop_patience": 12,
+    "lr_patience": 2,
 }
 
 PATTERNS = {

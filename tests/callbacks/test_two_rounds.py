@@ -9,7 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf.callbacks import SlopeSchedule, constant, fit_two_rounds
+from loupe_tf.callbacks import (
+    SelfShrinkingSigmoidSlope,
+    SlopeSchedule,
+    constant,
+    fit_two_rounds,
+)
 from loupe_tf.models import loupe_model
 
 # A run that, told so, kills its own process with SIGKILL.
@@ -232,4 +237,17 @@ def test_settings_name_the_run(tmp_path, model, images):
         model, images, images, epochs=1, directory=tmp_path, verbose=0
     )
     settings = json.loads(pathlib.Path(tmp_path, "settings.json").read_text())
-    assert settings["slope_callback"] == "SelfShrinkingSigmoidSlope"
+    slope_callback = settings["slope_callback"]
+    assert slope_callback["class_name"] == "SelfShrinkingSigmoidSlope"
+    assert slope_callback["patience"] == 40
+    other = SelfShrinkingSigmoidSlope(patience=7)
+    with pytest.raises(ValueError, match="'patience': 7.*'patience': 40"):
+        fit_two_rounds(
+            model,
+            images,
+            images,
+            epochs=1,
+            slope_callback=other,
+            directory=tmp_path,
+            verbose=0,
+        )

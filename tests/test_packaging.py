@@ -1,0 +1,311 @@
+"""What setup.cfg says is what the code needs, and what a wheel contains."""
+
+import ast
+import configparser
+import email
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+
+import pytest
+import setuptools
+from packaging.requirements import Requirement
+
+import loupe_tf
+
+ROOT = pathlib.Path(__file__).parents[1]
+# The folder of the checkout behind each package of the wheel.
+FOLDERS = {
+    "loupe_tf": "loupe_tf",
+    "loupe_tf.callbacks": "callbacks",
+    "loupe_tf.datasets": "datasets",
+}
+BUILD_FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+OTHER_FILES = ("Makefile", "CHANGELOG.md", ".gitignore")
+OTHER_FOLDERS = ("tests", "scripts", "docs")
+DATA = {"README.md", "CITATIONS.bib", "TAGS.txt"}
+
+
+def setup_cfg():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def requirements(text):
+    return [Requirement(line) for line in text.split("\n") if line.strip()]
+
+
+def install_requires():
+    return requirements(setup_cfg()["options"]["install_requires"])
+
+
+def extras_require():
+    section = setup_cfg()["options.extras_require"]
+    return {name: requirements(text) for name, text in section.items()}
+
+
+def sources(*folders):
+    for folder in folders:
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(path, at_top):
+    """Modules that a file imports when it is imported, or later."""
+    tree = ast.parse(path.read_text("utf-8"))
+    top = [
+        child
+        for node in tree.body
+        for child in ([node] if not _is_definition(node) else [])
+        for child in ast.walk(child)
+    ]
+    for node in top if at_top else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def _is_definition(node):
+    return isinstance(node, ast.FunctionDef | ast.ClassDef)
+
+
+def undeclared(paths, declared, at_top):
+    """Pairs of a file and a module that none of `declared` brings."""
+    provided = metadata.packages_distributions()
+    names = {re.sub(r"[-_.]+", "-", r.name).lower() for r in declared}
+    # The builds of TensorFlow differ in name alone.
+    names |= {"tensorflow-cpu"} if "tensorflow" in names else set()
+    ours = {"loupe_tf", *sys.stdlib_module_names}
+    return {
+        (str(path.relative_to(ROOT)), module)
+        for path in paths
+        for module in set(imports(path, at_top)) - ours
+        if not names
+        & {
+            re.sub(r"[-_.]+", "-", d).lower()
+            for d in provided.get(module, [module])
+        }
+    }
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel of a copy of the checkout."""
+    pytest.importorskip("build")
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in (*BUILD_FILES, *OTHER_FILES):
+        shutil.copy(ROOT / name, copy / name)
+    # Those that are to stay out of the wheel as well.
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in (*FOLDERS.values(), *OTHER_FOLDERS):
+        shutil.copytree(ROOT / name, copy / name, ignore=ignore)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    result = subprocess.run(
+        # Without isolation the setuptools that is installed is the one used.
+        [*command, "--skip-dependency-check"],
+        cwd=copy,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    assert result.returncode == 0, result.stdout[-2000:]
+    assert "cannot be found" not in result.stdout, result.stdout[-2000:]
+    (path,) = (copy / "dist").glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def info(wheel):
+    """The metadata of the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith("/METADATA"))
+        return email.message_from_bytes(archive.read(name))
+
+
+def test_every_package_is_listed():
+    listed = setup_cfg()["options"]["packages"].split()
+    found = ["loupe_tf"]
+    for package, folder in FOLDERS.items():
+        found += [package] if package not in found else []
+        inside = setuptools.find_packages(str(ROOT / folder))
+        found += [f"{package}.{name}" for name in inside]
+    assert sorted(listed) == sorted(found)
+
+
+def test_every_folder_with_code_is_a_package():
+    for folder in FOLDERS.values():
+        for path in sources(folder):
+            assert (path.parent / "__init__.py").exists(), path
+
+
+def test_package_data_exists():
+    for package, patterns in setup_cfg()["options.package_data"].items():
+        parent = max(
+            (p for p in FOLDERS if f"{package}.".startswith(f"{p}.")), key=len
+        )
+        inside = package.removeprefix(parent).replace(".", "/")
+        folder = ROOT / f"{FOLDERS[parent]}{inside}"
+        for pattern in patterns.split():
+            assert list(folder.glob(pattern)), (package, pattern)
+
+
+def test_wheel_has_all_files(files):
+    expected = set()
+    for package, folder in FOLDERS.items():
+        for path in sources(folder):
+            inside = path.relative_to(ROOT / folder).as_posix()
+            expected.add(f"{package.replace('.', '/')}/{inside}")
+    expected |= {f"loupe_tf/datasets/mni_brain/{name}" for name in DATA}
+    expected.add("loupe_tf/py.typed")
+    assert {f for f in files if ".dist-info/" not in f} == expected
+
+
+def test_wheel_has_one_top_level_package(wheel, files):
+    tops = {name.split("/")[0] for name in files}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "loupe_tf"
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in files if n.endswith("/top_level.txt"))
+        assert archive.read(name).split() == [b"loupe_tf"]
+
+
+def test_wheel_metadata(info):
+    assert info["Name"] == "loupe-tf"
+    assert info["Version"] == loupe_tf.__version__
+    assert (info["License-Expression"] or info["License"]) == "MIT"
+    assert info["License-File"] == "LICENSE"
+    assert info["Requires-Python"] == ">=3.10"
+    assert set(info.get_all("Provides-Extra")) == {
+        "brain",
+        "build",
+        "tensorboard",
+        "test",
+    }
+    assert info.get_payload().lstrip().startswith("# loupe_tf")
+
+
+IMPORT = """
+import importlib.util, json, pkgutil, sys
+
+# The checkout may be installed in editable mode.
+sys.meta_path = [f for f in sys.meta_path if "__editable__" not in str(f)]
+sys.path.insert(0, sys.argv[1])
+import loupe_tf, loupe_tf.callbacks, loupe_tf.datasets
+
+for module in pkgutil.walk_packages(loupe_tf.__path__, "loupe_tf."):
+    __import__(module.name)
+names = [name for name in sys.modules if f"{name}.".startswith("loupe_tf.")]
+ours = {name: sys.modules[name].__file__ for name in names}
+bare = {}
+for name in ("callbacks", "datasets", "tests", "scripts"):
+    spec = importlib.util.find_spec(name)
+    bare[name] = str(spec and (spec.origin or spec.submodule_search_locations))
+sys.stdout.write(json.dumps([ours, bare, loupe_tf.__version__]))
+"""
+
+
+def test_wheel_can_be_imported(wheel, tmp_path):
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    result = subprocess.run(
+        # Isolated: neither the current folder nor PYTHONPATH counts.
+        [sys.executable, "-I", "-c", IMPORT, str(site)],
+        cwd=empty,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    ours, bare, version = json.loads(result.stdout)
+    assert {"loupe_tf.callbacks", "loupe_tf.datasets.mni_brain"} <= set(ours)
+    outside = {n: f for n, f in ours.items() if not f.startswith(str(site))}
+    assert not outside
+    # Another package, such as Hugging Face's `datasets`, may have the name.
+    for name, place in bare.items():
+        assert str(site) not in place and str(ROOT) not in place, name
+    assert version == loupe_tf.__version__
+
+
+def test_requirements_have_upper_bounds():
+    every = [("install_requires", r) for r in install_requires()]
+    for extra, listed in extras_require().items():
+        every += [(extra, r) for r in listed if r.name != "loupe-tf"]
+    without = [
+        f"{section}: {requirement}"
+        for section, requirement in every
+        if not {"<", "<=", "==", "~="}
+        & {s.operator for s in requirement.specifier}
+    ]
+    assert not without
+
+
+def test_what_is_imported_is_required():
+    base = install_requires()
+    extras = extras_require()
+    every = base + sum(extras.values(), [])
+    package = list(sources(*FOLDERS.values()))
+    scripts = list(sources("scripts"))
+    assert not undeclared(package, base, at_top=True)
+    assert not undeclared(scripts, base, at_top=True)
+    # What an extra brings is imported where it is used.
+    assert not undeclared(package + scripts, every, at_top=False)
+
+
+def texts():
+    """Name and content of every text file of the checkout."""
+    paths = [ROOT / name for name in (*BUILD_FILES, *OTHER_FILES)]
+    for folder in (*FOLDERS.values(), *OTHER_FOLDERS):
+        paths += [
+            path
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        ]
+    for path in paths:
+        try:
+            yield str(path.relative_to(ROOT)), path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+
+
+def test_no_path_of_one_machine():
+    pattern = re.compile(r"(?<![\w.~}])/(?:work|tmp|home|root|Users)/")
+    found = {
+        name: match[0]
+        for name, text in texts()
+        if (match := pattern.search(text))
+    }
+    assert not found
+
+
+def test_nothing_is_unpickled():
+    modules = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
+    for path in sources(*FOLDERS.values(), "scripts"):
+        assert not modules & set(imports(path, at_top=False)), path
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            options = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            if ast.unparse(node.func) in ("np.load", "numpy.load"):
+                assert options.get("allow_pickle") == "False", path
+            assert options.get("allow_pickle", "False") == "False", path
+
+
+def test_changelog_begins_with_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    versions = re.findall(r"^## \[(.*?)\]", text, re.M)
+    assert versions[0] in ("Unreleased", loupe_tf.__version__)
+    assert loupe_tf.__version__ in versions
