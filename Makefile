@@ -11,7 +11,6 @@ BACKEND_TESTS := tests/layers tests/models tests/callbacks tests/test_fourier.py
 	tests/test_losses.py tests/test_metrics.py
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
-export TF_ENABLE_ONEDNN_OPTS ?= 0
 
 .PHONY: demo test test-all lint clean
 
