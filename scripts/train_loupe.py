@@ -41,7 +41,7 @@ DEMO = {
     "acceleration": 4.0,
     "filters": 8,
     "depth": 4,
-    "epochs": [16, 6],
+    "epochs": [12, 5],
     # Small batches: the mask takes one step a batch, whatever its size.
     "batch_size": 4,
     # A low slope to explore with; 4S raises it.

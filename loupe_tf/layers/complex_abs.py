@@ -22,9 +22,10 @@ class ComplexAbs(Float32Layer):
         self.check_floating("inputs", inputs)
         real, imag = fourier.split(inputs)
         square = ops.square(real) + ops.square(imag)
-        positive = square > 0
-        root = ops.sqrt(ops.where(positive, square, 1.0))
-        return ops.expand_dims(ops.where(positive, root, 0.0), -1)
+        # The smallest normal number keeps the gradient at zero finite; that of
+        # `maximum` makes it zero. What was added is taken away exactly.
+        root = ops.sqrt(ops.maximum(square, 2.0**-126)) - 2.0**-63
+        return ops.expand_dims(root, -1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 1)

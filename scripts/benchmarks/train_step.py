@@ -1,27 +1,24 @@
-"""Measure what a LOUPE training step costs, and how much memory it takes.
+"""Measure what a training step of LOUPE costs, and how much memory it takes.
 
-The same U-Net is trained on the same batch three ways, and steps of the three
-are timed in turn, in one process and in random order, round after round:
-
-- LOUPE: `loupe_tf.models.loupe_model`;
-- the bare U-Net, on images of the size that it gets in LOUPE;
-- the original's layer graph, as its papers (Bahadir et al., IEEE TCI 2020;
-  Martinini et al., BioCAS 2022) describe it: a probability map for each
-  example, and complex tensors.
-
-What is printed are ratios of times of the same round, which say what the
-machine's speed and its other work do not. The two layer graphs are compared
-without their U-Nets too, since beside it a difference is hard to see. Peak
-memory is that of a fresh process for each model.
+The same U-Net is trained on the same batch in three ways: in LOUPE
+(`loupe_tf.models.loupe_model`); bare, on images of the shape it gets there; and
+in the original's layer graph, as its papers (Bahadir et al., IEEE TCI 2020;
+Martinini et al., BioCAS 2022) describe it, with a probability map for each
+example and complex tensors. Steps of the three are timed in turn, in one
+process and in random order, round after round, and what is printed is the
+median and the quartiles of the ratios within a round. The two layer graphs are
+compared alone as well, with a 1×1 convolution for a U-Net, since beside the
+U-Net a difference is hard to see. Peak memory is that of a fresh process for
+each model.
 
     python scripts/benchmarks/train_step.py
     python scripts/benchmarks/train_step.py --quick
     python scripts/benchmarks/train_step.py --size 256 --batch 8 --filters 64
 
-Without --size, --batch or --filters, two settings are measured, with limits on
-the ratio over the bare U-Net: 1.05 for 320×320, batch 4 and 32 filters, and
-1.10 for 128×128, batch 16 and 16 filters. The ratio over the original's graph
-is to be at most 1.
+Without --size, --batch, --filters and --depth two settings are measured, with
+limits on the ratio over the bare U-Net: 1.05 for 320×320, batch 4, 32 filters,
+and 1.10 for 128×128, batch 16, 16 filters. Over the original's graph the limit
+is 1. The exit code is 0 whether they hold or not.
 """
 
 import argparse
@@ -43,8 +40,10 @@ import tensorflow as tf
 
 import loupe_tf
 
-# What is measured without further arguments, each with the limit on the ratio
-# of LOUPE over the bare U-Net.
+# Which else warns of one model after another.
+tf.get_logger().setLevel("ERROR")
+
+# Each setting with the limit on the ratio of LOUPE over the bare U-Net.
 PRESETS = [
     ({"size": 320, "batch": 4, "filters": 32, "depth": 5}, 1.05),
     ({"size": 128, "batch": 16, "filters": 16, "depth": 5}, 1.10),
@@ -59,34 +58,33 @@ SLOPE = 200.0
 WARM_UP_STEPS = 2
 MEMORY_STEPS = 3
 
-MODELS = {
-    "loupe": "LOUPE",
-    "unet": "the bare U-Net",
-    "original": "the original's graph",
-    "loupe_alone": "LOUPE, no U-Net",
-    "original_alone": "the original's graph, no U-Net",
-}
-# Numerator, denominator, what is being compared.
+MODELS = ("loupe", "unet", "original", "loupe_alone", "original_alone")
+# Numerator, denominator, what is compared.
 RATIOS = [
-    ("loupe", "unet", "LOUPE / bare U-Net"),
-    ("loupe", "original", "LOUPE / original's graph"),
-    ("loupe_alone", "original_alone", "the same two without U-Nets"),
+    ("loupe", "unet", "over the bare U-Net's"),
+    ("loupe", "original", "over the original graph's"),
+    ("loupe_alone", "original_alone", "the same, the two graphs alone"),
 ]
+TITLE = (
+    "{size}×{size}, batch {batch}, {filters} filters, depth {depth}; "
+    "{rounds} rounds"
+)
 
 
-class OriginalUnderSample(keras.layers.Layer):
-    """The original's graph from an image to the adjoint of its k-space.
+class OriginalGraph(keras.layers.Layer):
+    """The original's way from an image to the adjoint of its k-space.
 
-    `F⁻¹(σ(s·(P - U)) ∘ F(x + 0i))` on complex64 tensors, with F un-normalised
-    and DC in the corner. The logits are broadcast over the batch before
-    anything else is done with them, so that each example has a map of
-    probabilities of its own, rescaled by the mean over all of them.
+    `x̂ = F⁻¹(σ(s·(P - U)) ∘ F(x + 0i))` on complex64 tensors, F un-normalised
+    and with DC in the corner. The logits are broadcast over the batch before
+    anything else is done with them, so that each example has probabilities of
+    its own, which are rescaled by their mean over the batch.
 
     Input shape:
         `(batch, H, W, 1)`, real.
 
     Output shape:
-        `(batch, H, W)`, complex64.
+        A pair: `|x̂|`, `(batch, H, W, 1)`, and the real and imaginary parts of
+        x̂, `(batch, H, W, 2)`.
     """
 
     def build(self, input_shape):
@@ -97,14 +95,13 @@ class OriginalUnderSample(keras.layers.Layer):
         )
 
     def call(self, image):
-        kspace = tf.signal.fft2d(
-            tf.complex(image, tf.zeros_like(image))[..., 0]
-        )
+        kspace = tf.signal.fft2d(to_complex(image))
         logits = tf.broadcast_to(self.logits, tf.shape(image))
         prob = self.rescale(tf.sigmoid(PROB_SLOPE * logits), 1 / ACCELERATION)
         mask = tf.sigmoid(SLOPE * (prob - self.uniform(tf.shape(prob))))
-        measured = tf.complex(mask, tf.zeros_like(mask))[..., 0] * kspace
-        return tf.signal.ifft2d(measured)
+        adjoint = tf.signal.ifft2d(to_complex(mask) * kspace)
+        parts = [tf.math.real(adjoint), tf.math.imag(adjoint)]
+        return tf.abs(adjoint)[..., None], tf.stack(parts, axis=-1)
 
     def rescale(self, prob, sparsity):
         mean = tf.reduce_mean(prob)
@@ -116,161 +113,129 @@ class OriginalUnderSample(keras.layers.Layer):
         return tf.random.uniform(shape)
 
 
-class Magnitude(keras.layers.Layer):
-    """Magnitude of complex images, `(batch, H, W)` to `(batch, H, W, 1)`."""
-
-    def call(self, image):
-        return tf.abs(image)[..., None]
-
-
-class RealImaginary(keras.layers.Layer):
-    """Complex images to two channels, `(batch, H, W)` to `(..., 2)`."""
-
-    def call(self, image):
-        return tf.stack([tf.math.real(image), tf.math.imag(image)], axis=-1)
+def to_complex(x):
+    """`(batch, H, W, 1)`, real, to `(batch, H, W)`, complex64."""
+    return tf.complex(x, tf.zeros_like(x))[..., 0]
 
 
 def build_model(name, size, filters, depth, **_):
-    """One of the models named above, compiled."""
-    if name.endswith("alone"):
-        unet = keras.layers.Conv2D(1, 1)
-    else:
-        unet = loupe_tf.models.unet(
-            (size, size, 2), filters=filters, depth=depth
-        )
+    """One of `MODELS`, compiled."""
+    unet = keras.layers.Conv2D(1, 1)
+    if not name.endswith("alone"):
+        shape = (size, size, 2)
+        unet = loupe_tf.models.unet(shape, filters=filters, depth=depth)
     if name == "unet":
         model = unet
     elif name.startswith("loupe"):
         model = loupe_tf.models.loupe_model(
             (size, size, 1),
             acceleration=ACCELERATION,
-            reconstructor=unet,
             prob_slope=PROB_SLOPE,
             slope=SLOPE,
+            reconstructor=unet,
         )
     else:
         image = keras.Input((size, size, 1))
-        adjoint = OriginalUnderSample(name="under_sample")(image)
-        output = Magnitude()(adjoint) + unet(RealImaginary()(adjoint))
+        magnitude, parts = OriginalGraph(name="graph")(image)
+        output = keras.layers.Add()([magnitude, unet(parts)])
         model = keras.Model(image, output)
     model.compile(keras.optimizers.Adam(1e-3), loss="mse")
     return model
 
 
-def make_batch(name, size, batch, **_):
-    """The same images for all; the bare U-Net gets their imaginary part too."""
-    rng = np.random.default_rng(0)
-    image = rng.uniform(size=(batch, size, size, 1)).astype("float32")
-    x = image
-    if name == "unet":
-        x = np.concatenate([image, np.zeros_like(image)], axis=-1)
-    return tf.constant(x), tf.constant(image)
+def make_step(name, setting):
+    """A function that trains the model on one batch, always the same."""
+    model = build_model(name, **setting)
+    shape = (setting["batch"], setting["size"], setting["size"], 1)
+    y = np.random.default_rng(0).uniform(size=shape).astype("float32")
+    x = np.concatenate([y, 0 * y], axis=-1) if name == "unet" else y
+    x, y = tf.constant(x), tf.constant(y)
+    return lambda: model.train_on_batch(x, y)
 
 
 def measure_time(setting, rounds):
-    """Seconds of each model's steps, `{name: [one a round]}`."""
-    steps = {}
-    for name in MODELS:
-        model, batch = build_model(name, **setting), make_batch(name, **setting)
-        steps[name] = lambda model=model, batch=batch: model.train_on_batch(
-            *batch
-        )
+    """Seconds of steps, `{model: [one a round]}`."""
+    steps = {name: make_step(name, setting) for name in MODELS}
+    for step in steps.values():
         for _ in range(WARM_UP_STEPS):
-            steps[name]()
+            step()
     seconds = {name: [] for name in MODELS}
     rng = np.random.default_rng(0)
     for _ in range(rounds):
-        for name in rng.permutation(list(MODELS)):
+        for name in rng.permutation(MODELS):
             begin = time.perf_counter()
             steps[name]()
             seconds[name].append(time.perf_counter() - begin)
     return seconds
 
 
-def peak_memory():
-    """Of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def memory_of(name, setting):
-    """What `measure_memory` reads from a process of its own."""
-    model, batch = build_model(name, **setting), make_batch(name, **setting)
-    before = peak_memory()
-    for _ in range(MEMORY_STEPS):
-        model.train_on_batch(*batch)
-    return {"before": before, "peak": peak_memory()}
-
-
 def measure_memory(setting):
-    """Peak of each model in a fresh process, before and after training."""
+    """MiB of each model, in a process of its own, before and after training."""
     memory = {}
     for name in ("loupe", "unet", "original"):
         command = [sys.executable, __file__, "--memory-of", name]
         for key, value in setting.items():
             command += [f"--{key}", str(value)]
-        output = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-        memory[name] = json.loads(output.stdout)
+        result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        memory[name] = json.loads(result.stdout)
     return memory
 
 
+def memory_of(name, setting):
+    """What `measure_memory` asks of the other process."""
+    step = make_step(name, setting)
+    before = peak_memory()
+    for _ in range(MEMORY_STEPS):
+        step()
+    return {"before": before, "peak": peak_memory()}
+
+
+def peak_memory():
+    """The most that this process has had so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
 def compare(seconds, memory, limit):
-    """Rows of the table: what, median, quartiles, range, limit, held."""
+    """The rows of the table."""
     rows = []
     for top, bottom, what in RATIOS:
         ratios = np.divide(seconds[top], seconds[bottom])
-        low, middle, high = np.percentile(ratios, [25, 50, 75])
-        most = limit if bottom == "unet" else ORIGINAL_LIMIT
-        rows.append(
-            {
-                "what": f"step: {what}",
-                "median": float(middle),
-                "quartiles": [float(low), float(high)],
-                "range": [float(ratios.min()), float(ratios.max())],
-                "limit": most,
-                "held": None if most is None else bool(middle <= most),
-            }
-        )
+        low, median, high = np.percentile(ratios, [25, 50, 75]).tolist()
+        row = {"what": f"step, {what}", "ratio": median}
+        row["quartiles"] = [low, high]
+        if limit is not None:
+            row["limit"] = limit if bottom == "unet" else ORIGINAL_LIMIT
+            row["held"] = median <= row["limit"]
+        rows.append(row)
     for top, bottom, what in RATIOS[:2]:
         ratio = memory[top]["peak"] / memory[bottom]["peak"]
-        rows.append({"what": f"peak memory: {what}", "median": ratio})
+        rows.append({"what": f"peak memory, {what}", "ratio": ratio})
     return rows
 
 
 def table(results):
     """All settings in one table."""
-    line = "{:<43}{:>7}  {:<13}  {:<13}  {:>5}  {:<4}".format
-    lines = [line("", "median", "quartiles", "range", "limit", "held")]
+    line = "{:<40}{:>6}  {:<13}  {:>5}  {:<4}".format
+    lines = [line("LOUPE's", "ratio", "quartiles", "limit", "held")]
     for result in results:
-        lines += ["", describe(result["setting"], result["rounds"])]
+        lines += ["", TITLE.format(**result["setting"], **result)]
         for row in result["ratios"]:
-            spreads = [
-                "{:.3f}-{:.3f}".format(*row[key]) if key in row else "-"
-                for key in ("quartiles", "range")
-            ]
-            most, held = row.get("limit"), row.get("held")
-            lines.append(
-                line(
-                    f"  {row['what']}",
-                    f"{row['median']:.3f}",
-                    *spreads,
-                    "-" if most is None else f"{most:.2f}",
-                    {None: "-", True: "yes", False: "NO"}[held],
-                ).rstrip()
-            )
-        lines += [
-            f"  peak memory of {MODELS[name]}: {peak['peak']:.0f} MiB, "
-            f"{peak['before']:.0f} of them before the first step"
+            quartiles, limit, held = "-", "-", "-"
+            if "quartiles" in row:
+                quartiles = "{:.3f}-{:.3f}".format(*row["quartiles"])
+            if "held" in row:
+                limit = f"{row['limit']:.2f}"
+                held = "yes" if row["held"] else "NO"
+            ratio = f"{row['ratio']:.3f}"
+            row = line("  " + row["what"], ratio, quartiles, limit, held)
+            lines.append(row)
+        peaks = [
+            f"{name} {peak['peak']:.0f} ({peak['before']:.0f})"
             for name, peak in result["memory"].items()
         ]
-    return "\n".join(lines)
-
-
-def describe(setting, rounds):
-    return (
-        "{size}×{size}, batch {batch}, {filters} filters, depth {depth}; "
-        "{rounds} rounds".format(**setting, rounds=rounds)
-    )
+        lines.append(f"  peak MiB (before training): {', '.join(peaks)}")
+    return "\n".join(text.rstrip() for text in lines)
 
 
 def environment():
@@ -290,58 +255,53 @@ def parse_arguments(arguments=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--size", type=int, help="H and W of the images (default: 320)")
-    add("--batch", type=int, help="images in a batch (default: 4)")
-    add("--filters", type=int, help="of the U-Net (default: 32)")
-    add("--depth", type=int, help="scales of the U-Net (default: 5)")
-    add("--rounds", type=int, help="of each model a step (default: 15)")
-    add("--json", metavar="OUT", help="write every time and ratio to this file")
-    add("--quick", action="store_true", help="a toy size: does it run at all?")
-    add("--memory-of", choices=list(MODELS), help=argparse.SUPPRESS)
+    add("--size", type=int, help="H and W of the images (320)")
+    add("--batch", type=int, help="images in a batch (4)")
+    add("--filters", type=int, help="of the U-Net at its finest scale (32)")
+    add("--depth", type=int, help="scales of the U-Net (5)")
+    add("--rounds", type=int, help="steps of each model (15)")
+    add("--json", metavar="OUT", help="file for the ratios and every time")
+    add("--quick", action="store_true", help="a toy: does it run at all?")
+    add("--memory-of", choices=MODELS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    for name in (*QUICK, "rounds"):
-        if (getattr(options, name) or 1) < 1:
-            parser.error(f"--{name} must be at least 1")
+    for name, value in vars(options).items():
+        if type(value) is int and value < 1:
+            parser.error(f"--{name} must be at least 1, not {value}")
     return options
 
 
-def settings_of(options):
-    """Pairs of a setting and the limit that goes with it, if any."""
-    given = {k: getattr(options, k) for k in QUICK}
-    given = {k: v for k, v in given.items() if v is not None}
+def chosen_settings(options):
+    """Pairs of a setting and its limit, `None` where there is none."""
+    given = {key: getattr(options, key) for key in QUICK}
+    given = {key: value for key, value in given.items() if value is not None}
     if not given and not options.quick:
         return PRESETS
-    chosen = {**(QUICK if options.quick else PRESETS[0][0]), **given}
-    return [(chosen, dict((str(s), m) for s, m in PRESETS).get(str(chosen)))]
+    setting = {**(QUICK if options.quick else PRESETS[0][0]), **given}
+    limits = [limit for preset, limit in PRESETS if preset == setting]
+    return [(setting, limits[0] if limits else None)]
 
 
 def main(arguments=None):
     options = parse_arguments(arguments)
-    settings = settings_of(options)
+    settings = chosen_settings(options)
     if options.memory_of:
         print(json.dumps(memory_of(options.memory_of, settings[0][0])))
         return 0
     rounds = options.rounds or (3 if options.quick else 15)
     print(f"{environment()}\n", flush=True)
-    # Memory comes first: a process inherits the peak of the one it came from.
+    # Memory first: a new process starts from the peak of the one it comes from.
     memory = [measure_memory(setting) for setting, _ in settings]
     results = []
     for (setting, limit), peaks in zip(settings, memory):
         seconds = measure_time(setting, rounds)
-        results.append(
-            {
-                "setting": setting,
-                "rounds": rounds,
-                "ratios": compare(seconds, peaks, limit),
-                "memory": peaks,
-                "seconds": seconds,
-            }
-        )
+        result = {"setting": setting, "rounds": rounds}
+        result["ratios"] = compare(seconds, peaks, limit)
+        results.append({**result, "memory": peaks, "seconds": seconds})
     print(table(results))
     if options.json:
         report = {"environment": environment(), "results": results}
-        path = pathlib.Path(options.json)
-        path.write_text(json.dumps(report, indent=2) + "\n")
+        text = json.dumps(report, indent=2) + "\n"
+        pathlib.Path(options.json).write_text(text)
     return 0
 
 
