@@ -17,7 +17,7 @@ class MaskTensorBoard(keras.callbacks.Callback):
         update_freq: Integer, epochs between two writings.
         sampler: String, name of the layer that samples the mask.
         probability: String, name of the layer whose output are the
-            probabilities, or `None`.
+            probabilities. `None` for LOUPE's own, where the model has any.
 
     Raises:
         ImportError: If TensorFlow or TensorBoard is not installed.
@@ -30,7 +30,7 @@ class MaskTensorBoard(keras.callbacks.Callback):
         images=None,
         update_freq=1,
         sampler="sampled_mask",
-        probability="prob_mask_scaled",
+        probability=None,
     ):
         super().__init__()
         self.log_dir = log_dir
@@ -49,6 +49,9 @@ class MaskTensorBoard(keras.callbacks.Callback):
                 'pip install "loupe-tf[tensorboard]"'
             ) from error
         names = [layer.name for layer in self.model.layers]
+        if self.probability is None:
+            own = [n for n in ("prob_mask_scaled", "prob_mask") if n in names]
+            self.probability = own[0] if own else None
         for name in (self.sampler, self.probability):
             if name is not None and name not in names:
                 raise ValueError(

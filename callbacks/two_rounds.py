@@ -151,6 +151,10 @@ def fit_two_rounds(
     settings = {
         "model": model.name,
         "parameters": model.count_params(),
+        "samplers": [
+            layer.get_config() for layer in slope_layers(model, required=False)
+        ],
+        "data": _fingerprint(train),
         "epochs": list(epochs),
         "batch_size": batch_size,
         "monitor": monitor,
@@ -181,6 +185,13 @@ def fit_two_rounds(
     return history
 
 
+def _fingerprint(train):
+    """Enough to tell one set of arrays from another."""
+    if not isinstance(train, ShuffledBatches):
+        return None
+    return [list(train.x.shape), float(np.sum(train.x, dtype="float64"))]
+
+
 def _settings(model, callback):
     """The arguments of a callback that are plain values."""
     if not callback:
@@ -208,6 +219,7 @@ def _write_json(path, value):
 
 def _check_settings(directory, settings):
     path = directory / "settings.json"
+    settings = json.loads(json.dumps(settings))  # as it will be read again
     if not path.exists():
         _write_json(path, settings)
         return

@@ -16,6 +16,7 @@ stopped goes on when the same command is given again.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -37,6 +38,7 @@ from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
 # The settings of `--demo`: a few minutes on two cores.
 DEMO = {
     "data": "mni_brain/96",
+    "data_dir": "runs/data",
     "out": "runs/demo",
     "acceleration": 4.0,
     "filters": 8,
@@ -252,23 +254,34 @@ def train(options, model, data, out):
             cooldown=options.cooldown,
         )
     progress = Progress(f"{model.name} mask", sum(options.epochs))
-    begin = time.time()
-    history = fit_two_rounds(
-        model,
-        data["train"][0],
-        validation_data=data["validation"][0],
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        slope_callback=slope_callback,
-        stop_patience=options.stop_patience,
-        lr_patience=options.lr_patience,
-        directory=out / f"backup_{model.name}",
-        callbacks=[progress],
-        seed=options.seed,
-        verbose=0,
-    )
+    with stopwatch(out / f"seconds_{model.name}.json") as seconds:
+        history = fit_two_rounds(
+            model,
+            data["train"][0],
+            validation_data=data["validation"][0],
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            slope_callback=slope_callback,
+            stop_patience=options.stop_patience,
+            lr_patience=options.lr_patience,
+            directory=out / f"backup_{model.name}",
+            callbacks=[progress],
+            seed=options.seed,
+            verbose=0,
+        )
     progress.bar.close()
-    return history, time.time() - begin
+    return history, seconds()
+
+
+@contextlib.contextmanager
+def stopwatch(path):
+    """Seconds spent inside, those before a restart included."""
+    before = json.loads(path.read_text()) if path.exists() else 0.0
+    begin = time.time()
+    try:
+        yield lambda: json.loads(path.read_text())
+    finally:
+        path.write_text(json.dumps(before + time.time() - begin))
 
 
 def evaluate(images, volumes, output):

@@ -30,6 +30,8 @@ def from_model(model, layer_name="sampled_mask"):
     mask.save("mask.npz")
     ```
     """
+    import keras  # The rest of this package needs NumPy alone.
+
     array = _layer_output(model, layer_name)
     if not np.isin(array, (0, 1)).all():
         raise ValueError(
@@ -40,7 +42,10 @@ def from_model(model, layer_name="sampled_mask"):
     layer = model.get_layer(layer_name)
     sparsity = getattr(layer, "sparsity", None)
     slope = getattr(layer, "slope", None)
-    provenance = {"pattern": "learned", "model": model.name}
+    if slope is not None:
+        slope = float(keras.ops.convert_to_numpy(slope))
+    pattern = "given" if slope is None else "learned"
+    provenance = {"pattern": pattern, "model": model.name}
     for name in ("estimator", "binarization"):
         if getattr(layer, name, None) is not None:
             provenance[name] = str(getattr(layer, name))
@@ -48,7 +53,7 @@ def from_model(model, layer_name="sampled_mask"):
         array,
         acceleration=None if sparsity is None else 1 / float(sparsity),
         calibration=getattr(layer, "calibration", None),
-        slope=None if slope is None else float(slope),
+        slope=slope,
         provenance=provenance,
     )
 
@@ -74,7 +79,7 @@ def probability_from_model(model, layer_name="prob_mask_scaled"):
 
 def _layer_output(model, layer_name):
     """What a layer whose output does not depend on the input gives."""
-    import keras  # The rest of this package needs NumPy alone.
+    import keras
 
     if not getattr(model, "inputs", None):
         raise ValueError(

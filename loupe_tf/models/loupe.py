@@ -29,8 +29,6 @@ def loupe_model(
     reconstruction="magnitude",
     reconstructor=None,
     data_consistency=False,
-    filters=64,
-    depth=5,
     seed=None,
     name="loupe",
     **unet_options,
@@ -84,12 +82,11 @@ def loupe_model(
             `loupe_tf.models.unet`. `"zero_filled"` leaves D out.
         data_consistency: Boolean. If `True` the acquired samples are put back
             into the reconstruction (`DataConsistency`).
-        filters, depth: Of the U-Net.
         seed: Integer or `None`; of the mask's initial values and
             realizations.
         name: String, name of the model.
-        **unet_options: Further arguments of `loupe_tf.models.unet`, such as
-            `normalization` or `preset`.
+        **unet_options: Arguments of `loupe_tf.models.unet`, such as
+            `filters`, `depth`, `normalization` or `preset`.
 
     Returns:
         A `keras.Model` from images `(batch, H, W, C)` to reconstructions
@@ -135,6 +132,8 @@ def loupe_model(
     if input_shape[-1] == 1:
         x = layers.ConcatenateZero(name="concat_zero")(x)
     kspace = layers.FFT(centered=False, name="fft")(x)
+    if mask_input or mask is not None:
+        _learns_nothing(lines, calibration, estimator, slope, sparsity_penalty)
     if mask_input:
         mask_tensor = keras.Input((*input_shape[:2], 1), name="mask_input")
         inputs.append(mask_tensor)
@@ -165,8 +164,6 @@ def loupe_model(
         reconstructor = unet(
             (*input_shape[:2], 2),
             output_channels=1 if is_magnitude else 2,
-            filters=filters,
-            depth=depth,
             **unet_options,
         )
     x = adjoint
@@ -230,6 +227,19 @@ def _learned_mask(
         seed=None if seed is None else seed + 1,
         name="sampled_mask",
     )([prob, image])
+
+
+def _learns_nothing(lines, calibration, estimator, slope, penalty):
+    given = {
+        "lines": lines,
+        "calibration": calibration,
+        "estimator": None if estimator == "relaxed" else estimator,
+        "slope": slope,
+        "sparsity_penalty": penalty,
+    }
+    for name, value in given.items():
+        if value is not None:
+            _raise(name, "none where the mask is given, not learned", value)
 
 
 def _only_one(**arguments):

@@ -63,7 +63,7 @@ MODELS = ("loupe", "unet", "original", "loupe_alone", "original_alone")
 RATIOS = [
     ("loupe", "unet", "over the bare U-Net's"),
     ("loupe", "original", "over the original graph's"),
-    ("loupe_alone", "original_alone", "the same, the two graphs alone"),
+    ("loupe_alone", "original_alone", "the two graphs alone"),
 ]
 TITLE = (
     "{size}×{size}, batch {batch}, {filters} filters, depth {depth}; "

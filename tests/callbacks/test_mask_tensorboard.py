@@ -46,7 +46,7 @@ def test_writes_mask_histogram_slope_and_reconstruction(tmp_path, images):
 def test_no_such_layer(tmp_path):
     pytest.importorskip("tensorboard")
     model = loupe_model((16, 18, 1), mask=np.ones((16, 18)), filters=2, depth=1)
-    callback = MaskTensorBoard(tmp_path)
+    callback = MaskTensorBoard(tmp_path, probability="prob_mask")
     callback.set_model(model)
-    with pytest.raises(ValueError, match="sampled_mask.*prob_mask_scaled"):
+    with pytest.raises(ValueError, match="sampled_mask.*'prob_mask'"):
         callback.on_train_begin()

@@ -96,7 +96,10 @@ def test_gradient_is_finite_at_every_corner(gradient, estimator, value, slope):
     layer(prob)
     weight = np.arange(64, dtype="float32").reshape(prob.shape)
     result = gradient(
-        lambda p: keras.ops.sum(weight * layer(p, training=True)), prob
+        lambda p: keras.ops.sum(
+            keras.ops.multiply(layer(p, training=True), weight)
+        ),
+        prob,
     )
     assert np.isfinite(result).all()
 

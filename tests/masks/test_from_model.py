@@ -151,3 +151,29 @@ def test_refuses_what_is_not_functional():
     for model in (Subclassed(), None):
         with pytest.raises(ValueError, match="Expected a functional Keras"):
             from_model(model)
+
+
+def test_mask_and_probability_of_a_real_model():
+    from loupe_tf import masks
+    from loupe_tf.models import loupe_model
+
+    learned = loupe_model(
+        (13, 16, 1), 4, calibration=3, reconstructor="zero_filled", seed=0
+    )
+    probability = masks.probability_from_model(learned)
+    assert probability.shape == (13, 16)
+    np.testing.assert_allclose(probability.mean(), 0.25, rtol=1e-5)
+    mask = masks.from_model(learned)
+    expected = masks.binarize(probability, 4, calibration=3)
+    np.testing.assert_array_equal(mask.array, expected)
+    assert mask.slope == 200.0 and mask.calibration == 3
+    assert mask.provenance["pattern"] == "learned"
+
+    given = loupe_model(
+        (13, 16, 1),
+        mask=masks.gaussian((13, 16), 4),
+        reconstructor="zero_filled",
+    )
+    assert masks.from_model(given).provenance["pattern"] == "given"
+    with pytest.raises(ValueError, match="prob_mask_scaled"):
+        masks.probability_from_model(given)

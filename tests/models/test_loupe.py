@@ -281,15 +281,17 @@ def test_with_binarization(images):
         ({"acceleration": 4, "estimator": "x"}, "`estimator`.*'x'"),
         ({"acceleration": 4, "reconstruction": "x"}, "`reconstruction`.*'x'"),
         ({"acceleration": 4, "mask": np.ones((16, 18))}, "`mask`.*no `acc"),
+        ({"mask": np.ones((16, 18)), "calibration": 4}, "`calibration`.*given"),
+        ({"mask_input": True, "lines": "rows"}, "`lines`.*given.*'rows'"),
         ({"acceleration": 4, "sparsity_penalty": 1.0}, "`acceleration`.*no"),
         ({"mask": np.ones((4, 4))}, r"`mask`.*\(16, 18\).*\(4, 4\)"),
         (
             {
                 "acceleration": 4,
                 "reconstructor": "zero_filled",
-                "preset": "loupe",
+                "filters": 8,
             },
-            "`reconstructor`.*preset",
+            "`reconstructor`.*filters",
         ),
         (
             {

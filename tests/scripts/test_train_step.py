@@ -25,17 +25,12 @@ def train_step():
     return module
 
 
-def _run(*arguments):
-    return subprocess.run(
-        [sys.executable, SCRIPT, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_quick_run_prints_ratios_and_writes_them(tmp_path):
     path = tmp_path / "out.json"
-    run = _run("--quick", "--rounds", 2, "--json", path)
+    command = [sys.executable, SCRIPT, "--quick", "--rounds", "2"]
+    run = subprocess.run(
+        [*command, "--json", path], capture_output=True, text=True
+    )
     assert run.returncode == 0, run.stderr
     (result,) = json.loads(path.read_text())["results"]
     assert result["setting"]["size"] == 16
@@ -71,13 +66,14 @@ def test_the_median_is_held_against_the_limit(train_step):
         assert f"  {limit:.2f}  {'yes' if held else 'NO'}\n" in text
 
 
-def test_help_teaches_and_nonsense_is_refused():
-    run = _run("--help")
-    assert run.returncode == 0
-    assert "1.05 for 320×320, batch 4, 32 filters" in run.stdout
-    run = _run("--rounds", 0)
-    assert run.returncode == 2
-    assert "--rounds must be at least 1, not 0" in run.stderr
+def test_help_teaches_and_nonsense_is_refused(train_step, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        train_step.main(["--help"])
+    assert "1.05 for 320×320, batch 4, 32 filters" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        train_step.main(["--rounds", "0"])
+    message = "--rounds must be at least 1, not 0"
+    assert message in capsys.readouterr().err
 
 
 def test_limits_belong_to_the_settings_of_the_presets(train_step):
