@@ -56,7 +56,7 @@ def test_plain_layer():
     assert mask.acceleration == mask.achieved_acceleration == 24 / 5
     assert mask.calibration is None
     assert mask.slope is None
-    assert mask.provenance == {"pattern": "learned", "model": "tiny"}
+    assert mask.provenance == {"pattern": "given", "model": "tiny"}
 
 
 def test_rich_layer(tmp_path):
