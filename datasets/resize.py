@@ -1,0 +1,113 @@
+"""The size of images: centre crop, zero-padding, and what was acquired."""
+
+import numpy as np
+
+
+def center_crop_or_pad(images, size):
+    """Crops or pads images around their centre, each axis on its own.
+
+    The pixel at `N // 2`, where the centre is by the convention of this
+    package, stays the centre, for odd and even sizes. In image space this
+    changes the field of view; of centred k-space it changes the pixel size.
+
+    Args:
+        images: Array of shape `(..., H, W)`, of any dtype.
+        size: Two positive integers `(h, w)`. An axis that is longer is
+            cropped, one that is shorter gets zeros on both sides.
+
+    Returns:
+        An array of shape `(..., h, w)` and the dtype of `images`, a copy.
+    """
+    images = np.asarray(images)
+    h, w = _check_size("size", size)
+    _check_images(images)
+    out = np.zeros((*images.shape[:-2], h, w), images.dtype)
+    source, target = zip(
+        *(_overlap(n, m) for n, m in zip(images.shape[-2:], (h, w)))
+    )
+    out[(..., *target)] = images[(..., *source)]
+    return out
+
+
+def crop_to_acquired(images, extent):
+    """Crops the k-space of images to the extent that was acquired.
+
+    A scanner that acquires 216 lines and shows 320 has filled the rest with
+    zeros. This takes them away: the field of view and the intensities stay,
+    pixels become larger.
+
+    Args:
+        images: Array of shape `(..., H, W)`: magnitude images, or complex
+            ones.
+        extent: Two positive integers `(h, w)`, the number of lines along each
+            axis of the centred k-space that are kept, at most `(H, W)`.
+            `loupe_tf.datasets.inspect` finds them.
+
+    Returns:
+        An array of shape `(..., h, w)`: float32 magnitudes of magnitude
+        images, complex64 of complex ones. A constant image keeps its value.
+    """
+    images = np.asarray(images)
+    h, w = _check_size("extent", extent)
+    _check_images(images)
+    height, width = images.shape[-2:]
+    if h > height or w > width:
+        raise ValueError(
+            "Invalid value for argument `extent`. Expected at most the size "
+            f"of the images, {(height, width)}. Received: extent={(h, w)}"
+        )
+    is_complex = np.iscomplexobj(images)
+    if (h, w) == (height, width):
+        return images.astype("complex64" if is_complex else "float32")
+    kspace = center_crop_or_pad(fft2c(images), (h, w))
+    # The transform is orthonormal: fewer pixels share the same norm.
+    out = ifft2c(kspace) * np.sqrt(h * w / (height * width))
+    if is_complex:
+        return out.astype("complex64")
+    return np.abs(out).astype("float32")
+
+
+def fft2c(images):
+    """`loupe_tf.fourier.fft2c` of NumPy's complex arrays `(..., H, W)`."""
+    return _transform(np.fft.fft2, images)
+
+
+def ifft2c(kspace):
+    """The inverse of `fft2c`."""
+    return _transform(np.fft.ifft2, kspace)
+
+
+def _transform(function, array):
+    axes = (-2, -1)
+    array = np.fft.ifftshift(array, axes=axes)
+    return np.fft.fftshift(function(array, norm="ortho"), axes=axes)
+
+
+def _overlap(n, m):
+    """Slices of an axis of length `n` and of one of length `m`, centred."""
+    shift = n // 2 - m // 2
+    if shift >= 0 and n >= m:
+        return slice(shift, shift + m), slice(0, m)
+    return slice(0, n), slice(-shift, -shift + n)
+
+
+def _check_size(name, size):
+    values = tuple(size) if np.iterable(size) else (size,)
+    if (
+        len(values) != 2
+        or not all(isinstance(v, (int, np.integer)) for v in values)
+        or min(values) < 1
+    ):
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected two positive "
+            f"integers (h, w). Received: {name}={size}"
+        )
+    return tuple(int(v) for v in values)
+
+
+def _check_images(images):
+    if images.ndim < 2 or 0 in images.shape:
+        raise ValueError(
+            "Invalid shape for argument `images`. Expected (..., H, W). "
+            f"Received: shape={images.shape}"
+        )
