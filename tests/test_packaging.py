@@ -193,6 +193,7 @@ def test_wheel_metadata(info):
         "build",
         "tensorboard",
         "test",
+        "volumes",
     }
     assert info.get_payload().lstrip().startswith("# loupe_tf")
 
