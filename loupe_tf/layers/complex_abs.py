@@ -22,9 +22,9 @@ class ComplexAbs(Float32Layer):
         self.check_floating("inputs", inputs)
         real, imag = fourier.split(inputs)
         square = ops.square(real) + ops.square(imag)
-        # The smallest normal number keeps the gradient at zero finite; that of
-        # `maximum` makes it zero. What was added is taken away exactly.
-        root = ops.sqrt(ops.maximum(square, 2.0**-126)) - 2.0**-63
+        # The smallest normal number keeps the gradient at zero finite, and so
+        # makes it zero. What it adds to the root is taken away exactly.
+        root = ops.sqrt(square + 2.0**-126) - 2.0**-63
         return ops.expand_dims(root, -1)
 
     def compute_output_shape(self, input_shape):

@@ -47,15 +47,16 @@ class UnderSample(Float32Layer):
             mask = ops.expand_dims(mask, 1)
         mask = mask[..., 0]
 
+        # Adding 0.0 turns -0.0 into +0.0 and leaves the gradient that of the
+        # product: what was not acquired must still tell the mask what it was
+        # worth. A constant would be optimised away, so it is computed.
+        zero = ops.stop_gradient(ops.minimum(ops.ravel(mask)[0], 0.0))
+
         def keep(part):
             sampled = mask * part
             if not training:
                 return ops.where(mask == 0, 0.0, sampled)
-            # What is subtracted is 0.0 or -0.0, so that the gradient is that
-            # of the product: what was not acquired must still tell the mask
-            # what it was worth.
-            zero = ops.where(sampled == 0, sampled, 0.0)
-            return sampled - ops.stop_gradient(zero)
+            return sampled + zero
 
         real, imag = fourier.split(kspace)
         return fourier.join(keep(real), keep(imag))
