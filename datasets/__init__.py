@@ -1,5 +1,6 @@
 """Data sets: importing this module registers the TFDS builders."""
 
+import loupe_tf.datasets.fastmri_slices.fastmri_slices_dataset_builder  # noqa: F401, E501
 import loupe_tf.datasets.mni_brain.mni_brain_dataset_builder  # noqa: F401
 from loupe_tf.datasets.arrays import load_arrays, load_volumes, split_by_volume
 from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig

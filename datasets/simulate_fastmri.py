@@ -6,6 +6,9 @@ from xml.etree import ElementTree
 import h5py
 import numpy as np
 
+from loupe_tf.datasets.fastmri_file import SIMULATED
+from loupe_tf.datasets.resize import fft2c, ifft2c
+
 # Real files hold values of about this size.
 SCALE = 5e-4
 ACQUISITIONS = {
@@ -41,7 +44,7 @@ def write_fastmri_volume(
     shape `(slices, h, w)`; and `ismrmrd_header`. The attributes `max` and
     `norm` are those of `reconstruction_esc`, or of `reconstruction_rss` where
     there are coils. Without coils `reconstruction_rss` is the image without
-    noise.
+    noise. The header names the vendor of the scanner `simulated`.
 
     Example:
 
@@ -108,13 +111,13 @@ def write_fastmri_volume(
         for i, height in enumerate(heights):
             clean = slice_of(height)
             clean = clean if coils is None else maps * clean
-            clean = _fft2c(_pad(clean, size))
+            clean = fft2c(_pad(clean, size))
             draws = rng.normal(scale=noise * SCALE, size=(2, *clean.shape))
             noisy = clean + draws[0] + 1j * draws[1]
             noisy, clean = (_keep(k, inside) for k in (noisy, clean))
             kspace[i] = noisy if mask is None else noisy * mask
             images = (noisy, clean) if coils is None else (noisy,)
-            images = [abs(_crop(_ifft2c(x), recon_size)) for x in images]
+            images = [abs(_crop(ifft2c(x), recon_size)) for x in images]
             if coils is None:
                 recons["reconstruction_esc"][i] = images[0]
                 recons["reconstruction_rss"][i] = images[1]
@@ -275,18 +278,6 @@ def _sensitivity_maps(rng, coils, size):
     return (maps / norm).astype(np.complex64)
 
 
-def _fft2c(x):
-    axes = (-2, -1)
-    x = np.fft.fft2(np.fft.ifftshift(x, axes), norm="ortho")
-    return np.fft.fftshift(x, axes)
-
-
-def _ifft2c(x):
-    axes = (-2, -1)
-    x = np.fft.ifft2(np.fft.ifftshift(x, axes), norm="ortho")
-    return np.fft.fftshift(x, axes)
-
-
 def _crop(x, size):
     # As fastMRI's `center_crop` does.
     y, x0 = ((n - m) // 2 for n, m in zip(x.shape[-2:], size))
@@ -316,7 +307,8 @@ def _header(size, recon_size, coils, maximum, center):
 
     namespace = "http://www.ismrm.org/ISMRMRD"
     root = ElementTree.Element("ismrmrdHeader", xmlns=namespace)
-    add(root, "acquisitionSystemInformation", receiverChannels=coils)
+    system = {"systemVendor": SIMULATED, "receiverChannels": coils}
+    add(root, "acquisitionSystemInformation", **system)
     encoding = add(root, "encoding")
     for name, (rows, columns) in (
         ("encodedSpace", size),

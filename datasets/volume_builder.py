@@ -72,6 +72,9 @@ class VolumeBuilder(FileReaderBuilder):
       whose `str()` names it;
     - `_reader()`: returns a `VolumeReader`.
 
+    Where `_volumes_per_split` meets a bad volume itself, it tells of it with
+    `self._add_bad(split, error)` and leaves it out.
+
     Each volume becomes one shard, with its records in order, in the order of
     the list. It is written slice by slice, so that memory does not grow with
     the number of volumes, in this process or, with
@@ -172,26 +175,28 @@ class VolumeBuilder(FileReaderBuilder):
     def _download_and_prepare(self, dl_manager, download_config=None):
         config = download_config or tfds.download.DownloadConfig()
         reader = self._reader()
+        self._bad = []
+        self._remove_report()
         volumes = self._volumes_per_split(dl_manager)
         _check_volumes(volumes)
-        self._remove_report()
 
-        tasks, bad = self._plan(reader, volumes)
-        if bad and self.on_bad_volume == "stop":
-            self._stop(bad)
+        tasks = self._plan(reader, volumes)
+        self._stop_if_bad()
         self._check_disk(sum(task.nbytes for task in tasks))
-        found = self._write(reader, tasks, config)
-        if found and self.on_bad_volume == "stop":
-            self._stop(found)
-        bad += found
-        self.info.set_splits(self._finish(tasks, bad, volumes))
-        if bad:
-            _write_report(self.data_path, "", self._report(bad))
+        self._bad += self._write(reader, tasks, config)
+        self._stop_if_bad()
+        self.info.set_splits(self._finish(tasks, volumes))
+        if self._bad:
+            _write_report(self.data_path, "", self._report())
+
+    def _add_bad(self, split, error):
+        """Puts a volume that `_volumes_per_split` leaves out on the report."""
+        self._bad.append(_entry(split, error.volume, error))
 
     def _plan(self, reader, volumes):
-        """Reads all headers: what is to be written, and what is bad already."""
+        """Reads all headers."""
         pairs = [(split, v) for split, each in volumes.items() for v in each]
-        tasks, bad = [], []
+        tasks = []
         bar = tfds_utils.tqdm(
             pairs, desc="Reading headers", unit=" volumes", leave=False
         )
@@ -208,8 +213,8 @@ class VolumeBuilder(FileReaderBuilder):
                     )
                 )
             except BadVolumeError as error:
-                bad.append({"split": split, **_entry(error)})
-        return tasks, bad
+                self._bad.append(_entry(split, volume, error))
+        return tasks
 
     def _check_disk(self, needed):
         free = shutil.disk_usage(self.data_path).free
@@ -240,19 +245,18 @@ class VolumeBuilder(FileReaderBuilder):
         shutil.rmtree(bad)
         return found
 
-    def _finish(self, tasks, bad, volumes):
+    def _finish(self, tasks, volumes):
         """Counts the records, and gives the shards their final names."""
-        left_out = {(entry["split"], entry["volume"]) for entry in bad}
+        left_out = {entry["volume"] for entry in self._bad}
         infos = []
         for split in volumes:
             good = [
                 task
                 for task in tasks
-                if task.split == split
-                and (split, str(task.volume)) not in left_out
+                if task.split == split and str(task.volume) not in left_out
             ]
             if not good:
-                self._stop(bad)
+                self._stop(f"No good volume is left in split {split}.")
             for task in good:
                 count = _count_records(task.shard, self.info.file_format)
                 if count != task.count:
@@ -281,19 +285,22 @@ class VolumeBuilder(FileReaderBuilder):
             )
         return tfds.core.SplitDict(infos)
 
-    def _stop(self, bad):
-        folder, prefix = self._report_beside()
-        file = _write_report(folder, prefix, self._report(bad))
-        raise BadVolumeError(
-            bad[0]["volume"],
-            f"{bad[0]['reason']} All bad volumes found are listed in {file}",
-        )
+    def _stop_if_bad(self):
+        if self._bad and self.on_bad_volume == "stop":
+            self._stop()
 
-    def _report(self, bad):
+    def _stop(self, why=""):
+        folder, prefix = self._report_beside()
+        file = _write_report(folder, prefix, self._report())
+        first = self._bad[0]
+        sentences = [first["reason"], why, f"See {file}."]
+        raise BadVolumeError(first["volume"], " ".join(filter(None, sentences)))
+
+    def _report(self):
         return {
             "dataset": self.info.full_name,
             "on_bad_volume": self.on_bad_volume,
-            "volumes": bad,
+            "volumes": self._bad,
         }
 
     def _report_beside(self):
@@ -343,9 +350,8 @@ class _Write:
             )
             part.replace(shard)
         except BadVolumeError as error:
-            entry = {"split": task.split, **_entry(error)}
-            file = self.bad / f"{shard.name}.json"
-            file.write_text(json.dumps(entry))
+            entry = _entry(task.split, task.volume, error)
+            (self.bad / f"{shard.name}.json").write_text(json.dumps(entry))
         finally:
             part.unlink(missing_ok=True)
 
@@ -383,8 +389,11 @@ def _check_volumes(volumes):
         raise ValueError("Invalid source. Expected volumes. Received: none")
 
 
-def _entry(error):
-    return {"volume": error.volume, "reason": error.reason}
+def _entry(split, volume, error):
+    # The error may name a file inside the volume.
+    same = error.volume == str(volume)
+    reason = error.reason if same else str(error)
+    return {"split": split, "volume": str(volume), "reason": reason}
 
 
 def _write_report(folder, prefix, report):

@@ -1,0 +1,219 @@
+"""Reads one HDF5 file of the fastMRI data set."""
+
+import contextlib
+import functools
+import pathlib
+from xml.etree import ElementTree
+
+import h5py
+import numpy as np
+
+from loupe_tf.datasets.volume_builder import BadVolumeError
+
+NAMESPACE = "{http://www.ismrm.org/ISMRMRD}"
+# What `simulate_fastmri` writes in place of a maker of scanners.
+SIMULATED = "simulated"
+
+
+class FastmriFile(contextlib.AbstractContextManager):
+    """One volume of fastMRI, read slice by slice.
+
+    Example:
+
+    ```python
+    with FastmriFile("singlecoil_val/file1000001.h5") as file:
+        print(file.acquisition, file.header["padding_left"])
+        kspace = file.kspace(0)
+    ```
+
+    All methods and properties raise a `BadVolumeError`, which names the file,
+    if what they need is missing, unreadable, of a wrong shape or not finite.
+
+    Args:
+        path: Path of the file.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        with self._naming():
+            self._file = h5py.File(self.path, "r")
+
+    def __exit__(self, *args):
+        self._file.close()
+
+    @property
+    def name(self):
+        """The name of the volume, that of the file without suffix."""
+        return self.path.stem
+
+    @functools.cached_property
+    def kspace_shape(self):
+        """`(slices, H, W)` or `(slices, coils, H, W)`."""
+        return self._shape("kspace", (3, 4), "c")
+
+    @functools.cached_property
+    def target_name(self):
+        """The reconstruction that goes with the k-space.
+
+        `"reconstruction_esc"` of emulated single-coil files,
+        `"reconstruction_rss"` of multi-coil ones.
+        """
+        esc = "reconstruction_esc"
+        return esc if esc in self._file else "reconstruction_rss"
+
+    @functools.cached_property
+    def target_shape(self):
+        """`(slices, h, w)`."""
+        return self._shape(self.target_name, (3,), "f")
+
+    def kspace(self, i):
+        """The k-space of slice `i`: complex64, `(H, W)` or `(coils, H, W)`."""
+        return self._read("kspace", i, np.complex64)
+
+    def target(self):
+        """The reconstruction of all slices: float32, `(slices, h, w)`."""
+        return self._read(self.target_name, ..., np.float32)
+
+    @property
+    def acquisition(self):
+        """The name of the pulse sequence, `""` where there is none."""
+        return self._text("acquisition")
+
+    @property
+    def patient(self):
+        """The identifier of the patient, `""` where there is none."""
+        return self._text("patient_id")
+
+    @functools.cached_property
+    def header(self):
+        """What the XML header says of k-space, a dict.
+
+        - `encoded_size`, `recon_size`: three integers;
+        - `acquired_columns`: integer, how many columns were acquired;
+        - `padding_left`, `padding_right`: integers, the first column that was
+          acquired and the one after the last, as fastMRI's own reader computes
+          them.
+        """
+        encoding = "encoding"
+        columns = "encodingLimits/kspace_encoding_step_1"
+        encoded, recon = (
+            tuple(
+                self._number(f"{encoding}/{space}/matrixSize/{axis}")
+                for axis in "xyz"
+            )
+            for space in ("encodedSpace", "reconSpace")
+        )
+        center = self._number(f"{encoding}/{columns}/center")
+        acquired = self._number(f"{encoding}/{columns}/maximum") + 1
+        left = encoded[1] // 2 - center
+        return {
+            "encoded_size": encoded,
+            "recon_size": recon,
+            "acquired_columns": acquired,
+            "padding_left": left,
+            "padding_right": left + acquired,
+        }
+
+    @property
+    def simulated(self):
+        """Whether `write_fastmri_volume` has made the file."""
+        if "ismrmrd_header" not in self._file:
+            return False
+        path = "acquisitionSystemInformation/systemVendor"
+        return self._find(path) == SIMULATED
+
+    @functools.cached_property
+    def _xml(self):
+        text = self._dataset("ismrmrd_header")[()]
+        # No document type, thus no entities: neither files nor expansions.
+        parser = ElementTree.XMLParser(target=_NoDoctype())
+        with self._naming():
+            parser.feed(text)
+            return parser.close()
+
+    def _find(self, path):
+        path = "/".join(NAMESPACE + tag for tag in path.split("/"))
+        return self._xml.findtext(path)
+
+    def _number(self, path):
+        value = self._find(path)
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise self._bad(
+                f"Expected an integer {path} in ismrmrd_header. "
+                f"Received: {value}"
+            ) from None
+
+    def _text(self, name):
+        value = self._file.attrs.get(name, "")
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.item()
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        return str(value)
+
+    def _dataset(self, name):
+        with self._naming():
+            link = self._file.get(name, getlink=True)
+            dataset = self._file.get(name)
+            if not isinstance(dataset, h5py.Dataset):
+                raise ValueError(f"it has no data set {name}")
+            # A file does not choose which other files are read.
+            if (
+                not isinstance(link, h5py.HardLink)
+                or dataset.external
+                or dataset.is_virtual
+            ):
+                raise ValueError(f"its {name} lies in another file")
+            return dataset
+
+    def _shape(self, name, dimensions, kind):
+        dataset = self._dataset(name)
+        shape = dataset.shape or ()
+        if len(shape) not in dimensions or 0 in shape:
+            raise self._bad(
+                f"Expected {name} with {' or '.join(map(str, dimensions))} "
+                f"axes, none of them empty. Received: shape={shape}"
+            )
+        if dataset.dtype.kind != kind:
+            kinds = {"c": "complex", "f": "real floating point"}
+            raise self._bad(
+                f"Expected {name} of {kinds[kind]} numbers. "
+                f"Received: dtype={dataset.dtype}"
+            )
+        return shape
+
+    def _read(self, name, index, dtype):
+        dataset = self._dataset(name)
+        with self._naming():
+            array = dataset[index].astype(dtype, copy=False)
+        wrong = array.size - np.count_nonzero(np.isfinite(array))
+        if wrong:
+            where = "" if index is ... else f" of slice {index}"
+            raise self._bad(
+                f"Expected finite values in {name}{where}. "
+                f"Received: {wrong} that are not"
+            )
+        return array
+
+    def _bad(self, reason):
+        return BadVolumeError(self.path, f"{reason}.")
+
+    @contextlib.contextmanager
+    def _naming(self):
+        """Names the file in whatever goes wrong with reading it."""
+        try:
+            yield
+        except BadVolumeError:
+            raise
+        except Exception as error:
+            # h5py raises OSError, KeyError, RuntimeError and ValueError.
+            raise self._bad(
+                f"Expected an HDF5 file of fastMRI. Received: {error}"
+            ) from error
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    def doctype(self, *args):
+        raise ValueError("a header with a document type")

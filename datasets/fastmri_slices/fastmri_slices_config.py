@@ -1,0 +1,100 @@
+"""Configuration of the data set `fastmri_slices`."""
+
+import hashlib
+import pathlib
+
+import tensorflow_datasets as tfds
+
+# The folders of each kind, and what their slices are.
+KINDS = {
+    "knee_singlecoil": (
+        "singlecoil",
+        "Magnitude images of knees, each volume divided by its maximum.",
+    ),
+    "knee_singlecoil_4s": (
+        "singlecoil",
+        "As knee_singlecoil: a subset of the size of the 4S paper's.",
+    ),
+    "knee_singlecoil_kspace": (
+        "singlecoil",
+        "Emulated single-coil k-space of knees, with reconstructions.",
+    ),
+    "knee_multicoil": (
+        "multicoil",
+        "Multi-coil k-space of knees, with reconstructions.",
+    ),
+    "brain_multicoil": (
+        "multicoil",
+        "Multi-coil k-space of brains, with reconstructions.",
+    ),
+}
+MAGNITUDE = ("knee_singlecoil", "knee_singlecoil_4s")
+
+
+class FastmriSlicesConfig(tfds.core.BuilderConfig):
+    """Which slices of fastMRI, of which size, from which files.
+
+    Example:
+
+    ```python
+    config = FastmriSlicesConfig("knee_singlecoil", manifest="my_split.json")
+    builder = tfds.builder("fastmri_slices", config=config)
+    builder.download_and_prepare()
+    ```
+
+    The name of the configuration, which is also the name of the folder that
+    holds the data, tells all settings apart; with the defaults it is `kind`.
+
+    Args:
+        kind: String, one of `"knee_singlecoil"`, `"knee_singlecoil_4s"`,
+            `"knee_singlecoil_kspace"`, `"knee_multicoil"` and
+            `"brain_multicoil"`.
+        size: Integer, the rows and columns of a magnitude image. Larger ones
+            are cropped around their centre; a volume of smaller ones is bad.
+            k-space comes as it was acquired, and takes no `size`. Defaults to
+            `320`.
+        manifest: Optional path of a JSON file that says which volumes go where,
+            `{"splits": {"train": ["file1000001", ...], "test": [...]}}`. The
+            volumes may be of any folder that has reconstructions.
+        seed: Integer, at least 0: what the volumes of `"knee_singlecoil_4s"`
+            are drawn from. Not used with a `manifest`. Defaults to `0`.
+    """
+
+    def __init__(self, kind, size=None, manifest=None, seed=0):
+        if kind not in KINDS:
+            raise ValueError(
+                "Invalid value for argument `kind`. Expected one of "
+                f"{list(KINDS)}. Received: kind={kind}"
+            )
+        magnitude = kind in MAGNITUDE
+        if size is not None and not magnitude:
+            raise ValueError(
+                f"Invalid value for argument `size`. Expected None for {kind}, "
+                f"whose k-space comes as acquired. Received: size={size}"
+            )
+        size = 320 if size is None and magnitude else size
+        for name, value, least in (("size", size, 1), ("seed", seed, 0)):
+            if value is not None and (type(value) is not int or value < least):
+                raise ValueError(
+                    f"Invalid value for argument `{name}`. Expected an integer "
+                    f"of at least {least}. Received: {name}={value}"
+                )
+        self.kind = kind
+        self.size = size
+        self.seed = seed
+        self.manifest = None
+        name = kind if size in (None, 320) else f"{kind}_{size}"
+        if manifest is not None:
+            # Read once: what is built is what the name says.
+            try:
+                self.manifest = pathlib.Path(manifest).read_bytes()
+            except OSError as error:
+                raise ValueError(
+                    "Invalid value for argument `manifest`. Expected the path "
+                    f"of a JSON file. Received: manifest={manifest} ({error})"
+                ) from error
+            digest = hashlib.sha256(self.manifest).hexdigest()
+            name = f"{name}_manifest_{digest[:8]}"
+        elif seed:
+            name = f"{name}_seed{seed}"
+        super().__init__(name=name, description=KINDS[kind][1])

@@ -1,0 +1,139 @@
+"""Manifests: which volume goes into which split."""
+
+import json
+
+import numpy as np
+
+# Slices of the subset of the 4S paper (Martinini et al., BioCAS 2022).
+SLICES_4S = {"train": 1895, "validation": 188, "test": 186}
+SPLITS = ("train", "validation", "test")
+
+
+def parse(text, available):
+    """Reads a manifest that a user has written.
+
+    Args:
+        text: Bytes or string, JSON: a dict whose `"splits"` is a dict of lists
+            of names of volumes, with or without `.h5`.
+        available: Dict of all volumes there are, `{name: path}`.
+
+    Returns:
+        A dict of lists of paths, `{split: [path, ...]}`, in the order of the
+        manifest.
+    """
+    try:
+        splits = json.loads(text)["splits"]
+        splits = {
+            split: [name.removesuffix(".h5") for name in names]
+            for split, names in splits.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            "Invalid manifest. Expected JSON of the form "
+            '{"splits": {"train": ["file1000001", ...], ...}}. '
+            f"Received: {type(error).__name__}: {error}"
+        ) from error
+    unknown = sorted(set(splits) - set(SPLITS))
+    if unknown or not splits or not all(splits.values()):
+        raise ValueError(
+            f"Invalid manifest. Expected splits among {SPLITS}, none of them "
+            f"empty. Received: { {k: len(v) for k, v in splits.items()} }"
+        )
+    seen = {}
+    for split, names in splits.items():
+        for name in names:
+            if name in seen:
+                raise ValueError(
+                    "Invalid manifest. Expected each volume in one split, and "
+                    f"once. Received: {name} in {seen[name]} and {split}"
+                )
+            seen[name] = split
+    absent = [name for name in seen if name not in available]
+    if absent:
+        raise ValueError(
+            "Invalid manifest. Expected names of volumes that are there. "
+            f"Received: {len(absent)} that are not: {', '.join(absent[:5])}"
+            + (", ..." if len(absent) > 5 else "")
+        )
+    return {s: [available[n] for n in names] for s, names in splits.items()}
+
+
+def choose_4s(train, held_out, seed=0):
+    """Draws a subset of the size of the 4S paper's, by whole volumes.
+
+    The paper does not name its volumes. Training volumes are drawn from one
+    group, validation and test from another, by patient where patients are
+    known, such that the numbers of slices come as near to the paper's as whole
+    volumes allow. If there are fewer slices than that, all three numbers are
+    lowered by the same factor.
+
+    Args:
+        train: Dict of the volumes to train on, `{name: (slices, patient)}`. A
+            patient `""` is unknown, and taken for one of its own.
+        held_out: Dict of the other volumes.
+        seed: Integer, what the subset is drawn from.
+
+    Returns:
+        A dict that JSON can store: `seed`, `splits`, which are lists of names,
+        and `slices`, their numbers of slices.
+    """
+    wanted = dict(SLICES_4S)
+    held_out_slices = wanted["validation"] + wanted["test"]
+    factor = min(
+        1.0,
+        sum(n for n, _ in train.values()) / wanted["train"],
+        sum(n for n, _ in held_out.values()) / held_out_slices,
+    )
+    wanted = {split: factor * n for split, n in wanted.items()}
+    rng = np.random.default_rng(seed)
+    patients = _by_patient(held_out)
+    if not train or len(patients) < 2:
+        raise ValueError(
+            "Invalid source. Expected a volume to train on, and volumes of two "
+            "patients for validation and test. Received: "
+            f"{len(train)} volumes and {len(patients)} patients"
+        )
+    chosen = {"train": _nearest(_by_patient(train), wanted["train"], rng)}
+    # At least one patient is left for the test.
+    names = _nearest(patients, wanted["validation"], rng, len(patients) - 1)
+    chosen["validation"] = names
+    rest = {n: v for n, v in held_out.items() if n not in names}
+    chosen["test"] = _nearest(_by_patient(rest), wanted["test"], rng)
+    volumes = {**train, **held_out}
+    return {
+        "seed": seed,
+        "splits": {split: sorted(names) for split, names in chosen.items()},
+        "slices": {
+            split: sum(volumes[name][0] for name in names)
+            for split, names in chosen.items()
+        },
+    }
+
+
+def _by_patient(volumes):
+    """A list of pairs: the slices of a patient, and the patient's volumes."""
+    patients = {}
+    for name in sorted(volumes):
+        slices, patient = volumes[name]
+        key = ("patient", patient) if patient else ("volume", name)
+        total, names = patients.get(key, (0, ()))
+        patients[key] = (total + slices, (*names, name))
+    return list(patients.values())
+
+
+def _nearest(patients, wanted, rng, most=None):
+    """The volumes of patients whose slices sum up to about `wanted`."""
+    # All sums that can be reached, each with one way to reach it; at random,
+    # for the patients come in random order.
+    reached = {0: ()}
+    for i in rng.permutation(len(patients)):
+        slices, _ = patients[i]
+        for total in sorted(reached, reverse=True):
+            way = reached[total]
+            if total < wanted and (most is None or len(way) < most):
+                reached.setdefault(total + slices, (*way, i))
+        if round(wanted) in reached:
+            break
+    del reached[0]
+    best = min(reached, key=lambda total: (abs(total - wanted), total))
+    return [name for i in reached[best] for name in patients[i][1]]
