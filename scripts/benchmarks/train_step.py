@@ -8,8 +8,8 @@ example and complex tensors. Steps of the three are timed in turn, in one
 process and in random order, round after round, and what is printed is the
 median and the quartiles of the ratios within a round. The two layer graphs are
 compared alone as well, with a 1×1 convolution for a U-Net: of a step with the
-U-Net they are less than a hundredth, which its own spread hides. Peak memory is that of a fresh process for
-each model.
+U-Net they are less than a hundredth, which its own spread hides. Peak memory is
+that of a fresh process for each model.
 
     python scripts/benchmarks/train_step.py
     python scripts/benchmarks/train_step.py --quick
