@@ -3,6 +3,15 @@
 import loupe_tf.datasets.fastmri_slices.fastmri_slices_dataset_builder  # noqa: F401, E501
 import loupe_tf.datasets.mni_brain.mni_brain_dataset_builder  # noqa: F401
 from loupe_tf.datasets.arrays import load_arrays, load_volumes, split_by_volume
+from loupe_tf.datasets.augment import Augment
 from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig
+from loupe_tf.datasets.pipeline import pipeline
 
-__all__ = ["MniBrainConfig", "load_arrays", "load_volumes", "split_by_volume"]
+__all__ = [
+    "Augment",
+    "MniBrainConfig",
+    "load_arrays",
+    "load_volumes",
+    "pipeline",
+    "split_by_volume",
+]

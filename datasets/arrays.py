@@ -37,7 +37,7 @@ def load_arrays(
         and an array of shape `(n,)` with the value of `group_key`, as strings
         where it is a text.
     """
-    builder = _builder(name, data_dir)
+    builder = prepared_builder(name, data_dir)
     features = builder.info.features
     for argument, key in (("image_key", image_key), ("group_key", group_key)):
         if key not in features:
@@ -174,22 +174,32 @@ def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
     return {"train": train, "validation": validation, "test": test}
 
 
-def _builder(name, data_dir):
+def prepared_builder(name, data_dir=None, argument="name"):
+    """The builder of a data set that has been prepared.
+
+    Args:
+        name: String, the name of a data set, or a `tfds.core.DatasetBuilder`.
+        data_dir: Optional path of the folder that holds the data sets.
+        argument: String, what errors call `name`.
+
+    Returns:
+        A `tfds.core.DatasetBuilder`.
+    """
     builder = name
     if not isinstance(name, tfds.core.DatasetBuilder):
         try:
             builder = tfds.builder(name, data_dir=data_dir)
         except ValueError as error:
             raise ValueError(
-                "Invalid value for argument `name`. Expected the name of a "
-                "TFDS data set. "
-                f"Received: name={name}, data_dir={data_dir}"
+                f"Invalid value for argument `{argument}`. Expected the name "
+                "of a TFDS data set. "
+                f"Received: {argument}={name}, data_dir={data_dir}"
             ) from error
     if not builder.is_prepared():
         raise ValueError(
-            "Invalid value for argument `name`. Expected a data set that has "
-            "been prepared with `builder.download_and_prepare()`. "
-            f"Received: name={name}, looked for in {builder.data_path}"
+            f"Invalid value for argument `{argument}`. Expected a data set "
+            "that has been prepared with `builder.download_and_prepare()`. "
+            f"Received: {argument}={name}, looked for in {builder.data_path}"
         )
     return builder
 

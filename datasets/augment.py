@@ -1,0 +1,173 @@
+"""Random changes of training images, of the kind that MRI allows."""
+
+import math
+
+import numpy as np
+
+FLIPS = (None, "horizontal", "vertical", "horizontal_and_vertical")
+
+
+class Augment:
+    """Flip, rotate and scale images at random, and add noise to their k-space.
+
+    Input and target get the same flips, rotation and intensity. The noise is
+    complex, white and Gaussian in k-space, as that of a scanner is. Since the
+    centred orthonormal Fourier transform of such noise is such noise again,
+    of the same σ, it is drawn in the image: `F⁻¹(F x + n) = x + n'`. The
+    magnitude is then taken of images of one channel, `|x + n'|`, whose noise is
+    Rician: where there is no signal its mean is above zero.
+
+    Example:
+
+    ```python
+    augment = Augment("horizontal", rotation=5, intensity=0.1, noise=0.02)
+    train = pipeline("mni_brain/96", "train", augment=augment)
+    ```
+
+    Args:
+        flip: `"horizontal"` (left and right, the axis W), `"vertical"` (the
+            axis H) or `"horizontal_and_vertical"`, each with probability 1/2;
+            `None` for none.
+        rotation: Float, at least 0. The most that is rotated, in degrees to
+            either side, about the pixel `(H // 2, W // 2)`; values between
+            pixels are bilinear, those outside of the image zero.
+        intensity: Float in `[0, 1)`. Images are multiplied by a factor that is
+            uniform in `[1 - intensity, 1 + intensity]`, and no longer have the
+            maximum 1.
+        noise: Float, or a pair (lowest, highest) from which each image draws
+            its own: the σ of the real and of the imaginary part of the noise
+            of each sample of k-space, in units of the images. Those that were
+            divided by the maximum of their volume have it in shares of that
+            maximum.
+        snr: Float, or a pair, in place of `noise`: the ratio in dB of the mean
+            power of the slice to that of the noise, `10·log10(⟨|x|²⟩ / 2σ²)`.
+        noise_in: `"input"`: the target stays free of the noise, and the
+            network learns to remove it. `"both"`: the target is as noisy as
+            what was measured, and has the same noise; metrics and losses then
+            compare with a noisy image.
+
+    Call arguments:
+        image: float32 array of shape `(H, W, 1)`, or `(H, W, 2)` for (real,
+            imaginary).
+        rng: A `numpy.random.Generator`. All that is random is drawn from it.
+
+    Returns:
+        A pair `(input, target)` of float32 arrays of the shape of `image`.
+    """
+
+    def __init__(
+        self,
+        flip=None,
+        rotation=0.0,
+        intensity=0.0,
+        noise=0.0,
+        snr=None,
+        noise_in="input",
+    ):
+        if flip not in FLIPS:
+            _raise("flip", f"one of {FLIPS}", flip)
+        if not 0 <= rotation <= 180:
+            _raise("rotation", "degrees in [0, 180]", rotation)
+        if not 0 <= intensity < 1:
+            _raise("intensity", "a number in [0, 1)", intensity)
+        if noise_in not in ("input", "both"):
+            _raise("noise_in", "'input' or 'both'", noise_in)
+        noise = _range("noise", noise)
+        if noise[0] < 0:
+            _raise("noise", "numbers of at least 0", noise)
+        if snr is not None and noise != (0, 0):
+            _raise("snr", "`None` beside `noise`", snr)
+        self.flip = flip
+        self.rotation = rotation
+        self.intensity = intensity
+        self.noise = noise
+        self.snr = None if snr is None else _range("snr", snr)
+        self.noise_in = noise_in
+
+    def __call__(self, image, rng):
+        image = np.asarray(image, "float32")
+        for axis, name in ((1, "horizontal"), (0, "vertical")):
+            if self.flip and name in self.flip and rng.random() < 0.5:
+                image = np.flip(image, axis)
+        if self.rotation:
+            angle = rng.uniform(-self.rotation, self.rotation)
+            image = rotate(image, angle)
+        if self.intensity:
+            factor = 1 + rng.uniform(-self.intensity, self.intensity)
+            image = image * np.float32(factor)
+        noisy = self._add_noise(image, rng)
+        return noisy, noisy if self.noise_in == "both" else image
+
+    def _add_noise(self, image, rng):
+        if self.snr is not None:
+            # The mean is over pixels: of two channels the powers add up.
+            power = np.sum(np.square(image), dtype="float64")
+            power /= image.shape[0] * image.shape[1]
+            sigma = math.sqrt(power / 2 / 10 ** (rng.uniform(*self.snr) / 10))
+        elif self.noise[1]:
+            sigma = rng.uniform(*self.noise)
+        else:
+            return image
+        shape = (2, *image.shape[:2])
+        real, imag = np.float32(sigma) * rng.standard_normal(shape, "float32")
+        if image.shape[2] == 1:
+            return np.hypot(image[..., 0] + real, imag)[..., None]
+        return image + np.stack([real, imag], axis=-1)
+
+
+def rotate(image, angle):
+    """Rotates an image about the pixel `(H // 2, W // 2)`.
+
+    Args:
+        image: Array of shape `(H, W, C)`.
+        angle: Float, in degrees; positive is counter-clockwise, with the first
+            row on top.
+
+    Returns:
+        A float32 array of the same shape, bilinear between pixels, and zero
+        where the pixel came from outside.
+    """
+    image = np.asarray(image, "float32")
+    height, width, channels = image.shape
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    y = np.arange(height, dtype="float32")[:, None] - height // 2
+    x = np.arange(width, dtype="float32")[None, :] - width // 2
+    rows = (height // 2 + cos * y + sin * x).astype("float32")
+    columns = (width // 2 - sin * y + cos * x).astype("float32")
+
+    # A border of zeros: what lies outside is clipped onto it.
+    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
+    rows = np.clip(rows, -1, height) + 1
+    columns = np.clip(columns, -1, width) + 1
+    top = np.minimum(rows.astype("int32"), height)
+    left = np.minimum(columns.astype("int32"), width)
+    down = (rows - top.astype("float32"))[..., None]
+    right = (columns - left.astype("float32"))[..., None]
+
+    step = width + 2
+    corner = top * step + left
+    flat = padded.reshape(-1, channels)
+
+    def at(offset):
+        return np.take(flat, corner + offset, axis=0)
+
+    upper = at(0) + right * (at(1) - at(0))
+    lower = at(step) + right * (at(step + 1) - at(step))
+    return upper + down * (lower - upper)
+
+
+def _range(name, value):
+    """`(low, high)` of a number or of a pair."""
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or not all(math.isfinite(v) for v in pair):
+        _raise(name, "a finite number, or a pair of them", value)
+    if pair[0] > pair[1]:
+        _raise(name, "a pair (lowest, highest)", value)
+    return pair
+
+
+def _raise(argument, expected, received):
+    raise ValueError(
+        f"Invalid value for argument `{argument}`. Expected {expected}. "
+        f"Received: {argument}={received!r}"
+    )
