@@ -127,33 +127,34 @@ def rotate(image, angle):
         A float32 array of the same shape, bilinear between pixels, and zero
         where the pixel came from outside.
     """
-    image = np.asarray(image, "float32")
     height, width, channels = image.shape
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    radians = math.radians(angle)
+    cos, sin = np.float32(math.cos(radians)), np.float32(math.sin(radians))
     y = np.arange(height, dtype="float32")[:, None] - height // 2
     x = np.arange(width, dtype="float32")[None, :] - width // 2
-    rows = (height // 2 + cos * y + sin * x).astype("float32")
-    columns = (width // 2 - sin * y + cos * x).astype("float32")
 
-    # A border of zeros: what lies outside is clipped onto it.
-    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
-    rows = np.clip(rows, -1, height) + 1
-    columns = np.clip(columns, -1, width) + 1
+    # Where each pixel comes from, in an image with a border of zeros, onto
+    # which what lies outside is clipped.
+    rows = cos * y + (sin * x + (height // 2 + 1))
+    columns = cos * x - (sin * y - (width // 2 + 1))
+    rows = np.clip(rows, 0, height + 1)
+    columns = np.clip(columns, 0, width + 1)
     top = np.minimum(rows.astype("int32"), height)
     left = np.minimum(columns.astype("int32"), width)
-    down = (rows - top.astype("float32"))[..., None]
-    right = (columns - left.astype("float32"))[..., None]
+    down = rows - top.astype("float32")
+    right = columns - left.astype("float32")
 
-    step = width + 2
-    corner = top * step + left
-    flat = padded.reshape(-1, channels)
-
-    def at(offset):
-        return np.take(flat, corner + offset, axis=0)
-
-    upper = at(0) + right * (at(1) - at(0))
-    lower = at(step) + right * (at(step + 1) - at(step))
-    return upper + down * (lower - upper)
+    stride = width + 2
+    corner = top * stride + left
+    rotated = np.empty(image.shape, "float32")
+    for channel in range(channels):
+        flat = np.pad(image[..., channel], 1).ravel().astype("float32")
+        upper = flat[corner]
+        upper += right * (flat[1:][corner] - upper)
+        lower = flat[stride:][corner]
+        lower += right * (flat[stride + 1 :][corner] - lower)
+        rotated[..., channel] = upper + down * (lower - upper)
+    return rotated
 
 
 def _range(name, value):
