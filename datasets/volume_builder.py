@@ -221,8 +221,8 @@ class VolumeBuilder(FileReaderBuilder):
         if needed > free:
             raise ValueError(
                 "Invalid value for argument `data_dir`. Expected a disk with "
-                f"{needed / 1e9:.3f} GB free, which is what the build needs. "
-                f"Received: {free / 1e9:.3f} GB free in {self.data_path.parent}"
+                f"{needed / 1e9:.3g} GB free, which is what the build needs. "
+                f"Received: {free / 1e9:.3g} GB free in {self.data_path.parent}"
             )
 
     def _write(self, reader, tasks, config):
