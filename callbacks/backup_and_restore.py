@@ -34,6 +34,8 @@ class BackupAndRestore(keras.callbacks.Callback):
             alone. It stays when training ends: delete it to start again.
         callbacks: List of the other callbacks of the run, whose counters are
             to be kept.
+        save: Boolean. Whether to write backups. Of several workers that share
+            the folder one writes, and all of them restore.
 
     Attributes:
         history: Dict of lists, the logs of all epochs, those before a restart
@@ -55,10 +57,11 @@ class BackupAndRestore(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, backup_dir, callbacks=()):
+    def __init__(self, backup_dir, callbacks=(), save=True):
         super().__init__()
         self.backup_dir = pathlib.Path(backup_dir)
         self.callbacks = [c for c in callbacks if _attributes(c)]
+        self.save = save
         self.history = {}
 
     def on_train_begin(self, logs=None):
@@ -102,6 +105,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(float(value))
         self.history.setdefault("epoch", []).append(epoch)
+        if not self.save:
+            return
         final = self.backup_dir / f"epoch_{epoch + 1:07d}"
         partial = final.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)

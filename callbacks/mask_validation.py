@@ -2,6 +2,8 @@ import keras
 import numpy as np
 
 from loupe_tf.callbacks.slopes import slope_value
+from loupe_tf.distribution.multi_worker_trainer import trainer_of
+from loupe_tf.distribution.replicas import scope_of
 
 
 class MaskValidation(keras.callbacks.Callback):
@@ -34,7 +36,9 @@ class MaskValidation(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         from loupe_tf.models import with_binarization
 
-        self._twin = with_binarization(self.model, self.binarization)
+        with scope_of(self.model):
+            self._twin = with_binarization(self.model, self.binarization)
+        self._trainer = trainer_of(self._twin)
 
     def on_epoch_end(self, epoch, logs=None):
         for layer in self._twin.layers:
@@ -44,10 +48,6 @@ class MaskValidation(keras.callbacks.Callback):
                 # The same noise each time: epochs compare better, and a
                 # resumed run sees what one that was not killed would.
                 layer.seed_generator.state.assign(np.zeros(2, "uint32"))
-        data = self.validation_data
-        x, y = data if isinstance(data, tuple) else (data, None)
-        results = self._twin.evaluate(
-            x, y, batch_size=self.batch_size, verbose=0, return_dict=True
-        )
+        results = self._trainer.evaluate(self.validation_data, self.batch_size)
         for name, value in results.items():
             logs[f"val_{self.binarization}_{name}"] = value

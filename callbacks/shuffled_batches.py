@@ -14,13 +14,17 @@ class ShuffledBatches(keras.utils.PyDataset):
         y: Array `(examples, ...)`.
         batch_size: Integer. The last batch may be smaller.
         seed: Integer.
+        drop_remainder: Boolean. Whether such a last batch is left out, for
+            several devices to get equal shares of every batch. Other examples
+            are left out in each epoch.
     """
 
-    def __init__(self, x, y, batch_size=16, seed=0):
+    def __init__(self, x, y, batch_size=16, seed=0, drop_remainder=False):
         super().__init__()
         self.x, self.y = x, y
         self.batch_size = batch_size
         self.seed = seed
+        self.drop_remainder = drop_remainder
         self.set_epoch(0)
 
     def set_epoch(self, epoch):
@@ -35,6 +39,8 @@ class ShuffledBatches(keras.utils.PyDataset):
         )
 
     def __len__(self):
+        if self.drop_remainder:
+            return len(self.x) // self.batch_size
         return -(-len(self.x) // self.batch_size)
 
     def __getitem__(self, index):

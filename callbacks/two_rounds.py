@@ -14,6 +14,8 @@ from loupe_tf.callbacks.self_shrinking_sigmoid_slope import (
 )
 from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
 from loupe_tf.callbacks.slopes import slope_layers, slope_logs
+from loupe_tf.distribution.multi_worker_trainer import trainer_of
+from loupe_tf.distribution.replicas import num_replicas, scope_of
 
 
 def fit_two_rounds(
@@ -41,6 +43,13 @@ def fit_two_rounds(
     `ModelCheckpoint` (Martinini et al., BioCAS 2022, section III). The model
     is left with the best weights of both rounds.
 
+    It trains under whatever strategy the model was built in. Several devices
+    get equal shares of every batch: what is left over of the training arrays
+    is left out, others in each epoch, and at most one validation example less
+    than there are devices. Under `MultiWorkerMirroredStrategy`, which
+    `model.fit` cannot do, `loupe_tf.distribution.MultiWorkerTrainer` trains,
+    and all workers must see the same `directory`.
+
     Args:
         model: A compiled `keras.Model`.
         train: Array of images that are their own targets, a pair `(x, y)` of
@@ -50,7 +59,7 @@ def fit_two_rounds(
         validation_data: The same, not shuffled.
         epochs: Integer, the most epochs of a round, or a pair of integers, one
             for each round.
-        batch_size: Integer, for arrays.
+        batch_size: Integer, for arrays; that of all devices together.
         slope_callback: Callback of round one. `None` for
             `SelfShrinkingSigmoidSlope(monitor=monitor)` with the paper's
             settings, `False` for none (a model without a slope, or a slope
@@ -74,6 +83,7 @@ def fit_two_rounds(
 
     Raises:
         ValueError: If the model is not compiled, arrays are not finite floats,
+            the batches cannot be shared out evenly among several devices,
             the monitored quantity is absent, the model has no slope for 4S, or
             the directory holds a run of other settings.
     """
@@ -88,8 +98,16 @@ def fit_two_rounds(
     both = [_Logs(monitor), *callbacks]
     validation_data = _pair("validation_data", validation_data)
     train = _pair("train", train)
+    replicas = num_replicas(model)
+    if replicas > 1:
+        train, validation_data = _even(
+            replicas, train, validation_data, batch_size
+        )
     if isinstance(train, tuple):
-        train = ShuffledBatches(*train, batch_size=batch_size, seed=seed)
+        train = ShuffledBatches(
+            *train, batch_size, seed, drop_remainder=replicas > 1
+        )
+    if hasattr(train, "callback"):
         both.append(train.callback())
     if monitor == "val_relaxed_loss":
         both.insert(0, MaskValidation(validation_data, batch_size=batch_size))
@@ -106,10 +124,10 @@ def fit_two_rounds(
         )
     ]
 
-    def run_round(directory, number, last, own):
+    def run_round(number, last, extra):
         weights = f"round_{number}.weights.h5"
         checkpoint = keras.callbacks.ModelCheckpoint(
-            directory / weights,
+            own / weights,
             monitor=monitor,
             mode="min",
             save_best_only=True,
@@ -122,18 +140,19 @@ def fit_two_rounds(
         )
         # The checkpoint comes before the slope is raised; the backup comes
         # last, when every counter has its value of this epoch.
-        every = [*both, checkpoint, stopping, *own]
-        backup = BackupAndRestore(directory / f"round_{number}", every)
+        every = [*both, checkpoint, stopping, *extra]
+        backup = BackupAndRestore(
+            directory / f"round_{number}", every, save=writes
+        )
         is_arrays = isinstance(validation_data, tuple)
-        model.fit(
+        trainer.fit(
             train,
             validation_data=validation_data,
             validation_batch_size=batch_size if is_arrays else None,
             initial_epoch=last["epochs"],
             epochs=last["epochs"] + epochs[number - 1],
             callbacks=[*every, backup],
-            shuffle=False,
-            verbose=verbose,
+            verbose=verbose if trainer.is_chief else 0,
         )
         rounds = [number] * len(backup.history.get("epoch", ()))
         history = _join(last["history"], {**backup.history, "round": rounds})
@@ -144,8 +163,11 @@ def fit_two_rounds(
             "best": float(checkpoint.best),
             "weights": weights if improved else last["weights"],
         }
-        _write_json(directory / f"round_{number}.json", record)
-        shutil.rmtree(backup.backup_dir, ignore_errors=True)
+        if writes:
+            _write_json(directory / f"round_{number}.json", record)
+            shutil.rmtree(backup.backup_dir, ignore_errors=True)
+        # Before any worker reads what the chief has written.
+        trainer.wait_for_all()
         return record
 
     settings = {
@@ -164,18 +186,24 @@ def fit_two_rounds(
         "slope_callback": _settings(model, slope_callback),
     }
     record = {"history": {}, "epochs": 0, "best": float("inf"), "weights": None}
+    trainer = trainer_of(model)
     with tempfile.TemporaryDirectory() as temporary:
-        directory = pathlib.Path(directory or temporary)
+        # Of several workers one writes into the directory that all read from.
+        writes = trainer.is_chief or directory is None
+        own = directory = pathlib.Path(directory or temporary)
+        if not writes:
+            own = pathlib.Path(temporary)
         directory.mkdir(parents=True, exist_ok=True)
-        _check_settings(directory, settings)
-        if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
-        for number, own in ((1, first), (2, second)):
+        _check_settings(directory, settings, writes)
+        with scope_of(model):
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+        for number, extra in ((1, first), (2, second)):
             last, record = record, _load_round(directory, number)
             if record is None:
                 if last["weights"] is not None:
                     model.load_weights(directory / last["weights"])
-                record = run_round(directory, number, last, own)
+                record = run_round(number, last, extra)
         if record["weights"] is not None:
             model.load_weights(directory / record["weights"])
     history = keras.callbacks.History()
@@ -217,11 +245,12 @@ def _write_json(path, value):
     os.replace(partial, path)
 
 
-def _check_settings(directory, settings):
+def _check_settings(directory, settings, writes):
     path = directory / "settings.json"
     settings = json.loads(json.dumps(settings))  # as it will be read again
     if not path.exists():
-        _write_json(path, settings)
+        if writes:
+            _write_json(path, settings)
         return
     saved = json.loads(path.read_text())
     if saved != settings:
@@ -242,6 +271,34 @@ def _join(first, second):
         + second.get(key, [None] * lengths[1])
         for key in keys
     }
+
+
+def _even(replicas, train, validation_data, batch_size):
+    """Refuse, or leave out, what several devices cannot share evenly."""
+    is_arrays = isinstance(train, tuple)
+    if is_arrays or isinstance(validation_data, tuple):
+        if batch_size % replicas:
+            raise ValueError(
+                "Invalid value for argument `batch_size`. Expected a number "
+                f"that the number of replicas, {replicas}, divides. Received: "
+                f"batch_size={batch_size}"
+            )
+    if is_arrays and len(train[0]) < batch_size:
+        raise ValueError(
+            "Invalid value for argument `train`. Expected enough examples for "
+            f"a batch of {batch_size}, which several devices share. Received: "
+            f"{len(train[0])} examples"
+        )
+    if isinstance(validation_data, tuple):
+        size = len(validation_data[0]) // replicas * replicas
+        if size == 0:
+            raise ValueError(
+                "Invalid value for argument `validation_data`. Expected an "
+                f"example for each of {replicas} replicas at least. Received: "
+                f"{len(validation_data[0])} examples"
+            )
+        validation_data = tuple(array[:size] for array in validation_data)
+    return train, validation_data
 
 
 def _pair(name, data):

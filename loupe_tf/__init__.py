@@ -5,6 +5,7 @@ the TFDS builders, and takes a moment.
 """
 
 from loupe_tf import (
+    distribution,
     fourier,
     layers,
     losses,
@@ -21,6 +22,7 @@ from loupe_tf.version import __version__
 __all__ = [
     "__version__",
     "callbacks",
+    "distribution",
     "fourier",
     "layers",
     "losses",

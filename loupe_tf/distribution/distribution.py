@@ -1,0 +1,206 @@
+import contextlib
+import json
+import os
+import pathlib
+import tempfile
+
+import keras
+
+from loupe_tf.distribution.check_fft import check_fft
+from loupe_tf.distribution.replicas import is_chief
+
+MODES = ("none", "mirrored", "multiworker", "jax")
+
+
+class Distribution:
+    """The devices that a script trains on: its option `--distribute`.
+
+    To be made before anything is computed, since devices cannot be changed
+    later:
+
+    ```python
+    distribution = loupe_tf.distribution.Distribution("mirrored")
+    with distribution.scope():
+        model = loupe_tf.models.loupe_model((320, 320, 1), acceleration=4)
+        model.compile(keras.optimizers.Adam(1e-2), loss="mse")
+    distribution.check_fft((320, 320))
+    fit_two_rounds(model, train, validation, directory="run")
+    if distribution.is_chief:
+        model = distribution.on_one_device(model)
+        model.save("model.keras")
+    ```
+
+    Args:
+        mode: String.
+            `"none"`: one device.
+            `"mirrored"`: all GPUs of this machine
+            (`tf.distribute.MirroredStrategy`).
+            `"multiworker"`: all GPUs of several machines, one process on each
+            (`tf.distribute.MultiWorkerMirroredStrategy`); the environment
+            variable TF_CONFIG says which machines, and which one this is.
+            `"jax"`: all devices that JAX sees
+            (`keras.distribution.DataParallel`), with the JAX backend.
+        logical_devices: Integer, to try `"mirrored"` and `"jax"` on a machine
+            without GPUs: its CPU is treated as so many devices. `None` for
+            devices as they are.
+
+    Attributes:
+        mode: String.
+        replicas: Integer, devices that train at once, on all machines. Each
+            gets an equal share of every batch.
+        is_chief: Whether this process is the one that evaluates the result and
+            writes it. Always, except on all workers but one.
+
+    Raises:
+        ValueError: If the mode does not go with the backend, or TF_CONFIG does
+            not describe several workers.
+    """
+
+    def __init__(self, mode="none", logical_devices=None):
+        backend = keras.backend.backend()
+        if mode not in MODES:
+            _raise("mode", f"one of {MODES}", mode)
+        if mode == "jax" and backend != "jax":
+            _raise(
+                "mode",
+                f"the environment variable KERAS_BACKEND=jax before Keras is "
+                f"imported (the backend is {backend})",
+                mode,
+            )
+        if mode in ("mirrored", "multiworker") and backend != "tensorflow":
+            _raise("mode", f"'none' or 'jax' with the {backend} backend", mode)
+        if logical_devices is not None and (
+            mode not in ("mirrored", "jax") or logical_devices < 1
+        ):
+            _raise(
+                "logical_devices",
+                "a positive number, with mode 'mirrored' or 'jax'",
+                logical_devices,
+            )
+        self.mode = mode
+        self.is_chief = True
+        self.replicas = 1
+        self._strategy = None
+        if mode == "mirrored":
+            self._strategy = _mirrored(logical_devices)
+        elif mode == "multiworker":
+            self._strategy = _multi_worker()
+            self.is_chief = is_chief(self._strategy)
+        elif mode == "jax":
+            self.replicas = _jax(logical_devices)
+        if self._strategy is not None:
+            self.replicas = self._strategy.num_replicas_in_sync
+
+    def __str__(self):
+        text = {
+            "none": "one device",
+            "mirrored": "MirroredStrategy",
+            "multiworker": "MultiWorkerMirroredStrategy",
+            "jax": "keras.distribution.DataParallel",
+        }[self.mode]
+        if self.mode != "none":
+            text += f", {self.replicas} replicas"
+        return text
+
+    def scope(self):
+        """The scope in which models are built and compiled."""
+        if self._strategy is None:
+            return contextlib.nullcontext()
+        return self._strategy.scope()
+
+    def check_fft(self, size):
+        """Compare each device's FFT with NumPy's; see `check_fft`."""
+        return check_fft(size, self._strategy)
+
+    def on_one_device(self, model):
+        """Return the model to evaluate and save, out of the strategy.
+
+        A copy with the same weights and optimizer, which predicts batches of
+        any size on one device; the model itself if the mode is `"none"`. On
+        JAX the distribution ends with this.
+        """
+        if self.mode == "none":
+            return model
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "model.weights.h5")
+            model.save_weights(path)
+            if self.mode == "jax":
+                keras.distribution.set_distribution(None)
+            copy = keras.models.clone_model(model)
+            copy.compile_from_config(model.get_compile_config())
+            copy.optimizer.build(copy.trainable_variables)
+            copy.load_weights(path)
+        return copy
+
+
+def add_arguments(parser):
+    """Add the options `--distribute` and `--logical-devices` of scripts."""
+    parser.add_argument(
+        "--distribute",
+        default="none",
+        choices=MODES,
+        help="train on all GPUs of this machine (mirrored), on several "
+        "machines, one process on each (multiworker; TF_CONFIG says which), or "
+        "on all devices of JAX (jax); --batch-size is that of all of them",
+    )
+    parser.add_argument(
+        "--logical-devices",
+        type=int,
+        help="treat the CPU as so many devices, to try mirrored or jax on",
+    )
+
+
+def _mirrored(logical_devices):
+    import tensorflow as tf
+
+    if logical_devices is None:
+        return tf.distribute.MirroredStrategy()
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * logical_devices,
+    )
+    devices = [f"CPU:{i}" for i in range(logical_devices)]
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def _multi_worker():
+    import tensorflow as tf
+
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        config = json.loads(text)
+        task = config["task"]
+        config["cluster"][task["type"]][int(task["index"])]
+    except (ValueError, LookupError, TypeError):
+        _raise(
+            "TF_CONFIG",
+            "an environment variable that lists the workers and says which one "
+            'this is, such as {"cluster": {"worker": ["host1:12345", '
+            '"host2:12345"]}, "task": {"type": "worker", "index": 0}}',
+            text,
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _jax(logical_devices):
+    """Set the distribution; return the number of devices."""
+    import jax
+    import tensorflow as tf
+
+    # TFDS reads by TensorFlow, which would take the memory of the GPUs.
+    tf.config.set_visible_devices([], "GPU")
+    if logical_devices is not None:
+        jax.config.update("jax_platforms", "cpu")
+        jax.config.update("jax_num_cpu_devices", logical_devices)
+    devices = keras.distribution.list_devices()
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(devices=devices)
+    )
+    return len(devices)
+
+
+def _raise(argument, expected, received):
+    raise ValueError(
+        f"Invalid value for argument `{argument}`. Expected {expected}. "
+        f"Received: {argument}={received!r}"
+    )

@@ -1,0 +1,38 @@
+import contextlib
+
+import keras
+
+
+class ReplicaError(RuntimeError):
+    """A replica that computes wrongly, or a worker that was lost."""
+
+
+def num_replicas(model):
+    """Return on how many devices a model is trained at once.
+
+    Args:
+        model: A `keras.Model`: of TensorFlow, built inside the scope of a
+            `tf.distribute.Strategy` or not; of JAX, trained under the
+            `keras.distribution` that is set. 1 in all other cases.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return model.distribute_strategy.num_replicas_in_sync
+    distribution = keras.distribution.distribution()
+    if isinstance(distribution, keras.distribution.DataParallel):
+        return distribution.device_mesh.devices.size
+    return 1
+
+
+def scope_of(model):
+    """The scope that a model was built in, where there is one."""
+    if keras.backend.backend() == "tensorflow":
+        return model.distribute_strategy.scope()
+    return contextlib.nullcontext()
+
+
+def is_chief(strategy):
+    """Whether this worker is the first of a multi-worker strategy."""
+    resolver = strategy.cluster_resolver
+    if resolver.cluster_spec().as_dict().get("chief"):
+        return resolver.task_type == "chief"
+    return resolver.task_id == 0
