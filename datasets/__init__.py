@@ -4,14 +4,26 @@ import loupe_tf.datasets.fastmri_slices.fastmri_slices_dataset_builder  # noqa: 
 import loupe_tf.datasets.mni_brain.mni_brain_dataset_builder  # noqa: F401
 from loupe_tf.datasets.arrays import load_arrays, load_volumes, split_by_volume
 from loupe_tf.datasets.augment import Augment
+from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
+    FastmriSlicesConfig,
+)
 from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig
 from loupe_tf.datasets.pipeline import pipeline
+from loupe_tf.datasets.simulate_fastmri import (
+    write_fastmri_dataset,
+    write_fastmri_volume,
+)
+from loupe_tf.datasets.volume_builder import BadVolumeError
 
 __all__ = [
     "Augment",
+    "BadVolumeError",
+    "FastmriSlicesConfig",
     "MniBrainConfig",
     "load_arrays",
     "load_volumes",
     "pipeline",
     "split_by_volume",
+    "write_fastmri_dataset",
+    "write_fastmri_volume",
 ]

@@ -103,13 +103,16 @@ class VolumeBuilder(FileReaderBuilder):
     # memory, makes one branch of the Beam graph for each shard, and, on Beam,
     # mixes up the lengths of more than ten shards.
 
-    def __init__(self, *, on_bad_volume="stop", **kwargs):
+    def __init__(self, *, on_bad_volume="stop", config=None, **kwargs):
         if on_bad_volume not in ("stop", "skip"):
             raise ValueError(
                 "Invalid value for argument `on_bad_volume`. Expected 'stop' "
                 f"or 'skip'. Received: on_bad_volume={on_bad_volume}"
             )
-        super().__init__(**kwargs)
+        if getattr(config, "name", None) in self.builder_configs:
+            # TFDS accepts one of its own by name only.
+            config = config.name
+        super().__init__(config=config, **kwargs)
         self.on_bad_volume = on_bad_volume
         self._original_state["on_bad_volume"] = on_bad_volume
 
@@ -160,6 +163,12 @@ class VolumeBuilder(FileReaderBuilder):
             finally:
                 self._data_dir = os.fspath(final)
                 self.info.update_data_dir(self._data_dir)
+
+    def _log_download_bytes(self):
+        """Nothing: TFDS would print that it downloads."""
+
+    def _log_download_done(self):
+        """Nothing, for the same reason."""
 
     def _lock(self, final):
         # The kernel frees it when the process is killed.

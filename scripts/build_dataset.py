@@ -1,0 +1,282 @@
+"""Build a TFDS data set from files of MR volumes.
+
+The files are read one volume at a time, checked, and written as records that
+`tfds.load` (tfrecord) or `tfds.data_source` (array_record) opens:
+
+    python scripts/build_dataset.py fastmri_slices/knee_singlecoil \\
+        --source ~/fastmri --data-dir ~/data
+    python scripts/build_dataset.py fastmri_slices/knee_singlecoil_4s \\
+        --source ~/fastmri --data-dir ~/data --file-format array_record
+    python scripts/build_dataset.py fastmri_slices/knee_multicoil \\
+        --source /mnt/fastmri --data-dir /mnt/data --on-bad-volume skip \\
+        --beam-runner DirectRunner
+
+and then
+
+    tfds.load("fastmri_slices/knee_singlecoil", data_dir="~/data")
+
+What can be built:
+
+{data_sets}
+
+No fastMRI at hand? Make files like its own, and build from them:
+
+    python -c "from loupe_tf.datasets import write_fastmri_dataset as write; \\
+    write('simulated', {{'singlecoil_train': 8, 'singlecoil_val': 2}})"
+    python scripts/build_dataset.py fastmri_slices/knee_singlecoil \\
+        --source simulated --data-dir data
+
+A data set appears when it is complete, and not before: what a stopped or
+killed build has left is removed by the next one, and --overwrite removes the
+old data set after the new one is complete. A volume that is truncated,
+unreadable, of a wrong shape or not finite is named in bad_volumes.txt, in the
+folder of the data set or, if the build has stopped, beside it.
+
+One folder of a data set holds one file format: give each its --data-dir.
+
+On Beam (pip install "loupe-tf[beam]") the same records are written by many
+workers. All of them must see --source and --data-dir under the same path. On a
+single machine it is slower than without.
+
+The exit code is 0 when the data set is there, and 2 with a message if it could
+not be built.
+"""
+
+import argparse
+import json
+import logging
+import os
+import pathlib
+import shlex
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow_datasets as tfds
+
+import loupe_tf.datasets
+from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
+from loupe_tf.datasets.volume_builder import LostRecordsError
+
+
+def fastmri_slices(config, options):
+    """The builder's class and its configuration."""
+    configs = fastmri_slices_dataset_builder.Builder.builder_configs
+    check_name("fastmri_slices", config, configs)
+    given = {key: getattr(options, key) for key in ("size", "manifest", "seed")}
+    given = {key: value for key, value in given.items() if value is not None}
+    config = loupe_tf.datasets.FastmriSlicesConfig(config, **given)
+    return fastmri_slices_dataset_builder.Builder, config
+
+
+# Name: the function that makes its configuration, the options that it takes
+# beside those of all data sets, and what there is, for --help.
+DATA_SETS = {
+    "fastmri_slices": (
+        fastmri_slices,
+        {"size", "manifest", "seed"},
+        fastmri_slices_dataset_builder.Builder.BUILDER_CONFIGS,
+    ),
+}
+
+
+def check_name(data_set, config, configs):
+    if config not in configs:
+        raise ValueError(
+            f"Invalid configuration of {data_set}. Expected one of "
+            f"{', '.join(f'{data_set}/{name}' for name in configs)}. "
+            f"Received: {data_set}/{config}"
+        )
+
+
+def parse_arguments(arguments=None):
+    lines = [
+        f"    {name}/{config.name}\n        {config.description}"
+        for name, (_, _, configs) in DATA_SETS.items()
+        for config in configs
+    ]
+    summary, epilog = __doc__.split("\n\n", 1)
+    parser = argparse.ArgumentParser(
+        description=summary,
+        epilog=epilog.format(data_sets="\n".join(lines)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("name", help="what to build, such as fastmri_slices/knee_singlecoil")
+    add(
+        "--source",
+        "--manual-dir",
+        metavar="DIR",
+        help="folder with the files to read (TFDS's manual directory)",
+    )
+    add("--data-dir", metavar="DIR", help="where TFDS keeps its data")
+    add(
+        "--file-format",
+        choices=["tfrecord", "array_record"],
+        default="tfrecord",
+        help="tfrecord for tf.data, array_record for random access "
+        "(%(default)s)",
+    )
+    add(
+        "--on-bad-volume",
+        choices=["stop", "skip"],
+        default="stop",
+        help="stop at the first bad volume, or leave bad volumes out "
+        "(%(default)s)",
+    )
+    add(
+        "--overwrite",
+        action="store_true",
+        help="build again what is already there",
+    )
+    add(
+        "--beam-runner",
+        metavar="RUNNER",
+        help="build on Apache Beam, such as DirectRunner",
+    )
+    add(
+        "--beam-options",
+        metavar="OPTIONS",
+        help="options of the runner, as one string",
+    )
+    group = parser.add_argument_group("of fastmri_slices")
+    group.add_argument(
+        "--size",
+        type=int,
+        help="crop magnitude images to SIZE×SIZE (320)",
+    )
+    group.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help='JSON that says which volumes to take: {"splits": {"train": '
+        '["file1000001", ...], "validation": [...], "test": [...]}}',
+    )
+    group.add_argument(
+        "--seed",
+        type=int,
+        help="another choice of volumes for knee_singlecoil_4s (0)",
+    )
+    return parser.parse_args(arguments)
+
+
+def make_builder(options):
+    name, _, config = options.name.partition("/")
+    if name not in DATA_SETS:
+        raise ValueError(
+            f"Invalid name of a data set. Expected one of {sorted(DATA_SETS)}. "
+            f"Received: {name}"
+        )
+    make, own, _ = DATA_SETS[name]
+    for option in set().union(*(o for _, o, _ in DATA_SETS.values())) - own:
+        if getattr(options, option) is not None:
+            raise ValueError(
+                f"Invalid option --{option.replace('_', '-')}. Expected none, "
+                f"for it does not apply to {name}."
+            )
+    cls, config = make(config, options)
+    # First in whatever format is there.
+    builder = cls(
+        data_dir=options.data_dir,
+        config=config,
+        on_bad_volume=options.on_bad_volume,
+    )
+    found = builder.info.file_format.value
+    if not builder.is_prepared():
+        return cls(
+            data_dir=options.data_dir,
+            config=config,
+            on_bad_volume=options.on_bad_volume,
+            file_format=options.file_format,
+        )
+    if found != options.file_format:
+        raise ValueError(
+            f"Invalid option --file-format. Expected {found}, which is the "
+            f"format of what is already in {builder.data_dir}, or another "
+            f"--data-dir. Received: {options.file_format}"
+        )
+    return builder
+
+
+def download_config(options):
+    modes = tfds.download.GenerateMode
+    overwrite, reuse = (
+        modes.REUSE_CACHE_IF_EXISTS,
+        modes.REUSE_DATASET_IF_EXISTS,
+    )
+    config = tfds.download.DownloadConfig(
+        download_mode=overwrite if options.overwrite else reuse,
+        beam_runner=options.beam_runner,
+    )
+    if options.source:
+        source = pathlib.Path(options.source).expanduser()
+        config = config.replace(manual_dir=source)
+    if options.beam_options:
+        if not options.beam_runner:
+            raise ValueError(
+                "Invalid option --beam-options. Expected a --beam-runner with "
+                "it. Received: none"
+            )
+        config = config.replace(beam_options=beam_options(options.beam_options))
+    return config
+
+
+def beam_options(text):
+    try:
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise ImportError(
+            "Building on Beam requires apache-beam. Install it with: "
+            'pip install "loupe-tf[beam]"'
+        ) from error
+    return PipelineOptions(shlex.split(text))
+
+
+def table(builder):
+    """The splits of a data set that has been prepared."""
+    report = pathlib.Path(builder.data_dir) / "bad_volumes.json"
+    bad = []
+    if report.exists():
+        bad = json.loads(report.read_text())["volumes"]
+    line = "{:<12}{:>9}{:>9}{:>12}{:>10}".format
+    lines = [line("split", "volumes", "slices", "on disk", "left out")]
+    for split, info in builder.info.splits.items():
+        size = f"{info.num_bytes / 1e6:.1f} MB"
+        left_out = sum(entry["split"] == split for entry in bad)
+        volumes = len(info.shard_lengths)
+        row = line(split, volumes, info.num_examples, size, left_out)
+        lines.append(row)
+    if bad:
+        lines.append("\nLeft out:")
+        lines += ["{volume}: {reason}".format(**entry) for entry in bad]
+    return "\n".join(lines)
+
+
+def run(options):
+    builder = make_builder(options)
+    if builder.is_prepared() and not options.overwrite:
+        print(f"Already there, --overwrite builds it again: {builder.data_dir}")
+    else:
+        config = download_config(options)
+        builder.download_and_prepare(download_config=config)
+        print(f"Built {builder.data_dir}")
+    print(f"{builder.info.full_name}, {builder.info.file_format.value}\n")
+    print(table(builder))
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    # Of every configuration that has no name of its own.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    try:
+        run(options)
+    except (ValueError, ImportError, OSError, LostRecordsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing was built.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
