@@ -7,6 +7,7 @@ from loupe_tf.datasets.augment import Augment
 from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
     FastmriSlicesConfig,
 )
+from loupe_tf.datasets.load_splits import Slices, load_splits
 from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig
 from loupe_tf.datasets.pipeline import pipeline
 from loupe_tf.datasets.simulate_fastmri import (
@@ -20,7 +21,9 @@ __all__ = [
     "BadVolumeError",
     "FastmriSlicesConfig",
     "MniBrainConfig",
+    "Slices",
     "load_arrays",
+    "load_splits",
     "load_volumes",
     "pipeline",
     "split_by_volume",

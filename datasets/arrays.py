@@ -9,7 +9,12 @@ import tensorflow_datasets as tfds
 
 
 def load_arrays(
-    name, split, data_dir=None, image_key="image", group_key="volume"
+    name,
+    split,
+    data_dir=None,
+    image_key="image",
+    group_key="volume",
+    others=(),
 ):
     """Loads a split of a prepared TFDS data set into memory.
 
@@ -31,15 +36,17 @@ def load_arrays(
             `(H, W)` or `(H, W, 1)`, the same for all of them.
         group_key: String, the feature that tells which volume (or patient) an
             image belongs to.
+        others: List of strings, further scalar features to return.
 
     Returns:
-        A tuple `(images, volumes)`: a float32 array of shape `(n, H, W, 1)`
-        and an array of shape `(n,)` with the value of `group_key`, as strings
-        where it is a text.
+        A tuple `(images, volumes, *others)`: a float32 array of shape
+        `(n, H, W, 1)`, and for `group_key` and each of `others` an array of
+        shape `(n,)` with its values, as strings where it is a text.
     """
     builder = prepared_builder(name, data_dir)
     features = builder.info.features
-    for argument, key in (("image_key", image_key), ("group_key", group_key)):
+    asked = [("image_key", image_key), ("group_key", group_key)]
+    for argument, key in asked + [("others", key) for key in others]:
         if key not in features:
             raise ValueError(
                 f"Invalid value for argument `{argument}`. Expected a feature "
@@ -47,14 +54,12 @@ def load_arrays(
                 f"Received: {argument}={key}"
             )
 
-    wanted = tfds.decode.PartialDecoding({image_key: True, group_key: True})
-    dataset = builder.as_dataset(split=split, decoders=wanted)
-    images, volumes = [], []
-    for example in tfds.as_numpy(dataset):
-        volume = example[group_key]
-        volume = volume.decode() if isinstance(volume, bytes) else volume
+    keys = [group_key, *others]
+    images, values = [], []
+    for example in _examples(builder, split, [image_key, *keys]):
+        values.append([_text(example[key]) for key in keys])
         image = example[image_key]
-        where = f"volume {volume} of {builder.info.full_name}"
+        where = f"volume {values[-1][0]} of {builder.info.full_name}"
         if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,)):
             raise ValueError(
                 f"Invalid image in {where}. Expected shape (H, W) or "
@@ -69,8 +74,13 @@ def load_arrays(
         _check_finite(image, where)
         _check_size(image, images, where)
         images.append(image)
-        volumes.append(volume)
-    return np.stack(images), np.array(volumes)
+    if not images:
+        raise ValueError(
+            f"Invalid value for argument `split`. Expected a split of "
+            f"{builder.info.full_name} with examples. Received: split={split}, "
+            "which has none"
+        )
+    return np.stack(images), *(np.array(column) for column in zip(*values))
 
 
 def load_volumes(path):
@@ -202,6 +212,22 @@ def prepared_builder(name, data_dir=None, argument="name"):
             f"Received: {argument}={name}, looked for in {builder.data_path}"
         )
     return builder
+
+
+def _examples(builder, split, keys):
+    """Yield some of the features of each example."""
+    if builder.info.file_format.value == "array_record":
+        # TFDS makes no `tf.data.Dataset` of these.
+        source = builder.as_data_source(split=split)
+        yield from (source[index] for index in range(len(source)))
+        return
+    wanted = tfds.decode.PartialDecoding({key: True for key in keys})
+    dataset = builder.as_dataset(split=split, decoders=wanted)
+    yield from tfds.as_numpy(dataset)
+
+
+def _text(value):
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _check_finite(array, where):

@@ -6,6 +6,7 @@ the TFDS builders, and takes a moment.
 
 from loupe_tf import (
     distribution,
+    evaluation,
     fourier,
     layers,
     losses,
@@ -14,6 +15,7 @@ from loupe_tf import (
     models,
     plots,
     report,
+    runs,
 )
 
 from loupe_tf import callbacks  # isort: skip  (it uses the others)
@@ -23,6 +25,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "distribution",
+    "evaluation",
     "fourier",
     "layers",
     "losses",
@@ -31,4 +34,5 @@ __all__ = [
     "models",
     "plots",
     "report",
+    "runs",
 ]

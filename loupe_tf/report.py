@@ -33,6 +33,7 @@ __all__ = [
     "paragraph",
     "save_figure",
     "table",
+    "text_table",
     "write_report",
 ]
 
@@ -137,6 +138,28 @@ def table(header, rows, caption=None):
         '<figure>\n<div class="scroll"><table>\n'
         + "\n".join(lines)
         + f"\n</table></div>{caption or ''}\n</figure>"
+    )
+
+
+def text_table(header, rows):
+    """The same table as plain text, to print.
+
+    Args:
+        header: Names of the columns.
+        rows: Rows of cells, as in `table`.
+
+    Returns:
+        A string of several lines, the first column aligned left and the others
+        right.
+    """
+    lines = [[_format(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths))
+        ).rstrip()
+        for line in lines
     )
 
 

@@ -9,6 +9,7 @@ of the same budget. Both are judged on volumes that neither has seen.
     python scripts/train_loupe.py --data my_volumes/ --acceleration 8
     python scripts/train_loupe.py --data mni_brain/128 --lines columns \\
         --calibration 8 --epochs 300 200 --out runs/lines
+    python scripts/train_loupe.py --data my_volumes/ --distribute mirrored
 
 The folder given by --out gets model.keras, mask.npz and mask.png, history.json,
 metrics.json and report.html, a page that needs nothing else. A run that was
@@ -16,15 +17,14 @@ stopped goes on when the same command is given again.
 """
 
 import argparse
-import contextlib
-import json
+import functools
 import os
-import pathlib
-import platform
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Keras reads its backend when it is imported.
+if "--distribute jax" in " ".join(sys.argv).replace("=", " "):
+    os.environ["KERAS_BACKEND"] = "jax"
 
 import keras
 import numpy as np
@@ -32,8 +32,9 @@ import tqdm
 
 import loupe_tf
 import loupe_tf.datasets
-from loupe_tf import masks, metrics, plots, report
+from loupe_tf import distribution, evaluation, masks, metrics, plots, report
 from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
+from loupe_tf.runs import RunFolder, environment
 
 # The settings of `--demo`: a few minutes on two cores.
 DEMO = {
@@ -62,6 +63,12 @@ PATTERNS = {
     "equispaced_lines": masks.equispaced_lines,
 }
 
+CONVENTION = (
+    "PSNR = -10 log10(MSE) on images divided by their volume's maximum; SSIM "
+    "with data range 1; both averaged over the slices of a volume, then mean ± "
+    "standard deviation over the volumes of the test split"
+)
+
 
 def parse_arguments(arguments=None):
     parser = argparse.ArgumentParser(
@@ -78,7 +85,8 @@ def parse_arguments(arguments=None):
     add(
         "--data",
         default="mni_brain/96",
-        help="name of a TFDS data set with the features `image` and `volume` "
+        help="name of a TFDS data set that is prepared, with the features "
+        "`image` and `volume`, such as fastmri_slices/knee_singlecoil "
         "(mni_brain is simulated here, nothing is downloaded), or a .npy or "
         ".npz file or a folder of them, each array a volume (slices, H, W)",
     )
@@ -149,6 +157,7 @@ def parse_arguments(arguments=None):
         "rate (%(default)s)",
     )
     add("--seed", type=int, default=0, help="of everything (%(default)s)")
+    distribution.add_arguments(parser)
     if "--demo" in (sys.argv[1:] if arguments is None else arguments):
         parser.set_defaults(**DEMO)
     options = parser.parse_args(arguments)
@@ -159,36 +168,7 @@ def parse_arguments(arguments=None):
     return options
 
 
-def load_data(options):
-    """Return `{split: (images, volumes)}`, and where they are from."""
-    path = pathlib.Path(options.data)
-    if path.exists():
-        images, volumes = loupe_tf.datasets.load_volumes(path)
-        rows = loupe_tf.datasets.split_by_volume(volumes, seed=options.seed)
-        data = {name: (images[row], volumes[row]) for name, row in rows.items()}
-        return data, f"files {path.name}, split by volume at random"
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder(options.data, data_dir=options.data_dir)
-    except tfds.core.DatasetNotFoundError:
-        raise ValueError(
-            "Invalid value for argument --data. Expected a file, a folder, or "
-            "the name of a TFDS data set, such as mni_brain/96. Received: "
-            f"{options.data}"
-        ) from None
-    if builder.name == "mni_brain" and not builder.is_prepared():
-        print(f"Simulating {builder.info.full_name} ...", flush=True)
-        tfds.disable_progress_bar()
-        builder.download_and_prepare()
-    data = {
-        split: loupe_tf.datasets.load_arrays(builder, split)
-        for split in ("train", "validation", "test")
-    }
-    return data, f"TFDS {builder.info.full_name}, its own splits, by volume"
-
-
-def build_model(options, image_shape, mask=None):
+def build_model(options, devices, image_shape, mask=None):
     learned = {
         "acceleration": options.acceleration,
         "lines": options.lines,
@@ -197,17 +177,21 @@ def build_model(options, image_shape, mask=None):
         "slope": options.slope,
     }
     keras.utils.set_random_seed(options.seed)
+    # Start from the zero-filled image, and let the statistics of the batch
+    # normalisation follow within an epoch: runs are short here. They are those
+    # of the whole batch on several devices too (on JAX by themselves).
+    normalization = functools.partial(
+        keras.layers.BatchNormalization,
+        momentum=0.9,
+        synchronized=devices.mode in ("mirrored", "multiworker"),
+    )
     model = loupe_tf.models.loupe_model(
         image_shape,
         **({"mask": mask} if mask is not None else learned),
         filters=options.filters,
         depth=options.depth,
-        # Start from the zero-filled image, and let the statistics of the batch
-        # normalisation follow within an epoch: runs are short here.
         output_initializer="zeros",
-        normalization=lambda name: keras.layers.BatchNormalization(
-            momentum=0.9, name=name
-        ),
+        normalization=normalization,
         seed=options.seed,
         name="learned" if mask is None else "fixed",
     )
@@ -231,9 +215,11 @@ def fixed_mask(options, shape):
 class Progress(keras.callbacks.Callback):
     """One bar over all epochs of both rounds."""
 
-    def __init__(self, name, epochs):
+    def __init__(self, name, epochs, quiet):
         super().__init__()
-        self.bar = tqdm.tqdm(total=epochs, desc=name, unit="epoch")
+        self.bar = tqdm.tqdm(
+            total=epochs, desc=name, unit="epoch", disable=quiet
+        )
 
     def on_epoch_end(self, epoch, logs=None):
         self.bar.update(epoch + 1 - self.bar.n)
@@ -245,20 +231,21 @@ class Progress(keras.callbacks.Callback):
 
 def train(options, model, data, out):
     """Train in two rounds; return history and seconds."""
-    learns = model.name == "learned"
     slope_callback = False
-    if learns:
+    if model.name == "learned":
         slope_callback = SelfShrinkingSigmoidSlope(
             patience=options.patience,
             factor=options.factor,
             cooldown=options.cooldown,
         )
-    progress = Progress(f"{model.name} mask", sum(options.epochs))
-    with stopwatch(out / f"seconds_{model.name}.json") as seconds:
+    progress = Progress(
+        f"{model.name} mask", sum(options.epochs), quiet=not out.writes
+    )
+    with out.stopwatch(model.name) as seconds:
         history = fit_two_rounds(
             model,
-            data["train"][0],
-            validation_data=data["validation"][0],
+            data["train"].images,
+            validation_data=data["validation"].images,
             epochs=options.epochs,
             batch_size=options.batch_size,
             slope_callback=slope_callback,
@@ -273,54 +260,35 @@ def train(options, model, data, out):
     return history, seconds()
 
 
-@contextlib.contextmanager
-def stopwatch(path):
-    """Seconds spent inside, those before a restart included."""
-    before = json.loads(path.read_text()) if path.exists() else 0.0
-    begin = time.time()
-    try:
-        yield lambda: json.loads(path.read_text())
-    finally:
-        path.write_text(json.dumps(before + time.time() - begin))
-
-
-def evaluate(images, volumes, output):
-    """Mean of each metric in each volume."""
-    values = {
-        "psnr": metrics.psnr(images, output),
-        "ssim": metrics.ssim(images, output),
-        "nmse": metrics.nmse(images, output),
-    }
-    values = {k: keras.ops.convert_to_numpy(v) for k, v in values.items()}
-    return {
-        str(volume): {
-            name: float(np.mean(value[volumes == volume]))
-            for name, value in values.items()
-        }
-        for volume in np.unique(volumes)
-    }
-
-
 def run(options):
-    data, source = load_data(options)
-    images, volumes = data["test"]
-    shape = images.shape[1:]
-    print(
-        f"Data: {source}; "
-        + ", ".join(
-            f"{k} {len(np.unique(v))} volumes ({len(x)} slices)"
-            for k, (x, v) in data.items()
-        )
+    devices = distribution.Distribution(
+        options.distribute, options.logical_devices
     )
-    out = pathlib.Path(options.out)
+    with devices.chief_first():
+        data, source = loupe_tf.datasets.load_splits(
+            options.data, options.data_dir, options.seed
+        )
+    shape = data["test"].images.shape[1:]
+    summary = ", ".join(f"{name} {slices}" for name, slices in data.items())
+    print(f"Data: {source}; {summary}\nTraining on {devices}")
     # Everything that may be refused is refused before training starts.
-    learned = build_model(options, shape)
-    fixed = build_model(options, shape, fixed_mask(options, shape[:2]))
-    check_settings(out, options)
+    with devices.scope():
+        learned = build_model(options, devices, shape)
+        mask = fixed_mask(options, shape[:2])
+        fixed = build_model(options, devices, shape, mask)
+    out = RunFolder(options.out, writes=devices.is_chief)
+    # A run may go on on other devices, or in a folder that was moved.
+    own = ("out", "demo", "distribute", "logical_devices")
+    out.check_settings({k: v for k, v in vars(options).items() if k not in own})
+    devices.check_fft(shape[:2])
 
-    results, histories, outputs = {}, {}, {}
-    for model in (learned, fixed):
-        history, seconds = train(options, model, data, out)
+    trained = [train(options, model, data, out) for model in (learned, fixed)]
+    if not devices.is_chief:
+        return
+    results, outputs, histories = {}, {}, {}
+    learned, fixed = map(devices.on_one_device, (learned, fixed))
+    images, volumes = data["test"].images, data["test"].volumes
+    for model, (history, seconds) in zip((learned, fixed), trained):
         mask = masks.from_model(model)
         adjoint = loupe_tf.models.loupe_model(
             shape, mask=mask, reconstructor="zero_filled"
@@ -330,66 +298,42 @@ def run(options):
             output = network.predict(images, options.batch_size, verbose=0)
             outputs[f"{name}, {kind}"] = output
             results[f"{name}, {kind}"] = {
-                "volumes": evaluate(images, volumes, output),
+                "volumes": evaluation.per_volume(images, output, volumes),
                 "achieved_acceleration": mask.achieved_acceleration,
                 "slope": mask.slope,
                 "epochs": len(history.epoch) if network is model else 0,
                 "seconds": seconds if network is model else 0.0,
             }
         histories[model.name] = history.history
+    learned.save(out / "model.keras")
+    facts = {
+        "data": source,
+        "volumes": summary,
+        "image size": f"{shape[:2]}",
+        "convention": CONVENTION,
+        "settings": ", ".join(f"{k}={v}" for k, v in vars(options).items()),
+        "devices": str(devices),
+        **environment(),
+        "command": "python scripts/train_loupe.py " + " ".join(sys.argv[1:]),
+    }
     write_results(
-        out, options, source, data, learned, results, histories, outputs
+        out, options, facts, images, learned, results, histories, outputs
     )
-
-
-def check_settings(out, options):
-    """A folder belongs to one run: another configuration is refused."""
-    settings = {k: v for k, v in vars(options).items() if k not in ("out",)}
-    settings.pop("demo")
-    path = out / "settings.json"
-    if path.exists():
-        saved = json.loads(path.read_text())
-        differing = [k for k in settings if saved.get(k) != settings[k]]
-        if differing:
-            raise ValueError(
-                f"Invalid value for argument --out. Expected {out} to hold a "
-                f"run with { {k: settings[k] for k in differing} }. Received: "
-                f"one with { {k: saved.get(k) for k in differing} }"
-            )
-    out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def write_results(
-    out, options, source, data, model, results, histories, outputs
+    out, options, facts, images, model, results, histories, outputs
 ):
     mask = masks.from_model(model)
     probability = masks.probability_from_model(model)
-    model.save(out / "model.keras")
     mask.save(out / "mask.npz")
     report.save_figure(plots.mask(mask, probability), out / "mask.png")
 
-    (gain, spread), better = paired_gain(options, results)
-    convention = (
-        "PSNR = -10 log10(MSE) on images divided by their volume's maximum; "
-        "SSIM with data range 1; both averaged over the slices of a volume, "
-        "then mean ± standard deviation over the volumes of the test split"
+    gains = evaluation.paired_difference(
+        results["learned (4S), U-Net"]["volumes"],
+        results[f"{options.fixed}, U-Net"]["volumes"],
     )
-    facts = {
-        "data": source,
-        "volumes": ", ".join(
-            f"{k}: {len(np.unique(v))} ({len(x)} slices)"
-            for k, (x, v) in data.items()
-        ),
-        "image size": f"{data['test'][0].shape[1:3]}",
-        "convention": convention,
-        "settings": ", ".join(f"{k}={v}" for k, v in vars(options).items()),
-        "versions": f"loupe_tf {loupe_tf.__version__}, Keras "
-        f"{keras.version()} on {keras.backend.backend()}, NumPy "
-        f"{np.__version__}, Python {platform.python_version()}",
-        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
-        "command": "python scripts/train_loupe.py " + " ".join(sys.argv[1:]),
-    }
+    gain = float(gains.mean())
     header = [
         "mask, reconstruction",
         "PSNR [dB]",
@@ -403,26 +347,24 @@ def write_results(
     rows = [[name, *row(result)] for name, result in results.items()]
     sentence = (
         f"At R = {options.acceleration:g} the learned mask is worth "
-        f"{gain:+.2f} ± {spread:.2f} dB over the fixed {options.fixed} mask "
-        f"of the same budget, with the same U-Net (mean ± standard deviation "
-        f"of the paired difference over {len(better)} test volumes; better in "
-        f"{sum(better)} of them)."
+        f"{gain:+.2f} ± {gains.std():.2f} dB over the fixed {options.fixed} "
+        "mask of the same budget, with the same U-Net (mean ± standard "
+        f"deviation of the paired difference over {len(gains)} test volumes; "
+        f"better in {sum(gains > 0)} of them)."
     )
-    (out / "metrics.json").write_text(
-        json.dumps(
-            {"results": results, "gain_db": gain, "facts": facts}, indent=2
-        )
-        + "\n"
+    out.write_json(
+        "metrics.json",
+        {"results": results, "gain_db": gain, "facts": facts},
+        indent=2,
     )
-    (out / "history.json").write_text(json.dumps(histories) + "\n")
+    out.write_json("history.json", histories)
     caution = []
-    if "mni_brain" in source:
+    if "mni_brain" in facts["data"]:
         caution = [
             "These brains are simulated from one average anatomy: good for "
             "trying and testing, not for conclusions."
         ]
-    truth = data["test"][0]
-    shown = np.linspace(0, len(truth) - 1, 5).astype(int)[1:4]
+    shown = np.linspace(0, len(images) - 1, 5).astype(int)[1:4]
     report.write_report(
         out / "report.html",
         f"A k-space mask learned at R = {options.acceleration:g}",
@@ -430,7 +372,7 @@ def write_results(
             "": [
                 sentence,
                 *caution,
-                report.table(header, rows, convention + "."),
+                report.table(header, rows, CONVENTION + "."),
             ],
             "The mask": [
                 repr(mask),
@@ -448,7 +390,7 @@ def write_results(
             "Reconstructions": [
                 report.figure(
                     plots.reconstructions(
-                        truth[shown],
+                        images[shown],
                         {
                             name: output[shown]
                             for name, output in outputs.items()
@@ -469,41 +411,26 @@ def write_results(
             "How it was obtained": [report.facts(facts)],
         },
     )
-    widths = [max(map(len, map(str, c))) for c in zip(header, *rows)]
-    print()
-    for cells in (header, *rows):
-        first, *others = (
-            str(cell).ljust(width) if i == 0 else str(cell).rjust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths))
-        )
-        print("  ".join([first, *others]))
+    print(f"\n{report.text_table(header, rows)}")
     print(f"\n{sentence}\n{' '.join(caution)}\nSee {out / 'report.html'}")
 
 
 def row(result):
     """Cells of the table for one result."""
     values = {
-        name: np.array([v[name] for v in result["volumes"].values()])
+        name: evaluation.mean_and_deviation(result["volumes"], name)
         for name in ("psnr", "ssim", "nmse")
     }
     slope = result["slope"]
     return [
-        f"{values['psnr'].mean():.2f} ± {values['psnr'].std():.2f}",
-        f"{values['ssim'].mean():.4f}",
-        f"{values['nmse'].mean():.5f}",
+        "{:.2f} ± {:.2f}".format(*values["psnr"]),
+        f"{values['ssim'][0]:.4f}",
+        f"{values['nmse'][0]:.5f}",
         f"{result['achieved_acceleration']:.3f}",
         "-" if slope is None else f"{slope:.4g}",
         str(result["epochs"]),
         f"{result['seconds']:.0f}",
     ]
-
-
-def paired_gain(options, results):
-    """Mean and deviation of learned minus fixed, and where it is positive."""
-    learned = results["learned (4S), U-Net"]["volumes"]
-    fixed = results[f"{options.fixed}, U-Net"]["volumes"]
-    gain = np.array([learned[v]["psnr"] - fixed[v]["psnr"] for v in learned])
-    return (float(gain.mean()), float(gain.std())), [bool(g > 0) for g in gain]
 
 
 def main(arguments=None):
@@ -513,6 +440,9 @@ def main(arguments=None):
     except (ValueError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except distribution.ReplicaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from here.", file=sys.stderr)
         return 130

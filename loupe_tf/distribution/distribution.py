@@ -7,7 +7,7 @@ import tempfile
 import keras
 
 from loupe_tf.distribution.check_fft import check_fft
-from loupe_tf.distribution.replicas import is_chief
+from loupe_tf.distribution.replicas import gather_integers, is_chief
 
 MODES = ("none", "mirrored", "multiworker", "jax")
 
@@ -108,6 +108,18 @@ class Distribution:
             return contextlib.nullcontext()
         return self._strategy.scope()
 
+    @contextlib.contextmanager
+    def chief_first(self):
+        """Let the chief do something, and then the other workers.
+
+        Such as preparing data that all of them read.
+        """
+        if not self.is_chief:
+            gather_integers(self._strategy, [0])
+        yield
+        if self.is_chief and self.mode == "multiworker":
+            gather_integers(self._strategy, [0])
+
     def check_fft(self, size):
         """Compare each device's FFT with NumPy's; see `check_fft`."""
         return check_fft(size, self._strategy)
@@ -126,7 +138,9 @@ class Distribution:
             model.save_weights(path)
             if self.mode == "jax":
                 keras.distribution.set_distribution(None)
-            copy = keras.models.clone_model(model)
+            copy = keras.models.clone_model(
+                model, clone_function=_without_replicas, recursive=True
+            )
             copy.compile_from_config(model.get_compile_config())
             copy.optimizer.build(copy.trainable_variables)
             copy.load_weights(path)
@@ -148,6 +162,14 @@ def add_arguments(parser):
         type=int,
         help="treat the CPU as so many devices, to try mirrored or jax on",
     )
+
+
+def _without_replicas(layer):
+    """Statistics of one device, which every backend has."""
+    config = layer.get_config()
+    if config.get("synchronized"):
+        config["synchronized"] = False
+    return type(layer).from_config(config)
 
 
 def _mirrored(logical_devices):

@@ -1,10 +1,14 @@
-import contextlib
 import zlib
 
 import keras
 import numpy as np
 
-from loupe_tf.distribution.replicas import ReplicaError, is_chief
+from loupe_tf.distribution.replicas import (
+    ReplicaError,
+    gather_integers,
+    is_chief,
+    lost_workers_are_named,
+)
 
 
 class MultiWorkerTrainer:
@@ -97,7 +101,7 @@ class MultiWorkerTrainer:
                 model.optimizer.build(model.trainable_variables)
         model.stop_training = False
         logs = None
-        with _lost_workers_are_named():
+        with lost_workers_are_named():
             callbacks.on_train_begin()
             # Where `BackupAndRestore`, Keras's and ours, says to go on.
             initial_epoch = model._initial_epoch or initial_epoch
@@ -139,7 +143,7 @@ class MultiWorkerTrainer:
             )
         if isinstance(data, tuple | list):
             data = _batches(data, batch_size or 32)
-        with _lost_workers_are_named():
+        with lost_workers_are_named():
             self.model.reset_metrics()
             callbacks.on_test_begin()
             for step, batch in enumerate(self._shares(data, even=False)):
@@ -151,7 +155,7 @@ class MultiWorkerTrainer:
 
     def wait_for_all(self):
         """Return when every worker has come to this point."""
-        self._of_all([0])
+        gather_integers(self.strategy, [0])
 
     def _on_replicas(self, step):
         """Run a step on all replicas; return the mean of what it logs."""
@@ -207,22 +211,12 @@ class MultiWorkerTrainer:
                 share
             )
 
-    def _of_all(self, values):
-        """Gather a few integers of each worker: an array with a row each."""
-        import tensorflow as tf
-
-        row = self.strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant([values], "int64")
-        )
-        with _lost_workers_are_named():
-            return self.strategy.gather(row, axis=0).numpy()
-
     def _check_same_state(self, epoch):
         """Workers that differ would wait for each other, or average apart."""
         checksum = 0
         for value in self.model.get_weights():
             checksum = zlib.crc32(np.ascontiguousarray(value), checksum)
-        states = self._of_all([epoch, checksum])
+        states = gather_integers(self.strategy, [epoch, checksum])
         if (states != states[0]).any():
             raise ReplicaError(
                 "Expected all workers to begin at the same epoch with the "
@@ -262,21 +256,6 @@ def trainer_of(model):
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             return MultiWorkerTrainer(model)
     return _OneProcess(model)
-
-
-@contextlib.contextmanager
-def _lost_workers_are_named():
-    import tensorflow as tf
-
-    try:
-        yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
-        reason = error.message.strip().splitlines()[-1]
-        raise ReplicaError(
-            "Another worker was lost, or ended with an error of its own. Start "
-            "all of them again; a run with a backup goes on from the last "
-            f"epoch. TensorFlow says: {reason}"
-        ) from error
 
 
 def _batches(arrays, batch_size):

@@ -36,3 +36,34 @@ def is_chief(strategy):
     if resolver.cluster_spec().as_dict().get("chief"):
         return resolver.task_type == "chief"
     return resolver.task_id == 0
+
+
+def gather_integers(strategy, values):
+    """An array with a row of a few integers for each replica, of all workers.
+
+    Returns when every worker has come to this point.
+    """
+    import tensorflow as tf
+
+    row = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant([values], "int64")
+    )
+    with lost_workers_are_named():
+        return strategy.gather(row, axis=0).numpy()
+
+
+@contextlib.contextmanager
+def lost_workers_are_named():
+    """Turn the error of a worker that waits in vain into a `ReplicaError`."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        lines = error.message.strip().splitlines()
+        reason = next((line for line in lines if "abort" in line), lines[-1])
+        raise ReplicaError(
+            "Another worker was lost, or ended with an error of its own. Start "
+            "all of them again; a run with a backup goes on from the last "
+            f"epoch. TensorFlow says: {reason}"
+        ) from error

@@ -1,0 +1,94 @@
+"""A folder for each run of a script, and how its result was obtained."""
+
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import time
+
+import keras
+import numpy as np
+
+from loupe_tf.version import __version__
+
+__all__ = ["RunFolder", "environment"]
+
+
+class RunFolder:
+    """The folder that `--out` of a script names. It belongs to one run.
+
+    Args:
+        path: Path; the folder is made when something is written to it.
+        writes: Boolean. Whether this process writes there; of several workers
+            one does.
+
+    Example:
+
+    ```python
+    folder = RunFolder("runs/demo")
+    folder.check_settings({"acceleration": 4.0, "seed": 0})
+    with folder.stopwatch("learned") as seconds:
+        model.fit(...)
+    folder.write_json("history.json", {"seconds": seconds()})
+    ```
+    """
+
+    def __init__(self, path, writes=True):
+        self.path = pathlib.Path(path)
+        self.writes = writes
+
+    def __truediv__(self, name):
+        """Path of a file in the folder."""
+        return self.path / name
+
+    def check_settings(self, settings):
+        """Claim the folder for a run of these settings.
+
+        Args:
+            settings: Dict of values that JSON can store.
+
+        Raises:
+            ValueError: If the folder holds a run of others.
+        """
+        path = self.path / "settings.json"
+        if path.exists():
+            saved = json.loads(path.read_text())
+            differing = [k for k in settings if saved.get(k) != settings[k]]
+            if differing:
+                raise ValueError(
+                    f"Invalid value for argument --out. Expected {self.path} "
+                    f"to hold a run with "
+                    f"{ {k: settings[k] for k in differing} }. Received: "
+                    f"one with { {k: saved.get(k) for k in differing} }"
+                )
+        self.write_json("settings.json", settings, indent=2)
+
+    def write_json(self, name, value, indent=None):
+        """Write a file of the folder."""
+        if self.writes:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self / name).write_text(json.dumps(value, indent=indent) + "\n")
+
+    @contextlib.contextmanager
+    def stopwatch(self, name):
+        """Seconds spent inside, those before a restart included."""
+        path = self.path / f"seconds_{name}.json"
+        before = json.loads(path.read_text()) if path.exists() else 0.0
+        begin = time.time()
+        spent = []
+        try:
+            yield lambda: spent[0]
+        finally:
+            spent.append(before + time.time() - begin)
+            self.write_json(path.name, spent[0])
+
+
+def environment():
+    """Versions and hardware, as texts by name: facts for a report."""
+    return {
+        "versions": f"loupe_tf {__version__}, Keras {keras.version()} on "
+        f"{keras.backend.backend()}, NumPy {np.__version__}, Python "
+        f"{platform.python_version()}",
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
