@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 
+from loupe_tf.datasets.fastmri_file import FastmriFile
 from loupe_tf.datasets.volume_builder import BadVolumeError
 
 NIFTI = (".nii", ".nii.gz")
@@ -124,13 +125,13 @@ def read_volume(path, slice_axis=None):
     with np.errstate(over="ignore"):  # Found below, as infinity.
         images = np.ascontiguousarray(images, dtype="float32")
     if not np.isfinite(images).all():
-        raise BadVolumeError(
+        raise _bad(
             path,
             "Expected finite values. Received: "
             f"{np.sum(~np.isfinite(images))} that are not",
         )
     if images.max() <= 0:
-        raise BadVolumeError(
+        raise _bad(
             path, f"Expected a maximum above 0. Received: {images.max()}"
         )
     return dataclasses.replace(volume, images=images)
@@ -158,14 +159,14 @@ def _call(path, what, slice_axis):
         )
     path = pathlib.Path(path)
     if not path.exists():
-        raise BadVolumeError(path, "Expected an existing file. Received: none")
+        raise _bad(path, "Expected an existing file. Received: none")
     read = _format_of(path)
     try:
         return read(path, what, slice_axis)
     except BadVolumeError:
         raise
     except UNREADABLE as error:
-        raise BadVolumeError(
+        raise _bad(
             path,
             "Expected a file that can be read. Received: "
             f"{type(error).__name__}: {error}",
@@ -173,12 +174,12 @@ def _call(path, what, slice_axis):
 
 
 def _format_of(path):
-    for suffixes, read in ((NIFTI, _nifti), (NUMPY, _numpy)):
+    for suffixes, read in ((NIFTI, _nifti), (HDF5, _hdf5), (NUMPY, _numpy)):
         if path.is_file() and _ends_in(path.name, suffixes):
             return read
     if path.is_dir() or _is_dicom(path):
         return _dicom
-    raise BadVolumeError(
+    raise _bad(
         path,
         "Expected NIfTI (.nii, .nii.gz), a folder of DICOM files, fastMRI's "
         "HDF5 (.h5) or NumPy (.npy). Received: another kind of file",
@@ -190,9 +191,7 @@ def _nifti(path, what, slice_axis):
     try:
         image = nibabel.load(path)
     except nibabel.filebasedimages.ImageFileError as error:
-        raise BadVolumeError(
-            path, f"Expected a NIfTI file. Received: {error}"
-        ) from error
+        raise _bad(path, f"Expected a NIfTI file. Received: {error}") from error
     shape = image.shape
     if len(shape) == 4 and shape[3] == 1:
         shape = shape[:3]
@@ -221,7 +220,7 @@ def _dicom(path, what, slice_axis):
     files = [path] if path.is_file() else sorted(path.iterdir())
     files = [file for file in files if _is_dicom(file)]
     if not files:
-        raise BadVolumeError(path, "Expected DICOM files. Received: none")
+        raise _bad(path, "Expected DICOM files. Received: none")
     header_only = what == "header"
     try:
         slices = [
@@ -229,12 +228,10 @@ def _dicom(path, what, slice_axis):
             for file in (files[:1] if header_only else files)
         ]
     except pydicom.errors.InvalidDicomError as error:
-        raise BadVolumeError(
-            path, f"Expected DICOM files. Received: {error}"
-        ) from error
+        raise _bad(path, f"Expected DICOM files. Received: {error}") from error
     first = slices[0]
     if int(first.get("NumberOfFrames", 1)) > 1:
-        raise BadVolumeError(
+        raise _bad(
             path,
             "Expected one image in each DICOM file. "
             f"Received: {first.NumberOfFrames} frames in a file",
@@ -246,7 +243,7 @@ def _dicom(path, what, slice_axis):
     for key in ("SeriesInstanceUID", "PatientID", "Rows", "Columns"):
         values = {str(s.get(key, "")) for s in slices}
         if len(values) > 1:
-            raise BadVolumeError(
+            raise _bad(
                 path,
                 f"Expected files of one series, with one {key}. "
                 f"Received: {sorted(values)}",
@@ -254,7 +251,7 @@ def _dicom(path, what, slice_axis):
     positions = _positions(slices)
     steps = np.diff(np.sort(positions))
     if np.any(steps < 1e-4):
-        raise BadVolumeError(
+        raise _bad(
             path,
             "Expected one image at each position. Received: "
             f"{len(slices)} files at {1 + np.sum(steps >= 1e-4)} positions",
@@ -295,13 +292,28 @@ def _pixels(dataset):
     )
 
 
+def _hdf5(path, what, slice_axis):
+    del slice_axis  # The first, by definition.
+    with FastmriFile(path) as file:
+        if what == "header":
+            return file.target_shape, file.patient
+        multicoil = file.target_name == "reconstruction_rss"
+        source = "raw_multicoil" if multicoil else "emulated_singlecoil"
+        return Volume(
+            images=file.target(),
+            stored="float32",
+            patient=file.patient,
+            acquisition=file.acquisition,
+            source="simulated" if file.simulated else source,
+            combined_by="rss" if multicoil else "emulated_singlecoil",
+        )
+
+
 def _numpy(path, what, slice_axis):
     del slice_axis  # The first, by definition.
     images = np.load(path, mmap_mode="r", allow_pickle=False)
     if images.dtype.kind not in "buifc":
-        raise BadVolumeError(
-            path, f"Expected numbers. Received: dtype={images.dtype}"
-        )
+        raise _bad(path, f"Expected numbers. Received: dtype={images.dtype}")
     shape = images.shape
     if len(shape) == 2:
         shape = (1, *shape)
@@ -315,11 +327,15 @@ def _numpy(path, what, slice_axis):
 
 def _check_shape(path, shape):
     if len(shape) != 3 or 0 in shape:
-        raise BadVolumeError(
+        raise _bad(
             path,
             "Expected three axes, none of them empty. "
             f"Received: shape={tuple(shape)}",
         )
+
+
+def _bad(path, reason):
+    return BadVolumeError(path, f"{reason}.")
 
 
 def _import(name, what):

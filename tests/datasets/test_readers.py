@@ -1,6 +1,7 @@
 import gzip
 import sys
 
+import h5py
 import nibabel
 import numpy as np
 import pydicom
@@ -8,6 +9,7 @@ import pytest
 
 from loupe_tf.datasets import readers
 from loupe_tf.datasets.readers import find_volumes, read_header, read_volume
+from loupe_tf.datasets.simulate_fastmri import write_fastmri_volume
 from loupe_tf.datasets.volume_builder import BadVolumeError
 
 
@@ -144,6 +146,23 @@ def test_bad_series(tmp_path, tags, match):
     folder = write_dicom(tmp_path / "s", np.ones((3, 6, 5)), **tags)
     with pytest.raises(BadVolumeError, match=match):
         read_volume(folder)
+
+
+@pytest.mark.parametrize("coils", [None, 2])
+def test_fastmri(tmp_path, coils):
+    path = tmp_path / "file1.h5"
+    write_fastmri_volume(
+        path, slices=2, size=(24, 20), recon_size=(16, 16), coils=coils
+    )
+    with h5py.File(path) as file:
+        name = "reconstruction_rss" if coils else "reconstruction_esc"
+        expected, patient = file[name][()], file.attrs["patient_id"]
+    volume = read_volume(path)
+    np.testing.assert_array_equal(volume.images, expected)
+    assert volume.patient == patient and volume.acquisition
+    assert volume.source == "simulated"
+    assert volume.combined_by == ("rss" if coils else "emulated_singlecoil")
+    assert read_header(path) == (expected.shape, patient)
 
 
 @pytest.mark.parametrize(
