@@ -185,7 +185,7 @@ class MultiWorkerTrainer:
             yield from data
             return
         if isinstance(data, keras.utils.PyDataset):
-            data = (data[index] for index in range(len(data)))
+            data = map(data.__getitem__, range(len(data)))
         replicas = self.strategy.num_replicas_in_sync
         for batch in data:
             size = len(keras.tree.flatten(batch)[0])
