@@ -156,15 +156,13 @@ class FastmriFile(contextlib.AbstractContextManager):
     def _dataset(self, name):
         with self._naming():
             link = self._file.get(name, getlink=True)
+            # A file does not choose which other files are read.
+            if link is not None and not isinstance(link, h5py.HardLink):
+                raise ValueError(f"its {name} is a link")
             dataset = self._file.get(name)
             if not isinstance(dataset, h5py.Dataset):
                 raise ValueError(f"it has no data set {name}")
-            # A file does not choose which other files are read.
-            if (
-                not isinstance(link, h5py.HardLink)
-                or dataset.external
-                or dataset.is_virtual
-            ):
+            if dataset.external or dataset.is_virtual:
                 raise ValueError(f"its {name} lies in another file")
             return dataset
 
