@@ -7,6 +7,7 @@ from loupe_tf.datasets.augment import Augment
 from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
     FastmriSlicesConfig,
 )
+from loupe_tf.datasets.inspection import inspect, warn_of_data_crimes
 from loupe_tf.datasets.load_splits import Slices, load_splits
 from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig
 from loupe_tf.datasets.pipeline import pipeline
@@ -22,11 +23,13 @@ __all__ = [
     "FastmriSlicesConfig",
     "MniBrainConfig",
     "Slices",
+    "inspect",
     "load_arrays",
     "load_splits",
     "load_volumes",
     "pipeline",
     "split_by_volume",
+    "warn_of_data_crimes",
     "write_fastmri_dataset",
     "write_fastmri_volume",
 ]
