@@ -23,6 +23,8 @@ def parse(text, available):
     """
     try:
         splits = json.loads(text)["splits"]
+        if not all(isinstance(names, list) for names in splits.values()):
+            raise TypeError("a split that is not a list")
         splits = {
             split: [name.removesuffix(".h5") for name in names]
             for split, names in splits.items()
