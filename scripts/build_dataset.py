@@ -137,7 +137,8 @@ def parse_arguments(arguments=None):
     add(
         "--beam-options",
         metavar="OPTIONS",
-        help="options of the runner, as one string",
+        help="options of the runner, as one string: "
+        '--beam-options="--direct_num_workers=2"',
     )
     group = parser.add_argument_group("of fastmri_slices")
     group.add_argument(

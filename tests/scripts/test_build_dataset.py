@@ -1,0 +1,255 @@
+import contextlib
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from loupe_tf.datasets import write_fastmri_dataset
+
+SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "build_dataset.py"
+CONFIGS = {
+    "knee_singlecoil": ["--size", "8"],
+    "knee_singlecoil_4s": ["--size", "8"],
+    "knee_singlecoil_kspace": [],
+    "knee_multicoil": [],
+    "brain_multicoil": [],
+}
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("build_dataset", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def source(tmp_path):
+    return write(tmp_path / "knee", "knee")
+
+
+def write(folder, anatomy):
+    counts = dict.fromkeys(("singlecoil_train", "singlecoil_val"), 3)
+    counts |= dict.fromkeys(("multicoil_train", "multicoil_val"), 2)
+    size = {"size": (16, 12), "recon_size": (8, 8)}
+    write_fastmri_dataset(folder, counts, anatomy, slices=2, coils=2, **size)
+    return folder
+
+
+def arguments(config, tmp_path, *others, source="knee", data="data"):
+    return [
+        f"fastmri_slices/{config}",
+        *("--source", str(tmp_path / source)),
+        *("--data-dir", str(tmp_path / data)),
+        *CONFIGS.get(config, []),
+        *others,
+    ]
+
+
+def version_folder(tmp_path, config, data="data"):
+    (folder,) = (tmp_path / data / "fastmri_slices").glob(f"{config}*/1.0.0")
+    return folder
+
+
+def records(folder):
+    """All records of all splits, in the order of the files."""
+    builder = tfds.builder_from_directory(folder)
+    out = {}
+    for split in sorted(builder.info.splits):
+        if builder.info.file_format.value == "array_record":
+            found = builder.as_data_source(split)
+        else:
+            in_order = tfds.ReadConfig(interleave_cycle_length=1)
+            found = builder.as_dataset(split=split, read_config=in_order)
+            found = tfds.as_numpy(found)
+        # The data source returns scalars as float64 and int64.
+        features = builder.info.features
+        out[split] = [
+            {
+                k: v
+                if isinstance(v, bytes)
+                else np.asarray(v, features[k].np_dtype).tobytes()
+                for k, v in record.items()
+            }
+            for record in found
+        ]
+    return out
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_formats_and_beam_give_the_same_records(script, tmp_path, config):
+    anatomy = config.split("_")[0]
+    write(tmp_path / anatomy, anatomy)
+    beams = [[]]
+    with contextlib.suppress(ImportError):
+        import apache_beam  # noqa: F401
+
+        beams.append(["--beam-runner", "DirectRunner"])
+    found = []
+    for file_format in ("tfrecord", "array_record"):
+        for beam in beams:
+            data = f"{file_format}{len(beam)}"
+            more = [*beam, "--file-format", file_format]
+            given = arguments(
+                config, tmp_path, *more, source=anatomy, data=data
+            )
+            assert script.main(given) == 0
+            folder = version_folder(tmp_path, config, data)
+            assert list(folder.glob(f"*{file_format}-00000-of-*"))
+            found.append(records(folder))
+    assert min(len(each) for each in found[0].values()) >= 2
+    for other in found[1:]:
+        assert other == found[0]
+
+
+def test_prints_a_table(script, source, tmp_path, capsys):
+    bad = sorted((source / "singlecoil_train").glob("*.h5"))[1]
+    with h5py.File(bad, "r+") as file:
+        file["reconstruction_esc"][0, 0, 0] = np.nan
+    given = arguments("knee_singlecoil", tmp_path, "--on-bad-volume", "skip")
+    assert script.main(given) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"train +2 +4 +0.0 MB +1\n", printed)
+    assert re.search(r"validation +3 +6 +0.0 MB +0\n", printed)
+    assert f"{bad}: Expected finite values" in printed
+    # Again: nothing is built, the same is said.
+    stamp = version_folder(tmp_path, "knee_singlecoil").stat().st_mtime_ns
+    assert script.main(given) == 0
+    again = capsys.readouterr().out
+    assert again.startswith("Already there")
+    assert again.split("\n\n", 1)[1] == printed.split("\n\n", 1)[1]
+    folder = version_folder(tmp_path, "knee_singlecoil")
+    assert folder.stat().st_mtime_ns == stamp
+
+
+def error(script, given, capsys):
+    assert script.main(given) == 2
+    captured = capsys.readouterr()
+    (line,) = [text for text in captured.err.splitlines() if "error: " in text]
+    assert "Traceback" not in captured.err
+    return captured.err[captured.err.index("error: ") :]
+
+
+def test_bad_volume_stops_and_old_data_stays(script, source, tmp_path, capsys):
+    given = arguments("knee_singlecoil_kspace", tmp_path)
+    assert script.main(given) == 0
+    before = records(version_folder(tmp_path, "knee_singlecoil_kspace"))
+    bad = sorted((source / "singlecoil_val").glob("*.h5"))[1]
+    bad.write_bytes(bad.read_bytes()[:-50])
+    message = error(script, [*given, "--overwrite"], capsys)
+    assert f"Invalid volume {bad}." in message and "truncated" in message
+    after = records(version_folder(tmp_path, "knee_singlecoil_kspace"))
+    assert after == before
+    more = ["--overwrite", "--on-bad-volume", "skip"]
+    assert script.main([*given, *more]) == 0
+    after = records(version_folder(tmp_path, "knee_singlecoil_kspace"))
+    assert len(after["validation"]) == 4
+
+
+def test_manifest(script, source, tmp_path, capsys):
+    names = [p.stem for p in sorted((source / "singlecoil_val").glob("*.h5"))]
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"splits": {"test": names[1:]}}))
+    given = arguments("knee_singlecoil", tmp_path, "--manifest", str(path))
+    assert script.main(given) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"test +2 +4 ", printed)
+    folder = version_folder(tmp_path, "knee_singlecoil")
+    assert (folder / "manifest.json").read_text() == path.read_text()
+
+
+def test_bad_input(script, source, tmp_path, capsys, monkeypatch):
+    def message(config, *others, **kwargs):
+        given = arguments(config, tmp_path, *others, **kwargs)
+        return error(script, given, capsys)
+
+    manifest = tmp_path / "manifest.json"
+    use = ["--manifest", str(manifest)]
+    kind = "knee_singlecoil_kspace"
+    instructions = "https://fastmri.med.nyu.edu"
+    assert instructions in message(kind, source="none")
+    (tmp_path / "empty").mkdir()
+    assert instructions in message(kind, source="empty")
+    (tmp_path / "other/knees").mkdir(parents=True)
+    assert instructions in message(kind, source="other")
+    manifest.write_text('{"splits": {"train": ["file1"]}}')
+    assert "that are not: file1" in message(kind, *use)
+    name = next((source / "singlecoil_val").glob("*.h5")).stem
+    splits = {"train": [name], "test": [name]}
+    manifest.write_text(json.dumps({"splits": splits}))
+    assert f"{name} in train and test" in message(kind, *use)
+    assert "none.json" in message(kind, "--manifest", "none.json")
+    assert "fastmri_slices/knee_multicoil" in message("knee_multi")
+    given = ["fastmri", "--source", str(source)]
+    assert "name of a data set" in error(script, given, capsys)
+    assert "--beam-runner" in message(kind, "--beam-options", "x")
+    with h5py.File(next((source / "multicoil_val").glob("*.h5")), "r+") as file:
+        file.attrs["acquisition"] = "AXT2"
+    assert "a brain" in message("knee_multicoil")
+    usage = type("Usage", (), {"free": 5000})
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda path: usage)
+        assert re.search("GB free.*Received: 5e-06 GB free", message(kind))
+    assert not list((tmp_path / "data").glob("*/*/1.0.0"))
+    assert script.main(arguments(kind, tmp_path)) == 0
+    capsys.readouterr()
+    other = message(kind, "--file-format", "array_record")
+    assert "already in" in other and "another --data-dir" in other
+
+
+def test_without_beam(script, source, tmp_path, capsys, monkeypatch):
+    for module in ("apache_beam", "apache_beam.options.pipeline_options"):
+        monkeypatch.setitem(sys.modules, module, None)
+    given = arguments("knee_multicoil", tmp_path, "--beam-runner", "Direct")
+    hint = 'pip install "loupe-tf[beam]"'
+    assert hint in error(script, given, capsys)
+    assert hint in error(script, [*given, "--beam-options=-a"], capsys)
+
+
+@pytest.mark.slow
+def test_killed_and_built_again(script, tmp_path):
+    """SIGKILL in the middle of a real build, from outside."""
+    write_fastmri_dataset(
+        tmp_path / "knee",
+        {"multicoil_train": 24},
+        slices=8,
+        coils=4,
+        size=(160, 92),
+        recon_size=(80, 80),
+    )
+    given = arguments("knee_multicoil", tmp_path)
+    process = subprocess.Popen([sys.executable, str(SCRIPT), *given])
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if len(list(tmp_path.glob("data/*/*/incomplete.*/volume*"))) > 3:
+            break
+        assert process.poll() is None, "It ended before it was killed."
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    folder = tmp_path / "data/fastmri_slices/knee_multicoil"
+    assert [p.name[:10] for p in folder.glob("[!.]*")] == ["incomplete"]
+    assert script.main(given) == 0
+    assert [p.name for p in folder.glob("[!.]*")] == ["1.0.0"]
+    assert len(records(folder / "1.0.0")["train"]) == 24 * 8
+
+
+def test_help(script, capsys):
+    with pytest.raises(SystemExit) as end:
+        script.main(["--help"])
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    for config in CONFIGS:
+        assert f"fastmri_slices/{config}\n" in printed
+    assert "bad_volumes.txt" in printed and "{data_sets}" not in printed
+    assert "{'singlecoil_train': 8" in printed
