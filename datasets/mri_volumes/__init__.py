@@ -1,0 +1,1 @@
+"""Slices of a folder of the user's own volumes."""

@@ -1,0 +1,192 @@
+"""Configuration of the data set `mri_volumes`."""
+
+import hashlib
+import json
+import pathlib
+import re
+
+import tensorflow_datasets as tfds
+
+from loupe_tf.datasets.mri_volumes.patient_split import SPLITS, CsvSplit
+
+
+class MriVolumesConfig(tfds.core.BuilderConfig):
+    """Which volumes of a folder, how they are split, and of which size.
+
+    Example:
+
+    ```python
+    config = MriVolumesConfig(
+        "scans",
+        include="*FLAIR*",
+        patient=r"(patient\\d+)",
+        split={"train": ["patient01", "patient12"], "test": ["patient19"]},
+        crop_to_acquired=True,
+        name="flair",
+    )
+    builder = tfds.builder("mri_volumes", config=config)
+    builder.download_and_prepare()
+    ```
+
+    Args:
+        folder: Path of the folder. Files that end in `.nii`, `.nii.gz`, `.h5`,
+            `.hdf5` and `.npy` in it and below it, and folders of DICOM files,
+            are volumes.
+        split: How patients are split. One of:
+
+            - three shares of train, validation and test that sum to 1 (0 for a
+              split that is not wanted): a hash of the patient's name decides,
+              so that a patient stays in its split when others are added;
+            - a dictionary by split of lists of patients; other patients are
+              left out;
+            - the path of a CSV file with the column `split` and `volume` (the
+              relative path, with or without ending), `patient` or both; other
+              volumes are left out.
+        patient: Regular expression that is searched in the relative path of a
+            volume, with one group: what it matches is the patient. By default
+            it is what DICOM and HDF5 files say. A volume of an unknown patient
+            counts as a patient.
+        include, exclude: Pattern, or list of patterns, as those of a shell, of
+            relative paths: `"*FLAIR*"`. `*` matches `/` too.
+        size: Two integers, or one for both: `(H, W)` to which images are
+            cropped or padded with zeros, around the centre. By default they
+            stay as they are, and all must have one size.
+        crop_to_acquired: `False`; `True` to crop k-space, before `size`, to
+            the extent that was acquired, which is found in the images and is
+            the same for all; or that extent, two integers.
+        slice_axis: `None`, 0, 1 or 2, the axis of NIfTI files that counts
+            slices. By default the one along which voxels are longest, else the
+            last.
+        seed: Integer, at least 0. With shares, another choice of patients.
+        name: Optional string, the name of the configuration and of its folder.
+            By default it is made from the name of `folder` and all settings.
+    """
+
+    def __init__(
+        self,
+        folder,
+        split=(0.7, 0.15, 0.15),
+        patient=None,
+        include="*",
+        exclude=None,
+        size=None,
+        crop_to_acquired=False,
+        slice_axis=None,
+        seed=0,
+        name=None,
+    ):
+        self.folder = pathlib.Path(folder).expanduser()
+        self.split = _split(split)
+        self.patient = _pattern(patient)
+        self.include = include
+        self.exclude = exclude
+        self.size = _size("size", size)
+        self.crop_to_acquired = (
+            crop_to_acquired
+            if isinstance(crop_to_acquired, bool)
+            else _size("crop_to_acquired", crop_to_acquired)
+        )
+        if slice_axis not in (None, 0, 1, 2):
+            raise ValueError(
+                "Invalid value for argument `slice_axis`. Expected `None`, 0, "
+                f"1 or 2. Received: slice_axis={slice_axis}"
+            )
+        self.slice_axis = slice_axis
+        if type(seed) is not int or seed < 0:
+            raise ValueError(
+                "Invalid value for argument `seed`. Expected an integer of at "
+                f"least 0. Received: seed={seed}"
+            )
+        self.seed = seed
+        if name is None:
+            stem = re.sub(r"[^\w.-]+", "_", self.folder.resolve().name)
+            name = f"{stem or 'volumes'}_{self.digest[:8]}"
+        elif not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueError(
+                "Invalid value for argument `name`. Expected letters, digits, "
+                f"'_', '-' and '.'. Received: name={name}"
+            )
+        # What the builder finds in the folder: read once.
+        self.layout = None
+        super().__init__(
+            name=name,
+            description=f"Volumes of {self.folder.name}.",
+        )
+
+    @property
+    def settings(self):
+        """What decides which records there are, as a dictionary for JSON."""
+        split = self.split
+        if isinstance(split, CsvSplit):
+            split = hashlib.sha256(split.text.encode()).hexdigest()
+        return {
+            "split": split,
+            "patient": self.patient,
+            "include": self.include,
+            "exclude": self.exclude,
+            "size": self.size,
+            "crop_to_acquired": self.crop_to_acquired,
+            "slice_axis": self.slice_axis,
+            "seed": self.seed,
+        }
+
+    @property
+    def digest(self):
+        """Tells all settings, and the place of the folder, apart."""
+        everything = {**self.settings, "folder": str(self.folder.resolve())}
+        text = json.dumps(everything, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _split(split):
+    if isinstance(split, str | pathlib.Path):
+        return CsvSplit(split)
+    if isinstance(split, dict):
+        if not split or not set(split) <= set(SPLITS):
+            raise ValueError(
+                "Invalid value for argument `split`. Expected a dictionary "
+                f"whose keys are among {SPLITS}. Received: split={split}"
+            )
+        return {name: list(map(str, split[name])) for name in split}
+    try:
+        shares = tuple(map(float, split))
+    except (TypeError, ValueError):
+        shares = ()
+    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError(
+            "Invalid value for argument `split`. Expected three shares of at "
+            "least 0 that sum to 1, a dictionary of lists of patients, or the "
+            f"path of a CSV file. Received: split={split}"
+        )
+    return shares
+
+
+def _pattern(pattern):
+    if pattern is None:
+        return None
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, TypeError):
+        groups = None
+    if groups != 1:
+        raise ValueError(
+            "Invalid value for argument `patient`. Expected a regular "
+            f"expression with one group. Received: patient={pattern}"
+        )
+    return pattern
+
+
+def _size(name, size):
+    if size is None:
+        return None
+    both = (size, size) if type(size) is int else size
+    try:
+        both = tuple(both)
+    except TypeError:
+        both = ()
+    if len(both) != 2 or any(type(n) is not int or n < 1 for n in both):
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected two integers of at "
+            f"least 1. Received: {name}={size}"
+        )
+    return both

@@ -1,0 +1,189 @@
+"""Which patient goes into which split."""
+
+import csv
+import hashlib
+import io
+import pathlib
+
+SPLITS = ("train", "validation", "test")
+
+
+def split_of_patients(patients, split, seed=0):
+    """Assigns volumes to splits, by their patients.
+
+    Args:
+        patients: Dictionary of the patient of each volume, by the name of the
+            volume.
+        split: One of: three shares of train, validation and test, which sum to
+            1; a dictionary by split of lists of patients; what `read_csv`
+            returned.
+        seed: Integer. With shares, another choice of patients.
+
+    Returns:
+        A dictionary by split of lists of volumes, in the order given, without
+        those that `split` does not name. With shares it is the patient's name
+        alone that decides: other patients may come and go.
+    """
+    if isinstance(split, dict):
+        chosen = _of_lists(patients, split)
+    elif isinstance(split, CsvSplit):
+        chosen = split.choose(patients)
+    else:
+        chosen = {
+            volume: _of_hash(patient, split, seed)
+            for volume, patient in patients.items()
+        }
+    _check_patients(patients, chosen)
+    wanted = SPLITS
+    if isinstance(split, tuple):
+        wanted = [s for s, share in zip(SPLITS, split) if share]
+    elif isinstance(split, dict):
+        wanted = [s for s in SPLITS if s in split]
+    out = {
+        name: [v for v in patients if chosen.get(v) == name] for name in wanted
+    }
+    if isinstance(split, CsvSplit):
+        out = {name: volumes for name, volumes in out.items() if volumes}
+    empty = [name for name, volumes in out.items() if not volumes]
+    if empty or not out:
+        raise ValueError(
+            "Invalid value for argument `split`. Expected volumes in each "
+            f"split. Received: none in {' and '.join(empty) or 'any'}, of "
+            f"{len(set(patients.values()))} patients; name the patients of "
+            "each split, or take other shares"
+        )
+    return out
+
+
+class CsvSplit:
+    """A table of volumes, or of patients, and their splits.
+
+    Args:
+        path: Path of a CSV file with a header. It has the columns `split`
+            (`train`, `validation` or `test`) and `volume` (the path relative to
+            the folder, with or without its ending), `patient`, or both.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        try:
+            # Spreadsheets put a mark before the first character.
+            self.text = self.path.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(
+                "Invalid value for argument `split`. Expected a CSV file. "
+                f"Received: split={path} ({error})"
+            ) from error
+        reader = csv.DictReader(io.StringIO(self.text))
+        columns = set(reader.fieldnames or ())
+        if "split" not in columns or not columns & {"volume", "patient"}:
+            raise self._bad(
+                "the columns `split` and `volume`, `patient` or both",
+                f"columns {sorted(columns)}",
+            )
+        self.rows = [
+            {key: (value or "").strip() for key, value in row.items() if key}
+            for row in reader
+        ]
+        for row in self.rows:
+            if row["split"] not in SPLITS:
+                raise self._bad(f"splits among {SPLITS}", row["split"])
+
+    def choose(self, patients):
+        """Returns the split of each volume that the table names.
+
+        The patients that the table gives to volumes are written into
+        `patients`.
+        """
+        by_volume = bool(self.rows) and "volume" in self.rows[0]
+        if not by_volume:
+            known = {patient: [] for patient in patients.values()}
+            for volume, patient in patients.items():
+                known[patient].append(volume)
+        else:
+            known = {volume: [volume] for volume in patients}
+            known |= {without_suffix(volume): [volume] for volume in patients}
+        chosen, absent = {}, []
+        for row in self.rows:
+            key = row["volume" if by_volume else "patient"]
+            if key not in known:
+                absent.append(key)
+            for volume in known.get(key, ()):
+                if chosen.setdefault(volume, row["split"]) != row["split"]:
+                    raise self._bad(
+                        "each volume and patient in one split",
+                        f"{key} in {chosen[volume]} and {row['split']}",
+                    )
+                if by_volume and row.get("patient"):
+                    patients[volume] = row["patient"]
+        if absent:
+            what = "volumes" if by_volume else "patients"
+            raise self._bad(
+                f"{what} that are there",
+                f"{len(absent)} that are not: {', '.join(absent[:5])}",
+            )
+        return chosen
+
+    def _bad(self, expected, received):
+        return ValueError(
+            f"Invalid value for argument `split`. Expected {expected} in "
+            f"{self.path}. Received: {received}"
+        )
+
+
+def without_suffix(name):
+    """A path without `.nii.gz` or any other ending of its last part."""
+    parent, slash, last = name.rpartition("/")
+    lower = last.lower()
+    for suffix in (".nii.gz", ".nii", ".hdf5", ".h5", ".npy"):
+        if lower.endswith(suffix):
+            last = last[: -len(suffix)]
+            break
+    return parent + slash + last
+
+
+def _of_lists(patients, split):
+    wanted = {}
+    for name, each in split.items():
+        for patient in each:
+            if wanted.setdefault(patient, name) != name:
+                raise ValueError(
+                    "Invalid value for argument `split`. Expected each patient "
+                    f"in one split. Received: {patient} in {wanted[patient]} "
+                    f"and {name}"
+                )
+    absent = sorted(set(wanted) - set(patients.values()))
+    if absent:
+        raise ValueError(
+            "Invalid value for argument `split`. Expected patients that are "
+            f"there: {sorted(set(patients.values()))[:10]}. Received: {absent}"
+        )
+    return {
+        volume: wanted[patient]
+        for volume, patient in patients.items()
+        if patient in wanted
+    }
+
+
+def _of_hash(patient, shares, seed):
+    digest = hashlib.sha256(f"{seed}:{patient}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64
+    for name, share in zip(SPLITS, shares):
+        if place < share:
+            return name
+        place -= share
+    # What rounding has left goes to the last split that has a share.
+    return [name for name, share in zip(SPLITS, shares) if share][-1]
+
+
+def _check_patients(patients, chosen):
+    splits = {}
+    for volume, name in chosen.items():
+        splits.setdefault(patients[volume], set()).add(name)
+    both = sorted(p for p, names in splits.items() if len(names) > 1)
+    if both:
+        raise ValueError(
+            "Invalid value for argument `split`. Expected each patient in one "
+            f"split. Received: {', '.join(both[:5])} in "
+            f"{' and '.join(sorted(splits[both[0]]))}"
+        )
