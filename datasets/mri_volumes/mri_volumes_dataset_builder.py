@@ -97,14 +97,15 @@ class Builder(VolumeBuilder):
             download_config is not None
             and download_config.download_mode.overwrite_dataset
         )
-        stored = self.info.metadata.get("digest")
-        if not overwrite and stored != self.builder_config.digest:
+        config, metadata = self.builder_config, self.info.metadata
+        if overwrite:
+            metadata.update(digest=config.digest, settings=config.settings)
+        elif metadata["digest"] != config.digest:
             raise ValueError(
                 "Invalid value for argument `config`. Expected the folder and "
                 f"the settings that {self.info.full_name} was built with: "
-                f"{self.info.metadata.get('settings')}. Give the others "
-                "another name, or overwrite it. Received: "
-                f"{self.builder_config.settings}"
+                f"{metadata['settings']}. Give the others another name, or "
+                f"overwrite it. Received: {config.settings}"
             )
         super().download_and_prepare(download_config=download_config, **kwargs)
 
