@@ -42,23 +42,18 @@ def check_fft(size=(64, 64), strategy=None, repeats=3):
         keras.backend.backend(), _run_here
     )
     errors = {}
-    for _ in range(repeats):
-        for replica, results in run(tuple(size), strategy):
-            error = max(
-                _relative_error(result, expected)
-                for result, expected in zip(
-                    results, _expected(_images(size, replica))
-                )
+    for replica, results in run(tuple(size), strategy, repeats):
+        expected = _expected(_images(size, replica))
+        error = max(map(_relative_error, results, expected))
+        if not error <= TOLERANCE:
+            raise ReplicaError(
+                f"Replica {replica} computes wrong Fourier transforms of "
+                f"{size[0]}×{size[1]} images. Expected those of NumPy to a "
+                f"relative error of {TOLERANCE:g}. Received: relative error "
+                f"{error:.2g}. Train on one device, or with other versions of "
+                "driver and TensorFlow (tensorflow#60926)"
             )
-            if not error <= TOLERANCE:
-                raise ReplicaError(
-                    f"Replica {replica} computes wrong Fourier "
-                    f"transforms of {size[0]}×{size[1]} images. Expected those "
-                    f"of NumPy to a relative error of {TOLERANCE:g}. Received: "
-                    f"relative error {error:.2g}. Train on one device, or on "
-                    "other versions of driver and TensorFlow (tensorflow#60926)"
-                )
-            errors[replica] = max(error, errors.get(replica, 0.0))
+        errors[replica] = max(error, errors.get(replica, 0.0))
     return errors
 
 
@@ -84,8 +79,8 @@ def _both(images):
     return fourier.fft2(images), fourier.ifft2(images)
 
 
-def _run_tensorflow(size, strategy):
-    """Yield number and results of each replica of this process."""
+def _run_tensorflow(size, strategy, repeats):
+    """Yield number and results of each replica of this process, repeatedly."""
     import tensorflow as tf
 
     strategy = strategy or tf.distribute.get_strategy()
@@ -97,18 +92,19 @@ def _run_tensorflow(size, strategy):
 
     images = strategy.experimental_distribute_values_from_function(images_of)
     function = tf.function(lambda x: strategy.run(_both, args=(x,)))
-    results = [strategy.experimental_local_results(x) for x in function(images)]
-    for replica, *of_one in zip(own, *results):
-        yield replica, [x.numpy() for x in of_one]
+    for _ in range(repeats):
+        results = map(strategy.experimental_local_results, function(images))
+        for replica, *of_one in zip(own, *results):
+            yield replica, [x.numpy() for x in of_one]
 
 
-def _run_jax(size, _):
+def _run_jax(size, _, repeats):
     """The same for the devices of the distribution that is set, or one."""
     import jax
 
     distribution = keras.distribution.distribution()
     if not isinstance(distribution, keras.distribution.DataParallel):
-        yield from _run_here(size, _)
+        yield from _run_here(size, _, repeats)
         return
     mesh = distribution.device_mesh
     layout = keras.distribution.TensorLayout(
@@ -118,13 +114,16 @@ def _run_jax(size, _):
     images = keras.distribution.distribute_tensor(
         np.concatenate(images), layout
     )
-    results = [x.addressable_shards for x in jax.jit(_both)(images)]
-    for of_one in zip(*results):
-        replica = of_one[0].index[0].indices(len(images))[0] // 2
-        yield replica, [x.data for x in of_one]
+    function = jax.jit(_both)
+    for _ in range(repeats):
+        results = [x.addressable_shards for x in function(images)]
+        for of_one in zip(*results):
+            replica = of_one[0].index[0].indices(len(images))[0] // 2
+            yield replica, [x.data for x in of_one]
 
 
-def _run_here(size, _):
+def _run_here(size, _, repeats):
     """The same for the one device that Keras computes on."""
-    results = _both(keras.ops.convert_to_tensor(_images(size, 0)))
-    yield 0, [keras.ops.convert_to_numpy(x) for x in results]
+    images = keras.ops.convert_to_tensor(_images(size, 0))
+    for _ in range(repeats):
+        yield 0, [keras.ops.convert_to_numpy(x) for x in _both(images)]

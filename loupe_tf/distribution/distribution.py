@@ -192,7 +192,9 @@ def _multi_worker():
     try:
         config = json.loads(text)
         task = config["task"]
-        config["cluster"][task["type"]][int(task["index"])]
+        workers = config["cluster"][task["type"]]
+        if not isinstance(workers, list) or not workers[int(task["index"])]:
+            raise ValueError
     except (ValueError, LookupError, TypeError):
         _raise(
             "TF_CONFIG",
