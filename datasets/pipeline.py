@@ -46,7 +46,10 @@ def pipeline(
     train = pipeline("mni_brain/96", "train", augment=augment)
     validation = pipeline("mni_brain/96", "validation", shuffle=False)
     model.fit(
-        train, validation_data=validation, callbacks=[train.callback()]
+        train,
+        validation_data=validation,
+        callbacks=[train.callback()],
+        shuffle=False,  # which Keras would do to batches, without a seed
     )
     ```
 
@@ -104,6 +107,8 @@ def pipeline(
         _raise("batch_size", "a positive integer", batch_size)
     if not _is_integer(seed) or seed < 0:
         _raise("seed", "an integer of at least 0", seed)
+    if size is not None and len(np.atleast_1d(size)) != 2:
+        _raise("size", "`None` or two integers (H, W)", size)
     if target not in ("image", "magnitude"):
         _raise("target", "'image' or 'magnitude'", target)
 
