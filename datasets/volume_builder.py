@@ -78,7 +78,7 @@ class VolumeBuilder(FileReaderBuilder):
     Each volume becomes one shard, with its records in order, in the order of
     the list. It is written slice by slice, so that memory does not grow with
     the number of volumes, in this process or, with
-    `tfds.download.DownloadConfig(beam_runner=...)`, by Apache Beam; the records
+    `tfds.download.DownloadConfig(beam_runner=...)`, by Apache Beam; the files
     are the same. The data folder must then be one that all workers mount.
 
     Nothing is at its final place before all is written and the records in each
@@ -350,19 +350,22 @@ class _Write:
         # Beam may give a task to two workers.
         part = shard.with_name(f"{shard.name}.{uuid.uuid4().hex}.part")
         try:
-            self.writer.write(
-                os.fspath(part),
-                (
-                    (i, self.features.serialize_example(record))
-                    for i, record in enumerate(self.reader(task.volume))
-                ),
-            )
+            self.writer.write(os.fspath(part), self._serialized(task.volume))
             part.replace(shard)
         except BadVolumeError as error:
             entry = _entry(task.split, task.volume, error)
             (self.bad / f"{shard.name}.json").write_text(json.dumps(entry))
         finally:
             part.unlink(missing_ok=True)
+
+    def _serialized(self, volume):
+        """Yields what `ExampleWriter` takes: keys, which count, and bytes."""
+        features = self.features
+        serializer = tfds.core.ExampleSerializer(features.get_serialized_info())
+        for i, record in enumerate(self.reader(volume)):
+            example = serializer.get_tf_example(features.encode_example(record))
+            # Else the order of the features differs from process to process.
+            yield i, example.SerializeToString(deterministic=True)
 
 
 def _run_beam(write, tasks, config):
