@@ -167,7 +167,10 @@ def test_wheel_has_all_files(files):
         for path in sources(folder):
             inside = path.relative_to(ROOT / folder).as_posix()
             expected.add(f"{package.replace('.', '/')}/{inside}")
-    expected |= {f"loupe_tf/datasets/mni_brain/{name}" for name in DATA}
+    for name in DATA:
+        for path in (ROOT / "datasets").glob(f"*/{name}"):
+            inside = path.relative_to(ROOT).as_posix()
+            expected.add(f"loupe_tf/{inside}")
     expected.add("loupe_tf/py.typed")
     assert {f for f in files if ".dist-info/" not in f} == expected
 
