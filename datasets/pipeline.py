@@ -139,8 +139,6 @@ def pipeline(
         magnitude_target=target == "magnitude",
         drop_remainder=drop_remainder,
         share=_share(input_context, batch_size),
-        # Threads: what is slow in reading leaves them free to run.
-        workers=2,
     )
     if not batches.steps:
         _raise("batch_size", f"at most {images.count}, all images", batch_size)

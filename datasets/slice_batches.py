@@ -1,5 +1,12 @@
+import concurrent.futures
+
 import keras
 import numpy as np
+
+# Batches that are read while the network is busy with one, and threads that
+# read them.
+READ_AHEAD = 4
+THREADS = 2
 
 
 class SliceBatches(keras.utils.PyDataset):
@@ -8,6 +15,10 @@ class SliceBatches(keras.utils.PyDataset):
     The order of an epoch and what augmentation draws depend on the seed, the
     number of the epoch and the index of the slice alone: not on the number of
     threads or processes, nor on what was read before.
+
+    It reads ahead by itself. The `workers` of a `PyDataset` would do so too,
+    but Keras hands out what they have read ahead in the next epoch, whatever
+    that was.
 
     Args:
         images: What holds the images: `count` of them, and `fetch(indices)`
@@ -21,7 +32,6 @@ class SliceBatches(keras.utils.PyDataset):
         share: `(replicas, first, per_worker)`: batches are cut into so many
             equal parts, and this worker gets, one after the other, so many of
             them from the first on.
-        **kwargs: Of `keras.utils.PyDataset`: `workers`, `max_queue_size`.
     """
 
     def __init__(
@@ -34,9 +44,8 @@ class SliceBatches(keras.utils.PyDataset):
         magnitude_target=False,
         drop_remainder=False,
         share=(1, 0, 1),
-        **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__()
         self.images = images
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -50,6 +59,8 @@ class SliceBatches(keras.utils.PyDataset):
         self.epoch = 0
         self._told = False
         self._order = None
+        self._ahead = {}
+        self._threads = None
 
     def set_epoch(self, epoch):
         """Tell the number of the epoch that begins."""
@@ -82,7 +93,17 @@ class SliceBatches(keras.utils.PyDataset):
         return self.steps * self.share[2]
 
     def __getitem__(self, index):
-        return self.batch(self.epoch, index)
+        if not 0 <= index < len(self):
+            raise IndexError(f"No batch {index} of {len(self)}")
+        if self._threads is None:
+            self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
+        end = min(index + 1 + READ_AHEAD, len(self))
+        wanted = [(self.epoch, i) for i in range(index, end)]
+        self._ahead = {
+            key: self._ahead.get(key) or self._threads.submit(self.batch, *key)
+            for key in wanted
+        }
+        return self._ahead[wanted[0]].result()
 
     def batch(self, epoch, index):
         """The batch of this index in any epoch."""
