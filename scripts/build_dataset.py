@@ -10,6 +10,9 @@ The files are read one volume at a time, checked, and written as records that
     python scripts/build_dataset.py fastmri_slices/knee_multicoil \\
         --source /mnt/fastmri --data-dir /mnt/data --on-bad-volume skip \\
         --beam-runner DirectRunner
+    python scripts/build_dataset.py mri_volumes/flair \\
+        --source scans --data-dir ~/data --include "*FLAIR*" \\
+        --patient "(patient[0-9]+)" --split 0.7 0.15 0.15 --crop-to-acquired
 
 and then
 
@@ -56,6 +59,7 @@ import tensorflow_datasets as tfds
 
 import loupe_tf.datasets
 from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
+from loupe_tf.datasets.mri_volumes import mri_volumes_dataset_builder
 from loupe_tf.datasets.volume_builder import LostRecordsError
 
 
@@ -63,19 +67,87 @@ def fastmri_slices(config, options):
     """The builder's class and its configuration."""
     configs = fastmri_slices_dataset_builder.Builder.builder_configs
     check_name("fastmri_slices", config, configs)
-    given = {key: getattr(options, key) for key in ("size", "manifest", "seed")}
-    given = {key: value for key, value in given.items() if value is not None}
+    given = given_options(options, ("size", "manifest", "seed"))
+    if "size" in given:
+        if len(given["size"]) > 1:
+            raise ValueError(
+                "Invalid option --size. Expected one number for "
+                f"fastmri_slices. Received: {given['size']}"
+            )
+        (given["size"],) = given["size"]
     config = loupe_tf.datasets.FastmriSlicesConfig(config, **given)
     return fastmri_slices_dataset_builder.Builder, config
 
 
+def mri_volumes(config, options):
+    """The builder's class and its configuration."""
+    if not options.source:
+        raise ValueError(
+            "Missing option --source. Expected the folder of your volumes"
+        )
+    given = given_options(options, OF_MRI_VOLUMES)
+    if "size" in given:
+        size = given["size"]
+        given["size"] = size[0] if len(size) == 1 else tuple(size)
+    if "crop_to_acquired" in given:
+        given["crop_to_acquired"] = tuple(given["crop_to_acquired"]) or True
+    if "split" in given:
+        given["split"] = parse_split(given["split"])
+    config = loupe_tf.datasets.MriVolumesConfig(
+        options.source, name=config or None, **given
+    )
+    return mri_volumes_dataset_builder.Builder, config
+
+
+def parse_split(words):
+    """Three shares, `SPLIT=PATIENT,...` or the path of a CSV file."""
+    if all("=" in word for word in words):
+        pairs = [word.split("=", 1) for word in words]
+        return {split: patients.split(",") for split, patients in pairs}
+    if len(words) == 1:
+        return words[0]
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        raise ValueError(
+            "Invalid option --split. Expected three shares, a CSV file, or "
+            f"train=PATIENT,... test=PATIENT,... Received: {words}"
+        ) from None
+
+
+def given_options(options, names):
+    given = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+OF_MRI_VOLUMES = {
+    "split",
+    "patient",
+    "include",
+    "exclude",
+    "size",
+    "crop_to_acquired",
+    "slice_axis",
+    "seed",
+}
 # Name: the function that makes its configuration, the options that it takes
 # beside those of all data sets, and what there is, for --help.
 DATA_SETS = {
     "fastmri_slices": (
         fastmri_slices,
         {"size", "manifest", "seed"},
-        fastmri_slices_dataset_builder.Builder.BUILDER_CONFIGS,
+        {
+            config.name: config.description
+            for config in fastmri_slices_dataset_builder.Builder.BUILDER_CONFIGS
+        },
+    ),
+    "mri_volumes": (
+        mri_volumes,
+        OF_MRI_VOLUMES,
+        {
+            "NAME": "Your own volumes (NIfTI, DICOM, HDF5, NumPy), under a "
+            "name that you choose."
+        },
     ),
 }
 
@@ -91,9 +163,9 @@ def check_name(data_set, config, configs):
 
 def parse_arguments(arguments=None):
     lines = [
-        f"    {name}/{config.name}\n        {config.description}"
+        f"    {name}/{config}\n        {description}"
         for name, (_, _, configs) in DATA_SETS.items()
-        for config in configs
+        for config, description in configs.items()
     ]
     summary, epilog = __doc__.split("\n\n", 1)
     parser = argparse.ArgumentParser(
@@ -140,22 +212,70 @@ def parse_arguments(arguments=None):
         help="options of the runner, as one string: "
         '--beam-options="--direct_num_workers=2"',
     )
-    group = parser.add_argument_group("of fastmri_slices")
-    group.add_argument(
+    add(
         "--size",
         type=int,
-        help="crop magnitude images to SIZE×SIZE (320)",
+        nargs="+",
+        metavar=("SIZE", "WIDTH"),
+        help="crop magnitude images to SIZE×SIZE (fastmri_slices: 320); crop "
+        "or pad them, to SIZE×WIDTH where both are given (mri_volumes: as "
+        "they are)",
     )
+    add(
+        "--seed",
+        type=int,
+        help="another choice of volumes for knee_singlecoil_4s, and of "
+        "patients for shares in mri_volumes (0)",
+    )
+    group = parser.add_argument_group("of fastmri_slices")
     group.add_argument(
         "--manifest",
         metavar="FILE",
         help='JSON that says which volumes to take: {"splits": {"train": '
         '["file1000001", ...], "validation": [...], "test": [...]}}',
     )
+    group = parser.add_argument_group("of mri_volumes")
     group.add_argument(
-        "--seed",
+        "--include",
+        nargs="+",
+        metavar="PATTERN",
+        help="which volumes, by their path in --source, such as '*FLAIR*'",
+    )
+    group.add_argument(
+        "--exclude",
+        nargs="+",
+        metavar="PATTERN",
+        help="which of them not",
+    )
+    group.add_argument(
+        "--patient",
+        metavar="REGEX",
+        help="what in the path of a volume is the patient: a regular "
+        "expression with one group, such as '(patient[0-9]+)' (default: what "
+        "DICOM and HDF5 files say, else each volume is a patient)",
+    )
+    group.add_argument(
+        "--split",
+        nargs="+",
+        metavar="SPLIT",
+        help="three shares, drawn by a hash of the patient (0.7 0.15 0.15); or "
+        "train=PATIENT,PATIENT validation=PATIENT test=PATIENT; or a CSV file "
+        "with the columns split and volume, patient or both",
+    )
+    group.add_argument(
+        "--crop-to-acquired",
         type=int,
-        help="another choice of volumes for knee_singlecoil_4s (0)",
+        nargs="*",
+        metavar="LINES",
+        help="crop k-space to the extent that was acquired: found in the "
+        "images, or the two numbers of lines given",
+    )
+    group.add_argument(
+        "--slice-axis",
+        type=int,
+        choices=[0, 1, 2],
+        help="the axis of NIfTI files that counts slices (default: the one of "
+        "the longest voxels, else the last)",
     )
     return parser.parse_args(arguments)
 
@@ -254,11 +374,11 @@ def table(builder):
 
 def run(options):
     builder = make_builder(options)
-    if builder.is_prepared() and not options.overwrite:
+    there = builder.is_prepared() and not options.overwrite
+    builder.download_and_prepare(download_config=download_config(options))
+    if there:
         print(f"Already there, --overwrite builds it again: {builder.data_dir}")
     else:
-        config = download_config(options)
-        builder.download_and_prepare(download_config=config)
         print(f"Built {builder.data_dir}")
     print(f"{builder.info.full_name}, {builder.info.file_format.value}\n")
     print(table(builder))

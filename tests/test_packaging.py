@@ -192,6 +192,7 @@ def test_wheel_metadata(info):
     assert info["License-File"] == "LICENSE"
     assert info["Requires-Python"] == ">=3.10"
     assert set(info.get_all("Provides-Extra")) == {
+        "beam",
         "brain",
         "build",
         "tensorboard",

@@ -253,3 +253,87 @@ def test_help(script, capsys):
         assert f"fastmri_slices/{config}\n" in printed
     assert "bad_volumes.txt" in printed and "{data_sets}" not in printed
     assert "{'singlecoil_train': 8" in printed
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """Four volumes of three patients."""
+    rng = np.random.default_rng(0)
+    for name in ("p1/a", "p1/b", "p2/a", "p3/a"):
+        path = tmp_path / "scans" / f"{name}_FLAIR.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, rng.uniform(1, 9, size=(2, 10, 12)))
+    return tmp_path / "scans"
+
+
+def build_volumes(script, tmp_path, *options, name="mri_volumes/mine"):
+    places = ["--source", tmp_path / "scans", "--data-dir", tmp_path / "data"]
+    return script.main([name, *map(str, places), *options])
+
+
+@pytest.mark.parametrize(
+    "split, counts",
+    [
+        (["train=p1,p2", "test=p3"], {"train": 6, "test": 2}),
+        (["1", "0", "0"], {"train": 8}),
+        (["{folder}/split.csv"], {"train": 4, "validation": 2}),
+    ],
+)
+def test_mri_volumes(script, scans, tmp_path, capsys, split, counts):
+    (scans / "split.csv").write_text("patient,split\np1,train\np3,validation")
+    split = [word.format(folder=scans) for word in split]
+    options = ["--include", "*FLAIR*", "*T1*", "--patient", r"(p\d)/"]
+    options += ["--split", *split, "--size", "8", "14"]
+    assert build_volumes(script, tmp_path, *options) == 0
+    assert "mri_volumes/mine/1.0.0, tfrecord" in capsys.readouterr().out
+    builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
+    found = {s: i.num_examples for s, i in builder.info.splits.items()}
+    assert found == counts
+    assert builder.info.features["image"].shape == (8, 14, 1)
+
+
+@pytest.mark.parametrize("lines", [[], ["9", "11"]])
+def test_mri_volumes_cropped(script, scans, tmp_path, lines):
+    options = ["--crop-to-acquired", *lines, "--split", "1", "0", "0"]
+    assert build_volumes(script, tmp_path, *options) == 0
+    builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
+    # Noise fills all of k-space.
+    expected = (9, 11, 1) if lines else (10, 12, 1)
+    assert builder.info.features["image"].shape == expected
+
+
+@pytest.mark.parametrize(
+    "options, match",
+    [
+        (["--split", "a", "b"], "--split.*'a', 'b'"),
+        (["--split", "train=p9", "--patient", "(p.)"], "`split`.*p9"),
+        (["--split", "none.csv"], "none.csv"),
+        (["--include", "*T2*"], "`folder`.*T2"),
+        (["--size", "0"], "`size`"),
+        (["--manifest", "a.json"], "--manifest.*mri_volumes"),
+    ],
+)
+def test_mri_volumes_errors(script, scans, tmp_path, capsys, options, match):
+    assert build_volumes(script, tmp_path, *options) == 2
+    assert re.search(f"error: .*{match}", capsys.readouterr().err)
+    assert not list((tmp_path / "data").rglob("dataset_info.json"))
+
+
+def test_mri_volumes_one_name_for_one_set_of_settings(
+    script, scans, tmp_path, capsys
+):
+    split = ["--split", "1", "0", "0"]
+    assert build_volumes(script, tmp_path, *split) == 0
+    assert build_volumes(script, tmp_path, *split) == 0
+    assert "Already there" in capsys.readouterr().out
+    other = [*split, "--exclude", "p3*"]
+    assert build_volumes(script, tmp_path, *other) == 2
+    assert "was built with" in capsys.readouterr().err
+    assert build_volumes(script, tmp_path, *other, "--overwrite") == 0
+    builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
+    assert builder.info.splits["train"].num_examples == 6
+
+
+def test_mri_volumes_needs_a_source(script, capsys):
+    assert script.main(["mri_volumes/mine"]) == 2
+    assert "--source" in capsys.readouterr().err
