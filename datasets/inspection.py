@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import textwrap
 import warnings
 
 import numpy as np
@@ -123,7 +124,8 @@ class Inspection:
             lines.append("  ".join([*cells, row[2]]).rstrip())
         for finding in self.findings:
             if finding.found:
-                lines += ["", f"{finding.title}: {finding.effect}"]
+                text = f"{finding.title}: {finding.effect}"
+                lines += ["", textwrap.fill(text, 80)]
         return "\n".join(lines)
 
     def to_json(self):
