@@ -13,8 +13,8 @@ class SplitImages:
 
     Array_record files are read through TFDS's data source. TFRecord files,
     which TFDS reads in order only, are read here: the lengths that stand
-    before their records tell where each one is. Both ways only what is asked
-    for is read, and TensorFlow is not imported.
+    before their records tell where each one is (checksums are not compared).
+    Both ways only what is asked for is read, and TensorFlow is not imported.
 
     Args:
         builder: A `tfds.core.DatasetBuilder` whose data are prepared.

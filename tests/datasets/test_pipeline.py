@@ -10,7 +10,12 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from loupe_tf.datasets import Augment, pipeline
+from loupe_tf.datasets import (
+    Augment,
+    FastmriSlicesConfig,
+    pipeline,
+    write_fastmri_dataset,
+)
 from loupe_tf.datasets.cached_images import CachedImages
 from loupe_tf.datasets.pipeline import ArrayImages
 from loupe_tf.datasets.resize import fft2c
@@ -507,6 +512,35 @@ def test_complex_images_and_kspace(rng, tmp_path, file_format):
         list(dataset)
     with pytest.raises(ValueError, match="`image_key`.*one coil.*coils"):
         pipeline(builder, "train", image_key="coils")
+
+
+def test_kspace_of_fastmri_becomes_its_images(tmp_path):
+    write_fastmri_dataset(
+        tmp_path / "files",
+        {"singlecoil_train": 2},
+        slices=2,
+        size=(32, 20),
+        recon_size=(16, 16),
+    )
+    config = tfds.download.DownloadConfig(manual_dir=tmp_path / "files")
+    images = {}
+    for kind, size in (
+        ("knee_singlecoil", 16),
+        ("knee_singlecoil_kspace", None),
+    ):
+        builder = tfds.builder(
+            "fastmri_slices",
+            config=FastmriSlicesConfig(kind, size=size),
+            data_dir=tmp_path,
+        )
+        builder.download_and_prepare(download_config=config)
+        settings = {"batch_size": 4, "seed": 2}
+        if size is None:
+            settings |= {"size": (16, 16), "image_key": "kspace"}
+            settings["target"] = "magnitude"
+        ((_, images[kind]),) = pipeline(builder, "train", **settings)
+    assert np.ptp(images["knee_singlecoil"]) > 0.9
+    np.testing.assert_allclose(*images.values(), atol=1e-5)
 
 
 def test_augment_may_be_any_function(builders):
