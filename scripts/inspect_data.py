@@ -48,7 +48,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import loupe_tf.datasets
 from loupe_tf import report
 from loupe_tf.datasets import BadVolumeError
-from loupe_tf.datasets.inspection import Inspector
+from loupe_tf.datasets.inspector import Inspector
 from loupe_tf.datasets.readers import find_volumes, read_volume
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from loupe_tf.datasets.inspection import Inspector
+from loupe_tf.datasets.inspector import Inspector
 from loupe_tf.datasets.mri_volumes.mri_volumes_config import MriVolumesConfig
 from loupe_tf.datasets.mri_volumes.patient_split import (
     split_of_patients,
