@@ -266,8 +266,11 @@ def test_what_is_imported_is_required():
     scripts = list(sources("scripts"))
     assert not undeclared(package, base, at_top=True)
     assert not undeclared(scripts, base, at_top=True)
+    # A benchmark tells itself how to install what it is compared with.
+    script = "scripts/benchmarks/read_dataset.py"
+    peers = {(script, "fastmri"), (script, "torch")}
     # What an extra brings is imported where it is used.
-    assert not undeclared(package + scripts, every, at_top=False)
+    assert not undeclared(package + scripts, every, at_top=False) - peers
 
 
 def texts():
