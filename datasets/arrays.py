@@ -74,12 +74,6 @@ def load_arrays(
         _check_finite(image, where)
         _check_size(image, images, where)
         images.append(image)
-    if not images:
-        raise ValueError(
-            f"Invalid value for argument `split`. Expected a split of "
-            f"{builder.info.full_name} with examples. Received: split={split}, "
-            "which has none"
-        )
     return np.stack(images), *(np.array(column) for column in zip(*values))
 
 

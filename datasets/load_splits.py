@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from loupe_tf.datasets.arrays import load_arrays, load_volumes, split_by_volume
+from loupe_tf.datasets.resize import crop_to_acquired
 
 SPLITS = ("train", "validation", "test")
 
@@ -32,8 +33,19 @@ class Slices:
 
     def select(self, rows):
         """Some of the slices, by numbers or a boolean array."""
-        fields = dataclasses.astuple(self)
+        fields = (self.images, self.volumes, self.patients, self.sources)
         return Slices(*(None if x is None else x[rows] for x in fields))
+
+    def crop_to_acquired(self, extent):
+        """The same with k-space cropped to `(h, w)`, see `crop_to_acquired`.
+
+        Each volume is divided by its new maximum.
+        """
+        images = crop_to_acquired(self.images[..., 0], extent)[..., None]
+        for volume in np.unique(self.volumes):
+            rows = self.volumes == volume
+            images[rows] /= images[rows].max()
+        return dataclasses.replace(self, images=images)
 
 
 def load_splits(data, data_dir=None, seed=0):

@@ -91,6 +91,12 @@ def parse_arguments(arguments=None):
         ".npz file or a folder of them, each array a volume (slices, H, W)",
     )
     add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    add(
+        "--crop-to-acquired",
+        action="store_true",
+        help="crop k-space to what was acquired, as found in the training "
+        "images, where a scanner or a converter has filled it up with zeros",
+    )
     add("--out", default="runs/loupe", help="folder of the run (%(default)s)")
     add(
         "--acceleration",
@@ -241,7 +247,7 @@ def train(options, model, data, out):
     progress = Progress(
         f"{model.name} mask", sum(options.epochs), quiet=not out.writes
     )
-    with out.stopwatch(model.name) as seconds:
+    with progress.bar, out.stopwatch(model.name) as seconds:
         history = fit_two_rounds(
             model,
             data["train"].images,
@@ -256,8 +262,25 @@ def train(options, model, data, out):
             seed=options.seed,
             verbose=0,
         )
-    progress.bar.close()
     return history, seconds()
+
+
+def warn_of_data_crimes(data):
+    """Warn of images that are easier than scans; return what was said."""
+    known = {"patients": {}, "sources": {}}
+    for name, slices in data.items():
+        for column, values in known.items():
+            values[name] = getattr(slices, column)
+    known = {
+        column: None if any(v is None for v in values.values()) else values
+        for column, values in known.items()
+    }
+    return loupe_tf.datasets.warn_of_data_crimes(
+        {name: slices.images for name, slices in data.items()},
+        {name: slices.volumes for name, slices in data.items()},
+        known["patients"],
+        known["sources"],
+    )
 
 
 def run(options):
@@ -268,6 +291,13 @@ def run(options):
         data, source = loupe_tf.datasets.load_splits(
             options.data, options.data_dir, options.seed
         )
+    if options.crop_to_acquired:
+        train_data = data["train"]
+        extent = loupe_tf.datasets.inspect(
+            train_data.images, train_data.volumes
+        ).extent
+        data = {k: v.crop_to_acquired(extent) for k, v in data.items()}
+        source += f", k-space cropped to the acquired extent {extent}"
     shape = data["test"].images.shape[1:]
     summary = ", ".join(f"{name} {slices}" for name, slices in data.items())
     print(f"Data: {source}; {summary}\nTraining on {devices}")
@@ -281,6 +311,7 @@ def run(options):
     own = ("out", "demo", "distribute", "logical_devices")
     out.check_settings({k: v for k, v in vars(options).items() if k not in own})
     devices.check_fft(shape[:2])
+    crimes = warn_of_data_crimes(data) if devices.is_chief else []
 
     trained = [train(options, model, data, out) for model in (learned, fixed)]
     if not devices.is_chief:
@@ -317,12 +348,20 @@ def run(options):
         "command": "python scripts/train_loupe.py " + " ".join(sys.argv[1:]),
     }
     write_results(
-        out, options, facts, images, learned, results, histories, outputs
+        out,
+        options,
+        facts,
+        crimes,
+        images,
+        learned,
+        results,
+        histories,
+        outputs,
     )
 
 
 def write_results(
-    out, options, facts, images, model, results, histories, outputs
+    out, options, facts, crimes, images, model, results, histories, outputs
 ):
     mask = masks.from_model(model)
     probability = masks.probability_from_model(model)
@@ -354,7 +393,12 @@ def write_results(
     )
     out.write_json(
         "metrics.json",
-        {"results": results, "gain_db": gain, "facts": facts},
+        {
+            "results": results,
+            "gain_db": gain,
+            "facts": facts,
+            "data_crimes": crimes,
+        },
         indent=2,
     )
     out.write_json("history.json", histories)
@@ -374,6 +418,7 @@ def write_results(
                 *caution,
                 report.table(header, rows, CONVENTION + "."),
             ],
+            **({"What the images are worth": crimes} if crimes else {}),
             "The mask": [
                 repr(mask),
                 report.figure(

@@ -1,6 +1,11 @@
-"""What tests of several modules share: gradients, round trips, images."""
+"""What tests of several modules share: gradients, round trips, processes."""
 
+import json
 import os
+import socket
+import subprocess
+import sys
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -87,3 +92,63 @@ def _check_layer(layer, *inputs):
             assert all(w.dtype == "float32" for w in mixed.weights)
     finally:
         keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def start_workers(tmp_path):
+    """`start_workers(*arguments)`: two Python processes that know each other.
+
+    Their outputs are in the files `processes[i].output`. They end with the
+    test, whatever happens.
+    """
+    every = []
+
+    def start(*arguments):
+        # Bound at the same time, so that they differ.
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        workers = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
+        for s in sockets:
+            s.close()
+        processes = []
+        for index in range(2):
+            output = tmp_path / f"output_{len(every)}"
+            config = {
+                "cluster": {"worker": workers},
+                "task": {"type": "worker", "index": index},
+            }
+            with output.open("w") as file:
+                process = subprocess.Popen(
+                    [sys.executable, *map(str, arguments)],
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env={
+                        **os.environ,
+                        "KERAS_BACKEND": "tensorflow",
+                        "TF_CONFIG": json.dumps(config),
+                    },
+                )
+            process.output = output
+            processes.append(process)
+            every.append(process)
+        return processes
+
+    yield start
+    for process in every:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def wait_until():
+    """`wait_until(condition)`: `True` when it holds, or the test fails."""
+
+    def wait(condition, *processes, seconds=240):
+        end = time.monotonic() + seconds
+        while not condition():
+            for process in processes:
+                ended = process.poll() is not None
+                assert not ended, process.output.read_text()[-3000:]
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.02)  # Between two looks.
+
+    return wait

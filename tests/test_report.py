@@ -163,3 +163,8 @@ def test_save_figure_makes_folders_and_the_same_bytes(tmp_path):
     assert b"Software" not in content
     report.save_figure(drawing(), path)
     assert path.read_bytes() == content
+
+
+def test_text_table():
+    text = report.text_table(["mask", "PSNR"], [["a", 31.25], ["longer", None]])
+    assert text.splitlines() == ["mask     PSNR", "a       31.25", "longer"]

@@ -63,6 +63,9 @@ def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
     report = (run / "report.html").read_text()
     assert "worth" in report and report.count("data:image/png") == 5
     assert "http://" not in report and "https://" not in report
+    # Magnitude images: said once, and written down.
+    (crime,) = metrics["data_crimes"]
+    assert "Hermitian" in crime and "Hermitian" in report
 
     # The same command again: the same result, nothing trained.
     again = dict(metrics["results"]["learned (4S), U-Net"]["volumes"])
@@ -90,6 +93,23 @@ def test_lines(script, folder):
     assert mask.array[0, 8:10].all()
 
 
+def test_crop_to_acquired(script, folder, rng):
+    """Of 16 columns, 8 were acquired and the others filled with zeros."""
+    for path in (folder / "data").iterdir():
+        kspace = np.zeros((8, 16, 16), "complex64")
+        shape = (8, 16, 8)
+        kspace[:, :, 4:12] = rng.normal(size=shape) + 1j * rng.normal(
+            size=shape
+        )
+        kspace[:, 8, 8] = 100
+        image = np.fft.ifft2(np.fft.ifftshift(kspace, axes=(1, 2)))
+        np.save(path, np.abs(image).astype("float32"))
+    assert script.main(_arguments(folder, "--crop-to-acquired")) == 0
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    assert metrics["facts"]["image size"] == "(16, 8)"
+    assert "acquired extent (16, 8)" in metrics["facts"]["data"]
+
+
 def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
     def stop(self, epoch, logs=None):
         if epoch == 1:
@@ -109,7 +129,10 @@ def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
     [
         (("--acceleration", "1"), "`acceleration`.*R > 1"),
         (("--calibration", "17"), "`calibration`"),
-        (("--data", "no_such_data"), "--data.*no_such_data"),
+        (("--data", "no_such_data"), "`data`.*no_such_data"),
+        (("--distribute", "multiworker"), "`TF_CONFIG`"),
+        (("--distribute", "jax"), "KERAS_BACKEND=jax"),
+        (("--logical-devices", "2"), "`logical_devices`"),
     ],
 )
 def test_bad_arguments(script, folder, capsys, arguments, match):

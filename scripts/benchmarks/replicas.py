@@ -1,0 +1,233 @@
+"""Do two replicas compute what one does, and how long do they take?
+
+The same model is trained on the same batches by one device and, with
+`tf.distribute.MirroredStrategy`, by two, each of which gets half of every
+batch. Where nothing is random (the mask is fixed) the losses must agree to
+1e-5 after every epoch; so must the validation losses of a learned mask, which
+inference makes binary, once both have the same weights. The models are
+
+    instance      a fixed mask, a U-Net with instance normalisation
+    synchronized  the same with batch normalisation whose statistics are those
+                  of the whole batch, `BatchNormalization(synchronized=True)`
+    batch         the same with each replica's own: another model, in truth, so
+                  that no agreement is asked for
+    learned       a learned mask, inference only
+
+Without GPUs the CPU is treated as two devices. They share its cores, so that
+two replicas cannot be faster than one: the ratio of the times of a step then
+says what the strategy costs, and nothing about two GPUs. One device goes first
+in every other round, and the median and the quartiles are those of the rounds'
+ratios.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import loupe_tf
+from loupe_tf.callbacks import ShuffledBatches
+from loupe_tf.distribution import Distribution
+
+LIMIT = 1e-5
+NORMALIZATIONS = {
+    "instance": "instance",
+    "synchronized": lambda name: keras.layers.BatchNormalization(
+        synchronized=True, name=name
+    ),
+    "batch": "batch",
+}
+
+
+class EpochSeconds(keras.callbacks.Callback):
+    """How long the training steps of an epoch took."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begin = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seconds = (time.perf_counter() - self.begin) / (batch + 1)
+
+
+def build(options, normalization, mask=None):
+    size = (options.size, options.size)
+    keras.utils.set_random_seed(0)
+    model = loupe_tf.models.loupe_model(
+        (*size, 1),
+        acceleration=4 if mask is None else None,
+        mask=mask,
+        filters=options.filters,
+        depth=options.depth,
+        normalization=normalization,
+        seed=0,
+    )
+    model.compile(keras.optimizers.Adam(1e-3), loss="mse")
+    return model
+
+
+def train(options, name, scopes, images):
+    """Losses and seconds a step of each round: arrays `(rounds, 2)`."""
+    mask = loupe_tf.masks.gaussian((options.size, options.size), 4)
+    models = []
+    for scope in scopes:
+        with scope():
+            models.append(build(options, NORMALIZATIONS[name], mask))
+    losses, seconds = [], []
+    for epoch in range(options.rounds + 1):
+        logs, times = [None, None], [None, None]
+        for which in (0, 1) if epoch % 2 else (1, 0):
+            batches = ShuffledBatches(images, images, options.batch)
+            batches.set_epoch(epoch)
+            clock = EpochSeconds()
+            history = (
+                models[which]
+                .fit(
+                    batches,
+                    validation_data=(images, images),
+                    validation_batch_size=options.batch,
+                    callbacks=[clock],
+                    shuffle=False,
+                    verbose=0,
+                )
+                .history
+            )
+            logs[which] = [history["loss"][0], history["val_loss"][0]]
+            times[which] = clock.seconds
+        losses.append(logs)
+        seconds.append(times)
+    # The first round compiles.
+    return losses, seconds[1:]
+
+
+def infer(options, scopes, images):
+    """Losses of a learned mask at inference, `(1, 2)`."""
+    losses, weights = [], None
+    for scope in scopes:
+        with scope():
+            model = build(options, "instance")
+        weights = weights or model.get_weights()
+        model.set_weights(weights)
+        losses.append(
+            [model.evaluate(images, images, options.batch, verbose=0)]
+        )
+    return [losses]
+
+
+def measure(options):
+    devices = Distribution("mirrored", options.logical_devices)
+    if devices.replicas != 2:
+        raise ValueError(
+            "Invalid value for argument --logical-devices. Expected two "
+            f"devices in all. Received: {devices.replicas}"
+        )
+    scopes = [tf.distribute.get_strategy().scope, devices.scope]
+    rng = np.random.default_rng(0)
+    shape = (options.steps * options.batch, options.size, options.size, 1)
+    images = rng.uniform(size=shape).astype("float32")
+    results = {}
+    for name in NORMALIZATIONS:
+        losses, seconds = train(options, name, scopes, images)
+        results[name] = {"losses": losses, "seconds": seconds}
+    results["learned"] = {"losses": infer(options, scopes, images)}
+    return results
+
+
+def summarize(results):
+    """Rows of the table: difference, whether it holds, quartiles of times."""
+    rows = {}
+    for name, result in results.items():
+        losses = np.array(result["losses"])  # (rounds, 2, losses)
+        difference = float(np.abs(losses[:, 0] - losses[:, 1]).max())
+        rows[name] = {"difference": difference}
+        if name != "batch":
+            rows[name]["held"] = difference <= LIMIT
+        if "seconds" in result:
+            ratios = np.divide(*np.transpose(result["seconds"])[::-1])
+            rows[name]["ratio"] = np.percentile(ratios, [25, 50, 75]).tolist()
+    return rows
+
+
+def table(rows):
+    line = "{:<14}{:>18}  {:<6}{:>16}  {:<12}".format
+    lines = [line("", "largest difference", "held", "time of a step", "")]
+    lines.append(line("", "of the losses", "", "two / one", "quartiles"))
+    for name, row in rows.items():
+        held = {True: "yes", False: "NO"}.get(row.get("held"), "-")
+        ratio, quartiles = "-", "-"
+        if "ratio" in row:
+            low, median, high = row["ratio"]
+            ratio, quartiles = f"{median:.2f}", f"{low:.2f}-{high:.2f}"
+        difference = f"{row['difference']:.1e}"
+        lines.append(line(name, difference, held, ratio, quartiles))
+    return "\n".join(text.rstrip() for text in lines)
+
+
+def environment(options):
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, {gpus} GPUs; loupe_tf "
+        f"{loupe_tf.__version__}, Keras {keras.version()}, TensorFlow "
+        f"{tf.__version__}\n{options.size}×{options.size}, batch "
+        f"{options.batch}, {options.filters} filters, depth {options.depth}; "
+        f"{options.rounds} rounds of {options.steps} steps"
+    )
+
+
+def parse_arguments(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--size", type=int, default=64, help="H and W (%(default)s)")
+    add("--batch", type=int, default=8, help="of both together (%(default)s)")
+    add("--filters", type=int, default=16, help="of the U-Net (%(default)s)")
+    add("--depth", type=int, default=4, help="of the U-Net (%(default)s)")
+    add("--steps", type=int, default=10, help="in an epoch (%(default)s)")
+    add("--rounds", type=int, default=10, help="epochs of each (%(default)s)")
+    add(
+        "--logical-devices",
+        type=int,
+        help="treat the CPU as so many devices (2 where there is no GPU)",
+    )
+    add("--json", metavar="OUT", help="file for the ratios and every loss")
+    options = parser.parse_args(arguments)
+    if options.batch % 2:
+        parser.error(f"--batch must be even, not {options.batch}")
+    return options
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    if options.logical_devices is None:
+        if not tf.config.list_physical_devices("GPU"):
+            options.logical_devices = 2
+    try:
+        results = measure(options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    rows = summarize(results)
+    print(f"{environment(options)}\n\n{table(rows)}")
+    if options.json:
+        report = {
+            "environment": environment(options),
+            "rows": rows,
+            "results": results,
+        }
+        pathlib.Path(options.json).write_text(json.dumps(report) + "\n")
+    return 0 if all(row.get("held", True) for row in rows.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from loupe_tf.datasets import Slices, load_splits
+
+FEATURES = {
+    "image": tfds.features.Tensor(
+        shape=(None, None, 1), dtype=np.float32, encoding="bytes"
+    ),
+    "volume": tfds.features.Text(),
+    "patient": tfds.features.Text(),
+    "source": tfds.features.Text(),
+}
+
+
+def prepare(data_dir, splits, without=(), file_format="tfrecord"):
+    """A data set of two slices a volume and two volumes a patient."""
+
+    def records(split, volumes):
+        for i in range(2 * volumes):
+            record = {
+                "image": np.full((4, 5, 1), i, "float32"),
+                "volume": f"{split}{i // 2}",
+                "patient": f"{split} patient {i // 4}",
+                "source": "raw_multicoil",
+            }
+            yield i, {k: v for k, v in record.items() if k not in without}
+
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="volumes",
+        version="1.0.0",
+        data_dir=data_dir,
+        features=tfds.features.FeaturesDict(
+            {k: v for k, v in FEATURES.items() if k not in without}
+        ),
+        split_datasets={k: list(records(k, n)) for k, n in splits.items()},
+        file_format=file_format,
+    )
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_splits_of_its_own(tmp_path, file_format):
+    splits = {"train": 3, "validation": 1, "test": 2}
+    prepare(tmp_path, splits, file_format=file_format)
+    data, source = load_splits("volumes", tmp_path)
+    assert source == "TFDS volumes/1.0.0, its own splits, by volume" or (
+        source == "TFDS volumes/default/1.0.0, its own splits, by volume"
+    )
+    for split, volumes in splits.items():
+        assert data[split].images.shape == (2 * volumes, 4, 5, 1)
+        assert str(data[split]) == f"{volumes} volumes ({2 * volumes} slices)"
+    train = data["train"]
+    order = np.argsort(train.images[:, 0, 0, 0])
+    assert train.volumes[order].tolist() == [
+        *("train0", "train0", "train1", "train1", "train2", "train2")
+    ]
+    assert set(train.patients) == {"train patient 0", "train patient 1"}
+    assert set(train.sources) == {"raw_multicoil"}
+
+
+@pytest.mark.parametrize(
+    "without, group", [((), "patient"), (("patient", "source"), "volume")]
+)
+def test_without_a_test_split(tmp_path, without, group):
+    prepare(tmp_path, {"train": 1, "validation": 7}, without)
+    data, source = load_splits("volumes", tmp_path, seed=3)
+    assert (
+        f"no test split, so its validation split was divided by {group} "
+        in (source)
+    )
+    halves = data["validation"], data["test"]
+    names = [set(half.volumes if without else half.patients) for half in halves]
+    assert not names[0] & names[1] and all(names)
+    assert len(names[0] | names[1]) == (7 if without else 4)
+    assert sum(len(half.images) for half in halves) == 14
+    assert (data["train"].patients is None) == bool(without)
+    again, _ = load_splits("volumes", tmp_path, seed=3)
+    assert again["test"].volumes.tolist() == halves[1].volumes.tolist()
+
+
+@pytest.mark.parametrize(
+    "splits, match",
+    [
+        ({"train": 3}, "'validation'.*Received: .'train'"),
+        # One patient.
+        ({"train": 1, "validation": 2}, "two patients or volumes.*patient 0"),
+    ],
+)
+def test_not_enough(tmp_path, splits, match):
+    prepare(tmp_path, splits)
+    with pytest.raises(ValueError, match=match):
+        load_splits("volumes", tmp_path)
+
+
+def test_neither_files_nor_a_data_set(tmp_path):
+    with pytest.raises(ValueError, match="`data`.*data=no_such"):
+        load_splits("no_such", tmp_path)
+
+
+def test_files(tmp_path, rng):
+    for i in range(5):
+        np.save(tmp_path / f"{i}.npy", rng.uniform(size=(2, 4, 5)))
+    data, source = load_splits(str(tmp_path))
+    assert source.startswith("files ") and source.endswith(" at random")
+    assert [len(s.images) for s in data.values()] == [6, 2, 2]
+    every = np.concatenate([s.volumes for s in data.values()])
+    assert sorted(set(every)) == [f"{i}.npy" for i in range(5)]
+    assert data["train"].patients is None
+
+
+def test_crop_to_acquired(rng):
+    images = rng.uniform(size=(4, 8, 8, 1)).astype("float32")
+    slices = Slices(images, np.array(["a", "a", "b", "b"]))
+    cropped = slices.crop_to_acquired((8, 4))
+    assert cropped.images.shape == (4, 8, 4, 1)
+    # Each volume has its maximum again.
+    assert cropped.images[:2].max() == cropped.images[2:].max() == 1
+    assert cropped.volumes is slices.volumes

@@ -1,0 +1,44 @@
+import json
+
+import pytest
+
+from loupe_tf.runs import RunFolder, environment
+
+
+def test_belongs_to_one_run(tmp_path):
+    settings = {"acceleration": 4.0, "epochs": [2, 1]}
+    folder = RunFolder(tmp_path / "a" / "run")
+    folder.check_settings(settings)
+    assert json.loads((folder / "settings.json").read_text()) == settings
+    folder.check_settings(settings)
+    with pytest.raises(ValueError, match="--out.*'acceleration': 8.0.*4.0"):
+        folder.check_settings({**settings, "acceleration": 8.0})
+    assert json.loads((folder / "settings.json").read_text()) == settings
+
+
+def test_another_worker_checks_and_writes_nothing(tmp_path):
+    other = RunFolder(tmp_path / "run", writes=False)
+    other.check_settings({"seed": 0})
+    with other.stopwatch("learned") as seconds:
+        pass
+    assert seconds() >= 0 and not other.path.exists()
+    RunFolder(tmp_path / "run").check_settings({"seed": 0})
+    with pytest.raises(ValueError, match="'seed': 1"):
+        other.check_settings({"seed": 1})
+
+
+def test_stopwatch_goes_on(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write_json("seconds_learned.json", 100.0)
+    with pytest.raises(KeyboardInterrupt):
+        with folder.stopwatch("learned"):
+            raise KeyboardInterrupt
+    with folder.stopwatch("learned") as seconds:
+        pass
+    saved = json.loads((folder / "seconds_learned.json").read_text())
+    assert 100 < saved < 110 and seconds() == saved
+
+
+def test_environment():
+    facts = environment()
+    assert "Keras" in facts["versions"] and "cores" in facts["hardware"]
