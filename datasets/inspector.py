@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from loupe_tf.datasets.acquired_extent import (
+    acquired_extent,
     acquired_lines,
     axis_profile,
     corner_radius,
@@ -116,7 +117,7 @@ class Inspector:
             )
         spectrum = self._spectrum / self._count
         volumes = [v.summary(self._size, self._is_complex) for v in self._each]
-        extent = self._extent(spectrum, volumes)
+        extent = acquired_extent(spectrum, self._count, self._is_complex)
         findings = [
             self._hermitian(),
             *(self._border(axis, extent, volumes) for axis in (0, 1)),
@@ -138,21 +139,6 @@ class Inspector:
     @property
     def _each(self):
         return self._volumes.values()
-
-    def _extent(self, spectrum, volumes):
-        """That of the mean spectrum, or of most volumes where it has none."""
-        extent = []
-        for axis, n in enumerate(self._size):
-            lines = acquired_lines(
-                axis_profile(spectrum, axis),
-                self._count * self._size[1 - axis],
-                self._is_complex,
-            )
-            if lines == n:
-                each = sorted(v["extent"][axis] for v in volumes if v["extent"])
-                lines = each[len(each) // 2]
-            extent.append(lines)
-        return tuple(extent)
 
     def _hermitian(self):
         effect = (

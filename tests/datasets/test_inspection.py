@@ -113,6 +113,7 @@ def test_volumes_that_differ_are_told(brain):
     inspection = inspect(np.concatenate([half, less]), volumes=NAMES)
     each = [v["extent"][0] for v in inspection.volumes]
     assert each == [96, 96, 80, 80]
+    assert inspection.extent == (96, 96)  # Nothing acquired is cropped away.
     assert "from 0.50 to 0.60" in inspection["zero_filled_h"].value
 
 
