@@ -37,6 +37,7 @@ def write_folder(folder):
         "p3/a_FLAIR": rng.integers(1, 999, size=(2, 10, 12)),
         "p3/a_T1": rng.integers(1, 999, size=(2, 9, 12)),
     }
+    arrays["p3/a_FLAIR"][0, 0, 0] = 5000  # The maximum, in a corner.
     for name, array in arrays.items():
         write(folder / f"{name}.nii.gz", array.astype("uint16"))
     return arrays
