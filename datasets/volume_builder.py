@@ -10,10 +10,12 @@ import struct
 import uuid
 
 import filelock
+import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 from tensorflow_datasets.core import utils as tfds_utils
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
+from tensorflow_datasets.proto import tf_example_pb2
 
 # What TFDS puts before the name of a folder that is not finished yet.
 INCOMPLETE = "incomplete."
@@ -241,7 +243,7 @@ class VolumeBuilder(FileReaderBuilder):
         write = _Write(
             reader=reader,
             features=self.info.features,
-            writer=tfds.core.ExampleWriter(self.info.file_format),
+            writer=_Writer(self.info.file_format),
             bad=bad,
             stop=self.on_bad_volume == "stop",
         )
@@ -333,6 +335,26 @@ class _Task:
     nbytes: int
 
 
+class _Writer(tfds.core.ExampleWriter):
+    """Writes array_record files without compression.
+
+    Noise hardly compresses: a sixth is saved, mostly zeros, and writing and
+    reading take four times as long.
+    """
+
+    def write(self, path, examples):
+        if self.file_format != file_adapters.FileFormat.ARRAY_RECORD:
+            return super().write(path, examples)
+        from array_record.python import array_record_module
+
+        writer = array_record_module.ArrayRecordWriter(
+            os.fspath(path), "group_size:1,uncompressed"
+        )
+        for _, example in examples:
+            writer.write(example)
+        writer.close()
+
+
 @dataclasses.dataclass(frozen=True)
 class _Write:
     """Writes the shard of a task, here or in a worker of Beam."""
@@ -360,12 +382,34 @@ class _Write:
 
     def _serialized(self, volume):
         """Yields what `ExampleWriter` takes: keys, which count, and bytes."""
-        features = self.features
-        serializer = tfds.core.ExampleSerializer(features.get_serialized_info())
         for i, record in enumerate(self.reader(volume)):
-            example = serializer.get_tf_example(features.encode_example(record))
-            # Else the order of the features differs from process to process.
-            yield i, example.SerializeToString(deterministic=True)
+            yield i, _serialize(self.features.encode_example(record))
+
+
+def _serialize(encoded):
+    """Makes a `tf.train.Example` of encoded features, as bytes.
+
+    Equal to what `tfds.core.ExampleSerializer` makes of scalars, texts and
+    tensors, but in a third of the time, for it copies arrays less often; and in
+    an order that is the same in every process.
+    """
+    example = tf_example_pb2.Example()
+    features = example.features.feature
+    for key, value in tfds_utils.flatten_nest_dict(encoded).items():
+        feature = features[key]
+        if not isinstance(value, bytes):
+            value = np.asarray(value)
+            if value.dtype.kind == "f":
+                feature.float_list.value.extend(value.ravel().tolist())
+                continue
+            if value.dtype.kind in "iub":
+                value = value.ravel().astype(np.int64).tolist()
+                feature.int64_list.value.extend(value)
+                continue
+            value = value.item()  # A text, or else an error.
+            value = value if isinstance(value, bytes) else value.encode()
+        feature.bytes_list.value.append(value)
+    return example.SerializeToString(deterministic=True)
 
 
 def _run_beam(write, tasks, config):

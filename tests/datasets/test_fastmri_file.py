@@ -99,7 +99,7 @@ XML = (
         ("kspace", np.ones((2, 16), "c8"), "kspace with 3 or 4 axes"),
         ("kspace", np.ones((0, 16, 12), "c8"), r"\(0, 16, 12\)"),
         ("kspace", np.ones((2, 16, 12), "f4"), "complex .*float32"),
-        ("kspace", np.full((2, 16, 12), np.nan, "c8"), "slice 1.*192"),
+        ("kspace", np.full((2, 16, 12), np.nan, "c8"), "slice 1.*192|384"),
         ("kspace", h5py.ExternalLink("other.h5", "x"), "kspace is a link"),
         ("kspace", h5py.SoftLink("/reconstruction_rss"), "kspace is a link"),
         ("reconstruction_esc", np.ones((2, 8)), "with 3 axes"),
