@@ -62,13 +62,16 @@ class RunFolder:
                     f"{ {k: settings[k] for k in differing} }. Received: "
                     f"one with { {k: saved.get(k) for k in differing} }"
                 )
+            return
         self.write_json("settings.json", settings, indent=2)
 
     def write_json(self, name, value, indent=None):
-        """Write a file of the folder."""
+        """Write a file of the folder, all or nothing: others may read it."""
         if self.writes:
             self.path.mkdir(parents=True, exist_ok=True)
-            (self / name).write_text(json.dumps(value, indent=indent) + "\n")
+            partial = self / f"{name}.partial"
+            partial.write_text(json.dumps(value, indent=indent) + "\n")
+            os.replace(partial, self / name)
 
     @contextlib.contextmanager
     def stopwatch(self, name):

@@ -302,6 +302,8 @@ def run(options):
     summary = ", ".join(f"{name} {slices}" for name, slices in data.items())
     print(f"Data: {source}; {summary}\nTraining on {devices}")
     # Everything that may be refused is refused before training starts.
+    images, volumes = data["test"].images, data["test"].volumes
+    evaluation.per_volume(images[:1], images[:1], volumes[:1])
     with devices.scope():
         learned = build_model(options, devices, shape)
         mask = fixed_mask(options, shape[:2])
@@ -318,7 +320,6 @@ def run(options):
         return
     results, outputs, histories = {}, {}, {}
     learned, fixed = map(devices.on_one_device, (learned, fixed))
-    images, volumes = data["test"].images, data["test"].volumes
     for model, (history, seconds) in zip((learned, fixed), trained):
         mask = masks.from_model(model)
         adjoint = loupe_tf.models.loupe_model(

@@ -94,20 +94,19 @@ def test_lines(script, folder):
 
 
 def test_crop_to_acquired(script, folder, rng):
-    """Of 16 columns, 8 were acquired and the others filled with zeros."""
+    """Of 24 columns, 12 were acquired and the others filled with zeros."""
+    distance = np.hypot(*np.mgrid[-8:8, -12:12])
     for path in (folder / "data").iterdir():
-        kspace = np.zeros((8, 16, 16), "complex64")
-        shape = (8, 16, 8)
-        kspace[:, :, 4:12] = rng.normal(size=shape) + 1j * rng.normal(
-            size=shape
-        )
-        kspace[:, 8, 8] = 100
+        kspace = np.zeros((4, 16, 24), "complex128")
+        kspace[:, :, 6:18] = rng.normal(size=(4, 16, 24)).view("complex128")
+        kspace /= 1 + distance
+        kspace[:, 8, 12] = 100
         image = np.fft.ifft2(np.fft.ifftshift(kspace, axes=(1, 2)))
         np.save(path, np.abs(image).astype("float32"))
     assert script.main(_arguments(folder, "--crop-to-acquired")) == 0
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
-    assert metrics["facts"]["image size"] == "(16, 8)"
-    assert "acquired extent (16, 8)" in metrics["facts"]["data"]
+    assert metrics["facts"]["image size"] == "(16, 12)"
+    assert "acquired extent (16, 12)" in metrics["facts"]["data"]
 
 
 def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
@@ -156,6 +155,15 @@ def test_bad_volumes_are_named(script, folder, capsys, content, match):
     np.save(folder / "data" / "volume_9.npy", content)
     assert script.main(_arguments(folder)) == 2
     assert re.search(match, capsys.readouterr().err)
+
+
+def test_images_too_small_for_ssim(script, folder, capsys):
+    """Refused before training, not after it."""
+    for path in (folder / "data").iterdir():
+        np.save(path, np.ones((3, 8, 8), "float32"))
+    assert script.main(_arguments(folder)) == 2
+    assert "at least 11" in capsys.readouterr().err
+    assert not (folder / "run").exists()
 
 
 def test_an_unreadable_npz_is_named(script, folder, capsys):
