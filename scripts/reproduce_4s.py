@@ -1,0 +1,719 @@
+"""Reproduce the 4S paper: does the slope of a learned mask need tuning?
+
+LOUPE learns a k-space mask through a sigmoid, whose slope s decides how nearly
+binary the masks are that it trains with. The paper (Martinini et al., "Training
+Binary Layers by Self-Shrinking of Sigmoid Slope", BioCAS 2022) claims that its
+callback 4S, which raises s whenever the loss stops falling, needs no tuning,
+and is at least as good as the best fixed s. This script trains the grid behind
+that claim and draws the paper's figures 2, 3 and 4 of it.
+
+    python scripts/reproduce_4s.py --preset smoke
+    python scripts/reproduce_4s.py --preset cpu --data mni_brain/64
+    python scripts/reproduce_4s.py --preset cpu --accelerations 8 --seeds 3 4 \\
+        --methods fixed 4s geometric straight_through
+
+The paper trains fixed slopes in one round and 4S in two, which mixes the slope
+with the restart of the learning rate. So each fixed slope is trained in both
+protocols here: `one_round`, the paper's, and `two_rounds`, with the slope held.
+
+Each finished run leaves a small JSON file, and its mask, in the folder given by
+--out. A command that was stopped goes on when it is given again; further
+methods, slopes, accelerations and seeds can be added to the same folder, also
+on another machine, and no run is repeated. report.html, results.json and the
+figures are of all runs that the folder holds.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import json
+import os
+import shutil
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import matplotlib.figure
+import numpy as np
+import tqdm
+
+import loupe_tf
+import loupe_tf.datasets
+from loupe_tf import evaluation, masks, metrics, plots, report, runs
+from loupe_tf.callbacks import (
+    SelfShrinkingSigmoidSlope,
+    SlopeSchedule,
+    cosine,
+    fit_two_rounds,
+    geometric,
+    linear,
+)
+
+# What the paper says, and where it is silent what its authors' code does.
+PAPER = {
+    "data": "fastmri_slices/knee_singlecoil_4s",
+    "accelerations": [4.0, 8.0],
+    "slopes": [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
+    "seeds": [0],
+    "filters": 64,
+    "depth": 5,
+    "batch_size": 16,
+    "learning_rate": 0.01,
+    "epochs": 10000,  # The most of each round; patience ends it.
+    "first_slope": 200.0,  # Of 4S. The paper does not tell its own.
+    "last_slope": 10000.0,  # Of schedules.
+    "patience": 40,
+    "factor": 1.5,
+    "cooldown": 10,
+    "stop_patience": 100,
+    "lr_patience": 50,
+}
+PRESETS = {
+    "paper": PAPER,
+    # Patience and epochs are scaled together.
+    "cpu": {
+        **PAPER,
+        "data": "mni_brain/64",
+        "seeds": [0, 1, 2],
+        "filters": 8,
+        "depth": 4,
+        "epochs": 120,
+        "first_slope": 20.0,
+        "last_slope": 2000.0,
+        "patience": 4,
+        "cooldown": 1,
+        "stop_patience": 30,
+        "lr_patience": 10,
+    },
+    "smoke": {
+        **PAPER,
+        "data": "mni_brain/64",
+        "slopes": [20.0, 2000.0],
+        "filters": 4,
+        "depth": 3,
+        "epochs": 4,
+        "first_slope": 20.0,
+        "patience": 1,
+        "cooldown": 0,
+        "stop_patience": 4,
+        "lr_patience": 2,
+    },
+}
+# What may differ between the runs of one folder.
+GRID = ("accelerations", "slopes", "seeds", "methods")
+
+ESTIMATORS = ("straight_through", "concrete", "gumbel_topk")
+SCHEDULES = {"linear": linear, "geometric": geometric, "cosine": cosine}
+METHODS = ("fixed", "4s", *SCHEDULES, *ESTIMATORS)
+BINARIZATIONS = ("relaxed", "sampled", "threshold", "exact")
+REALIZATIONS = 1000
+
+CONVENTION = (
+    "PSNR = -10 log10(MSE) on images divided by their volume's maximum, "
+    "averaged over the slices of a volume, then over the volumes of the test "
+    "split; ± is the standard deviation over seeds."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training: a cell of the grid, and a seed."""
+
+    acceleration: float
+    method: str
+    slope: float | None
+    protocol: str
+    seed: int
+
+    @property
+    def label(self):
+        return self.method if self.slope is None else f"s = {self.slope:g}"
+
+    @property
+    def name(self):
+        method = self.method
+        if self.slope is not None:
+            method = f"slope_{self.slope:g}"
+        return (
+            f"R{self.acceleration:g}-{method}-{self.protocol}-seed{self.seed}"
+        )
+
+
+def grid(settings):
+    """All runs of the settings, the quickest answers first."""
+    every = []
+    cells = itertools.product(settings["seeds"], settings["accelerations"])
+    for seed, acceleration in cells:
+        for method in settings["methods"]:
+            if method != "fixed":
+                every.append(
+                    Run(acceleration, method, None, "two_rounds", seed)
+                )
+                continue
+            for slope in settings["slopes"]:
+                for protocol in ("one_round", "two_rounds"):
+                    every.append(
+                        Run(acceleration, method, slope, protocol, seed)
+                    )
+    return every
+
+
+def parse_arguments(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--preset",
+        choices=list(PRESETS),
+        default="smoke",
+        help="paper: 320×320, a GPU for days; cpu: the same at 64×64, hours; "
+        "smoke: all steps in two minutes (%(default)s). Other options win",
+    )
+    add(
+        "--data",
+        help="name of a prepared TFDS data set with the features `image` and "
+        "`volume`, or a .npy or .npz file or a folder of them",
+    )
+    add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    add("--out", help="folder of the results (runs/4s_PRESET)")
+    add(
+        "--methods",
+        nargs="+",
+        default=["fixed", "4s"],
+        choices=METHODS,
+        metavar="METHOD",
+        help=f"of {', '.join(METHODS)} (fixed 4s)",
+    )
+    add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
+    add("--slopes", type=float, nargs="+", metavar="S", help="fixed slopes")
+    add("--seeds", type=int, nargs="+", metavar="N")
+    for name, text in (
+        ("epochs", "the most epochs of each round"),
+        ("patience", "of 4S"),
+        ("cooldown", "of 4S"),
+        ("stop-patience", "epochs without improvement that end a round"),
+        ("lr-patience", "of ReduceLROnPlateau"),
+        ("filters", "of the U-Net"),
+        ("depth", "of the U-Net"),
+        ("batch-size", "images in a batch"),
+    ):
+        add(f"--{name}", type=int, metavar="N", help=text)
+    add(
+        "--first-slope",
+        type=float,
+        metavar="S",
+        help="where 4S and schedules begin",
+    )
+    add("--last-slope", type=float, metavar="S", help="where schedules end")
+    add("--factor", type=float, metavar="M", help="by which 4S raises s")
+    options = vars(parser.parse_args(arguments))
+    preset = PRESETS[options["preset"]]
+    given = {k: v for k, v in options.items() if v is not None}
+    settings = {"data_dir": None, **preset, **given}
+    settings.setdefault("out", f"runs/4s_{settings['preset']}")
+    for name, lowest in (("accelerations", 1), ("slopes", 0)):
+        for value in settings[name]:
+            if not lowest < value < float("inf"):
+                parser.error(
+                    f"--{name}: expected numbers above {lowest}, not {value:g}"
+                )
+    return settings
+
+
+def build_model(run, settings, image_shape):
+    keras.utils.set_random_seed(run.seed)
+    estimator = run.method if run.method in ESTIMATORS else "relaxed"
+    slope = run.slope
+    if slope is None and estimator == "relaxed":
+        slope = settings["first_slope"]
+    model = loupe_tf.models.loupe_model(
+        image_shape,
+        acceleration=run.acceleration,
+        estimator=estimator,
+        slope=slope,
+        filters=settings["filters"],
+        depth=settings["depth"],
+        # Start from the zero-filled image, so that the mask sees sound
+        # gradients from the first step.
+        output_initializer="zeros",
+        normalization=lambda name: keras.layers.BatchNormalization(
+            momentum=0.9, name=name
+        ),
+        seed=run.seed,
+        name=run.method,
+    )
+    model.compile(
+        keras.optimizers.Adam(settings["learning_rate"]),
+        loss="mse",
+        metrics=[metrics.PSNR()],
+    )
+    return model
+
+
+def slope_callback(run, settings):
+    """What changes the slope in round one; `False` where it is held."""
+    if run.method == "4s":
+        return SelfShrinkingSigmoidSlope(
+            patience=settings["patience"],
+            factor=settings["factor"],
+            cooldown=settings["cooldown"],
+        )
+    if run.method in SCHEDULES:
+        schedule = SCHEDULES[run.method]
+        return SlopeSchedule(
+            schedule(
+                settings["first_slope"],
+                settings["last_slope"],
+                settings["epochs"],
+            )
+        )
+    return False
+
+
+def train(run, settings, splits, folder):
+    """Train and test one cell of the grid, and write its record."""
+    keras.utils.clear_session(free_memory=False)
+    test = splits["test"]
+    model = build_model(run, settings, test.images.shape[1:])
+    epochs = settings["epochs"]
+    own = runs.RunFolder(folder / "unfinished" / run.name)
+    with own.stopwatch("spent") as seconds:
+        history = fit_two_rounds(
+            model,
+            splits["train"].images,
+            validation_data=splits["validation"].images,
+            # Round two is that of ReduceLROnPlateau, and the only one that the
+            # paper gives to fixed slopes.
+            epochs=(0, epochs) if run.protocol == "one_round" else epochs,
+            batch_size=settings["batch_size"],
+            slope_callback=slope_callback(run, settings),
+            stop_patience=settings["stop_patience"],
+            lr_patience=settings["lr_patience"],
+            directory=own / "rounds",
+            callbacks=[keras.callbacks.TerminateOnNaN()],
+            seed=run.seed,
+            verbose=0,
+        ).history
+    losses = np.array(history["loss"] + history["val_loss"], "float64")
+    finite = [x for x in history["val_loss"] if np.isfinite(x)]
+    record = {
+        **dataclasses.asdict(run),
+        "diverged": not bool(np.isfinite(losses).all()),
+        "epochs": len(history["val_loss"]),
+        "seconds": round(seconds(), 1),
+        "best_val_psnr": -10 * np.log10(min(finite)) if finite else None,
+        "trace": {
+            key: [rounded(value) for value in history[key]]
+            for key in ("loss", "val_loss", "slope", "learning_rate", "round")
+        },
+        **judge(model, run, test, settings, folder),
+        **runs.environment(),
+    }
+    runs.RunFolder(folder / "runs").write_json(f"{run.name}.json", record)
+    shutil.rmtree(own.path)
+
+
+def rounded(value):
+    """Six digits; JSON has no NaN."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def judge(model, run, test, settings, folder):
+    """What the trained model is worth, with each kind of mask."""
+    probability = masks.probability_from_model(model)
+    sampler = model.get_layer("sampled_mask")
+    slope = float(keras.ops.convert_to_numpy(sampler.slope))
+    result = {"slope_found": slope, "binarizations": {}}
+    if not np.isfinite(probability).all():
+        return result
+    for kind in BINARIZATIONS:
+        other = loupe_tf.models.with_binarization(model, kind)
+        output = other.predict(test.images, settings["batch_size"], verbose=0)
+        drawn = keras.Model(
+            other.inputs, other.get_layer("sampled_mask").output
+        ).predict(test.images, settings["batch_size"], verbose=0)
+        if not np.isfinite(output).all():
+            continue
+        share = float(drawn.mean())
+        result["binarizations"][kind] = {
+            "achieved_acceleration": 1 / share if share else None,
+            "volumes": evaluation.per_volume(test.images, output, test.volumes),
+        }
+    near = (probability < 0.05) | (probability > 0.95)
+    result["near_binary"] = float(near.mean())
+    average = average_realization(sampler, probability)
+    counts, _ = np.histogram(average, bins=50, range=(0, 1))
+    result["histogram"] = counts.tolist()
+    (folder / "masks").mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        folder / "masks" / f"{run.name}.npz",
+        probability=probability.astype("float16"),
+        average=average.astype("float16"),
+    )
+    return result
+
+
+def average_realization(sampler, probability, batch=50):
+    """Mean of 1,000 masks as training draws them: figure 2 of the paper."""
+    prob = probability[None, :, :, None].astype("float32")
+    reference = np.zeros((batch, 1, 1, 1), "float32")
+    total = 0.0
+    for _ in range(REALIZATIONS // batch):
+        drawn = sampler([prob, reference], training=True)
+        total += keras.ops.convert_to_numpy(drawn).sum(axis=0)[..., 0]
+    return np.clip(total / REALIZATIONS, 0, 1)
+
+
+def psnr(record, kind="exact"):
+    """Mean over the test volumes, NaN where the run has diverged."""
+    if kind not in record["binarizations"]:
+        return float("nan")
+    volumes = record["binarizations"][kind]["volumes"]
+    return evaluation.mean_and_deviation(volumes, "psnr")[0]
+
+
+def by_cell(records):
+    """Records of all seeds of each cell, in a fixed order."""
+    cells = {}
+    order = {name: i for i, name in enumerate(METHODS)}
+    for record in sorted(
+        records,
+        key=lambda r: (
+            r["acceleration"],
+            order[r["method"]],
+            r["protocol"],
+            r["slope"] or 0,
+            r["seed"],
+        ),
+    ):
+        run = Run(**{f.name: record[f.name] for f in dataclasses.fields(Run)})
+        key = (run.acceleration, run.method, run.protocol, run.label)
+        cells.setdefault(key, []).append(record)
+    return cells
+
+
+def spread(values, digits=2):
+    """`mean ± deviation` of what is finite, or a dash."""
+    values = np.array([v for v in values if v is not None], "float64")
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return "-"
+    text = f"{values.mean():.{digits}f}"
+    return text + (f" ± {values.std():.{digits}f}" if len(values) > 1 else "")
+
+
+HEADER = [
+    "R",
+    "method",
+    "protocol",
+    "slope",
+    *(f"{kind} [dB]" for kind in BINARIZATIONS),
+    "R threshold",
+    "R exact",
+    "near-binary",
+    "epochs",
+    "seconds",
+    "seeds",
+    "diverged",
+]
+
+
+def table_rows(cells):
+    rows = []
+    for (acceleration, _, protocol, label), records in cells.items():
+        achieved = {
+            kind: [
+                r["binarizations"].get(kind, {}).get("achieved_acceleration")
+                for r in records
+            ]
+            for kind in ("threshold", "exact")
+        }
+        slopes = [r["slope_found"] for r in records]
+        rows.append(
+            [
+                f"{acceleration:g}",
+                label,
+                protocol.replace("_", " "),
+                "/".join(f"{s:.4g}" for s in dict.fromkeys(slopes)),
+                *(
+                    spread([psnr(r, kind) for r in records])
+                    for kind in BINARIZATIONS
+                ),
+                spread(achieved["threshold"]),
+                spread(achieved["exact"], 3),
+                spread([r.get("near_binary") for r in records], 3),
+                spread([r["epochs"] for r in records], 0),
+                spread([r["seconds"] for r in records], 0),
+                str(len(records)),
+                str(sum(r["diverged"] for r in records)),
+            ]
+        )
+    return rows
+
+
+def verdicts(cells):
+    """A sentence on each comparison of 4S with the best fixed slope."""
+    sentences = []
+    accelerations = dict.fromkeys(key[0] for key in cells)
+    for acceleration, protocol in itertools.product(
+        accelerations, ("one_round", "two_rounds")
+    ):
+        found = cells.get((acceleration, "4s", "two_rounds", "4s"))
+        fixed = {
+            key: records
+            for key, records in cells.items()
+            if key[:3] == (acceleration, "fixed", protocol)
+            and any(r["best_val_psnr"] is not None for r in records)
+        }
+        if not found or not fixed:
+            continue
+        # The best on the validation volumes: the test volumes choose nothing.
+        best = max(
+            fixed,
+            key=lambda key: np.mean(
+                [r["best_val_psnr"] or -np.inf for r in fixed[key]]
+            ),
+        )
+        differences = paired(found, fixed[best])
+        if not len(differences):
+            continue
+        sentences.append(
+            f"R = {acceleration:g}, {protocol.replace('_', ' ')}: 4S against "
+            f"the fixed slope that is best on validation ({best[-1]}): "
+            f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
+            f"{len(differences)} pairs of seed and test volume, exact-budget "
+            f"masks; p = {sign_flip_test(differences):.3f} (paired sign-flip "
+            "test; volumes of one patient and seeds on one volume are not "
+            "independent, so take it as a hint)."
+        )
+    return sentences
+
+
+def paired(records, others):
+    """Differences of PSNR for the same seed and the same test volume."""
+    others = {r["seed"]: r for r in others}
+    differences = [
+        evaluation.paired_difference(
+            record["binarizations"]["exact"]["volumes"],
+            others[record["seed"]]["binarizations"]["exact"]["volumes"],
+        )
+        for record in records
+        if "exact" in record["binarizations"]
+        and "exact" in others.get(record["seed"], {}).get("binarizations", {})
+    ]
+    return np.concatenate(differences) if differences else np.array([])
+
+
+def sign_flip_test(differences, draws=10000):
+    """Two-sided p: how often would signs by chance give such a mean?"""
+    n = len(differences)
+    if n <= 12:
+        signs = np.array(list(itertools.product((-1, 1), repeat=n)))
+    else:
+        signs = np.random.default_rng(0).choice((-1, 1), (draws, n))
+    means = np.abs(signs @ differences) / n
+    return float(np.mean(means >= abs(differences.mean()) - 1e-12))
+
+
+def draw_psnr(cells):
+    """Figure 3: PSNR against the slope, 4S at the slope that it found."""
+    accelerations = list(dict.fromkeys(key[0] for key in cells))
+    figure = matplotlib.figure.Figure(
+        figsize=(4.8 * len(accelerations), 4.0), layout="constrained"
+    )
+    axes = figure.subplots(1, len(accelerations), squeeze=False)[0]
+    for ax, acceleration in zip(axes, accelerations):
+        for protocol, marker in (("one_round", "o"), ("two_rounds", "s")):
+            points = [
+                (records[0]["slope"], finite(records))
+                for key, records in cells.items()
+                if key[:3] == (acceleration, "fixed", protocol)
+                and len(finite(records))
+            ]
+            if points:
+                slopes, values = zip(*sorted(points, key=lambda p: p[0]))
+                ax.errorbar(
+                    slopes,
+                    [v.mean() for v in values],
+                    [v.std() for v in values],
+                    marker=marker,
+                    capsize=3,
+                    label=f"fixed, {protocol.replace('_', ' ')}",
+                )
+        for key, records in cells.items():
+            values = finite(records)
+            if key[0] != acceleration or key[1] == "fixed" or not len(values):
+                continue
+            ax.errorbar(
+                np.mean([r["slope_found"] for r in records]),
+                values.mean(),
+                values.std(),
+                marker="*" if key[1] == "4s" else "x",
+                markersize=12 if key[1] == "4s" else 7,
+                linestyle="none",
+                capsize=3,
+                label=key[-1],
+            )
+        ax.set_xscale("log")
+        ax.set_title(f"R = {acceleration:g}")
+        ax.set_xlabel("slope s")
+        ax.set_ylabel("PSNR [dB], exact-budget mask")
+        ax.grid(alpha=0.3)
+        ax.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def finite(records):
+    """PSNR of those runs that have not diverged."""
+    values = np.array([psnr(record) for record in records])
+    return values[np.isfinite(values)]
+
+
+def draw_masks(cells, folder):
+    """Figure 4: the probability masks of the first seed, side by side."""
+    shown = {
+        key: records[0]
+        for key, records in cells.items()
+        if key[2] == "two_rounds" and "histogram" in records[0]
+    }
+    accelerations = list(dict.fromkeys(key[0] for key in shown))
+    columns = list(dict.fromkeys(key[-1] for key in shown))
+    figure = matplotlib.figure.Figure(
+        figsize=(1.9 * len(columns), 2.2 * len(accelerations)),
+        layout="constrained",
+    )
+    axes = figure.subplots(len(accelerations), len(columns), squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for key, record in shown.items():
+        ax = axes[accelerations.index(key[0]), columns.index(key[-1])]
+        array = load_mask(record, folder)["probability"]
+        ax.imshow(array, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.set_title(f"R = {key[0]:g}, {key[-1]}", fontsize=8)
+    return figure
+
+
+def load_mask(record, folder):
+    run = Run(**{f.name: record[f.name] for f in dataclasses.fields(Run)})
+    path = folder / "masks" / f"{run.name}.npz"
+    with np.load(path, allow_pickle=False) as arrays:
+        return {key: arrays[key].astype("float32") for key in arrays}
+
+
+def write_report(settings, facts, records, folder):
+    """Everything that the folder's runs have to say."""
+    cells = by_cell(records)
+    rows, sentences = table_rows(cells), verdicts(cells)
+    figures = {
+        "psnr_against_slope": (
+            draw_psnr(cells),
+            "Figure 3 of the paper. PSNR on the test volumes against the "
+            "slope; error bars over seeds.",
+        ),
+        "probability_masks": (
+            draw_masks(cells, folder),
+            "Figure 4 of the paper. Probability masks, two rounds, first "
+            "seed. DC is in the centre.",
+        ),
+    }
+    for acceleration in dict.fromkeys(key[0] for key in cells):
+        histograms = {
+            key[-1]: load_mask(found[0], folder)["average"]
+            for key, found in cells.items()
+            if key[0] == acceleration
+            and key[2] == "two_rounds"
+            and "histogram" in found[0]
+        }
+        if histograms:
+            figures[f"histograms_R{acceleration:g}"] = (
+                plots.probability_histogram(histograms),
+                f"Figure 2 of the paper, R = {acceleration:g}: the average of "
+                f"{REALIZATIONS} realizations of the mask, two rounds, first "
+                "seed.",
+            )
+        found = cells.get((acceleration, "4s", "two_rounds", "4s"))
+        if found:
+            figures[f"trace_R{acceleration:g}"] = (
+                plots.training_curves(found[0]["trace"]),
+                f"4S at R = {acceleration:g}, first seed: loss, slope and "
+                "learning rate.",
+            )
+    for name, (figure, _) in figures.items():
+        report.save_figure(figure, folder / f"{name}.png")
+    folder.write_json(
+        "results.json",
+        {"facts": facts, "verdicts": sentences, "runs": records},
+        indent=1,
+    )
+    report.write_report(
+        folder / "report.html",
+        "4S and fixed slopes",
+        {
+            "": [*sentences, report.table(HEADER, rows, CONVENTION)],
+            "Figures": [report.figure(f, text) for f, text in figures.values()],
+            "How it was obtained": [report.facts(facts)],
+        },
+    )
+    print(report.text_table(HEADER, rows))
+    print("\n" + "\n".join([CONVENTION, *sentences]))
+    print(f"See {folder / 'report.html'}")
+
+
+def reproduce(settings):
+    splits, source = loupe_tf.datasets.load_splits(
+        settings["data"], settings["data_dir"]
+    )
+    counts = ", ".join(f"{name} {part}" for name, part in splits.items())
+    print(f"Data: {source}; {counts}")
+    folder = runs.RunFolder(settings["out"])
+    fixed = {
+        k: v
+        for k, v in settings.items()
+        if k not in (*GRID, "out", "data_dir", "preset")
+    }
+    folder.check_settings({**fixed, "volumes": counts})
+    todo = grid(settings)
+    # Whatever may be refused is refused before hours have been spent.
+    for run in todo:
+        build_model(run, settings, splits["test"].images.shape[1:])
+        keras.utils.clear_session(free_memory=False)
+    facts = {
+        "data": source,
+        "volumes": counts,
+        "image size": str(splits["test"].images.shape[1:3]),
+        "convention": CONVENTION,
+        "settings": ", ".join(f"{k}={v}" for k, v in settings.items()),
+        **runs.environment(),
+        "command": "python scripts/reproduce_4s.py " + " ".join(sys.argv[1:]),
+    }
+    bar = tqdm.tqdm(todo, unit="run")
+    for run in bar:
+        bar.set_description(run.name)
+        if not (folder / "runs" / f"{run.name}.json").exists():
+            train(run, settings, splits, folder)
+    records = [
+        json.loads(path.read_text())
+        for path in sorted((folder / "runs").glob("*.json"))
+    ]
+    write_report(settings, facts, records, folder)
+
+
+def main(arguments=None):
+    settings = parse_arguments(arguments)
+    try:
+        reproduce(settings)
+    except (ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+import importlib.util
+import json
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+
+SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "reproduce_4s.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("reproduce_4s", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    # Where dataclasses look for the module of a class.
+    sys.modules["reproduce_4s"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["reproduce_4s"]
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """Four volumes of three 16×16 slices."""
+    (tmp_path / "data").mkdir()
+    for i in range(4):
+        volume = rng.uniform(size=(3, 16, 16)).astype("float32")
+        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
+    return tmp_path
+
+
+def _arguments(folder, *others):
+    return [
+        *("--data", str(folder / "data"), "--out", str(folder / "out")),
+        *("--accelerations", "4", "--slopes", "20", "--epochs", "1"),
+        *("--filters", "2", "--depth", "2", *others),
+    ]
+
+
+def _record(seed=0, psnr=30.0, val=30.0, **fields):
+    """A record as a run leaves it, of two test volumes."""
+    kinds = ("relaxed", "sampled", "threshold", "exact")
+    volumes = {
+        "a": {"psnr": psnr, "ssim": 1.0, "nmse": 0.0},
+        "b": {"psnr": psnr + 1, "ssim": 1.0, "nmse": 0.0},
+    }
+    result = {"achieved_acceleration": 4.0, "volumes": volumes}
+    return {
+        "acceleration": 4.0,
+        "method": "fixed",
+        "slope": 20.0,
+        "protocol": "one_round",
+        "seed": seed,
+        "slope_found": 20.0,
+        "best_val_psnr": val,
+        "binarizations": {kind: result for kind in kinds},
+        **fields,
+    }
+
+
+def test_leaves_everything_and_repeats_no_run(
+    script, folder, capsys, monkeypatch
+):
+    assert script.main(_arguments(folder)) == 0
+    first = capsys.readouterr().out
+    out = folder / "out"
+    names = {path.stem for path in (out / "runs").iterdir()}
+    assert names == {
+        "R4-slope_20-one_round-seed0",
+        "R4-slope_20-two_rounds-seed0",
+        "R4-4s-two_rounds-seed0",
+    }
+    for name in (
+        "psnr_against_slope",
+        "probability_masks",
+        "histograms_R4",
+        "trace_R4",
+    ):
+        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    page = (out / "report.html").read_text()
+    assert page.count("<img") == 4 and "s = 20" in page
+    results = json.loads((out / "results.json").read_text())
+    epochs = {r["protocol"]: r["epochs"] for r in results["runs"]}
+    assert epochs == {"one_round": 1, "two_rounds": 2}
+    for record in results["runs"]:
+        kinds = record["binarizations"]
+        assert kinds["exact"]["achieved_acceleration"] == 4.0
+        assert kinds["relaxed"]["achieved_acceleration"] == pytest.approx(
+            4.0, rel=0.1
+        )
+        assert sum(record["histogram"]) == 16 * 16
+        with np.load(out / "masks" / (script_name(script, record))) as arrays:
+            assert arrays["probability"].mean() == pytest.approx(0.25, abs=1e-3)
+            # Of 1,000 realizations, each of them nearly P on average.
+            difference = arrays["average"] - arrays["probability"]
+            assert abs(difference.mean()) < 0.01
+    assert not any((out / "unfinished").iterdir())
+
+    def refuse(*_):
+        raise AssertionError("a finished run was repeated")
+
+    monkeypatch.setattr(script, "train", refuse)
+    assert script.main(_arguments(folder)) == 0
+    assert capsys.readouterr().out == first
+
+
+def script_name(script, record):
+    fields = script.dataclasses.fields(script.Run)
+    return script.Run(**{f.name: record[f.name] for f in fields}).name + ".npz"
+
+
+def test_other_methods_join_the_folder(script, folder, capsys):
+    methods = ("linear", "straight_through")
+    arguments = _arguments(folder, "--methods", *methods)
+    assert script.main(arguments) == 0
+    results = json.loads((folder / "out" / "results.json").read_text())
+    found = {r["method"]: r["slope_found"] for r in results["runs"]}
+    # One epoch of a schedule is its beginning; the other's slope is its own.
+    assert found == {"linear": 20.0, "straight_through": 12.0}
+
+
+def test_a_run_that_diverges_is_recorded(script, folder, capsys):
+    arguments = _arguments(folder, "--methods", "fixed")
+    real = script.build_model
+
+    def diverging(run, settings, shape):
+        model = real(run, settings, shape)
+        if run.protocol == "one_round":
+            model.optimizer.learning_rate = float("nan")
+        return model
+
+    script.build_model = diverging
+    try:
+        assert script.main(arguments) == 0
+    finally:
+        script.build_model = real
+    results = json.loads((folder / "out" / "results.json").read_text())
+    diverged = {r["protocol"]: r["diverged"] for r in results["runs"]}
+    assert diverged == {"one_round": True, "two_rounds": False}
+    assert "s = 20" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--methods", "magic"], "magic"),
+        (["--accelerations", "1"], "--accelerations"),
+        (["--slopes", "0"], "--slopes"),
+    ],
+)
+def test_refuses_an_unknown_grid(script, folder, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stop:
+        script.main(_arguments(folder, *arguments))
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_refuses_a_folder_of_other_settings(script, folder, capsys):
+    (folder / "out").mkdir()
+    (folder / "out" / "settings.json").write_text('{"filters": 3}')
+    assert script.main(_arguments(folder)) == 2
+    assert "--out" in capsys.readouterr().err
+    assert not (folder / "out" / "runs").exists()
+
+
+def test_refuses_data_without_test_volumes(script, folder, capsys):
+    for path in (folder / "data").glob("*[1-3].npy"):
+        path.unlink()
+    assert script.main(_arguments(folder)) == 2
+    assert "volumes" in capsys.readouterr().err
+
+
+def test_the_best_slope_is_chosen_on_validation(script):
+    records = [
+        _record(slope=20.0, psnr=40.0, val=30.0),
+        _record(slope=200.0, psnr=35.0, val=31.0),
+        _record(method="4s", slope=None, protocol="two_rounds", psnr=36.0),
+    ]
+    (sentence,) = script.verdicts(script.by_cell(records))
+    assert "s = 200" in sentence
+    assert "+1.00 ± 0.00 dB over 2 pairs" in sentence
+
+
+def test_pairs_are_of_the_same_seed(script):
+    found = [_record(seed=0, psnr=30.0), _record(seed=1, psnr=32.0)]
+    others = [_record(seed=1, psnr=30.0)]
+    np.testing.assert_allclose(script.paired(found, others), [2.0, 2.0])
+
+
+def test_sign_flip_test(script):
+    # Of 2³ signs two give a mean as large.
+    assert script.sign_flip_test(np.array([1.0, 2.0, 3.0])) == 2 / 8
+    assert script.sign_flip_test(np.array([1.0, -1.0])) == 1.0
+    many = script.sign_flip_test(np.full(20, 1.0))
+    assert many < 0.01
