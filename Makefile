@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 # Tests of what must run on every backend; the others need TensorFlow.
 BACKEND_TESTS := tests/layers tests/models tests/callbacks tests/test_fourier.py \
+	tests/distribution/test_check_fft.py \
 	tests/test_losses.py tests/test_metrics.py
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
