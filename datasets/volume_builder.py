@@ -142,13 +142,18 @@ class VolumeBuilder(FileReaderBuilder):
                 the disk is too full.
         """
         config = download_config or tfds.download.DownloadConfig()
+        overwrite = config.download_mode.overwrite_dataset
+        if self.is_prepared() and not overwrite:
+            # For many readers at a time, of folders they may not write into.
+            self._read_info()
+            return
         final = pathlib.Path(self.data_dir)
         final.parent.mkdir(parents=True, exist_ok=True)
         with self._lock(final):
             _clean_up(final)
-            overwrite = config.download_mode.overwrite_dataset
             if not (overwrite and final.exists()):
                 super().download_and_prepare(download_config=config, **kwargs)
+                self._read_info()
                 return
             # TFDS would remove the old data set first.
             config = config.replace(
@@ -165,6 +170,11 @@ class VolumeBuilder(FileReaderBuilder):
             finally:
                 self._data_dir = os.fspath(final)
                 self.info.update_data_dir(self._data_dir)
+
+    def _read_info(self):
+        """Reads what another process has built since this builder was made."""
+        if not self.info.splits:
+            self.info.read_from_directory(self.data_dir)
 
     def _log_download_bytes(self):
         """Nothing: TFDS would print that it downloads."""

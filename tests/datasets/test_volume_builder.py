@@ -309,6 +309,16 @@ def test_a_running_build_is_left_alone(make, tmp_path):
     assert files(tmp_path) == ["1.0.0"]
 
 
+def test_what_is_prepared_needs_no_lock(make, tmp_path):
+    early = make()
+    make().download_and_prepare()
+    with filelock.FileLock(tmp_path / "data/toy_slices/.1.0.0.lock"):
+        late = make({"train": ["e_2"]})
+        for builder in (early, late):
+            builder.download_and_prepare()
+            assert len(builder.as_dataset(split="train")) == 6
+
+
 def test_overwrite(make, tmp_path):
     make().download_and_prepare()
     make({"train": ["e_2"]}).download_and_prepare()
@@ -336,7 +346,9 @@ def test_killed_while_old_and_new_change_places(make, tmp_path):
     make().download_and_prepare()
     folder = tmp_path / "data/toy_slices"
     (folder / "1.0.0").rename(folder / "incomplete.old_1.0.0")
-    make({"train": ["e_2"]}).download_and_prepare()
+    builder = make({"train": ["e_2"]})
+    builder.download_and_prepare()
+    assert builder.info.splits["train"].num_examples == 6
     assert prepared(tmp_path) == expected("a_3", "b_1", "c_2")
     assert files(tmp_path) == ["1.0.0"]
 
