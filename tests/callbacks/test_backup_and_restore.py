@@ -17,7 +17,7 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def _fit(folder, *others, epochs=12, units=3, patience=4):
+def _fit(folder, *others, epochs=12, units=3, patience=4, save=True):
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)])
@@ -33,7 +33,7 @@ def _fit(folder, *others, epochs=12, units=3, patience=4):
             folder.with_suffix(".keras"), "loss", save_best_only=True
         ),
     ]
-    backup = BackupAndRestore(folder, callbacks)
+    backup = BackupAndRestore(folder, callbacks, save)
     model.fit(
         x,
         x[:, :units],
@@ -117,3 +117,15 @@ def test_backup_with_other_callbacks(tmp_path):
     backup.set_model(model)
     with pytest.raises(ValueError, match=r"callbacks \[\].*ReduceLROnPlateau"):
         backup.on_train_begin()
+
+
+def test_another_worker_restores_and_writes_nothing(tmp_path):
+    whole, backup, _ = _fit(tmp_path / "whole", epochs=5)
+    _fit(tmp_path / "run", epochs=3)
+    before = sorted((tmp_path / "run").rglob("*"))
+    other, again, _ = _fit(tmp_path / "run", epochs=5, save=False)
+    assert sorted((tmp_path / "run").rglob("*")) == before
+    assert again.history == backup.history
+    np.testing.assert_array_equal(
+        other.get_weights()[0], whole.get_weights()[0]
+    )

@@ -1,0 +1,33 @@
+import numpy as np
+
+from loupe_tf.callbacks import ShuffledBatches
+
+
+def rows(batches):
+    return [batches[i][0].tolist() for i in range(len(batches))]
+
+
+def test_another_order_in_each_epoch_and_the_same_again():
+    x = np.arange(7)
+    batches = ShuffledBatches(x, 10 * x, batch_size=3, seed=1)
+    first = rows(batches)
+    assert [len(batch) for batch in first] == [3, 3, 1]
+    assert sorted(sum(first, [])) == x.tolist()
+    batches.set_epoch(1)
+    assert rows(batches) != first
+    batches.callback().on_epoch_begin(0, {})
+    assert rows(batches) == first
+    inputs, targets = batches[0]
+    assert (targets == 10 * inputs).all()
+
+
+def test_drop_remainder_leaves_out_others_in_each_epoch():
+    x = np.arange(7)
+    batches = ShuffledBatches(x, x, batch_size=3, drop_remainder=True)
+    left_out = set()
+    for epoch in range(20):
+        batches.set_epoch(epoch)
+        seen = rows(batches)
+        assert [len(batch) for batch in seen] == [3, 3]
+        left_out |= set(x.tolist()) - set(sum(seen, []))
+    assert len(left_out) > 3
