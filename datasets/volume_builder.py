@@ -355,9 +355,8 @@ class _Writer(tfds.core.ExampleWriter):
     def write(self, path, examples):
         if self.file_format != file_adapters.FileFormat.ARRAY_RECORD:
             return super().write(path, examples)
-        from array_record.python import array_record_module
-
-        writer = array_record_module.ArrayRecordWriter(
+        module = tfds.core.lazy_imports_utils.array_record_module
+        writer = module.ArrayRecordWriter(
             os.fspath(path), "group_size:1,uncompressed"
         )
         for _, example in examples:
