@@ -17,7 +17,7 @@ from loupe_tf.datasets.simulate_fastmri import (
     write_fastmri_dataset,
     write_fastmri_volume,
 )
-from loupe_tf.datasets.volume_builder import BadVolumeError
+from loupe_tf.datasets.volume_reader import BadVolumeError
 
 __all__ = [
     "Augment",

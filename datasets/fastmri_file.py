@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import h5py
 import numpy as np
 
-from loupe_tf.datasets.volume_builder import BadVolumeError
+from loupe_tf.datasets.volume_reader import BadVolumeError
 
 NAMESPACE = "{http://www.ismrm.org/ISMRMRD}"
 # What `simulate_fastmri` writes in place of a maker of scanners.

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 from loupe_tf.datasets.fastmri_file import FastmriFile
-from loupe_tf.datasets.volume_builder import BadVolumeError
+from loupe_tf.datasets.volume_reader import BadVolumeError
 
 NIFTI = (".nii", ".nii.gz")
 DICOM = (".dcm", ".ima")

@@ -1,67 +1,31 @@
 """Base of the TFDS builders that read files of whole volumes."""
 
 import abc
-import dataclasses
 import json
 import os
 import pathlib
 import shutil
-import struct
-import uuid
 
 import filelock
-import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import file_adapters
 from tensorflow_datasets.core import utils as tfds_utils
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
-from tensorflow_datasets.proto import tf_example_pb2
+
+from loupe_tf.datasets.shard_writer import (
+    RecordWriter,
+    ShardTask,
+    ShardWriter,
+    bad_volume_entry,
+    count_records,
+)
+from loupe_tf.datasets.volume_reader import BadVolumeError
 
 # What TFDS puts before the name of a folder that is not finished yet.
 INCOMPLETE = "incomplete."
 
 
-class BadVolumeError(ValueError):
-    """A volume that is truncated, unreadable, of a wrong shape or not finite.
-
-    Args:
-        volume: The volume, as the builder names it: mostly the path of a file.
-        reason: String, what is wrong with it: one sentence.
-    """
-
-    def __init__(self, volume, reason):
-        super().__init__(volume, reason)  # What pickle needs.
-        self.volume = str(volume)
-        self.reason = str(reason)
-
-    def __str__(self):
-        return f"Invalid volume {self.volume}. {self.reason}"
-
-
 class LostRecordsError(RuntimeError):
     """The records written are not as many as the slices of the volumes."""
-
-
-class VolumeReader(abc.ABC):
-    """Reads volumes: what `VolumeBuilder._reader` returns.
-
-    A reader must be picklable, and know what it needs without the builder: on
-    Beam it is sent to other machines. A volume is whatever
-    `VolumeBuilder._volumes_per_split` lists, mostly the path of a file. All
-    three methods raise a `BadVolumeError` for a volume that cannot be used.
-    """
-
-    @abc.abstractmethod
-    def count(self, volume):
-        """The number of slices, from the header alone."""
-
-    @abc.abstractmethod
-    def nbytes(self, volume):
-        """About how many bytes the records will take, from the header alone."""
-
-    @abc.abstractmethod
-    def __call__(self, volume):
-        """Yields the records, dicts of features, slice by slice."""
 
 
 class VolumeBuilder(FileReaderBuilder):
@@ -212,7 +176,7 @@ class VolumeBuilder(FileReaderBuilder):
 
     def _add_bad(self, split, error):
         """Puts a volume that `_volumes_per_split` leaves out on the report."""
-        self._bad.append(_entry(split, error.volume, error))
+        self._bad.append(bad_volume_entry(split, error.volume, error))
 
     def _plan(self, reader, volumes):
         """Reads all headers."""
@@ -224,7 +188,7 @@ class VolumeBuilder(FileReaderBuilder):
         for i, (split, volume) in enumerate(bar):
             try:
                 tasks.append(
-                    _Task(
+                    ShardTask(
                         split=split,
                         volume=volume,
                         # Its final name depends on how many volumes are good.
@@ -234,7 +198,7 @@ class VolumeBuilder(FileReaderBuilder):
                     )
                 )
             except BadVolumeError as error:
-                self._bad.append(_entry(split, volume, error))
+                self._bad.append(bad_volume_entry(split, volume, error))
         return tasks
 
     def _check_disk(self, needed):
@@ -250,10 +214,10 @@ class VolumeBuilder(FileReaderBuilder):
         """Writes the shards, and returns what is known of bad volumes."""
         bad = pathlib.Path(self.data_path / "bad")
         bad.mkdir()
-        write = _Write(
+        write = ShardWriter(
             reader=reader,
             features=self.info.features,
-            writer=_Writer(self.info.file_format),
+            writer=RecordWriter(self.info.file_format),
             bad=bad,
             stop=self.on_bad_volume == "stop",
         )
@@ -279,8 +243,9 @@ class VolumeBuilder(FileReaderBuilder):
             if not good:
                 self._stop(f"No good volume is left in split {split}.")
             for task in good:
-                count = _count_records(task.shard, self.info.file_format)
+                count = count_records(task.shard, self.info.file_format)
                 if count != task.count:
+                    count = "a file that is cut off" if count is None else count
                     raise LostRecordsError(
                         f"Records of {self.info.full_name} were lost. Expected "
                         f"{task.count} slices of {task.volume} in split "
@@ -304,6 +269,9 @@ class VolumeBuilder(FileReaderBuilder):
                     filename_template=template,
                 )
             )
+        # What workers of Beam that were killed may have left.
+        for stray in self.data_path.glob("volume[0-9]*"):
+            stray.unlink()
         return tfds.core.SplitDict(infos)
 
     def _stop_if_bad(self):
@@ -332,93 +300,6 @@ class VolumeBuilder(FileReaderBuilder):
         folder, prefix = self._report_beside()
         for suffix in (".json", ".txt"):
             (folder / f"{prefix}bad_volumes{suffix}").unlink(missing_ok=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Task:
-    """One volume, and the shard that it goes into."""
-
-    split: str
-    volume: object
-    shard: str
-    count: int
-    nbytes: int
-
-
-class _Writer(tfds.core.ExampleWriter):
-    """Writes array_record files without compression.
-
-    Noise hardly compresses: a sixth is saved, mostly zeros, and writing and
-    reading take four times as long.
-    """
-
-    def write(self, path, examples):
-        if self.file_format != file_adapters.FileFormat.ARRAY_RECORD:
-            return super().write(path, examples)
-        module = tfds.core.lazy_imports_utils.array_record_module
-        writer = module.ArrayRecordWriter(
-            os.fspath(path), "group_size:1,uncompressed"
-        )
-        for _, example in examples:
-            writer.write(example)
-        writer.close()
-
-
-@dataclasses.dataclass(frozen=True)
-class _Write:
-    """Writes the shard of a task, here or in a worker of Beam."""
-
-    reader: VolumeReader
-    features: tfds.features.FeaturesDict
-    writer: tfds.core.ExampleWriter
-    bad: pathlib.Path  # A folder, through which workers tell of bad volumes.
-    stop: bool
-
-    def __call__(self, task):
-        if self.stop and any(self.bad.iterdir()):
-            return
-        shard = pathlib.Path(task.shard)
-        # Beam may give a task to two workers.
-        part = shard.with_name(f"{shard.name}.{uuid.uuid4().hex}.part")
-        try:
-            self.writer.write(os.fspath(part), self._serialized(task.volume))
-            part.replace(shard)
-        except BadVolumeError as error:
-            entry = _entry(task.split, task.volume, error)
-            (self.bad / f"{shard.name}.json").write_text(json.dumps(entry))
-        finally:
-            part.unlink(missing_ok=True)
-
-    def _serialized(self, volume):
-        """Yields what `ExampleWriter` takes: keys, which count, and bytes."""
-        for i, record in enumerate(self.reader(volume)):
-            yield i, _serialize(self.features.encode_example(record))
-
-
-def _serialize(encoded):
-    """Makes a `tf.train.Example` of encoded features, as bytes.
-
-    Equal to what `tfds.core.ExampleSerializer` makes of scalars, texts and
-    tensors, but in a third of the time, for it copies arrays less often; and in
-    an order that is the same in every process.
-    """
-    example = tf_example_pb2.Example()
-    features = example.features.feature
-    for key, value in tfds_utils.flatten_nest_dict(encoded).items():
-        feature = features[key]
-        if not isinstance(value, bytes):
-            value = np.asarray(value)
-            if value.dtype.kind == "f":
-                feature.float_list.value.extend(value.ravel().tolist())
-                continue
-            if value.dtype.kind in "iub":
-                value = value.ravel().astype(np.int64).tolist()
-                feature.int64_list.value.extend(value)
-                continue
-            value = value.item()  # A text, or else an error.
-            value = value if isinstance(value, bytes) else value.encode()
-        feature.bytes_list.value.append(value)
-    return example.SerializeToString(deterministic=True)
 
 
 def _run_beam(write, tasks, config):
@@ -454,13 +335,6 @@ def _check_volumes(volumes):
         raise ValueError("Invalid source. Expected volumes. Received: none")
 
 
-def _entry(split, volume, error):
-    # The error may name a file inside the volume.
-    same = error.volume == str(volume)
-    reason = error.reason if same else str(error)
-    return {"split": split, "volume": str(volume), "reason": reason}
-
-
 def _write_report(folder, prefix, report):
     """Writes the report twice, for programs and to be read."""
     file = folder / f"{prefix}bad_volumes.json"
@@ -471,23 +345,6 @@ def _write_report(folder, prefix, report):
     text = folder / f"{prefix}bad_volumes.txt"
     text.write_text("\n".join(lines) + "\n")
     return text
-
-
-def _count_records(shard, file_format):
-    """Counts the records that a file really holds."""
-    if not os.path.exists(shard):
-        return 0
-    if file_format != file_adapters.FileFormat.TFRECORD:
-        return file_adapters.ADAPTER_FOR_FORMAT[file_format].num_examples(shard)
-    # A record has its length (8 bytes, and 4 of checksum) before it and a
-    # checksum of 4 bytes behind it: no need to read the data.
-    size, position, count = os.path.getsize(shard), 0, 0
-    with open(shard, "rb") as file:
-        while position < size:
-            (length,) = struct.unpack("<Q", file.read(8))
-            position = file.seek(4 + length + 4, os.SEEK_CUR)
-            count += 1
-    return count if position == size else -1
 
 
 def _incomplete(final, what):

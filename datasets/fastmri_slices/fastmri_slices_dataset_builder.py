@@ -17,11 +17,8 @@ from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
     FastmriSlicesConfig,
 )
 from loupe_tf.datasets.resize import center_crop_or_pad
-from loupe_tf.datasets.volume_builder import (
-    BadVolumeError,
-    VolumeBuilder,
-    VolumeReader,
-)
+from loupe_tf.datasets.volume_builder import VolumeBuilder
+from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
 
 # How the names of acquisitions begin. Both parts of fastMRI have folders of the
 # same names, and are easily mixed up.

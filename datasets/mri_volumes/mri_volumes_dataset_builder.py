@@ -16,11 +16,8 @@ from loupe_tf.datasets.mri_volumes.patient_split import (
 )
 from loupe_tf.datasets.readers import find_volumes, read_header, read_volume
 from loupe_tf.datasets.resize import center_crop_or_pad, crop_to_acquired
-from loupe_tf.datasets.volume_builder import (
-    BadVolumeError,
-    VolumeBuilder,
-    VolumeReader,
-)
+from loupe_tf.datasets.volume_builder import VolumeBuilder
+from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
 
 # Bytes that a record takes beside its image, about.
 OVERHEAD = 600

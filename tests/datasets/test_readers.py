@@ -10,7 +10,7 @@ import pytest
 from loupe_tf.datasets import readers
 from loupe_tf.datasets.readers import find_volumes, read_header, read_volume
 from loupe_tf.datasets.simulate_fastmri import write_fastmri_volume
-from loupe_tf.datasets.volume_builder import BadVolumeError
+from loupe_tf.datasets.volume_reader import BadVolumeError
 
 
 def write_nifti(path, array, zooms=(1, 1, 4), slope=None):

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from loupe_tf.datasets import volume_builder
-from loupe_tf.datasets.volume_builder import BadVolumeError, LostRecordsError
+from loupe_tf.datasets.shard_writer import RecordWriter
+from loupe_tf.datasets.volume_builder import LostRecordsError
+from loupe_tf.datasets.volume_reader import BadVolumeError
 
 # A module, for Beam and for the process that is killed.
 CODE = """
@@ -24,11 +25,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from loupe_tf.datasets.volume_builder import (
-    BadVolumeError,
-    VolumeBuilder,
-    VolumeReader,
-)
+from loupe_tf.datasets.volume_builder import VolumeBuilder
+from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
 
 
 class Reader(VolumeReader):
@@ -254,7 +252,7 @@ def test_a_split_of_bad_volumes_only(make, tmp_path):
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
 @pytest.mark.parametrize("lost", ["record", "shard", "end"])
 def test_lost_records(make, tmp_path, monkeypatch, file_format, lost):
-    write = volume_builder._Writer.write
+    write = RecordWriter.write
 
     def losing(self, path, examples):
         examples = list(examples)
@@ -269,7 +267,7 @@ def test_lost_records(make, tmp_path, monkeypatch, file_format, lost):
 
     if (file_format, lost) == ("array_record", "end"):
         pytest.skip("ArrayRecord's own reader finds it")
-    monkeypatch.setattr(volume_builder._Writer, "write", losing)
+    monkeypatch.setattr(RecordWriter, "write", losing)
     builder = make(file_format=file_format)
     with pytest.raises(LostRecordsError, match="2 slices of c_2 in .* train"):
         builder.download_and_prepare()
@@ -376,36 +374,6 @@ def test_invalid_volumes(make, tmp_path, volumes, match):
     with pytest.raises(ValueError, match=match):
         make(volumes).download_and_prepare()
     assert_nothing_prepared(tmp_path)
-
-
-def test_records_are_serialized_as_tfds_does():
-    features = tfds.features.FeaturesDict(
-        {
-            "array": tfds.features.Tensor(
-                shape=(None, None), dtype=np.complex64, encoding="bytes"
-            ),
-            "fixed": tfds.features.Tensor(
-                shape=(2,), dtype=np.float32, encoding="bytes"
-            ),
-            "text": tfds.features.Text(),
-            "size": tfds.features.Tensor(shape=(3,), dtype=np.int32),
-            "flag": tfds.features.Scalar(np.bool_),
-            "number": tfds.features.Scalar(np.float32),
-        }
-    )
-    record = {
-        "array": np.array([[1 + 2j, 3], [4, 5]], np.complex64),
-        "fixed": np.array([1, 2], np.float32),
-        "text": "a word, é",
-        "size": np.array([1, -2, 3], np.int32),
-        "flag": True,
-        "number": np.float32(0.1),
-    }
-    encoded = features.encode_example(record)
-    serializer = tfds.core.ExampleSerializer(features.get_serialized_info())
-    expected = serializer.get_tf_example(encoded)
-    found = volume_builder._serialize(encoded)
-    assert found == expected.SerializeToString(deterministic=True)
 
 
 def test_slices_are_not_kept(make, toy, monkeypatch):

@@ -1,0 +1,42 @@
+"""What reads the volumes of a `VolumeBuilder`."""
+
+import abc
+
+
+class BadVolumeError(ValueError):
+    """A volume that is truncated, unreadable, of a wrong shape or not finite.
+
+    Args:
+        volume: The volume, as the builder names it: mostly the path of a file.
+        reason: String, what is wrong with it: one sentence.
+    """
+
+    def __init__(self, volume, reason):
+        super().__init__(volume, reason)  # What pickle needs.
+        self.volume = str(volume)
+        self.reason = str(reason)
+
+    def __str__(self):
+        return f"Invalid volume {self.volume}. {self.reason}"
+
+
+class VolumeReader(abc.ABC):
+    """Reads volumes: what `VolumeBuilder._reader` returns.
+
+    A reader must be picklable, and know what it needs without the builder: on
+    Beam it is sent to other machines. A volume is whatever
+    `VolumeBuilder._volumes_per_split` lists, mostly the path of a file. All
+    three methods raise a `BadVolumeError` for a volume that cannot be used.
+    """
+
+    @abc.abstractmethod
+    def count(self, volume):
+        """The number of slices, from the header alone."""
+
+    @abc.abstractmethod
+    def nbytes(self, volume):
+        """About how many bytes the records will take, from the header alone."""
+
+    @abc.abstractmethod
+    def __call__(self, volume):
+        """Yields the records, dicts of features, slice by slice."""
