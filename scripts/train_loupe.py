@@ -267,20 +267,12 @@ def train(options, model, data, out):
 
 def warn_of_data_crimes(data):
     """Warn of images that are easier than scans; return what was said."""
-    known = {"patients": {}, "sources": {}}
-    for name, slices in data.items():
-        for column, values in known.items():
-            values[name] = getattr(slices, column)
-    known = {
-        column: None if any(v is None for v in values.values()) else values
-        for column, values in known.items()
-    }
-    return loupe_tf.datasets.warn_of_data_crimes(
-        {name: slices.images for name, slices in data.items()},
-        {name: slices.volumes for name, slices in data.items()},
-        known["patients"],
-        known["sources"],
-    )
+    columns = []
+    for field in ("images", "volumes", "patients", "sources"):
+        column = {name: getattr(slices, field) for name, slices in data.items()}
+        unknown = any(values is None for values in column.values())
+        columns.append(None if unknown else column)
+    return loupe_tf.datasets.warn_of_data_crimes(*columns)
 
 
 def run(options):
