@@ -7,6 +7,7 @@ import pathlib
 import shutil
 
 import filelock
+import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import utils as tfds_utils
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
@@ -22,6 +23,24 @@ from loupe_tf.datasets.volume_reader import BadVolumeError
 
 # What TFDS puts before the name of a folder that is not finished yet.
 INCOMPLETE = "incomplete."
+
+
+def common_features():
+    """The features that records have whatever their arrays are."""
+    texts = (
+        "volume",
+        "patient",
+        "acquisition",
+        "source",
+        "normalized_by",
+        "cropped_by",
+        "combined_by",
+    )
+    scalars = {"slice": np.int32, "max": np.float32, "norm": np.float32}
+    return {
+        **{name: tfds.features.Text() for name in texts},
+        **{k: tfds.features.Scalar(dtype) for k, dtype in scalars.items()},
+    }
 
 
 class LostRecordsError(RuntimeError):

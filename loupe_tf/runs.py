@@ -1,18 +1,20 @@
-"""A folder for each run of a script, and how its result was obtained."""
+"""What scripts share: a folder for each run, exit codes, provenance."""
 
 import contextlib
 import json
 import os
 import pathlib
 import platform
+import sys
 import time
 
 import keras
 import numpy as np
 
+from loupe_tf.distribution.replicas import ReplicaError
 from loupe_tf.version import __version__
 
-__all__ = ["RunFolder", "environment"]
+__all__ = ["RunFolder", "environment", "exit_code"]
 
 
 class RunFolder:
@@ -95,3 +97,35 @@ def environment():
         f"{platform.python_version()}",
         "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
     }
+
+
+def exit_code(
+    function,
+    *arguments,
+    errors=(ValueError, ImportError, OSError),
+    interrupted="Stopped. The same command goes on from here.",
+):
+    """Run what a script does, and tell what the script ends with.
+
+    Args:
+        function: Callable, with its `arguments`.
+        errors: Exceptions that whoever typed the command can mend: their
+            message is printed instead of a traceback.
+        interrupted: String, printed after Ctrl-C.
+
+    Returns:
+        0, 2 after one of the errors, 1 if another worker was lost
+        (`loupe_tf.distribution.ReplicaError`), 130 after Ctrl-C.
+    """
+    try:
+        function(*arguments)
+    except errors as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ReplicaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{interrupted}", file=sys.stderr)
+        return 130
+    return 0

@@ -61,6 +61,7 @@ import loupe_tf.datasets
 from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
 from loupe_tf.datasets.mri_volumes import mri_volumes_dataset_builder
 from loupe_tf.datasets.volume_builder import LostRecordsError
+from loupe_tf.runs import exit_code
 
 
 def fastmri_slices(config, options):
@@ -388,15 +389,12 @@ def main(arguments=None):
     options = parse_arguments(arguments)
     # Of every configuration that has no name of its own.
     logging.getLogger("absl").setLevel(logging.ERROR)
-    try:
-        run(options)
-    except (ValueError, ImportError, OSError, LostRecordsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped. Nothing was built.", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(
+        run,
+        options,
+        errors=(ValueError, ImportError, OSError, LostRecordsError),
+        interrupted="Stopped. Nothing was built.",
+    )
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ from loupe_tf import report
 from loupe_tf.datasets import BadVolumeError
 from loupe_tf.datasets.inspector import Inspector
 from loupe_tf.datasets.readers import find_volumes, read_volume
+from loupe_tf.runs import exit_code
 
 
 def parse_arguments(arguments=None):
@@ -170,12 +171,7 @@ def write(folder, data, inspections, left_out):
 def main(arguments=None):
     options = parse_arguments(arguments)
     logging.getLogger("absl").setLevel(logging.ERROR)
-    try:
-        run(options)
-    except (ValueError, ImportError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(run, options, interrupted="Stopped.")
 
 
 if __name__ == "__main__":

@@ -703,16 +703,7 @@ def reproduce(settings):
 
 
 def main(arguments=None):
-    settings = parse_arguments(arguments)
-    try:
-        reproduce(settings)
-    except (ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
-        return 130
-    return 0
+    return runs.exit_code(reproduce, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

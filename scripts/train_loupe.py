@@ -34,7 +34,7 @@ import loupe_tf
 import loupe_tf.datasets
 from loupe_tf import distribution, evaluation, masks, metrics, plots, report
 from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
-from loupe_tf.runs import RunFolder, environment
+from loupe_tf.runs import RunFolder, environment, exit_code
 
 # The settings of `--demo`: a few minutes on two cores.
 DEMO = {
@@ -472,19 +472,7 @@ def row(result):
 
 
 def main(arguments=None):
-    options = parse_arguments(arguments)
-    try:
-        run(options)
-    except (ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except distribution.ReplicaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(run, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""What tests of several modules share: gradients, round trips, processes."""
+"""What tests of several modules share: gradients, scripts, processes."""
 
+import importlib.util
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -92,6 +94,22 @@ def _check_layer(layer, *inputs):
             assert all(w.dtype == "float32" for w in mixed.weights)
     finally:
         keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture(scope="session")
+def load_script():
+    """`load_script("train_loupe.py")`: a file of scripts/, as a module."""
+    return _load_script
+
+
+def _load_script(name):
+    path = pathlib.Path(__file__).parents[1] / "scripts" / name
+    spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    # Where data classes and pickle look for it.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

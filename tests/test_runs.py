@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from loupe_tf.runs import RunFolder, environment
+from loupe_tf.distribution import ReplicaError
+from loupe_tf.runs import RunFolder, environment, exit_code
 
 
 def test_belongs_to_one_run(tmp_path):
@@ -42,3 +43,34 @@ def test_stopwatch_goes_on(tmp_path):
 def test_environment():
     facts = environment()
     assert "Keras" in facts["versions"] and "cores" in facts["hardware"]
+
+
+@pytest.mark.parametrize(
+    "error, code, printed",
+    [
+        (None, 0, ""),
+        (ValueError("Expected R"), 2, "error: Expected R\n"),
+        (FileNotFoundError("gone"), 2, "error: gone\n"),
+        (ReplicaError("lost"), 1, "error: lost\n"),
+        (KeyboardInterrupt(), 130, "\nStopped. "),
+    ],
+)
+def test_exit_code(error, code, printed, capsys):
+    given = []
+
+    def function(*arguments):
+        given.extend(arguments)
+        if error is not None:
+            raise error
+
+    assert exit_code(function, 1, 2) == code
+    assert given == [1, 2]
+    assert capsys.readouterr().err.startswith(printed)
+
+
+def test_exit_code_of_a_mistake_of_ours():
+    def function():
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        exit_code(function)

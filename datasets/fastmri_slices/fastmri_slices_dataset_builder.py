@@ -17,7 +17,7 @@ from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
     FastmriSlicesConfig,
 )
 from loupe_tf.datasets.resize import center_crop_or_pad
-from loupe_tf.datasets.volume_builder import VolumeBuilder
+from loupe_tf.datasets.volume_builder import VolumeBuilder, common_features
 from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
 
 # How the names of acquisitions begin. Both parts of fastMRI have folders of the
@@ -82,19 +82,7 @@ directories.
 """
 
     def _info(self):
-        text, scalar = tfds.features.Text, tfds.features.Scalar
-        features = {
-            "volume": text(),
-            "patient": text(),
-            "slice": scalar(np.int32),
-            "acquisition": text(),
-            "max": scalar(np.float32),
-            "norm": scalar(np.float32),
-            "source": text(),
-            "normalized_by": text(),
-            "cropped_by": text(),
-            "combined_by": text(),
-        }
+        features = common_features()
 
         def array(shape, dtype):
             return tfds.features.Tensor(
@@ -110,7 +98,7 @@ directories.
             features["kspace"] = array((*coils, None, None), np.complex64)
             features["target"] = array((None, None), np.float32)
             for side in ("left", "right"):
-                features[f"padding_{side}"] = scalar(np.int32)
+                features[f"padding_{side}"] = tfds.features.Scalar(np.int32)
             for name in ("encoded", "recon", "acquired"):
                 size = tfds.features.Tensor(shape=(3,), dtype=np.int32)
                 features[f"{name}_size"] = size

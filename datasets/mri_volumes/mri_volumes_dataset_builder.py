@@ -16,7 +16,7 @@ from loupe_tf.datasets.mri_volumes.patient_split import (
 )
 from loupe_tf.datasets.readers import find_volumes, read_header, read_volume
 from loupe_tf.datasets.resize import center_crop_or_pad, crop_to_acquired
-from loupe_tf.datasets.volume_builder import VolumeBuilder
+from loupe_tf.datasets.volume_builder import VolumeBuilder, common_features
 from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
 
 # Bytes that a record takes beside its image, about.
@@ -60,7 +60,6 @@ class Builder(VolumeBuilder):
                 "loupe_tf.datasets.MriVolumesConfig, which names the folder. "
                 f"Received: config={config}"
             )
-        text, scalar = tfds.features.Text, tfds.features.Scalar
         if (self.data_path / "features.json").exists():
             # The folder need not be there any more.
             stored = tfds.features.FeaturesDict.from_config(self.data_dir)
@@ -71,16 +70,7 @@ class Builder(VolumeBuilder):
             "image": tfds.features.Tensor(
                 shape=shape, dtype=np.float32, encoding="bytes"
             ),
-            "volume": text(),
-            "patient": text(),
-            "slice": scalar(np.int32),
-            "acquisition": text(),
-            "max": scalar(np.float32),
-            "norm": scalar(np.float32),
-            "source": text(),
-            "normalized_by": text(),
-            "cropped_by": text(),
-            "combined_by": text(),
+            **common_features(),
         }
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),

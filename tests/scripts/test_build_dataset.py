@@ -1,5 +1,4 @@
 import contextlib
-import importlib.util
 import json
 import os
 import pathlib
@@ -27,11 +26,8 @@ CONFIGS = {
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("build_dataset", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("build_dataset.py")
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -12,12 +11,8 @@ SCRIPT = (
 
 
 @pytest.fixture(scope="module")
-def benchmark():
-    name = "build_dataset_benchmark"
-    spec = importlib.util.spec_from_file_location(name, SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def benchmark(load_script):
+    return load_script("benchmarks/build_dataset.py")
 
 
 @pytest.mark.slow

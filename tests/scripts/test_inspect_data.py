@@ -1,7 +1,5 @@
-import importlib.util
 import json
 import os
-import pathlib
 
 import nibabel
 import numpy as np
@@ -11,15 +9,10 @@ import tensorflow_datasets as tfds
 from loupe_tf.datasets import MriVolumesConfig
 from loupe_tf.datasets.resize import center_crop_or_pad, fft2c, ifft2c
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "inspect_data.py"
-
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("inspect_data", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("inspect_data.py")
 
 
 def zero_filled(rng, acquired, size, count=4):

@@ -18,11 +18,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def read_dataset():
-    spec = importlib.util.spec_from_file_location("read_dataset", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def read_dataset(load_script):
+    return load_script("benchmarks/read_dataset.py")
 
 
 def measured(first, later):

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -15,11 +14,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def replicas():
-    spec = importlib.util.spec_from_file_location("replicas", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def replicas(load_script):
+    return load_script("benchmarks/replicas.py")
 
 
 @pytest.mark.slow

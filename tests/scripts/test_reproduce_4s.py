@@ -1,23 +1,12 @@
-import importlib.util
 import json
-import pathlib
-import sys
 
 import numpy as np
 import pytest
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "reproduce_4s.py"
-
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("reproduce_4s", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    # Where dataclasses look for the module of a class.
-    sys.modules["reproduce_4s"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["reproduce_4s"]
+def script(load_script):
+    return load_script("reproduce_4s.py")
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
-import importlib.util
 import json
-import pathlib
 import re
 
 import keras
@@ -9,15 +7,10 @@ import pytest
 
 from loupe_tf import masks
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "train_loupe.py"
-
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("train_loupe", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("train_loupe.py")
 
 
 @pytest.fixture
