@@ -73,8 +73,14 @@ class ShardWriter:
 
     def _serialized(self, volume):
         """Yields what `ExampleWriter` takes: keys, which count, and bytes."""
+        known, encoded = {}, {}
         for i, record in enumerate(self.reader(volume)):
-            yield i, serialize(self.features.encode_example(record))
+            for key, value in record.items():
+                # What all slices of a volume share is encoded once.
+                if known.get(key) is not value:
+                    known[key] = value
+                    encoded[key] = self.features[key].encode_example(value)
+            yield i, serialize(encoded)
 
 
 def serialize(encoded):

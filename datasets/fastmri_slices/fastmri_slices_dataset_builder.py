@@ -242,7 +242,8 @@ class _ImageReader(_Reader):
     size: int
 
     def nbytes(self, volume):
-        return self.count(volume) * (4 * self.size**2 + OVERHEAD)
+        with FastmriFile(volume) as file:
+            return file.target_shape[0] * (4 * self.size**2 + OVERHEAD)
 
     def _check(self, file):
         super()._check(file)
