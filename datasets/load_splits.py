@@ -106,11 +106,13 @@ def load_splits(data, data_dir=None, seed=0):
 def _builder(data, data_dir):
     try:
         builder = tfds.builder(data, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError:
+    except ValueError:
+        # TFDS lists whatever names are near, of other data sets too.
         raise ValueError(
             "Invalid value for argument `data`. Expected a file, a folder, or "
-            "the name of a TFDS data set, such as mni_brain/96. Received: "
-            f"data={data}"
+            "the name of a TFDS data set, such as mni_brain/96, that has been "
+            f"prepared in `data_dir`. Received: data={data}, "
+            f"data_dir={data_dir}"
         ) from None
     if builder.name == "mni_brain" and not builder.is_prepared():
         print(f"Simulating {builder.info.full_name} ...", flush=True)

@@ -93,9 +93,10 @@ def test_not_enough(tmp_path, splits, match):
         load_splits("volumes", tmp_path)
 
 
-def test_neither_files_nor_a_data_set(tmp_path):
-    with pytest.raises(ValueError, match="`data`.*data=no_such"):
-        load_splits("no_such", tmp_path)
+@pytest.mark.parametrize("name", ["no_such", "mri_volumes/no_such"])
+def test_neither_files_nor_a_data_set(tmp_path, name):
+    with pytest.raises(ValueError, match=f"`data`.*data={name}, data_dir="):
+        load_splits(name, tmp_path)
 
 
 def test_files(tmp_path, rng):
