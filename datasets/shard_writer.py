@@ -75,6 +75,12 @@ class ShardWriter:
         """Yields what `ExampleWriter` takes: keys, which count, and bytes."""
         known, encoded = {}, {}
         for i, record in enumerate(self.reader(volume)):
+            if record.keys() != self.features.keys():
+                raise ValueError(
+                    f"Invalid record of {volume}. Expected the features "
+                    f"{sorted(self.features.keys())}. "
+                    f"Received: {sorted(record)}"
+                )
             for key, value in record.items():
                 # What all slices of a volume share is encoded once.
                 if known.get(key) is not value:

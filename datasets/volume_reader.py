@@ -39,4 +39,8 @@ class VolumeReader(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, volume):
-        """Yields the records, dicts of features, slice by slice."""
+        """Yields the records, dicts of features, slice by slice.
+
+        A value that is the same object as in the record before counts as
+        unchanged: no array may be filled anew and given out again.
+        """

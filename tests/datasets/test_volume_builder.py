@@ -46,7 +46,10 @@ class Reader(VolumeReader):
                 os.kill(os.getpid(), signal.SIGKILL)
             image = np.full((2, 2, 1), self.count(volume) + i / 10, "float32")
             name = pathlib.Path(volume).name
-            yield {"image": image, "volume": name, "slice": i}
+            record = {"image": image, "volume": name, "slice": i}
+            if "lacking" in volume and i == 1:
+                del record["image"]
+            yield record
 
 
 class ToySlices(VolumeBuilder):
@@ -225,6 +228,15 @@ def test_bad_headers_are_all_found_before_anything_is_read(make, tmp_path):
     report = tmp_path / "data/toy_slices/1.0.0.bad_volumes.json"
     bad = json.loads(report.read_text())["volumes"]
     assert [entry["volume"] for entry in bad] == ["unreadable", "unreadable_2"]
+
+
+def test_records_have_all_features(make, tmp_path):
+    # Not what the slice before it had.
+    builder = make({"train": ["a_2", "lacking_3"]})
+    message = r"record of lacking_3.*'image'.*Received: \['slice', 'volume'\]"
+    with pytest.raises(ValueError, match=message):
+        builder.download_and_prepare()
+    assert files(tmp_path) == []
 
 
 def test_skips_bad_volumes(make, tmp_path):
