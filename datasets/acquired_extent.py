@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loupe_tf.datasets.resize import fft2c
+from loupe_tf.numpy_fourier import fft2c
 
 # A fall of the spectrum counts as an edge when, within this share of the way
 # from the centre to Nyquist, the power falls by this factor (in decades) and

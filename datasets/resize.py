@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from loupe_tf.numpy_fourier import fft2c, ifft2c
+
 
 def center_crop_or_pad(images, size):
     """Crops or pads images around their centre, each axis on its own.
@@ -65,22 +67,6 @@ def crop_to_acquired(images, extent):
     if is_complex:
         return out.astype("complex64")
     return np.abs(out).astype("float32")
-
-
-def fft2c(images):
-    """`loupe_tf.fourier.fft2c` of NumPy's complex arrays `(..., H, W)`."""
-    return _transform(np.fft.fft2, images)
-
-
-def ifft2c(kspace):
-    """The inverse of `fft2c`."""
-    return _transform(np.fft.ifft2, kspace)
-
-
-def _transform(function, array):
-    axes = (-2, -1)
-    array = np.fft.ifftshift(array, axes=axes)
-    return np.fft.fftshift(function(array, norm="ortho"), axes=axes)
 
 
 def _overlap(n, m):

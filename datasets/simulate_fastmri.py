@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from loupe_tf.datasets.fastmri_file import SIMULATED
-from loupe_tf.datasets.resize import fft2c, ifft2c
+from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 # Real files hold values of about this size.
 SCALE = 5e-4

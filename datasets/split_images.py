@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from loupe_tf.datasets.resize import center_crop_or_pad, ifft2c
+from loupe_tf.datasets.resize import center_crop_or_pad
+from loupe_tf.numpy_fourier import ifft2c
 
 
 class SplitImages:

@@ -5,11 +5,12 @@ itself; a report is made of all records that a folder holds.
 """
 
 import keras
+import numpy as np
 
-from loupe_tf import report
+from loupe_tf import evaluation, report
 from loupe_tf.runs import RunFolder, provenance
 
-__all__ = ["conduct", "publish"]
+__all__ = ["conduct", "paired", "publish"]
 
 
 def conduct(settings, todo, build, train, kind, free):
@@ -42,6 +43,7 @@ def conduct(settings, todo, build, train, kind, free):
 
     splits, source = load_splits(settings["data"], settings["data_dir"])
     facts = provenance(settings, source, splits)
+    print(f"Data: {source}; {facts['volumes']}")
     folder = RunFolder(settings["out"])
     same = {k: v for k, v in settings.items() if k not in free}
     folder.check_settings({**same, "volumes": facts["volumes"]})
@@ -55,6 +57,29 @@ def conduct(settings, todo, build, train, kind, free):
         return train(run, settings, splits, folder)
 
     return folder, facts, folder.complete(todo, train_one)
+
+
+def paired(records, others, volumes, metric="psnr"):
+    """Differences between records of the same seed, on the same volume.
+
+    Args:
+        records, others: Lists of records with a `seed`, each seed once. Those
+            that have no partner are left out.
+        volumes: Callable that takes a record and returns the metrics of each
+            volume (`loupe_tf.evaluation.per_volume`), or `None` if the run has
+            diverged.
+        metric: String, the metric.
+
+    Returns:
+        Array of `records - others`, one value for each seed and volume.
+    """
+    others = {record["seed"]: volumes(record) for record in others}
+    differences = [np.zeros(0)]
+    for record in records:
+        pair = volumes(record), others.get(record["seed"])
+        if None not in pair:
+            differences.append(evaluation.paired_difference(*pair, metric))
+    return np.concatenate(differences)
 
 
 def publish(folder, title, facts, convention, table, figures, sentences, runs):

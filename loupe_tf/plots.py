@@ -21,6 +21,7 @@ from loupe_tf import metrics
 
 __all__ = [
     "mask",
+    "masks",
     "probability_histogram",
     "reconstructions",
     "training_curves",
@@ -92,6 +93,42 @@ def mask(mask, probability=None, figure=None):
         )
         axes[1].set_ylabel("")
         figure.colorbar(image, ax=axes[1], fraction=0.046, pad=0.03)
+    return figure
+
+
+def masks(masks, columns=None, figure=None):
+    """Draw masks, or the probabilities behind them, side by side.
+
+    Figure 4 of the 4S paper (Martinini et al., BioCAS 2022).
+
+    Args:
+        masks: Dictionary by title of arrays `(H, W)`, `(1, W)` or `(H, 1)` with
+            values in [0, 1], DC at `(H // 2, W // 2)`; `None` leaves a place
+            empty.
+        columns: Integer, masks in a row; by default all of them.
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure.
+    """
+    if not masks:
+        raise ValueError(
+            "Invalid value for argument `masks`. Expected one mask or more. "
+            "Received: none"
+        )
+    columns = columns or len(masks)
+    rows = -(-len(masks) // columns)
+    figure = _figure(figure, 1.9 * columns, 2.2 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (title, mask) in zip(axes.flat, masks.items()):
+        if mask is None:
+            continue
+        mask = _frequencies(title, mask)
+        _check_probability(title, mask)
+        _draw_frequencies(ax, mask, cmap="gray", vmin=0, vmax=1)
+        ax.set_title(title, fontsize=8)
     return figure
 
 

@@ -152,12 +152,32 @@ def environment(*packages):
     """
     versions = [(p, importlib.import_module(p).__version__) for p in packages]
     others = [f", {name} {version}" for name, version in versions]
+    accelerators = _count_accelerators()
     return {
         "versions": f"loupe_tf {__version__}, Keras {keras.version()} on "
         f"{keras.backend.backend()}, NumPy {np.__version__}, Python "
         f"{platform.python_version()}{''.join(others)}",
-        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores"
+        + (f", {accelerators} accelerators" if accelerators else ""),
     }
+
+
+def _count_accelerators():
+    """Accelerators that the backend sees."""
+    # keras.distribution.list_devices knows TensorFlow and JAX, and raises
+    # where JAX has CPUs alone.
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices()
+        return sum(device.device_type != "CPU" for device in devices)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return sum(device.platform != "cpu" for device in jax.devices())
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def provenance(settings, source, splits):
@@ -165,15 +185,13 @@ def provenance(settings, source, splits):
 
     Args:
         settings: Dict of the settings of the script.
-        source, splits: What `loupe_tf.datasets.load_splits` returns. They are
-            printed, too.
+        source, splits: What `loupe_tf.datasets.load_splits` returns.
 
     Returns:
         A dict with the data, its volumes, the size of the images, the settings,
         what `environment` returns, and the command.
     """
     volumes = ", ".join(f"{name} {part}" for name, part in splits.items())
-    print(f"Data: {source}; {volumes}")
     height, width = splits["test"].images.shape[1:3]
     return {
         "data": source,

@@ -114,6 +114,27 @@ VARIANTS = {
         "cooldown": 1,
         "anneal": True,
     },
+    # Round two trains the network alone, on the mask that round one has found.
+    "4s_frozen": {
+        **SHORT,
+        "patience": 2,
+        "cooldown": 1,
+        "freeze_mask": True,
+    },
+    # As many epochs, twice the steps.
+    "4s_half_batches": {
+        **SHORT,
+        "patience": 2,
+        "cooldown": 1,
+        "batch_size": 4,
+    },
+    "4s_frozen_half_batches": {
+        **SHORT,
+        "patience": 2,
+        "cooldown": 1,
+        "batch_size": 4,
+        "freeze_mask": True,
+    },
 }
 PRESETS = {
     "paper": PAPER,
@@ -316,12 +337,28 @@ def build_model(run, settings, image_shape):
         seed=run.seed,
         name=run.method,
     )
+    compile_model(model, settings)
+    return model
+
+
+def freeze_mask(model, settings):
+    """The network of a trained model alone, behind its exact-budget mask."""
+    frozen = loupe_tf.models.loupe_model(
+        model.input_shape[1:],
+        mask=masks.from_model(model),
+        reconstructor=model.get_layer("unet"),
+        name="frozen",
+    )
+    compile_model(frozen, settings)
+    return frozen
+
+
+def compile_model(model, settings):
     model.compile(
         keras.optimizers.Adam(settings["learning_rate"]),
         loss="mse",
         metrics=[metrics.PSNR()],
     )
-    return model
 
 
 def slope_callback(run, settings):
@@ -363,21 +400,35 @@ def train(run, settings, splits, folder):
     own = settings_of(run, settings)
     model = build_model(run, own, test.images.shape[1:])
     unfinished = runs.RunFolder(folder / "unfinished" / run.name)
-    with unfinished.stopwatch("spent") as seconds:
-        history = fit_two_rounds(
+
+    def fit(model, epochs, slope_callback, name):
+        return fit_two_rounds(
             model,
             splits["train"].images,
             validation_data=splits["validation"].images,
-            epochs=own["epochs"],
+            epochs=epochs,
             batch_size=own["batch_size"],
-            slope_callback=slope_callback(run, own),
+            slope_callback=slope_callback,
             stop_patience=own["stop_patience"],
             lr_patience=own["lr_patience"],
-            directory=unfinished / "rounds" if settings["backup"] else None,
+            directory=unfinished / name if settings["backup"] else None,
             callbacks=other_callbacks(own),
             seed=run.seed,
             verbose=0,
         ).history
+
+    with unfinished.stopwatch("spent") as seconds:
+        first, second = own["epochs"]
+        if own.get("freeze_mask"):
+            history = fit(model, [first, 0], slope_callback(run, own), "rounds")
+            network = freeze_mask(model, own)
+            more = fit(network, [0, second], False, "network")
+            more["slope"] = history["slope"][-1:] * len(more["loss"])
+            history = {key: history[key] + more[key] for key in more}
+        else:
+            history = fit(
+                model, [first, second], slope_callback(run, own), "rounds"
+            )
     losses = np.array(history["loss"] + history["val_loss"], "float64")
     finite = [x for x in history["val_loss"] if np.isfinite(x)]
     return {
@@ -586,17 +637,11 @@ def shorter(cells):
 
 def paired(records, others):
     """Differences of PSNR for the same seed and the same test volume."""
-    others = {r["seed"]: r for r in others}
-    differences = [
-        evaluation.paired_difference(
-            record["binarizations"]["exact"]["volumes"],
-            others[record["seed"]]["binarizations"]["exact"]["volumes"],
-        )
-        for record in records
-        if "exact" in record["binarizations"]
-        and "exact" in others.get(record["seed"], {}).get("binarizations", {})
-    ]
-    return np.concatenate(differences) if differences else np.array([])
+    return experiments.paired(
+        records,
+        others,
+        lambda r: r["binarizations"].get("exact", {}).get("volumes"),
+    )
 
 
 def draw_psnr(cells):
@@ -700,22 +745,15 @@ def first_seed(cells, folder, of_paper):
 
 
 def draw_masks(shown, folder):
-    """Figure 4: probability masks, side by side."""
-    accelerations = list(dict.fromkeys(key[0] for key in shown))
-    columns = list(dict.fromkeys(key[-1] for key in shown))
-    figure = matplotlib.figure.Figure(
-        figsize=(1.9 * len(columns), 2.2 * len(accelerations)),
-        layout="constrained",
-    )
-    axes = figure.subplots(len(accelerations), len(columns), squeeze=False)
-    for ax in axes.flat:
-        ax.set_axis_off()
+    """Figure 4: probability masks, side by side, a row for each R."""
+    labels = list(dict.fromkeys(key[-1] for key in shown))
+    gallery = {}
+    for acceleration in dict.fromkeys(key[0] for key in shown):
+        gallery |= {f"R = {acceleration:g}, {label}": None for label in labels}
     for key, record in shown.items():
-        ax = axes[accelerations.index(key[0]), columns.index(key[-1])]
-        array = load_mask(record, folder)["probability"]
-        ax.imshow(array, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        ax.set_title(f"R = {key[0]:g}, {key[-1]}", fontsize=8)
-    return figure
+        probability = load_mask(record, folder)["probability"]
+        gallery[f"R = {key[0]:g}, {key[-1]}"] = probability
+    return plots.masks(gallery, columns=len(labels))
 
 
 def run_of(record):

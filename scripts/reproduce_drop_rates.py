@@ -340,20 +340,14 @@ def verdicts(cells):
     """A sentence on learned against unlearned masks, for each drop rate."""
     sentences = []
     for loss, rate, mask in cells:
-        others = cells.get((loss, rate, "unlearned"), [])
-        others = {r["seed"]: r for r in others if not r["diverged"]}
         if mask != "learned":
             continue
-        differences = [
-            evaluation.paired_difference(
-                record["splits"]["test"]["volumes"],
-                others[record["seed"]]["splits"]["test"]["volumes"],
-            )
-            for record in cells[loss, rate, mask]
-            if not record["diverged"] and record["seed"] in others
-        ]
-        if differences:
-            differences = np.concatenate(differences)
+        differences = experiments.paired(
+            cells[loss, rate, mask],
+            cells.get((loss, rate, "unlearned"), []),
+            lambda r: r["splits"].get("test", {}).get("volumes"),
+        )
+        if len(differences):
             p_value = evaluation.sign_flip_test(differences)
             sentences.append(
                 f"{loss}, drop rate {rate:g}: learned against unlearned mask "
@@ -389,49 +383,42 @@ def draw_curves(cells, loss):
     return figure
 
 
+def load_images(record, folder):
+    """Mask, true and rebuilt slice of a run; `None` if it left none."""
+    name = Run(*(record[f.name] for f in dataclasses.fields(Run))).name
+    path = folder / "images" / f"{name}.npz"
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        return {key: arrays[key].astype("float32") for key in arrays}
+
+
 def draw_reconstructions(cells, loss, rate, folder):
-    """True slice, both reconstructions and masks of one drop rate."""
-    found = {}
-    for mask in MASKS:
-        for record in cells.get((loss, rate, mask), [])[:1]:
-            name = Run(rate, mask, loss, record["seed"]).name
-            path = folder / "images" / f"{name}.npz"
-            if path.exists():
-                with np.load(path, allow_pickle=False) as arrays:
-                    found[mask] = dict(arrays)
+    """True slice and both reconstructions of one drop rate, first seed."""
+    found = {
+        mask: load_images(cells[loss, rate, mask][0], folder)
+        for mask in MASKS
+        if (loss, rate, mask) in cells
+    }
+    found = {mask: images for mask, images in found.items() if images}
     if not found:
         return None
-    truth = next(iter(found.values()))["truth"].astype("float32")
+    truth = next(iter(found.values()))["truth"]
     return plots.reconstructions(
         truth[None],
-        {
-            mask: arrays["output"].astype("float32")[None]
-            for mask, arrays in found.items()
-        },
+        {mask: images["output"][None] for mask, images in found.items()},
     )
 
 
 def draw_masks(cells, loss, folder):
     """The masks of the first seed."""
-    shown = {}
-    for key, records in cells.items():
-        name = Run(key[1], key[2], loss, records[0]["seed"]).name
-        path = folder / "images" / f"{name}.npz"
-        if key[0] == loss and path.exists():
-            with np.load(path, allow_pickle=False) as arrays:
-                shown[f"{key[2]}, d = {key[1]:g}"] = arrays["mask"]
-    if not shown:
-        return None
-    figure = matplotlib.figure.Figure(
-        figsize=(2.1 * len(shown), 2.4), layout="constrained"
-    )
-    for ax, (title, mask) in zip(
-        figure.subplots(1, len(shown), squeeze=False)[0], shown.items()
-    ):
-        ax.imshow(mask, cmap="gray", interpolation="nearest")
-        ax.set_title(title, fontsize=8)
-        ax.set_axis_off()
-    return figure
+    shown = {
+        f"{key[2]}, d = {key[1]:g}": load_images(records[0], folder)
+        for key, records in cells.items()
+        if key[0] == loss
+    }
+    shown = {title: images["mask"] for title, images in shown.items() if images}
+    return plots.masks(shown) if shown else None
 
 
 def write_report(facts, records, folder):

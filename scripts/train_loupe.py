@@ -33,7 +33,7 @@ import loupe_tf
 import loupe_tf.datasets
 from loupe_tf import distribution, evaluation, masks, metrics, plots, report
 from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
-from loupe_tf.runs import RunFolder, argument_parser, environment, exit_code
+from loupe_tf.runs import RunFolder, argument_parser, exit_code, provenance
 
 # The settings of `--demo`: a few minutes on two cores.
 DEMO = {
@@ -334,8 +334,12 @@ def run(options):
         data = {k: v.crop_to_acquired(extent) for k, v in data.items()}
         source += f", k-space cropped to the acquired extent {extent}"
     shape = data["test"].images.shape[1:]
-    summary = ", ".join(f"{name} {slices}" for name, slices in data.items())
-    print(f"Data: {source}; {summary}\nTraining on {devices}")
+    facts = {
+        **provenance(vars(options), source, data),
+        "convention": CONVENTION,
+        "devices": str(devices),
+    }
+    print(f"Data: {source}; {facts['volumes']}\nTraining on {devices}")
     # Everything that may be refused is refused before training starts.
     images, volumes = data["test"].images, data["test"].volumes
     evaluation.per_volume(images[:1], images[:1], volumes[:1])
@@ -374,16 +378,6 @@ def run(options):
             }
         histories[model.name] = history.history
     learned.save(out / "model.keras")
-    facts = {
-        "data": source,
-        "volumes": summary,
-        "image size": f"{shape[:2]}",
-        "convention": CONVENTION,
-        "settings": ", ".join(f"{k}={v}" for k, v in vars(options).items()),
-        "devices": str(devices),
-        **environment(),
-        "command": "python scripts/train_loupe.py " + " ".join(sys.argv[1:]),
-    }
     write_results(
         out,
         options,

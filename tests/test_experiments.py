@@ -104,3 +104,20 @@ def test_publish(tmp_path, capsys):
     assert results["facts"]["convention"] == "PSNR of something."
     printed = capsys.readouterr().out
     assert "30.0" in printed and "It holds." in printed
+
+
+def test_paired():
+    def record(seed, *values):
+        volumes = {str(i): {"psnr": v} for i, v in enumerate(values)}
+        return {"seed": seed, "volumes": volumes or None}
+
+    ours = [
+        record(0, 30.0, 31.0),
+        record(1, 32.0, 33.0),
+        record(2),
+        record(3, 9),
+    ]
+    others = [record(1, 31.0, 31.5), record(0, 30.5, 30.0), record(2, 1, 2)]
+    found = experiments.paired(ours, others, lambda r: r["volumes"])
+    np.testing.assert_allclose(found, [-0.5, 1.0, 1.0, 1.5])
+    assert not len(experiments.paired(ours, [], lambda r: r["volumes"]))

@@ -69,6 +69,26 @@ def test_mask_object_and_empty_mask():
     assert "nothing acquired" in title
 
 
+def test_masks():
+    shown = {
+        "a": np.eye(4),
+        "b": None,
+        "c": probability(),
+        "d": np.ones((1, 4)),
+    }
+    figure = draw(plots.masks(shown, columns=3))
+    assert len(figure.axes) == 6
+    drawn = {ax.get_title(): ax.images[0] for ax in figure.axes if ax.images}
+    assert list(drawn) == ["a", "c", "d"]
+    np.testing.assert_allclose(drawn["c"].get_array(), shown["c"])
+    assert drawn["d"].get_array().shape == (4, 4)
+    assert len(draw(plots.masks(shown)).axes) == 4
+    with pytest.raises(ValueError, match=r"`a`.*\[0, 1\]"):
+        plots.masks({"a": 2 * np.eye(4)})
+    with pytest.raises(ValueError, match="`masks`. Expected one mask"):
+        plots.masks({})
+
+
 def test_invalid_mask():
     prob = probability()
     with pytest.raises(ValueError, match="`mask`. Expected a binary mask"):

@@ -1,7 +1,8 @@
 import keras
 from keras import layers
 
-from loupe_tf.models.fastmri_unet import check_dropout, conv_block, initializer
+from loupe_tf.models.fastmri_unet import conv_block, initializer
+from loupe_tf.models.spatial_dropout import check_rate
 
 
 def encoder_decoder(
@@ -79,7 +80,7 @@ def encoder_decoder(
         _raise("depth, filters", "integers ≥ 1", (depth, filters))
     if max_filters < filters:
         _raise("max_filters", f"at least filters={filters}", max_filters)
-    check_dropout(dropout)
+    check_rate("dropout", dropout)
     if max(input_shape[:2]) <= 2**depth:
         _raise(
             "input_shape",

@@ -1,7 +1,7 @@
 import keras
 from keras import layers, ops
 
-from loupe_tf.models.spatial_dropout import SpatialDropout
+from loupe_tf.models.spatial_dropout import SpatialDropout, check_rate
 
 STANDARDIZE = (None, "image", "residual")
 
@@ -100,7 +100,7 @@ def fastmri_unet(
     input_shape = tuple(input_shape)
     if depth < 1 or filters < 1:
         _raise("depth, filters", "integers ≥ 1", (depth, filters))
-    check_dropout(dropout)
+    check_rate("dropout", dropout)
     if standardize not in STANDARDIZE:
         _raise("standardize", f"one of {STANDARDIZE}", standardize)
     coarsest = [size // 2**depth for size in input_shape[:2]]
@@ -184,12 +184,6 @@ def instance_norm(name):
 def initializer():
     """Uniform in ±1/√(fan-in), where PyTorch's convolutions begin."""
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-
-
-def check_dropout(dropout):
-    """Refuse a dropout that is no probability below 1."""
-    if not 0 <= dropout < 1:
-        _raise("dropout", "a number in [0, 1)", dropout)
 
 
 def _moments(x):

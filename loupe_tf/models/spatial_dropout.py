@@ -27,11 +27,7 @@ class SpatialDropout(keras.layers.Layer):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(
-                "Invalid value for argument `rate`. Expected a number in "
-                f"[0, 1). Received: {rate!r}"
-            )
+        check_rate("rate", rate)
         self.rate = rate
         self.seed = seed
         self.seed_generator = ReplicaSeedGenerator(seed)
@@ -60,3 +56,12 @@ class SpatialDropout(keras.layers.Layer):
         values = {key: store[key] for key in store.keys()}
         self.seed_generator.state.assign(values.pop("seed_state"))
         super().load_own_variables(values)
+
+
+def check_rate(argument, rate):
+    """Refuse what is no probability below 1."""
+    if not 0 <= rate < 1:
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected a number in "
+            f"[0, 1). Received: {rate!r}"
+        )

@@ -1,7 +1,7 @@
 import keras
 from keras import layers
 
-from loupe_tf.models.spatial_dropout import SpatialDropout
+from loupe_tf.models.spatial_dropout import SpatialDropout, check_rate
 
 # What the two papers' code does; whatever is passed to `unet` wins over it.
 PRESETS = {
@@ -93,8 +93,7 @@ def unet(
         _raise("norm_order", "'before', 'after' or `None`", norm_order)
     if depth < 1 or filters < 1:
         _raise("depth, filters", "integers ≥ 1", (depth, filters))
-    if not 0 <= dropout < 1:
-        _raise("dropout", "a number in [0, 1)", dropout)
+    check_rate("dropout", dropout)
     factor = 2 ** (depth - 1)
     height, width = input_shape[:2]
     if min(height, width) < factor:

@@ -1,9 +1,15 @@
 import dataclasses
 
+import keras
 import numpy as np
 
+from loupe_tf import metrics
 from loupe_tf.masks import SamplingMask
-from loupe_tf.reconstruction.operators import check_number, invalid
+from loupe_tf.reconstruction.operators import (
+    check_number,
+    invalid,
+    to_channels,
+)
 
 
 def choose_regularization(
@@ -26,9 +32,9 @@ def choose_regularization(
         targets: Sequence of true images `(H, W)`. Real ones are compared with
             magnitudes, complex ones with complex reconstructions.
         maps: `None`, maps `(coils, H, W)` for all, or a sequence of as many.
-        metric: `"psnr"`, the mean of `20 log10(peak) - 10 log10(MSE)` with the
-            largest target as the peak (another peak would move all candidates
-            alike), or `"nmse"`, the mean of `‖x̂ - x‖² / ‖x‖²`.
+        metric: `"psnr"`, the mean of `loupe_tf.metrics.psnr` with the largest
+            target as the peak (another peak would move all candidates alike),
+            or `"nmse"`, that of `loupe_tf.metrics.nmse`.
 
     Returns:
         A pair: the reconstructor with the best candidate, of equal ones the
@@ -108,10 +114,10 @@ def _for_each(name, given, is_one, count):
 def _measure(image, target, peak, metric):
     if image.shape != target.shape:
         invalid("targets", f"images of shape {image.shape}", target.shape)
-    image = image if np.iscomplexobj(target) else np.abs(image)
-    error = np.sum(np.abs(image - target) ** 2, dtype=np.float64)
-    if metric == "nmse":
-        energy = np.sum(np.abs(target) ** 2, dtype=np.float64)
-        return error / energy if energy else 0.0
-    # As `loupe_tf.metrics.psnr`, at most 100 dB.
-    return -10 * np.log10(max(error / target.size / peak**2, 1e-10))
+    if not np.iscomplexobj(target):
+        image = np.abs(image)
+    pair = to_channels(target), to_channels(image)
+    value = (
+        metrics.nmse(*pair) if metric == "nmse" else metrics.psnr(*pair, peak)
+    )
+    return float(keras.ops.convert_to_numpy(value)[0])

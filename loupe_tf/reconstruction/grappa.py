@@ -4,10 +4,10 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from loupe_tf.numpy_fourier import ifft2c
 from loupe_tf.reconstruction.calibration import acquired_widths, center
 from loupe_tf.reconstruction.operators import (
     check_number,
-    ifft2c,
     invalid,
     root_sum_of_squares,
 )
@@ -74,7 +74,7 @@ class Grappa(Reconstructor):
     def reconstruct(self, kspace, mask, maps):
         if len(kspace) == 1:
             invalid("kspace", "several coils for GRAPPA", kspace.shape)
-        images = ifft2c(self.fill(kspace, mask))
+        images = ifft2c(self.fill(kspace, mask)).astype(np.complex64)
         if maps is None:
             return root_sum_of_squares(images)
         energy = np.sum(np.abs(maps) ** 2, axis=0)

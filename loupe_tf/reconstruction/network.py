@@ -2,7 +2,7 @@ import keras
 import numpy as np
 
 from loupe_tf.layers import DataConsistency
-from loupe_tf.reconstruction.operators import adjoint, invalid
+from loupe_tf.reconstruction.operators import adjoint, invalid, to_channels
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 
 
@@ -94,7 +94,7 @@ class Network(Reconstructor):
                 size,
             )
         image = adjoint(kspace, mask, maps)
-        inputs = [_to_channels(image)]
+        inputs = [to_channels(image)]
         if self._mask_shape:
             if len(kspace) > 1:
                 invalid(
@@ -105,7 +105,7 @@ class Network(Reconstructor):
             # The model's k-space, whose image has its origin in the corner.
             measured = np.fft.fft2(image, norm="ortho")
             measured = np.where(np.fft.ifftshift(mask), measured, 0)
-            inputs += [_to_channels(measured), self._fit(mask)]
+            inputs += [to_channels(measured), self._fit(mask)]
         inputs = inputs if len(inputs) > 1 else inputs[0]
         output = self._half(inputs, training=False)
         output = keras.ops.convert_to_numpy(output)[0].astype(np.float32)
@@ -128,7 +128,3 @@ class Network(Reconstructor):
                 )
             mask = first
         return mask[None, :, :, None].astype(np.float32)
-
-
-def _to_channels(x):
-    return np.stack([x.real, x.imag], axis=-1)[None].astype(np.float32)

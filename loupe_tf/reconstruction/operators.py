@@ -6,6 +6,8 @@ transform is orthonormal, as in `loupe_tf.fourier`.
 
 import numpy as np
 
+from loupe_tf.numpy_fourier import fft2c, ifft2c
+
 
 def forward(image, mask, maps=None):
     """What the coils measure of an image: `y = M F S x`.
@@ -34,7 +36,8 @@ def forward(image, mask, maps=None):
         if image.ndim != 2:
             invalid("image", "shape (H, W) beside maps", image.shape)
         image = check_maps(maps, (None, *image.shape)) * image
-    return np.where(mask, fft2c(image), 0)
+    # NumPy 1 computes in double precision.
+    return np.where(mask, fft2c(image), 0).astype(np.complex64)
 
 
 def adjoint(kspace, mask, maps=None):
@@ -57,23 +60,19 @@ def adjoint(kspace, mask, maps=None):
     mask = check_mask(mask, kspace.shape[-2:])
     if maps is not None:
         maps = check_maps(maps, kspace.shape)
-    images = ifft2c(np.where(mask, kspace, 0))
+    images = ifft2c(np.where(mask, kspace, 0)).astype(np.complex64)
     return images if maps is None else np.sum(maps.conj() * images, axis=0)
-
-
-def fft2c(x):
-    """Centred orthonormal Fourier transform of `(..., H, W)`, complex64."""
-    return _transform(np.fft.fft2, x)
-
-
-def ifft2c(x):
-    """Inverse, and adjoint, of `fft2c`."""
-    return _transform(np.fft.ifft2, x)
 
 
 def root_sum_of_squares(images):
     """`√Σ|x_i|²` of coil images `(coils, H, W)`: `(H, W)`, float32."""
     return np.sqrt(np.sum(np.abs(images) ** 2, axis=0)).astype(np.float32)
+
+
+def to_channels(image):
+    """An image `(H, W)` as a batch `(1, H, W, 2)` of (real, imaginary)."""
+    channels = np.stack([np.real(image), np.imag(image)], axis=-1)
+    return channels[None].astype(np.float32)
 
 
 def check_complex(name, array):
@@ -146,10 +145,3 @@ def invalid(name, expected, received):
         f"Invalid value for argument `{name}`. Expected {expected}. Received: "
         f"{received}"
     )
-
-
-def _transform(function, x):
-    axes = (-2, -1)
-    x = function(np.fft.ifftshift(x, axes=axes), norm="ortho")
-    # NumPy 1 computes in double precision.
-    return np.fft.fftshift(x, axes=axes).astype(np.complex64)

@@ -1,8 +1,8 @@
 import dataclasses
 
+from loupe_tf.numpy_fourier import ifft2c
 from loupe_tf.reconstruction.operators import (
     adjoint,
-    ifft2c,
     root_sum_of_squares,
 )
 from loupe_tf.reconstruction.reconstructor import Reconstructor

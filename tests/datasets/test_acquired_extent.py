@@ -7,7 +7,8 @@ from loupe_tf.datasets.acquired_extent import (
     log_power,
 )
 from loupe_tf.datasets.mni_brain import simulate
-from loupe_tf.datasets.resize import center_crop_or_pad, fft2c, ifft2c
+from loupe_tf.datasets.resize import center_crop_or_pad
+from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 
 @pytest.fixture(scope="module")

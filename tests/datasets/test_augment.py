@@ -3,7 +3,7 @@ import pytest
 
 from loupe_tf.datasets import Augment
 from loupe_tf.datasets.augment import rotate
-from loupe_tf.datasets.resize import fft2c
+from loupe_tf.numpy_fourier import fft2c
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from loupe_tf.datasets import (
     write_fastmri_volume,
 )
 from loupe_tf.datasets.mri_volumes import mri_volumes_dataset_builder
-from loupe_tf.datasets.resize import center_crop_or_pad, fft2c, ifft2c
+from loupe_tf.datasets.resize import center_crop_or_pad
+from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 SPLIT = {"train": ["p1", "p2"], "test": ["p3"]}
 PATTERN = r"(p\d)"

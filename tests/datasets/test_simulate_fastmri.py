@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.datasets import write_fastmri_dataset, write_fastmri_volume
-from loupe_tf.datasets.resize import ifft2c
+from loupe_tf.numpy_fourier import ifft2c
 
 SIZE = {"size": (48, 30), "recon_size": (24, 20)}
 

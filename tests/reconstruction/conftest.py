@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.datasets import simulate_fastmri
-from loupe_tf.datasets.resize import fft2c
+from loupe_tf.numpy_fourier import fft2c
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from loupe_tf import masks
+from loupe_tf.numpy_fourier import ifft2c
 from loupe_tf.reconstruction import Grappa, ZeroFilled, adjoint
-from loupe_tf.reconstruction.operators import ifft2c
 
 
 def lines(width, step, calibration):

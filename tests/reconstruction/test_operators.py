@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from loupe_tf import fourier, masks
+from loupe_tf.numpy_fourier import fft2c, ifft2c
 from loupe_tf.reconstruction import adjoint, forward
-from loupe_tf.reconstruction.operators import fft2c, ifft2c
 
 SIZES = [(8, 8), (7, 8), (8, 5), (9, 7)]
 

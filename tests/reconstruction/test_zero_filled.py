@@ -1,8 +1,8 @@
 import numpy as np
 
 from loupe_tf import masks
+from loupe_tf.numpy_fourier import ifft2c
 from loupe_tf.reconstruction import ZeroFilled, adjoint
-from loupe_tf.reconstruction.operators import ifft2c
 
 
 def test_combinations(scan):

@@ -7,7 +7,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from loupe_tf.datasets import MriVolumesConfig
-from loupe_tf.datasets.resize import center_crop_or_pad, fft2c, ifft2c
+from loupe_tf.datasets.resize import center_crop_or_pad
+from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 
 @pytest.fixture(scope="module")

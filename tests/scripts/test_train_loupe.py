@@ -142,7 +142,7 @@ def test_crop_to_acquired(script, folder, rng):
         np.save(path, np.abs(image).astype("float32"))
     assert script.main(_arguments(folder, "--crop-to-acquired")) == 0
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
-    assert metrics["facts"]["image size"] == "(16, 12)"
+    assert metrics["facts"]["image size"] == "16×12"
     assert "acquired extent (16, 12)" in metrics["facts"]["data"]
 
 
