@@ -6,6 +6,7 @@ They know only "a layer with a variable named `slope`", and no model.
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
 from loupe_tf.callbacks.mask_tensorboard import MaskTensorBoard
 from loupe_tf.callbacks.mask_validation import MaskValidation
+from loupe_tf.callbacks.masked_batches import MaskedBatches
 from loupe_tf.callbacks.self_shrinking_sigmoid_slope import (
     SelfShrinkingSigmoidSlope,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "BackupAndRestore",
     "MaskTensorBoard",
     "MaskValidation",
+    "MaskedBatches",
     "SelfShrinkingSigmoidSlope",
     "ShuffledBatches",
     "SlopeSchedule",

@@ -50,9 +50,9 @@ class ShuffledBatches(keras.utils.PyDataset):
             for index in range(len(self)):
                 yield self[index]
 
-        signature = tuple(
-            tf.TensorSpec((None, *array.shape[1:]), array.dtype)
-            for array in (self.x, self.y)
+        signature = keras.tree.map_structure(
+            lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype),
+            self[0],
         )
         options = tf.data.Options()
         options.autotune.enabled = False
@@ -68,6 +68,10 @@ class ShuffledBatches(keras.utils.PyDataset):
         return -(-len(self.x) // self.batch_size)
 
     def __getitem__(self, index):
-        begin = index * self.batch_size
-        rows = self._order[begin : begin + self.batch_size]
+        rows = self.rows(index)
         return self.x[rows], self.y[rows]
+
+    def rows(self, index):
+        """The numbers of the examples of a batch."""
+        begin = index * self.batch_size
+        return self._order[begin : begin + self.batch_size]

@@ -109,9 +109,7 @@ def fit_two_rounds(
         )
     if hasattr(train, "callback"):
         both.append(train.callback())
-    is_shuffled = isinstance(train, ShuffledBatches)
-    is_tensorflow = keras.backend.backend() == "tensorflow"
-    batches = train.to_tf_dataset() if is_shuffled and is_tensorflow else train
+    batches, validation_data = map(_feed, (train, validation_data))
     if monitor == "val_relaxed_loss":
         both.insert(0, MaskValidation(validation_data, batch_size=batch_size))
     first = [slope_callback] if slope_callback else []
@@ -215,6 +213,14 @@ def fit_two_rounds(
     history.history = record["history"]
     history.epoch = history.history.pop("epoch", [])
     return history
+
+
+def _feed(data):
+    """What `fit` takes: TensorFlow is given no `PyDataset`, if we can help."""
+    is_tensorflow = keras.backend.backend() == "tensorflow"
+    if is_tensorflow and isinstance(data, ShuffledBatches):
+        return data.to_tf_dataset()
+    return data
 
 
 def _fingerprint(train):
