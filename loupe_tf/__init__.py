@@ -5,9 +5,11 @@ the TFDS builders, and takes a moment.
 """
 
 from loupe_tf import (
+    comparison,
     distribution,
     evaluation,
     experiments,
+    formats,
     fourier,
     layers,
     losses,
@@ -26,9 +28,11 @@ from loupe_tf.version import __version__
 __all__ = [
     "__version__",
     "callbacks",
+    "comparison",
     "distribution",
     "evaluation",
     "experiments",
+    "formats",
     "fourier",
     "layers",
     "losses",

@@ -15,6 +15,7 @@ import pytest
 
 from loupe_tf import masks
 from loupe_tf.datasets import simulate_fastmri
+from loupe_tf.formats import read_cfl, write_cfl
 from loupe_tf.reconstruction import (
     Sense,
     TotalVariation,
@@ -53,26 +54,12 @@ def scan():
     return kspace, mask, espirit_maps(kspace, mask)
 
 
-def write(path, array):
-    """Write an array `(coils, H, W)` as BART's `(H, W, 1, coils)`."""
-    array = np.moveaxis(array, 0, -1)[:, :, None]
-    shape = " ".join(str(n) for n in array.shape)
-    path.with_suffix(".hdr").write_text(f"# Dimensions\n{shape}\n")
-    array.astype("<c8").ravel(order="F").tofile(path.with_suffix(".cfl"))
-
-
-def read(path):
-    lines = path.with_suffix(".hdr").read_text().splitlines()
-    shape = [int(n) for n in lines[1].split()]
-    array = np.fromfile(path.with_suffix(".cfl"), "<c8")
-    return array.reshape(shape, order="F").squeeze()
-
-
 def pics(scan, folder, *options):
     kspace, mask, maps = scan
-    write(folder / "kspace", kspace)
-    write(folder / "pattern", mask[None])
-    write(folder / "maps", maps)
+    # BART's dimensions: (H, W, 1, coils).
+    arrays = {"kspace": kspace, "pattern": mask[None], "maps": maps}
+    for name, array in arrays.items():
+        write_cfl(folder / name, np.moveaxis(array, 0, -1)[:, :, None])
     # `-w 1`: k-space is not divided by a scale of BART's own.
     command = ["bart", "pics", "-w", "1", "-p", "pattern", *options]
     subprocess.run(
@@ -81,7 +68,7 @@ def pics(scan, folder, *options):
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    return read(folder / "image")
+    return read_cfl(folder / "image")
 
 
 def nrmse(image, reference):

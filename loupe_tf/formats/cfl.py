@@ -1,0 +1,100 @@
+import math
+import os
+import pathlib
+import uuid
+
+import numpy as np
+
+ITEM = np.dtype("<c8")
+
+
+def write_cfl(path, array):
+    """Write an array as BART's pair of files, `.hdr` and `.cfl`.
+
+    The header is text, the size of each dimension; the data are little-endian
+    complex64 with the first dimension the fastest. BART's first dimensions are
+    read-out, first and second phase encoding, and coils: k-space
+    `(coils, H, W)` is written as `(H, W, 1, coils)`, DC in the centre
+    (https://mrirecon.github.io/bart).
+
+    Args:
+        path: String or path, with or without one of the two suffixes.
+        array: Array of numbers of 1 to 16 dimensions, none of them 0.
+
+    Raises:
+        ValueError: If BART knows no such array.
+    """
+    array = np.asarray(array)
+    if not (
+        1 <= array.ndim <= 16
+        and array.size
+        and (np.issubdtype(array.dtype, np.number) or array.dtype == bool)
+    ):
+        raise ValueError(
+            "Invalid value for argument `array`. Expected numbers in 1 to 16 "
+            "dimensions, none of them 0. Received: an array of shape "
+            f"{array.shape} and dtype {array.dtype}"
+        )
+    header, data = _pair(path)
+    sizes = " ".join(str(n) for n in array.shape)
+    mark = f".{uuid.uuid4().hex}.partial"
+    partial = [file.with_name(file.name + mark) for file in (data, header)]
+    try:
+        array.astype(ITEM).ravel(order="F").tofile(partial[0])
+        partial[1].write_text(f"# Dimensions\n{sizes}\n")
+        # The header last: without it there is no pair to read.
+        os.replace(partial[0], data)
+        os.replace(partial[1], header)
+    finally:
+        for file in partial:
+            file.unlink(missing_ok=True)
+
+
+def read_cfl(path):
+    """Read BART's pair of files, `.hdr` and `.cfl`.
+
+    Args:
+        path: String or path, with or without one of the two suffixes.
+
+    Returns:
+        Complex64 array of the dimensions of the header, those of size 1 at its
+        end left out, but the first.
+
+    Raises:
+        FileNotFoundError: If one of the two files is missing.
+        ValueError: If the header cannot be read, or does not fit the data.
+    """
+    header, data = _pair(path)
+    for file in (header, data):
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"Expected {header.name} and {data.name} beside each other. "
+                f"Received: no file {file}"
+            )
+    lines = header.read_text("utf-8", "replace").splitlines()
+    try:
+        title = [line.strip() for line in lines].index("# Dimensions")
+        shape = [int(size) for size in lines[title + 1].split()]
+    except (ValueError, IndexError):
+        shape = []
+    if not shape or len(shape) > 16 or min(shape) < 1:
+        raise ValueError(
+            f"Invalid file {header}. Expected a line '# Dimensions' and 1 to "
+            f"16 positive integers in the next. Received: {lines[:3]}"
+        )
+    found, expected = data.stat().st_size, ITEM.itemsize * math.prod(shape)
+    if found != expected:
+        raise ValueError(
+            f"Invalid file {data}. Expected {expected} bytes, for the "
+            f"dimensions {shape} of {header.name}. Received: {found} bytes"
+        )
+    while len(shape) > 1 and shape[-1] == 1:
+        shape.pop()
+    return np.fromfile(data, ITEM).reshape(shape, order="F")
+
+
+def _pair(path):
+    path = pathlib.Path(path)
+    if path.suffix in (".cfl", ".hdr"):
+        path = path.with_suffix("")
+    return [path.with_name(path.name + suffix) for suffix in (".hdr", ".cfl")]
