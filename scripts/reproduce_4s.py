@@ -19,9 +19,9 @@ Both may take as many epochs.
 
 --methods adds what else could do the job: slope schedules (linear, geometric,
 cosine) and other estimators (straight_through, concrete, gumbel_topk), in the
-two rounds that 4S has. The preset cpu knows variants of 4S as well: 4s_long,
-with the time that the paper's patience of 40 gives it, and others that try to
-be as good in at most a quarter of its epochs; VARIANTS in this file has them.
+two rounds that 4S has. The preset cpu knows variants of 4S as well: 4s_full,
+with the paper's patience of 40, and others that try to be as good in at most a
+quarter of its epochs; VARIANTS in this file has them.
 
 Each finished run leaves a small JSON file, and its mask, in the folder given by
 --out. A command that was stopped goes on when it is given again; further
@@ -91,6 +91,21 @@ SHORT = {
     "lr_patience": 2,
 }
 VARIANTS = {
+    # All the paper's patience.
+    "4s_full": {
+        "epochs": [400, 400],
+        "patience": 40,
+        "cooldown": 10,
+        "stop_patience": 100,
+        "lr_patience": 50,
+    },
+    "4s_medium": {
+        "epochs": [90, 60],
+        "patience": 4,
+        "cooldown": 2,
+        "stop_patience": 45,
+        "lr_patience": 8,
+    },
     "4s_long": {
         "epochs": [120, 80],
         "patience": 6,
@@ -618,8 +633,8 @@ def shorter(cells):
     """A sentence on each variant of 4S that takes fewer epochs."""
     sentences = []
     for key, records in cells.items():
-        full = cells.get((key[0], "4s_long", "two_rounds", "4s_long"))
-        if key[1] not in VARIANTS or key[1] == "4s_long" or not full:
+        full = cells.get((key[0], "4s_full", "two_rounds", "4s_full"))
+        if key[1] not in ("4s", *VARIANTS) or key[1] == "4s_full" or not full:
             continue
         differences = paired(records, full)
         if not len(differences):
@@ -628,7 +643,7 @@ def shorter(cells):
             [r["epochs"] for r in full]
         )
         sentences.append(
-            f"R = {key[0]:g}: {key[1]} against 4s_long: "
+            f"R = {key[0]:g}: {key[1]} against 4s_full: "
             f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
             f"{len(differences)} pairs, in {share:.2f} of its epochs."
         )

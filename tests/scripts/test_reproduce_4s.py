@@ -165,7 +165,7 @@ def test_other_methods_join_the_folder(script, folder, capsys):
 
 
 def test_variants_of_4s(script, folder, capsys, monkeypatch):
-    tiny = {"4s_long": {"epochs": [2, 1]}, "4s_annealed": {"anneal": True}}
+    tiny = {"4s_full": {"epochs": [2, 1]}, "4s_annealed": {"anneal": True}}
     monkeypatch.setitem(script.PRESETS["cpu"], "variants", tiny)
     arguments = _arguments(
         folder, "--preset", "cpu", "--seeds", "0", "--methods", *tiny
@@ -173,15 +173,15 @@ def test_variants_of_4s(script, folder, capsys, monkeypatch):
     assert script.main(arguments) == 0
     results = json.loads((folder / "out" / "results.json").read_text())
     traces = {r["method"]: r["trace"] for r in results["runs"]}
-    assert traces["4s_long"]["round"] == [1, 1, 2]
+    assert traces["4s_full"]["round"] == [1, 1, 2]
     # A cosine from 0.01 to 0 over two epochs.
     rates = traces["4s_annealed"]["learning_rate"]
     np.testing.assert_allclose(rates, [0.01, 0.005], rtol=1e-5)
     (sentence,) = results["verdicts"]
-    assert "4s_annealed against 4s_long" in sentence
+    assert "4s_annealed against 4s_full" in sentence
     assert "in 0.67 of its epochs" in sentence
     # A run of other settings is not taken for one of these.
-    tiny["4s_long"] = {"epochs": [1, 1]}
+    tiny["4s_full"] = {"epochs": [1, 1]}
     assert script.main(arguments) == 2
     assert "'epochs': [1, 1]" in capsys.readouterr().err
 
