@@ -18,6 +18,7 @@ import loupe_tf.datasets
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = ["README.md", "docs/guide.md"]
+RESULTS = [f"docs/results/{p.name}" for p in ROOT.glob("docs/results/*.md")]
 # Commands that are not ours to check.
 OTHER_COMMANDS = {"cd", "git", "tensorboard"}
 
@@ -158,7 +159,7 @@ def test_models_of_the_table_can_be_built(code):
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, "docs/api.md", "docs/results/4s.md", "CHANGELOG.md"]
+    "page", [*PAGES, "docs/api.md", *RESULTS, "CHANGELOG.md"]
 )
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", read(page)):
