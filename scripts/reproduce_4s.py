@@ -768,7 +768,7 @@ def draw_masks(shown, folder):
     for key, record in shown.items():
         probability = load_mask(record, folder)["probability"]
         gallery[f"R = {key[0]:g}, {key[-1]}"] = probability
-    return plots.masks(gallery, columns=len(labels))
+    return plots.masks(gallery, columns=min(len(labels), 8))
 
 
 def run_of(record):
