@@ -12,6 +12,7 @@ from keras import ops
 from loupe_tf import metrics
 
 __all__ = [
+    "bootstrap_interval",
     "fastmri_metrics",
     "mean_and_deviation",
     "paired_difference",
@@ -119,6 +120,40 @@ def paired_difference(result, other, metric="psnr"):
         Array `(volumes,)`.
     """
     return np.array([result[v][metric] - other[v][metric] for v in result])
+
+
+def bootstrap_interval(values, level=0.95, draws=10000, seed=0):
+    """Interval of a mean, by the percentile bootstrap (Efron, 1979).
+
+    As many values are drawn with replacement, again and again, and the middle
+    `level` of their means is the interval. Of few values it is too narrow.
+
+    Args:
+        values: Array `(n,)`, two values or more, such as `paired_difference`
+            returns.
+        level: Float between 0 and 1.
+        draws: Integer, how often values are drawn.
+        seed: Integer, of the draws.
+
+    Returns:
+        A pair of floats.
+
+    Raises:
+        ValueError: If there are fewer than two values: one does not tell how
+            much another would differ.
+    """
+    values = np.asarray(values, "float64")
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(
+            "Invalid value for argument `values`. Expected an array of two "
+            f"values or more. Received: shape={values.shape}"
+        )
+    rows = np.random.default_rng(seed).integers(
+        len(values), size=(draws, len(values))
+    )
+    tails = (1 - level) / 2, (1 + level) / 2
+    low, high = np.quantile(values[rows].mean(axis=1), tails)
+    return float(low), float(high)
 
 
 def sign_flip_test(differences, draws=10000, seed=0):

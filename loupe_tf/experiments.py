@@ -10,7 +10,14 @@ import numpy as np
 from loupe_tf import evaluation, report
 from loupe_tf.runs import RunFolder, provenance
 
-__all__ = ["conduct", "paired", "publish"]
+__all__ = [
+    "conduct",
+    "load_images",
+    "paired",
+    "publish",
+    "save_images",
+    "to_trace",
+]
 
 
 def conduct(settings, todo, build, train, kind, free):
@@ -44,19 +51,73 @@ def conduct(settings, todo, build, train, kind, free):
     splits, source = load_splits(settings["data"], settings["data_dir"])
     facts = provenance(settings, source, splits)
     print(f"Data: {source}; {facts['volumes']}")
-    folder = RunFolder(settings["out"])
-    same = {k: v for k, v in settings.items() if k not in free}
-    folder.check_settings({**same, "volumes": facts["volumes"]})
     shape = splits["test"].images.shape[1:]
     for run in {kind(run): run for run in todo}.values():
         build(run, settings, shape)
         keras.utils.clear_session(free_memory=False)
+    # Settings that nothing can be built with claim no folder.
+    folder = RunFolder(settings["out"])
+    same = {k: v for k, v in settings.items() if k not in free}
+    folder.check_settings({**same, "volumes": facts["volumes"]})
 
     def train_one(run):
         keras.utils.clear_session(free_memory=False)
         return train(run, settings, splits, folder)
 
     return folder, facts, folder.complete(todo, train_one)
+
+
+def to_trace(history, keys):
+    """Those parts of a history that a record keeps.
+
+    Args:
+        history: Dict of lists of numbers, such as `model.fit(...).history`.
+        keys: Names of lists.
+
+    Returns:
+        A dict of lists of floats of six digits, with `None` for what is not
+        finite, which JSON does not have.
+    """
+    return {
+        key: [
+            float(f"{value:.6g}") if np.isfinite(value) else None
+            for value in history[key]
+        ]
+        for key in keys
+    }
+
+
+def save_images(folder, name, **arrays):
+    """Keep what the figures show of a run, in half precision.
+
+    Args:
+        folder: `RunFolder`.
+        name: String, of the run.
+        **arrays: Boolean arrays, or such as half precision can show.
+    """
+    if folder.writes:
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        arrays = {k: np.asarray(v) for k, v in arrays.items()}
+        np.savez_compressed(
+            folder / "images" / f"{name}.npz",
+            **{
+                k: v if v.dtype == bool else v.astype("float16")
+                for k, v in arrays.items()
+            },
+        )
+
+
+def load_images(folder, name):
+    """What `save_images` has kept: float32 arrays by name.
+
+    Returns:
+        A dict, empty if there is nothing: records may come without images.
+    """
+    path = folder / "images" / f"{name}.npz"
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as arrays:
+        return {key: arrays[key].astype("float32") for key in arrays}
 
 
 def paired(records, others, volumes, metric="psnr"):
@@ -82,7 +143,17 @@ def paired(records, others, volumes, metric="psnr"):
     return np.concatenate(differences)
 
 
-def publish(folder, title, facts, convention, table, figures, sentences, runs):
+def publish(
+    folder,
+    title,
+    facts,
+    convention,
+    table,
+    figures,
+    sentences,
+    runs,
+    tables=None,
+):
     """Write `report.html`, `results.json` and the figures, and print a table.
 
     Args:
@@ -95,7 +166,9 @@ def publish(folder, title, facts, convention, table, figures, sentences, runs):
             figure is `None` are left out.
         sentences: List of strings, what the table says.
         runs: List of records.
+        tables: (Optional) dict, by caption, of further tables of the page.
     """
+    tables = (tables or {}).items()
     facts = {**facts, "convention": convention}
     figures = {k: v for k, v in figures.items() if v[0] is not None}
     for name, (figure, _) in figures.items():
@@ -109,11 +182,17 @@ def publish(folder, title, facts, convention, table, figures, sentences, runs):
         folder / "report.html",
         title,
         {
-            "": [*sentences, report.table(*table, convention)],
+            "": [
+                *sentences,
+                report.table(*table, convention),
+                *(report.table(*other, caption) for caption, other in tables),
+            ],
             "Figures": [report.figure(f, text) for f, text in figures.values()],
             "How it was obtained": [report.facts(facts)],
         },
     )
     print(report.text_table(*table))
+    for caption, other in tables:
+        print(f"\n{caption}\n{report.text_table(*other)}")
     print("\n" + "\n".join([convention, *sentences]))
     print(f"See {folder / 'report.html'}")

@@ -35,6 +35,7 @@ import numpy as np
 
 import loupe_tf
 from loupe_tf import (
+    comparison,
     evaluation,
     experiments,
     losses,
@@ -230,16 +231,10 @@ def train(run, settings, splits, folder):
     record = {
         **dataclasses.asdict(run),
         "epochs": len(history["loss"]),
-        "trace": {
-            key: [float(f"{value:.6g}") for value in history[key]]
-            for key in keys
-        },
+        "trace": experiments.to_trace(history, keys),
         **runs.environment(),
     }
     if not np.isfinite(history["loss"] + history["val_loss"]).all():
-        trace = record["trace"]
-        for key in keys:  # JSON has no NaN
-            trace[key] = [x if np.isfinite(x) else None for x in trace[key]]
         return {**record, "diverged": True, "splits": {}}
     record["diverged"] = False
     record["splits"] = {}
@@ -254,21 +249,15 @@ def train(run, settings, splits, folder):
         }
     mask = masks.from_model(model)
     record["achieved_acceleration"] = mask.achieved_acceleration
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    shown = middle_slice(splits["test"])
-    np.savez_compressed(
-        folder / "images" / f"{run.name}.npz",
+    shown = comparison.middle_slice(splits["test"].volumes)
+    experiments.save_images(
+        folder,
+        run.name,
         mask=mask.array,
-        truth=splits["test"].images[shown].astype("float16"),
-        output=output[shown].astype("float16"),
+        truth=splits["test"].images[shown],
+        output=output[shown],
     )
     return record
-
-
-def middle_slice(part):
-    """Number of the middle slice of the first volume."""
-    rows = np.flatnonzero(part.volumes == part.volumes[0])
-    return rows[len(rows) // 2]
 
 
 def by_cell(records):
@@ -384,13 +373,9 @@ def draw_curves(cells, loss):
 
 
 def load_images(record, folder):
-    """Mask, true and rebuilt slice of a run; `None` if it left none."""
-    name = Run(*(record[f.name] for f in dataclasses.fields(Run))).name
-    path = folder / "images" / f"{name}.npz"
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as arrays:
-        return {key: arrays[key].astype("float32") for key in arrays}
+    """Mask, true and rebuilt slice of a run; empty if it left none."""
+    run = Run(*(record[f.name] for f in dataclasses.fields(Run)))
+    return experiments.load_images(folder, run.name)
 
 
 def draw_reconstructions(cells, loss, rate, folder):

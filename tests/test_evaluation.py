@@ -68,3 +68,23 @@ def test_sign_flip_test():
     assert evaluation.sign_flip_test([1.0, -1.0]) == 1.0
     many = evaluation.sign_flip_test(np.full(20, 1.0))
     assert many < 0.01
+
+
+def test_bootstrap_interval_agrees_with_scipy(rng):
+    stats = pytest.importorskip("scipy.stats")
+    values = rng.normal(1, 2, size=9)
+    expected = stats.bootstrap(
+        (values,), np.mean, n_resamples=20000, method="percentile", rng=rng
+    ).confidence_interval
+    found = evaluation.bootstrap_interval(values, draws=20000)
+    np.testing.assert_allclose(found, expected, atol=0.06)
+    narrower = evaluation.bootstrap_interval(values, level=0.5)
+    assert found[0] < narrower[0] < values.mean() < narrower[1] < found[1]
+    assert narrower == evaluation.bootstrap_interval(values, level=0.5)
+    assert evaluation.bootstrap_interval([2.0, 2.0]) == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]]])
+def test_bootstrap_interval_needs_two_values(values):
+    with pytest.raises(ValueError, match="`values`.*two"):
+        evaluation.bootstrap_interval(values)

@@ -73,7 +73,8 @@ def test_trains_what_is_missing(settings):
 def test_refuses_before_the_first_training(settings, tmp_path):
     with pytest.raises(ValueError, match="another size"):
         _conduct(settings, refused=2)
-    assert not (tmp_path / "out" / "runs").exists()
+    assert not (tmp_path / "out").exists()
+    _conduct(settings, GRID[:1])
     with pytest.raises(ValueError, match="'epochs': 4.*'epochs': 3"):
         _conduct({**settings, "epochs": 4})
 
@@ -93,17 +94,51 @@ def test_publish(tmp_path, capsys):
         figures,
         ["It holds."],
         [{"name": "a"}],
+        tables={"Another table.": (["SSIM"], [["0.9876"]])},
     )
     assert [path.name for path in tmp_path.glob("*.png")] == ["one.png"]
     page = (tmp_path / "report.html").read_text()
-    for text in ("A title", "A caption.", "It holds.", "30.0", "files"):
+    others = ("Another table.", "0.9876")
+    for text in (
+        "A title",
+        "A caption.",
+        "It holds.",
+        "30.0",
+        "files",
+        *others,
+    ):
         assert text in page
     assert "Not to be drawn" not in page
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["runs"] == [{"name": "a"}]
     assert results["facts"]["convention"] == "PSNR of something."
     printed = capsys.readouterr().out
-    assert "30.0" in printed and "It holds." in printed
+    for text in ("30.0", "It holds.", *others):
+        assert text in printed
+
+
+def test_to_trace_has_six_digits_and_no_nan():
+    history = {
+        "loss": [np.float32(1 / 3), float("nan")],
+        "slope": [2e5, np.inf],
+        "other": [1],
+    }
+    trace = experiments.to_trace(history, ("loss", "slope"))
+    assert trace == {"loss": [0.333333, None], "slope": [2e5, None]}
+    assert json.loads(json.dumps(trace)) == trace
+
+
+def test_images_are_kept(tmp_path, rng):
+    folder = RunFolder(tmp_path / "out")
+    assert experiments.load_images(folder, "a") == {}
+    image = rng.uniform(size=(3, 4, 1))
+    experiments.save_images(folder, "a", mask=image[..., 0] > 0.5, image=image)
+    found = experiments.load_images(folder, "a")
+    assert found["image"].dtype == "float32"
+    np.testing.assert_allclose(found["image"], image, atol=5e-4)
+    np.testing.assert_array_equal(found["mask"], image[..., 0] > 0.5)
+    experiments.save_images(RunFolder(tmp_path / "no", writes=False), "a", x=[])
+    assert not (tmp_path / "no").exists()
 
 
 def test_paired():

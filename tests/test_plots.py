@@ -187,6 +187,54 @@ def test_reconstructions(channels):
     )
 
 
+def test_zoom_is_framed_and_drawn_below():
+    truth = probability((2, 12, 16, 1))
+    figure = draw(
+        plots.reconstructions(truth, {"a": truth + 0.1}, zoom=(3, 5, 4, 6))
+    )
+    axes = np.reshape(figure.axes, (2, 2, 3))
+    for example, (whole, below) in enumerate(axes):
+        np.testing.assert_allclose(
+            below[0].images[0].get_array(), truth[example, 3:7, 5:11, 0]
+        )
+        np.testing.assert_allclose(
+            below[2].images[0].get_array(), np.full((4, 6), 0.5), rtol=1e-4
+        )
+        for ax in whole:
+            (frame,) = ax.patches
+            # Pixels are drawn around their index.
+            assert frame.get_bbox().bounds == (4.5, 2.5, 6, 4)
+        assert "PSNR" in whole[1].get_xlabel()
+        assert below[1].get_xlabel() == below[1].get_title() == ""
+
+
+def test_groups_are_drawn_below_each_other():
+    truth = probability((1, 12, 15, 1))
+    figure = draw(
+        plots.reconstruction_groups(
+            truth, [{"a": truth, "b": truth}, {"c": truth}]
+        )
+    )
+    assert [len(part.axes) for part in figure.subfigs] == [10, 6]
+    titles = [part.axes[1].get_title() for part in figure.subfigs]
+    assert titles == ["a", "c"]
+    # The central third.
+    zoomed = figure.subfigs[1].axes[3].images[0].get_array()
+    np.testing.assert_allclose(zoomed, truth[0, 4:8, 5:10, 0])
+    with pytest.raises(ValueError, match="`groups`"):
+        plots.reconstruction_groups(truth, [])
+
+
+@pytest.mark.parametrize(
+    "zoom",
+    [(9, 0, 4, 4), (0, -1, 4, 4), (0, 0, 0, 4), (0, 0, 4), (0, 0, 4, 1.5)],
+)
+def test_invalid_zoom(zoom):
+    truth = probability((2, 12, 16, 1))
+    with pytest.raises(ValueError, match="`zoom`.*12×16"):
+        plots.reconstructions(truth, {"a": truth}, zoom=zoom)
+
+
 def test_invalid_reconstructions():
     truth = probability((2, 12, 16, 1))
     with pytest.raises(ValueError, match=r"`truth`.*\(n, H, W, 1\)"):

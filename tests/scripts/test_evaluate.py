@@ -1,0 +1,242 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+import loupe_tf
+from loupe_tf import evaluation, masks
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script("evaluate.py")
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """Volumes of two 16×16 slices, two of them for the test."""
+    (tmp_path / "data").mkdir()
+    for i in range(16):
+        volume = rng.uniform(size=(2, 16, 16)).astype("float32")
+        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
+    return tmp_path
+
+
+@pytest.fixture
+def save_model(folder):
+    def save(name, size=16, **options):
+        path = folder / name
+        loupe_tf.models.loupe_model(
+            (size, size, 1), **options, filters=2, depth=1, seed=0
+        ).save(path)
+        return str(path)
+
+    return save
+
+
+def _arguments(folder, *others):
+    return [
+        *("--data", str(folder / "data"), "--out", str(folder / "out")),
+        *others,
+    ]
+
+
+def _results(folder):
+    return json.loads((folder / "out" / "results.json").read_text())["runs"]
+
+
+def _sentences(folder):
+    """What the report says beside the table."""
+    results = json.loads((folder / "out" / "results.json").read_text())
+    return results["verdicts"]
+
+
+def test_patterns_files_and_models(
+    script, folder, save_model, capsys, monkeypatch
+):
+    model = save_model("model.keras", acceleration=4)
+    own = loupe_tf.masks.gaussian((16, 16), 4, seed=7)
+    own.save(folder / "mask.npz")
+    mask = str(folder / "mask.npz")
+    arguments = _arguments(
+        folder,
+        *("--masks", "random_lines", "spectrum", mask, model),
+        *("--reconstructors", "zero_filled", model),
+        *("--accelerations", "4", "2"),
+    )
+    assert script.main(arguments) == 0
+    first = capsys.readouterr().out
+    rows = _results(folder)
+    # The files have R = 4: they stand with the patterns of that R, once.
+    found = [(row["rate"], row["reconstructor"], row["mask"]) for row in rows]
+    expected = [
+        (rate, reconstructor, name)
+        for rate in (2, 4)
+        for reconstructor in ("zero_filled", model)
+        for name in ["random_lines", "spectrum"] + [mask, model] * (rate == 4)
+    ]
+    assert found == expected
+    for row in rows:
+        acquired, size = row["acquired"]
+        assert acquired == round(size / row["rate"])
+        assert len(row["unit_range"]) == len(row["fastmri"]) == 2
+        assert (row["difference"] is None) == (row["mask"] == "random_lines")
+    out = folder / "out"
+    assert len([*(out / "runs").glob("*.json")]) == len(rows)
+    assert (out / "report.html").read_text().count("<img") == 1 + 4
+
+    # The model on its own mask is what `evaluate` of Keras says it is.
+    data, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
+    test = data["test"]
+    trained = script.load_model(model)
+    expected = evaluation.per_volume(
+        test.images, trained.predict(test.images, verbose=0), test.volumes
+    )
+    for volume, values in rows[-1]["unit_range"].items():
+        assert values == pytest.approx(expected[volume], rel=1e-3)
+
+    def refuse(*_):
+        raise AssertionError("a finished row was repeated")
+
+    monkeypatch.setattr(script, "evaluate_cell", refuse)
+    assert script.main(arguments) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_the_regularization_is_recorded(script, folder, monkeypatch):
+    pytest.importorskip("sigpy")
+    asked = []
+
+    def tune(method, mask, images, **options):
+        asked.append((method, len(images), options))
+        return real(method, mask, images, [0.01, 0.1], **options)
+
+    real = script.comparison.tune
+    monkeypatch.setattr(script.comparison, "tune", tune)
+    arguments = ["--masks", "random_lines", "--reconstructors", "wavelet_l1"]
+    assert (
+        script.main(_arguments(folder, *arguments, "--tuning-slices", "1")) == 0
+    )
+    # Of the two validation volumes, not of the test.
+    assert asked == [("wavelet_l1", 4, {"slices": 1})]
+    (row,) = _results(folder)
+    scores = row["regularization_psnr"]
+    assert set(scores) == {"0.01", "0.1"}
+    assert f"{row['regularization']:g}" == max(scores, key=scores.get)
+
+
+def test_bad_rows_say_why_and_others_come_out(
+    script, folder, save_model, capsys
+):
+    other = save_model("other.keras", size=20, acceleration=4)
+    masks.uniform_random((20, 20), 4).save(folder / "other.npz")
+    (folder / "damaged.npz").write_bytes(b"no mask")
+    (folder / "damaged.keras").write_bytes(b"no model")
+    bad = [str(folder / n) for n in ("other.npz", "damaged.npz")]
+    networks = [other, str(folder / "damaged.keras")]
+    arguments = _arguments(
+        folder,
+        *("--masks", "gaussian", *bad, "--reconstructors", "zero_filled"),
+        *networks,
+    )
+    assert script.main(arguments) == 2
+    rows = {(r["mask"], r["reconstructor"]): r for r in _results(folder)}
+    assert rows["gaussian", "zero_filled"]["error"] is None
+    assert len(rows["gaussian", "zero_filled"]["unit_range"]) > 0
+    for key, text in {
+        (bad[0], "zero_filled"): "(16, 16)",
+        (bad[1], "zero_filled"): "SamplingMask.save",
+        ("gaussian", networks[0]): "(20, 20)",
+        ("gaussian", networks[1]): "Keras can load",
+    }.items():
+        assert text in rows[key]["error"]
+        assert rows[key]["error"] in " ".join(_sentences(folder))
+    captured = capsys.readouterr()
+    assert "rows or volumes were not judged" in captured.err
+    assert "nan" not in captured.out.lower()
+
+
+def test_a_constant_volume_is_left_out(script, folder, capsys):
+    data, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
+    volume = data["test"].volumes[0]
+    for file in (folder / "data").glob("*.npy"):
+        if file.stem in str(volume):
+            np.save(file, np.ones((2, 16, 16), "float32"))
+    assert script.main(_arguments(folder, "--masks", "random_lines")) == 2
+    (row,) = _results(folder)
+    assert row["refused"] == {str(volume): "the volume is 1 everywhere"}
+    left = {*data["test"].volumes} - {volume}
+    assert set(row["unit_range"]) == set(row["fastmri"]) == left
+    assert "1 everywhere" in capsys.readouterr().err
+
+
+def test_differences_are_paired_and_have_an_interval(script):
+    def row(mask, reconstructor, rate, *psnr):
+        values = {
+            str(i): {"psnr": x, "ssim": x / 100, "nmse": 1 / x}
+            for i, x in enumerate(psnr)
+        }
+        return {
+            "mask": mask,
+            "reconstructor": reconstructor,
+            "rate": rate,
+            "error": None,
+            "unit_range": values,
+            "fastmri": values,
+        }
+
+    rows = [
+        row("a", "zero_filled", 4, 20.0, 30.0, 25.0),
+        row("b", "zero_filled", 4, 22.0, 31.0, 28.0),
+        row("b", "wavelet_l1", 4, 26.0, 36.0, 31.0),
+        row("b", "zero_filled", 8, 2.0, 3.0, 4.0),
+        row("c", "zero_filled", 4, 21.0),
+    ]
+    settings = {"baseline": ["a"]}
+    found = [script.compare(r, rows, settings) for r in rows]
+    assert found[0] is found[2] is found[3] is None
+    psnr = found[1]["unit_range"]["psnr"]
+    assert psnr["volumes"] == {"0": 2.0, "1": 1.0, "2": 3.0}
+    assert psnr["mean"] == 2.0
+    assert psnr["interval"] == evaluation.bootstrap_interval([2.0, 1.0, 3.0])
+    # One volume in common: a difference, but no interval.
+    alone = found[4]["fastmri"]["ssim"]
+    assert alone["mean"] == pytest.approx(0.01) and "interval" not in alone
+    fixed = {"baseline": ["a", "zero_filled"]}
+    other = script.compare(rows[2], rows, fixed)["unit_range"]["psnr"]
+    assert other["mean"] == 6.0
+
+
+@pytest.mark.parametrize(
+    "others, text",
+    [
+        (["--masks", "spiral"], "--masks"),
+        (["--masks", "missing.npz"], "--masks"),
+        (["--reconstructors", "magic"], "--reconstructors"),
+        (["--reconstructors", "mask.npz"], "--reconstructors"),
+        (["--accelerations", "1"], "--accelerations"),
+        (["--baseline", "spectrum"], "--baseline"),
+        (["--tuning-slices", "0"], "--tuning-slices"),
+    ],
+)
+def test_refuses_what_cannot_be(script, folder, capsys, others, text):
+    with pytest.raises(SystemExit) as stop:
+        script.main(_arguments(folder, *others))
+    assert stop.value.code == 2
+    assert text in capsys.readouterr().err.splitlines()[-1]
+    assert not os.path.exists(folder / "out")
+
+
+def test_refuses_before_the_first_row(script, folder, capsys):
+    # No line would be left.
+    assert script.main(_arguments(folder, "--accelerations", "4", "100")) == 2
+    assert "acceleration" in capsys.readouterr().err
+    assert not (folder / "out" / "runs").exists()
+    # Drawn from another seed.
+    assert script.main(_arguments(folder, "--seed", "1")) == 2
+    assert "--out" in capsys.readouterr().err
+    for file in [*(folder / "data").glob("*.npy")][2:]:
+        file.unlink()
+    assert script.main(_arguments(folder)) == 2
+    assert "volumes" in capsys.readouterr().err
