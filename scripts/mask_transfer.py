@@ -1,0 +1,657 @@
+"""Which masks serve which reconstructor?
+
+A mask that is learned beside a U-Net is learned for that U-Net. Is it of use
+to others: to the zero-filled image, to compressed sensing, to a U-Net that was
+trained for another mask? This script fills the table: learned points and
+lines, and unlearned ones, at R = 4 and 8, each with all of these.
+
+    python scripts/mask_transfer.py --preset smoke
+    python scripts/mask_transfer.py --preset cpu --data my_volumes/
+    python scripts/mask_transfer.py --preset cpu --seeds 3 4
+
+Learned masks come from LOUPE with 4S, in the two rounds of its paper. Their
+U-Net is the one trained beside them; for every other mask one is trained in the
+same two rounds, without 4S. Compressed sensing has its regularization chosen
+for each mask on slices of the validation volumes. "Another mask's U-Net" is
+each of the trained ones in turn, at the same R and seed.
+
+random_lines and equispaced_lines are fastMRI's two patterns, gaussian has
+points of variable density, and spectrum takes the points where the training
+images have the most power. All masks have exactly the same budget. Those that
+are drawn at random are drawn anew for each seed.
+
+Each finished training leaves a small JSON file in the folder given by --out,
+the mask in masks/ and the model in models/, where scripts/evaluate.py can take
+them from; each reconstructor that has been tried leaves another. A command
+that was stopped goes on when it is given again, and further R and seeds can be
+added to the same folder. report.html, results.json and the figures are of all
+runs that the folder holds.
+"""
+
+import dataclasses
+import functools
+import itertools
+import os
+import shutil
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import matplotlib.figure
+import numpy as np
+
+import loupe_tf
+from loupe_tf import (
+    comparison,
+    evaluation,
+    experiments,
+    masks,
+    plots,
+    report,
+    runs,
+)
+from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
+from loupe_tf.reconstruction import Network
+
+# The settings of the 4S paper, for all masks.
+PAPER = {
+    "data": "fastmri_slices/knee_singlecoil_4s",
+    "accelerations": [4.0, 8.0],
+    "seeds": [0, 1, 2],
+    "filters": 64,
+    "depth": 5,
+    "batch_size": 16,
+    "learning_rate": 0.01,
+    "epochs": [1000, 500],  # The most of each round; patience ends it.
+    "slope": 200.0,
+    "patience": 40,
+    "cooldown": 10,
+    "stop_patience": 100,
+    "lr_patience": 50,
+    "regularizations": list(comparison.REGULARIZATIONS),
+    "tuning_slices": 8,
+    "test_slices": None,  # Of each volume; all of them.
+    "backup": True,  # A killed training goes on from its last epoch.
+}
+PRESETS = {
+    "paper": PAPER,
+    # A training takes a minute; all trials of one R and seed take some more.
+    "cpu": {
+        **PAPER,
+        "data": "mni_brain/64",
+        "filters": 8,
+        "depth": 3,
+        "batch_size": 8,
+        "epochs": [30, 20],
+        "slope": 20.0,
+        "patience": 2,
+        "cooldown": 1,
+        "stop_patience": 20,
+        "lr_patience": 5,
+        "tuning_slices": 4,
+        "backup": False,  # A run is shorter than its backups are worth.
+    },
+    "smoke": {
+        **PAPER,
+        "data": "mni_brain/64",
+        "accelerations": [4.0],
+        "seeds": [0],
+        "filters": 4,
+        "depth": 2,
+        "epochs": [2, 1],
+        "slope": 20.0,
+        "patience": 1,
+        "cooldown": 0,
+        "stop_patience": 3,
+        "lr_patience": 1,
+        "regularizations": [0.01, 0.1],
+        "tuning_slices": 1,
+        "test_slices": 1,
+        "backup": False,
+    },
+}
+# What may differ between the runs of one folder, and what changes no figure.
+GRID = ("accelerations", "seeds")
+PLACES = ("out", "data_dir", "preset", "backup")
+
+LEARNED = {"learned": {}, "learned_lines": {"lines": "columns"}}
+POINTS = ("learned", "gaussian", "poisson_disc", "spectrum")
+LINES = ("learned_lines", "random_lines", "equispaced_lines")
+MASKS = (*POINTS, *LINES)
+CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
+OWN, OTHERS, BEST_OTHER = "own U-Net", "others' U-Nets", "best other U-Net"
+METRICS = {"psnr": ("PSNR [dB]", 2), "ssim": ("SSIM", 4)}
+
+CONVENTION = (
+    "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
+    "maximum, mean over the slices of a volume, then over the test volumes; ± "
+    "is the standard deviation over seeds. Others' U-Nets: those trained for "
+    "each of the other masks of the same R and seed, mean over them; the best "
+    "of them has the highest mean over seeds, on the test volumes, and so is a "
+    "little flattered. Exact-budget masks. Compressed sensing: regularization "
+    "chosen for each mask on slices of the validation volumes."
+)
+SSIM_CAPTION = "The same, SSIM with data range 1."
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A training for a mask, or the trial of a reconstructor on all masks."""
+
+    task: str
+    acceleration: float
+    subject: str
+    seed: int
+
+    @property
+    def name(self):
+        return f"{self.task}-{self.stem}"
+
+    @property
+    def stem(self):
+        return f"R{self.acceleration:g}-{self.subject}-seed{self.seed}"
+
+
+def parse_arguments(arguments=None):
+    parser = runs.argument_parser(__doc__)
+    add = parser.add_argument
+    add(
+        "--preset",
+        choices=list(PRESETS),
+        default="smoke",
+        help="paper: 320×320, a GPU for days; cpu: the same at 64×64, two "
+        "hours; smoke: all steps in two minutes (%(default)s). Other options "
+        "win",
+    )
+    add(
+        "--data",
+        help="name of a prepared TFDS data set with the features `image` and "
+        "`volume`, or a .npy or .npz file or a folder of them",
+    )
+    add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    add("--out", help="folder of the results (runs/mask_transfer_PRESET)")
+    add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
+    add("--seeds", type=int, nargs="+", metavar="N")
+    add(
+        "--epochs",
+        type=int,
+        nargs=2,
+        metavar=("FIRST", "SECOND"),
+        help="the most epochs of the two rounds",
+    )
+    add("--filters", type=int, metavar="N", help="of the finest scale")
+    add("--depth", type=int, metavar="N", help="scales of the U-Net")
+    add("--batch-size", type=int, metavar="N", help="images in a batch")
+    options = vars(parser.parse_args(arguments))
+    given = {k: v for k, v in options.items() if v is not None}
+    settings = {"data_dir": None, **PRESETS[options["preset"]], **given}
+    settings.setdefault("out", f"runs/mask_transfer_{settings['preset']}")
+    for rate in settings["accelerations"]:
+        if not 1 < rate < float("inf"):
+            parser.error(f"--accelerations: expected R > 1, not {rate:g}")
+    return settings
+
+
+def grid(settings):
+    """All runs: of each seed and R the trainings, then the trials."""
+    every = []
+    cells = itertools.product(settings["seeds"], settings["accelerations"])
+    for seed, rate in cells:
+        every += [Run("train", rate, mask, seed) for mask in MASKS]
+        every += [Run("try", rate, name, seed) for name in CLASSICAL]
+        every += [Run("try", rate, unet_of(mask), seed) for mask in MASKS]
+    return every
+
+
+def unet_of(mask):
+    return f"unet_{mask}"
+
+
+def mask_of(unet):
+    return unet.removeprefix("unet_")
+
+
+def build_model(run, settings, image_shape, images=None):
+    """The model of a training; of a classical trial there is none.
+
+    Without training images the mask that is made of them is that of zeros,
+    which is enough to see whether the model can be built.
+    """
+    if images is None:
+        images = np.zeros((1, *image_shape), "float32")
+    if run.task == "try":
+        # Whether sigpy is there.
+        reconstructor = comparison.CLASSICAL.get(run.subject)
+        if reconstructor is not None:
+            every = np.ones((1, image_shape[1]))
+            comparison.reconstruct(reconstructor, every, images[:1])
+        return None
+    keras.utils.set_random_seed(run.seed)
+    if run.subject in LEARNED:
+        sampling = {
+            "acceleration": run.acceleration,
+            "slope": settings["slope"],
+            **LEARNED[run.subject],
+        }
+    else:
+        sampling = {
+            "mask": comparison.fixed_mask(
+                run.subject, images, run.acceleration, seed=run.seed
+            )
+        }
+    model = loupe_tf.models.loupe_model(
+        image_shape,
+        **sampling,
+        filters=settings["filters"],
+        depth=settings["depth"],
+        # Start from the zero-filled image, and let the statistics follow
+        # within an epoch: trainings are short.
+        output_initializer="zeros",
+        normalization=functools.partial(
+            keras.layers.BatchNormalization, momentum=0.9
+        ),
+        seed=run.seed,
+        name=run.subject,
+    )
+    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
+    return model
+
+
+def train(run, settings, splits, folder):
+    """Train the U-Net for a mask, learning the mask if it is a learned one."""
+    images = splits["train"].images
+    model = build_model(run, settings, images.shape[1:], images)
+    unfinished = folder / "unfinished" / run.name
+    history = fit_two_rounds(
+        model,
+        images,
+        validation_data=splits["validation"].images,
+        epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        slope_callback=run.subject in LEARNED
+        and SelfShrinkingSigmoidSlope(
+            patience=settings["patience"], cooldown=settings["cooldown"]
+        ),
+        stop_patience=settings["stop_patience"],
+        lr_patience=settings["lr_patience"],
+        directory=unfinished if settings["backup"] else None,
+        callbacks=[keras.callbacks.TerminateOnNaN()],
+        seed=run.seed,
+        verbose=0,
+    ).history
+    record = {
+        **dataclasses.asdict(run),
+        "epochs": len(history["loss"]),
+        "trace": experiments.to_trace(history, ("loss", "val_loss", "round")),
+        **runs.environment(),
+        "error": None,
+    }
+    if not np.isfinite(history["loss"] + history["val_loss"]).all():
+        return {**record, "error": "the training has diverged"}
+    mask = masks.from_model(model)
+    for name in ("masks", "models"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    mask.save(folder / "masks" / f"{run.stem}.npz")
+    # Without what only training needs.
+    keras.Model(model.inputs, model.outputs, name=model.name).save(
+        folder / "models" / f"{run.stem}.keras"
+    )
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return {
+        **record,
+        "achieved_acceleration": mask.achieved_acceleration,
+        "slope": mask.slope,
+    }
+
+
+def some_slices(part, count):
+    """`count` slices of each volume, evenly spread; all if it is `None`."""
+    if count is None:
+        return part
+    rows = []
+    for volume in np.unique(part.volumes):
+        parts = np.array_split(np.flatnonzero(part.volumes == volume), count)
+        rows += [rows[len(rows) // 2] for rows in parts if len(rows)]
+    return part.select(np.array(rows))
+
+
+def find_file(folder, kind, run, mask):
+    """What the training for a mask, at the R and seed of a run, has left."""
+    stem = dataclasses.replace(run, subject=mask).stem
+    path = folder / kind / f"{stem}.{'npz' if kind == 'masks' else 'keras'}"
+    if not path.exists():
+        raise ValueError(
+            f"no {kind}/{path.name}: its training has diverged, or was done "
+            "elsewhere and its files were not copied"
+        )
+    return path
+
+
+def try_on_all(run, settings, splits, folder):
+    """Judge a reconstructor on every mask of its R and seed."""
+    record = {**dataclasses.asdict(run), **runs.environment(), "results": {}}
+    test = some_slices(splits["test"], settings["test_slices"])
+    network = None
+    if run.subject not in CLASSICAL:
+        try:
+            path = find_file(folder, "models", run, mask_of(run.subject))
+        except ValueError as error:
+            return {**record, "error": str(error)}
+        network = Network(keras.models.load_model(path, compile=False))
+    pictures = {}
+    for name in MASKS:
+        found = {}
+        try:
+            mask = masks.SamplingMask.load(
+                find_file(folder, "masks", run, name)
+            )
+            reconstructor = network
+            if network is None:
+                reconstructor, scores = comparison.tune(
+                    run.subject,
+                    mask,
+                    splits["validation"].images,
+                    settings["regularizations"],
+                    settings["tuning_slices"],
+                )
+                if scores:
+                    found["regularization"] = reconstructor.regularization
+            found |= comparison.judge(
+                reconstructor, mask, test.images, test.volumes
+            )
+        except ValueError as error:
+            record["results"][name] = {"error": str(error)}
+            continue
+        record["results"][name] = found
+        if not found["unit_range"]:
+            continue
+        volume = next(iter(found["unit_range"]))
+        shown = comparison.middle_slice(test.volumes, volume)
+        images = test.images[shown : shown + 1]
+        output = comparison.reconstruct(reconstructor, mask, images)
+        pictures[name] = output
+        pictures["truth"] = comparison.magnitude(images)
+    experiments.save_images(folder, run.stem, **pictures)
+    return {**record, "error": None}
+
+
+def do(run, settings, splits, folder):
+    return (train if run.task == "train" else try_on_all)(
+        run, settings, splits, folder
+    )
+
+
+def in_rows(records):
+    """One dict for each mask and reconstructor that a trial has judged."""
+    rows = []
+    for record in records:
+        for mask, result in record.get("results", {}).items():
+            rows.append(
+                {
+                    **{k: record[k] for k in ("acceleration", "seed")},
+                    "mask": mask,
+                    "reconstructor": record["subject"],
+                    "volumes": result.get("unit_range"),
+                }
+            )
+    every = {v for row in rows for v in row["volumes"] or ()}
+    # Means over other volumes are not to be compared.
+    return [
+        row for row in rows if row["volumes"] and every == {*row["volumes"]}
+    ]
+
+
+def by_cell(rows):
+    """Rows of all seeds, by R, mask and reconstructor."""
+    cells = {}
+    for row in sorted(rows, key=lambda row: row["seed"]):
+        key = (row["acceleration"], row["mask"], row["reconstructor"])
+        cells.setdefault(key, []).append(row)
+    return cells
+
+
+def means(cells, key, metric):
+    """Mean over the volumes, by seed."""
+    return {
+        row["seed"]: evaluation.mean_and_deviation(row["volumes"], metric)[0]
+        for row in cells.get(key, [])
+    }
+
+
+def others(cells, rate, mask, metric):
+    """Means by seed of the other masks' U-Nets, by the name of the mask."""
+    found = {
+        other: means(cells, (rate, mask, unet_of(other)), metric)
+        for other in MASKS
+        if other != mask
+    }
+    return {other: values for other, values in found.items() if values}
+
+
+def rates_of(cells):
+    return sorted({key[0] for key in cells})
+
+
+def table(cells, metric):
+    rows = []
+    digits = METRICS[metric][1]
+    for rate, mask in itertools.product(rates_of(cells), MASKS):
+        columns = [
+            means(cells, (rate, mask, name), metric)
+            for name in (*CLASSICAL, unet_of(mask))
+        ]
+        rest = others(cells, rate, mask, metric)
+        seeds = {seed for values in rest.values() for seed in values}
+        columns.append(
+            {
+                seed: np.mean([v[seed] for v in rest.values() if seed in v])
+                for seed in seeds
+            }
+        )
+        row = [report.spread(c.values(), digits) for c in columns]
+        best = "-"
+        if rest:
+            name = max(rest, key=lambda k: np.mean([*rest[k].values()]))
+            best = f"{report.spread(rest[name].values(), digits)} ({name})"
+        count = max(map(len, columns))
+        rows.append([f"{rate:g}", mask, *row, best, str(count)])
+    header = [
+        "R",
+        "mask",
+        *(name.replace("_", " ") for name in CLASSICAL),
+        *(OWN, OTHERS, BEST_OTHER, "seeds"),
+    ]
+    return header, rows
+
+
+def verdicts(cells):
+    """What each reconstructor does best on, and what a foreign mask costs."""
+    sentences = []
+    for rate in rates_of(cells):
+        for name in (*CLASSICAL, OWN):
+            for kind in (POINTS, LINES):
+                sentences += compare_masks(cells, rate, name, kind)
+        costs = []
+        for mask in MASKS:
+            own = means(cells, (rate, mask, unet_of(mask)), "psnr")
+            for values in others(cells, rate, mask, "psnr").values():
+                costs += [own[s] - values[s] for s in values if s in own]
+        if costs:
+            sentences.append(
+                f"R = {rate:g}: a mask's own U-Net is better than another's by "
+                f"{np.mean(costs):.2f} dB on average, from {min(costs):.2f} to "
+                f"{max(costs):.2f} over {len(costs)} pairs and seeds."
+            )
+    return sentences
+
+
+def compare_masks(cells, rate, name, kind):
+    """Learned against the best unlearned mask of the same kind."""
+    found = {}
+    for mask in kind:
+        subject = unet_of(mask) if name == OWN else name
+        if (rate, mask, subject) in cells:
+            found[mask] = cells[rate, mask, subject]
+    learned = found.pop(kind[0], None)
+    if learned is None or not found:
+        return []
+    best = max(
+        found,
+        key=lambda mask: np.mean(
+            [
+                evaluation.mean_and_deviation(row["volumes"], "psnr")[0]
+                for row in found[mask]
+            ]
+        ),
+    )
+    differences = experiments.paired(
+        learned, found[best], lambda row: row["volumes"]
+    )
+    if not len(differences):
+        return []
+    p_value = evaluation.sign_flip_test(differences)
+    return [
+        f"R = {rate:g}, {name.replace('_', ' ')}: {kind[0]} against {best}, "
+        f"the best unlearned {'points' if kind == POINTS else 'lines'}: "
+        f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
+        f"{len(differences)} pairs of seed and test volume; p = {p_value:.3f} "
+        "(paired sign-flip test)."
+    ]
+
+
+def failures(records):
+    """A sentence for each run, and each trial, that has no figures."""
+    sentences = []
+    for record in records:
+        name = Run(*(record[f.name] for f in dataclasses.fields(Run))).name
+        if record["error"]:
+            sentences.append(f"{name}: {record['error']}.")
+        for mask, result in record.get("results", {}).items():
+            if "error" in result:
+                sentences.append(f"{name}: {mask}: {result['error']}.")
+            for volume, problem in result.get("refused", {}).items():
+                sentences.append(
+                    f"{name}: {mask}: volume {volume} left out, {problem}."
+                )
+    return sentences
+
+
+def draw_matrix(cells, rate):
+    """PSNR of each U-Net on each mask, the mean over seeds."""
+    matrix = np.full((len(MASKS), len(MASKS)), np.nan)
+    for i, j in np.ndindex(matrix.shape):
+        key = (rate, MASKS[j], unet_of(MASKS[i]))
+        values = [*means(cells, key, "psnr").values()]
+        if values:
+            matrix[i, j] = np.mean(values)
+    if np.isnan(matrix).all():
+        return None
+    figure = matplotlib.figure.Figure(figsize=(7.5, 6.0), layout="constrained")
+    ax = figure.subplots()
+    image = ax.imshow(matrix, cmap="viridis")
+    names = [mask.replace("_", "\n") for mask in MASKS]
+    ax.set_xticks(range(len(MASKS)), names, fontsize=8)
+    ax.set_yticks(range(len(MASKS)), names, fontsize=8)
+    ax.set_xlabel("mask that is tested")
+    ax.set_ylabel("mask that the U-Net was trained for")
+    ax.set_title(f"R = {rate:g}: PSNR [dB]")
+    middle = np.nanmean([np.nanmin(matrix), np.nanmax(matrix)])
+    for (i, j), value in np.ndenumerate(matrix):
+        if np.isfinite(value):
+            ax.text(
+                j,
+                i,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                fontweight="bold" if i == j else None,
+                color="white" if value < middle else "black",
+            )
+    figure.colorbar(image, ax=ax, fraction=0.046, pad=0.03)
+    return figure
+
+
+def draw_masks(rate, seed, folder):
+    shown = {}
+    for mask in MASKS:
+        path = folder / "masks" / f"{Run('train', rate, mask, seed).stem}.npz"
+        if path.exists():
+            title = mask.replace("_", " ")
+            shown[title] = masks.SamplingMask.load(path).array
+    return plots.masks(shown, columns=4) if shown else None
+
+
+def draw_reconstructions(rate, seed, name, folder):
+    """The same slice by one reconstructor, on points and on lines."""
+    truth, shown = None, {}
+    for mask in MASKS:
+        subject = unet_of(mask) if name == OWN else name
+        stem = Run("try", rate, subject, seed).stem
+        images = experiments.load_images(folder, stem)
+        if mask in images:
+            truth, shown[mask] = images["truth"], images[mask]
+    kinds = [
+        {mask.replace("_", " "): shown[mask] for mask in kind if mask in shown}
+        for kind in (POINTS, LINES)
+    ]
+    kinds = [kind for kind in kinds if kind]
+    if not kinds:
+        return None
+    return plots.reconstruction_groups(truth, kinds)
+
+
+def write_report(facts, records, folder):
+    """Everything that the folder's runs have to say."""
+    cells = by_cell(in_rows(records))
+    figures = {}
+    for rate in rates_of(cells):
+        seed = min(row["seed"] for key in cells for row in cells[key])
+        figures[f"transfer_R{rate:g}"] = (
+            draw_matrix(cells, rate),
+            f"R = {rate:g}: each U-Net on each mask, mean over seeds; in bold "
+            "on its own.",
+        )
+        figures[f"masks_R{rate:g}"] = (
+            draw_masks(rate, seed, folder),
+            f"R = {rate:g}: masks, first seed. DC is in the centre.",
+        )
+        for name in ("wavelet_l1", OWN):
+            title = name.replace("_", " ")
+            figures[f"reconstructions_R{rate:g}_{name.replace(' ', '_')}"] = (
+                draw_reconstructions(rate, seed, name, folder),
+                f"R = {rate:g}, {title}, first seed: the middle slice of the "
+                "first test volume, on points above and on lines below.",
+            )
+    experiments.publish(
+        folder,
+        "Which masks serve which reconstructor?",
+        facts,
+        CONVENTION,
+        table(cells, "psnr"),
+        figures,
+        [*verdicts(cells), *failures(records)],
+        records,
+        tables={SSIM_CAPTION: table(cells, "ssim")},
+    )
+
+
+def reproduce(settings):
+    folder, facts, records = experiments.conduct(
+        settings,
+        grid(settings),
+        build=build_model,
+        train=do,
+        kind=lambda run: (run.task, run.acceleration, run.subject),
+        free=(*GRID, *PLACES),
+    )
+    write_report(facts, records, folder)
+
+
+def main(arguments=None):
+    return runs.exit_code(reproduce, parse_arguments(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,262 @@
+import json
+
+import numpy as np
+import pytest
+
+import loupe_tf
+from loupe_tf import comparison, masks
+from loupe_tf.reconstruction import Network, ZeroFilled
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script("mask_transfer.py")
+
+
+@pytest.fixture
+def small(script, monkeypatch):
+    """Two masks of points and one of lines; no compressed sensing."""
+    monkeypatch.setattr(script, "POINTS", ("learned", "gaussian"))
+    monkeypatch.setattr(script, "LINES", ("equispaced_lines",))
+    monkeypatch.setattr(
+        script, "MASKS", ("learned", "gaussian", "equispaced_lines")
+    )
+    monkeypatch.setattr(script, "CLASSICAL", ("zero_filled",))
+    return script
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """Four volumes of three 16×16 slices."""
+    (tmp_path / "data").mkdir()
+    for i in range(4):
+        volume = rng.uniform(size=(3, 16, 16)).astype("float32")
+        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
+    return tmp_path
+
+
+def _arguments(folder, *others):
+    return [
+        *("--data", str(folder / "data"), "--out", str(folder / "out")),
+        *("--epochs", "1", "1", "--filters", "2", "--depth", "1"),
+        *others,
+    ]
+
+
+def _results(folder):
+    return json.loads((folder / "out" / "results.json").read_text())
+
+
+def test_leaves_everything_and_repeats_no_run(
+    small, folder, capsys, monkeypatch
+):
+    assert small.main(_arguments(folder)) == 0
+    first = capsys.readouterr().out
+    out = folder / "out"
+    names = small.MASKS
+    for kind, suffix in (("masks", "npz"), ("models", "keras")):
+        assert {path.name for path in (out / kind).iterdir()} == {
+            f"R4-{name}-seed0.{suffix}" for name in names
+        }
+    records = _results(folder)["runs"]
+    trained = [r for r in records if r["task"] == "train"]
+    tried = {r["subject"]: r for r in records if r["task"] == "try"}
+    assert {r["subject"] for r in trained} == set(names)
+    assert set(tried) == {"zero_filled", *map(small.unet_of, names)}
+    assert all(set(r["results"]) == set(names) for r in tried.values())
+    assert not any(r["error"] for r in records)
+    for record in trained:
+        lines = "lines" in record["subject"]
+        assert record["achieved_acceleration"] == 4.0
+        path = out / "masks" / f"R4-{record['subject']}-seed0.npz"
+        assert masks.SamplingMask.load(path).lines == (
+            "columns" if lines else None
+        )
+    pictures = {path.stem for path in out.glob("*.png")}
+    assert pictures == {
+        "masks_R4",
+        "reconstructions_R4_own_U-Net",
+        "transfer_R4",
+    }
+
+    # One figure of the record, from the files: a U-Net on another's mask.
+    splits, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
+    test = small.some_slices(splits["test"], 1)
+    model = small.keras.models.load_model(
+        out / "models/R4-gaussian-seed0.keras"
+    )
+    mask = masks.SamplingMask.load(out / "masks/R4-learned-seed0.npz")
+    expected = comparison.judge(Network(model), mask, test.images, test.volumes)
+    found = tried["unet_gaussian"]["results"]["learned"]["unit_range"]
+    for volume, values in expected["unit_range"].items():
+        assert found[volume] == pytest.approx(values, rel=1e-4)
+
+    def refuse(*_):
+        raise AssertionError("a finished run was repeated")
+
+    monkeypatch.setattr(small, "do", refuse)
+    assert small.main(_arguments(folder)) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_a_training_that_diverges_is_reported(
+    small, folder, capsys, monkeypatch
+):
+    real = small.build_model
+
+    def diverging(run, *arguments):
+        model = real(run, *arguments)
+        if run.subject == "learned":
+            model.optimizer.learning_rate = float("nan")
+        return model
+
+    monkeypatch.setattr(small, "build_model", diverging)
+    assert small.main(_arguments(folder)) == 0
+    results = _results(folder)
+    errors = {(r["task"], r["subject"]): r["error"] for r in results["runs"]}
+    assert "diverged" in errors.pop(("train", "learned"))
+    assert "diverged" in errors.pop(("try", "unet_learned"))
+    assert not any(errors.values())
+    for record in results["runs"]:
+        if record["task"] == "try" and not record["error"]:
+            assert "diverged" in record["results"]["learned"]["error"]
+            assert record["results"]["gaussian"]["unit_range"]
+    text = " ".join(results["verdicts"])
+    assert "train-R4-learned-seed0: the training has diverged." in text
+    assert "nan" not in capsys.readouterr().out.lower()
+
+
+@pytest.mark.parametrize(
+    "name, lines", [("learned", None), ("learned_lines", "columns")]
+)
+def test_learned_masks_have_the_budget_of_the_others(script, name, lines):
+    settings = {**script.PRESETS["smoke"], "depth": 1}
+    run = script.Run("train", 5.0, name, 1)
+    model = script.build_model(run, settings, (20, 24, 1))
+    mask = masks.from_model(model)
+    assert mask.lines == lines and mask.slope == settings["slope"]
+    assert mask.acquired == round(mask.array.size / 5)
+    # Before the first step the network leaves the zero-filled image alone.
+    x = np.random.default_rng(0).uniform(size=(1, 20, 24, 1)).astype("float32")
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0),
+        comparison.reconstruct(ZeroFilled(), mask, x),
+        atol=1e-5,
+    )
+
+
+def test_spectrum_is_that_of_the_training_images(script, images):
+    run = script.Run("train", 4.0, "spectrum", 0)
+    settings = {**script.PRESETS["smoke"], "depth": 1}
+    model = script.build_model(run, settings, (16, 18, 1), images)
+    found = masks.from_model(model).array
+    np.testing.assert_array_equal(found, masks.spectrum(images, 4).array)
+
+
+def test_some_slices_are_of_every_volume(script, images):
+    volumes = np.array(["a"] * 6 + ["b"] * 2)
+    part = loupe_tf.datasets.Slices(images, volumes)
+    assert script.some_slices(part, None) is part
+    few = script.some_slices(part, 3)
+    assert few.volumes.tolist() == ["a"] * 3 + ["b"] * 2
+    np.testing.assert_array_equal(few.images, images[[1, 3, 5, 6, 7]])
+
+
+def _trial(subject, seed, **psnr):
+    """A record of two volumes, 1 dB apart."""
+    return {
+        "task": "try",
+        "acceleration": 4.0,
+        "subject": subject,
+        "seed": seed,
+        "error": None,
+        "results": {
+            mask: {
+                "unit_range": {
+                    "v": {"psnr": x - 0.5, "ssim": x / 100},
+                    "w": {"psnr": x + 0.5, "ssim": x / 100},
+                },
+                "refused": {},
+            }
+            for mask, x in psnr.items()
+        },
+    }
+
+
+@pytest.fixture
+def cells(small):
+    """Two seeds; all is 1 dB better with the second."""
+    records = []
+    for seed in (0, 1):
+        for subject, values in {
+            "zero_filled": (22, 25, 20),
+            "unet_learned": (31, 24, 21),
+            "unet_gaussian": (26, 30, 22),
+            "unet_equispaced_lines": (27, 23, 28),
+        }.items():
+            values = [x + seed for x in values]
+            named = dict(zip(small.MASKS, values))
+            records.append(_trial(subject, seed, **named))
+    return small.by_cell(small.in_rows(records))
+
+
+def test_the_table_has_own_and_other_networks(small, cells):
+    header, rows = small.table(cells, "psnr")
+    assert [len(row) for row in rows] == [len(header)] * 3
+    assert rows[0] == [
+        *("4", "learned", "22.50 ± 0.50", "31.50 ± 0.50"),
+        *("27.00 ± 0.50", "27.50 ± 0.50 (equispaced_lines)", "2"),
+    ]
+    _, ssim = small.table(cells, "ssim")
+    assert ssim[1][3] == "0.3050 ± 0.0050"
+
+
+def test_sentences_are_of_the_same_seed_and_volume(small, cells):
+    zero, own, foreign = small.verdicts(cells)
+    assert "R = 4, zero filled: learned against gaussian" in zero
+    assert "-3.00 ± 0.00 dB over 4 pairs" in zero
+    assert "own U-Net" in own and "+1.00 ± 0.00 dB" in own
+    # 5, 4, 6, 7, 7 and 6 dB in both seeds.
+    assert "5.83 dB on average, from 4.00 to 7.00 over 12 pairs" in foreign
+
+
+def test_the_matrix_is_network_by_mask(small, cells):
+    figure = small.draw_matrix(cells, 4.0)
+    matrix = figure.axes[0].images[0].get_array()
+    expected = [[31.5, 24.5, 21.5], [26.5, 30.5, 22.5], [27.5, 23.5, 28.5]]
+    np.testing.assert_allclose(matrix, expected)
+
+
+def test_means_over_other_volumes_are_left_out(small):
+    whole, part = (
+        _trial("zero_filled", 0, learned=20),
+        _trial("x", 0, learned=9),
+    )
+    del part["results"]["learned"]["unit_range"]["w"]
+    part["results"]["learned"]["refused"] = {"w": "it is not finite"}
+    (row,) = small.in_rows([whole, part])
+    assert row["reconstructor"] == "zero_filled"
+    (sentence,) = small.failures([whole, part])
+    assert "try-R4-x-seed0: learned: volume w" in sentence
+
+
+def test_refuses_what_cannot_be(small, folder, capsys):
+    with pytest.raises(SystemExit) as stop:
+        small.main(_arguments(folder, "--accelerations", "1"))
+    assert stop.value.code == 2
+    assert "--accelerations" in capsys.readouterr().err
+    (folder / "out").mkdir()
+    (folder / "out" / "settings.json").write_text('{"filters": 3}')
+    assert small.main(_arguments(folder)) == 2
+    assert "--out" in capsys.readouterr().err
+    # The 16 columns leave no line at R = 40.
+    other = _arguments(folder, "--accelerations", "40")
+    other[3] = str(folder / "other")
+    assert small.main(other) == 2
+    assert "acceleration" in capsys.readouterr().err
+    for name in ("out", "other"):
+        assert not (folder / name / "runs").exists()
+    for file in [*(folder / "data").glob("*.npy")][2:]:
+        file.unlink()
+    assert small.main(_arguments(folder)) == 2
+    assert "volumes" in capsys.readouterr().err
