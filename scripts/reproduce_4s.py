@@ -100,11 +100,11 @@ VARIANTS = {
         "lr_patience": 50,
     },
     "4s_medium": {
-        "epochs": [90, 60],
+        "epochs": [75, 50],
         "patience": 4,
         "cooldown": 2,
         "stop_patience": 45,
-        "lr_patience": 8,
+        "lr_patience": 6,
     },
     "4s_long": {
         "epochs": [120, 80],
@@ -134,6 +134,15 @@ VARIANTS = {
         **SHORT,
         "patience": 2,
         "cooldown": 1,
+        "freeze_mask": True,
+    },
+    # The same with time for a small slope to make the mask binary.
+    "4s_frozen_medium": {
+        "epochs": [80, 45],
+        "patience": 10,
+        "cooldown": 2,
+        "stop_patience": 45,
+        "lr_patience": 6,
         "freeze_mask": True,
     },
     # As many epochs, twice the steps.
