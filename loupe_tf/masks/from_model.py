@@ -1,11 +1,13 @@
 """The mask that a model has learned."""
 
+import hashlib
+
 import numpy as np
 
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 
-def from_model(model, layer_name="sampled_mask"):
+def from_model(model, layer_name="sampled_mask", provenance=None):
     """Read the learned mask out of a model: the one that inference uses.
 
     Args:
@@ -14,10 +16,16 @@ def from_model(model, layer_name="sampled_mask"):
             `(batch, H, W, 1)` for points, `(batch, 1, W, 1)` for columns or
             `(batch, H, 1, 1)` for rows, with values 0 and 1 when
             `training=False`, whatever the input.
+        provenance: (Optional) dictionary that JSON can store, of what the model
+            does not know: `{"data": ..., "slope_history": ...}`.
 
     Returns:
         A `SamplingMask`, with the acceleration, the calibration region and the
-        slope of the layer.
+        slope of the layer, and the size of the model's images as its matrix.
+        Its provenance has the name of the model, the estimator, the
+        binarization, and `weights_sha256`, the hash of all weights (shape,
+        type and values, in the order of `model.weights`): a copy that was
+        saved and loaded has the same one.
 
     Raises:
         ValueError: If the model is not functional, has no such layer or an
@@ -26,7 +34,10 @@ def from_model(model, layer_name="sampled_mask"):
     Example:
 
     ```python
-    mask = loupe_tf.masks.from_model(model)
+    history = model.fit(...).history
+    mask = loupe_tf.masks.from_model(
+        model, provenance={"slope_history": history["slope"]}
+    )
     mask.save("mask.npz")
     ```
     """
@@ -45,16 +56,18 @@ def from_model(model, layer_name="sampled_mask"):
     if slope is not None:
         slope = float(keras.ops.convert_to_numpy(slope))
     pattern = "given" if slope is None else "learned"
-    provenance = {"pattern": pattern, "model": model.name}
+    facts = {"pattern": pattern, "model": model.name}
     for name in ("estimator", "binarization"):
         if getattr(layer, name, None) is not None:
-            provenance[name] = str(getattr(layer, name))
+            facts[name] = str(getattr(layer, name))
+    facts["weights_sha256"] = _weights_hash(model)
     return SamplingMask(
         array,
         acceleration=None if sparsity is None else 1 / float(sparsity),
         calibration=getattr(layer, "calibration", None),
         slope=slope,
-        provenance=provenance,
+        provenance={**facts, **(provenance or {})},
+        matrix=_matrix(model, array.shape),
     )
 
 
@@ -75,6 +88,29 @@ def probability_from_model(model, layer_name="prob_mask_scaled"):
         ValueError: If the model is not functional, or has no such layer.
     """
     return _layer_output(model, layer_name)
+
+
+def _weights_hash(model):
+    """Hash of the weights, whatever names Keras has given them."""
+    import keras
+
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        value = np.asarray(keras.ops.convert_to_numpy(weight))
+        digest.update(f"{value.shape} {value.dtype.name}\n".encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
+
+
+def _matrix(model, shape):
+    """Size of the first images that go in and that fit to the mask."""
+    for tensor in model.inputs:
+        size = tuple(tensor.shape)[1:3]
+        if len(tensor.shape) == 4 and all(
+            m == n or n == 1 for m, n in zip(size, shape, strict=True)
+        ):
+            return size
+    return None
 
 
 def _layer_output(model, layer_name):

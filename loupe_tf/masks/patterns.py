@@ -115,7 +115,8 @@ def random_lines(
         ValueError: If an argument is invalid, or if the calibration region
             exceeds the budget.
     """
-    shape = lines_shape(shape, lines)
+    matrix = standardize_shape(shape)
+    shape = lines_shape(matrix, lines)
     if calibration is None:
         calibration = _default_calibration(shape, acceleration)
     array = binarize(generator(seed).random(shape), acceleration, calibration)
@@ -124,6 +125,7 @@ def random_lines(
         acceleration,
         calibration,
         provenance={"pattern": "random_lines", "seed": int(seed)},
+        matrix=matrix,
     )
 
 
@@ -157,7 +159,8 @@ def equispaced_lines(
         ValueError: If an argument is invalid, or if the calibration region
             exceeds the budget.
     """
-    shape = lines_shape(shape, lines)
+    matrix = standardize_shape(shape)
+    shape = lines_shape(matrix, lines)
     if calibration is None:
         calibration = _default_calibration(shape, acceleration)
     free = np.flatnonzero(~calibration_region(shape, calibration))
@@ -177,6 +180,7 @@ def equispaced_lines(
             "offset": int(offset),
             "seed": int(seed),
         },
+        matrix=matrix,
     )
 
 

@@ -8,7 +8,11 @@ from numbers import Real
 
 import numpy as np
 
-from loupe_tf.masks.budget import calibration_region, standardize_calibration
+from loupe_tf.masks.budget import (
+    calibration_region,
+    standardize_calibration,
+    standardize_shape,
+)
 
 FORMAT_VERSION = 1
 
@@ -30,6 +34,11 @@ class SamplingMask:
             learned. Defaults to `None`.
         provenance: Dictionary that JSON can store, which tells how the mask
             was made, e.g. `{"pattern": "gaussian", "seed": 0}`.
+        matrix: Size `(H, W)` of the k-space that the mask is for. Defaults to
+            the shape of the mask for points; of lines their length cannot be
+            known, so that it defaults to `None`.
+        field_of_view: Size `(H, W)` of the image in mm. Defaults to `None`,
+            not known.
 
     Raises:
         ValueError: If an argument is invalid, or if `array` leaves a part of
@@ -52,6 +61,8 @@ class SamplingMask:
         calibration=None,
         slope=None,
         provenance=None,
+        matrix=None,
+        field_of_view=None,
     ):
         self.array = _standardize_array(array)
         """Boolean array, read-only."""
@@ -78,6 +89,12 @@ class SamplingMask:
             )
         self.slope = None if slope is None else float(slope)
         self.provenance = _standardize_provenance(provenance)
+        if matrix is None and not self.lines:
+            matrix = self.shape
+        self.matrix = _standardize_matrix(matrix, self.shape)
+        """Size `(H, W)` of k-space, or `None` for lines of unknown length."""
+        self.field_of_view = _standardize_field_of_view(field_of_view)
+        """Size `(H, W)` of the image in mm, or `None`."""
 
     @property
     def shape(self):
@@ -109,6 +126,94 @@ class SamplingMask:
             return math.inf
         return (self.array.size - inside) / (self.acquired - inside)
 
+    @property
+    def metadata(self):
+        """All but the array, as a dictionary that JSON can store.
+
+        Some of it follows from the array, and is there for whoever reads a file
+        without this package.
+        """
+        achieved = self.achieved_acceleration
+        return {
+            "version": FORMAT_VERSION,
+            "dc": "N // 2",
+            "axes": "(H, W)",
+            "shape": list(self.shape),
+            "lines": self.lines,
+            "matrix": self.matrix and list(self.matrix),
+            "field_of_view": self.field_of_view and list(self.field_of_view),
+            "acquired": self.acquired,
+            "acceleration": _finite(self.acceleration),
+            "achieved_acceleration": _finite(achieved),
+            "calibration": (
+                list(self.calibration)
+                if isinstance(self.calibration, tuple)
+                else self.calibration
+            ),
+            "slope": self.slope,
+            "provenance": self.provenance,
+        }
+
+    @classmethod
+    def from_metadata(cls, array, metadata):
+        """Put a mask together again from its array and its `metadata`.
+
+        Args:
+            array: As for the class.
+            metadata: Dictionary such as the attribute `metadata`. Of entries
+                that files of 0.1 lack, the defaults are taken.
+
+        Returns:
+            A `SamplingMask`.
+
+        Raises:
+            KeyError: If the dictionary lacks an entry.
+            ValueError: If it is of another version, or contradicts the array.
+        """
+        if metadata["version"] != FORMAT_VERSION:
+            raise ValueError(
+                f"Expected version {FORMAT_VERSION} of the format. "
+                f"Received: version={metadata['version']}"
+            )
+        acceleration = metadata["acceleration"]
+        mask = cls(
+            array,
+            # JSON has no infinity.
+            acceleration=math.inf if acceleration is None else acceleration,
+            calibration=metadata["calibration"],
+            slope=metadata["slope"],
+            provenance=metadata["provenance"],
+            matrix=metadata.get("matrix"),
+            field_of_view=metadata.get("field_of_view"),
+        )
+        for name in ("dc", "shape", "lines", "acquired"):
+            expected = mask.metadata[name]
+            if metadata.get(name, expected) != expected:
+                raise ValueError(
+                    f"Expected {name}={expected!r}, which is that of the "
+                    f"array. Received: {name}={metadata[name]!r}"
+                )
+        return mask
+
+    def replace(self, **changes):
+        """The same mask with other attributes.
+
+        Args:
+            **changes: Arguments of the class.
+
+        Returns:
+            A `SamplingMask`.
+
+        Example:
+
+        >>> mask.replace(field_of_view=(240, 240)).save("mask.npz")
+        """
+        names = ("array", "acceleration", "calibration", "slope", "provenance")
+        names += ("matrix", "field_of_view")
+        return type(self)(
+            **{name: getattr(self, name) for name in names} | changes
+        )
+
     def save(self, path):
         """Write the mask to a file, in NumPy's `.npz` format.
 
@@ -118,20 +223,14 @@ class SamplingMask:
         Args:
             path: Path of the file. It is used as it is: no `.npz` is added.
         """
-        metadata = {
-            "version": FORMAT_VERSION,
-            "dc": "N // 2",  # For whoever reads the file without us.
-            "acceleration": self.acceleration,
-            "calibration": self.calibration,
-            "slope": self.slope,
-            "provenance": self.provenance,
-        }
         path = os.fspath(path)
         partial = f"{path}.{uuid.uuid4().hex}.partial"
         try:
             with open(partial, "xb") as file:
                 np.savez_compressed(
-                    file, mask=self.array, metadata=json.dumps(metadata)
+                    file,
+                    mask=self.array,
+                    metadata=json.dumps(self.metadata),
                 )
             os.replace(partial, path)
         except BaseException:
@@ -159,18 +258,7 @@ class SamplingMask:
                 with np.load(file, allow_pickle=False) as stored:
                     array = stored["mask"]
                     metadata = json.loads(stored["metadata"].item())
-                if metadata["version"] != FORMAT_VERSION:
-                    raise ValueError(
-                        f"Expected version {FORMAT_VERSION} of the format. "
-                        f"Received: version={metadata['version']}"
-                    )
-                return cls(
-                    array,
-                    acceleration=metadata["acceleration"],
-                    calibration=metadata["calibration"],
-                    slope=metadata["slope"],
-                    provenance=metadata["provenance"],
-                )
+                return cls.from_metadata(array, metadata)
             except Exception as error:  # Damaged files fail in many ways.
                 raise ValueError(
                     "Invalid value for argument `path`. Expected a file "
@@ -217,14 +305,9 @@ class SamplingMask:
     def __eq__(self, other):
         if not isinstance(other, SamplingMask):
             return NotImplemented
-        return np.array_equal(self.array, other.array) and (
-            (self.acceleration, self.calibration, self.slope, self.provenance)
-            == (
-                other.acceleration,
-                other.calibration,
-                other.slope,
-                other.provenance,
-            )
+        return (
+            np.array_equal(self.array, other.array)
+            and self.metadata == other.metadata
         )
 
     def __repr__(self):
@@ -273,6 +356,48 @@ def _standardize_provenance(provenance):
             f"Received: provenance={provenance}"
         )
     return stored
+
+
+def _standardize_matrix(matrix, shape):
+    if matrix is None:
+        return None
+    try:
+        matrix = standardize_shape(matrix)
+    except ValueError:
+        fits = False
+    else:
+        # A line is as long as the matrix, and a point is an entry of it.
+        lines = 1 in shape
+        fits = all(
+            m == n or (lines and n == 1)
+            for m, n in zip(matrix, shape, strict=True)
+        )
+    if not fits:
+        raise ValueError(
+            "Invalid value for argument `matrix`. Expected the size (H, W) of "
+            f"k-space for a mask of shape {shape}. Received: matrix={matrix!r}"
+        )
+    return matrix
+
+
+def _standardize_field_of_view(field_of_view):
+    if field_of_view is None:
+        return None
+    if (
+        not isinstance(field_of_view, (tuple, list))
+        or len(field_of_view) != 2
+        or not all(_is_real(x) and 0 < x < math.inf for x in field_of_view)
+    ):
+        raise ValueError(
+            "Invalid value for argument `field_of_view`. Expected None or a "
+            "pair of positive numbers, (H, W) in mm. "
+            f"Received: field_of_view={field_of_view!r}"
+        )
+    return tuple(float(x) for x in field_of_view)
+
+
+def _finite(value):
+    return value if math.isfinite(value) else None
 
 
 def _is_real(value):

@@ -62,6 +62,7 @@ def spectrum(images, acceleration, lines=None, calibration=None):
         # Where the image has its origin changes the phase alone.
         power += np.abs(np.fft.fft2(image, norm="ortho")) ** 2
     power = np.fft.fftshift(power) / len(images)
+    matrix = power.shape
     if lines is not None:
         axis = lines_shape(power.shape, lines).index(1)
         power = power.sum(axis=axis, keepdims=True)
@@ -70,4 +71,5 @@ def spectrum(images, acceleration, lines=None, calibration=None):
         acceleration,
         calibration,
         provenance={"pattern": "spectrum", "images": len(images)},
+        matrix=matrix,
     )

@@ -56,7 +56,38 @@ def test_plain_layer():
     assert mask.acceleration == mask.achieved_acceleration == 24 / 5
     assert mask.calibration is None
     assert mask.slope is None
+    digest = mask.provenance.pop("weights_sha256")
+    assert len(digest) == 64
     assert mask.provenance == {"pattern": "given", "model": "tiny"}
+    assert mask.matrix == (4, 6)
+
+
+def test_hash_of_the_weights(tmp_path):
+    def digest(model):
+        return from_model(model).provenance["weights_sha256"]
+
+    model = model_of(RichFakeMask(array(), name="sampled_mask"))
+    before = digest(model)
+    assert digest(model) == before
+    twin = model_of(RichFakeMask(array(), name="sampled_mask"))
+    assert digest(twin) != before  # Its dense layer begins elsewhere.
+    twin.set_weights(model.get_weights())
+    assert digest(twin) == before  # Whatever Keras calls its layers.
+    layer = model.get_layer("sampled_mask")
+    layer.slope.assign(201.0)
+    assert digest(model) != before
+    layer.slope.assign(200.0)
+    assert digest(model) == before
+
+
+def test_provenance_from_outside():
+    model = model_of(FakeMask(array(), name="sampled_mask"))
+    facts = {"slope_history": [200.0, 300.0], "data": "knees"}
+    provenance = from_model(model, provenance=facts).provenance
+    assert provenance["slope_history"] == [200.0, 300.0]
+    assert provenance["data"] == "knees" and provenance["model"] == "tiny"
+    with pytest.raises(ValueError, match="`provenance`"):
+        from_model(model, provenance={"a": np.zeros(2)})
 
 
 def test_rich_layer(tmp_path):
@@ -66,6 +97,7 @@ def test_rich_layer(tmp_path):
     assert mask.achieved_acceleration == 24 / 5
     assert mask.calibration == (2, 2)
     assert mask.slope == 200.0
+    assert len(mask.provenance.pop("weights_sha256")) == 64
     assert mask.provenance == {
         "pattern": "learned",
         "model": "tiny",
@@ -93,6 +125,7 @@ def test_lines(line, shape, lines):
     mask = from_model(model)
     assert mask.shape == shape
     assert mask.lines == lines
+    assert mask.matrix == (2, 6)
 
 
 def test_fixed_batch_size():

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from loupe_tf.masks import SamplingMask, uniform_random
+from loupe_tf.masks import SamplingMask, random_lines, uniform_random
 
 
 def checkerboard():
@@ -30,6 +30,7 @@ def masks():
         SamplingMask([[0, 1, 1, 0]], calibration=np.int64(1)),
         SamplingMask([[0], [1], [1], [0]], 2.5, 2, 0.1, {"a": {"b": None}}),
         SamplingMask(np.zeros((3, 3))),
+        SamplingMask([[1, 0]], matrix=(3, 2), field_of_view=(240, 220.5)),
     ]
 
 
@@ -130,6 +131,9 @@ def test_equality():
     assert make() != make(calibration=2)
     assert make() != make(slope=1)
     assert make() != make(provenance={"seed": 1})
+    assert make() != make(field_of_view=(200, 200))
+    line = SamplingMask([[0, 1]])
+    assert line != line.replace(matrix=(5, 2))
     assert make() != "mask"
 
 
@@ -194,6 +198,66 @@ def test_refuses_provenance_that_is_no_dictionary(provenance):
 def test_refuses_provenance_that_json_cannot_store(value):
     with pytest.raises(ValueError, match="`provenance`. Expected what JSON"):
         SamplingMask(checkerboard(), provenance={"a": value})
+
+
+def test_matrix_and_field_of_view():
+    points = SamplingMask(np.eye(3), field_of_view=[240, np.float64(220)])
+    assert points.matrix == (3, 3) and points.field_of_view == (240.0, 220.0)
+    assert SamplingMask([[0, 1]]).matrix is None
+    assert SamplingMask([[0, 1]], matrix=[7, 2]).matrix == (7, 2)
+    assert SamplingMask([[0], [1]], matrix=(2, 7)).matrix == (2, 7)
+    for shape, lines in (((7, 5), "columns"), ((5, 7), "rows")):
+        mask = random_lines(shape, 2, 1, lines=lines)
+        assert mask.matrix == shape
+
+
+@pytest.mark.parametrize(
+    "shape, matrix",
+    [
+        ((3, 3), (3, 4)),
+        ((1, 3), (3, 4)),
+        ((3, 1), (1, 3)),
+        ((1, 3), (0, 3)),
+        ((1, 3), 3),
+        ((1, 3), "3"),
+        ((1, 3), (2.5, 3)),
+    ],
+)
+def test_refuses_matrix(shape, matrix):
+    with pytest.raises(ValueError, match="`matrix`. Expected the size"):
+        SamplingMask(np.ones(shape), matrix=matrix)
+
+
+@pytest.mark.parametrize(
+    "size", [240, (240,), (240, 0), (240, -1), (240, math.inf), ("a", 1)]
+)
+def test_refuses_field_of_view(size):
+    with pytest.raises(ValueError, match="`field_of_view`. Expected None or"):
+        SamplingMask(np.eye(3), field_of_view=size)
+
+
+def test_replace():
+    mask = masks()[0]
+    other = mask.replace(slope=3, field_of_view=(1, 2))
+    assert other.slope == 3 and other.field_of_view == (1, 2)
+    assert other.replace(slope=mask.slope, field_of_view=None) == mask
+    with pytest.raises(TypeError, match="colour"):
+        mask.replace(colour="red")
+
+
+@pytest.mark.parametrize("mask", masks(), ids=repr)
+def test_metadata(mask):
+    text = json.dumps(mask.metadata, allow_nan=False)
+    assert SamplingMask.from_metadata(mask.array, json.loads(text)) == mask
+
+
+@pytest.mark.parametrize(
+    "change", [{"dc": 0}, {"shape": [6, 4]}, {"lines": "rows"}, {"acquired": 3}]
+)
+def test_refuses_metadata_that_contradict_the_array(change):
+    mask = masks()[0]
+    with pytest.raises(ValueError, match=f"Expected {list(change)[0]}="):
+        SamplingMask.from_metadata(mask.array, mask.metadata | change)
 
 
 # --- Files ----------------------------------------------------------------
