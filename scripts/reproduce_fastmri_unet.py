@@ -158,7 +158,7 @@ def parse_arguments(arguments=None):
         "--preset",
         choices=list(PRESETS),
         default="smoke",
-        help="paper: 320×320, a GPU for days; cpu: small images, half an hour; "
+        help="paper: 320×320, a GPU for days; cpu: small images, an hour; "
         "smoke: two minutes (%(default)s). Other options win",
     )
     add(
