@@ -23,9 +23,9 @@ the validation volumes; or a model, which may be tried with any mask, not only
 with its own.
 
 Differences from the baseline are of the same volumes, at the same R; their
-95 % intervals are bootstrapped. A row that cannot be judged, such as a mask
-for another matrix size, says why, the others come out, and the script ends
-with 2.
+95-percent intervals are bootstrapped. A row that cannot be judged, such as a
+mask for another matrix size, says why, the others come out, and the script
+ends with 2.
 
 Each finished row leaves a small JSON file in the folder given by --out. A
 command that was stopped goes on when it is given again, and masks,
