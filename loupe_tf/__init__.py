@@ -4,25 +4,31 @@
 the TFDS builders, and takes a moment.
 """
 
-from loupe_tf import (
-    comparison,
-    distribution,
-    evaluation,
-    experiments,
-    formats,
-    fourier,
-    layers,
-    losses,
-    masks,
-    metrics,
-    models,
-    plots,
-    reconstruction,
-    report,
-    runs,
-)
+import pathlib
+import sys
 
-from loupe_tf import callbacks  # isort: skip  (it uses the others)
+# The command-line tool needs NumPy alone, and does not wait for Keras.
+if pathlib.PurePath((getattr(sys, "argv", None) or [""])[0]).stem != "loupe-tf":
+    from loupe_tf import (
+        comparison,
+        distribution,
+        evaluation,
+        experiments,
+        formats,
+        fourier,
+        layers,
+        losses,
+        masks,
+        metrics,
+        models,
+        plots,
+        reconstruction,
+        report,
+        runs,
+    )
+
+    from loupe_tf import callbacks  # isort: skip  (it uses the others)
+
 from loupe_tf.version import __version__
 
 __all__ = [

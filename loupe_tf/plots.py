@@ -15,12 +15,19 @@ loupe_tf.plots.probability_histogram(probability, figure=right)
 """
 
 import numpy as np
-from keras import ops
 
-from loupe_tf import metrics
+# Keras is imported by what needs it: the command-line tool draws masks without.
+from loupe_tf.masks.description import (
+    density_profile,
+    overlap,
+    point_spread,
+    side_lobe,
+)
 
 __all__ = [
     "mask",
+    "mask_comparison",
+    "mask_description",
     "masks",
     "probability_histogram",
     "reconstruction_groups",
@@ -97,6 +104,90 @@ def mask(mask, probability=None, figure=None):
     return figure
 
 
+def mask_description(mask, title="mask", figure=None):
+    """Draw a mask, its density and its point-spread function.
+
+    The density is the share of entries acquired, by their distance from DC; the
+    point-spread function, in dB, is what a zero-filled reconstruction makes of
+    a point. Its largest side lobe is marked.
+
+    Args:
+        mask: `SamplingMask`.
+        title: String, its name.
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure.
+    """
+    figure = _figure(figure, 12.0, 4.0)
+    axes = figure.subplots(1, 3)
+    axes[0].set_title(f"{title}: R = {mask.achieved_acceleration:.4g}")
+    _draw_frequencies(
+        axes[0], _frequencies("mask", mask.array), cmap="gray", vmin=0, vmax=1
+    )
+    _draw_density(axes[1], {title: mask})
+    _draw_point_spread(axes[2], {title: mask})
+    return figure
+
+
+def mask_comparison(masks, figure=None):
+    """Draw two masks, what they share, their densities and point-spreads.
+
+    Args:
+        masks: Dictionary by title of two `SamplingMask` of one size; lines are
+            compared with points along the whole of k-space.
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure.
+    """
+    if len(masks) != 2:
+        raise ValueError(
+            "Invalid value for argument `masks`. Expected two masks. "
+            f"Received: {list(masks)}"
+        )
+    (first, mask), (second, other) = masks.items()
+    common = overlap(mask, other)
+    figure = _figure(figure, 12.0, 8.0)
+    axes = figure.subplots(2, 3)
+    arrays = np.broadcast_arrays(mask.array, other.array)
+    for ax, (title, one) in zip(axes[0], masks.items()):
+        ax.set_title(f"{title}: R = {one.achieved_acceleration:.4g}")
+        _draw_frequencies(
+            ax, _frequencies("mask", one.array), cmap="gray", vmin=0, vmax=1
+        )
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    colours = ["black", COLOURS[0], COLOURS[1], "white"]
+    axes[0, 2].set_title(f"both: {common['jaccard']:.1%} of either")
+    _draw_frequencies(
+        axes[0, 2],
+        _frequencies("masks", arrays[0] + 2 * arrays[1].astype(int)),
+        cmap=ListedColormap(colours),
+        vmin=0,
+        vmax=3,
+        interpolation="nearest",
+    )
+    axes[0, 2].legend(
+        [Patch(facecolor=c, edgecolor="0.5") for c in colours[1:]],
+        [first, second, "both"],
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.18),
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+    )
+    _draw_density(axes[1, 0], masks)
+    if mask.lines and other.lines:
+        _draw_point_spread(axes[1, 1], masks)
+        axes[1, 2].set_axis_off()
+    else:
+        for ax, (title, one) in zip(axes[1, 1:], masks.items()):
+            _draw_point_spread(ax, {title: one})
+    return figure
+
+
 def masks(masks, columns=None, figure=None):
     """Draw masks, or the probabilities behind them, side by side.
 
@@ -149,6 +240,8 @@ def probability_histogram(probabilities, bins=50, figure=None):
     Returns:
         The figure.
     """
+    from keras import ops
+
     if not isinstance(probabilities, dict):
         probabilities = {"mask": probabilities}
     figure = _figure(figure, 6.0, 4.3)
@@ -278,6 +371,8 @@ def reconstructions(
     )
     ```
     """
+    from loupe_tf import metrics
+
     shape = tuple(np.shape(truth))
     if len(shape) != 4 or shape[-1] not in (1, 2):
         raise ValueError(
@@ -407,6 +502,65 @@ def _draw_frequencies(ax, array, **kwargs):
     return ax.imshow(array, extent=extent, **kwargs)
 
 
+def _draw_density(ax, masks):
+    for i, (title, mask) in enumerate(masks.items()):
+        edges, shares = density_profile(mask)
+        ax.stairs(
+            shares,
+            edges,
+            color=COLOURS[i],
+            linestyle=STYLES[i],
+            linewidth=1.6,
+            label=title,
+        )
+    ax.set(ylim=(0, 1.05), xlim=(0, None))
+    ax.set_title("Density")
+    ax.set_xlabel("distance from DC, in halves of k-space")
+    ax.set_ylabel("share acquired")
+    ax.grid(alpha=0.3)
+    if len(masks) > 1:
+        ax.legend(frameon=False)
+
+
+def _draw_point_spread(ax, masks, floor=-60.0):
+    """Curves of lines, or the image of one mask of points, in dB."""
+    titles = []
+    for i, (title, mask) in enumerate(masks.items()):
+        lobe = side_lobe(mask)
+        spread = np.maximum(point_spread(mask), 10 ** (floor / 20))
+        decibels = 20 * np.log10(spread)
+        height = 20 * np.log10(max(lobe["height"], 10 ** (floor / 20)))
+        titles.append(f"{height:.1f} dB")
+        style = {"color": COLOURS[i], "markerfacecolor": "none"}
+        if mask.lines:
+            values = decibels.ravel()
+            pixels = np.arange(values.size) - values.size // 2
+            ax.plot(pixels, values, STYLES[i], color=COLOURS[i], label=title)
+            place = lobe["place"][mask.lines == "columns"]
+            ax.plot(place, height, "o", **style)
+            ax.set_xlabel("pixels from the point")
+            ax.set_ylabel("dB")
+            ax.grid(alpha=0.3)
+            continue
+        rows, columns = mask.shape
+        left, top = -(columns // 2) - 0.5, -(rows // 2) - 0.5
+        image = ax.imshow(
+            decibels,
+            extent=(left, left + columns, top + rows, top),
+            cmap="viridis",
+            vmin=floor,
+            vmax=0,
+        )
+        ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.03, label="dB")
+        style["color"] = "white"
+        ax.plot(*lobe["place"][::-1], "o", markersize=8, **style)
+        ax.set_xlabel("pixels along W")
+        ax.set_ylabel("pixels along H")
+    ax.set_title(f"Point spread, side lobe {' and '.join(titles)}")
+    if len(masks) > 1:
+        ax.legend(frameon=False)
+
+
 def _mark_rounds(axes, rounds):
     for epoch in np.flatnonzero(np.diff(rounds)) + 1:
         for ax in axes:
@@ -440,7 +594,10 @@ def _check_zoom(zoom, height, width):
 
 def _draw_images(axes, title, images, max_value, zoom, cmap="gray"):
     """Draw images into `(n, 1)` axes, or `(n, 2)` with the zoom."""
+    from keras import ops
     from matplotlib.patches import Rectangle
+
+    from loupe_tf import metrics
 
     axes[0, 0].set_title(title)
     images = ops.convert_to_numpy(

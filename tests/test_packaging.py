@@ -195,6 +195,7 @@ def test_wheel_metadata(info):
         "beam",
         "brain",
         "build",
+        "export",
         "reconstruction",
         "tensorboard",
         "test",

@@ -8,7 +8,7 @@ import numpy as np
 ITEM = np.dtype("<c8")
 
 
-def write_cfl(path, array):
+def write_cfl(path, array, sections=None):
     """Write an array as BART's pair of files, `.hdr` and `.cfl`.
 
     The header is text, the size of each dimension; the data are little-endian
@@ -20,9 +20,11 @@ def write_cfl(path, array):
     Args:
         path: String or path, with or without one of the two suffixes.
         array: Array of numbers of 1 to 16 dimensions, none of them 0.
+        sections: (Optional) dictionary of lines of text by heading, written
+            behind the dimensions. BART reads over those it does not know.
 
     Raises:
-        ValueError: If BART knows no such array.
+        ValueError: If BART knows no such array, or a text is no line.
     """
     array = np.asarray(array)
     if not (
@@ -35,13 +37,22 @@ def write_cfl(path, array):
             "dimensions, none of them 0. Received: an array of shape "
             f"{array.shape} and dtype {array.dtype}"
         )
-    header, data = _pair(path)
+    texts = [text for section in (sections or {}).items() for text in section]
+    if any(text.splitlines() != [text] for text in texts):
+        raise ValueError(
+            "Invalid value for argument `sections`. Expected one line of text "
+            f"each. Received: {sections}"
+        )
+    header, data = pair(path)
     sizes = " ".join(str(n) for n in array.shape)
     mark = f".{uuid.uuid4().hex}.partial"
     partial = [file.with_name(file.name + mark) for file in (data, header)]
     try:
         array.astype(ITEM).ravel(order="F").tofile(partial[0])
-        partial[1].write_text(f"# Dimensions\n{sizes}\n")
+        text = f"# Dimensions\n{sizes}\n"
+        for heading, line in (sections or {}).items():
+            text += f"# {heading}\n{line}\n"
+        partial[1].write_text(text, "utf-8")
         # The header last: without it there is no pair to read.
         os.replace(partial[0], data)
         os.replace(partial[1], header)
@@ -64,7 +75,7 @@ def read_cfl(path):
         FileNotFoundError: If one of the two files is missing.
         ValueError: If the header cannot be read, or does not fit the data.
     """
-    header, data = _pair(path)
+    header, data = pair(path)
     for file in (header, data):
         if not file.is_file():
             raise FileNotFoundError(
@@ -93,7 +104,8 @@ def read_cfl(path):
     return np.fromfile(data, ITEM).reshape(shape, order="F")
 
 
-def _pair(path):
+def pair(path):
+    """Paths of the header and of the data."""
     path = pathlib.Path(path)
     if path.suffix in (".cfl", ".hdr"):
         path = path.with_suffix("")

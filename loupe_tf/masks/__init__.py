@@ -1,7 +1,15 @@
 """The sampling mask as a thing of its own: fixed patterns, budgets, files."""
 
+from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.budget import budget, calibration_region
+from loupe_tf.masks.centre import centred, dc_position
+from loupe_tf.masks.description import (
+    density_profile,
+    overlap,
+    point_spread,
+    side_lobe,
+)
 from loupe_tf.masks.from_model import from_model, probability_from_model
 from loupe_tf.masks.patterns import (
     equispaced_lines,
@@ -15,15 +23,22 @@ from loupe_tf.masks.spectrum import spectrum
 
 __all__ = [
     "SamplingMask",
+    "acquisition_order",
     "binarize",
     "budget",
     "calibration_region",
+    "centred",
+    "dc_position",
+    "density_profile",
     "equispaced_lines",
     "from_model",
     "gaussian",
+    "overlap",
+    "point_spread",
     "poisson_disc",
     "probability_from_model",
     "random_lines",
+    "side_lobe",
     "spectrum",
     "uniform_random",
 ]

@@ -1,0 +1,198 @@
+"""Masks as arrays: NumPy's, BART's and fastMRI's."""
+
+import json
+import os
+
+import numpy as np
+
+from loupe_tf.formats.atomic import written_aside
+from loupe_tf.formats.cfl import pair, read_cfl, write_cfl
+from loupe_tf.formats.mask_text import damaged
+from loupe_tf.masks.sampling_mask import SamplingMask
+
+MARK = "loupe_tf_mask"
+
+
+def save_npz(mask, path):
+    """Write a mask with its metadata, as `SamplingMask.save` does."""
+    mask.save(path)
+
+
+def load_npz(path):
+    """Read what `SamplingMask.save` wrote."""
+    return SamplingMask.load(path), True
+
+
+def save_npy(mask, path):
+    """Write the boolean array of a mask alone."""
+    with written_aside(path) as partial:
+        np.save(partial, mask.array)
+
+
+def load_npy(path):
+    """Read a mask from an array of booleans, or of 0 and 1."""
+    with open(path, "rb") as file:
+        try:
+            array = np.load(file, allow_pickle=False)
+            return SamplingMask(array), False
+        except Exception as error:  # Damaged files fail in many ways.
+            raise damaged(path, "a mask in a .npy file", error) from error
+
+
+def save_bart(mask, path, matrix=None):
+    """Write a mask as a pattern for BART, 1 where k-space is acquired.
+
+    Args:
+        mask: `SamplingMask`.
+        path: Path of the pair of files.
+        matrix: (Optional) size `(H, W)` of k-space, by default that of the
+            mask: lines are written along the whole of it, as BART's tools
+            expect.
+    """
+    mask = with_matrix(mask, matrix)
+    pattern = np.broadcast_to(mask.array, mask.matrix)
+    # BART reads over sections that it does not know.
+    write_cfl(path, pattern, {MARK: json.dumps(mask.metadata)})
+
+
+def load_bart(path):
+    """Read a pattern `(H, W)` of BART.
+
+    A pattern whose rows (or columns) are all alike is one of lines.
+    """
+    array = read_cfl(path)
+    found = array.shape
+    while array.ndim > 2 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim > 2:
+        raise ValueError(
+            f"Invalid file {path}. Expected a pattern of the dimensions "
+            f"(H, W). Received: the dimensions {found}"
+        )
+    array = array.reshape(array.shape[0], -1)
+    if not np.isin(array, (0, 1)).all():
+        raise ValueError(
+            f"Invalid file {path}. Expected a pattern of 0 and 1. Received: "
+            "other values"
+        )
+    array = array.real.astype(bool)
+    header = pair(path)[0].read_text("utf-8", "replace").splitlines()
+    if f"# {MARK}" not in header:
+        return _as_lines(array), False
+    try:
+        metadata = json.loads(header[header.index(f"# {MARK}") + 1])
+        return _from_full(array, metadata), True
+    except Exception as error:
+        raise damaged(path, "a mask in a .cfl file", error) from error
+
+
+def save_fastmri(mask, path):
+    """Write columns as `mask`, a vector of booleans, as in fastMRI's files.
+
+    Args:
+        mask: `SamplingMask` of columns: fastMRI knows no other.
+        path: Path of an HDF5 file. One that holds anything else is not
+            overwritten.
+    """
+    import h5py
+
+    check_lines(mask, "fastMRI's `mask`", "columns")
+    refuse_other_data(path)
+    with written_aside(path) as partial, h5py.File(partial, "w") as file:
+        file.attrs[MARK] = 1
+        file["mask"] = mask.array[0]
+        file["mask_metadata"] = json.dumps(mask.metadata)
+
+
+def load_fastmri(path):
+    """Read `mask` of a file of fastMRI."""
+    import h5py
+
+    with open_hdf5(path) as file:
+        if not isinstance(file.get("mask"), h5py.Dataset):
+            raise ValueError(
+                f"Invalid file {path}. Expected a data set `mask`. Received: "
+                f"{sorted(file)}"
+            )
+        try:
+            array = np.asarray(file["mask"])
+            if array.ndim != 1:
+                raise ValueError(f"`mask` has the shape {array.shape}")
+            if MARK in file.attrs:
+                metadata = json.loads(file["mask_metadata"][()])
+                return SamplingMask.from_metadata(array[None], metadata), True
+            matrix = None
+            if "kspace" in file:
+                matrix = tuple(int(n) for n in file["kspace"].shape[-2:])
+            return SamplingMask(array[None], matrix=matrix), False
+        except Exception as error:  # Damaged files fail in many ways.
+            expected = "a vector of 0 and 1, `mask`"
+            raise damaged(path, expected, error) from error
+
+
+def open_hdf5(path):
+    """Open an HDF5 file to read; what is none is a `ValueError`."""
+    import h5py
+
+    with open(path, "rb"):  # Its own errors are clear: a missing file.
+        pass
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise damaged(path, "an HDF5 file", error) from error
+
+
+def refuse_other_data(path):
+    """Keep a mask from taking the place of a measurement."""
+    if not os.path.exists(path):
+        return
+    with open_hdf5(path) as file:
+        if MARK not in file.attrs:
+            raise ValueError(
+                "Invalid value for argument `path`. Expected a new file, or "
+                f"one that holds a mask alone. Received: path={path}, which "
+                f"holds {sorted(file)}"
+            )
+
+
+def with_matrix(mask, matrix):
+    """The mask with the size of k-space, which lines may lack."""
+    if matrix is not None:
+        mask = mask.replace(matrix=matrix)
+    if mask.matrix is None:
+        raise ValueError(
+            "Invalid value for argument `matrix`. Expected the size (H, W) of "
+            f"k-space, which a mask of {mask.lines} of shape {mask.shape} does "
+            "not tell (--matrix H W). Received: None"
+        )
+    return mask
+
+
+def check_lines(mask, what, *kinds):
+    """Refuse what a format of lines cannot hold."""
+    if mask.lines not in kinds:
+        found = mask.lines or "points"
+        raise ValueError(
+            "Invalid value for argument `mask`. Expected "
+            f"{' or '.join(kinds)} for {what}, which holds whole lines. "
+            f"Received: a mask of {found}, of shape {mask.shape}"
+        )
+
+
+def _from_full(array, metadata):
+    """Undo the broadcast of lines."""
+    full = array
+    array = array[tuple(slice(n) for n in metadata["shape"])]
+    if not np.array_equal(np.broadcast_to(array, full.shape), full):
+        raise ValueError(f"Expected {metadata['lines']}, all lines alike")
+    return SamplingMask.from_metadata(array, metadata)
+
+
+def _as_lines(array):
+    """A mask of lines, where the full pattern is one."""
+    if 1 not in array.shape and 0 < array.sum() < array.size:
+        for axis in (0, 1):
+            line = array.take([0], axis=axis)
+            if (line == array).all():
+                return SamplingMask(line, matrix=array.shape)
+    return SamplingMask(array)
