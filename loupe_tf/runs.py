@@ -139,7 +139,7 @@ def argument_parser(doc):
     description, _, epilog = doc.partition("\n\n")
     return argparse.ArgumentParser(
         description=description,
-        epilog=epilog.replace("%", "%%"),
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 

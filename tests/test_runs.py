@@ -77,6 +77,7 @@ def test_argument_parser(capsys):
         parser.parse_args(["--help"])
     text = capsys.readouterr().out
     assert "What it is." in text and "    python a.py  # 5 %" in text
+    assert "%%" not in text
 
 
 def test_environment():
