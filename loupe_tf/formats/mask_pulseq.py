@@ -1,6 +1,8 @@
 """Lines of a mask as a Pulseq protocol (Layton et al., MRM 77, 2017)."""
 
+import hashlib
 import math
+import pathlib
 
 import numpy as np
 
@@ -108,17 +110,7 @@ def pulseq_sequence(
 
     # Events. Each gradient is made as short as it can be, then as long as the
     # longest of those that run with it.
-    rf, gz, _ = pp.make_sinc_pulse(
-        flip_angle=math.radians(flip_angle),
-        duration=2e-3,
-        slice_thickness=thickness,
-        apodization=0.5,
-        time_bw_product=4,
-        delay=system.rf_dead_time,
-        system=system,
-        return_gz=True,
-        use="excitation",
-    )
+    rf, gz = _excitation(pp, system, flip_angle, thickness)
     gx, adc, dwell = _readout(pp, system, samples, view[readout], bandwidth)
     ramp = (gx.area - gx.flat_area) / 2
     # From the centre of the pulse, half of it and a ramp.
@@ -234,9 +226,12 @@ def load_pulseq(path):
             lines that its definitions speak of.
     """
     pp = _import()
-    with open(path, "rb"):  # Its own errors are clear: a missing file.
-        pass
+    content = pathlib.Path(path).read_bytes()
     try:
+        # Of some truncated files pypulseq never finds the end.
+        body, _, signature = content.rpartition(b"\n[SIGNATURE]\n")
+        if hashlib.md5(body).hexdigest().encode() not in signature:
+            raise ValueError("Expected the md5 of the file at its end")
         sequence = pp.Sequence()
         sequence.read(str(path))
         found = sequence.definitions
@@ -289,6 +284,28 @@ def _import():
             'pip install "loupe-tf[export]"'
         ) from error
     return pypulseq
+
+
+def _excitation(pp, system, flip_angle, thickness):
+    """Pulse and the gradient that selects the slice."""
+    try:
+        return pp.make_sinc_pulse(
+            flip_angle=math.radians(flip_angle),
+            duration=2e-3,
+            slice_thickness=thickness,
+            apodization=0.5,
+            time_bw_product=4,
+            delay=system.rf_dead_time,
+            system=system,
+            return_gz=True,
+            use="excitation",
+        )[:2]
+    except (ValueError, AssertionError) as error:
+        raise ValueError(
+            "Invalid value for argument `slice_thickness`. Expected one that "
+            "the scanner can select with a pulse of 2 ms. Received: "
+            f"{1000 * thickness:g} mm ({error})"
+        ) from error
 
 
 def _readout(pp, system, samples, view, bandwidth):

@@ -45,8 +45,9 @@ def save_csv(mask, path, order="linear", seed=0):
         path: Path of the file.
         order, seed: See `loupe_tf.masks.acquisition_order`.
     """
-    entries = acquisition_order(mask, order, seed).reshape(mask.acquired, -1)
     axes = _axes(mask.lines)
+    entries = acquisition_order(mask, order, seed)
+    entries = entries.reshape(mask.acquired, len(axes))
     centre = np.array([mask.shape[axis] // 2 for axis in axes])
     names = [("row", "column")[axis] for axis in axes]
     with written_aside(path) as partial:

@@ -4,16 +4,23 @@ import math
 
 import numpy as np
 
+from loupe_tf.masks.budget import calibration_region
+
 
 def dc_position(array):
     """Guess from its density where a mask has DC: centre or corner.
 
-    Masks are denser around DC. With `k` the distance of an entry from the
-    centre, the mean of `cos(2 pi k / N)` over the acquired entries, added over
-    the axes, is positive if they lie around the centre, negative if they lie
-    around the corners. It is divided by its standard deviation over all masks
-    of as many entries, drawn without replacement: below -3 chance alone would
-    fall once in 700 masks.
+    Masks are denser around DC, and mostly acquire a block there. Two tests
+    against masks of as many entries at random; either of them will do:
+
+    - The block around either place that is acquired whole, of `n` entries: at
+      a density of `p` chance alone leaves it once in `p^-n` masks. It must be
+      100 or more, and the block the larger one of the two.
+    - With `k` the distance of an entry from the centre, the mean of
+      `cos(2 pi k / N)` over the acquired entries, added over the axes, is
+      positive if they lie around the centre, negative if they lie around the
+      corners. It must be 3 of its standard deviations; or 2, if DC is acquired
+      in the one place and not in the other.
 
     Args:
         array: Boolean array of shape `(H, W)`, `(1, W)` or `(H, 1)`.
@@ -41,14 +48,31 @@ def dc_position(array):
     # smaller variance than those with it.
     variance = values.var() / number * (size - number) / (size - 1)
     score = values[array].mean() / math.sqrt(variance)
-    centre = array[tuple(n // 2 for n in array.shape)]
-    corner = array[0, 0]
-    # Of small masks, the entry of DC itself tells more than the density.
-    if score > 3 or (score > 2 and centre and not corner):
+    centre, corner = _block(array), _block(np.fft.fftshift(array))
+    unlikely = math.log(100) / math.log(size / number)
+    if corner < centre >= unlikely or score > (
+        2 if centre and not corner else 3
+    ):
         return "centre"
-    if score < -3 or (score < -2 and corner and not centre):
+    if centre < corner >= unlikely or score < -(
+        2 if corner and not centre else 3
+    ):
         return "corner"
     return None
+
+
+def _block(array):
+    """Entries of the largest calibration region that is acquired whole."""
+    entries = 0
+    for side in range(1, max(array.shape) + 1):
+        try:
+            region = calibration_region(array.shape, side)
+        except ValueError:  # Larger than the mask.
+            break
+        if not array[region].all():
+            break
+        entries = int(region.sum())
+    return entries
 
 
 def centred(mask, shift=None):

@@ -1,0 +1,190 @@
+import argparse
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from loupe_tf import cli
+from loupe_tf.formats import load_mask
+from loupe_tf.masks import SamplingMask, poisson_disc, random_lines
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A folder with a few masks, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    lines = random_lines((24, 32), 4, 6)
+    lines.save("lines.npz")
+    points = poisson_disc((24, 32), 4, 6)
+    points.replace(slope=300.0, field_of_view=(240, 320)).save("points.npz")
+    np.save("corner.npy", np.fft.ifftshift(points.array))
+    return tmp_path
+
+
+def run(text):
+    return cli.main(shlex.split(text))
+
+
+def test_show(files, capsys):
+    assert run("mask show points.npz --out new/points.png") == 0
+    text = capsys.readouterr().out
+    for words in (
+        "points",
+        "24×32",
+        "240×320 mm",
+        "192 of 768",
+        "R achieved",
+        "4.692",  # Outside the calibration region: 732 of 156.
+        "poisson_disc",
+        "300",
+        "largest side lobe",
+        "share acquired",
+    ):
+        assert words in text, words
+    assert (files / "new/points.png").read_bytes()[:4] == b"\x89PNG"
+    assert run("mask show lines.npz") == 0
+    assert "columns" in capsys.readouterr().out
+
+
+def test_convert(files, capsys):
+    source = SamplingMask.load("lines.npz")
+    for name in ("a.json", "a.csv", "a.cfl", "a.h5", "a.npy"):
+        assert run(f"mask convert lines.npz {name}") == 0
+        np.testing.assert_array_equal(load_mask(name).array, source.array)
+    assert run("mask convert a.cfl back.npz") == 0
+    assert SamplingMask.load("back.npz") == source
+    assert "a.json: <SamplingMask" in capsys.readouterr().out
+
+
+def test_convert_with_options(files):
+    run("mask convert lines.npz a.csv --order shuffled --seed 3 --fov 240 200")
+    found = load_mask("a.csv")
+    assert found.field_of_view == (240, 200)
+    numbers = [
+        int(line.split(",")[0])
+        for line in pathlib.Path("a.csv").read_text().splitlines()
+        if line[0].isdigit()
+    ]
+    assert numbers != sorted(numbers) and len(numbers) == 8
+    SamplingMask([[0, 1, 1, 0]]).save("old.npz")
+    assert run("mask convert old.npz old.cfl") == 2
+    assert run("mask convert old.npz old.cfl --matrix 3 4") == 0
+    assert load_mask("old.cfl").matrix == (3, 4)
+
+
+def test_convert_to_protocols(files):
+    pytest.importorskip("pypulseq")
+    pytest.importorskip("ismrmrd")
+    words = "--fov 240 240 --te 6 --tr 20 --order smooth --bandwidth 400"
+    words += " --flip-angle 10 --slice-thickness 4 --dummy-scans 2"
+    assert run(f"mask convert lines.npz scan.seq {words}") == 0
+    text = pathlib.Path("scan.seq").read_text()
+    assert "FlipAngle 10" in text and "Order smooth" in text
+    assert "FOV 0.24 0.24 0.004" in text
+    assert (
+        run("mask convert scan.seq a.h5 --format ismrmrd --order linear") == 0
+    )
+    assert load_mask("a.h5").acquired == 8
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ("convert points.npz a.seq", "`mask`. Expected columns or rows"),
+        ("convert points.npz a.h5", "`mask`. Expected columns"),
+        ("convert corner.npy a.cfl", "--shift"),
+        ("convert points.npz a.npz --shift", "`shift`"),
+        ("convert points.npz a.npz --te 3", "`options`.*te"),
+        ("convert points.npz a.npz --matrix 3 4", "`matrix`"),
+        ("convert points.npz a.npz --fov -1 4", "`field_of_view`"),
+        ("convert points.npz a.mat", "`path`. Expected a path that ends"),
+        ("convert nothing.npz a.npz", "No such file"),
+        ("show lines.npz --encoding 1", "`options`"),
+        ("compare lines.npz lines.npz", "two different"),
+    ],
+)
+def test_errors(files, capsys, words, message):
+    import re
+
+    before = sorted(os.listdir(files))
+    assert run(f"mask {words}") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and re.search(message, error), error
+    assert sorted(os.listdir(files)) == before
+
+
+def test_shift(files):
+    points = SamplingMask.load("points.npz")
+    assert run("mask convert corner.npy a.npz --shift") == 0
+    np.testing.assert_array_equal(load_mask("a.npz").array, points.array)
+    assert run("mask convert corner.npy b.npz --as-is") == 0
+    # What the file says, that DC is in the centre, is wrong.
+    assert run("mask show b.npz") == 2
+    assert run("mask show b.npz --shift") == 0
+
+
+def test_compare(files, capsys):
+    random_lines((24, 32), 4, 6, seed=1).save("other.npz")
+    assert run("mask compare lines.npz other.npz --out both.png") == 0
+    text = capsys.readouterr().out
+    first, second = (
+        set(np.flatnonzero(SamplingMask.load(f"{name}.npz").array))
+        for name in ("lines", "other")
+    )
+    both, either = len(first & second), len(first | second)
+    assert f"both {both}, either {either}: {both / either:.1%}" in text
+    assert "density by distance from DC" in text and "0.00–" in text
+    assert (files / "both.png").exists()
+    assert run("mask compare lines.npz points.npz --out both.png") == 0
+    assert "density by distance" not in capsys.readouterr().out
+    os.mkdir("old")
+    os.rename("other.npz", "old/lines.npz")
+    assert run("mask compare lines.npz old/lines.npz") == 0
+    assert "old/lines.npz" in capsys.readouterr().out
+
+
+def examples():
+    for text in (cli.SHOW_EXAMPLES, cli.CONVERT_EXAMPLES, cli.COMPARE_EXAMPLES):
+        for line in text.splitlines():
+            if line.strip().startswith("loupe-tf"):
+                yield line.split()[1:]
+
+
+@pytest.mark.parametrize("words", list(examples()), ids=" ".join)
+def test_examples_of_the_help_can_be_parsed(words):
+    assert callable(cli.parser().parse_args(words).run)
+
+
+@pytest.mark.parametrize("words", ["", "mask", "mask show"])
+def test_help(capsys, words):
+    with pytest.raises(SystemExit) as info:
+        cli.main([*words.split(), "--help"])
+    assert info.value.code == 0
+    text = capsys.readouterr().out
+    assert isinstance(cli.parser(), argparse.ArgumentParser) and "mask" in text
+
+
+def test_starts_without_keras(files):
+    # As the console script does, whose name tells the package what it is.
+    script = files / "loupe-tf"
+    script.write_text(
+        "import sys\n"
+        "from loupe_tf.cli import main\n"
+        "code = main()\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)\n"
+    )
+    root = pathlib.Path(cli.__file__).parents[1]
+    for words in ("convert lines.npz a.json", "show lines.npz --out a.png"):
+        result = subprocess.run(
+            [sys.executable, str(script), "mask", *words.split()],
+            env={**os.environ, "PYTHONPATH": str(root)},
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert result.returncode == 0, result.stderr
+    assert load_mask("a.json") == SamplingMask.load("lines.npz")
