@@ -3,6 +3,7 @@
 import ast
 import configparser
 import email
+import importlib
 import json
 import pathlib
 import re
@@ -245,6 +246,15 @@ def test_wheel_can_be_imported(wheel, tmp_path):
     for name, place in bare.items():
         assert str(site) not in place and str(ROOT) not in place, name
     assert version == loupe_tf.__version__
+
+
+def test_console_scripts_can_be_run():
+    scripts = setup_cfg()["options.entry_points"]["console_scripts"]
+    for line in scripts.split("\n")[1:]:
+        name, _, target = line.partition(" = ")
+        module, _, function = target.partition(":")
+        assert name == "loupe-tf"
+        assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_requirements_have_upper_bounds():

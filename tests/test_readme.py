@@ -14,6 +14,7 @@ import sys
 import pytest
 
 import loupe_tf
+import loupe_tf.cli
 import loupe_tf.datasets
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -105,6 +106,8 @@ def test_commands_exist(words, monkeypatch):
             assert set(extras.split(",")) <= set(known), extras
     elif command == "python":
         parse(monkeypatch, arguments)
+    elif command == "loupe-tf":
+        assert callable(loupe_tf.cli.parser().parse_args(arguments).run)
     else:
         assert command in OTHER_COMMANDS
 
