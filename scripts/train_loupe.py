@@ -395,7 +395,11 @@ def write_results(
     out, options, facts, crimes, images, model, results, histories, outputs
 ):
     network = NETWORKS[options.network][0]
-    mask = masks.from_model(model)
+    provenance = {
+        "data": facts["data"],
+        "slope_history": histories[model.name]["slope"],
+    }
+    mask = masks.from_model(model, provenance=provenance)
     probability = masks.probability_from_model(model)
     mask.save(out / "mask.npz")
     report.save_figure(plots.mask(mask, probability), out / "mask.png")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from loupe_tf import metrics, plots
+from loupe_tf import masks, metrics, plots
 
 
 @pytest.fixture(autouse=True)
@@ -245,6 +245,60 @@ def test_invalid_reconstructions():
         plots.reconstructions(truth, {"a": truth[:1]})
     with pytest.raises(ValueError, match="`reconstructions`"):
         plots.reconstructions(truth, {})
+
+
+def test_mask_description():
+    points = masks.poisson_disc((21, 30), 4, 5)
+    figure = draw(plots.mask_description(points, "mine"))
+    image, density, spread, _ = figure.axes
+    np.testing.assert_array_equal(image.images[0].get_array(), points.array)
+    assert image.get_title() == "mine: R = 3.987"
+    shares, edges, _ = density.patches[0].get_data()
+    np.testing.assert_array_equal(
+        [*edges, *shares], np.concatenate(masks.density_profile(points))
+    )
+    decibels = 20 * np.log10(np.maximum(masks.point_spread(points), 1e-3))
+    np.testing.assert_allclose(spread.images[0].get_array(), decibels)
+    lobe = masks.side_lobe(points)
+    assert f"{20 * np.log10(lobe['height']):.1f} dB" in spread.get_title()
+    (x,), (y,) = spread.lines[0].get_data()
+    assert (y, x) == lobe["place"]
+
+
+@pytest.mark.parametrize("lines", ["columns", "rows"])
+def test_mask_description_of_lines(lines):
+    mask = masks.random_lines((24, 24), 3, 5, lines=lines)
+    _, _, spread = draw(plots.mask_description(mask)).axes
+    curve, mark = spread.lines
+    pixels, decibels = curve.get_data()
+    assert pixels[12] == 0 and decibels[12] == 0
+    (x,), (y,) = mark.get_data()
+    assert x == masks.side_lobe(mask)["place"][lines == "columns"]
+    assert y == pytest.approx(decibels[pixels == x][0])
+
+
+def test_masks_with_nothing_to_draw():
+    for array in (np.zeros((4, 5)), np.ones((4, 5)), [[1, 1, 1]]):
+        draw(plots.mask_description(masks.SamplingMask(array)))
+
+
+def test_mask_comparison():
+    lines = masks.random_lines((24, 20), 3, 4)
+    other = masks.equispaced_lines((24, 20), 3, 4)
+    points = masks.gaussian((24, 20), 3, 4)
+    figure = draw(plots.mask_comparison({"a": lines, "b": other}))
+    both = np.array(figure.axes[2].images[0].get_array())
+    assert (both[0] == lines.array[0] + 2 * other.array[0]).all()
+    share = masks.overlap(lines, other)["jaccard"]
+    assert f"{share:.1%}" in figure.axes[2].get_title()
+    figure = draw(plots.mask_comparison({"a": lines, "b": points}))
+    both = np.array(figure.axes[2].images[0].get_array())
+    np.testing.assert_array_equal(both, lines.array + 2 * points.array)
+    with pytest.raises(ValueError, match="`masks`. Expected two masks"):
+        plots.mask_comparison({"a": lines})
+    with pytest.raises(ValueError, match="`other`. Expected a mask of shape"):
+        small = masks.gaussian((12, 20), 3, 4)
+        plots.mask_comparison({"a": lines, "b": small})
 
 
 def test_draw_into_subfigures():

@@ -122,14 +122,18 @@ def overlap(mask, other):
     Raises:
         ValueError: If they are not of one size.
     """
-    try:
-        first, second = np.broadcast_arrays(mask.array, other.array)
-    except ValueError:
+    sizes = {m.matrix for m in (mask, other)} - {None}
+    fits = all(
+        1 in pair or len(set(pair)) == 1
+        for pair in zip(mask.shape, other.shape)
+    )
+    if len(sizes) > 1 or not fits:
         raise ValueError(
             "Invalid value for argument `other`. Expected a mask of shape "
-            f"{mask.shape}, or lines of it. Received: one of shape "
-            f"{other.shape}"
-        ) from None
+            f"{mask.shape}, matrix {mask.matrix}, or lines of it. Received: "
+            f"one of shape {other.shape}, matrix {other.matrix}"
+        )
+    first, second = np.broadcast_arrays(mask.array, other.array)
     both = int(np.sum(first & second))
     union = int(np.sum(first | second))
 

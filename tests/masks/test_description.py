@@ -121,3 +121,7 @@ def test_overlap_of_lines_and_points():
 def test_refuses_masks_of_other_sizes():
     with pytest.raises(ValueError, match="`other`. Expected a mask of shape"):
         overlap(SamplingMask(np.eye(4)), SamplingMask(np.eye(5)))
+    with pytest.raises(ValueError, match=r"`other`. .*matrix \(6, 8\)"):
+        overlap(random_lines((6, 8), 2, 2), uniform_random((7, 8), 2))
+    with pytest.raises(ValueError, match="`other`"):
+        overlap(SamplingMask([[0, 1]]), SamplingMask([[0, 1, 0]]))

@@ -38,6 +38,11 @@ def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
     run = folder / "run"
     mask = masks.SamplingMask.load(run / "mask.npz")
     assert mask.array.sum() == round(16 * 18 / 4)
+    assert len(mask.provenance["slope_history"]) == 3
+    assert mask.provenance["slope_history"][0] == 200 and mask.matrix == (
+        16,
+        18,
+    )
     model = keras.models.load_model(run / "model.keras")
     np.testing.assert_array_equal(masks.from_model(model).array, mask.array)
     assert (run / "mask.png").read_bytes().startswith(b"\x89PNG")
