@@ -11,8 +11,7 @@ from loupe_tf.masks.sampling_mask import SamplingMask
 
 
 def save_json(mask, path):
-    """Write a mask as JSON: its `metadata`, and `"mask"`, a text of 0 and 1 a
-    row."""
+    """Write a mask as JSON: `metadata`, and `"mask"`, 0 and 1 row by row."""
     rows = ["".join("01"[int(entry)] for entry in row) for row in mask.array]
     content = {"format": "loupe_tf.mask", **mask.metadata, "mask": rows}
     with written_aside(path) as partial:

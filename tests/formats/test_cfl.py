@@ -75,3 +75,14 @@ def test_leaves_nothing_half_written(tmp_path, monkeypatch):
         write_cfl(tmp_path / "x", np.zeros((5, 5)))
     assert read_cfl(tmp_path / "x").shape == (3, 2)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_sections(tmp_path):
+    write_cfl(tmp_path / "x", np.ones((3, 2)), {"Mask": "by chance"})
+    text = (tmp_path / "x.hdr").read_text()
+    assert text == "# Dimensions\n3 2\n# Mask\nby chance\n"
+    assert read_cfl(tmp_path / "x").shape == (3, 2)
+    for sections in ({"a": "two\nlines"}, {"a\n": "b"}, {"a": ""}):
+        with pytest.raises(ValueError, match="`sections`. Expected one line"):
+            write_cfl(tmp_path / "y", np.ones(2), sections)
+    assert len(list(tmp_path.iterdir())) == 2
