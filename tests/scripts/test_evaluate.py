@@ -234,6 +234,7 @@ def test_refuses_before_the_first_row(script, folder, capsys):
     assert "acceleration" in capsys.readouterr().err
     assert not (folder / "out" / "runs").exists()
     # Drawn from another seed.
+    assert script.main(_arguments(folder)) == 0
     assert script.main(_arguments(folder, "--seed", "1")) == 2
     assert "--out" in capsys.readouterr().err
     for file in [*(folder / "data").glob("*.npy")][2:]:
