@@ -187,7 +187,7 @@ PRESETS = {
         "slopes": [20.0, 2000.0],
         "filters": 4,
         "depth": 2,
-        "epochs": 6,
+        "epochs": 4,
         "first_slope": 20.0,
         "patience": 1,
         "cooldown": 0,
