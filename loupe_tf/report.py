@@ -20,14 +20,14 @@ report.write_report(
 """
 
 import base64
-import contextlib
 import html
 import io
 import numbers
-import os
 import re
 
 import numpy as np
+
+from loupe_tf.atomic import written_aside
 
 __all__ = [
     "facts",
@@ -248,17 +248,8 @@ def _png(figure):
 
 def _write(path, content):
     """Write beside the file, then rename: no reader ever sees half of it."""
-    path = os.fspath(path)
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    finally:
-        # Gone already, unless something failed.
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+    with written_aside(path) as partial:
+        partial.write_bytes(content)
 
 
 def _escape(value):

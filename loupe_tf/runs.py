@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tqdm
 
+from loupe_tf.atomic import written_aside
 from loupe_tf.distribution.replicas import ReplicaError
 from loupe_tf.version import __version__
 
@@ -79,10 +80,8 @@ class RunFolder:
     def write_json(self, name, value, indent=None):
         """Write a file of the folder, all or nothing: others may read it."""
         if self.writes:
-            self.path.mkdir(parents=True, exist_ok=True)
-            partial = self / f"{name}.partial"
-            partial.write_text(json.dumps(value, indent=indent) + "\n")
-            os.replace(partial, self / name)
+            with written_aside(self / name) as partial:
+                partial.write_text(json.dumps(value, indent=indent) + "\n")
 
     def complete(self, todo, do):
         """Do what has left no record in `runs/` yet, with a progress bar.

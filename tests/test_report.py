@@ -1,4 +1,5 @@
 import html.parser
+import os
 import re
 
 import numpy as np
@@ -148,7 +149,7 @@ def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
     def fail(*args):
         raise OSError("disk full")
 
-    monkeypatch.setattr(report.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write(tmp_path, {"A": ["second"]})
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

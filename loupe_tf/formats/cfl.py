@@ -1,9 +1,9 @@
 import math
-import os
 import pathlib
-import uuid
 
 import numpy as np
+
+from loupe_tf.atomic import written_aside
 
 ITEM = np.dtype("<c8")
 
@@ -45,20 +45,13 @@ def write_cfl(path, array, sections=None):
         )
     header, data = pair(path)
     sizes = " ".join(str(n) for n in array.shape)
-    mark = f".{uuid.uuid4().hex}.partial"
-    partial = [file.with_name(file.name + mark) for file in (data, header)]
-    try:
-        array.astype(ITEM).ravel(order="F").tofile(partial[0])
-        text = f"# Dimensions\n{sizes}\n"
-        for heading, line in (sections or {}).items():
-            text += f"# {heading}\n{line}\n"
-        partial[1].write_text(text, "utf-8")
-        # The header last: without it there is no pair to read.
-        os.replace(partial[0], data)
-        os.replace(partial[1], header)
-    finally:
-        for file in partial:
-            file.unlink(missing_ok=True)
+    text = f"# Dimensions\n{sizes}\n"
+    for heading, line in (sections or {}).items():
+        text += f"# {heading}\n{line}\n"
+    # The outer one is renamed last: without a header there is no pair to read.
+    with written_aside(header) as text_file, written_aside(data) as data_file:
+        array.astype(ITEM).ravel(order="F").tofile(data_file)
+        text_file.write_text(text, "utf-8")
 
 
 def read_cfl(path):

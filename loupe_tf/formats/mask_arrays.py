@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from loupe_tf.formats.atomic import written_aside
+from loupe_tf.atomic import written_aside
 from loupe_tf.formats.cfl import pair, read_cfl, write_cfl
 from loupe_tf.formats.mask_text import damaged
 from loupe_tf.masks.sampling_mask import SamplingMask

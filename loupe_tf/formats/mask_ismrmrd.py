@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from loupe_tf.formats.atomic import written_aside
+from loupe_tf.atomic import written_aside
 from loupe_tf.formats.mask_arrays import (
     MARK,
     open_hdf5,

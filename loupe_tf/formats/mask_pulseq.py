@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from loupe_tf.formats.atomic import written_aside
+from loupe_tf.atomic import written_aside
 from loupe_tf.formats.mask_arrays import check_lines, with_matrix
 from loupe_tf.formats.mask_ismrmrd import FIELD_OF_VIEW, check_positive
 from loupe_tf.formats.mask_text import damaged

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from loupe_tf.formats.atomic import written_aside
+from loupe_tf.atomic import written_aside
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.sampling_mask import SamplingMask
 

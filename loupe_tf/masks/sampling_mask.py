@@ -2,12 +2,11 @@
 
 import json
 import math
-import os
-import uuid
 from numbers import Real
 
 import numpy as np
 
+from loupe_tf.atomic import written_aside
 from loupe_tf.masks.budget import (
     calibration_region,
     standardize_calibration,
@@ -223,20 +222,10 @@ class SamplingMask:
         Args:
             path: Path of the file. It is used as it is: no `.npz` is added.
         """
-        path = os.fspath(path)
-        partial = f"{path}.{uuid.uuid4().hex}.partial"
-        try:
-            with open(partial, "xb") as file:
-                np.savez_compressed(
-                    file,
-                    mask=self.array,
-                    metadata=json.dumps(self.metadata),
-                )
-            os.replace(partial, path)
-        except BaseException:
-            if os.path.exists(partial):
-                os.remove(partial)
-            raise
+        with written_aside(path) as partial, open(partial, "xb") as file:
+            np.savez_compressed(
+                file, mask=self.array, metadata=json.dumps(self.metadata)
+            )
 
     @classmethod
     def load(cls, path):

@@ -1,0 +1,29 @@
+"""Files that appear at once and whole."""
+
+import contextlib
+import os
+import pathlib
+import tempfile
+
+
+@contextlib.contextmanager
+def written_aside(path):
+    """Give a path to write to, and move the file when it is complete.
+
+    Args:
+        path: Path of the file; its folder is made if missing.
+
+    Yields:
+        Path of a file of the same name, in a hidden folder beside it. After an
+        error that file is gone, and what was at `path` is left as it was.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A folder, so that whoever lists `*.json` finds no half-written ones, also
+    # those that a killed process leaves.
+    with tempfile.TemporaryDirectory(
+        dir=path.parent, prefix=f".{path.name}."
+    ) as folder:
+        partial = pathlib.Path(folder, path.name)
+        yield partial
+        os.replace(partial, path)
