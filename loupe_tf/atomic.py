@@ -1,4 +1,4 @@
-"""Files that appear at once and whole."""
+"""Files, and folders of them, that appear at once and whole."""
 
 import contextlib
 import os
@@ -11,7 +11,8 @@ def written_aside(path):
     """Give a path to write to, and move the file when it is complete.
 
     Args:
-        path: Path of the file; its folder is made if missing.
+        path: Path of the file, or of a folder of files; the folder that it is
+            in is made if missing.
 
     Yields:
         Path of a file of the same name, in a hidden folder beside it. After an
@@ -26,4 +27,7 @@ def written_aside(path):
     ) as folder:
         partial = pathlib.Path(folder, path.name)
         yield partial
+        if partial.is_dir() and path.is_dir():
+            # The system replaces a file at once, but no folder.
+            os.replace(path, partial.with_name(f"{path.name}.before"))
         os.replace(partial, path)

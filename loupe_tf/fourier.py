@@ -11,13 +11,17 @@ mask-then-inverse round trip cancel, if the mask is shifted instead:
     ifft2c(M * fft2c(x)) == ifft2(ifftshift(M) * fft2(x))
 """
 
+import contextlib
+import contextvars
 import math
 
+import numpy as np
 from keras import ops
 
 __all__ = ["fft2", "fft2c", "fftshift", "ifft2", "ifft2c", "ifftshift"]
 
 AXES = (-3, -2)
+_BY_MATRICES = contextvars.ContextVar("by_matrices", default=False)
 
 
 def fft2(x):
@@ -91,10 +95,50 @@ def join(real, imag):
     return ops.moveaxis(ops.stack([real, imag]), 0, -1)
 
 
+@contextlib.contextmanager
+def by_matrices():
+    """Compute all transforms within as real matrix products.
+
+    Slower than an FFT, but any runtime has them: ONNX, for one, has no complex
+    numbers. What is traced within stays so; use a model of its own for it.
+    """
+    token = _BY_MATRICES.set(True)
+    try:
+        yield
+    finally:
+        _BY_MATRICES.reset(token)
+
+
 def _transform(real, imag):
+    if _BY_MATRICES.get():
+        return _matrix_transform(real, imag)
     scale = 1.0 / math.sqrt(real.shape[-2] * real.shape[-1])
     real, imag = ops.fft2((real, imag))
     return scale * real, scale * imag
+
+
+def _matrix_transform(real, imag):
+    # (a + ib)(C - iS) = aC + bS + i(bC - aS); C and S are symmetric.
+    cos, sin = _matrices(real.shape[-1])
+    real, imag = (
+        ops.matmul(real, cos) + ops.matmul(imag, sin),
+        ops.matmul(imag, cos) - ops.matmul(real, sin),
+    )
+    cos, sin = _matrices(real.shape[-2])
+    return (
+        ops.matmul(cos, real) + ops.matmul(sin, imag),
+        ops.matmul(cos, imag) - ops.matmul(sin, real),
+    )
+
+
+def _matrices(n):
+    """Real and negative imaginary part of the orthonormal transform."""
+    index = np.arange(n)
+    angle = 2 * np.pi / n * (np.outer(index, index) % n)
+    return [
+        (part / np.sqrt(n)).astype("float32")
+        for part in (np.cos(angle), np.sin(angle))
+    ]
 
 
 def _standardize(x):

@@ -31,3 +31,22 @@ def test_a_file_that_exists_is_replaced(tmp_path):
     with written_aside(path) as partial:
         partial.write_text("new")
     assert path.read_text() == "new"
+
+
+def test_a_folder_that_exists_is_replaced(tmp_path):
+    path = tmp_path / "export.before"
+    for name in ("old", "new"):
+        with written_aside(path) as partial:
+            partial.mkdir()
+            (partial / name).write_text("whole")
+    assert [*tmp_path.rglob("*")] == [path, path / "new"]
+
+
+def test_an_error_leaves_the_folder_that_was_there(tmp_path):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").write_text("whole")
+    with pytest.raises(KeyboardInterrupt), written_aside(path) as partial:
+        partial.mkdir()
+        raise KeyboardInterrupt
+    assert [*tmp_path.rglob("*")] == [path, path / "old"]

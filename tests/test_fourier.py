@@ -62,6 +62,23 @@ def test_shifting_the_mask_is_shifting_the_data(rng, shape):
     np.testing.assert_allclose(centred, corner, atol=2e-6)
 
 
+@pytest.mark.parametrize("shape", [*SHAPES, (384, 2), (3, 383)])
+@pytest.mark.parametrize("name", ["fft2", "ifft2", "fft2c", "ifft2c"])
+def test_matrix_products_are_the_transform(rng, name, shape):
+    x = _random(rng, 2, *shape)
+    transform = getattr(fourier, name)
+    expected = transform(x)
+    called = []
+    with pytest.MonkeyPatch.context() as patch, fourier.by_matrices():
+        patch.setattr(keras.ops, "fft2", called.append)
+        found = transform(x)
+    assert not called
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(KeyError), fourier.by_matrices():
+        raise KeyError
+    assert not fourier._BY_MATRICES.get()
+
+
 def test_half_precision_is_transformed_in_float32(rng):
     x = _random(rng, 1, 8, 8)
     y = fourier.fft2c(keras.ops.cast(x, "bfloat16"))
