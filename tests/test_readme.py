@@ -18,8 +18,10 @@ import loupe_tf.cli
 import loupe_tf.datasets
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = ["README.md", "docs/guide.md"]
-RESULTS = [f"docs/results/{p.name}" for p in ROOT.glob("docs/results/*.md")]
+PAGES = ["README.md"] + [
+    path.relative_to(ROOT).as_posix()
+    for path in sorted((ROOT / "docs").rglob("*.md"))
+]
 # Commands that are not ours to check.
 OTHER_COMMANDS = {"cd", "git", "tensorboard"}
 
@@ -63,10 +65,9 @@ def all_commands():
     ]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [p for p in PAGES if script(read(p)).strip()])
 def test_python_blocks_run(page, tmp_path):
     code = script(read(page))
-    assert "model.fit(" in code
     (tmp_path / "data").mkdir()
     (tmp_path / "work").mkdir()
     runner = (
@@ -161,9 +162,7 @@ def test_models_of_the_table_can_be_built(code):
     assert model.output_shape[1:3] == (64, 64)
 
 
-@pytest.mark.parametrize(
-    "page", [*PAGES, "docs/api.md", *RESULTS, "CHANGELOG.md"]
-)
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", read(page)):
         if target.startswith("https://"):
