@@ -115,6 +115,19 @@ class FastmriFile(contextlib.AbstractContextManager):
             "padding_right": left + acquired,
         }
 
+    @functools.cached_property
+    def field_of_view(self):
+        """Rows, columns and slice of k-space in mm, or `None` if not known."""
+        if "ismrmrd_header" not in self._file:
+            return None
+        space = "encoding/encodedSpace/fieldOfView_mm"
+        texts = [self._find(f"{space}/{axis}") for axis in "xyz"]
+        try:
+            view = tuple(float(text) for text in texts)
+        except (TypeError, ValueError):
+            return None
+        return view if all(0 < mm < float("inf") for mm in view) else None
+
     @property
     def simulated(self):
         """Whether `write_fastmri_volume` has made the file."""

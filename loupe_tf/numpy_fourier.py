@@ -17,15 +17,24 @@ def fft2c(images):
         Complex array of the same shape, DC at `(H // 2, W // 2)`, in the
         precision that NumPy computes in.
     """
-    return _transform(np.fft.fft2, images)
+    return fftc(images, (-2, -1))
 
 
 def ifft2c(kspace):
     """The inverse, and the adjoint, of `fft2c`."""
-    return _transform(np.fft.ifft2, kspace)
+    return ifftc(kspace, (-2, -1))
 
 
-def _transform(function, array):
-    axes = (-2, -1)
+def fftc(images, axes):
+    """As `fft2c`, along `axes`, a tuple of integers."""
+    return _transform(np.fft.fftn, images, axes)
+
+
+def ifftc(kspace, axes):
+    """The inverse, and the adjoint, of `fftc`."""
+    return _transform(np.fft.ifftn, kspace, axes)
+
+
+def _transform(function, array, axes):
     array = np.fft.ifftshift(array, axes=axes)
-    return np.fft.fftshift(function(array, norm="ortho"), axes=axes)
+    return np.fft.fftshift(function(array, axes=axes, norm="ortho"), axes=axes)

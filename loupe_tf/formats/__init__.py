@@ -1,13 +1,19 @@
-"""Files of other toolboxes, and masks in them."""
+"""Files of other toolboxes: masks, raw k-space and images in them."""
 
 from loupe_tf.formats.cfl import read_cfl, write_cfl
+from loupe_tf.formats.image_files import save_image
+from loupe_tf.formats.kspace_files import load_kspace
+from loupe_tf.formats.kspace_volume import KspaceVolume
 from loupe_tf.formats.mask_files import load_mask, save_mask
 from loupe_tf.formats.mask_pulseq import pulseq_sequence
 
 __all__ = [
+    "KspaceVolume",
+    "load_kspace",
     "load_mask",
     "pulseq_sequence",
     "read_cfl",
+    "save_image",
     "save_mask",
     "write_cfl",
 ]

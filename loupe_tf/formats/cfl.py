@@ -54,11 +54,13 @@ def write_cfl(path, array, sections=None):
         text_file.write_text(text, "utf-8")
 
 
-def read_cfl(path):
+def read_cfl(path, memory_map=False):
     """Read BART's pair of files, `.hdr` and `.cfl`.
 
     Args:
         path: String or path, with or without one of the two suffixes.
+        memory_map: Boolean. If `True` the array stays in the file, and is read
+            where it is looked at; it is read-only.
 
     Returns:
         Complex64 array of the dimensions of the header, those of size 1 at its
@@ -94,6 +96,8 @@ def read_cfl(path):
         )
     while len(shape) > 1 and shape[-1] == 1:
         shape.pop()
+    if memory_map:
+        return np.memmap(data, ITEM, "r", shape=tuple(shape), order="F")
     return np.fromfile(data, ITEM).reshape(shape, order="F")
 
 

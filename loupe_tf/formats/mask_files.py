@@ -89,7 +89,7 @@ def save_mask(mask, path, format=None, shift=None, **options):
     save = FORMATS[name][0]
     # Those of `save_pulseq` are handed on.
     known = mask_pulseq.pulseq_sequence if name == "pulseq" else save
-    _check(name, known, options)
+    check_options(name, known, options)
     save(centred(mask, shift), path, **options)
 
 
@@ -128,7 +128,7 @@ def load_mask(path, format=None, shift=None, **options):
         with mask_arrays.open_hdf5(path) as file:
             name = "ismrmrd" if "dataset/xml" in file else name
     load = FORMATS[name][1]
-    _check(name, load, options)
+    check_options(name, load, options)
     mask, known = load(path, **options)
     # What says itself where DC is, is moved only when that is asked for.
     return mask if known and shift is None else centred(mask, shift)
@@ -151,7 +151,7 @@ def _format(path, name):
     return name
 
 
-def _check(name, function, options):
+def check_options(name, function, options):
     """Refuse options that a format does not take."""
     parameters = inspect.signature(function).parameters
     known = [option for option in parameters if option not in ("mask", "path")]

@@ -64,7 +64,7 @@ def save_ismrmrd(
         ImportError: If the package `ismrmrd` is missing.
         ValueError: If an argument is invalid, or the mask is empty.
     """
-    ismrmrd = _import()
+    ismrmrd = import_ismrmrd()
     mask = with_matrix(mask, matrix)
     if field_of_view is not None:
         mask = mask.replace(field_of_view=field_of_view)
@@ -125,12 +125,62 @@ def load_ismrmrd(path, encoding=0, lines=None):
         ValueError: If the file is none, has no such encoding, is not
             Cartesian, or its steps contradict its limits.
     """
-    ismrmrd = _import()
     if lines not in (None, "columns", "rows"):
         raise ValueError(
             "Invalid value for argument `lines`. Expected None, 'columns' or "
             f"'rows'. Received: lines={lines!r}"
         )
+    header, space, heads, _ = read_heads(path, encoding)
+    stored = _metadata(header)
+    size = space.encodedSpace.matrixSize
+    steps, counts = encoding_steps(path, space, heads)
+    points = len(counts) > 1
+    array = np.zeros(counts if points else (1, size.y), dtype=bool)
+    array[steps if points else (0, *steps)] = True
+    kind = stored.get("lines") if stored else (lines or "columns")
+    if stored and lines not in (None, kind):
+        raise ValueError(
+            "Invalid value for argument `lines`. Expected what the file says, "
+            f"{kind!r}. Received: lines={lines!r}"
+        )
+    if points and lines:
+        raise ValueError(
+            "Invalid value for argument `lines`. Expected None for points. "
+            f"Received: lines={lines!r}"
+        )
+    if not points and kind == "rows":
+        array = array.T
+    if stored:
+        try:
+            return SamplingMask.from_metadata(array, stored), True
+        except Exception as error:
+            raise damaged(path, "a mask in ISMRM raw data", error) from error
+    mm = space.encodedSpace.fieldOfView_mm
+    if points:
+        return SamplingMask(array, field_of_view=(mm.y, mm.z)), True
+    matrix, view = (size.x, size.y), (mm.x, mm.y)
+    if kind == "rows":
+        matrix, view = matrix[::-1], view[::-1]
+    return SamplingMask(array, matrix=matrix, field_of_view=view), True
+
+
+def read_heads(path, encoding=0):
+    """Read the header of ISMRM raw data, and the heads of the acquisitions.
+
+    Args:
+        path: Path of an HDF5 file with the group `dataset`.
+        encoding: Integer, the number of the encoding space.
+
+    Returns:
+        The header; its encoding space; the heads of the acquisitions that are
+        part of its image, an array of records; and their numbers in the file.
+
+    Raises:
+        ImportError: If the package `ismrmrd` is missing.
+        ValueError: If the file is none, has no such encoding, or is not
+            Cartesian.
+    """
+    ismrmrd = import_ismrmrd()
     with open_hdf5(path) as file:
         if "dataset/xml" not in file or "dataset/data" not in file:
             raise ValueError(
@@ -159,13 +209,31 @@ def load_ismrmrd(path, encoding=0, lines=None):
             f"Invalid file {path}. Expected a Cartesian trajectory. Received: "
             f"{space.trajectory.value}"
         )
-    heads = heads[heads["encoding_space_ref"] == encoding]
     flags = sum(1 << (getattr(ismrmrd, name) - 1) for name in OTHER_FLAGS)
-    heads = heads[heads["flags"] & np.uint64(flags) == 0]
-    stored = _metadata(header)
+    numbers = np.flatnonzero(
+        (heads["encoding_space_ref"] == encoding)
+        & (heads["flags"] & np.uint64(flags) == 0)
+    )
+    return header, space, heads[numbers], numbers
+
+
+def encoding_steps(path, space, heads):
+    """Where acquisitions lie in the matrix.
+
+    Args:
+        path: Path of the file, for messages.
+        space: Encoding space, such as `read_heads` returns.
+        heads: Heads of its acquisitions.
+
+    Returns:
+        A tuple of index arrays, one for each axis that is phase-encoded, and
+        the sizes of these axes. DC is at `N // 2`.
+
+    Raises:
+        ValueError: If the steps contradict the limits.
+    """
     size = space.encodedSpace.matrixSize
-    points = size.z > 1
-    steps, counts = [], (size.y, size.z) if points else (size.y,)
+    steps, counts = [], (size.y, size.z) if size.z > 1 else (size.y,)
     for axis, count in enumerate(counts, start=1):
         name = f"kspace_encode_step_{axis}"
         limit = getattr(
@@ -181,33 +249,7 @@ def load_ismrmrd(path, encoding=0, lines=None):
                 f"with the centre {centre} at {count // 2}"
             )
         steps.append(step)
-    array = np.zeros(counts if points else (1, size.y), dtype=bool)
-    array[tuple(steps) if points else (0, steps[0])] = True
-    kind = stored.get("lines") if stored else (lines or "columns")
-    if stored and lines not in (None, kind):
-        raise ValueError(
-            "Invalid value for argument `lines`. Expected what the file says, "
-            f"{kind!r}. Received: lines={lines!r}"
-        )
-    if points and lines:
-        raise ValueError(
-            "Invalid value for argument `lines`. Expected None for points. "
-            f"Received: lines={lines!r}"
-        )
-    if not points and kind == "rows":
-        array = array.T
-    if stored:
-        try:
-            return SamplingMask.from_metadata(array, stored), True
-        except Exception as error:
-            raise damaged(path, "a mask in ISMRM raw data", error) from error
-    mm = space.encodedSpace.fieldOfView_mm
-    if points:
-        return SamplingMask(array, field_of_view=(mm.y, mm.z)), True
-    matrix, view = (size.x, size.y), (mm.x, mm.y)
-    if kind == "rows":
-        matrix, view = matrix[::-1], view[::-1]
-    return SamplingMask(array, matrix=matrix, field_of_view=view), True
+    return tuple(steps), counts
 
 
 def check_positive(**arguments):
@@ -224,7 +266,8 @@ def check_positive(**arguments):
             )
 
 
-def _import():
+def import_ismrmrd():
+    """The package `ismrmrd`, or an error that says how to install it."""
     try:
         import ismrmrd
         import ismrmrd.xsd

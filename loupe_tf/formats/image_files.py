@@ -1,0 +1,128 @@
+"""Images into files."""
+
+import math
+import pathlib
+
+import numpy as np
+
+from loupe_tf.atomic import written_aside
+
+WHITE = 99.5
+
+
+def save_image(
+    image, path, field_of_view=None, slice_spacing=None, window=None
+):
+    """Write an image, or a volume, in the format that the suffix names.
+
+    | suffix | holds |
+    |---|---|
+    | `.npy` | the array as it is |
+    | `.nii`, `.nii.gz` | magnitudes, float32, axes `(H, W, slices)`, with voxel sizes (the extra `volumes`) |
+    | `.png` | magnitudes in 8 bits; the slices of a volume side by side, in rows, to look at |
+
+    NIfTI: raw k-space does not say how the patient lay, so that the file has
+    voxel sizes but no orientation (its codes are 0, "unknown"). Sizes that are
+    not known are 1. PNG: black and white are the two values of `window`, the
+    same for all slices; values between them are linear, others are clipped.
+
+    The file appears at once and whole.
+
+    Args:
+        image: Real or complex array `(H, W)` or `(slices, H, W)`, finite.
+        path: Path of the file.
+        field_of_view: (Optional) size `(H, W)` of the image in mm.
+        slice_spacing: (Optional) distance of the slices in mm.
+        window: (Optional) pair of numbers `(black, white)`, for PNG; by default
+            0 and the value that 99.5 percent of the pixels do not exceed.
+
+    Raises:
+        ImportError: If nibabel is missing, for NIfTI.
+        ValueError: If the suffix is another, or an argument is invalid.
+
+    Example:
+
+    ```python
+    loupe_tf.formats.save_image(volume, "volume.nii.gz", (240, 240), 5)
+    ```
+    """  # noqa: E501
+    name = pathlib.Path(path).name.lower()
+    writers = {
+        ".npy": lambda file: np.save(file, image),
+        ".nii": lambda file: _nifti(image, file, field_of_view, slice_spacing),
+        ".png": lambda file: _png(image, file, window),
+    }
+    writers[".nii.gz"] = writers[".nii"]
+    write = [w for suffix, w in writers.items() if name.endswith(suffix)]
+    if not write:
+        raise ValueError(
+            "Invalid value for argument `path`. Expected a path that ends in "
+            f"one of {', '.join(writers)}. Received: path={path}"
+        )
+    image = np.asarray(image)
+    if image.ndim not in (2, 3) or not image.size:
+        raise ValueError(
+            "Invalid value for argument `image`. Expected shape (H, W) or "
+            f"(slices, H, W). Received: shape={image.shape}"
+        )
+    if image.dtype.kind not in "fcui" or not np.isfinite(image).all():
+        raise ValueError(
+            "Invalid value for argument `image`. Expected finite numbers. "
+            f"Received: dtype={image.dtype} with other values"
+        )
+    with written_aside(path) as partial:
+        write[0](partial)
+
+
+def _nifti(image, path, field_of_view, slice_spacing):
+    try:
+        import nibabel
+    except ImportError as error:
+        raise ImportError(
+            "NIfTI files require nibabel. Install it with: "
+            'pip install "loupe-tf[volumes]"'
+        ) from error
+
+    volume = np.abs(image).astype(np.float32).reshape(-1, *image.shape[-2:])
+    height, width = volume.shape[1:]
+    sizes = [1.0, 1.0, slice_spacing or 1.0]
+    if field_of_view is not None:
+        sizes[:2] = field_of_view[0] / height, field_of_view[1] / width
+    file = nibabel.Nifti1Image(
+        np.moveaxis(volume, 0, -1), np.diag([*sizes, 1.0])
+    )
+    file.set_sform(file.affine, code="unknown")
+    file.set_qform(file.affine, code="unknown")
+    if field_of_view is not None:
+        file.header.set_xyzt_units("mm")
+    nibabel.save(file, path)
+
+
+def _png(image, path, window):
+    import PIL.Image  # Matplotlib requires it.
+
+    pixels = np.abs(image).astype(float)
+    low, high = window or (0.0, np.percentile(pixels, WHITE))
+    if not low < high:
+        if window:
+            raise ValueError(
+                "Invalid value for argument `window`. Expected two numbers, "
+                f"black < white. Received: window={window}"
+            )
+        high = pixels.max() or 1.0
+    pixels = np.clip((pixels - low) / (high - low), 0, 1) * 255
+    pixels = np.round(pixels).astype(np.uint8)
+    if pixels.ndim == 3:
+        pixels = _tiles(pixels)
+    PIL.Image.fromarray(pixels).save(path)
+
+
+def _tiles(slices):
+    """Slices in rows, about as many rows as columns, black where none is."""
+    number, height, width = slices.shape
+    columns = math.ceil(math.sqrt(number))
+    rows = math.ceil(number / columns)
+    tiles = np.zeros((rows * columns, height, width), slices.dtype)
+    tiles[:number] = slices
+    tiles = tiles.reshape(rows, columns, height, width).swapaxes(1, 2)
+    return tiles.reshape(rows * height, columns * width)

@@ -1,0 +1,192 @@
+"""Raw k-space in the files of scanners and toolboxes."""
+
+import contextlib
+import functools
+import pathlib
+
+import numpy as np
+
+from loupe_tf.formats.cfl import read_cfl
+from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
+from loupe_tf.formats.kspace_volume import KspaceVolume
+from loupe_tf.formats.mask_arrays import open_hdf5
+from loupe_tf.formats.mask_files import check_options
+from loupe_tf.formats.mask_text import damaged
+from loupe_tf.numpy_fourier import ifftc
+
+# BART's dimensions that k-space may have: read-out, two phase encodings, coils
+# and slices.
+READ, PHASE_1, PHASE_2, COILS, SLICES = 0, 1, 2, 3, 13
+
+
+def load_kspace(path, **options):
+    """Open raw k-space, to be read slice by slice.
+
+    | file | holds | options |
+    |---|---|---|
+    | fastMRI's HDF5 | `kspace`, `(slices, H, W)` or `(slices, coils, H, W)` | |
+    | ISMRMRD | acquisitions, put into their lines | `lines`, `encoding`, `select` |
+    | BART's `.cfl`, `.hdr` | dimensions 0, 1, 2, 3 and 13: read-out, two phase encodings, coils, slices | |
+    | `.npy` | complex array of 2, 3 or 4 axes | `leading` |
+
+    The suffix tells which for BART, the content for the others. K-space is
+    orthonormal, DC at `(H // 2, W // 2)`, in the unit of the file.
+
+    **ISMRMRD.** Encoding counters are moved so that the centre of the limits
+    is at `N // 2`; asymmetric echoes are zero-filled, and read-outs that were
+    sampled more densely than the reconstructed field of view needs are cropped
+    to it (in image space). Acquisitions of one line, such as averages and
+    segments, are averaged. Of repetitions, contrasts, phases (of the heart)
+    and sets the first is taken, number 0, unless `select` names another.
+    Acquisitions for noise, navigation, phase correction and separate
+    calibration are left out.
+
+    **3-D scans** with two phase encodings, in ISMRMRD and BART, are
+    transformed along the read-out, whose points then are the slices: `H` and
+    `W` are the two phase encodings, as a mask of points has them.
+
+    Args:
+        path: Path of the file.
+        **options: As in the table.
+            `lines`: `"columns"` (by default) or `"rows"`: what lines are;
+            the read-out is along the other axis.
+            `encoding`: Integer, the number of the encoding space (0).
+            `select`: Dictionary of integers, such as `{"contrast": 1}`, by
+            `"repetition"`, `"contrast"`, `"phase"` or `"set"`.
+            `leading`: `"coils"` or `"slices"`, what the first of three axes
+            counts.
+
+    Returns:
+        A `KspaceVolume` of shape `(slices, coils, H, W)`, in which a single
+        coil is one coil; a context manager.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If the package `ismrmrd` is missing (the extra `export`).
+        ValueError: If the file is damaged or of another kind, which it names;
+            or an option is invalid.
+
+    Example:
+
+    ```python
+    with loupe_tf.formats.load_kspace("scan.h5") as volume:
+        image = loupe_tf.reconstruct(model, volume, mask)
+    ```
+    """  # noqa: E501
+    path = pathlib.Path(path)
+    name, open_ = _format(path)
+    check_options(name, open_, options)
+    return open_(path, **options)
+
+
+def four_axes(shape, leading):
+    """Shape `(slices, coils, H, W)` of k-space with fewer axes.
+
+    Args:
+        shape: Tuple of 2 to 4 integers.
+        leading: `"coils"` or `"slices"`, what the first of three axes counts;
+            `None` where there are not three.
+
+    Raises:
+        ValueError: If there are other axes, or `leading` does not fit them.
+    """
+    if leading not in (None, "coils", "slices") or (
+        (leading is None) == (len(shape) == 3)
+    ):
+        raise ValueError(
+            "Invalid value for argument `leading`. Expected 'coils' or "
+            "'slices' for k-space with three axes, to say what the first one "
+            f"counts, and None otherwise. Received: leading={leading!r}, "
+            f"shape={tuple(shape)}"
+        )
+    if not 2 <= len(shape) <= 4 or 0 in shape:
+        raise ValueError(
+            "Invalid value for argument `kspace`. Expected shape (H, W), "
+            "(coils, H, W), (slices, H, W) or (slices, coils, H, W). "
+            f"Received: shape={tuple(shape)}"
+        )
+    *first, height, width = shape
+    first = [1] * (2 - len(first)) + first
+    return (*(first[::-1] if leading == "slices" else first), height, width)
+
+
+def _format(path):
+    """Name of the format, and what opens it."""
+    if path.suffix.lower() in (".cfl", ".hdr"):
+        return "bart", open_bart
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if start.startswith(b"\x93NUMPY"):
+        return "npy", open_npy
+    if start == b"\x89HDF\r\n\x1a\n":
+        with open_hdf5(path) as file:
+            ismrmrd = "dataset/xml" in file
+        if ismrmrd:
+            return "ismrmrd", open_ismrmrd
+        return "fastmri", open_fastmri
+    raise ValueError(
+        f"Invalid file {path}. Expected HDF5 (fastMRI, ISMRMRD), .npy or "
+        "BART's .cfl. Received: another kind of file"
+    )
+
+
+def open_fastmri(path):
+    """K-space of a file of fastMRI."""
+    # Imports TFDS, which takes a moment.
+    from loupe_tf.datasets.fastmri_file import FastmriFile
+
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(FastmriFile(path))
+        shape = file.kspace_shape
+        if len(shape) == 3:
+            shape = four_axes(shape, "slices")
+        height, width, spacing = file.field_of_view or (None,) * 3
+        return KspaceVolume(
+            path,
+            shape,
+            lambda i: file.kspace(i).reshape(shape[1:]),
+            stack.pop_all().close,
+            height and (height, width),
+            spacing,
+        )
+
+
+def open_bart(path):
+    """K-space of BART's pair of files."""
+    array = read_cfl(path, memory_map=True)
+    sizes = array.shape + (1,) * (16 - array.ndim)
+    known = (READ, PHASE_1, PHASE_2, COILS, SLICES)
+    others = {i: n for i, n in enumerate(sizes) if n > 1 and i not in known}
+    if others or sizes[PHASE_2] > 1 < sizes[SLICES]:
+        raise ValueError(
+            f"Invalid file {path}. Expected k-space in the dimensions "
+            "0, 1, 2, 3 (coils) and 13 (slices), of 2 and 13 one at most. "
+            f"Received: dimensions {sizes}"
+        )
+    array = array.reshape([sizes[axis] for axis in known], order="F")
+    if sizes[PHASE_2] > 1:
+        # (read, y, z, coils): one slice for each point of the read-out.
+        array = np.moveaxis(array[..., 0], -1, 1)
+        slab = functools.cache(lambda: ifftc(array, axes=(0,)))
+        return KspaceVolume(path, array.shape, lambda i: slab()[i])
+    array = array[:, :, 0].transpose(3, 2, 0, 1)
+    return KspaceVolume(path, array.shape, array.__getitem__)
+
+
+def open_npy(path, leading=None):
+    """K-space of NumPy's file."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # Damaged files fail in many ways.
+        raise damaged(path, "an array in a .npy file", error) from error
+    if array.dtype.kind != "c":
+        raise ValueError(
+            f"Invalid file {path}. Expected complex k-space. Received: "
+            f"dtype={array.dtype}, shape={array.shape}"
+        )
+    try:
+        shape = four_axes(array.shape, leading)
+    except ValueError as error:
+        raise ValueError(f"Invalid file {path}. {error}") from error
+    array = array.reshape(shape)
+    return KspaceVolume(path, shape, array.__getitem__)
