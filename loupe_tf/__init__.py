@@ -25,6 +25,7 @@ if pathlib.PurePath((getattr(sys, "argv", None) or [""])[0]).stem != "loupe-tf":
         reconstruction,
         report,
         runs,
+        simulation,
     )
 
     from loupe_tf import callbacks  # isort: skip  (it uses the others)
@@ -49,4 +50,5 @@ __all__ = [
     "reconstruction",
     "report",
     "runs",
+    "simulation",
 ]

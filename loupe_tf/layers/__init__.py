@@ -4,14 +4,17 @@ The names are those of the original LOUPE. All layers compute in float32 under
 every dtype policy, and run on the TensorFlow, JAX and torch backends.
 """
 
+from loupe_tf.layers.combine_coils import CombineCoils
 from loupe_tf.layers.complex_abs import ComplexAbs
 from loupe_tf.layers.concatenate_zero import ConcatenateZero
 from loupe_tf.layers.data_consistency import DataConsistency
+from loupe_tf.layers.expand_coils import ExpandCoils
 from loupe_tf.layers.fft import FFT
 from loupe_tf.layers.fixed_mask import FixedMask
 from loupe_tf.layers.ifft import IFFT
 from loupe_tf.layers.logit_uniform import LogitUniform
 from loupe_tf.layers.prob_mask import ProbMask
+from loupe_tf.layers.receiver_noise import ReceiverNoise
 from loupe_tf.layers.rescale_prob_map import RescaleProbMap
 from loupe_tf.layers.threshold_random_mask import ThresholdRandomMask
 from loupe_tf.layers.under_sample import UnderSample
@@ -19,12 +22,15 @@ from loupe_tf.layers.under_sample import UnderSample
 __all__ = [
     "FFT",
     "IFFT",
+    "CombineCoils",
     "ComplexAbs",
     "ConcatenateZero",
     "DataConsistency",
+    "ExpandCoils",
     "FixedMask",
     "LogitUniform",
     "ProbMask",
+    "ReceiverNoise",
     "RescaleProbMap",
     "ThresholdRandomMask",
     "UnderSample",

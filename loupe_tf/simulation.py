@@ -1,0 +1,169 @@
+"""Several coils from images of one: sensitivity maps, phase and k-space.
+
+Multi-coil k-space that is fully sampled is rare. What a model with `coils` is
+trained on can be simulated from any images, with NumPy alone.
+"""
+
+import numpy as np
+
+from loupe_tf.numpy_fourier import fft2c
+
+__all__ = ["birdcage_maps", "simulate_kspace", "smooth_phase"]
+
+
+def birdcage_maps(size, coils, radius=1.5, angle=0.0):
+    """Sensitivity maps of coils on a circle around the image.
+
+    Coil i sits at the angle `αᵢ = angle + 2πi / coils`, at the distance
+    `radius` from the centre. With (v, u) the way from it to a pixel,
+
+        Sᵢ = exp(i (arctan2(u, -v) - 2πi / coils)) / √(v² + u²)
+
+    divided by `√Σ|Sᵢ|²`, so that the squares sum to 1. For `angle=0` and even
+    sizes these are the maps of `sigpy.mri.birdcage_maps`.
+
+    Args:
+        size: Tuple `(H, W)`.
+        coils: Positive integer.
+        radius: Float above √2, which is where the corners of the image are;
+            in units of half the field of view.
+        angle: Float, in radians, from the axis W towards the axis H.
+
+    Returns:
+        Complex64 array `(coils, H, W)`, the centre at `(H // 2, W // 2)`.
+
+    Raises:
+        ValueError: If an argument is invalid.
+
+    Example:
+
+    >>> maps = loupe_tf.simulation.birdcage_maps((96, 96), coils=8)
+    """
+    _check_size(size)
+    if not isinstance(coils, (int, np.integer)) or coils < 1:
+        _raise("coils", "a positive integer", coils)
+    # Closer than a corner, a pixel may lie in a coil, where 1/0 is no number.
+    if not np.sqrt(2) < radius < np.inf:
+        _raise("radius", "a finite number above √2", radius)
+    y, x = ((np.arange(n) - n // 2) / (n / 2) for n in size)
+    turns = 2 * np.pi * np.arange(coils)[:, None, None] / coils
+    v = y[:, None] - radius * np.sin(angle + turns)
+    u = x - radius * np.cos(angle + turns)
+    maps = np.exp(1j * (np.arctan2(u, -v) - turns)) / np.hypot(v, u)
+    maps /= np.linalg.norm(maps, axis=0)
+    return maps.astype(np.complex64)
+
+
+def smooth_phase(size, deviation=1.0, rng=None):
+    """A random phase as real scans have it, smooth in space.
+
+    With (k, l) from (0, 0) to (2, 2) and independent Gaussian numbers g,
+
+        φ(v, u) = a + Σ g_kl c_k(v) c_l(u) / (1 + k² + l²),    0 < v, u < 1
+
+    where c₀ = 1 and c_k(v) = √2 cos(πkv). The sum, over (k, l) ≠ (0, 0), is
+    scaled to the standard deviation given, on average; the constant a is
+    uniform in [0, 2π).
+
+    Args:
+        size: Tuple `(H, W)`.
+        deviation: Float of at least 0, in radians.
+        rng: `numpy.random.Generator`; by default one that no seed gives.
+
+    Returns:
+        Complex64 array `(H, W)`, `exp(iφ)`.
+
+    Raises:
+        ValueError: If an argument is invalid.
+    """
+    _check_size(size)
+    if not 0 <= deviation < np.inf:
+        _raise("deviation", "a finite number of at least 0", deviation)
+    rng = np.random.default_rng() if rng is None else rng
+    order = np.arange(3)
+    weights = 1 / (1 + order[:, None] ** 2 + order**2)
+    weights[0, 0] = 0
+    weights *= deviation / np.linalg.norm(weights)
+    # Each wave has a mean square of 1.
+    norm = np.where(order, np.sqrt(2), 1)
+    rows, columns = (
+        norm * np.cos(np.pi * np.outer((np.arange(n) + 0.5) / n, order))
+        for n in size
+    )
+    field = rows @ (weights * rng.normal(size=(3, 3))) @ columns.T
+    field = field + rng.uniform(0, 2 * np.pi)
+    return np.exp(1j * field).astype(np.complex64)
+
+
+def simulate_kspace(images, maps, phase=1.0, seed=None):
+    """K-space that several coils would measure of images: `F S_i (x exp(iφ))`.
+
+    Fully sampled and without noise: `loupe_model(..., coils=8, snr=30)` samples
+    it and adds the noise. The targets are the images, or, of a complex
+    reconstruction, the complex images that are returned.
+
+    Args:
+        images: Array `(n, H, W, 1)`, or complex images as two channels, of
+            shape `(n, H, W, 2)`.
+        maps: Complex array `(coils, H, W)`, such as `birdcage_maps`, or
+            `(n, coils, H, W)`, other ones for each image.
+        phase: Float, in radians: the standard deviation of the phase φ that
+            each image gets, see `smooth_phase`; or 0 for none.
+        seed: Integer, sequence of integers or `None`; of the phases.
+
+    Returns:
+        A tuple of float32 arrays: `(kspace, maps)`, both
+        `(n, coils, H, W, 2)`, which are the inputs of the model, and the
+        images `(n, H, W, 2)` with their phase.
+
+    Raises:
+        ValueError: If maps and images do not fit each other.
+
+    Example:
+
+    ```python
+    maps = loupe_tf.simulation.birdcage_maps((96, 96), coils=8)
+    kspace, maps, _ = loupe_tf.simulation.simulate_kspace(images, maps, seed=0)
+    model.fit((kspace, maps), images)
+    ```
+    """
+    images, maps = np.asarray(images), np.asarray(maps)
+    if images.ndim != 4 or images.shape[-1] not in (1, 2):
+        _raise("images", "shape (n, H, W, 1) or (n, H, W, 2)", images.shape)
+    count, *size, channels = images.shape
+    if maps.ndim == 3:
+        maps = maps[None]
+    fits = maps.ndim == 4 and maps.shape[2:] == (*size,)
+    if not (np.iscomplexobj(maps) and fits and len(maps) in (1, count)):
+        _raise(
+            "maps",
+            f"a complex array (coils, {size[0]}, {size[1]}), or one for each "
+            "image",
+            f"shape={maps.shape}, dtype={maps.dtype}",
+        )
+    x = images[..., 0]
+    if channels == 2:
+        x = x + 1j * images[..., 1]
+    if phase:
+        rng = np.random.default_rng(seed)
+        x = x * np.stack([smooth_phase(size, phase, rng) for _ in x])
+    kspace = fft2c(maps * x[:, None])
+    maps = np.broadcast_to(maps, kspace.shape)
+    return tuple(_to_channels(array) for array in (kspace, maps, x))
+
+
+def _to_channels(array):
+    return np.stack([np.real(array), np.imag(array)], -1).astype(np.float32)
+
+
+def _check_size(size):
+    positive = [isinstance(n, (int, np.integer)) and n > 0 for n in size]
+    if len(positive) != 2 or not all(positive):
+        _raise("size", "two positive integers (H, W)", size)
+
+
+def _raise(argument, expected, received):
+    raise ValueError(
+        f"Invalid value for argument `{argument}`. Expected {expected}. "
+        f"Received: {received}"
+    )

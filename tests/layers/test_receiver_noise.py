@@ -1,0 +1,93 @@
+import keras
+import numpy as np
+import pytest
+
+from loupe_tf.layers import ReceiverNoise, UnderSample
+
+
+def _numpy(x):
+    return np.asarray(keras.ops.convert_to_numpy(x))
+
+
+@pytest.fixture
+def kspace(rng):
+    # Examples of very different power.
+    scale = np.array([1e-3, 1.0, 1e3]).reshape(3, 1, 1, 1, 1)
+    return (scale * rng.normal(size=(3, 4, 40, 41, 2))).astype("float32")
+
+
+@pytest.mark.parametrize("coils", [None, 3])
+def test_layer(check_layer, kspace, coils):
+    x = kspace[:, 0] if coils is None else kspace[:, :coils]
+    check_layer(ReceiverNoise(20, seed=0), x)
+
+
+@pytest.mark.parametrize("snr", [-3.0, 0.0, 20])
+def test_ratio_of_powers(kspace, snr):
+    noisy = _numpy(ReceiverNoise(snr, seed=0)(kspace, training=True))
+    noise = (noisy - kspace).astype("float64")
+    for n, k in zip(noise, kspace):
+        power, total = np.sum(n**2, -1), np.sum(k.astype("float64") ** 2, -1)
+        ratio = 10 * np.log10(total.mean() / power.mean())
+        # 6560 complex samples: their power is known to 0.05 dB.
+        assert ratio == pytest.approx(snr, abs=0.25)
+        # White, and the same in real and imaginary part.
+        parts = np.mean(n**2, axis=(0, 1, 2))
+        assert parts[0] == pytest.approx(parts[1], rel=0.1)
+        pair = n[..., :-1, 0] * n[..., 1:, 0]
+        assert abs(pair.mean()) < 0.05 * parts[0]
+        # Another in each coil.
+        assert abs(np.mean(n[0] * n[1])) < 0.1 * parts[0]
+
+
+def test_none_at_inference(kspace):
+    for training in (None, False):
+        got = ReceiverNoise(0)(kspace, training=training)
+        np.testing.assert_array_equal(_numpy(got), kspace)
+
+
+def test_what_is_not_acquired_stays_zero(rng, kspace):
+    mask = rng.integers(0, 2, size=(1, 40, 41, 1)).astype("float32")
+    noisy = ReceiverNoise(0, seed=0)(kspace, training=True)
+    got = _numpy(UnderSample()([noisy, mask], training=True))
+    acquired = np.broadcast_to(mask[:, None] == 1, kspace.shape)
+    assert (got[~acquired] == 0).all() and not np.signbit(got[~acquired]).any()
+    assert (got[acquired] != kspace[acquired]).mean() > 0.99
+
+
+def test_an_example_of_zeros_and_one_of_nan(kspace):
+    kspace[0], kspace[1] = 0, np.nan
+    got = _numpy(ReceiverNoise(10, seed=0)(kspace, training=True))
+    assert (got[0] == 0).all() and np.isfinite(got[2]).all()
+
+
+def test_seed(kspace):
+    draws = [
+        _numpy(ReceiverNoise(10, seed=s)(kspace, training=True))
+        for s in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
+
+
+def test_seed_state_is_saved(tmp_path, kspace):
+    x = keras.Input(kspace.shape[1:])
+    model = keras.Model(x, ReceiverNoise(10, seed=0)(x))
+    model(kspace, training=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        _numpy(model(kspace, training=True)),
+        _numpy(loaded(kspace, training=True)),
+    )
+
+
+@pytest.mark.parametrize("snr", [None, "20", True, float("inf"), float("nan")])
+def test_wrong_snr(snr):
+    with pytest.raises(ValueError, match="`snr`. Expected a finite number"):
+        ReceiverNoise(snr)
+
+
+def test_wrong_dtype(kspace):
+    with pytest.raises(ValueError, match="`inputs`.*complex64"):
+        ReceiverNoise(10)(kspace.astype("complex64"))
