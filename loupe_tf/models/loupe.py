@@ -1,17 +1,8 @@
 import keras
-import numpy as np
 
 from loupe_tf import layers
+from loupe_tf.models.sampler import raise_invalid, sampler
 from loupe_tf.models.unet import unet
-
-# Where each estimator learns well: the slope multiplies P - U for the first
-# two, and logits for the others.
-SLOPES = {
-    "relaxed": 200.0,
-    "straight_through": 12.0,
-    "concrete": 1.5,
-    "gumbel_topk": 1.0,
-}
 
 
 def loupe_model(
@@ -107,53 +98,47 @@ def loupe_model(
     """
     input_shape = tuple(input_shape)
     if len(input_shape) != 3 or input_shape[-1] not in (1, 2):
-        _raise("input_shape", "(H, W, 1) or (H, W, 2)", input_shape)
+        raise_invalid("input_shape", "(H, W, 1) or (H, W, 2)", input_shape)
     if reconstruction not in ("magnitude", "complex"):
-        _raise("reconstruction", "'magnitude' or 'complex'", reconstruction)
+        raise_invalid(
+            "reconstruction", "'magnitude' or 'complex'", reconstruction
+        )
     is_magnitude = reconstruction == "magnitude"
     if data_consistency and is_magnitude and input_shape[-1] == 2:
-        _raise(
+        raise_invalid(
             "data_consistency",
             "reconstruction='complex', since the phase of a complex image is "
             "not in its magnitude",
             "reconstruction='magnitude'",
         )
     if unet_options and reconstructor is not None:
-        _raise(
+        raise_invalid(
             "reconstructor",
             "options of the U-Net only where no reconstructor is given",
             sorted(unet_options),
         )
 
-    # The sampler and the forward operator: y = M ∘ F x.
     image = keras.Input(input_shape, name="input")
-    inputs = [image]
+    mask_tensor, more_inputs = sampler(
+        image,
+        acceleration=acceleration,
+        mask=mask,
+        mask_input=mask_input,
+        lines=lines,
+        calibration=calibration,
+        estimator=estimator,
+        slope=slope,
+        prob_slope=prob_slope,
+        binarization=binarization,
+        sparsity_penalty=sparsity_penalty,
+        seed=seed,
+    )
+
+    # The forward operator: y = M ∘ F x.
     x = image
     if input_shape[-1] == 1:
         x = layers.ConcatenateZero(name="concat_zero")(x)
     kspace = layers.FFT(centered=False, name="fft")(x)
-    if mask_input or mask is not None:
-        _learns_nothing(lines, calibration, estimator, slope, sparsity_penalty)
-    if mask_input:
-        mask_tensor = keras.Input((*input_shape[:2], 1), name="mask_input")
-        inputs.append(mask_tensor)
-        _only_one(mask_input=True, acceleration=acceleration, mask=mask)
-    elif mask is not None:
-        mask_tensor = layers.FixedMask(mask, name="sampled_mask")(image)
-        _only_one(mask=mask, acceleration=acceleration)
-    else:
-        mask_tensor = _learned_mask(
-            image,
-            acceleration,
-            sparsity_penalty,
-            lines,
-            calibration,
-            estimator,
-            SLOPES.get(estimator, 1.0) if slope is None else slope,
-            prob_slope,
-            binarization,
-            seed,
-        )
     measured = layers.UnderSample(centered=False, name="under_sample_kspace")(
         [kspace, mask_tensor]
     )
@@ -181,75 +166,5 @@ def loupe_model(
         )
     if x.shape[-1] == 2 and input_shape[-1] == 1:
         x = layers.ComplexAbs(name="magnitude")(x)
-    return keras.Model(inputs if mask_input else image, x, name=name)
-
-
-def _learned_mask(
-    image,
-    acceleration,
-    sparsity_penalty,
-    lines,
-    calibration,
-    estimator,
-    slope,
-    prob_slope,
-    binarization,
-    seed,
-):
-    if sparsity_penalty is None and not (
-        isinstance(acceleration, int | float | np.number)
-        and 1 < acceleration < float("inf")
-    ):
-        _raise("acceleration", "a number R > 1", acceleration)
-    _only_one(acceleration=acceleration, sparsity_penalty=sparsity_penalty)
-    prob = layers.ProbMask(
-        slope=prob_slope, lines=lines, seed=seed, name="prob_mask"
-    )(image)
-    sparsity = None
-    if sparsity_penalty is None:
-        sparsity = 1 / float(acceleration)
-        prob = layers.RescaleProbMap(
-            sparsity, calibration=calibration, name="prob_mask_scaled"
-        )(prob)
-    else:
-        prob = keras.layers.ActivityRegularization(
-            l1=sparsity_penalty / (prob.shape[1] * prob.shape[2]),
-            dtype="float32",
-            name="sparsity_penalty",
-        )(prob)
-    return layers.ThresholdRandomMask(
-        slope=slope,
-        sparsity=sparsity,
-        calibration=calibration,
-        estimator=estimator,
-        binarization=binarization,
-        # Another seed than the logits have, whose first numbers are the same.
-        seed=None if seed is None else seed + 1,
-        name="sampled_mask",
-    )([prob, image])
-
-
-def _learns_nothing(lines, calibration, estimator, slope, penalty):
-    given = {
-        "lines": lines,
-        "calibration": calibration,
-        "estimator": None if estimator == "relaxed" else estimator,
-        "slope": slope,
-        "sparsity_penalty": penalty,
-    }
-    for name, value in given.items():
-        if value is not None:
-            _raise(name, "none where the mask is given, not learned", value)
-
-
-def _only_one(**arguments):
-    given = [key for key, value in arguments.items() if value is not None]
-    if len(given) > 1:
-        _raise(given[0], f"no `{given[1]}` beside it", f"both {given}")
-
-
-def _raise(argument, expected, received):
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected {expected}. "
-        f"Received: {received!r}"
-    )
+    inputs = [image, *more_inputs] if more_inputs else image
+    return keras.Model(inputs, x, name=name)
