@@ -7,17 +7,83 @@ itself; a report is made of all records that a folder holds.
 import keras
 import numpy as np
 
-from loupe_tf import evaluation, report
+from loupe_tf import evaluation, report, runs
 from loupe_tf.runs import RunFolder, provenance
 
 __all__ = [
+    "argument_parser",
+    "by_cell",
     "conduct",
     "load_images",
     "paired",
+    "parse",
     "publish",
     "save_images",
     "to_trace",
 ]
+
+
+def argument_parser(doc, name, presets, sizes):
+    """Parser with the options that all experiments have.
+
+    Args:
+        doc: String, the docstring of the script.
+        name: String, of the experiment; in the default of `--out`.
+        presets: Dict of settings by the name of the preset, one of which is
+            `"smoke"`, the default.
+        sizes: String, how large the presets are, for `--help`.
+
+    Returns:
+        An `argparse.ArgumentParser` with `--preset`, `--data`, `--data-dir`,
+        `--out` and `--seeds`, to which a script adds its own, without
+        defaults: those are the preset's.
+    """
+    parser = runs.argument_parser(doc)
+    add = parser.add_argument
+    add(
+        "--preset",
+        choices=list(presets),
+        default="smoke",
+        help=f"{sizes} (%(default)s). Other options win",
+    )
+    add(
+        "--data",
+        help="name of a prepared TFDS data set with the features `image` and "
+        "`volume`, or a .npy or .npz file or a folder of them",
+    )
+    add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    add("--out", help=f"folder of the results (runs/{name}_PRESET)")
+    add("--seeds", type=int, nargs="+", metavar="N")
+    parser.set_defaults(_name=name, _presets=presets)
+    return parser
+
+
+def parse(parser, arguments=None):
+    """The settings of an experiment: those of the preset, unless given.
+
+    Accelerations that are not above 1 are refused, as the parser refuses.
+
+    Args:
+        parser: What `argument_parser` returns.
+        arguments: (Optional) list of strings, by default the command line.
+
+    Returns:
+        A dict with the settings of the preset, `data_dir`, `out` and `preset`.
+    """
+    options = vars(parser.parse_args(arguments))
+    name, presets = options.pop("_name"), options.pop("_presets")
+    given = {k: v for k, v in options.items() if v is not None}
+    preset = options["preset"]
+    settings = {
+        "data_dir": None,
+        "out": f"runs/{name}_{preset}",
+        **presets[preset],
+        **given,
+    }
+    for value in settings.get("accelerations", ()):
+        if not 1 < value < float("inf"):
+            parser.error(f"--accelerations: expected R > 1, not {value:g}")
+    return settings
 
 
 def conduct(settings, todo, build, train, kind, free):
@@ -65,6 +131,27 @@ def conduct(settings, todo, build, train, kind, free):
         return train(run, settings, splits, folder)
 
     return folder, facts, folder.complete(todo, train_one)
+
+
+def by_cell(records, key, order=None):
+    """Records of all seeds of each cell of a grid, in a fixed order.
+
+    Args:
+        records: List of records with a `seed`.
+        key: Callable that takes a record and returns its cell.
+        order: (Optional) callable that takes a record and returns what cells
+            are sorted by; by default they keep the order they come in.
+
+    Returns:
+        A dict by cell of lists of records, sorted by seed.
+    """
+    cells = {}
+    # Stable: cells of the same order stay as they came.
+    if order:
+        records = sorted(records, key=order)
+    for record in records:
+        cells.setdefault(key(record), []).append(record)
+    return {k: sorted(v, key=lambda r: r["seed"]) for k, v in cells.items()}
 
 
 def to_trace(history, keys):

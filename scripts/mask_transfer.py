@@ -154,25 +154,15 @@ class Run:
 
 
 def parse_arguments(arguments=None):
-    parser = runs.argument_parser(__doc__)
+    parser = experiments.argument_parser(
+        __doc__,
+        "mask_transfer",
+        PRESETS,
+        "paper: 320×320, a GPU for days; cpu: the same at 64×64, two hours; "
+        "smoke: all steps in two minutes",
+    )
     add = parser.add_argument
-    add(
-        "--preset",
-        choices=list(PRESETS),
-        default="smoke",
-        help="paper: 320×320, a GPU for days; cpu: the same at 64×64, two "
-        "hours; smoke: all steps in two minutes (%(default)s). Other options "
-        "win",
-    )
-    add(
-        "--data",
-        help="name of a prepared TFDS data set with the features `image` and "
-        "`volume`, or a .npy or .npz file or a folder of them",
-    )
-    add("--data-dir", help="where TFDS keeps its data (default: its own)")
-    add("--out", help="folder of the results (runs/mask_transfer_PRESET)")
     add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
-    add("--seeds", type=int, nargs="+", metavar="N")
     add(
         "--epochs",
         type=int,
@@ -183,14 +173,7 @@ def parse_arguments(arguments=None):
     add("--filters", type=int, metavar="N", help="of the finest scale")
     add("--depth", type=int, metavar="N", help="scales of the U-Net")
     add("--batch-size", type=int, metavar="N", help="images in a batch")
-    options = vars(parser.parse_args(arguments))
-    given = {k: v for k, v in options.items() if v is not None}
-    settings = {"data_dir": None, **PRESETS[options["preset"]], **given}
-    settings.setdefault("out", f"runs/mask_transfer_{settings['preset']}")
-    for rate in settings["accelerations"]:
-        if not 1 < rate < float("inf"):
-            parser.error(f"--accelerations: expected R > 1, not {rate:g}")
-    return settings
+    return experiments.parse(parser, arguments)
 
 
 def grid(settings):
@@ -403,12 +386,14 @@ def in_rows(records):
 
 
 def by_cell(rows):
-    """Rows of all seeds, by R, mask and reconstructor."""
-    cells = {}
-    for row in sorted(rows, key=lambda row: row["seed"]):
-        key = (row["acceleration"], row["mask"], row["reconstructor"])
-        cells.setdefault(key, []).append(row)
-    return cells
+    return experiments.by_cell(
+        rows,
+        key=lambda row: (
+            row["acceleration"],
+            row["mask"],
+            row["reconstructor"],
+        ),
+    )
 
 
 def means(cells, key, metric):

@@ -188,7 +188,6 @@ PRESETS = {
         "filters": 4,
         "depth": 2,
         "epochs": 4,
-        "first_slope": 20.0,
         "patience": 1,
         "cooldown": 0,
         "stop_patience": 6,
@@ -259,22 +258,14 @@ def grid(settings):
 
 
 def parse_arguments(arguments=None):
-    parser = runs.argument_parser(__doc__)
+    parser = experiments.argument_parser(
+        __doc__,
+        "4s",
+        PRESETS,
+        "paper: 320×320, a GPU for days; cpu: the same at 64×64, hours; "
+        "smoke: all steps in two minutes",
+    )
     add = parser.add_argument
-    add(
-        "--preset",
-        choices=list(PRESETS),
-        default="smoke",
-        help="paper: 320×320, a GPU for days; cpu: the same at 64×64, hours; "
-        "smoke: all steps in two minutes (%(default)s). Other options win",
-    )
-    add(
-        "--data",
-        help="name of a prepared TFDS data set with the features `image` and "
-        "`volume`, or a .npy or .npz file or a folder of them",
-    )
-    add("--data-dir", help="where TFDS keeps its data (default: its own)")
-    add("--out", help="folder of the results (runs/4s_PRESET)")
     add(
         "--methods",
         nargs="+",
@@ -285,7 +276,6 @@ def parse_arguments(arguments=None):
     )
     add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
     add("--slopes", type=float, nargs="+", metavar="S", help="fixed slopes")
-    add("--seeds", type=int, nargs="+", metavar="N")
     for name, text in (
         ("epochs", "the most epochs of each round"),
         ("patience", "of 4S"),
@@ -305,22 +295,15 @@ def parse_arguments(arguments=None):
     )
     add("--last-slope", type=float, metavar="S", help="where schedules end")
     add("--factor", type=float, metavar="M", help="by which 4S raises s")
-    options = vars(parser.parse_args(arguments))
-    preset = PRESETS[options["preset"]]
-    given = {k: v for k, v in options.items() if v is not None}
-    settings = {"data_dir": None, "variants": {}, **preset, **given}
-    settings.setdefault("out", f"runs/4s_{settings['preset']}")
+    settings = {"variants": {}, **experiments.parse(parser, arguments)}
     for method in settings["methods"]:
         if method in VARIANTS and method not in settings["variants"]:
             parser.error(
                 f"--methods: the preset {settings['preset']} has no {method}"
             )
-    for name, lowest in (("accelerations", 1), ("slopes", 0)):
-        for value in settings[name]:
-            if not lowest < value < float("inf"):
-                parser.error(
-                    f"--{name}: expected numbers above {lowest}, not {value:g}"
-                )
+    for slope in settings["slopes"]:
+        if not 0 < slope < float("inf"):
+            parser.error(f"--slopes: expected S > 0, not {slope:g}")
     return settings
 
 
@@ -462,18 +445,12 @@ def train(run, settings, splits, folder):
         "epochs": len(history["val_loss"]),
         "seconds": round(seconds(), 1),
         "best_val_psnr": -10 * np.log10(min(finite)) if finite else None,
-        "trace": {
-            key: [rounded(value) for value in history[key]]
-            for key in ("loss", "val_loss", "slope", "learning_rate", "round")
-        },
+        "trace": experiments.to_trace(
+            history, ("loss", "val_loss", "slope", "learning_rate", "round")
+        ),
         **judge(model, run, test, own, folder),
         **runs.environment(),
     }
-
-
-def rounded(value):
-    """Six digits; JSON has no NaN."""
-    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def judge(model, run, test, settings, folder):
@@ -502,11 +479,8 @@ def judge(model, run, test, settings, folder):
     average = average_realization(sampler, probability)
     counts, _ = np.histogram(average, bins=50, range=(0, 1))
     result["histogram"] = counts.tolist()
-    (folder / "masks").mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        folder / "masks" / f"{run.name}.npz",
-        probability=probability.astype("float16"),
-        average=average.astype("float16"),
+    experiments.save_images(
+        folder, run.name, probability=probability, average=average
     )
     return result
 
@@ -531,23 +505,21 @@ def psnr(record, kind="exact"):
 
 
 def by_cell(records):
-    """Records of all seeds of each cell, in a fixed order."""
-    cells = {}
-    order = {name: i for i, name in enumerate(METHODS)}
-    for record in sorted(
+    return experiments.by_cell(
         records,
         key=lambda r: (
             r["acceleration"],
-            order[r["method"]],
+            r["method"],
+            r["protocol"],
+            run_of(r).label,
+        ),
+        order=lambda r: (
+            r["acceleration"],
+            METHODS.index(r["method"]),
             r["protocol"],
             r["slope"] or 0,
-            r["seed"],
         ),
-    ):
-        run = run_of(record)
-        key = (run.acceleration, run.method, run.protocol, run.label)
-        cells.setdefault(key, []).append(record)
-    return cells
+    )
 
 
 HEADER = [
@@ -763,7 +735,7 @@ def first_seed(cells, folder, of_paper):
         key: records[0]
         for key, records in cells.items()
         if key[2] == "two_rounds"
-        and mask_path(records[0], folder).exists()
+        and load_mask(records[0], folder)
         and (key[1] in OF_PAPER) == of_paper
     }
 
@@ -784,13 +756,9 @@ def run_of(record):
     return Run(**{f.name: record[f.name] for f in dataclasses.fields(Run)})
 
 
-def mask_path(record, folder):
-    return folder / "masks" / f"{run_of(record).name}.npz"
-
-
 def load_mask(record, folder):
-    with np.load(mask_path(record, folder), allow_pickle=False) as arrays:
-        return {key: arrays[key].astype("float32") for key in arrays}
+    """`probability` and `average` of a run, or an empty dict."""
+    return experiments.load_images(folder, run_of(record).name)
 
 
 def write_report(facts, records, folder):

@@ -134,33 +134,21 @@ class Run:
 
 
 def parse_arguments(arguments=None):
-    parser = runs.argument_parser(__doc__)
+    parser = experiments.argument_parser(
+        __doc__,
+        "drop_rates",
+        PRESETS,
+        "paper: the network of the report, a GPU for a day; cpu: small "
+        "images, hours; smoke: two minutes",
+    )
     add = parser.add_argument
-    add(
-        "--preset",
-        choices=list(PRESETS),
-        default="smoke",
-        help="paper: the network of the report, a GPU for a day; cpu: small "
-        "images, hours; smoke: two minutes (%(default)s). Other options win",
-    )
-    add(
-        "--data",
-        help="name of a prepared TFDS data set with the features `image` and "
-        "`volume`, or a .npy or .npz file or a folder of them",
-    )
-    add("--data-dir", help="where TFDS keeps its data (default: its own)")
-    add("--out", help="folder of the results (runs/drop_rates_PRESET)")
     add("--drop-rates", type=float, nargs="+", metavar="D", help="0 < D < 1")
     add("--losses", nargs="+", choices=list(LOSSES), help="(mse)")
-    add("--seeds", type=int, nargs="+", metavar="N")
     add("--epochs", type=int, metavar="N", help="the most of each round")
     add("--filters", type=int, metavar="N", help="of the finest scale")
     add("--depth", type=int, metavar="N", help="how often images are halved")
     add("--batch-size", type=int, metavar="N", help="images in a batch")
-    options = vars(parser.parse_args(arguments))
-    given = {k: v for k, v in options.items() if v is not None}
-    settings = {"data_dir": None, **PRESETS[options["preset"]], **given}
-    settings.setdefault("out", f"runs/drop_rates_{settings['preset']}")
+    settings = experiments.parse(parser, arguments)
     for rate in settings["drop_rates"]:
         if not 0 < rate < 1:
             parser.error(f"--drop-rates: expected 0 < D < 1, not {rate:g}")
@@ -261,20 +249,15 @@ def train(run, settings, splits, folder):
 
 
 def by_cell(records):
-    """Records of all seeds of each cell, in a fixed order."""
-    cells = {}
-    for record in sorted(
+    return experiments.by_cell(
         records,
-        key=lambda r: (
+        key=lambda r: (r["loss"], r["drop_rate"], r["mask"]),
+        order=lambda r: (
             list(LOSSES).index(r["loss"]),
             r["drop_rate"],
             MASKS.index(r["mask"]),
-            r["seed"],
         ),
-    ):
-        key = (record["loss"], record["drop_rate"], record["mask"])
-        cells.setdefault(key, []).append(record)
-    return cells
+    )
 
 
 HEADER = [

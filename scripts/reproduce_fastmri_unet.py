@@ -152,22 +152,14 @@ class Run:
 
 
 def parse_arguments(arguments=None):
-    parser = runs.argument_parser(__doc__)
+    parser = experiments.argument_parser(
+        __doc__,
+        "fastmri_unet",
+        PRESETS,
+        "paper: 320×320, a GPU for days; cpu: small images, an hour; smoke: "
+        "two minutes",
+    )
     add = parser.add_argument
-    add(
-        "--preset",
-        choices=list(PRESETS),
-        default="smoke",
-        help="paper: 320×320, a GPU for days; cpu: small images, an hour; "
-        "smoke: two minutes (%(default)s). Other options win",
-    )
-    add(
-        "--data",
-        help="name of a prepared TFDS data set with the features `image` and "
-        "`volume`, or a .npy or .npz file or a folder of them",
-    )
-    add("--data-dir", help="where TFDS keeps its data (default: its own)")
-    add("--out", help="folder of the results (runs/fastmri_unet_PRESET)")
     add(
         "--masks",
         nargs="+",
@@ -176,7 +168,6 @@ def parse_arguments(arguments=None):
         help=f"of {', '.join(MASKS)} (random equispaced learned)",
     )
     add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
-    add("--seeds", type=int, nargs="+", metavar="N")
     for name, text in (
         ("epochs", "the learning rate falls after four fifths of them"),
         ("filters", "channels at the finest scale"),
@@ -188,13 +179,7 @@ def parse_arguments(arguments=None):
         add(f"--{name}", type=int, metavar="N", help=text)
     add("--slope", type=float, metavar="S", help="where 4S begins")
     add("--learning-rate", type=float, metavar="LR", help="of RMSProp")
-    options = vars(parser.parse_args(arguments))
-    given = {k: v for k, v in options.items() if v is not None}
-    settings = {"data_dir": None, **PRESETS[options["preset"]], **given}
-    settings.setdefault("out", f"runs/fastmri_unet_{settings['preset']}")
-    for value in settings["accelerations"]:
-        if not 1 < value < float("inf"):
-            parser.error(f"--accelerations: expected R > 1, not {value:g}")
+    settings = experiments.parse(parser, arguments)
     for name in ("epochs", "batch_size"):
         if settings[name] < 1:
             parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
@@ -434,15 +419,11 @@ def judge(part, output):
 
 
 def by_cell(records):
-    """Records of all seeds of each cell, in a fixed order."""
-    cells = {}
-    for record in sorted(
+    return experiments.by_cell(
         records,
-        key=lambda r: (r["acceleration"], MASKS.index(r["mask"]), r["seed"]),
-    ):
-        key = (record["acceleration"], record["mask"])
-        cells.setdefault(key, []).append(record)
-    return cells
+        key=lambda r: (r["acceleration"], r["mask"]),
+        order=lambda r: (r["acceleration"], MASKS.index(r["mask"])),
+    )
 
 
 HEADER = [

@@ -156,3 +156,61 @@ def test_paired():
     found = experiments.paired(ours, others, lambda r: r["volumes"])
     np.testing.assert_allclose(found, [-0.5, 1.0, 1.0, 1.5])
     assert not len(experiments.paired(ours, [], lambda r: r["volumes"]))
+
+
+PRESETS = {
+    "paper": {"data": "a", "accelerations": [4.0], "epochs": 100},
+    "smoke": {"data": "b", "accelerations": [8.0], "epochs": 1},
+}
+
+
+def _parse(*arguments):
+    parser = experiments.argument_parser(
+        "Title.\n\nText.", "name", PRESETS, "paper: long; smoke: short"
+    )
+    parser.add_argument("--accelerations", type=float, nargs="+")
+    parser.add_argument("--epochs", type=int)
+    return experiments.parse(parser, arguments)
+
+
+def test_given_options_win_over_the_preset(capsys):
+    assert _parse() == {
+        **PRESETS["smoke"],
+        "preset": "smoke",
+        "data_dir": None,
+        "out": "runs/name_smoke",
+    }
+    found = _parse("--preset", "paper", "--epochs", "7", "--out", "o")
+    assert found["data"] == "a" and found["out"] == "o"
+    assert found["epochs"] == 7
+    assert PRESETS["paper"]["epochs"] == 100
+    with pytest.raises(SystemExit):
+        _parse("--accelerations", "4", "1")
+    assert "--accelerations: expected R > 1, not 1" in capsys.readouterr().err
+
+
+def test_help_tells_the_sizes(capsys):
+    with pytest.raises(SystemExit):
+        _parse("--help")
+    found = " ".join(capsys.readouterr().out.split())
+    assert "paper: long; smoke: short (smoke). Other options win" in found
+    assert "folder of the results (runs/name_PRESET)" in found
+
+
+def test_cells_are_sorted_and_so_are_their_seeds():
+    records = [
+        {"mask": mask, "seed": seed}
+        for mask, seed in [("b", 2), ("a", 1), ("b", 0), ("a", 0)]
+    ]
+
+    def mask_of(record):
+        return record["mask"]
+
+    found = experiments.by_cell(records, mask_of)
+    assert list(found) == ["b", "a"]
+    assert [r["seed"] for r in found["b"]] == [0, 2]
+    assert [r["seed"] for r in found["a"]] == [0, 1]
+    assert list(experiments.by_cell(records, mask_of, order=mask_of)) == [
+        "a",
+        "b",
+    ]

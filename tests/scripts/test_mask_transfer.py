@@ -25,16 +25,6 @@ def small(script, monkeypatch):
     return script
 
 
-@pytest.fixture
-def folder(tmp_path, rng):
-    """Four volumes of three 16×16 slices."""
-    (tmp_path / "data").mkdir()
-    for i in range(4):
-        volume = rng.uniform(size=(3, 16, 16)).astype("float32")
-        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
-    return tmp_path
-
-
 def _arguments(folder, *others):
     return [
         *("--data", str(folder / "data"), "--out", str(folder / "out")),

@@ -33,20 +33,11 @@ def script(load_script):
     return load_script("reproduce_4s.py")
 
 
-@pytest.fixture
-def folder(tmp_path, rng):
-    """Four volumes of three 16×16 slices."""
-    (tmp_path / "data").mkdir()
-    for i in range(4):
-        volume = rng.uniform(size=(3, 16, 16)).astype("float32")
-        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
-    return tmp_path
-
-
 def _arguments(folder, *others):
     return [
         *("--data", str(folder / "data"), "--out", str(folder / "out")),
-        *("--accelerations", "4", "--slopes", "20", "--epochs", "1"),
+        *("--accelerations", "4", "--slopes", "20", "--first-slope", "20"),
+        *("--epochs", "1"),
         *("--filters", "2", "--depth", "2", *others),
     ]
 
@@ -104,7 +95,7 @@ def test_leaves_everything_and_repeats_no_run(
             4.0, rel=0.1
         )
         assert sum(record["histogram"]) == 16 * 16
-        with np.load(out / "masks" / (script_name(script, record))) as arrays:
+        with np.load(out / "images" / (script_name(script, record))) as arrays:
             assert arrays["probability"].mean() == pytest.approx(0.25, abs=1e-3)
             # Of 1,000 realizations, each of them nearly P on average.
             difference = arrays["average"] - arrays["probability"]
@@ -118,7 +109,7 @@ def test_leaves_everything_and_repeats_no_run(
     assert script.main(_arguments(folder)) == 0
     assert capsys.readouterr().out == first
     # The records alone, as they may be kept with a page of results.
-    script.shutil.rmtree(out / "masks")
+    script.shutil.rmtree(out / "images")
     for path in out.glob("*.png"):
         path.unlink()
     assert script.main(_arguments(folder)) == 0
@@ -165,7 +156,11 @@ def test_other_methods_join_the_folder(script, folder, capsys):
 
 
 def test_variants_of_4s(script, folder, capsys, monkeypatch):
-    tiny = {"4s_full": {"epochs": [2, 1]}, "4s_annealed": {"anneal": True}}
+    tiny = {
+        "4s_full": {"epochs": [2, 1]},
+        "4s_annealed": {"anneal": True},
+        "4s_frozen": {"epochs": [1, 2], "freeze_mask": True},
+    }
     monkeypatch.setitem(script.PRESETS["cpu"], "variants", tiny)
     arguments = _arguments(
         folder, "--preset", "cpu", "--seeds", "0", "--methods", *tiny
@@ -177,13 +172,41 @@ def test_variants_of_4s(script, folder, capsys, monkeypatch):
     # A cosine from 0.01 to 0 over two epochs.
     rates = traces["4s_annealed"]["learning_rate"]
     np.testing.assert_allclose(rates, [0.01, 0.005], rtol=1e-5)
-    (sentence,) = results["verdicts"]
-    assert "4s_annealed against 4s_full" in sentence
-    assert "in 0.67 of its epochs" in sentence
+    assert traces["4s_frozen"]["round"] == [1, 2, 2]
+    assert len(traces["4s_frozen"]["slope"]) == 3
+    annealed, frozen = sorted(results["verdicts"])
+    assert "4s_annealed against 4s_full" in annealed
+    assert "in 0.67 of its epochs" in annealed
+    assert "4s_frozen against 4s_full" in frozen
     # A run of other settings is not taken for one of these.
     tiny["4s_full"] = {"epochs": [1, 1]}
     assert script.main(arguments) == 2
     assert "'epochs': [1, 1]" in capsys.readouterr().err
+
+
+def test_a_frozen_mask_leaves_the_network_to_train(script, rng):
+    run = script.Run(4.0, "4s_frozen", None, "two_rounds", 0)
+    settings = {
+        **script.PRESETS["smoke"],
+        "first_slope": 20.0,
+        "filters": 2,
+    }
+    model = script.build_model(run, settings, (16, 16, 1))
+    frozen = script.freeze_mask(model, settings)
+    images = rng.uniform(size=(2, 16, 16, 1)).astype("float32")
+    np.testing.assert_allclose(
+        frozen.predict(images, verbose=0),
+        model.predict(images, verbose=0),
+        atol=1e-5,
+    )
+    before = script.masks.probability_from_model(model)
+    network = [np.array(w) for w in model.get_layer("unet").get_weights()]
+    frozen.fit(images, images, verbose=0)
+    after = script.masks.probability_from_model(model)
+    np.testing.assert_array_equal(after, before)
+    # The trained one is the model's own.
+    moved = zip(network, model.get_layer("unet").get_weights(), strict=True)
+    assert any((old != new).any() for old, new in moved)
 
 
 def test_a_run_that_diverges_is_recorded(script, folder, capsys):

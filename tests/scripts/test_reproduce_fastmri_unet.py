@@ -14,13 +14,12 @@ def script(load_script):
 
 
 @pytest.fixture
-def folder(tmp_path, rng):
-    """Seven volumes of three 16×16 slices: one to validate, one to test."""
-    (tmp_path / "data").mkdir()
-    for i in range(7):
+def folder(folder, rng):
+    """Seven volumes: one to validate, one to test."""
+    for i in range(4, 7):
         volume = rng.uniform(size=(3, 16, 16)).astype("float32")
-        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
-    return tmp_path
+        np.save(folder / "data" / f"volume_{i}.npy", volume)
+    return folder
 
 
 def _arguments(folder, *others):
