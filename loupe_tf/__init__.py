@@ -27,6 +27,7 @@ if pathlib.PurePath((getattr(sys, "argv", None) or [""])[0]).stem != "loupe-tf":
         runs,
         simulation,
     )
+    from loupe_tf.reconstruct import reconstruct
 
     from loupe_tf import callbacks  # isort: skip  (it uses the others)
 
@@ -47,6 +48,7 @@ __all__ = [
     "metrics",
     "models",
     "plots",
+    "reconstruct",
     "reconstruction",
     "report",
     "runs",

@@ -43,7 +43,6 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 
 from loupe_tf import (
@@ -56,6 +55,7 @@ from loupe_tf import (
     runs,
 )
 from loupe_tf.reconstruction import Network
+from loupe_tf.reconstruction.network import load_model
 
 DEFAULTS = {
     "data": "mni_brain/64",
@@ -221,16 +221,6 @@ def grid(settings):
     return list(dict.fromkeys(every))
 
 
-def load_model(path):
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Damaged files fail in many ways.
-        raise ValueError(
-            f"Invalid model {path}. Expected a file that Keras can load. "
-            f"Received: {type(error).__name__}: {error}"
-        ) from error
-
-
 def find_mask(cell, settings, images):
     """The mask of a row; `spectrum` is of the images."""
     if cell.mask in comparison.PATTERNS:
@@ -255,7 +245,7 @@ def find_reconstructor(cell, settings, mask, validation):
             validation.images,
             slices=settings["tuning_slices"],
         )
-    return Network(load_model(cell.reconstructor)), {}
+    return Network(cell.reconstructor), {}
 
 
 def check(cell, settings, image_shape):

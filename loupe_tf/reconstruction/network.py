@@ -1,3 +1,6 @@
+import os
+import pathlib
+
 import keras
 import numpy as np
 
@@ -26,7 +29,7 @@ class Network(Reconstructor):
             images `(batch, H, W, 2)`, (real, imaginary), to images
             `(batch, H, W, 1)` or `(batch, H, W, 2)`. The network D of a
             `loupe_model` alone gives a correction, not an image: give the
-            whole model.
+            whole model. Or the path of a `.keras` file of either.
 
     Returns (when called):
         Float32 `(H, W)` from models with one channel, complex64 from those
@@ -39,13 +42,14 @@ class Network(Reconstructor):
     Example:
 
     ```python
-    model = keras.models.load_model("model.keras")
-    network = loupe_tf.reconstruction.Network(model)
+    network = loupe_tf.reconstruction.Network("model.keras")
     image = network(kspace, mask, maps)
     ```
     """
 
     def __init__(self, model):
+        if isinstance(model, (str, os.PathLike)):
+            model = load_model(model)
         layers = {layer.name: layer for layer in getattr(model, "layers", [])}
         if not getattr(model, "inputs", None):
             invalid("model", "a functional Keras model", model)
@@ -59,7 +63,7 @@ class Network(Reconstructor):
                 inputs[1] = layers["under_sample_kspace"].output
                 self._mask_shape = tuple(inputs[2].shape[1:3])
             try:
-                self._half = keras.Model(
+                self.half = keras.Model(
                     inputs if len(inputs) > 1 else inputs[0], output
                 )
             except ValueError as error:
@@ -71,11 +75,13 @@ class Network(Reconstructor):
                 ) from error
         else:
             inputs = model.inputs
-            self._half = model
+            self.half = model
+        """What takes the adjoint image; or, with data consistency, the list of
+        that image, k-space with DC in the corner, and the mask."""
         self._size = tuple(inputs[0].shape[1:3])
         channels = inputs[0].shape[-1], output.shape[-1]
         shaped = len(inputs[0].shape) == len(output.shape) == 4
-        few = len(self._half.inputs) == 1 or self._mask_shape
+        few = len(self.half.inputs) == 1 or self._mask_shape
         if not shaped or not few or channels not in ((2, 1), (2, 2)):
             invalid(
                 "model",
@@ -107,7 +113,7 @@ class Network(Reconstructor):
             measured = np.where(np.fft.ifftshift(mask), measured, 0)
             inputs += [to_channels(measured), self._fit(mask)]
         inputs = inputs if len(inputs) > 1 else inputs[0]
-        output = self._half(inputs, training=False)
+        output = self.half(inputs, training=False)
         output = keras.ops.convert_to_numpy(output)[0].astype(np.float32)
         if output.shape[-1] == 1:
             return output[..., 0]
@@ -128,3 +134,16 @@ class Network(Reconstructor):
                 )
             mask = first
         return mask[None, :, :, None].astype(np.float32)
+
+
+def load_model(path):
+    """A model from a `.keras` file, in Keras's safe mode, not compiled."""
+    if pathlib.Path(path).suffix != ".keras":
+        invalid("model", "a path that ends in .keras", path)
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Damaged files fail in many ways.
+        raise ValueError(
+            f"Invalid model {path}. Expected a file that Keras can load. "
+            f"Received: {type(error).__name__}: {error}"
+        ) from error

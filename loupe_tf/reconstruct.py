@@ -1,0 +1,264 @@
+"""From raw k-space to an image, with a mask and a model."""
+
+import warnings
+
+import numpy as np
+import tqdm
+
+from loupe_tf import masks
+from loupe_tf.formats.kspace_files import four_axes
+from loupe_tf.reconstruction import (
+    Network,
+    Reconstructor,
+    ZeroFilled,
+    espirit_maps,
+)
+from loupe_tf.reconstruction.operators import (
+    check_complex,
+    check_mask,
+    check_number,
+    invalid,
+)
+
+# By how much R may differ from that of the model before we warn.
+FAR = 1.25
+# How many entries a message names.
+NAMED = 8
+# What share of a mask's points may be zero.
+FEW = 0.05
+
+
+def reconstruct(
+    model,
+    kspace,
+    mask,
+    maps=None,
+    leading=None,
+    scale=None,
+    shift=None,
+    verbose=0,
+):
+    """Rebuild an image, or a volume, from raw k-space.
+
+    K-space is taken as it was measured with the mask; what the mask does not
+    acquire is not read. One slice is in memory at a time, and all of them are
+    read twice: to check them and find the scale, and to rebuild them.
+
+    **Scale.** A model is trained on images divided by their volume's maximum,
+    and raw k-space has a unit of its own. So k-space is divided by the maximum
+    of the zero-filled volume (magnitudes; coils combined by the maps if those
+    are an array, otherwise by the root of the sum of squares), and the images
+    are multiplied by it: they come out in the unit of the k-space. The
+    zero-filled maximum is mostly somewhat lower than that of the true volume;
+    where that is known, give it as `scale`.
+
+    **Checks.** What cannot be right is an error: a mask of another size, DC of
+    the mask in a corner, k-space that is zero in a line that the mask acquires,
+    or in more than a twentieth of its points. What may be meant is a warning:
+    a mask other than that of the model, with their overlap; an acceleration
+    far from the model's; zeros in fewer points; samples that the mask does not
+    acquire; k-space whose largest sample is not near the centre.
+
+    Args:
+        model: A `loupe_model` or another model that
+            `loupe_tf.reconstruction.Network` takes; the path of one, `.keras`
+            (loaded in Keras's safe mode); or any
+            `loupe_tf.reconstruction.Reconstructor`.
+        kspace: Complex array, orthonormal, DC at `(H // 2, W // 2)`, of shape
+            `(H, W)`, `(slices, coils, H, W)`, or of three axes, for which
+            `leading` is needed. Or what has a `shape` and gives a slice for an
+            index: a `KspaceVolume`, a data set of h5py.
+        mask: `SamplingMask`, or booleans, or 0 and 1, of shape `(H, W)`,
+            `(1, W)` or `(H, 1)`, DC in the centre.
+        maps: Sensitivity maps for several coils, complex array
+            `(coils, H, W)`, or one for each slice `(slices, coils, H, W)`; or
+            `"espirit"`, to estimate them from the centre of k-space of each
+            slice (the extra `reconstruction`).
+        leading: `"coils"` or `"slices"`: what the first of three axes counts.
+        scale: (Optional) positive number by which k-space is divided.
+        shift: What to do with a mask that has DC in a corner; see
+            `loupe_tf.masks.centred`.
+        verbose: 0 or 1, for a progress bar over the slices.
+
+    Returns:
+        Array `(H, W)`, or `(slices, H, W)` if `kspace` has an axis of slices;
+        float32, or complex64 from reconstructors of complex images.
+
+    Raises:
+        ValueError: If an argument is invalid, or they do not fit each other.
+        ImportError: If sigpy is missing, for ESPIRiT.
+
+    Example:
+
+    ```python
+    with loupe_tf.formats.load_kspace("scan.h5") as kspace:
+        volume = loupe_tf.reconstruct("model.keras", kspace, mask, "espirit")
+    ```
+    """
+    reconstructor = (
+        model if isinstance(model, Reconstructor) else Network(model)
+    )
+    if not hasattr(kspace, "shape"):
+        kspace = np.asarray(kspace)
+    shape = four_axes(kspace.shape, leading)
+    if not isinstance(mask, masks.SamplingMask):
+        mask = masks.SamplingMask(mask)
+    mask = masks.centred(mask, shift)
+    acquired = check_mask(mask, shape[2:])
+    maps_of = _maps_by_slice(maps, shape, mask)
+    if maps is None and shape[1] > 1 and reconstructor.needs_maps:
+        invalid(
+            "maps",
+            f"sensitivity maps for the {shape[1]} coils of k-space, or "
+            "'espirit'; or leading='slices' if these are slices of one coil",
+            f"None, leading={leading!r}",
+        )
+    if isinstance(reconstructor, Network):
+        _compare(reconstructor.model, mask, shape[2:])
+
+    one = len(kspace.shape) == 2 or leading == "coils"
+
+    def read(i):
+        samples = kspace[...] if one else kspace[i]
+        return check_complex("kspace", samples).reshape(shape[1:])
+
+    fixed = None if isinstance(maps, str) else maps_of
+    found = _scan(read, mask, acquired, fixed, shape[0])
+    scale = found if scale is None else scale
+    check_number("scale", scale)
+    if not scale:
+        invalid(
+            "scale" if found else "kspace",
+            "a positive number" if found else "acquired samples above 0",
+            0,
+        )
+
+    images = []
+    for i in tqdm.trange(
+        shape[0], unit="slice", leave=False, disable=not verbose
+    ):
+        samples = np.where(acquired, read(i), 0)
+        image = reconstructor(
+            samples / np.float32(scale), mask, maps_of(samples, i)
+        )
+        images.append(image * np.float32(scale))
+    return images[0] if one else np.stack(images)
+
+
+def _maps_by_slice(maps, shape, mask):
+    """Function from the k-space and the number of a slice to its maps."""
+    if isinstance(maps, str):
+        if maps != "espirit":
+            invalid("maps", "an array, 'espirit' or None", repr(maps))
+        if shape[1] == 1:
+            invalid("maps", "None for one coil", repr(maps))
+        return lambda samples, i: espirit_maps(samples, mask)
+    if maps is None:
+        return lambda samples, i: None
+    maps = np.asarray(maps)
+    if maps.shape not in (shape, shape[1:]):
+        invalid("maps", f"shape {shape[1:]} or {shape}", maps.shape)
+    return lambda samples, i: maps[i] if maps.ndim == 4 else maps
+
+
+def _compare(model, mask, size):
+    """Warn of a mask that is not the model's."""
+    try:
+        own = masks.from_model(model)
+    except ValueError:
+        return  # It takes any mask, or none that is binary.
+    # Models of several masks have a tuple of them.
+    own = own if isinstance(own, tuple) else (own,)
+    if own[0].matrix not in (None, size):
+        invalid("kspace", f"the matrix size {own[0].matrix} of the model", size)
+    overlaps = [masks.overlap(mask, one) for one in own]
+    nearest = int(np.argmax([overlap["jaccard"] for overlap in overlaps]))
+    own, overlap = own[nearest], overlaps[nearest]
+    if overlap["intersection"] == overlap["union"]:
+        return
+    text = (
+        "the mask is not the one that the model was trained for: "
+        f"{overlap['share']:.0%} of what it acquires is acquired by the "
+        f"model's mask too ({overlap['expected_share']:.0%} by chance)"
+    )
+    if (mask.lines or "points") != (own.lines or "points"):
+        text += (
+            f"; it is a mask of {mask.lines or 'points'}, the model's one of "
+            f"{own.lines or 'points'}"
+        )
+    rate, trained = mask.achieved_acceleration, own.achieved_acceleration
+    if not 1 / FAR < rate / trained < FAR:
+        text += f"; its R = {rate:.3g} is far from R = {trained:.3g}"
+    _warn(text)
+
+
+def _scan(read, mask, acquired, maps_of, slices):
+    """Check all slices; returns the maximum of the zero-filled volume."""
+    largest, brightest, place, unread, zeros = 0.0, 0.0, None, 0, None
+    for i in range(slices):
+        samples = read(i)
+        if not np.isfinite(np.where(acquired, samples, 0)).all():
+            invalid("kspace", f"finite samples in slice {i}", "NaN or infinity")
+        # Not of squares: those of small units underflow.
+        height = np.abs(samples).max(axis=0)
+        text = _missing(height != 0, mask, i)
+        zeros = zeros or text
+        unread += np.sum((height != 0) & ~acquired)
+        if height.max() > brightest:
+            brightest = height.max()
+            place = np.unravel_index(np.argmax(height), height.shape)
+        maps = maps_of(samples, i) if maps_of else None
+        image = ZeroFilled()(samples, mask, maps)
+        largest = max(largest, float(np.abs(image).max()))
+    size = acquired.shape
+    if place and any(abs(p - n // 2) > n / 4 for p, n in zip(place, size)):
+        _warn(
+            "the largest sample of k-space, which mostly is DC, was found at "
+            f"{tuple(map(int, place))}, and expected near the centre "
+            f"{tuple(n // 2 for n in size)}"
+        )
+    if zeros:
+        _warn(f"k-space has {zeros}")
+    if unread:
+        share = unread / (slices * acquired.size)
+        _warn(
+            f"{share:.1%} of k-space was measured but is not acquired by the "
+            "mask, and is not used; if the mask is that of the measurement, it "
+            "is another one"
+        )
+    return largest
+
+
+def _missing(measured, mask, i):
+    """Text that names what a slice lacks of the mask; an error if it is much.
+
+    Points may be zero by chance: k-space without noise of a symmetric object
+    has zeros. Whole lines may not.
+    """
+    if not measured.any():
+        return None  # An empty slice at the end of a volume.
+    if mask.lines:
+        axis = 0 if mask.lines == "columns" else 1
+        missing = mask.array & ~measured.any(axis=axis, keepdims=True)
+        places = np.flatnonzero(missing).tolist()
+        kind = mask.lines
+    else:
+        places = np.argwhere(mask.array & ~measured).tolist()
+        kind = "entries (row, column)"
+    if not places:
+        return None
+    named = ", ".join(str(place) for place in places[:NAMED])
+    if len(places) > NAMED:
+        named += f" and {len(places) - NAMED} more"
+    text = (
+        f"zeros in slice {i} in {len(places)} of the {mask.acquired} {kind} of "
+        f"the mask: {named}"
+    )
+    if mask.lines or len(places) > FEW * mask.acquired:
+        invalid("kspace", "samples wherever the mask acquires some", text)
+    return text
+
+
+def _warn(text):
+    """Warn whoever called `reconstruct`."""
+    warnings.warn(text[0].upper() + text[1:] + ".", stacklevel=4)
