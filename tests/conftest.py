@@ -113,6 +113,84 @@ def _load_script(name):
 
 
 @pytest.fixture
+def write_ismrmrd():
+    """`write_ismrmrd(path, kspace, mask)`: a measurement as ISMRM raw data."""
+    return _write_ismrmrd
+
+
+def _write_ismrmrd(
+    path,
+    kspace,
+    mask=None,
+    oversampling=1,
+    change=None,
+    repetitions=1,
+):
+    """Acquire columns of `(slices, coils, H, W)`, or `(coils, x, y, z)`.
+
+    `change(acquisition)` may change each of them, or return `False` to leave it
+    out; `mask` is of columns, or of points `(y, z)` for three dimensions.
+    """
+    ismrmrd = pytest.importorskip("ismrmrd")
+    xsd = pytest.importorskip("ismrmrd.xsd")
+    mask = None if mask is None else np.asarray(mask)
+    points = mask is not None and len(mask) > 1
+    if not points:
+        kspace = np.moveaxis(kspace, 0, -1)  # (coils, H, W, slices)
+    coils, x, *counts = kspace.shape
+    views = (2.0 * x / oversampling, 3.0 * counts[0], 4.0)
+    matrix = [x, *counts] if points else [x, counts[0], 1]
+
+    def space(factor):
+        sizes = dict(zip("xyz", [matrix[0] // factor, *matrix[1:]]))
+        mm = dict(zip("xyz", [views[0] * oversampling / factor, *views[1:]]))
+        return xsd.encodingSpaceType(
+            matrixSize=xsd.matrixSizeType(**sizes),
+            fieldOfView_mm=xsd.fieldOfViewMm(**mm),
+        )
+
+    limits = [
+        xsd.limitType(minimum=0, maximum=n - 1, center=n // 2) for n in matrix
+    ]
+    encoding = xsd.encodingType(
+        encodedSpace=space(1),
+        reconSpace=space(oversampling),
+        trajectory=xsd.trajectoryType.CARTESIAN,
+        encodingLimits=xsd.encodingLimitsType(
+            kspace_encoding_step_1=limits[1], kspace_encoding_step_2=limits[2]
+        ),
+    )
+    header = xsd.ismrmrdHeader(
+        experimentalConditions=xsd.experimentalConditionsType(
+            H1resonanceFrequency_Hz=0
+        ),
+        encoding=[encoding],
+    )
+    acquisitions = []
+    for repetition in range(repetitions):
+        for first, second in np.ndindex(*counts):
+            entry = (first, second) if points else (0, first)
+            if mask is not None and not mask[entry]:
+                continue
+            data = np.ascontiguousarray(kspace[:, :, first, second])
+            acquisition = ismrmrd.Acquisition.from_array(
+                (1 + repetition) * data.astype(np.complex64),
+                center_sample=x // 2,
+            )
+            acquisition.idx.kspace_encode_step_1 = first
+            acquisition.idx.repetition = repetition
+            if points:
+                acquisition.idx.kspace_encode_step_2 = second
+            else:
+                acquisition.idx.slice = second
+            if change is None or change(acquisition) is not False:
+                acquisitions.append(acquisition)
+    with ismrmrd.File(str(path), "w") as file:
+        file["dataset"].header = header
+        file["dataset"].acquisitions = acquisitions
+
+
+@pytest.fixture
 def start_workers(tmp_path):
     """`start_workers(*arguments)`: two Python processes that know each other.
 
