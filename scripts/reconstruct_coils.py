@@ -32,13 +32,12 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import h5py
 import matplotlib.figure
 import numpy as np
 import tqdm
 
 from loupe_tf import evaluation, experiments, masks, plots, report, runs
-from loupe_tf.formats import read_cfl, write_cfl
+from loupe_tf.formats import load_coils, read_cfl, write_cfl
 from loupe_tf.reconstruction import (
     Grappa,
     Sense,
@@ -94,34 +93,6 @@ def parse_arguments(arguments=None):
     if any(acceleration <= 1 for acceleration in options.accelerations):
         parser.error("--accelerations: expected R > 1")
     return options
-
-
-def read_kspace(path, key):
-    """K-space of a file as complex64 `(coils, H, W)`."""
-    path = pathlib.Path(path).expanduser()
-    if path.suffix == ".npy":
-        array = np.load(path, allow_pickle=False)
-    elif path.suffix in (".cfl", ".hdr"):
-        # BART's (H, W, 1, coils).
-        array = np.moveaxis(read_cfl(path), -1, 0)
-    else:
-        with h5py.File(path, "r") as file:
-            if not isinstance(file.get(key or ""), h5py.Dataset):
-                raise ValueError(
-                    f"Invalid value for argument --key. Expected one of the "
-                    f"arrays of {path}, {sorted(file)}. Received: {key}"
-                )
-            array = file[key][()]
-    if array.dtype.names == ("real", "imag"):  # MATLAB's
-        array = array["real"] + 1j * array["imag"]
-    singles = [axis for axis, n in enumerate(array.shape) if n == 1]
-    array = array.squeeze(tuple(singles))
-    if array.ndim != 3 or not np.iscomplexobj(array):
-        raise ValueError(
-            f"Invalid file {path}. Expected complex k-space (coils, H, W). "
-            f"Received: shape {array.shape}, dtype {array.dtype}"
-        )
-    return array.astype(np.complex64)
 
 
 def choose_masks(kspace, options):
@@ -226,7 +197,7 @@ def compare(options):
             "Invalid value for argument --bart. Expected the program `bart` "
             "to be installed. Received: none on the search path"
         )
-    kspace = read_kspace(options.kspace, options.key)
+    kspace = load_coils(options.kspace, options.key)
     chosen = choose_masks(kspace, options)
     folder = runs.RunFolder(options.out)
     print(f"K-space: {options.kspace}, {kspace.shape}")

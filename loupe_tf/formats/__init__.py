@@ -1,6 +1,7 @@
 """Files of other toolboxes: masks, raw k-space and images in them."""
 
 from loupe_tf.formats.cfl import read_cfl, write_cfl
+from loupe_tf.formats.coil_files import load_coils
 from loupe_tf.formats.image_files import save_image
 from loupe_tf.formats.kspace_files import load_kspace
 from loupe_tf.formats.kspace_volume import KspaceVolume
@@ -9,6 +10,7 @@ from loupe_tf.formats.mask_pulseq import pulseq_sequence
 
 __all__ = [
     "KspaceVolume",
+    "load_coils",
     "load_kspace",
     "load_mask",
     "pulseq_sequence",

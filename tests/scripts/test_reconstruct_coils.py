@@ -1,7 +1,6 @@
 import json
 import shutil
 
-import h5py
 import numpy as np
 import pytest
 
@@ -73,24 +72,6 @@ def test_keeps_the_mask_of_undersampled_kspace(
         expected = mask.size / mask.sum()
         assert record["acceleration"] == pytest.approx(expected)
         assert "psnr" not in record
-
-
-def test_reads_matlab(script, kspace, tmp_path):
-    pair = np.zeros(kspace.shape, [("real", "f8"), ("imag", "f8")])
-    pair["real"], pair["imag"] = kspace.real, kspace.imag
-    with h5py.File(tmp_path / "scan.mat", "w") as file:
-        file["raw"] = pair[:, None]
-    found = script.read_kspace(tmp_path / "scan.mat", "raw")
-    np.testing.assert_array_equal(found, kspace)
-
-
-@pytest.mark.parametrize("key", [None, "other"])
-def test_names_the_arrays_of_a_file(script, tmp_path, capsys, key):
-    with h5py.File(tmp_path / "scan.h5", "w") as file:
-        file["kspace"] = np.zeros((2, 4, 4), complex)
-    arguments = [str(tmp_path / "scan.h5")]
-    assert script.main(arguments + (["--key", key] if key else [])) == 2
-    assert "--key. Expected one of" in capsys.readouterr().err
 
 
 def test_refuses_other_files(script, tmp_path, capsys):
