@@ -1,0 +1,303 @@
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+
+import loupe_tf
+from loupe_tf import masks, models, reconstruction
+from loupe_tf.formats import KspaceVolume
+from loupe_tf.numpy_fourier import fft2c
+
+SIZE = (16, 15)
+UNIT = 3e-6  # Raw data are often that small: their squares are no floats.
+
+
+def build(mask=None, **kwargs):
+    return models.loupe_model(
+        (*SIZE, 1), mask=mask, filters=2, depth=1, seed=0, **kwargs
+    )
+
+
+@pytest.fixture(scope="module")
+def volume():
+    """Three slices of complex images."""
+    rng = np.random.default_rng(0)
+    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in SIZE), indexing="ij")
+    images = []
+    for i in range(3):
+        inside = (y - 0.1) ** 2 + (x + 0.05) ** 2 < 0.3 + 0.2 * i
+        noise = rng.normal(scale=0.02, size=(2, *SIZE))
+        texture = (1 + i + np.sin(5 * x + i)) * np.exp(1j * y)
+        images.append(inside * texture + noise[0] + 1j * noise[1])
+    return np.stack(images)
+
+
+@pytest.fixture(scope="module")
+def maps():
+    """Two coils, the sum of whose squares is 1."""
+    x = np.linspace(0.2, 1.3, SIZE[1])
+    return np.stack([np.cos(x), 1j * np.sin(x)])[:, None] * np.ones(
+        (SIZE[0], 1)
+    )
+
+
+@pytest.fixture(scope="module")
+def mask():
+    return masks.poisson_disc(SIZE, 3, calibration=4, seed=0)
+
+
+@pytest.fixture(scope="module")
+def kspace(volume, mask):
+    return UNIT * reconstruction.forward(volume, mask)
+
+
+@pytest.fixture(scope="module")
+def model(mask):
+    """One to which the unit of its input is not all the same."""
+    model = build(mask)
+    for weight in model.trainable_weights:
+        if len(weight.shape) == 1:
+            weight.assign(weight + 0.2)
+    return model
+
+
+def quiet(*args, **kwargs):
+    """Without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        return loupe_tf.reconstruct(*args, **kwargs)
+
+
+def test_volume_in_the_unit_of_its_kspace(kspace, mask, model):
+    found = quiet(model, kspace, mask, leading="slices")
+    assert found.shape == kspace.shape and found.dtype == np.float32
+    # What the model makes of it, in its own unit.
+    zero_filled = np.abs(reconstruction.adjoint(kspace, mask))
+    scale = zero_filled.max()
+    network = reconstruction.Network(model)
+    for i in range(3):
+        expected = network(kspace[i] / scale, mask) * scale
+        np.testing.assert_allclose(found[i], expected, rtol=1e-4)
+    # The unit does not matter.
+    other = quiet(model, kspace / UNIT, mask, leading="slices")
+    np.testing.assert_allclose(other, found / UNIT, rtol=1e-3, atol=1e-5)
+    # One scale for the volume.
+    alone = quiet(model, kspace[0], mask)
+    assert alone.shape == SIZE
+    assert np.abs(alone - found[0]).max() > 1e-3 * alone.max()
+    fixed = quiet(model, kspace[0], mask, scale=scale)
+    np.testing.assert_allclose(fixed, found[0], rtol=1e-5)
+
+
+def test_shapes_and_sources(kspace, mask, model, tmp_path):
+    expected = quiet(model, kspace, mask, leading="slices")
+    four = kspace[:, None]
+    np.testing.assert_array_equal(quiet(model, four, mask), expected)
+    read = []
+
+    def read_slice(i):
+        read.append(i)
+        return four[i]
+
+    file = KspaceVolume("scan.h5", four.shape, read_slice)
+    np.testing.assert_array_equal(quiet(model, file, mask), expected)
+    assert read == [0, 1, 2, 0, 1, 2]
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["kspace"] = kspace
+        found = quiet(model, file["kspace"], mask.array, leading="slices")
+    np.testing.assert_array_equal(found, expected)
+    found = quiet(model, kspace[:1], mask, leading="coils", scale=1.0)
+    assert found.shape == SIZE
+
+
+def test_path_of_a_model(kspace, mask, model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    found = quiet(tmp_path / "model.keras", kspace[0], mask)
+    np.testing.assert_allclose(found, quiet(model, kspace[0], mask), rtol=1e-5)
+    (tmp_path / "model.keras").write_bytes(b"no model")
+    with pytest.raises(ValueError, match=r"model\.keras.*Keras can load"):
+        loupe_tf.reconstruct(str(tmp_path / "model.keras"), kspace[0], mask)
+    with pytest.raises(ValueError, match=r"ends in \.keras.*weights\.pkl"):
+        loupe_tf.reconstruct("weights.pkl", kspace[0], mask)
+
+
+@pytest.mark.filterwarnings("ignore:The mask is not")
+def test_coils(volume, maps, mask, model):
+    images = maps * volume[:, None]
+    scan = UNIT * reconstruction.forward(images, mask)
+    everything = np.ones(SIZE)
+    # A classical method: linear, so that the scale changes nothing.
+    zero_filled = reconstruction.ZeroFilled()
+    found = quiet(zero_filled, scan, mask, maps)
+    expected = [zero_filled(k, mask, maps) for k in scan]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * UNIT)
+    assert found.dtype == np.complex64
+    # Fully sampled coils give what one coil gives.
+    full = UNIT * fft2c(images)
+    found = loupe_tf.reconstruct(model, full, everything, maps)
+    full = UNIT * fft2c(volume)
+    expected = loupe_tf.reconstruct(model, full, everything, leading="slices")
+    np.testing.assert_allclose(found, expected, atol=1e-3 * UNIT)
+    # Maps of each slice.
+    each = np.stack([maps, maps, maps * [[[1]], [[0]]]])
+    found = quiet(zero_filled, scan, mask, each)
+    np.testing.assert_allclose(
+        found[2], zero_filled(scan[2], mask, each[2]), rtol=1e-3, atol=1e-10
+    )
+
+
+def test_espirit(mask):
+    pytest.importorskip("sigpy")
+    size = (32, 30)
+    y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j]
+    image = ((y - 0.1) ** 2 + x**2 < 0.6) * (1.5 + np.sin(5 * x + y))
+    maps = np.stack([np.exp(1j * y) * (1.2 + x), 1.2 - x + 0.3j * y])
+    maps = maps / np.linalg.norm(maps, axis=0)
+    mask = masks.poisson_disc(size, 2, calibration=16, seed=0)
+    scan = UNIT * reconstruction.forward(image, mask, maps)
+    sense = reconstruction.Sense(1e-3)
+    found = np.abs(quiet(sense, scan, mask, "espirit", leading="coils"))
+    assert np.linalg.norm(found - UNIT * image) < 0.06 * UNIT * np.linalg.norm(
+        image
+    )
+    with pytest.raises(ValueError, match="`maps`.*one coil"):
+        loupe_tf.reconstruct(sense, scan[0], mask, "espirit")
+
+
+def test_another_mask_is_named(kspace, volume, mask, model):
+    other = masks.gaussian(SIZE, 3, calibration=4, seed=1)
+    scan = reconstruction.forward(volume[0], other)
+    share = (mask.array & other.array).sum() / other.acquired
+    with pytest.warns(UserWarning, match="not the one") as caught:
+        loupe_tf.reconstruct(model, scan, other)
+    (one,) = [w for w in caught if w.category is UserWarning]
+    text = str(one.message)
+    assert f"{share:.0%} of what" in text and "far from" not in text
+    # Whoever called is named, not this package.
+    assert one.filename == __file__
+
+    lines = masks.random_lines(SIZE, 5, calibration=1, seed=0)
+    scan = reconstruction.forward(volume[0], lines)
+    text = "columns, the model's one of points; its R = 5 is far from R = 3"
+    with pytest.warns(UserWarning, match=text):
+        loupe_tf.reconstruct(model, scan, lines)
+
+
+def test_lines_of_a_model_in_full(volume):
+    """A model of columns, and the same mask as points."""
+    lines = masks.random_lines(SIZE, 3, calibration=2, seed=0)
+    model = build(lines)
+    scan = reconstruction.forward(volume[0], lines)
+    full = np.broadcast_to(lines.array, SIZE)
+    expected = quiet(model, scan, lines)
+    np.testing.assert_array_equal(quiet(model, scan, full), expected)
+
+
+def test_mask_of_a_learned_model(volume):
+    model = build(acceleration=3, calibration=4)
+    mask = masks.from_model(model)
+    quiet(model, reconstruction.forward(volume[0], mask), mask)
+
+
+def test_models_of_any_mask(volume, mask):
+    scan = reconstruction.forward(volume[0], mask)
+    quiet(build(mask_input=True), scan, mask)
+    quiet(build(acceleration=3, binarization="relaxed"), scan, mask)
+
+
+def test_lacking_lines_are_named(volume):
+    lines = masks.equispaced_lines(SIZE, 3, calibration=3, seed=0)
+    scan = np.stack([reconstruction.forward(v, lines) for v in volume])
+    lost = np.flatnonzero(lines.array)[[0, -1]]
+    scan[1][:, lost] = 0
+    message = rf"slice 1 in 2 of the 5 columns.*: {lost[0]}, {lost[1]}$"
+    zero_filled = reconstruction.ZeroFilled()
+    with pytest.raises(ValueError, match=message):
+        loupe_tf.reconstruct(zero_filled, scan, lines, leading="slices")
+    # An empty slice is no lost line, a volume of them is none.
+    scan[1] = 0
+    assert not quiet(zero_filled, scan, lines, leading="slices")[1].any()
+    with pytest.raises(ValueError, match="`kspace`.*above 0"):
+        loupe_tf.reconstruct(zero_filled, 0 * scan, lines, leading="slices")
+
+
+def test_lacking_points_are_named(volume, mask):
+    zero_filled = reconstruction.ZeroFilled()
+    scan = reconstruction.forward(volume[0], mask)
+    places = np.argwhere(mask.array)
+    few, many = places[:2], places[:20]
+    scan[tuple(few.T)] = 0
+    with pytest.warns(UserWarning, match="2 of the 80 entries"):
+        loupe_tf.reconstruct(zero_filled, scan, mask)
+    scan[tuple(many.T)] = 0
+    with pytest.raises(ValueError, match=r"20 of the 80 .*\] and 12 more$"):
+        loupe_tf.reconstruct(zero_filled, scan, mask)
+
+
+def test_samples_that_are_not_used(volume, mask):
+    zero_filled = reconstruction.ZeroFilled()
+    share = 1 - mask.acquired / mask.array.size
+    with pytest.warns(UserWarning, match=f"{share:.1%} of k-space"):
+        found = loupe_tf.reconstruct(zero_filled, fft2c(volume[0]), mask)
+    expected = reconstruction.adjoint(
+        reconstruction.forward(volume[0], mask), mask
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The mask is not")
+def test_dc_in_a_corner(volume, mask, model):
+    corner = np.fft.ifftshift(mask.array)
+    scan = reconstruction.forward(volume[0], mask)
+    with pytest.raises(ValueError, match="densest around the corner"):
+        loupe_tf.reconstruct(model, scan, corner)
+    found = quiet(model, scan, corner, shift=True)
+    np.testing.assert_array_equal(found, quiet(model, scan, mask))
+    # K-space, of which all but DC fits.
+    scan = np.fft.ifftshift(fft2c(volume[0]))
+    with pytest.warns(UserWarning, match=r"\(0, 0\).*near the centre \(8, 7\)"):
+        loupe_tf.reconstruct(model, scan, np.ones(SIZE))
+
+
+@pytest.mark.parametrize("where", ["acquired", "elsewhere"])
+def test_samples_that_are_not_finite(volume, mask, where):
+    scan = np.stack([reconstruction.forward(v, mask) for v in volume])
+    zero_filled = reconstruction.ZeroFilled()
+    inside = mask.array if where == "acquired" else ~mask.array
+    expected = loupe_tf.reconstruct(zero_filled, scan, mask, leading="slices")
+    scan[(1, *np.argwhere(inside)[3])] = np.nan
+    if where == "acquired":
+        with pytest.raises(ValueError, match="`kspace`.*finite.*slice 1"):
+            loupe_tf.reconstruct(zero_filled, scan, mask, leading="slices")
+        return
+    with pytest.warns(UserWarning, match="not used"):
+        found = loupe_tf.reconstruct(zero_filled, scan, mask, leading="slices")
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "change, name",
+    [
+        ({"mask": np.ones((15, 16))}, "mask"),
+        ({"mask": np.full(SIZE, 0.5)}, "array"),
+        ({"leading": None}, "leading"),
+        ({"leading": "coils"}, "maps"),
+        ({"scale": 0}, "scale"),
+        ({"scale": -1.0}, "scale"),
+        ({"maps": "sense"}, "maps"),
+        ({"maps": np.ones((2, 16, 15))}, "maps"),
+        ({"model": "name"}, "model"),
+        ({"model": 3}, "model"),
+        ({"kspace": np.ones((3, *SIZE))}, "kspace"),
+        (
+            {"kspace": np.ones((3, 8, 8), complex), "mask": np.ones((8, 8))},
+            "kspace",
+        ),
+    ],
+)
+def test_refuses(kspace, mask, model, change, name):
+    arguments = {"model": model, "kspace": kspace, "mask": mask}
+    arguments |= {"leading": "slices"} | change
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        loupe_tf.reconstruct(**arguments)
