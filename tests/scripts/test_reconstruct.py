@@ -1,0 +1,258 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from loupe_tf import formats, masks, models, reconstruction
+from loupe_tf.datasets import write_fastmri_volume
+from loupe_tf.numpy_fourier import fft2c
+
+SIZE = (16, 14)
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script("reconstruct.py")
+
+
+@pytest.fixture(scope="module")
+def mask():
+    return masks.random_lines(SIZE, 2, calibration=4, seed=0)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, mask):
+    """A model and its mask."""
+    folder = tmp_path_factory.mktemp("model")
+    model = models.loupe_model((*SIZE, 1), mask=mask, filters=2, depth=1)
+    model.save(folder / "model.keras")
+    mask.save(folder / "mask.npz")
+    return folder
+
+
+@pytest.fixture
+def kspace(rng):
+    """Two slices of one coil, fully sampled, with noise."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in SIZE), indexing="ij")
+    inside = (y - 0.1) ** 2 + x**2 < 0.5
+    images = np.stack([inside * (1 + np.sin(4 * x + i)) for i in range(2)])
+    noise = rng.normal(scale=0.01, size=(2, *images.shape))
+    return 1e-5 * fft2c(images + noise[0] + 1j * noise[1]).astype("complex64")
+
+
+def write(path, kspace):
+    write_fastmri_volume(
+        path, slices=len(kspace), size=SIZE, recon_size=(8, 8), acquired=14
+    )
+    with h5py.File(path, "a") as file:
+        file["kspace"][...] = kspace
+
+
+def run(script, files, out, *arguments):
+    arguments = [str(argument) for argument in arguments]
+    model = ["--model", str(files / "model.keras"), "--out", str(out)]
+    return script.main([*model, *arguments])
+
+
+def test_three_formats(
+    script, files, mask, kspace, tmp_path, write_ismrmrd, capsys
+):
+    scan = np.where(mask.array, kspace, 0)
+    write(tmp_path / "a.h5", scan)
+    write_ismrmrd(tmp_path / "b.mrd", scan[:, None], mask)
+    array = np.moveaxis(scan, 0, -1).reshape(*SIZE, *[1] * 11, 2)
+    formats.write_cfl(tmp_path / "c.cfl", array)
+    scans = [tmp_path / name for name in ("a.h5", "b.mrd", "c.cfl")]
+    out = tmp_path / "out"
+    extra = ["--mask", files / "mask.npz", "--formats", "npy", "nii.gz", "png"]
+    assert run(script, files, out, *scans, *extra) == 0
+    network = reconstruction.Network(files / "model.keras")
+    scale = np.abs(reconstruction.adjoint(scan, mask)).max()
+    expected = [network(k / scale, mask) * scale for k in scan]
+    for name in "abc":
+        found = np.load(out / f"{name}.npy")
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
+        assert (out / f"{name}.nii.gz").exists()
+        assert (out / f"{name}.png").exists()
+    # The size of voxels, of the formats that know it.
+    from loupe_tf.datasets.readers import read_volume
+
+    assert read_volume(out / "a.nii.gz").spacing == (3, 0.4375, 0.4375)
+    assert read_volume(out / "b.nii.gz").spacing == (4, 2, 3)
+    printed = capsys.readouterr()
+    assert "warning" not in printed.err
+    rows = [line.split() for line in printed.out.splitlines()[1:4]]
+    assert [row[:5] for row in rows] == [
+        [path.name, "2", "1", "16×14", "2"] for path in scans
+    ]
+
+
+def test_bad_files_are_named_and_others_come_out(
+    script, files, kspace, tmp_path, capsys
+):
+    write(tmp_path / "good.h5", kspace)
+    write(tmp_path / "short.h5", kspace)
+    data = (tmp_path / "short.h5").read_bytes()
+    (tmp_path / "short.h5").write_bytes(data[: len(data) // 2])
+    np.save(tmp_path / "large.npy", np.ones((32, 32), complex))
+    names = ("short.h5", "large.npy", "none.h5", "good.h5")
+    scans = [tmp_path / name for name in names]
+    out = tmp_path / "out"
+    assert run(script, files, out, *scans) == 2
+    printed = capsys.readouterr()
+    for name, text in (
+        ("short.h5", "truncated"),
+        ("large.npy", "to fit the matrix size"),
+        ("none.h5", "No such file"),
+        ("good.h5", "50.0% of k-space was measured but is not"),
+    ):
+        lines = [x for x in printed.err.splitlines() if f"{name}: " in x]
+        assert any(text in line for line in lines), (name, printed.err)
+    assert "3 of 4 files" in printed.err and "good.h5" in printed.out
+    images = sorted(path.name for path in out.iterdir())
+    assert images == ["good.npy", "good.png", "records", "settings.json"]
+
+
+def test_goes_on_after_a_stop(
+    script, files, kspace, tmp_path, capsys, monkeypatch
+):
+    scans = [tmp_path / f"{name}.h5" for name in "abc"]
+    for path in scans:
+        write(path, kspace)
+    out = tmp_path / "out"
+    original = script.loupe_tf.reconstruct
+    made = []
+
+    def stop_at(number):
+        def reconstruct(network, volume, *args, **kwargs):
+            if len(made) == number:
+                raise KeyboardInterrupt
+            made.append(volume.path.stem)
+            return original(network, volume, *args, **kwargs)
+
+        monkeypatch.setattr(script.loupe_tf, "reconstruct", reconstruct)
+
+    stop_at(1)
+    assert run(script, files, out, *scans) == 130
+    assert "goes on from here" in capsys.readouterr().err
+    # Killed between the images and the record.
+    save = formats.save_image
+    stop_at(None)
+    with monkeypatch.context() as patch:
+
+        def killed(image, path, *args):
+            if path.suffix == ".png":
+                raise KeyboardInterrupt
+            save(image, path, *args)
+
+        patch.setattr(formats, "save_image", killed)
+        assert run(script, files, out, *scans) == 130
+    assert made == ["a", "b"]
+    assert run(script, files, out, *scans) == 0
+    assert made == ["a", "b", "b", "c"]
+    assert run(script, files, out, *scans) == 0
+    assert made == ["a", "b", "b", "c"]
+    assert "c.h5" in capsys.readouterr().out
+    # A file that has changed, another format, and on request.
+    write(scans[0], 2 * kspace)
+    assert run(script, files, out, *scans) == 0
+    assert made[4:] == ["a"]
+    (out / "b.png").unlink()
+    assert run(script, files, out, *scans) == 0
+    assert made[5:] == ["b"]
+    assert run(script, files, out, *scans, "--overwrite") == 0
+    assert made[6:] == ["a", "b", "c"]
+    # Of other settings the folder holds nothing.
+    assert run(script, files, out, *scans, "--scale", "1") == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_undersample(script, files, mask, kspace, tmp_path, capsys):
+    np.save(tmp_path / "full.npy", kspace)
+    out = tmp_path / "out"
+    arguments = ["--undersample", "--leading", "slices"]
+    assert run(script, files, out, tmp_path / "full.npy", *arguments) == 0
+    printed = capsys.readouterr()
+    assert "warning" not in printed.err
+    record = json.loads((out / "records" / "full.json").read_text())
+    truth = np.abs(reconstruction.adjoint(kspace, np.ones(SIZE)))
+    for name, found in (
+        ("model", np.load(out / "full.npy")),
+        ("zero-filled", np.abs(reconstruction.adjoint(kspace, mask))),
+    ):
+        nmse = np.sum((truth - abs(found)) ** 2) / np.sum(truth**2)
+        assert record[name]["nmse"] == pytest.approx(nmse, rel=1e-4)
+        assert f"{nmse:.4f}" in printed.out
+
+
+def test_coils_with_maps(script, files, mask, kspace, tmp_path, capsys):
+    maps = np.stack([np.full(SIZE, 0.6), np.full(SIZE, 0.8j)])
+    scan = np.where(mask.array, maps * kspace[:, None], 0)
+    array = scan.transpose(2, 3, 1, 0).reshape(*SIZE, 1, 2, *[1] * 9, 2)
+    formats.write_cfl(tmp_path / "coils.cfl", array)
+    path = tmp_path / "coils.cfl"
+    assert run(script, files, tmp_path / "none", path) == 2
+    assert "`maps`" in capsys.readouterr().err
+    np.save(tmp_path / "maps.npy", maps)
+    formats.write_cfl(
+        tmp_path / "maps", maps.transpose(1, 2, 0)[:, :, None].astype("c8")
+    )
+    adjoint = [reconstruction.adjoint(k, mask, maps) for k in scan]
+    scale = np.abs(adjoint).max()
+    network = reconstruction.Network(files / "model.keras")
+    expected = [network(k / scale, mask, maps) * scale for k in scan]
+    for name in ("maps.npy", "maps.cfl"):
+        out = tmp_path / f"out_{name}"
+        assert run(script, files, out, path, "--maps", tmp_path / name) == 0
+        found = np.load(out / "coils.npy")
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-9)
+
+
+def test_mask_with_dc_in_a_corner(script, files, mask, kspace, tmp_path):
+    np.save(tmp_path / "mask.npy", np.fft.ifftshift(mask.array))
+    np.save(tmp_path / "scan.npy", np.where(mask.array, kspace[0], 0))
+    arguments = [tmp_path / "scan.npy", "--mask", tmp_path / "mask.npy"]
+    assert run(script, files, tmp_path / "a", *arguments) == 2
+    assert not (tmp_path / "a").exists()
+    assert run(script, files, tmp_path / "b", *arguments, "--shift") == 0
+
+
+def test_selects_a_contrast(
+    script, files, kspace, tmp_path, write_ismrmrd, capsys
+):
+    write_ismrmrd(tmp_path / "scan.mrd", kspace[:, None], repetitions=2)
+    images = {}
+    for number in (0, 1):
+        out = tmp_path / str(number)
+        select = ["--select", f"repetition={number}"]
+        assert (
+            run(script, files, out, *select, "--", tmp_path / "scan.mrd") == 0
+        )
+        images[number] = np.load(out / "scan.npy")
+    np.testing.assert_allclose(images[1], 2 * images[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a.h5", "b/a.mrd"],
+        ["a.h5", "--select", "contrast"],
+        ["a.h5", "--select", "echo=1"],
+        ["a.h5", "--formats", "jpg"],
+        ["a.h5", "--shift", "--as-is"],
+        [],
+    ],
+)
+def test_refuses(script, arguments, capsys):
+    with pytest.raises(SystemExit):
+        script.main(["--model", "model.keras", *arguments])
+    assert "error: " in capsys.readouterr().err
+
+
+def test_names_a_bad_model(script, tmp_path, capsys):
+    (tmp_path / "model.keras").write_bytes(b"nothing")
+    out = tmp_path / "out"
+    assert run(script, tmp_path, out, "scan.h5") == 2
+    assert "model.keras" in capsys.readouterr().err
+    assert not out.exists()
