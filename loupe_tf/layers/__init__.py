@@ -7,12 +7,14 @@ every dtype policy, and run on the TensorFlow, JAX and torch backends.
 from loupe_tf.layers.combine_coils import CombineCoils
 from loupe_tf.layers.complex_abs import ComplexAbs
 from loupe_tf.layers.concatenate_zero import ConcatenateZero
+from loupe_tf.layers.conjugate_fill import ConjugateFill
 from loupe_tf.layers.data_consistency import DataConsistency
 from loupe_tf.layers.expand_coils import ExpandCoils
 from loupe_tf.layers.fft import FFT
 from loupe_tf.layers.fixed_mask import FixedMask
 from loupe_tf.layers.ifft import IFFT
 from loupe_tf.layers.logit_uniform import LogitUniform
+from loupe_tf.layers.outer_mask import OuterMask
 from loupe_tf.layers.prob_mask import ProbMask
 from loupe_tf.layers.receiver_noise import ReceiverNoise
 from loupe_tf.layers.rescale_prob_map import RescaleProbMap
@@ -25,10 +27,12 @@ __all__ = [
     "CombineCoils",
     "ComplexAbs",
     "ConcatenateZero",
+    "ConjugateFill",
     "DataConsistency",
     "ExpandCoils",
     "FixedMask",
     "LogitUniform",
+    "OuterMask",
     "ProbMask",
     "ReceiverNoise",
     "RescaleProbMap",

@@ -1,4 +1,5 @@
 import keras
+from keras import ops
 
 from loupe_tf import fourier
 from loupe_tf.layers.float32_layer import Float32Layer
@@ -16,9 +17,9 @@ class DataConsistency(Float32Layer):
 
     Inputs:
         A triple `[image, kspace, mask]`: the reconstruction
-        `(batch, H, W, 2)`, the measured k-space `(batch, H, W, 2)`, zero where
-        nothing was acquired, and the mask
-        `(1 or batch, H or 1, W or 1, 1)`, centred.
+        `(batch, H, W, 2)`, or `(batch, D, H, W, 2)` with the read-out D; the
+        measured k-space of the same shape, zero where nothing was acquired;
+        and the mask `(1 or batch, H or 1, W or 1, 1)`, centred.
 
     Output shape:
         That of the image, float32.
@@ -30,6 +31,8 @@ class DataConsistency(Float32Layer):
 
     def call(self, inputs):
         image, kspace, mask = inputs
+        if len(image.shape) == 5:
+            mask = ops.expand_dims(mask, 1)
         if self.centered:
             predicted = fourier.fft2c(image)
             return fourier.ifft2c((1.0 - mask) * predicted + kspace)

@@ -3,6 +3,7 @@ from keras import ops
 
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.layers.logit_uniform import LogitUniform
+from loupe_tf.masks.budget import is_integer
 
 LINES = (None, "columns", "rows")
 
@@ -26,17 +27,25 @@ class ProbMask(Float32Layer):
         initializer: Initializer of the logits. By default the probabilities
             are uniform in [0.01, 0.99].
         seed: Integer or `None`, seed of the default initializer.
+        groups: `None` for one mask, or the number G of masks, one a contrast
+            or a slice group.
 
     Input shape:
         `(..., H, W, C)`.
 
     Output shape:
         `(1, H, W, 1)`, `(1, 1, W, 1)` or `(1, H, 1, 1)`, float32, in [0, 1],
-        DC at `(H // 2, W // 2)`.
+        DC at `(H // 2, W // 2)`. With groups G in place of the first 1.
     """
 
     def __init__(
-        self, slope=5.0, lines=None, initializer=None, seed=None, **kwargs
+        self,
+        slope=5.0,
+        lines=None,
+        initializer=None,
+        seed=None,
+        groups=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if not slope > 0:
@@ -49,7 +58,13 @@ class ProbMask(Float32Layer):
                 f"Invalid value for argument `lines`. Expected one of {LINES}. "
                 f"Received: lines={lines!r}"
             )
+        if groups is not None and not (is_integer(groups) and groups > 0):
+            raise ValueError(
+                "Invalid value for argument `groups`. Expected `None` or a "
+                f"positive integer. Received: groups={groups!r}"
+            )
         self.slope = float(slope)
+        self.groups = groups
         self.lines = lines
         self.seed = seed
         if initializer is None:
@@ -65,14 +80,14 @@ class ProbMask(Float32Layer):
             )
         self.logits = self.add_weight(
             name="logits",
-            shape=(height, width),
+            shape=(*([self.groups] if self.groups else []), height, width),
             initializer=self.initializer,
             autocast=False,
         )
 
     def call(self, inputs):
         prob = ops.sigmoid(self.slope * self.logits)
-        return ops.expand_dims(prob, (0, -1))
+        return ops.expand_dims(prob, -1 if self.groups else (0, -1))
 
     def compute_output_shape(self, input_shape):
         height, width = input_shape[-3:-1]
@@ -80,7 +95,7 @@ class ProbMask(Float32Layer):
             height = 1
         elif self.lines == "rows":
             width = 1
-        return (1, height, width, 1)
+        return (self.groups or 1, height, width, 1)
 
     def get_config(self):
         return {
@@ -89,4 +104,5 @@ class ProbMask(Float32Layer):
             "lines": self.lines,
             "initializer": keras.initializers.serialize(self.initializer),
             "seed": self.seed,
+            "groups": self.groups,
         }

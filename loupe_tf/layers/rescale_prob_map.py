@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from loupe_tf.layers.float32_layer import Float32Layer
-from loupe_tf.masks import calibration_region
+from loupe_tf.masks.half_plane import required_and_allowed
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -17,18 +17,27 @@ class RescaleProbMap(Float32Layer):
 
     With a calibration region, P is 1 there and the equation runs over the
     other entries alone, with what is left of the budget, so that the mean of
-    the whole P is still r.
+    the whole P is still r. With a half-plane, P is 0 in the other half.
+
+    Of several masks, one a group, the mean of all is r: a group that needs
+    more samples takes them from the others. From one S several sparsities
+    give a P each. All have the order of S, and a larger r has the larger P in
+    every entry, so that masks drawn from them are nested.
 
     Args:
-        sparsity: Float in (0, 1), `r = 1 / R`.
+        sparsity: Float in (0, 1), `r = 1 / R`; or several of them, falling.
         calibration: `None`, or the size of the calibration region: an integer
             (lines, or the side of a square) or a pair `(h, w)`.
+        half_plane: Boolean. Whether only the entries of
+            `loupe_tf.masks.half_plane` may be acquired. Of the calibration
+            region these are the ones that fill it, with their mirrors.
 
     Input shape:
-        `(1, H, W, 1)`; H or W may be 1. Probabilities in [0, 1].
+        `(1, H, W, 1)`, or `(G, H, W, 1)` for G groups; H or W may be 1.
+        Probabilities in [0, 1].
 
     Output shape:
-        The same, float32, in [0, 1].
+        The same, float32, in [0, 1]; `(K, H, W, 1)` for K sparsities.
 
     Example:
 
@@ -37,54 +46,79 @@ class RescaleProbMap(Float32Layer):
     0.25
     """
 
-    def __init__(self, sparsity, calibration=None, **kwargs):
+    def __init__(self, sparsity, calibration=None, half_plane=False, **kwargs):
         super().__init__(**kwargs)
-        if not 0 < sparsity < 1:
-            raise ValueError(
-                "Invalid value for argument `sparsity`. Expected a number in "
-                f"(0, 1), one over the acceleration. Received: {sparsity}"
-            )
-        self.sparsity = float(sparsity)
+        self.sparsity = standardize_sparsity(sparsity)
         self.calibration = calibration
+        self.half_plane = half_plane
 
     def build(self, input_shape):
-        shape = input_shape[1:3]
-        size = shape[0] * shape[1]
-        self._calibration_mask = None
-        acquired = 0
-        if self.calibration is not None:
-            region = calibration_region(shape, self.calibration)
-            self._calibration_mask = region[None, :, :, None]
-            acquired = int(region.sum())
-        if acquired > round(self.sparsity * size) or acquired == size:
+        groups = input_shape[0] or 1
+        shape = tuple(input_shape[1:3])
+        size = groups * shape[0] * shape[1]
+        required, allowed = (
+            entries[None, :, :, None]
+            for entries in required_and_allowed(
+                shape, self.calibration, self.half_plane
+            )
+        )
+        self._required = required if required.any() else None
+        self._excluded = None if allowed.all() else ~allowed
+        acquired = groups * int(required.sum())
+        free = groups * int(allowed.sum()) - acquired
+        several = isinstance(self.sparsity, tuple)
+        sparsities = self.sparsity if several else (self.sparsity,)
+        budgets = [round(r * size) for r in sparsities]
+        if acquired > budgets[-1] or acquired == size:
             raise ValueError(
                 "Infeasible argument `calibration`. Expected a region of at "
-                f"most the budget of {round(self.sparsity * size)} of {size} "
-                f"entries. Received: calibration={self.calibration}, "
-                f"{acquired} entries"
+                f"most the budget of {budgets[-1]} of {size} entries. "
+                f"Received: calibration={self.calibration}, {acquired} entries"
             )
-        self._free = size - acquired
-        self._free_sparsity = max(
-            0.0, (self.sparsity * size - acquired) / self._free
-        )
+        if budgets[0] > acquired + free:
+            raise ValueError(
+                "Infeasible argument `sparsity`. Expected a budget of at most "
+                f"the {acquired + free} entries of the half-plane. Received: "
+                f"sparsity={self.sparsity}, {budgets[0]} entries"
+            )
+        if several and (groups != 1 or len(set(budgets)) < len(budgets)):
+            raise ValueError(
+                "Infeasible argument `sparsity`. Expected several only for one "
+                "probability mask, and each with another budget. Received: "
+                f"sparsity={self.sparsity}, budgets of {budgets} entries and "
+                f"{groups} probability masks"
+            )
+        self._free = max(free, 1)
+        # Rounding may have taken a budget a little beyond what is allowed.
+        self._free_sparsities = [
+            min(max(0.0, (r * size - acquired) / self._free), 1.0)
+            for r in sparsities
+        ]
 
     def call(self, prob):
-        r = self._free_sparsity
-        region = self._calibration_mask
-        if region is not None:
-            prob = ops.where(region, 0.0, prob)
+        fixed = [x for x in (self._required, self._excluded) if x is not None]
+        for entries in fixed:
+            prob = ops.where(entries, 0.0, prob)
         mean = ops.sum(prob) / self._free
+        every = [self._rescaled(prob, mean, r) for r in self._free_sparsities]
+        prob = every[0] if len(every) == 1 else ops.concatenate(every, axis=0)
+        if self._excluded is not None:
+            prob = ops.where(self._excluded, 0.0, prob)
+        if self._required is not None:
+            prob = ops.where(self._required, 1.0, prob)
+        return prob
+
+    def _rescaled(self, prob, mean, r):
         # Each denominator is bounded by its value where the branches meet, so
         # that the branch not taken has a finite value and gradient too.
         tiny = keras.config.epsilon()
         down = r / ops.maximum(mean, max(r, tiny)) * prob
-        up = 1 - (1 - r) / ops.maximum(1 - mean, 1 - r) * (1 - prob)
-        rescaled = ops.where(mean >= r, down, up)
-        if region is not None:
-            rescaled = ops.where(region, 1.0, rescaled)
-        return rescaled
+        up = 1 - (1 - r) / ops.maximum(1 - mean, max(1 - r, tiny)) * (1 - prob)
+        return ops.where(mean >= r, down, up)
 
     def compute_output_shape(self, input_shape):
+        if isinstance(self.sparsity, tuple):
+            return (len(self.sparsity), *input_shape[1:])
         return input_shape
 
     def get_config(self):
@@ -92,4 +126,19 @@ class RescaleProbMap(Float32Layer):
             **super().get_config(),
             "sparsity": self.sparsity,
             "calibration": self.calibration,
+            "half_plane": self.half_plane,
         }
+
+
+def standardize_sparsity(sparsity):
+    """Check `sparsity` and return a float, or a tuple of falling floats."""
+    several = isinstance(sparsity, tuple | list)
+    values = tuple(sparsity) if several else (sparsity,)
+    falling = all(b < a for a, b in zip(values, values[1:]))
+    if not values or not falling or not all(0 < r < 1 for r in values):
+        raise ValueError(
+            "Invalid value for argument `sparsity`. Expected a number in "
+            "(0, 1), one over the acceleration, or falling ones. Received: "
+            f"{sparsity}"
+        )
+    return tuple(map(float, values)) if several else float(sparsity)

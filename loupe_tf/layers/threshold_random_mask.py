@@ -2,8 +2,9 @@ import keras
 from keras import ops
 
 from loupe_tf.layers.float32_layer import Float32Layer
+from loupe_tf.layers.rescale_prob_map import standardize_sparsity
 from loupe_tf.layers.seed_generator import ReplicaSeedGenerator
-from loupe_tf.masks import calibration_region
+from loupe_tf.masks.half_plane import required_and_allowed
 
 ESTIMATORS = ("relaxed", "straight_through", "concrete", "gumbel_topk")
 BINARIZATIONS = ("exact", "threshold", "sampled", "relaxed")
@@ -32,6 +33,15 @@ class ThresholdRandomMask(Float32Layer):
     In inference there is one deterministic binary mask with exactly the
     budget: the entries of largest P, ties broken by lower flat index.
 
+    There may be several P, and an index that picks one for each example:
+
+    - groups, with one `sparsity`: they share one budget, and the entries of
+      largest P are taken from all of them at once. `"gumbel_topk"` draws for
+      each group its share, `Σ P` rounded.
+    - nested masks, with a `sparsity` each, of P in one order, as they come
+      from `RescaleProbMap`: each has its own budget, and in inference the
+      entries of the smaller are among those of the larger.
+
     The slope is a non-trainable weight, saved with the model. Callbacks change
     it with `layer.slope.assign(value)`, which a compiled train step sees.
 
@@ -39,9 +49,11 @@ class ThresholdRandomMask(Float32Layer):
         slope: Positive float, initial s.
         sparsity: Float in (0, 1) that gives the budget `round(sparsity · N)`
             of inference and of `"gumbel_topk"`, or `None` for
-            `round(Σ P)`.
+            `round(Σ P)`; several of them, falling, for nested masks.
         calibration: `None` or the size of the calibration region, always
             acquired and counted inside the budget; see `RescaleProbMap`.
+        half_plane: Boolean. Whether the entries outside of
+            `loupe_tf.masks.half_plane` are never acquired.
         estimator: String, as above.
         binarization: String, what inference uses: `"exact"` as above,
             `"threshold"` for `P > 0.5`, the paper's rule, which misses the
@@ -53,12 +65,13 @@ class ThresholdRandomMask(Float32Layer):
             layer, and replicas of `tf.distribute` draw different numbers.
 
     Inputs:
-        `prob`, of shape `(1, H, W, 1)` (H or W may be 1), or a pair
-        `[prob, reference]`, of whose second entry only the size of the batch
-        is read.
+        `prob`, of shape `(G, H, W, 1)`, G being 1 if there is one mask (H or W
+        may be 1); a pair `[prob, reference]`, of whose second entry only the
+        size of the batch is read; or `[prob, reference, index]` with integers
+        in [0, G), `(batch,)` or `(batch, 1)`.
 
     Output shape:
-        `(batch, H, W, 1)` given a reference, else `(1, H, W, 1)`; float32 in
+        `(batch, H, W, 1)` given a reference, else `(G, H, W, 1)`; float32 in
         [0, 1], DC at `(H // 2, W // 2)`.
     """
 
@@ -67,6 +80,7 @@ class ThresholdRandomMask(Float32Layer):
         slope=200.0,
         sparsity=None,
         calibration=None,
+        half_plane=False,
         estimator="relaxed",
         binarization="exact",
         per_example=True,
@@ -95,14 +109,12 @@ class ThresholdRandomMask(Float32Layer):
                 "since estimator='gumbel_topk' draws exactly the budget. "
                 "Received: sparsity=None"
             )
-        if sparsity is not None and not 0 < sparsity < 1:
-            raise ValueError(
-                "Invalid value for argument `sparsity`. Expected `None` or a "
-                f"number in (0, 1). Received: sparsity={sparsity}"
-            )
+        if sparsity is not None:
+            sparsity = standardize_sparsity(sparsity)
         self.initial_slope = float(slope)
         self.sparsity = sparsity
         self.calibration = calibration
+        self.half_plane = half_plane
         self.estimator = estimator
         self.binarization = binarization
         self.per_example = per_example
@@ -110,11 +122,31 @@ class ThresholdRandomMask(Float32Layer):
         self.seed_generator = ReplicaSeedGenerator(seed)
 
     def build(self, input_shape):
-        shape = tuple(self._split(input_shape)[0])[1:3]
-        self._calibration_mask = None
-        if self.calibration is not None:
-            region = calibration_region(shape, self.calibration)
-            self._calibration_mask = region[None, :, :, None]
+        prob, reference, index = self._split(input_shape)
+        number, *shape = prob[:3]
+        self.number_of_masks = number = number or 1
+        self._nested = isinstance(self.sparsity, tuple)
+        if self._nested and len(self.sparsity) != number:
+            raise ValueError(
+                "Invalid value for argument `sparsity`. Expected one number, "
+                f"or one for each of {number} probability masks. Received: "
+                f"sparsity={self.sparsity}"
+            )
+        if self.number_of_masks > 1 and reference is not None and index is None:
+            raise ValueError(
+                "Missing input `index`. Expected [prob, reference, index], "
+                f"since there are {number} probability masks. Received: "
+                f"input_shape={input_shape}"
+            )
+        self._size = shape[0] * shape[1]
+        required, allowed = (
+            entries[None, :, :, None]
+            for entries in required_and_allowed(
+                tuple(shape), self.calibration, self.half_plane
+            )
+        )
+        self._required = required if required.any() else None
+        self._excluded = None if allowed.all() else ~allowed
         self.slope = self.add_weight(
             name="slope",
             shape=(),
@@ -124,24 +156,34 @@ class ThresholdRandomMask(Float32Layer):
         )
 
     def call(self, inputs, training=None):
-        prob, reference = self._split(inputs)
-        batch = 1 if reference is None else ops.shape(reference)[0]
+        prob, reference, index = self._split(inputs)
+        batch = self.number_of_masks
+        if reference is not None:
+            batch = ops.shape(reference)[0]
         shape = (batch if self.per_example else 1, *prob.shape[1:])
+
+        def pick(values):
+            if index is None:
+                return values
+            return ops.take(values, ops.reshape(index, (-1,)), axis=0)
+
         if training or self.binarization == "relaxed":
-            mask = self._realization(prob, shape)
+            mask = self._realization(prob, shape, pick)
         elif self.binarization == "sampled":
-            mask = self._binary_realization(prob, shape)
+            mask = self._binary_realization(prob, shape, pick)
         elif self.binarization == "threshold":
-            mask = ops.cast(prob > 0.5, "float32")
+            mask = pick(ops.cast(prob > 0.5, "float32"))
         else:
-            mask = self._most_probable(prob)
-        if self._calibration_mask is not None:
-            mask = ops.where(self._calibration_mask, 1.0, mask)
+            mask = pick(self._exact(prob))
+        if self._required is not None:
+            mask = ops.where(self._required, 1.0, mask)
+        if self._excluded is not None:
+            mask = ops.where(self._excluded, 0.0, mask)
         return ops.broadcast_to(mask, (batch, *prob.shape[1:]))
 
     def compute_output_shape(self, input_shape):
-        prob, reference = self._split(input_shape)
-        batch = 1 if reference is None else reference[0]
+        prob, reference, _ = self._split(input_shape)
+        batch = (prob[0] or 1) if reference is None else reference[0]
         return (batch, *prob[1:])
 
     def get_config(self):
@@ -150,6 +192,7 @@ class ThresholdRandomMask(Float32Layer):
             "slope": self.initial_slope,
             "sparsity": self.sparsity,
             "calibration": self.calibration,
+            "half_plane": self.half_plane,
             "estimator": self.estimator,
             "binarization": self.binarization,
             "per_example": self.per_example,
@@ -169,59 +212,104 @@ class ThresholdRandomMask(Float32Layer):
             self.seed_generator.state.assign(state)
 
     def _split(self, inputs):
-        """Return (prob, reference or `None`) of tensors or of shapes."""
-        if isinstance(inputs, list | tuple) and len(inputs) == 2:
-            return inputs
-        return inputs, None
+        """Return (prob, reference, index) of tensors or shapes, or `None`."""
+        if isinstance(inputs, list | tuple) and len(inputs) in (2, 3):
+            return (*inputs, None)[:3]
+        return inputs, None, None
 
-    def _realization(self, prob, shape):
+    def _realization(self, prob, shape, pick):
         uniform = self._uniform(shape)
+        chosen = pick(prob)
         if self.estimator in ("concrete", "gumbel_topk"):
-            score = _logit(prob) - _logit(uniform)
+            score = _logit(chosen) - _logit(uniform)
             if self.estimator == "concrete":
                 return ops.sigmoid(self.slope * score)
-            soft = ops.sigmoid(self.slope * (score - self._last_taken(score)))
-            return _straight_through(self._most_probable(score), soft)
-        soft = ops.sigmoid(self.slope * (prob - uniform))
+            budget = self._budget_of_draws(prob, pick)
+            middle = self._last_taken(score, budget)
+            soft = ops.sigmoid(self.slope * (score - middle))
+            hard = self._largest(score, budget, ops.shape(score)[0])
+            return _straight_through(ops.reshape(hard, ops.shape(score)), soft)
+        soft = ops.sigmoid(self.slope * (chosen - uniform))
         if self.estimator == "straight_through":
-            return _straight_through(ops.cast(prob > uniform, "float32"), soft)
+            hard = ops.cast(chosen > uniform, "float32")
+            return _straight_through(hard, soft)
         return soft
 
-    def _binary_realization(self, prob, shape):
+    def _binary_realization(self, prob, shape, pick):
         if self.estimator == "gumbel_topk":
-            return self._realization(prob, shape)
-        return ops.cast(prob > self._uniform(shape), "float32")
+            return self._realization(prob, shape, pick)
+        return ops.cast(pick(prob) > self._uniform(shape), "float32")
 
     def _uniform(self, shape):
         return keras.random.uniform(shape, seed=self.seed_generator)
 
-    def _most_probable(self, score):
-        """The binary mask of the `budget` largest scores, ties by index."""
-        shape = ops.shape(score)
-        size = score.shape[1] * score.shape[2]
-        if self.sparsity is None:
-            budget = ops.cast(ops.round(ops.sum(score)), "int32")
+    def _budgets(self):
+        """Budget of all masks together, or a list of one for each."""
+        if self._nested:
+            return [round(r * self._size) for r in self.sparsity]
+        return round(self.sparsity * self._size * self.number_of_masks)
+
+    def _budget_of_draws(self, prob, pick):
+        """Budget of a realization: an integer, or `(batch, 1)` of them."""
+        budgets = self._budgets()
+        if self.number_of_masks == 1:
+            return budgets[0] if self._nested else budgets
+        if not self._nested:
+            # Shares of the groups, so rounded that their sum is the budget.
+            share = ops.sum(ops.stop_gradient(prob), axis=(1, 2, 3))
+            ends = ops.cast(ops.round(ops.cumsum(share)[:-1]), "int32")
+            first = ops.zeros((1,), "int32")
+            ends = ops.concatenate([first, ends, first + budgets])
+            budgets = ends[1:] - ends[:-1]
+        budgets = ops.convert_to_tensor(budgets, "int32")
+        return pick(ops.reshape(budgets, (-1, 1)))
+
+    def _exact(self, prob):
+        """The binary masks of largest P."""
+        if self._nested:
+            # One ranking for all, so that rounding cannot break the nesting;
+            # that of the smallest P, whose values are the least rounded.
+            budgets = ops.convert_to_tensor(self._budgets(), "int32")
+            mask = self._largest(prob[-1:], ops.reshape(budgets, (-1, 1)), 1)
+        elif self.sparsity is None:
+            mask = self._largest(prob, ops.round(ops.sum(prob)), 1)
         else:
-            budget = round(self.sparsity * size)
-        if self._calibration_mask is not None:
-            score = ops.where(self._calibration_mask, float("inf"), score)
+            mask = self._largest(prob, self._budgets(), 1)
+        return ops.reshape(mask, (self.number_of_masks, *prob.shape[1:]))
+
+    def _bounded(self, score):
+        """Scores, of which the extreme ones say what must and may not be."""
+        if self._required is not None:
+            score = ops.where(self._required, float("inf"), score)
+        if self._excluded is not None:
+            score = ops.where(self._excluded, float("-inf"), score)
+        return score
+
+    def _largest(self, score, budget, rows):
+        """Where in each row the largest scores are, ties by index."""
+        falling = ops.reshape(-self._bounded(score), (rows, -1))
         # The argsort is stable: of equal entries the first comes first. The
         # argsort of an order is the rank of each entry in it.
-        order = ops.argsort(ops.reshape(-score, (shape[0], size)), axis=-1)
-        rank = ops.argsort(order, axis=-1)
-        return ops.reshape(ops.cast(rank < budget, "float32"), shape)
+        rank = ops.argsort(ops.argsort(falling, axis=-1), axis=-1)
+        return ops.cast(rank < ops.cast(budget, rank.dtype), "float32")
 
-    def _last_taken(self, score):
+    def _last_taken(self, score, budget):
         """Midway between the last score inside the budget and the next one."""
-        size = score.shape[1] * score.shape[2]
-        budget = round(self.sparsity * size)
-        if self._calibration_mask is not None:
-            score = ops.where(self._calibration_mask, float("inf"), score)
-        ascending = ops.sort(ops.reshape(score, (-1, size)), axis=-1)
-        last = ascending[:, size - budget]
-        following = ascending[:, max(size - budget - 1, 0)]
+        ascending = ops.sort(
+            ops.reshape(self._bounded(score), (-1, self._size)), axis=-1
+        )
+        if isinstance(budget, int):
+            last = ascending[:, self._size - budget]
+            following = ascending[:, max(self._size - budget - 1, 0)]
+        else:
+            place = ops.concatenate([budget, budget + 1], axis=-1)
+            place = ops.clip(self._size - place, 0, self._size - 1)
+            pair = ops.take_along_axis(ascending, place, axis=-1)
+            last, following = pair[:, 0], pair[:, 1]
         middle = (last + following) / 2
         middle = ops.where(ops.isfinite(middle), middle, following)
+        if self._excluded is not None:
+            middle = ops.where(ops.isfinite(middle), middle, last)
         return ops.stop_gradient(ops.reshape(middle, (-1, 1, 1, 1)))
 
 

@@ -11,6 +11,7 @@ from loupe_tf.masks.description import (
     side_lobe,
 )
 from loupe_tf.masks.from_model import from_model, probability_from_model
+from loupe_tf.masks.half_plane import half_plane, mirrored
 from loupe_tf.masks.patterns import (
     equispaced_lines,
     gaussian,
@@ -33,6 +34,8 @@ __all__ = [
     "equispaced_lines",
     "from_model",
     "gaussian",
+    "half_plane",
+    "mirrored",
     "overlap",
     "point_spread",
     "poisson_disc",

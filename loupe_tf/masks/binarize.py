@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from loupe_tf.masks.budget import budget, calibration_region
+from loupe_tf.masks.budget import budget
+from loupe_tf.masks.half_plane import required_and_allowed
 
 
-def binarize(prob, acceleration, calibration=None):
+def binarize(prob, acceleration, calibration=None, half_plane=False):
     """Turn a probability mask into a binary mask with exactly the budget.
 
     The calibration region is taken first, then the entries of largest
@@ -23,14 +24,16 @@ def binarize(prob, acceleration, calibration=None):
         acceleration: Real number `R` greater than 1.
         calibration: `None`, an integer or, for points, `(h, w)`: the centre
             that is always acquired. See `calibration_region`.
+        half_plane: Boolean. If `True`, only entries of
+            `loupe_tf.masks.half_plane` are acquired, as many as without.
 
     Returns:
         Boolean array of the shape of `prob`.
 
     Raises:
         ValueError: If `prob` is not a real matrix or contains NaN, if
-            `acceleration` or `calibration` is invalid, or if the calibration
-            region exceeds the budget.
+            `acceleration` or `calibration` is invalid, if the calibration
+            region exceeds the budget, or the budget the half-plane.
 
     Example:
 
@@ -52,7 +55,13 @@ def binarize(prob, acceleration, calibration=None):
             f"prob with {np.isnan(prob).sum()} NaN of {prob.size} entries"
         )
     entries = budget(prob.size, acceleration)
-    region = calibration_region(prob.shape, calibration)
+    region, allowed = required_and_allowed(prob.shape, calibration, half_plane)
+    if allowed.sum() < entries:
+        raise ValueError(
+            "Invalid value for argument `acceleration`. Expected a budget of "
+            f"at most the {allowed.sum()} entries of the half-plane. "
+            f"Received: acceleration={acceleration}, {entries} entries"
+        )
     if region.sum() > entries:
         raise ValueError(
             "Invalid value for argument `calibration`. Expected a region "
@@ -60,10 +69,10 @@ def binarize(prob, acceleration, calibration=None):
             f"{acceleration}, shape {prob.shape}). Received: calibration="
             f"{calibration}, which is {region.sum()} entries"
         )
-    # `lexsort` is stable and its last key comes first: the calibration region,
-    # then the largest probability, then the lower index.
+    # `lexsort` is stable and its last key comes first: what is allowed, the
+    # calibration region, the largest probability, then the lower index.
     falling = -prob.astype("float64").ravel()
-    order = np.lexsort((falling, ~region.ravel()))
+    order = np.lexsort((falling, ~region.ravel(), ~allowed.ravel()))
     mask = np.zeros(prob.size, dtype=bool)
     mask[order[:entries]] = True
     return mask.reshape(prob.shape)

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from loupe_tf.masks.half_plane import half_plane_facts
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 
@@ -15,7 +16,8 @@ def from_model(model, layer_name="sampled_mask", provenance=None):
         layer_name: Name of the layer whose output is the mask, of shape
             `(batch, H, W, 1)` for points, `(batch, 1, W, 1)` for columns or
             `(batch, H, 1, 1)` for rows, with values 0 and 1 when
-            `training=False`, whatever the input.
+            `training=False`, whatever the image. Where a second input picks
+            one of several masks, all of them are read.
         provenance: (Optional) dictionary that JSON can store, of what the model
             does not know: `{"data": ..., "slope_history": ...}`.
 
@@ -25,7 +27,12 @@ def from_model(model, layer_name="sampled_mask", provenance=None):
         Its provenance has the name of the model, the estimator, the
         binarization, and `weights_sha256`, the hash of all weights (shape,
         type and values, in the order of `model.weights`): a copy that was
-        saved and loaded has the same one.
+        saved and loaded has the same one. A tuple of them for a model with
+        groups, or with nested masks (in the order of their accelerations).
+
+        Of a half-plane it is what a scanner acquires, without the mirrored
+        half. Its provenance has the calibration region, which is whole only
+        once the mask is filled.
 
     Raises:
         ValueError: If the model is not functional, has no such layer or an
@@ -43,8 +50,8 @@ def from_model(model, layer_name="sampled_mask", provenance=None):
     """
     import keras  # The rest of this package needs NumPy alone.
 
-    array = _layer_output(model, layer_name)
-    if not np.isin(array, (0, 1)).all():
+    arrays = _layer_output(model, layer_name)
+    if not np.isin(arrays, (0, 1)).all():
         raise ValueError(
             "Invalid value for argument `model`. Expected a model whose "
             "inference mask is binary. Received: a model whose layer "
@@ -52,23 +59,46 @@ def from_model(model, layer_name="sampled_mask", provenance=None):
         )
     layer = model.get_layer(layer_name)
     sparsity = getattr(layer, "sparsity", None)
-    slope = getattr(layer, "slope", None)
-    if slope is not None:
-        slope = float(keras.ops.convert_to_numpy(slope))
-    pattern = "given" if slope is None else "learned"
-    facts = {"pattern": pattern, "model": model.name}
+    several = isinstance(sparsity, tuple)
+    # Masks of rows and of columns that meet in this layer say what it does not.
+    names = [layer_name, f"{layer_name}_rows", f"{layer_name}_columns"]
+    parts = [part for part in model.layers if part.name in names]
+    slopes = {
+        float(keras.ops.convert_to_numpy(part.slope))
+        for part in parts
+        if getattr(part, "slope", None) is not None
+    }
+    facts = {
+        "pattern": "learned" if slopes else "given",
+        "model": model.name,
+    }
     for name in ("estimator", "binarization"):
-        if getattr(layer, name, None) is not None:
-            facts[name] = str(getattr(layer, name))
+        values = {getattr(part, name, None) for part in parts} - {None}
+        if values:
+            facts[name] = str(min(values))
+    calibration = getattr(layer, "calibration", None)
+    if getattr(layer, "half_plane", False):
+        facts.update(half_plane_facts(calibration))
+        calibration = None
     facts["weights_sha256"] = _weights_hash(model)
-    return SamplingMask(
-        array,
-        acceleration=None if sparsity is None else 1 / float(sparsity),
-        calibration=getattr(layer, "calibration", None),
-        slope=slope,
-        provenance={**facts, **(provenance or {})},
-        matrix=_matrix(model, array.shape),
-    )
+    found = []
+    for number, array in enumerate(arrays):
+        asked = sparsity[number] if several else sparsity
+        if several:
+            facts["nested"] = [1 / r for r in sparsity]
+        elif len(arrays) > 1:
+            facts["group"] = number
+        found.append(
+            SamplingMask(
+                array,
+                acceleration=None if asked is None else 1 / float(asked),
+                calibration=calibration,
+                slope=slopes.copy().pop() if len(slopes) == 1 else None,
+                provenance={**facts, **(provenance or {})},
+                matrix=_matrix(model, array.shape),
+            )
+        )
+    return tuple(found) if several or len(found) > 1 else found[0]
 
 
 def probability_from_model(model, layer_name="prob_mask_scaled"):
@@ -82,12 +112,14 @@ def probability_from_model(model, layer_name="prob_mask_scaled"):
 
     Returns:
         Float32 array in [0, 1], `(H, W)`, `(1, W)` or `(H, 1)`, DC at
-        `(H // 2, W // 2)`.
+        `(H // 2, W // 2)`. Of several masks they are stacked along a first
+        axis.
 
     Raises:
         ValueError: If the model is not functional, or has no such layer.
     """
-    return _layer_output(model, layer_name)
+    arrays = _layer_output(model, layer_name)
+    return arrays if len(arrays) > 1 else arrays[0]
 
 
 def _weights_hash(model):
@@ -105,8 +137,8 @@ def _weights_hash(model):
 def _matrix(model, shape):
     """Size of the first images that go in and that fit to the mask."""
     for tensor in model.inputs:
-        size = tuple(tensor.shape)[1:3]
-        if len(tensor.shape) == 4 and all(
+        size = tuple(tensor.shape)[-3:-1]
+        if len(tensor.shape) in (4, 5) and all(
             m == n or n == 1 for m, n in zip(size, shape, strict=True)
         ):
             return size
@@ -114,7 +146,11 @@ def _matrix(model, shape):
 
 
 def _layer_output(model, layer_name):
-    """What a layer whose output does not depend on the input gives."""
+    """What a layer whose output does not depend on the image gives.
+
+    One array a mask: where there are several, the model has an input of
+    integers that picks one for each example.
+    """
     import keras
 
     if not getattr(model, "inputs", None):
@@ -128,11 +164,9 @@ def _layer_output(model, layer_name):
             "Invalid value for argument `layer_name`. Expected one of the "
             f"model's layers: {names}. Received: layer_name={layer_name!r}"
         )
+    number = max(getattr(layer, "number_of_masks", 1) for layer in model.layers)
     output = keras.Model(model.inputs, model.get_layer(layer_name).output)(
-        [
-            keras.ops.zeros(_static_shape(tensor), dtype=tensor.dtype)
-            for tensor in model.inputs
-        ],
+        [_input(tensor, number) for tensor in model.inputs],
         training=False,
     )
     array = np.asarray(keras.ops.convert_to_numpy(output))
@@ -142,15 +176,21 @@ def _layer_output(model, layer_name):
             "output has shape (batch, H, W, 1). Received: layer_name="
             f"{layer_name!r}, whose output has shape {array.shape}"
         )
-    return array[0, :, :, 0]
+    return array[:number, :, :, 0]
 
 
-def _static_shape(tensor):
-    """Shape of a Keras input, of batch size 1 where it is open."""
+def _input(tensor, number):
+    """A batch of zeros; of an input that picks masks, of all their numbers."""
+    import keras
+
     batch, *shape = tensor.shape
+    if number > 1 and len(shape) == 0:
+        return keras.ops.arange(number, dtype=tensor.dtype)
+    if len(shape) == 4:
+        shape[0] = shape[0] or 1  # Any number of coils.
     if None in shape:
         raise ValueError(
             "Invalid value for argument `model`. Expected inputs of known "
             f"size. Received: input {tensor.name!r} of shape {tensor.shape}"
         )
-    return (batch or 1, *shape)
+    return keras.ops.zeros((batch or number, *shape), dtype=tensor.dtype)

@@ -3,11 +3,14 @@
 import numpy as np
 
 from loupe_tf.masks.binarize import binarize
+from loupe_tf.masks.half_plane import half_plane_facts
 from loupe_tf.masks.patterns import lines_shape
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 
-def spectrum(images, acceleration, lines=None, calibration=None):
+def spectrum(
+    images, acceleration, lines=None, calibration=None, half_plane=False
+):
     """Acquire the entries where the images have the most power.
 
     The mask takes the largest entries of the mean of `|F x|^2` over the
@@ -18,7 +21,7 @@ def spectrum(images, acceleration, lines=None, calibration=None):
 
     The power of magnitude images is the same at `k` and `-k`. Use complex
     images where there are any: half of the k-space of a magnitude image is
-    redundant.
+    redundant, and `half_plane=True` leaves it out.
 
     Args:
         images: Array of training images, of shape `(n, H, W)` (real or
@@ -29,13 +32,16 @@ def spectrum(images, acceleration, lines=None, calibration=None):
             which the power is the sum over the line.
         calibration: `None`, an integer or, for points, `(h, w)`: the centre
             that is always acquired, inside the budget.
+        half_plane: Boolean. If `True`, entries of `loupe_tf.masks.half_plane`
+            alone are acquired; for real images, whose mirror counts too. The
+            calibration region is whole once the mask is filled.
 
     Returns:
         A `SamplingMask` of exactly `round(N / R)` entries or lines.
 
     Raises:
-        ValueError: If an argument is invalid, or if the calibration region
-            exceeds the budget.
+        ValueError: If an argument is invalid, if the calibration region
+            exceeds the budget, or the budget the half-plane.
     """
     images = np.asarray(images)
     if (
@@ -66,10 +72,11 @@ def spectrum(images, acceleration, lines=None, calibration=None):
     if lines is not None:
         axis = lines_shape(power.shape, lines).index(1)
         power = power.sum(axis=axis, keepdims=True)
+    facts = {"pattern": "spectrum", "images": len(images)}
+    array = binarize(power, acceleration, calibration, half_plane)
+    if half_plane:
+        facts.update(half_plane_facts(calibration))
+        calibration = None
     return SamplingMask(
-        binarize(power, acceleration, calibration),
-        acceleration,
-        calibration,
-        provenance={"pattern": "spectrum", "images": len(images)},
-        matrix=matrix,
+        array, acceleration, calibration, provenance=facts, matrix=matrix
     )

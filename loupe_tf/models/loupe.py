@@ -11,6 +11,8 @@ def loupe_model(
     mask=None,
     mask_input=False,
     lines=None,
+    half_plane=False,
+    groups=None,
     calibration=None,
     estimator="relaxed",
     slope=None,
@@ -20,6 +22,8 @@ def loupe_model(
     reconstruction="magnitude",
     reconstructor=None,
     data_consistency=False,
+    coils=None,
+    snr=None,
     seed=None,
     name="loupe",
     **unet_options,
@@ -39,20 +43,43 @@ def loupe_model(
     `unet_output`. The k-space inside the model has DC in the corner; every
     mask is centred.
 
+    With `coils` the inputs are what a scanner measures: fully sampled k-space
+    of all coils and their sensitivity maps S. One mask serves all coils, and
+    the network sees their SENSE combination in place of F⁻¹(y),
+
+        yᵢ = M ∘ kᵢ,    Σᵢ conj(Sᵢ) F⁻¹(yᵢ)
+
     Args:
         input_shape: Tuple `(H, W, 1)` for magnitude or `(H, W, 2)` for
-            (real, imaginary) images.
+            (real, imaginary) images. `(D, H, W, 1)` or `(D, H, W, 2)` for
+            volumes, of which D is the read-out, always acquired whole: the
+            mask is one of the plane of H and W.
         acceleration: Float > 1, R; a share 1/R of k-space (or of its lines) is
             acquired. Given unless the mask is fixed, an input, or left to
-            `sparsity_penalty`.
+            `sparsity_penalty`. Several rising numbers for nested masks, of one
+            set of logits, each inside of the one before; the model has a
+            second input `acceleration_index` then: integers `(batch,)`, which
+            of the numbers holds for each example. With `lines="both"` a pair
+            is `(R of rows, R of columns)`.
         mask: Boolean array or `SamplingMask`, centred, `(H, W)`, `(1, W)` or
             `(H, 1)`: train for this mask and learn none.
         mask_input: Boolean. If `True` the model has a second input, a mask
             `(H, W, 1)` for each example.
-        lines: `None` for a mask of points, `"columns"` or `"rows"` for lines.
+        lines: `None` for a mask of points, `"columns"` or `"rows"` for lines;
+            `"both"` for the points where a row and a column of two learned
+            masks meet. R is split between the two, so that their product is
+            nearest to `H * W / R`.
+        half_plane: Boolean, for images of one channel. If `True` only one of
+            each pair `{k, -k}` may be acquired, and what the mask acquires is
+            filled in at its mirror, since real images have
+            `y(-k) = conj y(k)`. The budget is that of the whole k-space.
+        groups: `None`, or an integer G ≥ 2 for a mask a group (of contrasts,
+            of slices), with one budget for all. The model has a second input
+            `group`: integers `(batch,)` in [0, G).
         calibration: `None` or size of the calibration region, which is always
             acquired and counts inside the budget: an integer (lines, or the
-            side of a square), or a pair `(h, w)`.
+            side of a square), or a pair `(h, w)`. Of a half-plane what fills
+            it with its mirrors.
         estimator: `"relaxed"`, `"straight_through"`, `"concrete"` or
             `"gumbel_topk"`; see `ThresholdRandomMask`.
         slope: Positive float, the initial slope s that 4S raises; by default
@@ -72,9 +99,18 @@ def loupe_model(
             one channel (magnitude) or two (complex); by default a
             `loupe_tf.models.unet`. `"zero_filled"` leaves D out.
         data_consistency: Boolean. If `True` the acquired samples are put back
-            into the reconstruction (`DataConsistency`).
-        seed: Integer or `None`; of the mask's initial values and
-            realizations.
+            into the reconstruction (`DataConsistency`): with `coils` into the
+            image of each coil, which the maps then combine again. That is the
+            step `x - Σ conj(Sᵢ) F⁻¹(M ∘ F(Sᵢ x) - yᵢ)` towards the data, for
+            maps whose squares sum to 1.
+        coils: `None`, the number of coils, or `"any"`. The inputs then are
+            `kspace` and `maps`, both `(batch, coils, H, W, 2)`, orthonormal, DC
+            at `(H // 2, W // 2)`, and `input_shape` is `(H, W, 2)`, that of the
+            image. `loupe_tf.simulation` makes them of images.
+        snr: `None`, or the signal-to-noise ratio in dB of the receiver noise
+            that is added to k-space in training, see `ReceiverNoise`.
+        seed: Integer or `None`; of the mask's initial values, the realizations
+            and the noise.
         name: String, name of the model.
         **unet_options: Arguments of `loupe_tf.models.unet`, such as
             `filters`, `depth`, `normalization` or `preset`.
@@ -82,7 +118,8 @@ def loupe_model(
     Returns:
         A `keras.Model` from images `(batch, H, W, C)` to reconstructions
         `(batch, H, W, 1)`, or `(batch, H, W, 2)` for a complex reconstruction
-        of complex images; float32.
+        of complex images; float32. With D after the batch for volumes. With
+        `coils` from `[kspace, maps]`.
 
     Raises:
         ValueError: If arguments are invalid, or do not go together.
@@ -97,8 +134,12 @@ def loupe_model(
     ```
     """
     input_shape = tuple(input_shape)
-    if len(input_shape) != 3 or input_shape[-1] not in (1, 2):
-        raise_invalid("input_shape", "(H, W, 1) or (H, W, 2)", input_shape)
+    if len(input_shape) not in (3, 4) or input_shape[-1] not in (1, 2):
+        raise_invalid(
+            "input_shape",
+            "(H, W, 1), (H, W, 2), (D, H, W, 1) or (D, H, W, 2)",
+            input_shape,
+        )
     if reconstruction not in ("magnitude", "complex"):
         raise_invalid(
             "reconstruction", "'magnitude' or 'complex'", reconstruction
@@ -111,6 +152,12 @@ def loupe_model(
             "not in its magnitude",
             "reconstruction='magnitude'",
         )
+    if coils is not None:
+        is_count = isinstance(coils, int) and coils > 0
+        if coils != "any" and (not is_count or coils is True):
+            raise_invalid("coils", "None, a positive integer or 'any'", coils)
+        if len(input_shape) != 3 or input_shape[-1] != 2:
+            raise_invalid("input_shape", "(H, W, 2) with coils", input_shape)
     if unet_options and reconstructor is not None:
         raise_invalid(
             "reconstructor",
@@ -118,13 +165,19 @@ def loupe_model(
             sorted(unet_options),
         )
 
-    image = keras.Input(input_shape, name="input")
+    if coils is None:
+        inputs = [keras.Input(input_shape, name="input")]
+    else:
+        shape = (None if coils == "any" else coils, *input_shape)
+        inputs = [keras.Input(shape, name=key) for key in ("kspace", "maps")]
     mask_tensor, more_inputs = sampler(
-        image,
+        inputs[0],
         acceleration=acceleration,
         mask=mask,
         mask_input=mask_input,
         lines=lines,
+        half_plane=half_plane,
+        groups=groups,
         calibration=calibration,
         estimator=estimator,
         slope=slope,
@@ -134,20 +187,32 @@ def loupe_model(
         seed=seed,
     )
 
-    # The forward operator: y = M ∘ F x.
-    x = image
-    if input_shape[-1] == 1:
-        x = layers.ConcatenateZero(name="concat_zero")(x)
-    kspace = layers.FFT(centered=False, name="fft")(x)
-    measured = layers.UnderSample(centered=False, name="under_sample_kspace")(
+    # The forward operator: y = M ∘ F x. Of volumes F is left to H and W: the
+    # mask is the same all along D, whose transform its inverse would undo.
+    x = kspace = inputs[0]
+    if coils is None:
+        if input_shape[-1] == 1:
+            x = layers.ConcatenateZero(name="concat_zero")(x)
+        kspace = layers.FFT(centered=False, name="fft")(x)
+    # DC in the corner is cheaper; k-space that comes in is centred.
+    dc = {"centered": coils is not None}
+    if snr is not None:
+        kspace = layers.ReceiverNoise(
+            snr, None if seed is None else seed + 2, name="receiver_noise"
+        )(kspace)
+    measured = layers.UnderSample(**dc, name="under_sample_kspace")(
         [kspace, mask_tensor]
     )
 
     # The reconstructor: it sees the adjoint, not where the mask came from.
-    adjoint = layers.IFFT(centered=False, name="under_sample_img")(measured)
+    if coils is None:
+        adjoint = layers.IFFT(**dc, name="under_sample_img")(measured)
+    else:
+        x = layers.IFFT(**dc, name="under_sample_coils")(measured)
+        adjoint = layers.CombineCoils(name="under_sample_img")([x, inputs[1]])
     if reconstructor is None:
         reconstructor = unet(
-            (*input_shape[:2], 2),
+            (*input_shape[:-1], 2),
             output_channels=1 if is_magnitude else 2,
             **unet_options,
         )
@@ -161,10 +226,14 @@ def loupe_model(
     if data_consistency:
         if is_magnitude:
             x = layers.ConcatenateZero(name="concat_zero_output")(x)
-        x = layers.DataConsistency(centered=False, name="data_consistency")(
+        if coils is not None:
+            x = layers.ExpandCoils(name="expand_coils")([x, inputs[1]])
+        x = layers.DataConsistency(**dc, name="data_consistency")(
             [x, measured, mask_tensor]
         )
+        if coils is not None:
+            x = layers.CombineCoils(name="combine_coils")([x, inputs[1]])
     if x.shape[-1] == 2 and input_shape[-1] == 1:
         x = layers.ComplexAbs(name="magnitude")(x)
-    inputs = [image, *more_inputs] if more_inputs else image
-    return keras.Model(inputs, x, name=name)
+    inputs += more_inputs
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)

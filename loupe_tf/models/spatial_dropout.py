@@ -8,17 +8,17 @@ from loupe_tf.layers.seed_generator import ReplicaSeedGenerator
 class SpatialDropout(keras.layers.Layer):
     """Dropout of whole channels of images, which survives a stop.
 
-    As `keras.layers.SpatialDropout2D` (Tompson et al., CVPR 2015), but the
-    state of its random numbers is saved with the weights, so that a run that
-    was stopped goes on with the noise it would have seen, and each replica
-    drops other channels.
+    As `keras.layers.SpatialDropout2D` (Tompson et al., CVPR 2015) and its
+    three-dimensional sister, but the state of its random numbers is saved with
+    the weights, so that a run that was stopped goes on with the noise it would
+    have seen, and each replica drops other channels.
 
     Args:
         rate: Float in [0, 1), the probability that a channel is dropped.
         seed: Integer or `None`.
 
     Input shape:
-        `(batch, H, W, C)`.
+        `(batch, H, W, C)` or `(batch, D, H, W, C)`.
 
     Output shape:
         That of the input; in training each channel of each example is zero or
@@ -38,7 +38,11 @@ class SpatialDropout(keras.layers.Layer):
         return keras.random.dropout(
             inputs,
             self.rate,
-            noise_shape=(ops.shape(inputs)[0], 1, 1, inputs.shape[-1]),
+            noise_shape=(
+                ops.shape(inputs)[0],
+                *[1] * (len(inputs.shape) - 2),
+                inputs.shape[-1],
+            ),
             seed=self.seed_generator,
         )
 

@@ -40,10 +40,11 @@ def unet(
     Bahadir et al., IEEE TCI 2020). Scale i has `filters · 2ⁱ` channels.
 
     Images of a size that `2 ** (depth - 1)` does not divide are padded with
-    zeros at the bottom and right, and the output is cropped again.
+    zeros at the end of each axis, and the output is cropped again. Volumes
+    have convolutions, pooling and upsampling along all three axes.
 
     Args:
-        input_shape: Tuple `(H, W, C)`.
+        input_shape: Tuple `(H, W, C)`, or `(D, H, W, C)` for volumes.
         output_channels: Integer, channels of the output.
         depth: Integer ≥ 1, number of scales.
         filters: Integer, channels at the finest scale.
@@ -68,7 +69,7 @@ def unet(
 
     Returns:
         A `keras.Model` from `(batch, H, W, C)` to
-        `(batch, H, W, output_channels)`.
+        `(batch, H, W, output_channels)`, or with D for volumes.
 
     Raises:
         ValueError: If an argument is not one of the above, or the image is
@@ -95,13 +96,17 @@ def unet(
         _raise("depth, filters", "integers ≥ 1", (depth, filters))
     check_rate("dropout", dropout)
     factor = 2 ** (depth - 1)
-    height, width = input_shape[:2]
-    if min(height, width) < factor:
+    sizes = input_shape[:-1]
+    if len(sizes) not in (2, 3) or min(sizes) < factor:
         _raise(
             "input_shape",
-            f"H and W of at least {factor} for depth={depth}",
+            f"(H, W, C) or (D, H, W, C), with H and W, and D, of at least "
+            f"{factor} for depth={depth}",
             tuple(input_shape),
         )
+
+    def make(kind, *args, **kwargs):
+        return getattr(layers, f"{kind}{len(sizes)}D")(*args, **kwargs)
 
     def activate(name):
         if activation is None:
@@ -116,40 +121,41 @@ def unet(
 
     def convolve(x, channels, name):
         for i in (1, 2):
-            x = layers.Conv2D(
-                channels, kernel_size, padding="same", name=f"{name}_conv_{i}"
-            )(x)
-            for step, make in steps:
-                x = make(name=f"{name}_{step}_{i}")(x)
+            conv = f"{name}_conv_{i}"
+            x = make("Conv", channels, kernel_size, padding="same", name=conv)(
+                x
+            )
+            for step, layer in steps:
+                x = layer(name=f"{name}_{step}_{i}")(x)
         return x
 
     inputs = keras.Input(input_shape, name="image")
     x = inputs
-    pad = [(-size) % factor for size in (height, width)]
-    if any(pad):
-        x = layers.ZeroPadding2D(((0, pad[0]), (0, pad[1])), name="pad")(x)
+    pad = tuple((0, (-size) % factor) for size in sizes)
+    is_padded = any(after for _, after in pad)
+    if is_padded:
+        x = make("ZeroPadding", pad, name="pad")(x)
     skips = []
     for scale in range(depth - 1):
         x = convolve(x, filters * 2**scale, f"down_{scale}")
         skips.append(x)
-        x = layers.AveragePooling2D(2, name=f"pool_{scale}")(x)
+        x = make("AveragePooling", 2, name=f"pool_{scale}")(x)
     x = convolve(x, filters * factor, "bottom")
     for scale in reversed(range(depth - 1)):
-        x = layers.UpSampling2D(2, name=f"upsample_{scale}")(x)
+        x = make("UpSampling", 2, name=f"upsample_{scale}")(x)
         x = layers.Concatenate(name=f"skip_{scale}")([skips[scale], x])
         x = convolve(x, filters * 2**scale, f"up_{scale}")
     # Float32, so that a loss under mixed precision is not rounded.
-    x = layers.Conv2D(
+    x = make(
+        "Conv",
         output_channels,
         1,
         kernel_initializer=output_initializer,
         dtype="float32",
         name="output",
     )(x)
-    if any(pad):
-        x = layers.Cropping2D(
-            ((0, pad[0]), (0, pad[1])), dtype="float32", name="crop"
-        )(x)
+    if is_padded:
+        x = make("Cropping", pad, dtype="float32", name="crop")(x)
     return keras.Model(inputs, x, name=name)
 
 

@@ -277,7 +277,7 @@ def test_with_binarization(images):
         ({"acceleration": None}, "`acceleration`.*None"),
         ({"acceleration": float("nan")}, "`acceleration`.*nan"),
         ({"acceleration": 4, "calibration": 10}, "`calibration`.*72 of 288"),
-        ({"acceleration": 4, "lines": "both"}, "`lines`.*'both'"),
+        ({"acceleration": 4, "lines": "all"}, "`lines`.*'all'"),
         ({"acceleration": 4, "estimator": "x"}, "`estimator`.*'x'"),
         ({"acceleration": 4, "reconstruction": "x"}, "`reconstruction`.*'x'"),
         ({"acceleration": 4, "mask": np.ones((16, 18))}, "`mask`.*no `acc"),
