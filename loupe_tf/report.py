@@ -174,7 +174,7 @@ def spread(values, digits=2):
         digits: Integer, behind the point.
 
     Returns:
-        String: `"31.20 ± 0.15"`, the mean alone of one value, `"-"` of none.
+        A string: `"31.20 ± 0.15"`, the mean alone of one value, `"-"` of none.
     """
     values = np.array([v for v in values if v is not None], "float64")
     values = values[np.isfinite(values)]

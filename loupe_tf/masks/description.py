@@ -65,7 +65,7 @@ def side_lobe(mask):
         mask: `SamplingMask`.
 
     Returns:
-        Dictionary: `height`, as a share of the peak; `place`, its distance
+        A dictionary: `height`, as a share of the peak; `place`, its distance
         `(rows, columns)` from the peak in pixels (of the two at either side
         the one of lower flat index); `off_peak`, the largest of all values but
         the peak, which is mostly the flank of the main lobe (the SPR of
@@ -113,7 +113,7 @@ def overlap(mask, other):
         mask, other: Two `SamplingMask`.
 
     Returns:
-        Dictionary: `intersection` and `union`, numbers of entries; `jaccard`,
+        A dictionary: `intersection` and `union`, numbers of entries; `jaccard`,
         the one over the other; `share` and `other_share`, the part of each
         that the other acquires too; `expected_share`, what `share` would be
         by chance, the share of k-space that `other` acquires. Shares of
