@@ -16,12 +16,14 @@ BACKEND_TESTS := tests/layers tests/models tests/callbacks tests/test_fourier.py
 	tests/distribution/test_check_fft.py \
 	tests/reconstruction/test_network.py \
 	tests/test_losses.py tests/test_metrics.py
+# Each trains its whole experiment in small; two at a time.
+SMOKE := reproduce_4s mask_transfer reproduce_drop_rates reproduce_fastmri_unet
 BEAM_TESTS := tests/datasets/test_volume_builder.py \
 	tests/scripts/test_build_dataset.py
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all lint docs gallery clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python scripts/train_loupe.py --demo
@@ -30,8 +32,9 @@ test: $(VENV)/.test lint
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
 	rm -rf $(VENV)/smoke
-	$(BIN)/python scripts/reproduce_4s.py --preset smoke \
-		--data-dir $(VENV)/smoke/data --out $(VENV)/smoke/4s
+	echo $(SMOKE) | xargs -n 1 -P 2 sh -c 'TF_NUM_INTRAOP_THREADS=1 \
+		$(BIN)/python scripts/$$1.py --preset smoke \
+		--data-dir $(VENV)/smoke/$$1/data --out $(VENV)/smoke/$$1' smoke
 
 # Apache Beam is there by then, so that its tests are not skipped.
 test-all: test $(VENV)/.all
@@ -42,6 +45,14 @@ test-all: test $(VENV)/.all
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The site, in build/site; nothing is fetched once the extra is installed.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The figures of docs/gallery.md, by the commands of that page: some minutes.
+gallery: $(VENV)/.demo
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/make_gallery.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
@@ -59,6 +70,10 @@ $(VENV)/.demo: setup.cfg pyproject.toml | $(BIN)/python
 $(VENV)/.test: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	touch $@
 
 $(VENV)/.all: setup.cfg Makefile | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
