@@ -36,7 +36,7 @@ test: $(VENV)/.test lint
 		$(BIN)/python scripts/$$1.py --preset smoke \
 		--data-dir $(VENV)/smoke/$$1/data --out $(VENV)/smoke/$$1' smoke
 
-# Apache Beam is there by then, so that its tests are not skipped.
+# Apache Beam and MkDocs are there by then: their tests are not skipped.
 test-all: test $(VENV)/.all
 	KERAS_BACKEND=torch $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
@@ -77,7 +77,7 @@ $(VENV)/.docs: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.all: setup.cfg Makefile | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		-e ".[test,beam]" "$(TORCH)" $(FASTMRI_NEEDS)
+		-e ".[test,beam,docs]" "$(TORCH)" $(FASTMRI_NEEDS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps "$(FASTMRI)"
 	touch $@
