@@ -18,8 +18,8 @@ class Network(Reconstructor):
     learned, or another to see how the network bears it.
 
     Several coils are combined by their maps to the adjoint image
-    `S^H F^H y`. A model with data consistency puts samples of one coil back,
-    and takes one coil only.
+    `S^H F^H y`. A model with data consistency takes as many coils as it was
+    built for, which is one where it was built without `coils`.
 
     K-space should have the unit the model was trained in: that of images
     divided by their volume's maximum.
@@ -62,6 +62,8 @@ class Network(Reconstructor):
                 inputs += layers["under_sample_kspace"].input
                 inputs[1] = layers["under_sample_kspace"].output
                 self._mask_shape = tuple(inputs[2].shape[1:3])
+                if "maps" in layers:
+                    inputs.append(layers["maps"].output)
             try:
                 self.half = keras.Model(
                     inputs if len(inputs) > 1 else inputs[0], output
@@ -77,7 +79,8 @@ class Network(Reconstructor):
             inputs = model.inputs
             self.half = model
         """What takes the adjoint image; or, with data consistency, the list of
-        that image, k-space with DC in the corner, and the mask."""
+        that image, k-space with DC in the corner, and the mask; with `coils`
+        of image, k-space of all coils with DC in the centre, mask and maps."""
         self._size = tuple(inputs[0].shape[1:3])
         channels = inputs[0].shape[-1], output.shape[-1]
         shaped = len(inputs[0].shape) == len(output.shape) == 4
@@ -102,16 +105,22 @@ class Network(Reconstructor):
         image = adjoint(kspace, mask, maps)
         inputs = [to_channels(image)]
         if self._mask_shape:
-            if len(kspace) > 1:
+            is_single = len(self.half.inputs) == 3
+            coils = 1 if is_single else self.half.inputs[1].shape[1]
+            if coils not in (None, len(kspace)):
                 invalid(
                     "kspace",
-                    "one coil for a model with data consistency",
+                    "the number of coils of a model with data consistency, "
+                    f"{coils}",
                     f"{len(kspace)} coils",
                 )
-            # The model's k-space, whose image has its origin in the corner.
-            measured = np.fft.fft2(image, norm="ortho")
-            measured = np.where(np.fft.ifftshift(mask), measured, 0)
-            inputs += [to_channels(measured), self._fit(mask)]
+            if is_single:
+                # Its k-space is that of an image with its origin in the corner.
+                kspace = np.fft.fft2(image, norm="ortho")
+                kspace = np.where(np.fft.ifftshift(mask), kspace, 0)
+            inputs += [to_channels(kspace), self._fit(mask)]
+            if not is_single:
+                inputs.append(to_channels(maps))
         inputs = inputs if len(inputs) > 1 else inputs[0]
         output = self.half(inputs, training=False)
         output = keras.ops.convert_to_numpy(output)[0].astype(np.float32)

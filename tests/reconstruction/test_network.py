@@ -61,6 +61,42 @@ def test_same_as_the_whole_model(rng, channel, kind, consistent):
         np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("coils", [3, "any"])
+@pytest.mark.parametrize("consistent", [False, True])
+def test_same_as_the_whole_model_of_several_coils(rng, coils, consistent):
+    model = loupe_model(
+        (16, 18, 2),
+        mask=LINES,
+        coils=coils,
+        data_consistency=consistent,
+        reconstruction="complex",
+        **SMALL,
+    )
+    kspace, maps = draw(rng, 3, 16, 18), draw(rng, 3, 16, 18)
+    output = model([channels(kspace), channels(maps)])
+    expected = keras.ops.convert_to_numpy(output)[0] @ np.array([1, 1j])
+    result = Network(model)(kspace, LINES, maps)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_other_numbers_of_coils(rng):
+    """Which the network itself does not see."""
+    options = {"mask": LINES, "reconstruction": "complex", **SMALL}
+    kspace, maps = draw(rng, 5, 16, 18), draw(rng, 5, 16, 18)
+    model = loupe_model((16, 18, 2), coils=3, **options)
+    single = loupe_model((16, 18, 2), **options)
+    model.set_weights(single.get_weights())
+    np.testing.assert_allclose(
+        Network(model)(kspace, LINES, maps),
+        Network(single)(kspace, LINES, maps),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+    model = loupe_model((16, 18, 2), coils=3, data_consistency=True, **options)
+    with pytest.raises(ValueError, match="number of coils.*, 3. Received: 5"):
+        Network(model)(kspace, LINES, maps)
+
+
 def test_magnitude_model_of_an_image_with_phase(rng):
     """Which cannot be given to the model itself."""
     model = loupe_model((16, 18, 1), mask=POINTS, reconstructor="zero_filled")
@@ -138,7 +174,7 @@ def test_errors(rng):
     kspace = draw(rng, 3, 16, 18)
     with pytest.raises(ValueError, match="`maps`"):
         network(kspace, LINES)
-    with pytest.raises(ValueError, match="one coil"):
+    with pytest.raises(ValueError, match="number of coils.*, 1. Received: 3"):
         network(kspace, LINES, np.ones_like(kspace))
     with pytest.raises(ValueError, match="`mask`. Expected lines"):
         network(kspace[0], POINTS)
