@@ -15,7 +15,7 @@ FASTMRI_NEEDS := "pytorch-lightning<3" "torchmetrics<2" "pandas<4" \
 BACKEND_TESTS := tests/layers tests/models tests/callbacks tests/test_fourier.py \
 	tests/distribution/test_check_fft.py \
 	tests/reconstruction/test_network.py \
-	tests/test_losses.py tests/test_metrics.py
+	tests/test_losses.py tests/test_metrics.py tests/test_export.py
 # Each trains its whole experiment in small; two at a time.
 SMOKE := reproduce_4s mask_transfer reproduce_drop_rates reproduce_fastmri_unet
 BEAM_TESTS := tests/datasets/test_volume_builder.py \

@@ -27,6 +27,7 @@ if pathlib.PurePath((getattr(sys, "argv", None) or [""])[0]).stem != "loupe-tf":
         runs,
         simulation,
     )
+    from loupe_tf.export import export_model
     from loupe_tf.reconstruct import reconstruct
 
     from loupe_tf import callbacks  # isort: skip  (it uses the others)
@@ -40,6 +41,7 @@ __all__ = [
     "distribution",
     "evaluation",
     "experiments",
+    "export_model",
     "formats",
     "fourier",
     "layers",

@@ -1,7 +1,7 @@
-"""The command `loupe-tf`: look at masks, convert them, compare two.
+"""The command `loupe-tf`: show, convert, compare masks; export models.
 
 It needs NumPy and Matplotlib, and what the extra `export` brings for ISMRMRD
-and Pulseq; Keras is not imported.
+and Pulseq; Keras is imported for models alone.
 """
 
 import argparse
@@ -76,6 +76,20 @@ examples:
   loupe-tf mask compare learned.npz lines.seq --out both.png
 """
 
+EXPORT = """\
+Write a trained model, from k-space that was measured to the image, as a file
+that runs without this package: ONNX (for which the extra `onnx` is needed) or
+a TensorFlow SavedModel. What goes in and comes out is written into it.
+"""
+
+EXPORT_EXAMPLES = """\
+examples:
+  for ONNX Runtime:
+    loupe-tf export model.keras model.onnx
+  a folder for TensorFlow Serving, for several coils with their maps:
+    loupe-tf export model.keras served/1 --maps
+"""
+
 # Options of `convert` that only some formats take, by their name in Python.
 OPTIONS = (
     "order",
@@ -110,7 +124,8 @@ def main(arguments=None):
 def parser():
     """Parser of the command `loupe-tf`."""
     top = argparse.ArgumentParser(
-        prog="loupe-tf", description="Tools for learned sampling masks."
+        prog="loupe-tf",
+        description="Tools for learned sampling masks, and their models.",
     )
     top.add_argument("--version", action="version", version=__version__)
     things = top.add_subparsers(metavar="THING", required=True)
@@ -196,6 +211,22 @@ def parser():
     _add_reading(compare)
     compare.add_argument("--out", metavar="PNG", help="draw both into this")
     compare.set_defaults(run=_compare)
+
+    export = things.add_parser(
+        "export",
+        help="write a model as ONNX or SavedModel",
+        description=EXPORT,
+        epilog=EXPORT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    export.add_argument("model", help="file of a model, .keras")
+    export.add_argument("out", help=".onnx file, or folder of a SavedModel")
+    export.add_argument(
+        "--maps",
+        action="store_true",
+        help="take k-space of several coils, and their sensitivity maps",
+    )
+    export.set_defaults(run=_export)
     return top
 
 
@@ -305,6 +336,15 @@ def _compare(options):
 
         save_figure(plots.mask_comparison(masks), options.out)
         print(f"\n{options.out}")
+
+
+def _export(options):
+    # Models first: Keras must know their layers.
+    from loupe_tf import models  # noqa: F401
+    from loupe_tf.export import export_model
+
+    export_model(options.model, options.out, maps=options.maps)
+    print(options.out)
 
 
 def _titles(paths):

@@ -148,7 +148,12 @@ def test_compare(files, capsys):
 
 
 def examples():
-    for text in (cli.SHOW_EXAMPLES, cli.CONVERT_EXAMPLES, cli.COMPARE_EXAMPLES):
+    for text in (
+        cli.SHOW_EXAMPLES,
+        cli.CONVERT_EXAMPLES,
+        cli.COMPARE_EXAMPLES,
+        cli.EXPORT_EXAMPLES,
+    ):
         for line in text.splitlines():
             if line.strip().startswith("loupe-tf"):
                 yield line.split()[1:]
@@ -159,13 +164,14 @@ def test_examples_of_the_help_can_be_parsed(words):
     assert callable(cli.parser().parse_args(words).run)
 
 
-@pytest.mark.parametrize("words", ["", "mask", "mask show"])
+@pytest.mark.parametrize("words", ["", "mask", "mask show", "export"])
 def test_help(capsys, words):
     with pytest.raises(SystemExit) as info:
         cli.main([*words.split(), "--help"])
     assert info.value.code == 0
     text = capsys.readouterr().out
-    assert isinstance(cli.parser(), argparse.ArgumentParser) and "mask" in text
+    assert isinstance(cli.parser(), argparse.ArgumentParser)
+    assert "loupe-tf" in text
 
 
 def test_starts_without_keras(files):
