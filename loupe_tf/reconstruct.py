@@ -199,7 +199,6 @@ def _scan(read, mask, acquired, maps_of, slices):
         samples = read(i)
         if not np.isfinite(np.where(acquired, samples, 0)).all():
             invalid("kspace", f"finite samples in slice {i}", "NaN or infinity")
-        # Not of squares: those of small units underflow.
         height = np.abs(samples).max(axis=0)
         text = _missing(height != 0, mask, i)
         zeros = zeros or text
