@@ -170,7 +170,15 @@ def _mask(model):
 
 
 def _write_saved_model(model, path, metadata):
-    model.export(str(path), format="tf_saved_model", verbose=False)
+    options = {}
+    if keras.backend.backend() == "jax":
+        # Keras would name the coils of the k-space and of the maps differently.
+        shapes = keras.tree.map_structure(
+            lambda x: f"({', '.join(map(str, _describe(x)['shape']))})",
+            model.input,
+        )
+        options["jax2tf_kwargs"] = {"polymorphic_shapes": [shapes]}
+    model.export(str(path), format="tf_saved_model", verbose=False, **options)
     # The folder that TensorFlow leaves to those who write SavedModels.
     extra = path / "assets.extra"
     extra.mkdir()

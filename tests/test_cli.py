@@ -147,6 +147,26 @@ def test_compare(files, capsys):
     assert "old/lines.npz" in capsys.readouterr().out
 
 
+def test_export(files):
+    """A file that loads alone, of a model whose layers must be registered."""
+    from loupe_tf.models import fastmri_unet, loupe_model
+
+    options = {"filters": 1, "depth": 1, "dropout": 0.1}
+    network = fastmri_unet((8, 9, 2), standardize="residual", **options)
+    loupe_model((8, 9, 1), 2, reconstructor=network).save("model.keras")
+    (files / "loupe-tf").write_text("from loupe_tf.cli import main\nmain()")
+    root = pathlib.Path(cli.__file__).parents[1]
+    result = subprocess.run(
+        [sys.executable, "loupe-tf", "export", "model.keras", "out/model"],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip().endswith("out/model")
+    assert (files / "out/model/saved_model.pb").is_file()
+
+
 def examples():
     for text in (
         cli.SHOW_EXAMPLES,
