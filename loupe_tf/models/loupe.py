@@ -158,6 +158,13 @@ def loupe_model(
             raise_invalid("coils", "None, a positive integer or 'any'", coils)
         if len(input_shape) != 3 or input_shape[-1] != 2:
             raise_invalid("input_shape", "(H, W, 2) with coils", input_shape)
+    if half_plane and snr is not None:
+        raise_invalid(
+            "snr",
+            "none beside half_plane=True, where a sample and its mirror have "
+            "the same noise",
+            snr,
+        )
     if unet_options and reconstructor is not None:
         raise_invalid(
             "reconstructor",

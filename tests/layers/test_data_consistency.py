@@ -21,3 +21,13 @@ def test_measured_samples_are_put_back(check_layer, rng, centered):
     before = keras.ops.convert_to_numpy(fft2(image))
     expected = np.where(acquired == 1, kspace, before)
     np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_one_mask_for_each_volume(rng):
+    image = rng.normal(size=(2, 3, 5, 6, 2)).astype("float32")
+    kspace = np.zeros_like(image)
+    mask = np.stack([np.ones((5, 6, 1)), np.zeros((5, 6, 1))])
+    got = DataConsistency()([image, kspace, mask.astype("float32")])
+    got = keras.ops.convert_to_numpy(got)
+    np.testing.assert_allclose(got[0], 0, atol=1e-5)
+    np.testing.assert_allclose(got[1], image[1], atol=1e-5)

@@ -75,3 +75,14 @@ def test_invalid_arguments(arguments, match):
 def test_unknown_size():
     with pytest.raises(ValueError, match="known H and W"):
         ProbMask().build((None, None, 8, 1))
+
+
+def test_groups(check_layer):
+    layer = ProbMask(groups=3, lines="columns", seed=0)
+    x = np.zeros((2, 6, 7, 1), "float32")
+    check_layer(layer, x)
+    prob = keras.ops.convert_to_numpy(layer(x))
+    assert prob.shape == (3, 1, 7, 1)
+    assert np.abs(prob[0] - prob[1]).max() > 0.1
+    with pytest.raises(ValueError, match="`groups`.*positive.*0"):
+        ProbMask(groups=0)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.layers import RescaleProbMap
+from loupe_tf.masks import half_plane
 
 
 def _equation_5(prob, r):
@@ -73,3 +74,68 @@ def test_infeasible_calibration():
     layer = RescaleProbMap(0.25, calibration=6)
     with pytest.raises(ValueError, match="`calibration`.*16 of 64.*36"):
         layer.build((1, 8, 8, 1))
+
+
+@pytest.mark.parametrize("mean", [0.1, 0.3, 0.9])
+@pytest.mark.parametrize("calibration", [None, 3])
+def test_several_sparsities_give_nested_probabilities(
+    check_layer, rng, mean, calibration
+):
+    prob = rng.beta(mean, 1 - mean, size=(1, 10, 12, 1)).astype("float32")
+    layer = RescaleProbMap((0.5, 0.25, 0.1), calibration)
+    check_layer(layer, prob)
+    every = keras.ops.convert_to_numpy(layer(prob))
+    for r, rescaled in zip(layer.sparsity, every, strict=True):
+        alone = RescaleProbMap(r, calibration)(prob)[0]
+        alone = keras.ops.convert_to_numpy(alone)
+        np.testing.assert_array_equal(rescaled, alone)
+        np.testing.assert_allclose(rescaled.mean(), r, rtol=1e-4)
+    assert (np.diff(every, axis=0) <= 0).all()
+
+
+def test_groups_share_the_sparsity(check_layer, rng):
+    prob = rng.uniform(size=(3, 7, 8, 1)).astype("float32")
+    prob[1] /= 4
+    layer = RescaleProbMap(0.2, calibration=2)
+    check_layer(layer, prob)
+    rescaled = keras.ops.convert_to_numpy(layer(prob))
+    np.testing.assert_allclose(rescaled.mean(), 0.2, rtol=1e-5)
+    assert rescaled[1].mean() < 0.15
+    assert (rescaled[:, 2:4, 3:5] == 1).all()
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (7, 9), (1, 8), (7, 1)])
+def test_half_plane(check_layer, rng, shape):
+    prob = rng.uniform(size=(1, *shape, 1)).astype("float32")
+    layer = RescaleProbMap(0.4, half_plane=True)
+    check_layer(layer, prob)
+    rescaled = keras.ops.convert_to_numpy(layer(prob))
+    assert not rescaled[0, ~half_plane(shape)].any()
+    np.testing.assert_allclose(rescaled.mean(), 0.4, rtol=1e-5)
+    full = half_plane(shape).mean()  # Nothing is left to choose.
+    rescaled = RescaleProbMap(full, half_plane=True)(prob)
+    rescaled = keras.ops.convert_to_numpy(rescaled)[0, ..., 0]
+    np.testing.assert_allclose(rescaled, half_plane(shape), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "arguments, shape, match",
+    [
+        ({"sparsity": (0.25, 0.5)}, (1, 8, 8, 1), "`sparsity`.*falling"),
+        ({"sparsity": (0.5, 0.49)}, (1, 1, 8, 1), r"`sparsity`.*\[4, 4\]"),
+        ({"sparsity": (0.5, 0.25)}, (2, 8, 8, 1), "2 probability masks"),
+        (
+            {"sparsity": (0.5, 0.1), "calibration": 3},
+            (1, 8, 8, 1),
+            "`calibration`.*6 of 64.*9",
+        ),
+        (
+            {"sparsity": 0.6, "half_plane": True},
+            (1, 8, 8, 1),
+            "`sparsity`.*34.*38",
+        ),
+    ],
+)
+def test_infeasible(arguments, shape, match):
+    with pytest.raises(ValueError, match=match):
+        RescaleProbMap(**arguments).build(shape)

@@ -4,6 +4,7 @@ import pytest
 
 from loupe_tf.layers import ThresholdRandomMask
 from loupe_tf.layers.threshold_random_mask import ESTIMATORS
+from loupe_tf.masks import half_plane, mirrored
 
 BINARY = ("straight_through", "gumbel_topk")
 
@@ -209,3 +210,78 @@ def test_slope_and_seed_state_are_saved(tmp_path, prob):
 def test_invalid_arguments(arguments, match):
     with pytest.raises(ValueError, match=match):
         ThresholdRandomMask(**arguments)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("sparsity", [0.25, (0.5, 0.25, 0.1)])
+def test_index_picks_the_mask(check_layer, rng, estimator, sparsity):
+    prob = np.sort(rng.uniform(size=(3, 9, 11, 1)).astype("float32"), axis=0)
+    prob = prob[::-1] if isinstance(sparsity, tuple) else prob
+    reference = np.zeros((6, 9, 11, 1), "float32")
+    index = np.int32([2, 0, 1, 1, 2, 0])
+    layer = _layer(estimator=estimator, sparsity=sparsity)
+    check_layer(layer, prob, reference, index)
+    every = _numpy(layer(prob))
+    assert every.shape == prob.shape
+    for shaped in (index, index[:, None]):
+        picked = _numpy(layer([prob, reference, shaped]))
+        np.testing.assert_array_equal(picked, every[index])
+    # Training: the probability of its own mask, for each example.
+    twin = _layer(estimator=estimator, sparsity=sparsity, slope=1e4)
+    many = np.zeros((3000, 9, 11, 1), "float32")
+    picks = np.arange(3000, dtype="int32") % 3
+    drawn = _numpy(twin([prob, many, picks], training=True))
+    if estimator != "gumbel_topk":  # Whose budgets are not those of prob here.
+        for g in range(3):
+            mean = drawn[picks == g].mean(axis=0)
+            np.testing.assert_allclose(mean, prob[g], atol=0.08)
+
+
+def test_several_masks_need_an_index(rng):
+    prob = rng.uniform(size=(3, 9, 11, 1)).astype("float32")
+    with pytest.raises(ValueError, match="`index`.*3 probability masks"):
+        _layer()([prob, np.zeros((4, 9, 11, 1), "float32")])
+    with pytest.raises(ValueError, match="`sparsity`.*3 probability masks"):
+        _layer(sparsity=(0.5, 0.25))(prob)
+
+
+def test_gumbel_topk_shares_the_budget_among_groups(rng):
+    prob = rng.uniform(size=(3, 9, 11, 1)).astype("float32")
+    prob *= np.float32([1.4, 0.4, 0.2]).reshape(3, 1, 1, 1)
+    prob = np.minimum(prob, 1)
+    sparsity = float(prob.mean())
+    layer = _layer(estimator="gumbel_topk", sparsity=sparsity)
+    drawn = _numpy(layer(prob, training=True)).sum(axis=(1, 2, 3))
+    assert drawn.sum() == round(sparsity * prob.size)
+    np.testing.assert_allclose(drawn, prob.sum(axis=(1, 2, 3)), atol=1)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_half_plane_is_never_left(prob, reference, estimator, training):
+    layer = _layer(estimator=estimator, half_plane=True, calibration=3)
+    mask = _numpy(layer([prob, reference], training=training))
+    half = half_plane((9, 11))
+    assert not mask[:, ~half].any() and mask[:, half].any()
+    assert (mask[:, half][..., 0].sum(axis=1) > 0).all()
+    filled = np.maximum(mask[..., 0], mirrored(mask[..., 0]))
+    assert (filled[:, 3:6, 4:7] == 1).all()
+    if not training:
+        assert mask[0].sum() == round(99 / 4)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_gradient_is_finite_with_a_full_half_plane(gradient, estimator, value):
+    half = half_plane((8, 8))
+    layer = _layer(
+        estimator=estimator,
+        half_plane=True,
+        sparsity=float(half.mean()),
+        slope=2.0,
+        calibration=2,
+    )
+    prob = np.full((1, 8, 8, 1), value, "float32")
+    layer(prob)
+    result = gradient(lambda p: keras.ops.sum(layer(p, training=True)), prob)
+    assert np.isfinite(result).all()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from loupe_tf.masks import binarize
+from loupe_tf.masks import binarize, half_plane
 
 
 def slow_binarize(prob, entries, region):
@@ -115,3 +115,17 @@ def test_refuses_calibration_beyond_the_budget():
 def test_refuses_acceleration():
     with pytest.raises(ValueError, match="`acceleration`"):
         binarize(np.zeros((8, 8)), 1)
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (7, 9), (1, 9), (8, 1)])
+def test_half_plane(shape):
+    prob = np.random.default_rng(0).uniform(size=shape)
+    half = half_plane(shape)
+    mask = binarize(prob, 3, calibration=1, half_plane=True)
+    assert mask.sum() == round(mask.size / 3)
+    assert not (mask & ~half).any()
+    assert mask[shape[0] // 2, shape[1] // 2]
+    kept = np.sort(prob[mask])
+    assert kept[1] >= prob[half & ~mask].max()  # All but DC, maybe.
+    with pytest.raises(ValueError, match="`acceleration`.*half-plane"):
+        binarize(prob, 1.3, half_plane=True)

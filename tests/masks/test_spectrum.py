@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from loupe_tf.masks import spectrum
+from loupe_tf.masks import binarize, spectrum
 
 SHAPE = (6, 9)
 
@@ -114,3 +114,13 @@ def test_refuses_what_is_not_finite(value):
 def test_refuses_lines():
     with pytest.raises(ValueError, match="`lines`. .* Received: lines='both'"):
         spectrum(images(), 3, lines="both")
+
+
+def test_half_plane():
+    real = np.abs(images())
+    mask = spectrum(real, 4, calibration=3, half_plane=True)
+    expected = binarize(power(real), 4, calibration=3, half_plane=True)
+    np.testing.assert_array_equal(mask.array, expected)
+    assert mask.calibration is None
+    assert mask.provenance["half_plane"] is True
+    assert mask.provenance["calibration_once_filled"] == 3

@@ -78,3 +78,27 @@ def test_output_is_float32_in_mixed_precision():
 def test_invalid_arguments(arguments, match):
     with pytest.raises(ValueError, match=match):
         unet((8, 8, 2), **arguments)
+
+
+@pytest.mark.parametrize("size", [(3, 9, 12), (4, 8, 8)])
+def test_volumes(size):
+    model = unet((*size, 2), depth=2, filters=2, dropout=0.5)
+    x = np.random.default_rng(0).normal(size=(2, *size, 2)).astype("float32")
+    assert tuple(model(x, training=True).shape) == (2, *size, 1)
+    kernels = [w.shape for w in model.weights if w.path.endswith("kernel")]
+    assert all(len(shape) == 5 for shape in kernels)
+    # Along the read-out, too: one slice tells its neighbour.
+    x[:, 0] = 0
+    other = x.copy()
+    other[:, 0] = 1
+    difference = np.abs(
+        keras.ops.convert_to_numpy(model(x))
+        - keras.ops.convert_to_numpy(model(other))
+    )
+    assert difference[:, 1].max() > 0
+
+
+@pytest.mark.parametrize("shape", [(8, 2), (2, 16, 16, 2), (8, 8, 8, 8, 1)])
+def test_neither_image_nor_volume(shape):
+    with pytest.raises(ValueError, match=r"`input_shape`.*\(D, H, W, C\)"):
+        unet(shape, depth=3)

@@ -249,6 +249,9 @@ def test_same_seed_same_mask(shape):
     "shape", ["both", "half-plane", "groups", "nested", "volume"]
 )
 def test_mixed_precision(shape, policy):
+    backend = keras.backend.backend()
+    if (shape, policy, backend) == ("volume", "mixed_float16", "tensorflow"):
+        pytest.skip("TensorFlow pools no volumes of half precision on CPUs")
     old = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy(policy)
@@ -420,6 +423,7 @@ def test_penalty_for_groups():
             {"half_plane": True, "input_shape": (16, 18, 2)},
             "`half_plane`.*complex",
         ),
+        ({"half_plane": True, "snr": 10.0}, "`snr`.*same noise"),
         ({"half_plane": True, "acceleration": 1.9}, "half-plane.*152"),
         (
             {"half_plane": True, "acceleration": None, "sparsity_penalty": 1.0},
