@@ -130,8 +130,11 @@ def ssim(y_true, y_pred, max_value=1.0, window="gaussian"):
     )
     squares = mean_x * mean_x + mean_y * mean_y
     product = mean_x * mean_y
-    variances = bias * (mean_squares - squares)
+    # What rounding leaves of the differences, where pixels are large and alike,
+    # is no variance: it may be negative, or smaller than the covariance.
+    variances = ops.maximum(bias * (mean_squares - squares), 0.0)
     covariance = bias * (mean_xy - product)
+    covariance = ops.clip(covariance, -variances / 2, variances / 2)
     c1, c2 = 0.01**2, 0.03**2
     similarity = ((2.0 * product + c1) * (2.0 * covariance + c2)) / (
         (squares + c1) * (variances + c2)

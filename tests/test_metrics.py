@@ -124,6 +124,17 @@ def test_ssim_compares_complex_images_by_magnitude():
     assert numpy(metrics.psnr(true, turned)).max() < 10
 
 
+@pytest.mark.parametrize("level", [1e2, 1e4, 1e6])
+def test_ssim_of_images_out_of_range_stays_in_range(rng, level):
+    # A network that has run away is far from the range of the pixels, and
+    # almost constant there: rounding is larger than the variances.
+    true = rng.uniform(size=(2, 31, 33, 1)).astype("float32")
+    away = (level + 1e-3 * true).astype("float32")
+    for pair in ((true, away), (away, away), (away, away[:, ::-1])):
+        value = keras.ops.convert_to_numpy(metrics.ssim(*pair))
+        assert (abs(value) <= 1 + 1e-5).all()
+
+
 def test_ssim_keeps_the_sign_of_one_channel():
     true, pred = (x[2:] - 0.5 for x in images())
     expected = skimage.metrics.structural_similarity(
