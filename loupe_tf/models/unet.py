@@ -135,11 +135,13 @@ def unet(
     is_padded = any(after for _, after in pad)
     if is_padded:
         x = make("ZeroPadding", pad, name="pad")(x)
+    # No backend pools volumes of half precision on every device.
+    pool_dtype = "float32" if len(sizes) == 3 else None
     skips = []
     for scale in range(depth - 1):
         x = convolve(x, filters * 2**scale, f"down_{scale}")
         skips.append(x)
-        x = make("AveragePooling", 2, name=f"pool_{scale}")(x)
+        x = make("AveragePooling", 2, dtype=pool_dtype, name=f"pool_{scale}")(x)
     x = convolve(x, filters * factor, "bottom")
     for scale in reversed(range(depth - 1)):
         x = make("UpSampling", 2, name=f"upsample_{scale}")(x)

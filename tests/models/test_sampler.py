@@ -249,9 +249,6 @@ def test_same_seed_same_mask(shape):
     "shape", ["both", "half-plane", "groups", "nested", "volume"]
 )
 def test_mixed_precision(shape, policy):
-    backend = keras.backend.backend()
-    if (shape, policy, backend) == ("volume", "mixed_float16", "tensorflow"):
-        pytest.skip("TensorFlow pools no volumes of half precision on CPUs")
     old = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy(policy)
