@@ -100,7 +100,8 @@ def test_training_moves_mask_and_network(scan, images, arguments):
     kspace, maps, targets = scan
     arguments = {"coils": 3, **arguments}
     model = loupe_model((*SIZE, 2), acceleration=4, **SMALL, **arguments)
-    model.compile(keras.optimizers.Adam(1e-2), loss="mse")
+    # XLA takes longer to compile this than it takes to train.
+    model.compile(keras.optimizers.Adam(1e-2), loss="mse", jit_compile=False)
     if arguments.get("reconstruction") != "complex":
         targets = images
     before = [_numpy(w) for w in model.weights]
