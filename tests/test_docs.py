@@ -49,7 +49,7 @@ def test_gallery_has_the_figures_of_its_commands_and_no_other():
     for figure in figures:
         assert (DOCS / figure).stat().st_size < 150_000, figure
         # The folder, or the file, that the command above it writes.
-        commands = page[: page.index(figure)]
+        commands = page[: page.index(f"({figure})")]
         folder = figure if figure.count("/") == 1 else figure.rpartition("/")[0]
         assert f"--out runs/{folder}\n" in commands, figure
 
