@@ -52,7 +52,8 @@ SCAN = (
     "The real scan: magnitudes inside the object, which is where the maps of "
     "all samples are not zero, compared with the SENSE combination of these. "
     "NRMSE is ‖error‖ / ‖image‖; PSNR has the image's largest pixel for its "
-    "peak, and SSIM a 7×7 uniform window with that pixel for its range (fastMRI)."
+    "peak, and SSIM a 7×7 uniform window with that pixel for its range "
+    "(fastMRI)."
 )
 SIMULATED_HEADER = ["mask", "R", "PSNR [dB]", "SSIM"]
 SIMULATED = (
