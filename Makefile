@@ -16,6 +16,9 @@ BACKEND_TESTS := tests/layers tests/models tests/callbacks tests/test_fourier.py
 	tests/distribution/test_check_fft.py \
 	tests/reconstruction/test_network.py \
 	tests/test_losses.py tests/test_metrics.py tests/test_export.py
+# Tests compile much and compute little.
+XLA_FAST := --xla_backend_optimization_level=0 \
+	--xla_llvm_disable_expensive_passes=true
 # Each trains its whole experiment in small; two at a time.
 SMOKE := reproduce_4s mask_transfer reproduce_drop_rates reproduce_fastmri_unet
 BEAM_TESTS := tests/datasets/test_volume_builder.py \
@@ -30,7 +33,8 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test lint
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
+	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
+		$(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
 	rm -rf $(VENV)/smoke
 	echo $(SMOKE) | xargs -n 1 -P 2 sh -c 'TF_NUM_INTRAOP_THREADS=1 \
 		$(BIN)/python scripts/$$1.py --preset smoke \
