@@ -9,7 +9,8 @@ class MaskTensorBoard(keras.callbacks.Callback):
 
     Each `update_freq` epochs: an image of the binary mask beside the
     probabilities, a histogram of the probabilities, the slope as a scalar, and
-    reconstructions of a few images beside the truth.
+    reconstructions of a few images beside the truth. Of several masks, of
+    groups or nested, there is an image each.
 
     Args:
         log_dir: String, the folder that `tensorboard --logdir` is given.
@@ -64,7 +65,8 @@ class MaskTensorBoard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch % self.update_freq:
             return
-        mask = masks.from_model(self.model, self.sampler)
+        found = masks.from_model(self.model, self.sampler)
+        found = found if isinstance(found, tuple) else (found,)
         probability = None
         with self._writer.as_default(step=epoch):
             if self.probability is not None:
@@ -72,9 +74,15 @@ class MaskTensorBoard(keras.callbacks.Callback):
                     self.model, self.probability
                 )
                 self._summary.histogram("mask/probability", probability)
-            self._image("mask", plots.mask(mask, probability))
-            if mask.slope is not None:
-                self._summary.scalar("mask/slope", mask.slope)
+            for number, mask in enumerate(found):
+                several = len(found) > 1 and probability is not None
+                drawn = probability[number] if several else probability
+                self._image(
+                    f"mask_{number}" if len(found) > 1 else "mask",
+                    plots.mask(mask, drawn),
+                )
+            if found[0].slope is not None:
+                self._summary.scalar("mask/slope", found[0].slope)
             if self.images is not None:
                 output = self.model.predict(self.images, verbose=0)
                 figure = plots.reconstructions(

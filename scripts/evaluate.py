@@ -232,7 +232,14 @@ def find_mask(cell, settings, images):
             settings["seed"],
         )
     if cell.mask.endswith(".keras"):
-        return masks.from_model(load_model(cell.mask))
+        found = masks.from_model(load_model(cell.mask))
+        if isinstance(found, tuple):
+            raise ValueError(
+                f"Invalid value for argument --masks. Expected a model of one "
+                f"mask, or one of its masks in a file. Received: {cell.mask}, "
+                f"which has {len(found)}"
+            )
+        return found
     return masks.SamplingMask.load(cell.mask)
 
 

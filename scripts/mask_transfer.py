@@ -321,7 +321,7 @@ def try_on_all(run, settings, splits, folder):
             path = find_file(folder, "models", run, mask_of(run.subject))
         except ValueError as error:
             return {**record, "error": str(error)}
-        network = Network(keras.models.load_model(path, compile=False))
+        network = Network(path)
     pictures = {}
     for name in MASKS:
         found = {}

@@ -2,11 +2,11 @@ import keras
 from keras import ops
 
 from loupe_tf.layers.float32_layer import Float32Layer
-from loupe_tf.layers.seed_generator import ReplicaSeedGenerator
+from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
-class ReceiverNoise(Float32Layer):
+class ReceiverNoise(SavesSeedState, Float32Layer):
     """Add the noise of the receivers to k-space, in training alone.
 
     Complex, Gaussian, white, and independent from coil to coil (Macovski,
@@ -64,14 +64,3 @@ class ReceiverNoise(Float32Layer):
 
     def get_config(self):
         return {**super().get_config(), "snr": self.snr, "seed": self.seed}
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        # Keras saves no seed states; a resumed run would draw old noise again.
-        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
-
-    def load_own_variables(self, store):
-        values = {key: store[key] for key in store.keys()}
-        state = values.pop("seed_state")
-        super().load_own_variables(values)
-        self.seed_generator.state.assign(state)

@@ -1,4 +1,5 @@
 import keras
+from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -21,3 +22,21 @@ class ReplicaSeedGenerator(keras.random.SeedGenerator):
                 replica = tf.cast(context.replica_id_in_sync_group, seed.dtype)
                 seed += tf.stack([replica * 1000003, tf.zeros_like(replica)])
         return seed
+
+
+class SavesSeedState:
+    """Mixin for layers with a `seed_generator`, whose state is saved.
+
+    Keras saves no seed states: a resumed run would draw the old numbers again.
+    """
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store):
+        values = {key: store[key] for key in store.keys()}
+        state = values.pop("seed_state", None)
+        super().load_own_variables(values)
+        if state is not None:
+            self.seed_generator.state.assign(state)

@@ -3,7 +3,7 @@ from keras import ops
 
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.layers.rescale_prob_map import standardize_sparsity
-from loupe_tf.layers.seed_generator import ReplicaSeedGenerator
+from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 from loupe_tf.masks.half_plane import required_and_allowed
 
 ESTIMATORS = ("relaxed", "straight_through", "concrete", "gumbel_topk")
@@ -11,7 +11,7 @@ BINARIZATIONS = ("exact", "threshold", "sampled", "relaxed")
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
-class ThresholdRandomMask(Float32Layer):
+class ThresholdRandomMask(SavesSeedState, Float32Layer):
     """Draw masks from a probability mask.
 
     In training each example gets a realization M of its own, from the
@@ -198,18 +198,6 @@ class ThresholdRandomMask(Float32Layer):
             "per_example": self.per_example,
             "seed": self.seed,
         }
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        # Keras saves no seed states; a resumed run would draw old masks again.
-        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
-
-    def load_own_variables(self, store):
-        values = {key: store[key] for key in store.keys()}
-        state = values.pop("seed_state", None)
-        super().load_own_variables(values)
-        if state is not None:
-            self.seed_generator.state.assign(state)
 
     def _split(self, inputs):
         """Return (prob, reference, index) of tensors or shapes, or `None`."""

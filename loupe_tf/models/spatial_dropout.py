@@ -1,11 +1,11 @@
 import keras
 from keras import ops
 
-from loupe_tf.layers.seed_generator import ReplicaSeedGenerator
+from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
-class SpatialDropout(keras.layers.Layer):
+class SpatialDropout(SavesSeedState, keras.layers.Layer):
     """Dropout of whole channels of images, which survives a stop.
 
     As `keras.layers.SpatialDropout2D` (Tompson et al., CVPR 2015) and its
@@ -51,15 +51,6 @@ class SpatialDropout(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
-
-    def load_own_variables(self, store):
-        values = {key: store[key] for key in store.keys()}
-        self.seed_generator.state.assign(values.pop("seed_state"))
-        super().load_own_variables(values)
 
 
 def check_rate(argument, rate):

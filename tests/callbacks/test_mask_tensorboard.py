@@ -43,6 +43,24 @@ def test_writes_mask_histogram_slope_and_reconstruction(tmp_path, images):
     assert png.startswith(b"\x89PNG")
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="writes with tf.summary"
+)
+def test_each_of_several_masks(tmp_path, images):
+    model = loupe_model((16, 18, 1), (4, 8), reconstructor="zero_filled")
+    model.compile("adam", loss="mse")
+    inputs = [images, np.arange(len(images)) % 2]
+    callback = MaskTensorBoard(tmp_path)
+    model.fit(inputs, images, callbacks=[callback], verbose=0)
+    values = _read(tmp_path)
+    assert set(values) == {
+        "mask_0",
+        "mask_1",
+        "mask/probability",
+        "mask/slope",
+    }
+
+
 def test_no_such_layer(tmp_path):
     pytest.importorskip("tensorboard")
     model = loupe_model((16, 18, 1), mask=np.ones((16, 18)), filters=2, depth=1)

@@ -228,6 +228,13 @@ def test_refuses_what_cannot_be(script, folder, capsys, others, text):
     assert not os.path.exists(folder / "out")
 
 
+def test_a_model_of_several_masks_is_named(script, folder, save_model):
+    path = save_model("nested.keras", acceleration=(4, 8))
+    cell = script.Cell(path, "zero_filled", None)
+    with pytest.raises(ValueError, match="nested.keras, which has 2"):
+        script.find_mask(cell, {}, None)
+
+
 def test_refuses_before_the_first_row(script, folder, capsys):
     # No line would be left.
     assert script.main(_arguments(folder, "--accelerations", "4", "100")) == 2
