@@ -236,6 +236,7 @@ def description(mask):
     rows = [
         ("acquires", mask.lines or "points"),
         ("shape", f"{mask.shape[0]}×{mask.shape[1]}, DC at N // 2"),
+        ("DC itself", _dc(mask)),
         ("matrix", _size(mask.matrix)),
         ("field of view", _size(mask.field_of_view, " mm")),
         ("acquired", f"{mask.acquired} of {mask.array.size}"),
@@ -260,6 +261,13 @@ def description(mask):
         ["distance from DC", "share acquired"], _rings(edges, shares)
     )
     return f"{facts}\n\n{density}"
+
+
+def _dc(mask):
+    if mask.array[tuple(n // 2 for n in mask.shape)]:
+        return "acquired"
+    # docs/results/mask_transfer.md
+    return "NOT acquired: of little use but to a network trained for it"
 
 
 def comparison(masks):

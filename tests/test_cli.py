@@ -47,7 +47,13 @@ def test_show(files, capsys):
         assert words in text, words
     assert (files / "new/points.png").read_bytes()[:4] == b"\x89PNG"
     assert run("mask show lines.npz") == 0
-    assert "columns" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "columns" in text and "NOT acquired" not in text
+    hollow = SamplingMask.load("lines.npz").array.copy()
+    hollow[0, hollow.size // 2] = False
+    SamplingMask(hollow).save("hollow.npz")
+    assert run("mask show hollow.npz --as-is") == 0
+    assert "NOT acquired: of little use" in capsys.readouterr().out
 
 
 def test_convert(files, capsys):
