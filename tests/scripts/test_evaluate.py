@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-import loupe_tf
+import loupe_tf.datasets
 from loupe_tf import evaluation, masks
 
 
@@ -155,6 +155,36 @@ def test_bad_rows_say_why_and_others_come_out(
     captured = capsys.readouterr()
     assert "rows or volumes were not judged" in captured.err
     assert "nan" not in captured.out.lower()
+
+
+def test_nothing_is_chosen_on_test_volumes(script, folder, monkeypatch):
+    splits, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
+    settings = {"calibration": 2, "seed": 5, "tuning_slices": 1}
+    seen = {}
+
+    def spy(name):
+        function = getattr(script.comparison, name)
+
+        def call(*args, **options):
+            seen[name] = args, options
+            return function(*args, **options)
+
+        monkeypatch.setattr(script.comparison, name, call)
+
+    spy("fixed_mask")
+    spy("tune")
+    script.evaluate_cell(
+        script.Cell("spectrum", "wavelet_l1", 4.0),
+        settings,
+        splits,
+        script.runs.RunFolder(folder / "out"),
+    )
+    (name, images, *others), _ = seen["fixed_mask"]
+    assert (name, others) == ("spectrum", [4.0, 2, 5])
+    np.testing.assert_array_equal(images, splits["train"].images)
+    (_, _, images), options = seen["tune"]
+    np.testing.assert_array_equal(images, splits["validation"].images)
+    assert options == {"slices": 1}
 
 
 def test_a_constant_volume_is_left_out(script, folder, capsys):
