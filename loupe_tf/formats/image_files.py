@@ -99,7 +99,7 @@ def _nifti(image, path, field_of_view, slice_spacing):
 
 
 def _png(image, path, window):
-    import PIL.Image  # Matplotlib requires it.
+    import PIL.Image
 
     pixels = np.abs(image).astype(float)
     low, high = window or (0.0, np.percentile(pixels, WHITE))
