@@ -187,6 +187,19 @@ def test_nothing_is_chosen_on_test_volumes(script, folder, monkeypatch):
     assert options == {"slices": 1}
 
 
+def test_the_rate_of_a_file_is_the_one_whose_budget_it_meets(script):
+    settings = {"accelerations": [4.0, 3.0]}
+
+    def rate_of(**record):
+        record = {"acceleration": None, **record}
+        return script.rate_of(record, settings)
+
+    assert rate_of(acceleration=8.0) == 8.0
+    assert rate_of(acquired=[85, 256]) == 3.0  # And not 3.01.
+    assert rate_of(acquired=[80, 256]) == 3.2
+    assert rate_of() is None  # No mask was found.
+
+
 def test_a_constant_volume_is_left_out(script, folder, capsys):
     data, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
     volume = data["test"].volumes[0]
