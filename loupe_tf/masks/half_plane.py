@@ -54,6 +54,12 @@ def mirrored(array):
     return np.roll(np.flip(array, (-2, -1)), shift, (-2, -1))
 
 
+def is_own_mirror(shape):
+    """Mark the entries that are their own mirror, such as DC."""
+    index = np.arange(np.prod(shape)).reshape(shape)
+    return index == mirrored(index)
+
+
 def required_and_allowed(shape, calibration=None, half=False):
     """Mark the entries that a mask must acquire, and those that it may.
 

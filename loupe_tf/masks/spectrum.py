@@ -3,7 +3,7 @@
 import numpy as np
 
 from loupe_tf.masks.binarize import binarize
-from loupe_tf.masks.half_plane import half_plane_facts
+from loupe_tf.masks.half_plane import half_plane_facts, is_own_mirror
 from loupe_tf.masks.patterns import lines_shape
 from loupe_tf.masks.sampling_mask import SamplingMask
 
@@ -33,7 +33,8 @@ def spectrum(
         calibration: `None`, an integer or, for points, `(h, w)`: the centre
             that is always acquired, inside the budget.
         half_plane: Boolean. If `True`, entries of `loupe_tf.masks.half_plane`
-            alone are acquired; for real images, whose mirror counts too. The
+            alone are acquired; for real images. An entry counts with its
+            mirror then, twice the power of one that is its own mirror. The
             calibration region is whole once the mask is filled.
 
     Returns:
@@ -72,6 +73,9 @@ def spectrum(
     if lines is not None:
         axis = lines_shape(power.shape, lines).index(1)
         power = power.sum(axis=axis, keepdims=True)
+    if half_plane:
+        # What is acquired brings its mirror; DC and its like are their own.
+        power = np.where(is_own_mirror(power.shape), power, 2 * power)
     facts = {"pattern": "spectrum", "images": len(images)}
     array = binarize(power, acceleration, calibration, half_plane)
     if half_plane:

@@ -1,7 +1,9 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from loupe_tf.masks import binarize, spectrum
+from loupe_tf.masks import binarize, half_plane, mirrored, spectrum
 
 SHAPE = (6, 9)
 
@@ -116,10 +118,33 @@ def test_refuses_lines():
         spectrum(images(), 3, lines="both")
 
 
+def test_half_plane_keeps_the_most_once_it_is_filled():
+    """All masks of columns, tried one by one."""
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(3, *SHAPE))
+    # DC's column has more power than any other, and less than a pair of them.
+    kspace = np.fft.fft2(real)
+    others = np.linalg.norm(kspace[..., 1:], axis=(0, 1)).max()
+    kspace[..., 0] *= 1.1 * others / np.linalg.norm(kspace[..., 0])
+    real = np.fft.ifft2(kspace).real
+    columns = power(real).sum(axis=0)
+    largest = np.sort(columns)[::-1]
+    assert largest[0] == columns[SHAPE[1] // 2] < 2 * largest[6]
+    half = half_plane((1, SHAPE[1]))[0]
+    found = spectrum(real, 3, lines="columns", half_plane=True).array[0]
+    kept = {}
+    for taken in itertools.combinations(np.flatnonzero(half), 3):
+        mask = np.isin(np.arange(SHAPE[1]), taken)
+        kept[taken] = columns[mask | mirrored(mask[None])[0]].sum()
+    assert tuple(np.flatnonzero(found)) == max(kept, key=kept.get)
+
+
 def test_half_plane():
-    real = np.abs(images())
+    real = images().real
     mask = spectrum(real, 4, calibration=3, half_plane=True)
-    expected = binarize(power(real), 4, calibration=3, half_plane=True)
+    index = np.arange(real[0].size).reshape(real[0].shape)
+    gain = np.where(index == mirrored(index), 1, 2) * power(real)
+    expected = binarize(gain, 4, calibration=3, half_plane=True)
     np.testing.assert_array_equal(mask.array, expected)
     assert mask.calibration is None
     assert mask.provenance["half_plane"] is True
