@@ -4,6 +4,11 @@ from keras import ops
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.masks.half_plane import required_and_allowed
 
+# Logits of clipped probabilities are within ±16.2; a shift of 40 moves any of
+# them to 0 or 1. Halved so often, the interval is near the float32 resolution.
+FARTHEST = 40.0
+BISECTIONS = 24
+
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class RescaleProbMap(Float32Layer):
@@ -20,9 +25,15 @@ class RescaleProbMap(Float32Layer):
     the whole P is still r. With a half-plane, P is 0 in the other half.
 
     Of several masks, one a group, the mean of all is r: a group that needs
-    more samples takes them from the others. From one S several sparsities
-    give a P each. All have the order of S, and a larger r has the larger P in
-    every entry, so that masks drawn from them are nested.
+    more samples takes them from the others.
+
+    From one S several sparsities give a P each, by a shift of its logits,
+
+        P = σ(logit S + c), with c such that ⟨P⟩ = r,
+
+    for equation 5 scales, and no S gives two of its P without fractions. All
+    have the order of S, and a larger r has the larger P in every entry, so
+    that masks drawn from them are nested.
 
     Args:
         sparsity: Float in (0, 1), `r = 1 / R`; or several of them, falling.
@@ -62,8 +73,8 @@ class RescaleProbMap(Float32Layer):
                 shape, self.calibration, self.half_plane
             )
         )
-        self._required = required if required.any() else None
-        self._excluded = None if allowed.all() else ~allowed
+        self._required = required
+        self._fixed = required | ~allowed
         acquired = groups * int(required.sum())
         free = groups * int(allowed.sum()) - acquired
         several = isinstance(self.sparsity, tuple)
@@ -96,25 +107,50 @@ class RescaleProbMap(Float32Layer):
         ]
 
     def call(self, prob):
-        fixed = [x for x in (self._required, self._excluded) if x is not None]
-        for entries in fixed:
-            prob = ops.where(entries, 0.0, prob)
-        mean = ops.sum(prob) / self._free
-        every = [self._rescaled(prob, mean, r) for r in self._free_sparsities]
-        prob = every[0] if len(every) == 1 else ops.concatenate(every, axis=0)
-        if self._excluded is not None:
-            prob = ops.where(self._excluded, 0.0, prob)
-        if self._required is not None:
-            prob = ops.where(self._required, 1.0, prob)
+        if self._fixed.any():
+            prob = ops.where(self._fixed, 0.0, prob)
+        if isinstance(self.sparsity, tuple):
+            prob = self._shifted(prob)
+        else:
+            prob = self._rescaled(prob, self._free_sparsities[0])
+        if self._fixed.any():
+            prob = ops.where(
+                self._fixed, ops.cast(self._required, "float32"), prob
+            )
         return prob
 
-    def _rescaled(self, prob, mean, r):
+    def _rescaled(self, prob, r):
+        mean = ops.sum(prob) / self._free
         # Each denominator is bounded by its value where the branches meet, so
         # that the branch not taken has a finite value and gradient too.
         tiny = keras.config.epsilon()
         down = r / ops.maximum(mean, max(r, tiny)) * prob
         up = 1 - (1 - r) / ops.maximum(1 - mean, max(1 - r, tiny)) * (1 - prob)
         return ops.where(mean >= r, down, up)
+
+    def _shifted(self, prob):
+        r = ops.reshape(
+            ops.convert_to_tensor(self._free_sparsities, "float32"),
+            (-1, 1, 1, 1),
+        )
+        logits = logit(prob)
+        free = ops.cast(~self._fixed, "float32")
+
+        def mean(values):
+            return ops.sum(free * values, (1, 2, 3), keepdims=True) / self._free
+
+        # Bisection, then a step of Newton's, whose gradient is that of c(S).
+        constant = ops.stop_gradient(logits)
+        low, high = ops.full_like(r, -FARTHEST), ops.full_like(r, FARTHEST)
+        for _ in range(BISECTIONS):
+            shift = (low + high) / 2
+            is_above = mean(ops.sigmoid(constant + shift)) > r
+            low = ops.where(is_above, low, shift)
+            high = ops.where(is_above, shift, high)
+        prob = ops.sigmoid(logits + shift)
+        rise = ops.stop_gradient(mean(prob * (1 - prob)))
+        step = (r - mean(prob)) / ops.maximum(rise, keras.config.epsilon())
+        return ops.sigmoid(logits + shift + step)
 
     def compute_output_shape(self, input_shape):
         if isinstance(self.sparsity, tuple):
@@ -128,6 +164,13 @@ class RescaleProbMap(Float32Layer):
             "calibration": self.calibration,
             "half_plane": self.half_plane,
         }
+
+
+def logit(prob):
+    """Inverse of the sigmoid, with a finite gradient where P is 0 or 1."""
+    tiny = keras.config.epsilon()
+    prob = ops.clip(prob, tiny, 1 - tiny)
+    return ops.log(prob) - ops.log(1 - prob)
 
 
 def standardize_sparsity(sparsity):

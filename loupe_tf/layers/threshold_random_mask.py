@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from loupe_tf.layers.float32_layer import Float32Layer
-from loupe_tf.layers.rescale_prob_map import standardize_sparsity
+from loupe_tf.layers.rescale_prob_map import logit, standardize_sparsity
 from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 from loupe_tf.masks.half_plane import required_and_allowed
 
@@ -209,7 +209,7 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         uniform = self._uniform(shape)
         chosen = pick(prob)
         if self.estimator in ("concrete", "gumbel_topk"):
-            score = _logit(chosen) - _logit(uniform)
+            score = logit(chosen) - logit(uniform)
             if self.estimator == "concrete":
                 return ops.sigmoid(self.slope * score)
             budget = self._budget_of_draws(prob, pick)
@@ -299,13 +299,6 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         if self._excluded is not None:
             middle = ops.where(ops.isfinite(middle), middle, last)
         return ops.stop_gradient(ops.reshape(middle, (-1, 1, 1, 1)))
-
-
-def _logit(prob):
-    # Clipped, so that the gradient is finite where a probability is 0 or 1.
-    tiny = keras.config.epsilon()
-    prob = ops.clip(prob, tiny, 1 - tiny)
-    return ops.log(prob) - ops.log(1 - prob)
 
 
 def _straight_through(hard, soft):

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy import optimize, special
 
 from loupe_tf.layers import RescaleProbMap
 from loupe_tf.masks import half_plane
@@ -85,12 +86,76 @@ def test_several_sparsities_give_nested_probabilities(
     layer = RescaleProbMap((0.5, 0.25, 0.1), calibration)
     check_layer(layer, prob)
     every = keras.ops.convert_to_numpy(layer(prob))
+    free = np.ones(prob.shape[1:], bool)
+    if calibration:
+        free[4:7, 5:8] = False  # Around DC at (5, 6).
     for r, rescaled in zip(layer.sparsity, every, strict=True):
-        alone = RescaleProbMap(r, calibration)(prob)[0]
-        alone = keras.ops.convert_to_numpy(alone)
-        np.testing.assert_array_equal(rescaled, alone)
         np.testing.assert_allclose(rescaled.mean(), r, rtol=1e-4)
+        assert (rescaled[~free] == 1).all()
+        left = (r * free.size - (~free).sum()) / free.sum()
+        np.testing.assert_allclose(
+            rescaled[free], _shifted(prob[0][free], left), atol=2e-6
+        )
     assert (np.diff(every, axis=0) <= 0).all()
+
+
+def _shifted(prob, r):
+    """σ(logit prob + c) of mean r, in float64."""
+    prob = np.clip(prob, 1e-7, np.float32(1 - 1e-7))
+    logits = special.logit(prob.astype("float64"))
+    c = optimize.brentq(
+        lambda c: special.expit(logits + c).mean() - r, -50, 50, xtol=1e-12
+    )
+    return special.expit(logits + c)
+
+
+def test_gradient_of_several_sparsities(gradient, rng):
+    prob = rng.uniform(0.1, 0.9, size=(1, 3, 4, 1)).astype("float32")
+    weight = rng.normal(size=(2, 3, 4, 1)).astype("float32")
+    layer = RescaleProbMap((0.5, 0.25))
+    layer(prob)
+    slope = gradient(
+        lambda p: keras.ops.sum(keras.ops.multiply(layer(p), weight)), prob
+    )
+    expected = np.zeros(prob.shape)
+    for i in np.ndindex(prob.shape):
+        step = np.zeros(prob.shape)
+        step[i] = 1e-5
+        up, down = (
+            sum(
+                np.sum(w.ravel() * _shifted((prob + sign * step).ravel(), r))
+                for r, w in zip(layer.sparsity, weight, strict=True)
+            )
+            for sign in (1, -1)
+        )
+        expected[i] = (up - down) / 2e-5
+    np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_several_sparsities_with_nothing_left_to_choose(rng):
+    prob = rng.uniform(size=(1, 6, 8, 1)).astype("float32")
+    half = half_plane((6, 8))  # All of it, and then its calibration alone.
+    required = half.copy()
+    required[:2] = required[5:] = False
+    required[:, :2] = required[:, 7:] = False
+    sparsities = half.mean(), required.sum() / half.size
+    layer = RescaleProbMap(sparsities, calibration=(3, 5), half_plane=True)
+    every = keras.ops.convert_to_numpy(layer(prob))[..., 0]
+    np.testing.assert_allclose(every, [half, required], atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_several_sparsities_of_one_probability(gradient, value):
+    layer = RescaleProbMap((0.5, 0.25))
+    prob = np.full((1, 4, 4, 1), value, "float32")
+    every = keras.ops.convert_to_numpy(layer(prob))
+    np.testing.assert_allclose(every[0], 0.5, atol=1e-6)
+    np.testing.assert_allclose(every[1], 0.25, atol=1e-6)
+    weight = np.arange(32, dtype="float32").reshape(2, 4, 4, 1)
+    slope = gradient(
+        lambda p: keras.ops.sum(keras.ops.multiply(layer(p), weight)), prob
+    )
+    assert np.isfinite(slope).all()
 
 
 def test_groups_share_the_sparsity(check_layer, rng):
