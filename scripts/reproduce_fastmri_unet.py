@@ -63,6 +63,7 @@ from loupe_tf.callbacks import (
     ShuffledBatches,
     fit_two_rounds,
 )
+from loupe_tf.plots.drawing import COLOURS
 
 # What the report says, and where it is silent what fastMRI's code does.
 PAPER = {
@@ -548,7 +549,7 @@ def draw_curves(cells):
         for (of, mask), records in cells.items():
             if of != acceleration:
                 continue
-            color = plots.COLOURS[MASKS.index(mask)]
+            color = COLOURS[MASKS.index(mask)]
             for ax, metric in zip(axes[:, column], METRICS):
                 for i, record in enumerate(records):
                     values = np.array(record["trace"][f"val_{metric}"], "float")

@@ -1,18 +1,4 @@
-"""The figures of a training script: masks, curves, reconstructions.
-
-Each function returns a `matplotlib.figure.Figure`, ready for
-`figure.savefig(path)`, for `loupe_tf.report.figure` or for TensorBoard. None
-of them touches pyplot, so they work without a display, in threads and in
-callbacks. With `figure=` a function draws into a figure or sub-figure that is
-there already:
-
-```python
-both = matplotlib.figure.Figure(figsize=(12, 4), layout="constrained")
-left, right = both.subfigures(1, 2)
-loupe_tf.plots.mask(mask, figure=left)
-loupe_tf.plots.probability_histogram(probability, figure=right)
-```
-"""
+"""Figures of masks and of the probabilities behind them."""
 
 import numpy as np
 
@@ -23,30 +9,7 @@ from loupe_tf.masks.description import (
     point_spread,
     side_lobe,
 )
-
-__all__ = [
-    "mask",
-    "mask_comparison",
-    "mask_description",
-    "masks",
-    "probability_histogram",
-    "reconstruction_groups",
-    "reconstructions",
-    "training_curves",
-]
-
-# Okabe and Ito's colours, told apart by colour-blind readers too; each comes
-# with its own line style.
-COLOURS = [
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-]
-STYLES = ["-", "--", "-.", ":"]
+from loupe_tf.plots.drawing import COLOURS, STYLES, get_figure
 
 
 def mask(mask, probability=None, figure=None):
@@ -87,7 +50,7 @@ def mask(mask, probability=None, figure=None):
                 "Invalid shape for argument `probability`. Expected the shape "
                 f"of the mask, {mask.shape}. Received: {probability.shape}"
             )
-    figure = _figure(figure, 4.0 * panels + 0.4 * (panels - 1), 4.0)
+    figure = get_figure(figure, 4.0 * panels + 0.4 * (panels - 1), 4.0)
     axes = figure.subplots(1, panels, squeeze=False)[0]
 
     sampled = mask.mean()
@@ -119,7 +82,7 @@ def mask_description(mask, title="mask", figure=None):
     Returns:
         The figure.
     """
-    figure = _figure(figure, 12.0, 4.0)
+    figure = get_figure(figure, 12.0, 4.0)
     axes = figure.subplots(1, 3)
     axes[0].set_title(f"{title}: R = {mask.achieved_acceleration:.4g}")
     _draw_frequencies(
@@ -148,7 +111,7 @@ def mask_comparison(masks, figure=None):
         )
     (first, mask), (second, other) = masks.items()
     common = overlap(mask, other)
-    figure = _figure(figure, 12.0, 8.0)
+    figure = get_figure(figure, 12.0, 8.0)
     axes = figure.subplots(2, 3)
     arrays = np.broadcast_arrays(mask.array, other.array)
     for ax, (title, one) in zip(axes[0], masks.items()):
@@ -210,7 +173,7 @@ def masks(masks, columns=None, figure=None):
         )
     columns = columns or len(masks)
     rows = -(-len(masks) // columns)
-    figure = _figure(figure, 1.9 * columns, 2.2 * rows)
+    figure = get_figure(figure, 1.9 * columns, 2.2 * rows)
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
@@ -244,7 +207,7 @@ def probability_histogram(probabilities, bins=50, figure=None):
 
     if not isinstance(probabilities, dict):
         probabilities = {"mask": probabilities}
-    figure = _figure(figure, 6.0, 4.3)
+    figure = get_figure(figure, 6.0, 4.3)
     axes = figure.subplots()
     for i, (name, values) in enumerate(probabilities.items()):
         values = ops.convert_to_numpy(values).ravel()
@@ -268,206 +231,6 @@ def probability_histogram(probabilities, bins=50, figure=None):
     # Below, where it covers no curve.
     figure.legend(loc="outside lower center", frameon=False)
     return figure
-
-
-def training_curves(history, validation_freq=1, figure=None):
-    """Draw a run: the loss and, where logged, slope and learning rate.
-
-    Args:
-        history: Dictionary of lists with one value an epoch, such as
-            `model.fit(...).history`. Used are `"loss"`, `"val_loss"`, every
-            name that ends in `"slope"`, `"learning_rate"`, and `"round"`: a
-            vertical line marks where its value changes, as at the beginning of
-            the second round of 4S.
-        validation_freq: Integer, the epochs from one validation to the next.
-        figure: (Optional) figure or sub-figure to draw into.
-
-    Returns:
-        The figure: one panel below the other, over the same epochs.
-    """
-    slopes = [name for name in history if name.endswith("slope")]
-    panels = [
-        ("loss", ["loss", "val_loss"]),
-        ("slope", slopes),
-        ("learning rate", ["learning_rate"]),
-    ]
-    panels = [
-        (label, [name for name in names if name in history])
-        for label, names in panels
-    ]
-    panels = [(label, names) for label, names in panels if names]
-    if not panels:
-        raise ValueError(
-            "Invalid value for argument `history`. Expected a dictionary with "
-            "a loss, a slope or a learning rate. Received: "
-            f"names={list(history)}"
-        )
-    figure = _figure(figure, 7.0, 1.6 + 1.7 * len(panels))
-    axes = figure.subplots(
-        len(panels),
-        sharex=True,
-        squeeze=False,
-        height_ratios=[2 if label == "loss" else 1 for label, _ in panels],
-    )[:, 0]
-
-    for ax, (label, names) in zip(axes, panels, strict=True):
-        for i, name in enumerate(names):
-            values = np.asarray(history[name], dtype=float)
-            step = validation_freq if name.startswith("val_") else 1
-            ax.plot(
-                step * np.arange(1, len(values) + 1),
-                values,
-                # A single epoch has no line.
-                marker="." if len(values) < 20 else None,
-                color=COLOURS[i % len(COLOURS)],
-                linestyle=STYLES[i % len(STYLES)],
-                label=name,
-            )
-        ax.set_yscale("log")
-        ax.set_ylabel(label)
-        ax.grid(alpha=0.3)
-        if len(names) > 1:
-            ax.legend(frameon=False)
-    _mark_rounds(axes, history.get("round", ()))
-    axes[0].set_title("Training")
-    axes[-1].set_xlabel("epoch")
-    axes[-1].xaxis.get_major_locator().set_params(integer=True)
-    return figure
-
-
-def reconstructions(
-    truth,
-    reconstructions,
-    max_value=1.0,
-    error_scale=5,
-    zoom=None,
-    figure=None,
-):
-    """Draw true images, their reconstructions and the magnified errors.
-
-    One row an example; first the truth, then for each method the image and the
-    modulus of its error. All images share one grey scale, from 0 to
-    `max_value`; errors run from 0 to `max_value / error_scale`. Below each
-    image stands its PSNR, by the convention of `loupe_tf.metrics.PSNR`.
-
-    Args:
-        truth: True images, `(n, H, W, 1)` or complex `(n, H, W, 2)`.
-        reconstructions: Dictionary by method's name of images like `truth`.
-        max_value: Positive float, the white of the grey scale and the peak of
-            the PSNR.
-        error_scale: Positive float, by which errors are magnified.
-        zoom: (Optional) tuple `(top, left, height, width)` in pixels: a
-            region, framed in each panel and drawn larger below it.
-        figure: (Optional) figure or sub-figure to draw into.
-
-    Returns:
-        The figure.
-
-    Example:
-
-    ```python
-    loupe_tf.plots.reconstructions(
-        images[:3], {"zero-filled": adjoint[:3], "LOUPE": output[:3]}
-    )
-    ```
-    """
-    from loupe_tf import metrics
-
-    shape = tuple(np.shape(truth))
-    if len(shape) != 4 or shape[-1] not in (1, 2):
-        raise ValueError(
-            "Invalid shape for argument `truth`. Expected (n, H, W, 1) or "
-            f"(n, H, W, 2). Received: shape={shape}"
-        )
-    shapes = {name: tuple(np.shape(x)) for name, x in reconstructions.items()}
-    if not shapes or any(other != shape for other in shapes.values()):
-        raise ValueError(
-            "Invalid value for argument `reconstructions`. Expected a "
-            f"dictionary of images of the shape of `truth`, {shape}. "
-            f"Received: shapes={shapes}"
-        )
-    count, height, width, _ = shape
-    heights = [height / width]
-    if zoom is not None:
-        _check_zoom(zoom, height, width)
-        heights.append(zoom[2] / zoom[3])
-    columns = 1 + 2 * len(reconstructions)
-    cell = 2.2
-    figure = _figure(
-        figure,
-        cell * columns,
-        (cell * sum(heights) + 0.25 * len(heights)) * count + 0.45,
-    )
-    axes = figure.subplots(
-        count * len(heights),
-        columns,
-        squeeze=False,
-        height_ratios=count * heights,
-    )
-    # The rows of panels of one example: the whole image, then its zoom.
-    axes = axes.reshape(count, len(heights), columns)
-    for ax in axes.flat:
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-
-    _draw_images(axes[..., 0], "truth", truth, max_value, zoom)
-    for row, ax in enumerate(axes[:, 0, 0]):
-        ax.set_ylabel(f"example {row + 1}")
-    for i, (name, images) in enumerate(reconstructions.items()):
-        true, images = metrics.to_images(truth, images)
-        decibels = metrics.psnr(true, images, max_value)
-        error = metrics.modulus(true - images)
-        image_axes, error_axes = axes[..., 1 + 2 * i], axes[..., 2 + 2 * i]
-        _draw_images(image_axes, name, images, max_value, zoom)
-        _draw_images(
-            error_axes,
-            f"|error| × {error_scale:g}",
-            error_scale * error,
-            max_value,
-            zoom,
-            cmap="magma",
-        )
-        for ax, value in zip(image_axes[:, 0], decibels, strict=True):
-            ax.set_xlabel(f"PSNR {float(value):.2f} dB")
-    return figure
-
-
-def reconstruction_groups(truth, groups, zoom=None):
-    """Draw more reconstructions than fit side by side, in groups.
-
-    Args:
-        truth: True image, `(1, H, W, 1)` or complex `(1, H, W, 2)`.
-        groups: List of dictionaries by method's name of images like `truth`;
-            each is drawn by `reconstructions`, one below the other.
-        zoom: (Optional) tuple `(top, left, height, width)`; the central third
-            by default.
-
-    Returns:
-        The figure.
-    """
-    if not groups:
-        raise ValueError(
-            "Invalid value for argument `groups`. Expected one dictionary or "
-            "more. Received: none"
-        )
-    if zoom is None:
-        height, width = np.shape(truth)[1:3]
-        zoom = (height // 3, width // 3, height // 3, width // 3)
-    columns = 1 + 2 * max(map(len, groups))
-    figure = _figure(None, 2.2 * columns, 5.2 * len(groups))
-    panels = figure.subfigures(len(groups), 1, squeeze=False)[:, 0]
-    for panel, group in zip(panels, groups, strict=True):
-        reconstructions(truth, group, zoom=tuple(zoom), figure=panel)
-    return figure
-
-
-def _figure(figure, width, height):
-    """The figure given, or a new one of that size in inches."""
-    if figure is not None:
-        return figure
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=150, layout="constrained")
 
 
 def _frequencies(name, array):
@@ -559,64 +322,3 @@ def _draw_point_spread(ax, masks, floor=-60.0):
     ax.set_title(f"Point spread, side lobe {' and '.join(titles)}")
     if len(masks) > 1:
         ax.legend(frameon=False)
-
-
-def _mark_rounds(axes, rounds):
-    for epoch in np.flatnonzero(np.diff(rounds)) + 1:
-        for ax in axes:
-            ax.axvline(epoch + 0.5, color="0.4", linestyle=":", linewidth=1)
-        axes[0].annotate(
-            f"round {rounds[epoch]:g}",
-            (epoch + 0.5, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(4, -4),
-            textcoords="offset points",
-            va="top",
-            color="0.3",
-        )
-
-
-def _check_zoom(zoom, height, width):
-    integers = len(zoom) == 4 and all(
-        isinstance(n, (int, np.integer)) for n in zoom
-    )
-    if integers:
-        top, left, high, wide = zoom
-        inside = 0 <= top < top + high <= height
-        if inside and 0 <= left < left + wide <= width:
-            return
-    raise ValueError(
-        "Invalid value for argument `zoom`. Expected integers (top, left, "
-        f"height, width) of a region within {height}×{width} pixels. "
-        f"Received: {zoom}"
-    )
-
-
-def _draw_images(axes, title, images, max_value, zoom, cmap="gray"):
-    """Draw images into `(n, 1)` axes, or `(n, 2)` with the zoom."""
-    from keras import ops
-    from matplotlib.patches import Rectangle
-
-    from loupe_tf import metrics
-
-    axes[0, 0].set_title(title)
-    images = ops.convert_to_numpy(
-        metrics.magnitude(ops.convert_to_tensor(images))
-    )[..., 0]
-    style = {"cmap": cmap, "vmin": 0, "vmax": max_value}
-    for ax, image in zip(axes, images, strict=True):
-        ax[0].imshow(image, **style)
-        if zoom is None:
-            continue
-        top, left, height, width = zoom
-        ax[0].add_patch(
-            Rectangle(
-                (left - 0.5, top - 0.5),
-                width,
-                height,
-                fill=False,
-                edgecolor=COLOURS[4],
-                linewidth=1,
-            )
-        )
-        ax[1].imshow(image[top : top + height, left : left + width], **style)

@@ -1,0 +1,178 @@
+"""Figures of images."""
+
+import numpy as np
+
+# Keras is imported by what needs it: the command-line tool draws masks without.
+from loupe_tf.plots.drawing import COLOURS, get_figure
+
+
+def reconstructions(
+    truth,
+    reconstructions,
+    max_value=1.0,
+    error_scale=5,
+    zoom=None,
+    figure=None,
+):
+    """Draw true images, their reconstructions and the magnified errors.
+
+    One row an example; first the truth, then for each method the image and the
+    modulus of its error. All images share one grey scale, from 0 to
+    `max_value`; errors run from 0 to `max_value / error_scale`. Below each
+    image stands its PSNR, by the convention of `loupe_tf.metrics.PSNR`.
+
+    Args:
+        truth: True images, `(n, H, W, 1)` or complex `(n, H, W, 2)`.
+        reconstructions: Dictionary by method's name of images like `truth`.
+        max_value: Positive float, the white of the grey scale and the peak of
+            the PSNR.
+        error_scale: Positive float, by which errors are magnified.
+        zoom: (Optional) tuple `(top, left, height, width)` in pixels: a
+            region, framed in each panel and drawn larger below it.
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure.
+
+    Example:
+
+    ```python
+    loupe_tf.plots.reconstructions(
+        images[:3], {"zero-filled": adjoint[:3], "LOUPE": output[:3]}
+    )
+    ```
+    """
+    from loupe_tf import metrics
+
+    shape = tuple(np.shape(truth))
+    if len(shape) != 4 or shape[-1] not in (1, 2):
+        raise ValueError(
+            "Invalid shape for argument `truth`. Expected (n, H, W, 1) or "
+            f"(n, H, W, 2). Received: shape={shape}"
+        )
+    shapes = {name: tuple(np.shape(x)) for name, x in reconstructions.items()}
+    if not shapes or any(other != shape for other in shapes.values()):
+        raise ValueError(
+            "Invalid value for argument `reconstructions`. Expected a "
+            f"dictionary of images of the shape of `truth`, {shape}. "
+            f"Received: shapes={shapes}"
+        )
+    count, height, width, _ = shape
+    heights = [height / width]
+    if zoom is not None:
+        _check_zoom(zoom, height, width)
+        heights.append(zoom[2] / zoom[3])
+    columns = 1 + 2 * len(reconstructions)
+    cell = 2.2
+    figure = get_figure(
+        figure,
+        cell * columns,
+        (cell * sum(heights) + 0.25 * len(heights)) * count + 0.45,
+    )
+    axes = figure.subplots(
+        count * len(heights),
+        columns,
+        squeeze=False,
+        height_ratios=count * heights,
+    )
+    # The rows of panels of one example: the whole image, then its zoom.
+    axes = axes.reshape(count, len(heights), columns)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+
+    _draw_images(axes[..., 0], "truth", truth, max_value, zoom)
+    for row, ax in enumerate(axes[:, 0, 0]):
+        ax.set_ylabel(f"example {row + 1}")
+    for i, (name, images) in enumerate(reconstructions.items()):
+        true, images = metrics.to_images(truth, images)
+        decibels = metrics.psnr(true, images, max_value)
+        error = metrics.modulus(true - images)
+        image_axes, error_axes = axes[..., 1 + 2 * i], axes[..., 2 + 2 * i]
+        _draw_images(image_axes, name, images, max_value, zoom)
+        _draw_images(
+            error_axes,
+            f"|error| × {error_scale:g}",
+            error_scale * error,
+            max_value,
+            zoom,
+            cmap="magma",
+        )
+        for ax, value in zip(image_axes[:, 0], decibels, strict=True):
+            ax.set_xlabel(f"PSNR {float(value):.2f} dB")
+    return figure
+
+
+def reconstruction_groups(truth, groups, zoom=None):
+    """Draw more reconstructions than fit side by side, in groups.
+
+    Args:
+        truth: True image, `(1, H, W, 1)` or complex `(1, H, W, 2)`.
+        groups: List of dictionaries by method's name of images like `truth`;
+            each is drawn by `reconstructions`, one below the other.
+        zoom: (Optional) tuple `(top, left, height, width)`; the central third
+            by default.
+
+    Returns:
+        The figure.
+    """
+    if not groups:
+        raise ValueError(
+            "Invalid value for argument `groups`. Expected one dictionary or "
+            "more. Received: none"
+        )
+    if zoom is None:
+        height, width = np.shape(truth)[1:3]
+        zoom = (height // 3, width // 3, height // 3, width // 3)
+    columns = 1 + 2 * max(map(len, groups))
+    figure = get_figure(None, 2.2 * columns, 5.2 * len(groups))
+    panels = figure.subfigures(len(groups), 1, squeeze=False)[:, 0]
+    for panel, group in zip(panels, groups, strict=True):
+        reconstructions(truth, group, zoom=tuple(zoom), figure=panel)
+    return figure
+
+
+def _check_zoom(zoom, height, width):
+    integers = len(zoom) == 4 and all(
+        isinstance(n, (int, np.integer)) for n in zoom
+    )
+    if integers:
+        top, left, high, wide = zoom
+        inside = 0 <= top < top + high <= height
+        if inside and 0 <= left < left + wide <= width:
+            return
+    raise ValueError(
+        "Invalid value for argument `zoom`. Expected integers (top, left, "
+        f"height, width) of a region within {height}×{width} pixels. "
+        f"Received: {zoom}"
+    )
+
+
+def _draw_images(axes, title, images, max_value, zoom, cmap="gray"):
+    """Draw images into `(n, 1)` axes, or `(n, 2)` with the zoom."""
+    from keras import ops
+    from matplotlib.patches import Rectangle
+
+    from loupe_tf import metrics
+
+    axes[0, 0].set_title(title)
+    images = ops.convert_to_numpy(
+        metrics.magnitude(ops.convert_to_tensor(images))
+    )[..., 0]
+    style = {"cmap": cmap, "vmin": 0, "vmax": max_value}
+    for ax, image in zip(axes, images, strict=True):
+        ax[0].imshow(image, **style)
+        if zoom is None:
+            continue
+        top, left, height, width = zoom
+        ax[0].add_patch(
+            Rectangle(
+                (left - 0.5, top - 0.5),
+                width,
+                height,
+                fill=False,
+                edgecolor=COLOURS[4],
+                linewidth=1,
+            )
+        )
+        ax[1].imshow(image[top : top + height, left : left + width], **style)

@@ -1,0 +1,85 @@
+"""Figures of a training."""
+
+import numpy as np
+
+from loupe_tf.plots.drawing import COLOURS, STYLES, get_figure
+
+
+def training_curves(history, validation_freq=1, figure=None):
+    """Draw a run: the loss and, where logged, slope and learning rate.
+
+    Args:
+        history: Dictionary of lists with one value an epoch, such as
+            `model.fit(...).history`. Used are `"loss"`, `"val_loss"`, every
+            name that ends in `"slope"`, `"learning_rate"`, and `"round"`: a
+            vertical line marks where its value changes, as at the beginning of
+            the second round of 4S.
+        validation_freq: Integer, the epochs from one validation to the next.
+        figure: (Optional) figure or sub-figure to draw into.
+
+    Returns:
+        The figure: one panel below the other, over the same epochs.
+    """
+    slopes = [name for name in history if name.endswith("slope")]
+    panels = [
+        ("loss", ["loss", "val_loss"]),
+        ("slope", slopes),
+        ("learning rate", ["learning_rate"]),
+    ]
+    panels = [
+        (label, [name for name in names if name in history])
+        for label, names in panels
+    ]
+    panels = [(label, names) for label, names in panels if names]
+    if not panels:
+        raise ValueError(
+            "Invalid value for argument `history`. Expected a dictionary with "
+            "a loss, a slope or a learning rate. Received: "
+            f"names={list(history)}"
+        )
+    figure = get_figure(figure, 7.0, 1.6 + 1.7 * len(panels))
+    axes = figure.subplots(
+        len(panels),
+        sharex=True,
+        squeeze=False,
+        height_ratios=[2 if label == "loss" else 1 for label, _ in panels],
+    )[:, 0]
+
+    for ax, (label, names) in zip(axes, panels, strict=True):
+        for i, name in enumerate(names):
+            values = np.asarray(history[name], dtype=float)
+            step = validation_freq if name.startswith("val_") else 1
+            ax.plot(
+                step * np.arange(1, len(values) + 1),
+                values,
+                # A single epoch has no line.
+                marker="." if len(values) < 20 else None,
+                color=COLOURS[i % len(COLOURS)],
+                linestyle=STYLES[i % len(STYLES)],
+                label=name,
+            )
+        ax.set_yscale("log")
+        ax.set_ylabel(label)
+        ax.grid(alpha=0.3)
+        if len(names) > 1:
+            ax.legend(frameon=False)
+    _mark_rounds(axes, history.get("round", ()))
+    axes[0].set_title("Training")
+    axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def _mark_rounds(axes, rounds):
+    for epoch in np.flatnonzero(np.diff(rounds)) + 1:
+        for ax in axes:
+            ax.axvline(epoch + 0.5, color="0.4", linestyle=":", linewidth=1)
+        axes[0].annotate(
+            f"round {rounds[epoch]:g}",
+            (epoch + 0.5, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -4),
+            textcoords="offset points",
+            va="top",
+            color="0.3",
+        )

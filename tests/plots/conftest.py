@@ -1,0 +1,20 @@
+import sys
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_pyplot(monkeypatch):
+    """An import of pyplot, which needs a display or a backend, fails."""
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+
+
+@pytest.fixture
+def draw():
+    """`draw(figure)`: render for real, much goes wrong only then."""
+    return _draw
+
+
+def _draw(figure):
+    figure.canvas.draw()
+    return figure
