@@ -63,9 +63,9 @@ def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):
             the others take their size alone.
         acceleration: Real number R greater than 1.
         calibration: Size of the calibration region: lines, or the side of a
-            square. `None` is fastMRI's share, `0.32 / R` of the side, for
-            points as for lines, since no reconstruction makes up for a centre
-            with holes; and none for `"spectrum"`, which finds the centre.
+            square. `None` is `masks.default_calibration`, for points as for
+            lines, since no reconstruction makes up for a centre with holes;
+            and none for `"spectrum"`, which finds the centre.
         seed: Integer; `"spectrum"` is not random.
 
     Returns:
@@ -83,8 +83,7 @@ def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):
         return masks.spectrum(images, acceleration, calibration=calibration)
     size = tuple(np.shape(images)[1:3])
     if calibration is None and not pattern.endswith("lines"):
-        masks.budget(size[0] * size[1], acceleration)  # Checks R.
-        calibration = round(0.32 / acceleration * min(size))
+        calibration = masks.default_calibration(min(size), acceleration)
     pattern = getattr(masks, pattern)
     return pattern(size, acceleration, calibration, seed=seed)
 

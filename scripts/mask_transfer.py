@@ -3,7 +3,8 @@
 A mask that is learned beside a U-Net is learned for that U-Net. Is it of use
 to others: to the zero-filled image, to compressed sensing, to a U-Net that was
 trained for another mask? This script fills the table: learned points and
-lines, and unlearned ones, at R = 4 and 8, each with all of these.
+lines, free or with a calibration region, and unlearned ones, at R = 4 and 8,
+each with all of these.
 
     python scripts/mask_transfer.py --preset smoke
     python scripts/mask_transfer.py --preset cpu --data my_volumes/
@@ -115,9 +116,15 @@ PRESETS = {
 GRID = ("accelerations", "seeds")
 PLACES = ("out", "data_dir", "preset", "backup")
 
-LEARNED = {"learned": {}, "learned_lines": {"lines": "columns"}}
-POINTS = ("learned", "gaussian", "poisson_disc", "spectrum")
-LINES = ("learned_lines", "random_lines", "equispaced_lines")
+# Those with a calibration region have that of the unlearned ones.
+LEARNED = (
+    "learned",
+    "learned_calibrated",
+    "learned_lines",
+    "learned_lines_calibrated",
+)
+POINTS = (*LEARNED[:2], "gaussian", "poisson_disc", "spectrum")
+LINES = (*LEARNED[2:], "random_lines", "equispaced_lines")
 MASKS = (*POINTS, *LINES)
 CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
 OWN, OTHERS, BEST_OTHER = "own U-Net", "others' U-Nets", "best other U-Net"
@@ -215,8 +222,15 @@ def build_model(run, settings, image_shape, images=None):
         sampling = {
             "acceleration": run.acceleration,
             "slope": settings["slope"],
-            **LEARNED[run.subject],
         }
+        side = min(image_shape[:2])
+        if "lines" in run.subject:
+            sampling["lines"] = "columns"
+            side = image_shape[1]
+        if "calibrated" in run.subject:
+            sampling["calibration"] = masks.default_calibration(
+                side, run.acceleration
+            )
     else:
         sampling = {
             "mask": comparison.fixed_mask(
@@ -455,8 +469,8 @@ def verdicts(cells):
     sentences = []
     for rate in rates_of(cells):
         for name in (*CLASSICAL, OWN):
-            for kind in (POINTS, LINES):
-                sentences += compare_masks(cells, rate, name, kind)
+            for mask in LEARNED:
+                sentences += compare_masks(cells, rate, name, mask)
         costs = []
         for mask in MASKS:
             own = means(cells, (rate, mask, unet_of(mask)), "psnr")
@@ -471,15 +485,16 @@ def verdicts(cells):
     return sentences
 
 
-def compare_masks(cells, rate, name, kind):
-    """Learned against the best unlearned mask of the same kind."""
+def compare_masks(cells, rate, name, learned):
+    """A learned against the best unlearned mask of the same kind."""
+    kind = POINTS if learned in POINTS else LINES
     found = {}
-    for mask in kind:
+    for mask in (learned, *(m for m in kind if m not in LEARNED)):
         subject = unet_of(mask) if name == OWN else name
         if (rate, mask, subject) in cells:
             found[mask] = cells[rate, mask, subject]
-    learned = found.pop(kind[0], None)
-    if learned is None or not found:
+    records = found.pop(learned, None)
+    if records is None or not found:
         return []
     best = max(
         found,
@@ -491,13 +506,13 @@ def compare_masks(cells, rate, name, kind):
         ),
     )
     differences = experiments.paired(
-        learned, found[best], lambda row: row["volumes"]
+        records, found[best], lambda row: row["volumes"]
     )
     if not len(differences):
         return []
     p_value = evaluation.sign_flip_test(differences)
     return [
-        f"R = {rate:g}, {name.replace('_', ' ')}: {kind[0]} against {best}, "
+        f"R = {rate:g}, {name.replace('_', ' ')}: {learned} against {best}, "
         f"the best unlearned {'points' if kind == POINTS else 'lines'}: "
         f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
         f"{len(differences)} pairs of seed and test volume; p = {p_value:.3f} "
@@ -565,7 +580,7 @@ def draw_masks(rate, seed, folder):
         if path.exists():
             title = mask.replace("_", " ")
             shown[title] = masks.SamplingMask.load(path).array
-    return plots.masks(shown, columns=4) if shown else None
+    return plots.masks(shown, columns=len(POINTS)) if shown else None
 
 
 def draw_reconstructions(rate, seed, name, folder):

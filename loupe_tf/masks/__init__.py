@@ -13,6 +13,7 @@ from loupe_tf.masks.description import (
 from loupe_tf.masks.from_model import from_model, probability_from_model
 from loupe_tf.masks.half_plane import half_plane, mirrored
 from loupe_tf.masks.patterns import (
+    default_calibration,
     equispaced_lines,
     gaussian,
     random_lines,
@@ -30,6 +31,7 @@ __all__ = [
     "calibration_region",
     "centred",
     "dc_position",
+    "default_calibration",
     "density_profile",
     "equispaced_lines",
     "from_model",

@@ -118,7 +118,7 @@ def random_lines(
     matrix = standardize_shape(shape)
     shape = lines_shape(matrix, lines)
     if calibration is None:
-        calibration = _default_calibration(shape, acceleration)
+        calibration = default_calibration(max(shape), acceleration)
     array = binarize(generator(seed).random(shape), acceleration, calibration)
     return SamplingMask(
         array,
@@ -162,7 +162,7 @@ def equispaced_lines(
     matrix = standardize_shape(shape)
     shape = lines_shape(matrix, lines)
     if calibration is None:
-        calibration = _default_calibration(shape, acceleration)
+        calibration = default_calibration(max(shape), acceleration)
     free = np.flatnonzero(~calibration_region(shape, calibration))
     number = budget(max(shape), acceleration) - (max(shape) - free.size)
     offset = generator(seed).integers(max(free.size, 1))
@@ -213,6 +213,18 @@ def generator(seed):
     return np.random.default_rng(seed)
 
 
-def _default_calibration(shape, acceleration):
-    budget(max(shape), acceleration)  # Checks `acceleration`.
-    return round(0.32 / acceleration * max(shape))
+def default_calibration(length, acceleration):
+    """fastMRI's calibration region: the share `0.32 / R` of the lines.
+
+    That is 8 % at R = 4 and 4 % at R = 8 (Zbontar et al., arXiv:1811.08839,
+    2018).
+
+    Args:
+        length: Integer, how many lines there are.
+        acceleration: Real number R greater than 1.
+
+    Returns:
+        An integer, the number of central lines.
+    """
+    budget(length, acceleration)  # Checks `acceleration`.
+    return round(0.32 / acceleration * length)

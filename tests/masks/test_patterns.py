@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.masks import (
+    default_calibration,
     SamplingMask,
     equispaced_lines,
     gaussian,
@@ -262,3 +263,14 @@ def test_lines_may_all_lie_in_the_centre():
     for pattern in (random_lines, equispaced_lines):
         mask = pattern((8, 32), 4, calibration=8)
         assert np.flatnonzero(mask.array).tolist() == list(range(12, 20))
+
+
+@pytest.mark.parametrize("R, lines", [(4, 26), (8, 13), (2.5, 41)])
+def test_default_calibration(R, lines):
+    assert default_calibration(320, R) == lines
+    assert random_lines((256, 320), R).calibration == lines
+
+
+def test_default_calibration_checks_the_acceleration():
+    with pytest.raises(ValueError, match="`acceleration`"):
+        default_calibration(320, 0.5)

@@ -117,17 +117,26 @@ def test_a_training_that_diverges_is_reported(
 
 
 @pytest.mark.parametrize(
-    "name, lines", [("learned", None), ("learned_lines", "columns")]
+    "name, lines, calibration",
+    [
+        ("learned", None, None),
+        ("learned_calibrated", None, 1),
+        ("learned_lines", "columns", None),
+        ("learned_lines_calibrated", "columns", 4),
+    ],
 )
-def test_learned_masks_have_the_budget_of_the_others(script, name, lines):
+def test_learned_masks_have_the_budget_of_the_others(
+    script, name, lines, calibration
+):
     settings = {**script.PRESETS["smoke"], "depth": 1}
     run = script.Run("train", 5.0, name, 1)
-    model = script.build_model(run, settings, (20, 24, 1))
+    model = script.build_model(run, settings, (20, 56, 1))
     mask = masks.from_model(model)
-    assert mask.lines == lines and mask.slope == settings["slope"]
+    assert mask.lines == lines and mask.calibration == calibration
+    assert mask.slope == settings["slope"]
     assert mask.acquired == round(mask.array.size / 5)
     # Before the first step the network leaves the zero-filled image alone.
-    x = np.random.default_rng(0).uniform(size=(1, 20, 24, 1)).astype("float32")
+    x = np.random.default_rng(0).uniform(size=(1, 20, 56, 1)).astype("float32")
     np.testing.assert_allclose(
         model.predict(x, verbose=0),
         comparison.reconstruct(ZeroFilled(), mask, x),
