@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from loupe_tf.masks import (
-    default_calibration,
     SamplingMask,
+    default_calibration,
     equispaced_lines,
     gaussian,
     poisson_disc,
