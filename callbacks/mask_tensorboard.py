@@ -14,11 +14,14 @@ class MaskTensorBoard(keras.callbacks.Callback):
 
     Args:
         log_dir: String, the folder that `tensorboard --logdir` is given.
-        images: Array `(n, H, W, C)` of images to reconstruct, or `None`.
+        images: Array `(n, H, W, C)` of images to reconstruct, or `None`; a
+            list of all inputs for a model of several.
         update_freq: Integer, epochs between two writings.
         sampler: String, name of the layer that samples the mask.
         probability: String, name of the layer whose output are the
             probabilities. `None` for LOUPE's own, where the model has any.
+        truth: Array `(n, H, W, C)` of what should come out, if that is not
+            `images`, or the first of them.
 
     Raises:
         ImportError: If TensorFlow or TensorBoard is not installed.
@@ -32,10 +35,15 @@ class MaskTensorBoard(keras.callbacks.Callback):
         update_freq=1,
         sampler="sampled_mask",
         probability=None,
+        truth=None,
     ):
         super().__init__()
         self.log_dir = log_dir
         self.images = images
+        is_several = isinstance(images, list | tuple)
+        self.truth = truth
+        if truth is None:
+            self.truth = images[0] if is_several else images
         self.update_freq = update_freq
         self.sampler = sampler
         self.probability = probability
@@ -86,7 +94,7 @@ class MaskTensorBoard(keras.callbacks.Callback):
             if self.images is not None:
                 output = self.model.predict(self.images, verbose=0)
                 figure = plots.reconstructions(
-                    self.images, {"reconstruction": output}
+                    self.truth, {"reconstruction": output}
                 )
                 self._image("reconstruction", figure)
         self._writer.flush()

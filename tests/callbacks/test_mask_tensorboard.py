@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from loupe_tf import plots
 from loupe_tf.callbacks import MaskTensorBoard
 from loupe_tf.models import loupe_model
 
@@ -50,7 +51,7 @@ def test_each_of_several_masks(tmp_path, images):
     model = loupe_model((16, 18, 1), (4, 8), reconstructor="zero_filled")
     model.compile("adam", loss="mse")
     inputs = [images, np.arange(len(images)) % 2]
-    callback = MaskTensorBoard(tmp_path)
+    callback = MaskTensorBoard(tmp_path, [x[:2] for x in inputs])
     model.fit(inputs, images, callbacks=[callback], verbose=0)
     values = _read(tmp_path)
     assert set(values) == {
@@ -58,7 +59,32 @@ def test_each_of_several_masks(tmp_path, images):
         "mask_1",
         "mask/probability",
         "mask/slope",
+        "reconstruction",
     }
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="writes with tf.summary"
+)
+def test_truth_of_several_coils(tmp_path, monkeypatch, rng):
+    model = loupe_model((16, 18, 2), 4, coils=3, reconstructor="zero_filled")
+    model.compile("adam", loss="mse")
+    inputs = [rng.normal(size=(2, 3, 16, 18, 2)).astype("float32")] * 2
+    truth = rng.uniform(size=(2, 16, 18, 1)).astype("float32")
+    drawn = []
+    draw = plots.reconstructions
+    monkeypatch.setattr(
+        plots,
+        "reconstructions",
+        lambda *arguments: drawn.append(arguments) or draw(*arguments),
+    )
+    callback = MaskTensorBoard(tmp_path, inputs, truth=truth)
+    model.fit(inputs, truth, callbacks=[callback], verbose=0)
+    assert "reconstruction" in _read(tmp_path)
+    ((shown, outputs),) = drawn
+    assert shown is truth
+    expected = model.predict(inputs, verbose=0)
+    np.testing.assert_allclose(outputs["reconstruction"], expected, atol=1e-6)
 
 
 def test_no_such_layer(tmp_path):
