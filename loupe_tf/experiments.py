@@ -46,12 +46,7 @@ def argument_parser(doc, name, presets, sizes):
         default="smoke",
         help=f"{sizes} (%(default)s). Other options win",
     )
-    add(
-        "--data",
-        help="name of a prepared TFDS data set with the features `image` and "
-        "`volume`, or a .npy or .npz file or a folder of them",
-    )
-    add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    runs.add_data_options(parser)
     add("--out", help=f"folder of the results (runs/{name}_PRESET)")
     add("--seeds", type=int, nargs="+", metavar="N")
     parser.set_defaults(_name=name, _presets=presets)

@@ -20,6 +20,7 @@ from loupe_tf.version import __version__
 
 __all__ = [
     "RunFolder",
+    "add_data_options",
     "argument_parser",
     "environment",
     "exit_code",
@@ -140,6 +141,27 @@ def argument_parser(doc):
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_data_options(parser, default=None):
+    """Add `--data` and `--data-dir`, for `loupe_tf.datasets.load_splits`.
+
+    Args:
+        parser: `argparse.ArgumentParser`.
+        default: (Optional) string, of `--data`.
+    """
+    parser.add_argument(
+        "--data",
+        default=default,
+        help="name of a prepared TFDS data set with the features `image` and "
+        "`volume`, such as fastmri_slices/knee_singlecoil (mni_brain is "
+        "simulated if it is not there), or a .npy or .npz file or a folder of "
+        "them, each array a volume (slices, H, W)"
+        + (" (%(default)s)" if default else ""),
+    )
+    parser.add_argument(
+        "--data-dir", help="where TFDS keeps its data (default: its own)"
     )
 
 

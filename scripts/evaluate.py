@@ -121,12 +121,7 @@ def parse_arguments(arguments=None):
     parser = runs.argument_parser(__doc__)
     parser.set_defaults(**DEFAULTS)
     add = parser.add_argument
-    add(
-        "--data",
-        help="name of a prepared TFDS data set with the features `image` and "
-        "`volume`, or a .npy or .npz file or a folder of them (%(default)s)",
-    )
-    add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    runs.add_data_options(parser, DEFAULTS["data"])
     add("--out", help="folder of the results (%(default)s)")
     add(
         "--masks",
@@ -235,7 +230,7 @@ def find_mask(cell, settings, images):
         found = masks.from_model(load_model(cell.mask))
         if isinstance(found, tuple):
             raise ValueError(
-                f"Invalid value for argument --masks. Expected a model of one "
+                "Invalid value for argument --masks. Expected a model of one "
                 f"mask, or one of its masks in a file. Received: {cell.mask}, "
                 f"which has {len(found)}"
             )

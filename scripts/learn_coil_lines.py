@@ -68,14 +68,7 @@ def parse_arguments(arguments=None):
     add = parser.add_argument
     add("--test", required=True, help="file of the scan's k-space")
     add("--key", help="of an HDF5 file: which array")
-    add(
-        "--data",
-        default="mni_brain/64",
-        help="training images: name of a prepared TFDS data set (mni_brain is "
-        "simulated here), or a .npy or .npz file or a folder of them "
-        "(%(default)s)",
-    )
-    add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    runs.add_data_options(parser, "mni_brain/64")
     add("--out", default="runs/coil_lines", help="folder (%(default)s)")
     add("--acceleration", type=float, default=4.0, help="R > 1 (%(default)s)")
     add("--lines", choices=["columns", "rows"], default="columns")

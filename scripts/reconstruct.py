@@ -45,10 +45,10 @@ import tqdm
 
 import loupe_tf
 from loupe_tf import evaluation, formats, masks, report, runs
+from loupe_tf.formats.kspace_ismrmrd import COUNTERS
 from loupe_tf.reconstruction import Network, ZeroFilled
 
 FORMATS = ("npy", "nii", "nii.gz", "png")
-COUNTERS = ("repetition", "contrast", "phase", "set")
 CONVENTION = (
     "Errors: magnitudes of the whole volume, compared with those of all "
     "samples, in the convention of fastMRI (PSNR: the peak is the volume's "

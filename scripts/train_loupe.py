@@ -33,7 +33,13 @@ import loupe_tf
 import loupe_tf.datasets
 from loupe_tf import distribution, evaluation, masks, metrics, plots, report
 from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
-from loupe_tf.runs import RunFolder, argument_parser, exit_code, provenance
+from loupe_tf.runs import (
+    RunFolder,
+    add_data_options,
+    argument_parser,
+    exit_code,
+    provenance,
+)
 
 # The settings of `--demo`: a few minutes on two cores.
 DEMO = {
@@ -84,15 +90,7 @@ def parse_arguments(arguments=None):
         action="store_true",
         help="a few minutes on simulated brains of 96×96; other options win",
     )
-    add(
-        "--data",
-        default="mni_brain/96",
-        help="name of a TFDS data set that is prepared, with the features "
-        "`image` and `volume`, such as fastmri_slices/knee_singlecoil "
-        "(mni_brain is simulated here, nothing is downloaded), or a .npy or "
-        ".npz file or a folder of them, each array a volume (slices, H, W)",
-    )
-    add("--data-dir", help="where TFDS keeps its data (default: its own)")
+    add_data_options(parser, "mni_brain/96")
     add(
         "--crop-to-acquired",
         action="store_true",

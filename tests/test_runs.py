@@ -7,6 +7,7 @@ import pytest
 from loupe_tf.distribution import ReplicaError
 from loupe_tf.runs import (
     RunFolder,
+    add_data_options,
     argument_parser,
     environment,
     exit_code,
@@ -78,6 +79,20 @@ def test_argument_parser(capsys):
     text = capsys.readouterr().out
     assert "What it is." in text and "    python a.py  # 5 %" in text
     assert "%%" not in text
+
+
+@pytest.mark.parametrize("default", [None, "mni_brain/64"])
+def test_data_options(default, capsys):
+    parser = argument_parser("What it is.")
+    add_data_options(parser, default)
+    given = vars(parser.parse_args([]))
+    assert given == {"data": default, "data_dir": None}
+    given = vars(parser.parse_args(["--data", "a/b", "--data-dir", "c"]))
+    assert given == {"data": "a/b", "data_dir": "c"}
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"(slices, H, W){f' ({default})' if default else ''} --data" in text
 
 
 def test_environment():

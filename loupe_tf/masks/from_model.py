@@ -93,7 +93,7 @@ def from_model(model, layer_name="sampled_mask", provenance=None):
                 array,
                 acceleration=None if asked is None else 1 / float(asked),
                 calibration=calibration,
-                slope=slopes.copy().pop() if len(slopes) == 1 else None,
+                slope=next(iter(slopes)) if len(slopes) == 1 else None,
                 provenance={**facts, **(provenance or {})},
                 matrix=_matrix(model, array.shape),
             )

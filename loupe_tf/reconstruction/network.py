@@ -56,6 +56,9 @@ class Network(Reconstructor):
         self.model = model
         self._mask_shape = None
         output = model.outputs[0]
+        # `half` takes the adjoint image; or, with data consistency, the list of
+        # that image, k-space with DC in the corner, and the mask; with `coils`
+        # of image, k-space of all coils with DC in the centre, mask and maps.
         if "under_sample_img" in layers:
             inputs = [layers["under_sample_img"].output]
             if any(isinstance(x, DataConsistency) for x in layers.values()):
@@ -78,9 +81,6 @@ class Network(Reconstructor):
         else:
             inputs = model.inputs
             self.half = model
-        """What takes the adjoint image; or, with data consistency, the list of
-        that image, k-space with DC in the corner, and the mask; with `coils`
-        of image, k-space of all coils with DC in the centre, mask and maps."""
         self._size = tuple(inputs[0].shape[1:3])
         channels = inputs[0].shape[-1], output.shape[-1]
         shaped = len(inputs[0].shape) == len(output.shape) == 4
