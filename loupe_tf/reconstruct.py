@@ -7,6 +7,7 @@ import tqdm
 
 from loupe_tf import masks
 from loupe_tf.formats.kspace_files import four_axes
+from loupe_tf.layers import ConjugateFill
 from loupe_tf.reconstruction import (
     Network,
     Reconstructor,
@@ -58,6 +59,9 @@ def reconstruct(
     a mask other than that of the model, with their overlap; an acceleration
     far from the model's; zeros in fewer points; samples that the mask does not
     acquire; k-space whose largest sample is not near the centre.
+
+    **Half-planes.** What a model of a half-plane fills in from the mirror is
+    filled in here too, from the mask that was measured.
 
     Args:
         model: A `loupe_model` or another model that
@@ -113,14 +117,28 @@ def reconstruct(
             "'espirit'; or leading='slices' if these are slices of one coil",
             f"None, leading={leading!r}",
         )
+    fills = False
     if isinstance(reconstructor, Network):
         _compare(reconstructor.model, mask, shape[2:])
+        model_layers = reconstructor.model.layers
+        fills = any(isinstance(x, ConjugateFill) for x in model_layers)
+    if fills and shape[1] > 1:
+        expected = "one coil, without a phase, for a model of a half-plane"
+        invalid("kspace", expected, f"{shape[1]} coils")
+    measured = acquired
+    if fills:
+        mask = masks.SamplingMask(mask.array | masks.mirrored(mask.array))
+        acquired = check_mask(mask, shape[2:])
 
     one = len(kspace.shape) == 2 or leading == "coils"
 
     def read(i):
         samples = kspace[...] if one else kspace[i]
-        return check_complex("kspace", samples).reshape(shape[1:])
+        samples = check_complex("kspace", samples).reshape(shape[1:])
+        if fills:
+            mirror = np.conj(masks.mirrored(samples))
+            samples = np.where(measured, samples, mirror)
+        return samples
 
     fixed = None if isinstance(maps, str) else maps_of
     found = _scan(read, mask, acquired, fixed, shape[0])

@@ -304,3 +304,31 @@ def test_refuses(kspace, mask, model, change, name):
     arguments |= {"leading": "slices"} | change
     with pytest.raises(ValueError, match=f"`{name}`"):
         loupe_tf.reconstruct(**arguments)
+
+
+@pytest.mark.parametrize("lines", [None, "rows"])
+def test_half_plane_is_filled(volume, lines):
+    model = build(acceleration=3, half_plane=True, lines=lines)
+    images = np.abs(volume).astype("float32")
+    half = masks.from_model(model)
+    kspace = reconstruction.forward(images, half)
+    found = quiet(model, kspace, half, leading="slices", scale=1)
+    # The model fills in by itself what it is given.
+    expected = model.predict(images[..., None], verbose=0)[..., 0]
+    np.testing.assert_allclose(found, expected, atol=1e-4 * expected.max())
+    # The scale is that of the filled images, too.
+    whole = half.array | masks.mirrored(half.array)
+    largest = np.abs(reconstruction.adjoint(fft2c(images), whole)).max()
+    np.testing.assert_allclose(
+        quiet(model, kspace, half, leading="slices"),
+        quiet(model, kspace, half, leading="slices", scale=largest),
+        rtol=1e-4,
+    )
+
+
+def test_refuses_coils_of_a_half_plane(volume, maps):
+    model = build(acceleration=3, half_plane=True)
+    half = masks.from_model(model)
+    kspace = reconstruction.forward(volume[0], half, maps)
+    with pytest.raises(ValueError, match="kspace.*one coil"):
+        loupe_tf.reconstruct(model, kspace, half, maps, leading="coils")
