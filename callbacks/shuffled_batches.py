@@ -10,7 +10,8 @@ class ShuffledBatches(keras.utils.PyDataset):
     `ShuffledBatches.callback()`, so that a resumed run sees the same batches.
 
     Args:
-        x: Array `(examples, ...)`.
+        x: Array `(examples, ...)`, or a tuple or dict of the arrays of several
+            inputs.
         y: Array `(examples, ...)`.
         batch_size: Integer. The last batch may be smaller.
         seed: Integer.
@@ -22,6 +23,7 @@ class ShuffledBatches(keras.utils.PyDataset):
     def __init__(self, x, y, batch_size=16, seed=0, drop_remainder=False):
         super().__init__()
         self.x, self.y = x, y
+        self.examples = len(y)
         self.batch_size = batch_size
         self.seed = seed
         self.drop_remainder = drop_remainder
@@ -30,7 +32,7 @@ class ShuffledBatches(keras.utils.PyDataset):
     def set_epoch(self, epoch):
         """Draw the order of an epoch."""
         rng = np.random.default_rng([self.seed, epoch])
-        self._order = rng.permutation(len(self.x))
+        self._order = rng.permutation(self.examples)
 
     def callback(self):
         """The callback that `fit` needs beside this data set."""
@@ -64,12 +66,13 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def __len__(self):
         if self.drop_remainder:
-            return len(self.x) // self.batch_size
-        return -(-len(self.x) // self.batch_size)
+            return self.examples // self.batch_size
+        return -(-self.examples // self.batch_size)
 
     def __getitem__(self, index):
         rows = self.rows(index)
-        return self.x[rows], self.y[rows]
+        inputs = keras.tree.map_structure(lambda array: array[rows], self.x)
+        return inputs, self.y[rows]
 
     def rows(self, index):
         """The numbers of the examples of a batch."""

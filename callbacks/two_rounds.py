@@ -53,9 +53,10 @@ def fit_two_rounds(
     Args:
         model: A compiled `keras.Model`.
         train: Array of images that are their own targets, a pair `(x, y)` of
-            arrays, or a data set of batches. Arrays are shuffled in an order
-            that a resumed run repeats; of any other data set the same is asked
-            if a resumed run is to be equal to one that was not killed.
+            arrays, or a data set of batches. For a model of several inputs x
+            is a list or dict of arrays. Arrays are shuffled in an order that a
+            resumed run repeats; of any other data set the same is asked if a
+            resumed run is to be equal to one that was not killed.
         validation_data: The same, not shuffled.
         epochs: Integer, the most epochs of a round, or a pair of integers, one
             for each round.
@@ -227,7 +228,11 @@ def _fingerprint(train):
     """Enough to tell one set of arrays from another."""
     if not isinstance(train, ShuffledBatches):
         return None
-    return [list(train.x.shape), float(np.sum(train.x, dtype="float64"))]
+    prints = [
+        [list(array.shape), float(np.sum(array, dtype="float64"))]
+        for array in keras.tree.flatten(train.x)
+    ]
+    return prints[0] if len(prints) == 1 else prints
 
 
 def _settings(model, callback):
@@ -293,21 +298,23 @@ def _even(replicas, train, validation_data, batch_size):
                 f"that the number of replicas, {replicas}, divides. Received: "
                 f"batch_size={batch_size}"
             )
-    if is_arrays and len(train[0]) < batch_size:
+    if is_arrays and len(train[1]) < batch_size:
         raise ValueError(
             "Invalid value for argument `train`. Expected enough examples for "
             f"a batch of {batch_size}, which several devices share. Received: "
-            f"{len(train[0])} examples"
+            f"{len(train[1])} examples"
         )
     if isinstance(validation_data, tuple):
-        size = len(validation_data[0]) // replicas * replicas
+        size = len(validation_data[1]) // replicas * replicas
         if size == 0:
             raise ValueError(
                 "Invalid value for argument `validation_data`. Expected an "
                 f"example for each of {replicas} replicas at least. Received: "
-                f"{len(validation_data[0])} examples"
+                f"{len(validation_data[1])} examples"
             )
-        validation_data = tuple(array[:size] for array in validation_data)
+        validation_data = keras.tree.map_structure(
+            lambda array: array[:size], validation_data
+        )
     return train, validation_data
 
 
@@ -317,20 +324,32 @@ def _pair(name, data):
         data = (data, data)
     if not isinstance(data, tuple | list):
         return data
-    pair = tuple(np.asarray(array) for array in data)
-    for array in pair:
-        if not np.issubdtype(array.dtype, np.floating):
+    x, y = data
+    if isinstance(x, list):
+        x = tuple(x)  # A list would be one tensor to tf.data.
+    pair = keras.tree.map_structure(np.asarray, (x, y))
+    arrays = keras.tree.flatten(pair)
+    lengths = [len(array) for array in arrays]
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected as many examples "
+            f"in all arrays. Received: {lengths} examples"
+        )
+    for array in arrays:
+        if np.issubdtype(array.dtype, np.floating):
+            finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+            if not finite.all():
+                raise ValueError(
+                    f"Invalid value for argument `{name}`. Expected finite "
+                    f"numbers. Received: NaN or infinity in examples "
+                    f"{np.flatnonzero(~finite)[:10].tolist()}"
+                )
+        # An index picks masks, beside the images.
+        elif len(arrays) == 2 or not np.issubdtype(array.dtype, np.integer):
             raise ValueError(
                 f"Invalid dtype of argument `{name}`. Expected floating-point "
                 "arrays (complex images as two channels, real and imaginary). "
                 f"Received: dtype={array.dtype}"
-            )
-        finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
-        if not finite.all():
-            raise ValueError(
-                f"Invalid value for argument `{name}`. Expected finite "
-                f"numbers. Received: NaN or infinity in examples "
-                f"{np.flatnonzero(~finite)[:10].tolist()}"
             )
     return pair
 

@@ -259,8 +259,11 @@ def trainer_of(model):
 
 
 def _batches(arrays, batch_size):
-    for begin in range(0, len(arrays[0]), batch_size):
-        yield tuple(array[begin : begin + batch_size] for array in arrays)
+    for begin in range(0, len(keras.tree.flatten(arrays)[0]), batch_size):
+        yield keras.tree.map_structure(
+            lambda array, rows=slice(begin, begin + batch_size): array[rows],
+            arrays,
+        )
 
 
 def _length(data):

@@ -141,12 +141,19 @@ class RescaleProbMap(Float32Layer):
 
         # Bisection, then a step of Newton's, whose gradient is that of c(S).
         constant = ops.stop_gradient(logits)
-        low, high = ops.full_like(r, -FARTHEST), ops.full_like(r, FARTHEST)
-        for _ in range(BISECTIONS):
-            shift = (low + high) / 2
-            is_above = mean(ops.sigmoid(constant + shift)) > r
-            low = ops.where(is_above, low, shift)
-            high = ops.where(is_above, shift, high)
+
+        def halve(_, interval):
+            low, high = interval
+            middle = (low + high) / 2
+            is_above = mean(ops.sigmoid(constant + middle)) > r
+            return (
+                ops.where(is_above, low, middle),
+                ops.where(is_above, middle, high),
+            )
+
+        # A loop, which XLA compiles once: unrolled, it takes minutes.
+        interval = ops.full_like(r, -FARTHEST), ops.full_like(r, FARTHEST)
+        shift = sum(ops.fori_loop(0, BISECTIONS, halve, interval)) / 2
         prob = ops.sigmoid(logits + shift)
         rise = ops.stop_gradient(mean(prob * (1 - prob)))
         step = (r - mean(prob)) / ops.maximum(rise, keras.config.epsilon())

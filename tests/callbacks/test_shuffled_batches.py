@@ -35,6 +35,15 @@ def test_drop_remainder_leaves_out_others_in_each_epoch():
     assert len(left_out) > 3
 
 
+def test_several_inputs():
+    x = np.arange(7)
+    batches = ShuffledBatches({"a": x, "b": x + 7}, 10 * x, batch_size=3)
+    assert len(batches) == 3
+    for inputs, targets in (batches[i] for i in range(3)):
+        assert (inputs["b"] - 7 == inputs["a"]).all()
+        assert (targets == 10 * inputs["a"]).all()
+
+
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="tf.data is TensorFlow's"
 )

@@ -198,6 +198,39 @@ def test_a_data_set_of_batches(model, images):
     assert history.history["round"] == [1, 2]
 
 
+@pytest.mark.parametrize("monitor", ["val_loss", "val_relaxed_loss"])
+@pytest.mark.parametrize("kind", [list, dict])
+def test_several_inputs(tmp_path, images, kind, monitor):
+    model = loupe_model((16, 18, 1), (4, 8), reconstructor="zero_filled")
+    model.compile(keras.optimizers.Adam(0.05), loss="mse")
+    inputs = {
+        "input": images,
+        "acceleration_index": np.arange(len(images)) % 2,
+    }
+    if kind is list:
+        inputs = list(inputs.values())
+    before = keras.ops.convert_to_numpy(model.get_layer("prob_mask").logits)
+    arguments = {
+        "epochs": (2, 1),
+        "batch_size": 3,
+        "monitor": monitor,
+        "directory": tmp_path,
+        "verbose": 0,
+    }
+    data = (inputs, images), (inputs, images)
+    history = fit_two_rounds(model, *data, **arguments).history
+    assert history["round"] == [1, 1, 2]
+    assert np.isfinite(history[monitor]).all()
+    after = keras.ops.convert_to_numpy(model.get_layer("prob_mask").logits)
+    assert np.abs(after - before).max() > 0
+    # It is known again, and other data are not taken for it.
+    again = fit_two_rounds(model, *data, **arguments).history
+    assert again["val_loss"] == history["val_loss"]
+    others = keras.tree.map_structure(lambda array: array[::-1][1:], inputs)
+    with pytest.raises(ValueError, match="`directory`.*data"):
+        fit_two_rounds(model, (others, images[1:]), data[1], **arguments)
+
+
 def test_a_run_that_diverges_ends_with_what_it_has(model, images):
     model.optimizer.learning_rate = float("inf")
     history = fit_two_rounds(
@@ -212,6 +245,11 @@ def test_a_run_that_diverges_ends_with_what_it_has(model, images):
         (np.zeros((4, 16, 18, 1), "int16"), "dtype.*`train`.*int16"),
         (np.zeros((4, 16, 18, 1), "complex64"), "dtype.*`train`.*complex64"),
         (np.full((4, 16, 18, 1), np.nan, "float32"), r"`train`.*\[0, 1, 2, 3"),
+        (([np.zeros((4, 1)), np.zeros(3)], np.zeros((4, 1))), r"\[4, 3, 4\]"),
+        (
+            ([np.zeros((4, 1)), np.array(list("abcd"))], np.zeros((4, 1))),
+            "dtype.*`train`.*U1",
+        ),
     ],
 )
 def test_invalid_data(model, images, train, match):
