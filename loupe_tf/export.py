@@ -17,6 +17,7 @@ from loupe_tf.version import __version__
 FORMATS = ("tf_saved_model", "onnx")
 INPUTS = ("kspace", "image")
 MASK = "1 where k-space is acquired, else 0"
+FILLED = "filled; so must k-space be, y(-k) = conj y(k), before it goes in"
 NUMBER = "which of the masks, counted from 0"
 MEANINGS = {
     "kspace": "orthonormal k-space, last axis (real, imaginary), in the unit "
@@ -158,7 +159,10 @@ def _mask(model):
     samplers = [x for x in ("filled_mask", "sampled_mask") if x in names]
     if not samplers:
         return None
-    mask = masks.from_model(model, samplers[0])
+    facts = None
+    if samplers[0] == "filled_mask":
+        facts = {"pattern": "learned", "half_plane": FILLED}
+    mask = masks.from_model(model, samplers[0], facts)
     binarizations = {getattr(x, "binarization", None) for x in model.layers}
     if "sampled" in binarizations:
         invalid(
