@@ -2,7 +2,8 @@
 
 Images are real tensors, channels last: magnitude `(batch, H, W, 1)` or complex
 `(batch, H, W, 2)` = (real, imaginary). PSNR and NMSE compare complex images as
-complex numbers, SSIM compares their magnitudes.
+complex numbers, SSIM compares their magnitudes. PSNR and NMSE take volumes
+`(batch, D, H, W, 1)` or `(batch, D, H, W, 2)` too, each as a single image.
 
 The functions return one float32 value per image, `(batch,)`, and take NumPy
 arrays too; the classes average those values over the images. Everything is
@@ -33,7 +34,8 @@ def psnr(y_true, y_pred, max_value=1.0):
     See `loupe_tf.metrics.PSNR` for the convention.
 
     Args:
-        y_true: True images, `(batch, H, W, 1)` or `(batch, H, W, 2)`.
+        y_true: True images, `(batch, H, W, 1)` or `(batch, H, W, 2)`, or
+            volumes, with D after the batch.
         y_pred: Predicted images, same shape.
         max_value: Positive float, the peak.
 
@@ -47,7 +49,7 @@ def psnr(y_true, y_pred, max_value=1.0):
     [20.0]
     """
     max_value = check_max_value(max_value)
-    y_true, y_pred = to_images(y_true, y_pred)
+    y_true, y_pred = to_images(y_true, y_pred, volumes=True)
     mse = _energy((y_true - y_pred) / max_value, ops.mean)
     # `-log10(x) = -log(x) / log(10)`; the maximum keeps a NaN a NaN.
     floor = 10.0 ** (-MAX_PSNR / 10.0)
@@ -64,7 +66,8 @@ def nmse(y_true, y_pred):
     ```
 
     Args:
-        y_true: True images, `(batch, H, W, 1)` or `(batch, H, W, 2)`.
+        y_true: True images, `(batch, H, W, 1)` or `(batch, H, W, 2)`, or
+            volumes, with D after the batch.
         y_pred: Predicted images, same shape.
 
     Returns:
@@ -77,7 +80,7 @@ def nmse(y_true, y_pred):
     >>> loupe_tf.metrics.nmse(y_true, 0.9 * y_true)
     [0.01]
     """
-    y_true, y_pred = to_images(y_true, y_pred)
+    y_true, y_pred = to_images(y_true, y_pred, volumes=True)
     return ops.divide_no_nan(
         _energy(y_true - y_pred, ops.sum), _energy(y_true, ops.sum)
     )
@@ -157,7 +160,7 @@ class PSNR(keras.metrics.MeanMetricWrapper):
     single-coil knee U-Net was reported at 27.02 dB with norms and peaks of
     slices, and at 32.34 dB with those of volumes
     (facebookresearch/fastMRI#130). For one value per volume, give `psnr` the
-    volume as a single image, `volume.reshape(1, -1, width, 1)`.
+    volume as `(1, D, H, W, 1)`.
 
     An MSE below `1e-10·max_value²` counts as that: a perfect image scores
     100 dB, where infinity would swallow the mean. Blank padding slices score
@@ -293,17 +296,18 @@ class SSIM(keras.metrics.MeanMetricWrapper):
         }
 
 
-def to_images(y_true, y_pred):
+def to_images(y_true, y_pred, volumes=False):
     """Check a pair of image batches and return them in float32."""
-    y_true = _to_image("y_true", y_true)
-    y_pred = _to_image("y_pred", y_pred)
-    for true, pred in zip(y_true.shape, y_pred.shape, strict=True):
-        if true != pred and None not in (true, pred):
-            raise ValueError(
-                "Invalid shapes for arguments `y_true` and `y_pred`. Expected "
-                f"equal shapes. Received: y_true={tuple(y_true.shape)}, "
-                f"y_pred={tuple(y_pred.shape)}"
-            )
+    y_true = _to_image("y_true", y_true, volumes)
+    y_pred = _to_image("y_pred", y_pred, volumes)
+    shapes = tuple(y_true.shape), tuple(y_pred.shape)
+    if len(shapes[0]) != len(shapes[1]) or any(
+        true != pred and None not in (true, pred) for true, pred in zip(*shapes)
+    ):
+        raise ValueError(
+            "Invalid shapes for arguments `y_true` and `y_pred`. Expected "
+            f"equal shapes. Received: y_true={shapes[0]}, y_pred={shapes[1]}"
+        )
     return y_true, y_pred
 
 
@@ -324,7 +328,7 @@ def magnitude(x):
     return x if x.shape[-1] == 1 else modulus(x)
 
 
-def _to_image(name, x):
+def _to_image(name, x, volumes):
     x = ops.convert_to_tensor(x)
     if "complex" in keras.backend.standardize_dtype(x.dtype):
         raise ValueError(
@@ -332,10 +336,12 @@ def _to_image(name, x):
             "complex image is two channels, (real, imaginary). Received: "
             f"dtype={keras.backend.standardize_dtype(x.dtype)}"
         )
-    if len(x.shape) != 4 or x.shape[-1] not in (1, 2):
+    axes = (4, 5) if volumes else (4,)
+    if len(x.shape) not in axes or x.shape[-1] not in (1, 2):
         raise ValueError(
             f"Invalid shape for argument `{name}`. Expected (batch, H, W, 1) "
-            f"or (batch, H, W, 2). Received: shape={tuple(x.shape)}"
+            f"or (batch, H, W, 2){', or volumes' if volumes else ''}. "
+            f"Received: shape={tuple(x.shape)}"
         )
     return ops.cast(x, "float32")
 
@@ -352,7 +358,8 @@ def check_max_value(max_value):
 
 def _energy(x, reduce):
     """Reduce the squared modulus over the pixels of each image."""
-    return reduce(ops.sum(ops.square(x), axis=-1), axis=(1, 2))
+    square = ops.sum(ops.square(x), axis=-1)
+    return reduce(square, axis=tuple(range(1, len(square.shape))))
 
 
 def window_weights(window):

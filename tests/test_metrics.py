@@ -182,6 +182,19 @@ def test_zero_images(channels):
     assert float(metrics.nmse(one, zero)[0]) == 1.0
 
 
+@pytest.mark.parametrize("function", [metrics.psnr, metrics.nmse])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_volume_is_one_image(rng, function, channels):
+    volumes = [
+        x.reshape(2, 5, 6, 7, channels)
+        for x in rng.uniform(size=(2, 2, 210, channels))
+    ]
+    folded = [x.reshape(2, 30, 7, channels) for x in volumes]
+    np.testing.assert_allclose(function(*volumes), function(*folded), rtol=1e-5)
+    with pytest.raises(ValueError, match="Expected equal shapes"):
+        function(volumes[0], folded[1])
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_nan_stays_visible(function):
     true, pred = images()
