@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 from keras import ops
 
 from loupe_tf.layers.float32_layer import Float32Layer
@@ -139,6 +140,12 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
                 f"input_shape={input_shape}"
             )
         self._size = shape[0] * shape[1]
+        if self.sparsity is not None and not np.min(self._budgets()):
+            raise ValueError(
+                "Infeasible argument `sparsity`. Expected one that leaves at "
+                f"least one of the {self._size} entries to acquire. Received: "
+                f"sparsity={self.sparsity}"
+            )
         required, allowed = (
             entries[None, :, :, None]
             for entries in required_and_allowed(

@@ -285,3 +285,11 @@ def test_gradient_is_finite_with_a_full_half_plane(gradient, estimator, value):
     layer(prob)
     result = gradient(lambda p: keras.ops.sum(layer(p, training=True)), prob)
     assert np.isfinite(result).all()
+
+
+@pytest.mark.parametrize("sparsity", [0.02, (0.5, 0.02)])
+def test_refuses_to_acquire_nothing(sparsity):
+    number = len(sparsity) if isinstance(sparsity, tuple) else 1
+    layer = ThresholdRandomMask(sparsity=sparsity)
+    with pytest.raises(ValueError, match="at least one of the 18 entries"):
+        layer.build((number, 1, 18, 1))
