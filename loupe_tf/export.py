@@ -64,7 +64,8 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
 
     Inputs of the file:
         `kspace`, float32 `(batch, H, W, 2)`, or `(batch, coils, H, W, 2)`
-        where there are maps: orthonormal, DC at `(H // 2, W // 2)`. Entries
+        where there are maps: orthonormal, DC at `(H // 2, W // 2)`. Of volumes
+        `(batch, D, H, W, 2)`, transformed along the read-out D. Entries
         that are not acquired may have any finite value; of a half-plane, fill
         the other half first (`loupe_tf.masks.mirrored`). Then, where they are
         needed, `maps`, `(batch, coils, H, W, 2)`, and `mask`,
@@ -73,7 +74,7 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
 
     Output of the file:
         `image`, float32 `(batch, H, W, 1)`, or `(batch, H, W, 2)` for (real,
-        imaginary).
+        imaginary); with a D after the batch for volumes.
 
     The file says all of this, and what the mask is, in JSON: in
     `assets.extra/loupe_tf.json` of the SavedModel, in `metadata_props` of
@@ -122,9 +123,11 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
 
 def _from_kspace(half, mask, maps):
     """The model from k-space and whatever else it needs to the image."""
-    size = tuple(half.inputs[0].shape[1:3])
+    size = tuple(half.inputs[0].shape[1:-1])
     if None in size:
         invalid("model", "images of known size", half.inputs[0].shape)
+    if maps and len(size) == 3:
+        invalid("maps", "False for a model of volumes", maps)
     coils = (None,) if maps else ()
     kspace = keras.Input((*coils, *size, 2), name="kspace")
     inputs = [kspace]
@@ -135,7 +138,7 @@ def _from_kspace(half, mask, maps):
     else:
         # With data consistency the mask is an input of `half`, the last one.
         single = len(half.inputs) == 1
-        shape = (*size, 1) if single else half.inputs[-1].shape[1:]
+        shape = (*size[-2:], 1) if single else half.inputs[-1].shape[1:]
         mask_tensor = keras.Input(shape, name="mask")
         inputs.append(mask_tensor)
     image = layers.IFFT()(layers.UnderSample()([kspace, mask_tensor]))
@@ -231,10 +234,15 @@ def _metadata(model, mask):
     (output,) = model.outputs
     complex_image = output.shape[-1] == 2
     meaning = "last axis (real, imaginary)" if complex_image else "magnitude"
+    # No other 5-D image has coils.
+    second = "D" if len(output.shape) == 5 else "coils"
     facts = {
         "written_by": f"loupe_tf {__version__}",
-        "inputs": {x.name: _describe(x) for x in model.inputs},
-        "output": _describe(output, meaning),
+        "inputs": {
+            x.name: _describe(x, second, MEANINGS.get(x.name))
+            for x in model.inputs
+        },
+        "output": _describe(output, second, meaning),
         "dc": "N // 2",
         "fourier_transform": "orthonormal",
     }
@@ -250,13 +258,12 @@ def _describe_mask(mask):
     return {**mask.metadata, "sha256": digest}
 
 
-def _describe(tensor, meaning=None):
+def _describe(tensor, second, meaning):
     axes = ["batch", "H", "W", "channels"][: len(tensor.shape)]
     if len(tensor.shape) == 5:
-        axes.insert(1, "D" if tensor.name == "input" else "coils")
+        axes.insert(1, second)
     shape = [n or axis for n, axis in zip(tensor.shape, axes)]
     facts = {"axes": axes, "shape": shape, "dtype": tensor.dtype}
-    meaning = meaning or MEANINGS.get(tensor.name)
     return {**facts, "meaning": meaning} if meaning else facts
 
 

@@ -7,7 +7,6 @@ import tqdm
 
 from loupe_tf import masks
 from loupe_tf.formats.kspace_files import four_axes
-from loupe_tf.layers import ConjugateFill
 from loupe_tf.reconstruction import (
     Network,
     Reconstructor,
@@ -15,9 +14,11 @@ from loupe_tf.reconstruction import (
     espirit_maps,
 )
 from loupe_tf.reconstruction.operators import (
+    adjoint,
     check_complex,
     check_mask,
     check_number,
+    fill_mirror,
     invalid,
 )
 
@@ -62,6 +63,10 @@ def reconstruct(
 
     **Half-planes.** What a model of a half-plane fills in from the mirror is
     filled in here too, from the mask that was measured.
+
+    **Volumes.** The slices of a model of volumes are the positions along the
+    read-out, as `loupe_tf.formats.load_kspace` has them of 3-D scans; all go
+    through the model at once.
 
     Args:
         model: A `loupe_model` or another model that
@@ -117,11 +122,10 @@ def reconstruct(
             "'espirit'; or leading='slices' if these are slices of one coil",
             f"None, leading={leading!r}",
         )
-    fills = False
+    fills = is_volume = False
     if isinstance(reconstructor, Network):
         _compare(reconstructor.model, mask, shape[2:])
-        model_layers = reconstructor.model.layers
-        fills = any(isinstance(x, ConjugateFill) for x in model_layers)
+        fills, is_volume = reconstructor.fills, reconstructor.is_volume
     if fills and shape[1] > 1:
         expected = "one coil, without a phase, for a model of a half-plane"
         invalid("kspace", expected, f"{shape[1]} coils")
@@ -135,10 +139,7 @@ def reconstruct(
     def read(i):
         samples = kspace[...] if one else kspace[i]
         samples = check_complex("kspace", samples).reshape(shape[1:])
-        if fills:
-            mirror = np.conj(masks.mirrored(samples))
-            samples = np.where(measured, samples, mirror)
-        return samples
+        return fill_mirror(samples, measured)[0] if fills else samples
 
     fixed = None if isinstance(maps, str) else maps_of
     found = _scan(read, mask, acquired, fixed, shape[0])
@@ -155,12 +156,22 @@ def reconstruct(
     for i in tqdm.trange(
         shape[0], unit="slice", leave=False, disable=not verbose
     ):
-        samples = np.where(acquired, read(i), 0)
-        image = reconstructor(
-            samples / np.float32(scale), mask, maps_of(samples, i)
-        )
-        images.append(image * np.float32(scale))
-    return images[0] if one else np.stack(images)
+        samples = np.where(acquired, read(i), 0) / np.float32(scale)
+        if is_volume:
+            images.append(_combined(samples, mask, maps_of(samples, i)))
+        else:
+            images.append(reconstructor(samples, mask, maps_of(samples, i)))
+    images = np.stack(images)
+    if is_volume:
+        images = reconstructor.reconstruct_volume(images, acquired)
+    images = images * np.float32(scale)
+    return images[0] if one else images
+
+
+def _combined(samples, mask, maps):
+    """The adjoint image `(H, W)` of one coil, or of several with their maps."""
+    image = adjoint(samples, mask, maps)
+    return image[0] if image.ndim == 3 else image
 
 
 def _maps_by_slice(maps, shape, mask):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from loupe_tf import export_model, masks
 from loupe_tf.models import loupe_model, unet
-from loupe_tf.reconstruction import Network
+from loupe_tf.reconstruction import Network, adjoint
 
 SMALL = {"filters": 2, "depth": 1}
 LINES = masks.random_lines((1, 17), 3, calibration=4, seed=0)
@@ -197,6 +197,32 @@ def test_model_with_coils(rng, tmp_path, format):
     assert facts["mask"]["lines"] == "columns"
     with pytest.raises(ValueError, match="`inputs`.*several coils"):
         export_model(model, tmp_path / "other", inputs="image")
+
+
+@pytest.mark.parametrize("consistent", [False, True])
+@pytest.mark.parametrize("format", FORMATS[:1])
+def test_volumes(rng, tmp_path, format, consistent):
+    model = loupe_model(
+        (4, 16, 17, 1),
+        3,
+        reconstruction="complex",
+        data_consistency=consistent,
+        **SMALL,
+    )
+    path = path_of(tmp_path, format)
+    export_model(model, path)
+    run, facts = load(path)
+    kspace = draw(rng, 2, 4, 16, 17)
+    mask = masks.from_model(model)
+    expected = [
+        Network(model).reconstruct_volume(adjoint(y, mask), mask.array)
+        for y in kspace
+    ]
+    close(run(kspace=channels(kspace)), np.stack(expected)[..., None])
+    assert facts["inputs"]["kspace"]["axes"][1] == "D"
+    assert facts["output"]["axes"] == ["batch", "D", "H", "W", "channels"]
+    with pytest.raises(ValueError, match="`maps`.*volumes"):
+        export_model(model, tmp_path / "other", maps=True)
 
 
 @pytest.mark.parametrize("format", FORMATS)

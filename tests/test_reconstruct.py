@@ -326,6 +326,39 @@ def test_half_plane_is_filled(volume, lines):
     )
 
 
+@pytest.mark.parametrize("consistent", [False, True])
+def test_a_model_of_volumes(volume, maps, consistent):
+    options = {"reconstruction": "complex", "data_consistency": consistent}
+    model = models.loupe_model(
+        (3, *SIZE, 2), 3, filters=2, depth=1, seed=0, **options
+    )
+    mask = masks.from_model(model)
+    volume = volume.astype("complex64")
+    # The model measures by itself; a unit of 7 is taken out and put back.
+    expected = model.predict(
+        np.stack([volume.real, volume.imag], axis=-1)[None], verbose=0
+    )[0]
+    expected = expected[..., 0] + 1j * expected[..., 1]
+    kspace = 7 * reconstruction.forward(volume, mask)
+    found = quiet(model, kspace, mask, leading="slices", scale=7)
+    assert found.shape == volume.shape
+    np.testing.assert_allclose(found, 7 * expected, atol=1e-4)
+    # Of coils whose squares sum to 1, undersampled, the combination is another
+    # image, but it is the network's own input that counts.
+    coils = np.stack([reconstruction.forward(x, mask, maps) for x in volume])
+    adjoint = np.stack([reconstruction.adjoint(x, mask, maps) for x in coils])
+    network = reconstruction.Network(model)
+    np.testing.assert_allclose(
+        quiet(network, coils, mask, maps, scale=1),
+        network.reconstruct_volume(adjoint, np.array(mask)),
+        atol=1e-5,
+    )
+    with pytest.raises(ValueError, match="`kspace`.*3 slices.*2"):
+        quiet(model, kspace[:2], mask, leading="slices")
+    with pytest.raises(ValueError, match="`kspace`.*all slices at once"):
+        network(kspace[0], mask)
+
+
 def test_refuses_coils_of_a_half_plane(volume, maps):
     model = build(acceleration=3, half_plane=True)
     half = masks.from_model(model)

@@ -4,8 +4,13 @@ import pathlib
 import keras
 import numpy as np
 
-from loupe_tf.layers import DataConsistency
-from loupe_tf.reconstruction.operators import adjoint, invalid, to_channels
+from loupe_tf.layers import ConjugateFill, DataConsistency
+from loupe_tf.reconstruction.operators import (
+    adjoint,
+    fill_mirror,
+    invalid,
+    to_channels,
+)
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 
 
@@ -19,7 +24,11 @@ class Network(Reconstructor):
 
     Several coils are combined by their maps to the adjoint image
     `S^H F^H y`. A model with data consistency takes as many coils as it was
-    built for, which is one where it was built without `coils`.
+    built for, which is one where it was built without `coils`. What a model of
+    a half-plane fills in from the mirror is filled in here too, of one coil.
+
+    A model of volumes needs all slices at once, and is not called by itself:
+    `loupe_tf.reconstruct` feeds it.
 
     K-space should have the unit the model was trained in: that of images
     divided by their volume's maximum.
@@ -27,7 +36,8 @@ class Network(Reconstructor):
     Args:
         model: A `loupe_model` of any mask; or a functional model from adjoint
             images `(batch, H, W, 2)`, (real, imaginary), to images
-            `(batch, H, W, 1)` or `(batch, H, W, 2)`. The network D of a
+            `(batch, H, W, 1)` or `(batch, H, W, 2)`, all of them with a D
+            after the batch for volumes. The network D of a
             `loupe_model` alone gives a correction, not an image: give the
             whole model. Or the path of a `.keras` file of either.
 
@@ -81,28 +91,70 @@ class Network(Reconstructor):
         else:
             inputs = model.inputs
             self.half = model
-        self._size = tuple(inputs[0].shape[1:3])
+        self.fills = any(isinstance(x, ConjugateFill) for x in layers.values())
+        *depth, height, width = inputs[0].shape[1:-1]
+        self.is_volume = len(depth) == 1
+        self._size = height, width
+        self._depth = depth[0] if depth else None
         channels = inputs[0].shape[-1], output.shape[-1]
-        shaped = len(inputs[0].shape) == len(output.shape) == 4
+        shaped = len(inputs[0].shape) == len(output.shape) in (4, 5)
         few = len(self.half.inputs) == 1 or self._mask_shape
         if not shaped or not few or channels not in ((2, 1), (2, 2)):
             invalid(
                 "model",
                 "a loupe_model, or one from (batch, H, W, 2) to (batch, H, W, "
-                "1) or (batch, H, W, 2)",
+                "1) or (batch, H, W, 2), or of volumes (batch, D, H, W, 2)",
                 f"inputs {[tuple(x.shape) for x in model.inputs]}, output "
                 f"{tuple(output.shape)}",
             )
 
     def reconstruct(self, kspace, mask, maps):
-        size = mask.shape
+        if self.is_volume:
+            invalid(
+                "kspace",
+                "all slices at once for a model of volumes: call "
+                "`loupe_tf.reconstruct`",
+                "one slice",
+            )
+        self._check_size(mask.shape)
+        if self.fills:
+            if len(kspace) > 1:
+                invalid(
+                    "kspace",
+                    "one coil, without a phase, for a model of a half-plane",
+                    f"{len(kspace)} coils",
+                )
+            kspace, mask = fill_mirror(kspace, mask)
+        return self._rebuild(adjoint(kspace, mask, maps), kspace, mask, maps)
+
+    def reconstruct_volume(self, images, mask):
+        """Rebuild a volume with a model of volumes.
+
+        Args:
+            images: Complex array `(D, H, W)`: the adjoint images of the
+                slices along the read-out, coils combined.
+            mask: Booleans `(H, W)`, the mask they were measured with.
+
+        Returns:
+            Float32 or complex64 `(D, H, W)`.
+        """
+        self._check_size(mask.shape)
+        if self._depth not in (None, len(images)):
+            invalid(
+                "kspace", f"the {self._depth} slices of the model", len(images)
+            )
+        return self._rebuild(images, images[:1], mask, None)
+
+    def _check_size(self, size):
         if any(n not in (None, m) for n, m in zip(self._size, size)):
             invalid(
                 "kspace",
                 f"the matrix size {self._size} of the model",
                 size,
             )
-        image = adjoint(kspace, mask, maps)
+
+    def _rebuild(self, image, kspace, mask, maps):
+        """From adjoint images `(..., H, W)`, k-space for data consistency."""
         inputs = [to_channels(image)]
         if self._mask_shape:
             is_single = len(self.half.inputs) == 3

@@ -6,6 +6,7 @@ transform is orthonormal, as in `loupe_tf.fourier`.
 
 import numpy as np
 
+from loupe_tf.masks.half_plane import mirrored
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 
@@ -62,6 +63,23 @@ def adjoint(kspace, mask, maps=None):
         maps = check_maps(maps, kspace.shape)
     images = ifft2c(np.where(mask, kspace, 0)).astype(np.complex64)
     return images if maps is None else np.sum(maps.conj() * images, axis=0)
+
+
+def fill_mirror(kspace, mask):
+    """What k-space and mask know of an image without a phase.
+
+    Its k-space has `y(-k) = conj y(k)` (indices modulo N).
+
+    Args:
+        kspace: Complex array `(..., H, W)`.
+        mask: Booleans `(H, W)`, what was acquired.
+
+    Returns:
+        A pair: k-space with what was not acquired taken from the mirror, and
+        the mask with its mirror.
+    """
+    filled = np.where(mask, kspace, np.conj(mirrored(kspace)))
+    return filled, mask | mirrored(mask)
 
 
 def root_sum_of_squares(images):

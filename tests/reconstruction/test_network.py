@@ -108,6 +108,22 @@ def test_magnitude_model_of_an_image_with_phase(rng):
     )
 
 
+@pytest.mark.parametrize("lines", [None, "columns"])
+def test_half_plane_is_filled(rng, lines):
+    model = loupe_model(
+        (16, 15, 1), 3, half_plane=True, lines=lines, filters=2, depth=1
+    )
+    image = rng.uniform(size=(16, 15)).astype("float32")
+    mask = masks.from_model(model)
+    found = Network(model)(forward(image, mask), mask)
+    expected = model(image[None, ..., None], training=False)
+    expected = keras.ops.convert_to_numpy(expected)[0, ..., 0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    two = forward(image, mask, np.ones((2, 16, 15), complex))
+    with pytest.raises(ValueError, match="`kspace`.*one coil.*2 coils"):
+        Network(model)(two, mask, np.ones((2, 16, 15), complex))
+
+
 def test_another_mask_than_that_of_the_model(rng):
     model = loupe_model((16, 18, 2), mask=POINTS, reconstructor="zero_filled")
     kspace = forward(draw(rng, 16, 18), LINES)
