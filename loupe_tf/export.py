@@ -180,8 +180,9 @@ def _write_saved_model(model, path, metadata):
     options = {}
     if keras.backend.backend() == "jax":
         # Keras would name the coils of the k-space and of the maps differently.
+        inputs = metadata["inputs"]
         shapes = keras.tree.map_structure(
-            lambda x: f"({', '.join(map(str, _describe(x)['shape']))})",
+            lambda x: f"({', '.join(map(str, inputs[x.name]['shape']))})",
             model.input,
         )
         options["jax2tf_kwargs"] = {"polymorphic_shapes": [shapes]}

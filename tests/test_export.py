@@ -200,7 +200,7 @@ def test_model_with_coils(rng, tmp_path, format):
 
 
 @pytest.mark.parametrize("consistent", [False, True])
-@pytest.mark.parametrize("format", FORMATS[:1])
+@pytest.mark.parametrize("format", FORMATS)
 def test_volumes(rng, tmp_path, format, consistent):
     model = loupe_model(
         (4, 16, 17, 1),
