@@ -5,6 +5,7 @@ and Pulseq; Keras is imported for models alone.
 """
 
 import argparse
+import os
 import pathlib
 import sys
 
@@ -115,6 +116,12 @@ def main(arguments=None):
     options = parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read along has had enough, as `head` does. Python would say
+        # so once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

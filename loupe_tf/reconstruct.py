@@ -1,11 +1,13 @@
 """From raw k-space to an image, with a mask and a model."""
 
+import os
 import warnings
 
 import numpy as np
 import tqdm
 
 from loupe_tf import masks
+from loupe_tf.formats import load_kspace, load_mask
 from loupe_tf.formats.kspace_files import four_axes
 from loupe_tf.reconstruction import (
     Network,
@@ -38,6 +40,7 @@ def reconstruct(
     leading=None,
     scale=None,
     shift=None,
+    allow_zeros=False,
     verbose=0,
 ):
     """Rebuild an image, or a volume, from raw k-space.
@@ -56,10 +59,11 @@ def reconstruct(
 
     **Checks.** What cannot be right is an error: a mask of another size, DC of
     the mask in a corner, k-space that is zero in a line that the mask acquires,
-    or in more than a twentieth of its points. What may be meant is a warning:
-    a mask other than that of the model, with their overlap; an acceleration
-    far from the model's; zeros in fewer points; samples that the mask does not
-    acquire; k-space whose largest sample is not near the centre.
+    or in more than a twentieth of its points, unless `allow_zeros`. What may be
+    meant is a warning: a mask other than that of the model, with their
+    overlap; an acceleration far from the model's; zeros in fewer points;
+    samples that the mask does not acquire; k-space whose largest sample is not
+    near the centre.
 
     **Half-planes.** What a model of a half-plane fills in from the mirror is
     filled in here too, from the mask that was measured.
@@ -76,9 +80,11 @@ def reconstruct(
         kspace: Complex array, orthonormal, DC at `(H // 2, W // 2)`, of shape
             `(H, W)`, `(slices, coils, H, W)`, or of three axes, for which
             `leading` is needed. Or what has a `shape` and gives a slice for an
-            index: a `KspaceVolume`, a data set of h5py.
+            index: a `KspaceVolume`, a data set of h5py. Or the path of a file
+            that `loupe_tf.formats.load_kspace` reads.
         mask: `SamplingMask`, or booleans, or 0 and 1, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`, DC in the centre.
+            `(1, W)` or `(H, 1)`, DC in the centre; or the path of a file that
+            `loupe_tf.formats.load_mask` reads.
         maps: Sensitivity maps for several coils, complex array
             `(coils, H, W)`, or one for each slice `(slices, coils, H, W)`; or
             `"espirit"`, to estimate them from the centre of k-space of each
@@ -87,11 +93,15 @@ def reconstruct(
         scale: (Optional) positive number by which k-space is divided.
         shift: What to do with a mask that has DC in a corner; see
             `loupe_tf.masks.centred`.
+        allow_zeros: Boolean. Whether zeros where the mask acquires samples are
+            taken for measured ones, with a warning: some files have columns of
+            zeros around what was measured.
         verbose: 0 or 1, for a progress bar over the slices.
 
     Returns:
-        Array `(H, W)`, or `(slices, H, W)` if `kspace` has an axis of slices;
-        float32, or complex64 from reconstructors of complex images.
+        Array `(H, W)`, or `(slices, H, W)` if `kspace` has an axis of slices,
+        as files have; float32, or complex64 from reconstructors of complex
+        images.
 
     Raises:
         ValueError: If an argument is invalid, or they do not fit each other.
@@ -100,19 +110,34 @@ def reconstruct(
     Example:
 
     ```python
-    with loupe_tf.formats.load_kspace("scan.h5") as kspace:
-        volume = loupe_tf.reconstruct("model.keras", kspace, mask, "espirit")
+    volume = loupe_tf.reconstruct("model.keras", "scan.h5", mask, "espirit")
     ```
     """
+    if isinstance(kspace, str | os.PathLike):
+        options = {} if leading is None else {"leading": leading}
+        with load_kspace(kspace, **options) as volume:
+            return reconstruct(
+                model,
+                volume,
+                mask,
+                maps,
+                scale=scale,
+                shift=shift,
+                allow_zeros=allow_zeros,
+                verbose=verbose,
+            )
     reconstructor = (
         model if isinstance(model, Reconstructor) else Network(model)
     )
     if not hasattr(kspace, "shape"):
         kspace = np.asarray(kspace)
     shape = four_axes(kspace.shape, leading)
-    if not isinstance(mask, masks.SamplingMask):
-        mask = masks.SamplingMask(mask)
-    mask = masks.centred(mask, shift)
+    if isinstance(mask, str | os.PathLike):
+        mask = load_mask(mask, shift=shift)
+    else:
+        if not isinstance(mask, masks.SamplingMask):
+            mask = masks.SamplingMask(mask)
+        mask = masks.centred(mask, shift)
     acquired = check_mask(mask, shape[2:])
     maps_of = _maps_by_slice(maps, shape, mask)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
@@ -142,7 +167,7 @@ def reconstruct(
         return fill_mirror(samples, measured)[0] if fills else samples
 
     fixed = None if isinstance(maps, str) else maps_of
-    found = _scan(read, mask, acquired, fixed, shape[0])
+    found = _scan(read, mask, acquired, fixed, shape[0], allow_zeros)
     scale = found if scale is None else scale
     check_number("scale", scale)
     if not scale:
@@ -221,7 +246,7 @@ def _compare(model, mask, size):
     _warn(text)
 
 
-def _scan(read, mask, acquired, maps_of, slices):
+def _scan(read, mask, acquired, maps_of, slices, allow_zeros):
     """Check all slices; returns the maximum of the zero-filled volume."""
     largest, brightest, place, unread, zeros = 0.0, 0.0, None, 0, None
     for i in range(slices):
@@ -229,7 +254,7 @@ def _scan(read, mask, acquired, maps_of, slices):
         if not np.isfinite(np.where(acquired, samples, 0)).all():
             invalid("kspace", f"finite samples in slice {i}", "NaN or infinity")
         height = np.abs(samples).max(axis=0)
-        text = _missing(height != 0, mask, i)
+        text = _missing(height != 0, mask, i, allow_zeros)
         zeros = zeros or text
         unread += np.sum((height != 0) & ~acquired)
         if height.max() > brightest:
@@ -257,7 +282,7 @@ def _scan(read, mask, acquired, maps_of, slices):
     return largest
 
 
-def _missing(measured, mask, i):
+def _missing(measured, mask, i, allow_zeros):
     """Text that names what a slice lacks of the mask; an error if it is much.
 
     Points may be zero by chance: k-space without noise of a symmetric object
@@ -282,8 +307,14 @@ def _missing(measured, mask, i):
         f"zeros in slice {i} in {len(places)} of the {mask.acquired} {kind} of "
         f"the mask: {named}"
     )
-    if mask.lines or len(places) > FEW * mask.acquired:
-        invalid("kspace", "samples wherever the mask acquires some", text)
+    is_much = mask.lines or len(places) > FEW * mask.acquired
+    if is_much and not allow_zeros:
+        invalid(
+            "kspace",
+            "samples wherever the mask acquires some, or `allow_zeros` where "
+            "zeros were filled in around what was measured",
+            text,
+        )
     return text
 
 

@@ -108,6 +108,12 @@ def parse_arguments(arguments=None):
         action="store_true",
         help="the files are fully sampled: sample them with the mask first",
     )
+    add(
+        "--allow-zeros",
+        action="store_true",
+        help="zeros where the mask acquires samples count as measured: some "
+        "files have columns of zeros around what was measured",
+    )
     add("--overwrite", action="store_true", help="make all images anew")
     add(
         "--leading",
@@ -185,7 +191,7 @@ def settings_of(options):
             return path
         return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
-    names = ("shift", "scale", "undersample", *KSPACE_OPTIONS)
+    names = ("shift", "scale", "undersample", "allow_zeros", *KSPACE_OPTIONS)
     return {
         **{name: getattr(options, name) for name in names},
         "model": content(options.model),
@@ -208,6 +214,7 @@ def rebuild(path, network, mask, maps, options):
             maps,
             scale=options.scale,
             shift=False,  # `load_mask` has seen to it.
+            allow_zeros=options.allow_zeros,
             verbose=1,
         )
         record = {
@@ -310,7 +317,9 @@ def reconstruct_all(options):
                 failed.append(path)
                 bar.write(f"{path}: error: {error}", sys.stderr)
         for warning in caught:
-            bar.write(f"{path}: warning: {warning.message}", sys.stderr)
+            # Packages force others on us.
+            if issubclass(warning.category, UserWarning):
+                bar.write(f"{path}: warning: {warning.message}", sys.stderr)
     records = [
         read_record(folder, path)
         for path in options.files

@@ -220,3 +220,17 @@ def test_starts_without_keras(files):
         )
         assert result.returncode == 0, result.stderr
     assert load_mask("a.json") == SamplingMask.load("lines.npz")
+
+
+def test_a_reader_that_leaves_is_no_error(files):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loupe_tf.cli", "mask", "show", "lines.npz"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 1
+    assert "ipe" not in error

@@ -6,7 +6,7 @@ import pytest
 
 import loupe_tf
 from loupe_tf import masks, models, reconstruction
-from loupe_tf.formats import KspaceVolume
+from loupe_tf.formats import KspaceVolume, save_mask
 from loupe_tf.numpy_fourier import fft2c
 
 SIZE = (16, 15)
@@ -124,6 +124,25 @@ def test_path_of_a_model(kspace, mask, model, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:The mask is not")
+def test_paths_of_kspace_and_mask(kspace, mask, model, tmp_path):
+    np.save(tmp_path / "scan.npy", kspace)
+    save_mask(mask, tmp_path / "mask.cfl")
+    expected = quiet(model, kspace, mask, leading="slices")
+    found = quiet(
+        model,
+        tmp_path / "scan.npy",
+        str(tmp_path / "mask.cfl"),
+        leading="slices",
+    )
+    np.testing.assert_array_equal(found, expected)
+    # A mask with DC in the corner is moved once.
+    corner = masks.SamplingMask(np.fft.ifftshift(mask.array))
+    save_mask(corner, tmp_path / "corner.cfl", shift=False)
+    options = {"leading": "slices", "shift": True}
+    found = quiet(model, kspace, tmp_path / "corner.cfl", **options)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_coils(volume, maps, mask, model):
     images = maps * volume[:, None]
     scan = UNIT * reconstruction.forward(images, mask)
@@ -223,6 +242,22 @@ def test_lacking_lines_are_named(volume):
     assert not quiet(zero_filled, scan, lines, leading="slices")[1].any()
     with pytest.raises(ValueError, match="`kspace`.*above 0"):
         loupe_tf.reconstruct(zero_filled, 0 * scan, lines, leading="slices")
+
+
+def test_zeros_may_be_allowed(volume):
+    mask = masks.equispaced_lines(SIZE, 3, calibration=5)
+    padded = reconstruction.forward(volume, mask)
+    last = np.flatnonzero(mask.array)[-1]
+    padded[..., last] = 0
+    model = build(mask)
+    arguments = model, padded, mask
+    with pytest.raises(ValueError, match="allow_zeros"):
+        loupe_tf.reconstruct(*arguments, leading="slices")
+    options = {"leading": "slices", "scale": 1, "allow_zeros": True}
+    with pytest.warns(UserWarning, match=rf"zeros in slice 0.*: {last}\."):
+        found = loupe_tf.reconstruct(*arguments, **options)
+    expected = reconstruction.Network(model)(padded[0], mask)
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
 
 def test_lacking_points_are_named(volume, mask):

@@ -44,6 +44,9 @@ def write_cfl(path, array, sections=None):
             f"each. Received: {sections}"
         )
     header, data = pair(path)
+    for file in (header, data):
+        if file.is_dir():
+            raise IsADirectoryError(f"{file} is a folder, not a file")
     sizes = " ".join(str(n) for n in array.shape)
     text = f"# Dimensions\n{sizes}\n"
     for heading, line in (sections or {}).items():

@@ -88,16 +88,17 @@ class RescaleProbMap(Float32Layer):
             )
         if budgets[0] > acquired + free:
             raise ValueError(
-                "Infeasible argument `sparsity`. Expected a budget of at most "
-                f"the {acquired + free} entries of the half-plane. Received: "
-                f"sparsity={self.sparsity}, {budgets[0]} entries"
+                "Infeasible argument `sparsity`, one over the acceleration. "
+                f"Expected a budget of at most the {acquired + free} entries "
+                f"of the half-plane. Received: sparsity={self.sparsity}, "
+                f"{budgets[0]} entries"
             )
         if several and (groups != 1 or len(set(budgets)) < len(budgets)):
             raise ValueError(
-                "Infeasible argument `sparsity`. Expected several only for one "
-                "probability mask, and each with another budget. Received: "
-                f"sparsity={self.sparsity}, budgets of {budgets} entries and "
-                f"{groups} probability masks"
+                "Infeasible argument `sparsity`, one over the acceleration. "
+                "Expected several only for one probability mask, and each with "
+                f"another budget. Received: sparsity={self.sparsity}, budgets "
+                f"of {budgets} entries and {groups} probability masks"
             )
         self._free = max(free, 1)
         # Rounding may have taken a budget a little beyond what is allowed.

@@ -142,9 +142,9 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         self._size = shape[0] * shape[1]
         if self.sparsity is not None and not np.min(self._budgets()):
             raise ValueError(
-                "Infeasible argument `sparsity`. Expected one that leaves at "
-                f"least one of the {self._size} entries to acquire. Received: "
-                f"sparsity={self.sparsity}"
+                "Infeasible argument `sparsity`, one over the acceleration. "
+                f"Expected one that leaves at least one of the {self._size} "
+                f"entries to acquire. Received: sparsity={self.sparsity}"
             )
         required, allowed = (
             entries[None, :, :, None]

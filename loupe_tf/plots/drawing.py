@@ -21,3 +21,12 @@ def get_figure(figure, width, height):
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained")
+
+
+def plain(name):
+    """A name as Matplotlib draws it: dollars begin no formula.
+
+    Names of files may also hold bytes that are no text.
+    """
+    text = str(name).encode("utf-8", "replace").decode("utf-8")
+    return text.replace("$", r"\$")

@@ -3,7 +3,7 @@
 import numpy as np
 
 # Keras is imported by what needs it: the command-line tool draws masks without.
-from loupe_tf.plots.drawing import COLOURS, get_figure
+from loupe_tf.plots.drawing import COLOURS, get_figure, plain
 
 
 def reconstructions(
@@ -155,7 +155,7 @@ def _draw_images(axes, title, images, max_value, zoom, cmap="gray"):
 
     from loupe_tf import metrics
 
-    axes[0, 0].set_title(title)
+    axes[0, 0].set_title(plain(title))
     images = ops.convert_to_numpy(
         metrics.magnitude(ops.convert_to_tensor(images))
     )[..., 0]

@@ -9,7 +9,7 @@ from loupe_tf.masks.description import (
     point_spread,
     side_lobe,
 )
-from loupe_tf.plots.drawing import COLOURS, STYLES, get_figure
+from loupe_tf.plots.drawing import COLOURS, STYLES, get_figure, plain
 
 
 def mask(mask, probability=None, figure=None):
@@ -84,7 +84,7 @@ def mask_description(mask, title="mask", figure=None):
     """
     figure = get_figure(figure, 12.0, 4.0)
     axes = figure.subplots(1, 3)
-    axes[0].set_title(f"{title}: R = {mask.achieved_acceleration:.4g}")
+    axes[0].set_title(f"{plain(title)}: R = {mask.achieved_acceleration:.4g}")
     _draw_frequencies(
         axes[0], _frequencies("mask", mask.array), cmap="gray", vmin=0, vmax=1
     )
@@ -115,7 +115,7 @@ def mask_comparison(masks, figure=None):
     axes = figure.subplots(2, 3)
     arrays = np.broadcast_arrays(mask.array, other.array)
     for ax, (title, one) in zip(axes[0], masks.items()):
-        ax.set_title(f"{title}: R = {one.achieved_acceleration:.4g}")
+        ax.set_title(f"{plain(title)}: R = {one.achieved_acceleration:.4g}")
         _draw_frequencies(
             ax, _frequencies("mask", one.array), cmap="gray", vmin=0, vmax=1
         )
@@ -183,7 +183,7 @@ def masks(masks, columns=None, figure=None):
         mask = _frequencies(title, mask)
         _check_probability(title, mask)
         _draw_frequencies(ax, mask, cmap="gray", vmin=0, vmax=1)
-        ax.set_title(title, fontsize=8)
+        ax.set_title(plain(title), fontsize=8)
     return figure
 
 
@@ -220,7 +220,7 @@ def probability_histogram(probabilities, bins=50, figure=None):
             color=COLOURS[i % len(COLOURS)],
             linestyle=STYLES[i % len(STYLES)],
             linewidth=1.6,
-            label=f"{name}: {100 * binary:.1f} % near-binary",
+            label=f"{plain(name)}: {100 * binary:.1f} % near-binary",
         )
     axes.set_yscale("log")
     axes.set_xlim(0, 1)
@@ -274,7 +274,7 @@ def _draw_density(ax, masks):
             color=COLOURS[i],
             linestyle=STYLES[i],
             linewidth=1.6,
-            label=title,
+            label=plain(title),
         )
     ax.set(ylim=(0, 1.05), xlim=(0, None))
     ax.set_title("Density")
@@ -298,7 +298,8 @@ def _draw_point_spread(ax, masks, floor=-60.0):
         if mask.lines:
             values = decibels.ravel()
             pixels = np.arange(values.size) - values.size // 2
-            ax.plot(pixels, values, STYLES[i], color=COLOURS[i], label=title)
+            label = plain(title)
+            ax.plot(pixels, values, STYLES[i], color=COLOURS[i], label=label)
             place = lobe["place"][mask.lines == "columns"]
             ax.plot(place, height, "o", **style)
             ax.set_xlabel("pixels from the point")

@@ -77,6 +77,14 @@ def test_leaves_nothing_half_written(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("suffix", [".hdr", ".cfl"])
+def test_a_folder_in_the_way_leaves_no_half(tmp_path, suffix):
+    (tmp_path / f"x{suffix}").mkdir()
+    with pytest.raises(IsADirectoryError, match=f"x{suffix} is a folder"):
+        write_cfl(tmp_path / "x", np.ones((3, 2)))
+    assert [path.name for path in tmp_path.iterdir()] == [f"x{suffix}"]
+
+
 def test_sections(tmp_path):
     write_cfl(tmp_path / "x", np.ones((3, 2)), {"Mask": "by chance"})
     text = (tmp_path / "x.hdr").read_text()

@@ -186,6 +186,45 @@ def test_undersample(script, files, mask, kspace, tmp_path, capsys):
         assert f"{nmse:.4f}" in printed.out
 
 
+def test_columns_of_zeros_may_be_allowed(
+    script, files, mask, kspace, tmp_path, capsys
+):
+    last = np.flatnonzero(mask.array)[-1]
+    kspace[..., last] = 0
+    np.save(tmp_path / "padded.npy", kspace)
+    arguments = [
+        tmp_path / "padded.npy",
+        "--undersample",
+        "--leading",
+        "slices",
+    ]
+    out = tmp_path / "out"
+    assert run(script, files, out, *arguments) == 2
+    assert "allow_zeros" in capsys.readouterr().err
+    assert run(script, files, tmp_path / "b", *arguments, "--allow-zeros") == 0
+    assert f"columns of the mask: {last}" in capsys.readouterr().err
+
+
+def test_only_our_warnings_are_shown(
+    script, files, kspace, tmp_path, capsys, monkeypatch
+):
+    np.save(tmp_path / "full.npy", kspace)
+    real = script.rebuild
+
+    def warning(*arguments):
+        script.warnings.warn("of a package", DeprecationWarning, stacklevel=1)
+        with script.warnings.catch_warnings():
+            script.warnings.simplefilter("always")
+            script.warnings.warn("forced", DeprecationWarning, stacklevel=1)
+        return real(*arguments)
+
+    monkeypatch.setattr(script, "rebuild", warning)
+    arguments = ["--undersample", "--leading", "slices"]
+    out = tmp_path / "out"
+    assert run(script, files, out, tmp_path / "full.npy", *arguments) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_coils_with_maps(script, files, mask, kspace, tmp_path, capsys):
     maps = np.stack([np.full(SIZE, 0.6), np.full(SIZE, 0.8j)])
     scan = np.where(mask.array, maps * kspace[:, None], 0)
