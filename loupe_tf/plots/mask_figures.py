@@ -109,13 +109,14 @@ def mask_comparison(masks, figure=None):
             "Invalid value for argument `masks`. Expected two masks. "
             f"Received: {list(masks)}"
         )
+    masks = {plain(title): mask for title, mask in masks.items()}
     (first, mask), (second, other) = masks.items()
     common = overlap(mask, other)
     figure = get_figure(figure, 12.0, 8.0)
     axes = figure.subplots(2, 3)
     arrays = np.broadcast_arrays(mask.array, other.array)
     for ax, (title, one) in zip(axes[0], masks.items()):
-        ax.set_title(f"{plain(title)}: R = {one.achieved_acceleration:.4g}")
+        ax.set_title(f"{title}: R = {one.achieved_acceleration:.4g}")
         _draw_frequencies(
             ax, _frequencies("mask", one.array), cmap="gray", vmin=0, vmax=1
         )
@@ -274,7 +275,7 @@ def _draw_density(ax, masks):
             color=COLOURS[i],
             linestyle=STYLES[i],
             linewidth=1.6,
-            label=plain(title),
+            label=title,
         )
     ax.set(ylim=(0, 1.05), xlim=(0, None))
     ax.set_title("Density")
@@ -298,8 +299,7 @@ def _draw_point_spread(ax, masks, floor=-60.0):
         if mask.lines:
             values = decibels.ravel()
             pixels = np.arange(values.size) - values.size // 2
-            label = plain(title)
-            ax.plot(pixels, values, STYLES[i], color=COLOURS[i], label=label)
+            ax.plot(pixels, values, STYLES[i], color=COLOURS[i], label=title)
             place = lobe["place"][mask.lines == "columns"]
             ax.plot(place, height, "o", **style)
             ax.set_xlabel("pixels from the point")

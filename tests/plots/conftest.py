@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 
 @pytest.fixture(autouse=True)
@@ -16,5 +17,6 @@ def draw():
 
 
 def _draw(figure):
-    figure.canvas.draw()
+    # The canvas that a figure has by itself draws nothing.
+    FigureCanvasAgg(figure).draw()
     return figure
