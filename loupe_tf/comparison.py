@@ -83,7 +83,7 @@ def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):
         return masks.spectrum(images, acceleration, calibration=calibration)
     size = tuple(np.shape(images)[1:3])
     if calibration is None and not pattern.endswith("lines"):
-        calibration = masks.default_calibration(min(size), acceleration)
+        calibration = masks.default_calibration(size, acceleration)
     pattern = getattr(masks, pattern)
     return pattern(size, acceleration, calibration, seed=seed)
 

@@ -203,14 +203,13 @@ def rates_of(run, settings):
 def build_model(run, settings, image_shape):
     keras.utils.set_random_seed(run.seed)
     rates = rates_of(run, settings)
-    side = image_shape[0] if run.shape == "rows" else image_shape[1]
-    if "lines" not in SHAPES[run.shape]:
-        side = min(image_shape[:2])
     model = loupe_tf.models.loupe_model(
         image_shape,
         acceleration=rates if run.shape == NESTED else rates[0],
         # Of nested masks the smallest has to hold it.
-        calibration=masks.default_calibration(side, max(rates)),
+        calibration=masks.default_calibration(
+            image_shape[:2], max(rates), SHAPES[run.shape].get("lines")
+        ),
         slope=settings["slope"],
         **SHAPES[run.shape],
         filters=settings["filters"],

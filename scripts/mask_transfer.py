@@ -223,13 +223,11 @@ def build_model(run, settings, image_shape, images=None):
             "acceleration": run.acceleration,
             "slope": settings["slope"],
         }
-        side = min(image_shape[:2])
         if "lines" in run.subject:
             sampling["lines"] = "columns"
-            side = image_shape[1]
         if "calibrated" in run.subject:
             sampling["calibration"] = masks.default_calibration(
-                side, run.acceleration
+                image_shape[:2], run.acceleration, sampling.get("lines")
             )
     else:
         sampling = {

@@ -118,7 +118,7 @@ def random_lines(
     matrix = standardize_shape(shape)
     shape = lines_shape(matrix, lines)
     if calibration is None:
-        calibration = default_calibration(max(shape), acceleration)
+        calibration = default_calibration(matrix, acceleration, lines)
     array = binarize(generator(seed).random(shape), acceleration, calibration)
     return SamplingMask(
         array,
@@ -162,7 +162,7 @@ def equispaced_lines(
     matrix = standardize_shape(shape)
     shape = lines_shape(matrix, lines)
     if calibration is None:
-        calibration = default_calibration(max(shape), acceleration)
+        calibration = default_calibration(matrix, acceleration, lines)
     free = np.flatnonzero(~calibration_region(shape, calibration))
     number = budget(max(shape), acceleration) - (max(shape) - free.size)
     offset = generator(seed).integers(max(free.size, 1))
@@ -213,18 +213,21 @@ def generator(seed):
     return np.random.default_rng(seed)
 
 
-def default_calibration(length, acceleration):
+def default_calibration(shape, acceleration, lines=None):
     """fastMRI's calibration region: the share `0.32 / R` of the lines.
 
     That is 8 % at R = 4 and 4 % at R = 8 (Zbontar et al., arXiv:1811.08839,
-    2018).
+    2018). For points it is the side of a square, of the smaller side.
 
     Args:
-        length: Integer, how many lines there are.
+        shape: Shape `(H, W)` of k-space.
         acceleration: Real number R greater than 1.
+        lines: `"columns"` or `"rows"` for a mask of lines.
 
     Returns:
         An integer, the number of central lines.
     """
+    height, width = standardize_shape(shape)
+    length = {"columns": width, "rows": height}.get(lines, min(height, width))
     budget(length, acceleration)  # Checks `acceleration`.
     return round(0.32 / acceleration * length)

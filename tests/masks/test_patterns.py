@@ -267,10 +267,12 @@ def test_lines_may_all_lie_in_the_centre():
 
 @pytest.mark.parametrize("R, lines", [(4, 26), (8, 13), (2.5, 41)])
 def test_default_calibration(R, lines):
-    assert default_calibration(320, R) == lines
+    assert default_calibration((320, 384), R) == lines
+    assert default_calibration((384, 320), R, "columns") == lines
+    assert default_calibration((320, 256), R, "rows") == lines
     assert random_lines((256, 320), R).calibration == lines
 
 
 def test_default_calibration_checks_the_acceleration():
     with pytest.raises(ValueError, match="`acceleration`"):
-        default_calibration(320, 0.5)
+        default_calibration((320, 320), 0.5)

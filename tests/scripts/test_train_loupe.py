@@ -91,6 +91,15 @@ def test_lines(script, folder):
     assert mask.array[0, 8:10].all()
 
 
+@pytest.mark.parametrize("given, calibration", [((), 1), (("0",), None)])
+def test_calibration_is_that_of_fastmri(script, folder, given, calibration):
+    arguments = ("--epochs", "1", "0", *("--calibration",) * bool(given))
+    assert script.main(_arguments(folder, *arguments, *given)) == 0
+    mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
+    assert mask.calibration == calibration
+    assert mask.array[8, 9] or calibration is None
+
+
 def test_another_network(script, folder, capsys):
     options = ("--network", "encoder_decoder", "--dropout", "0.1")
     assert script.main(_arguments(folder, *options)) == 0
@@ -168,7 +177,7 @@ def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        (("--acceleration", "1"), "`acceleration`.*R > 1"),
+        (("--acceleration", "1"), "`acceleration`.*greater than 1"),
         (("--calibration", "17"), "`calibration`"),
         (("--dropout", "1"), "`dropout`"),
         (("--data", "no_such_data"), "`data`.*no_such_data"),
