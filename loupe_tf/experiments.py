@@ -8,12 +8,17 @@ import keras
 import numpy as np
 
 from loupe_tf import evaluation, report, runs
+from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
+from loupe_tf.callbacks.slopes import slope_layers
 from loupe_tf.runs import RunFolder, provenance
 
 __all__ = [
+    "TRAINING",
+    "add_training_options",
     "argument_parser",
     "by_cell",
     "conduct",
+    "fit",
     "load_images",
     "paired",
     "parse",
@@ -21,6 +26,58 @@ __all__ = [
     "save_images",
     "to_trace",
 ]
+
+
+# The settings of the 4S paper, for masks of all kinds.
+_PAPER = {
+    "data": "fastmri_slices/knee_singlecoil_4s",
+    "accelerations": [4.0, 8.0],
+    "seeds": [0, 1, 2],
+    "filters": 64,
+    "depth": 5,
+    "batch_size": 16,
+    "learning_rate": 0.01,
+    "epochs": [1000, 500],  # The most of each round; patience ends it.
+    "slope": 200.0,
+    "patience": 40,
+    "cooldown": 10,
+    "stop_patience": 100,
+    "lr_patience": 50,
+    "backup": True,  # A killed training goes on from its last epoch.
+}
+TRAINING = {
+    "paper": _PAPER,
+    # A training takes a minute.
+    "cpu": {
+        **_PAPER,
+        "data": "mni_brain/64",
+        "filters": 8,
+        "depth": 3,
+        "batch_size": 8,
+        "epochs": [30, 20],
+        "slope": 20.0,
+        "patience": 2,
+        "cooldown": 1,
+        "stop_patience": 20,
+        "lr_patience": 5,
+        "backup": False,  # A run is shorter than its backups are worth.
+    },
+    "smoke": {
+        **_PAPER,
+        "data": "mni_brain/64",
+        "seeds": [0],
+        "filters": 4,
+        "depth": 2,
+        "epochs": [2, 1],
+        "slope": 20.0,
+        "patience": 1,
+        "cooldown": 0,
+        "stop_patience": 3,
+        "lr_patience": 1,
+        "backup": False,
+    },
+}
+"""Presets of experiments that compare masks, by name: data and training."""
 
 
 def argument_parser(doc, name, presets, sizes):
@@ -51,6 +108,26 @@ def argument_parser(doc, name, presets, sizes):
     add("--seeds", type=int, nargs="+", metavar="N")
     parser.set_defaults(_name=name, _presets=presets)
     return parser
+
+
+def add_training_options(parser):
+    """Add those settings of `TRAINING` that one may want to change.
+
+    Args:
+        parser: What `argument_parser` returns.
+    """
+    add = parser.add_argument
+    add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
+    add(
+        "--epochs",
+        type=int,
+        nargs=2,
+        metavar=("FIRST", "SECOND"),
+        help="the most epochs of the two rounds",
+    )
+    add("--filters", type=int, metavar="N", help="of the finest scale")
+    add("--depth", type=int, metavar="N", help="scales of the U-Net")
+    add("--batch-size", type=int, metavar="N", help="images in a batch")
 
 
 def parse(parser, arguments=None):
@@ -126,6 +203,42 @@ def conduct(settings, todo, build, train, kind, free):
         return train(run, settings, splits, folder)
 
     return folder, facts, folder.complete(todo, train_one)
+
+
+def fit(model, run, settings, train, validation, folder):
+    """Train in the two rounds of the 4S paper, by the settings of `TRAINING`.
+
+    Args:
+        model: Compiled model; 4S raises its slope if it has one.
+        run: The run, with a `name` and a `seed`.
+        settings: Dict.
+        train, validation: As `fit_two_rounds` takes them.
+        folder: `RunFolder`; what an unfinished run needs to go on is kept
+            there, if `settings["backup"]`.
+
+    Returns:
+        A pair: the history, a dict of lists, and whether all losses in it are
+        finite.
+    """
+    unfinished = folder / "unfinished" / run.name
+    history = fit_two_rounds(
+        model,
+        train,
+        validation_data=validation,
+        epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        slope_callback=bool(slope_layers(model, required=False))
+        and SelfShrinkingSigmoidSlope(
+            patience=settings["patience"], cooldown=settings["cooldown"]
+        ),
+        stop_patience=settings["stop_patience"],
+        lr_patience=settings["lr_patience"],
+        directory=unfinished if settings["backup"] else None,
+        callbacks=[keras.callbacks.TerminateOnNaN()],
+        seed=run.seed,
+        verbose=0,
+    ).history
+    return history, np.isfinite(history["loss"] + history["val_loss"]).all()
 
 
 def by_cell(records, key, order=None):

@@ -189,7 +189,7 @@ def reconstruct(
     images = np.stack(images)
     if is_volume:
         images = reconstructor.reconstruct_volume(images, acquired)
-    images = images * np.float32(scale)
+    images *= np.float32(scale)
     return images[0] if one else images
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import sys
 import time
 
@@ -89,7 +90,8 @@ class RunFolder:
 
         Each record is written when it is there, so that a grid of runs can be
         stopped at any time, and finished in parts, in any order, also on other
-        machines that write to copies of the folder.
+        machines that write to copies of the folder. What a run keeps in
+        `unfinished/NAME` to go on from is removed when its record is there.
 
         Args:
             todo: Iterable of runs; each has a `name` of its own.
@@ -106,6 +108,9 @@ class RunFolder:
             bar.set_description(run.name)
             if not (records / f"{run.name}.json").exists():
                 records.write_json(f"{run.name}.json", do(run))
+            if self.writes:
+                unfinished = self / "unfinished" / run.name
+                shutil.rmtree(unfinished, ignore_errors=True)
         return self.records()
 
     def records(self):

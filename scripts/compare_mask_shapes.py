@@ -43,60 +43,8 @@ from loupe_tf import (
     report,
     runs,
 )
-from loupe_tf.callbacks import (
-    SelfShrinkingSigmoidSlope,
-    ShuffledBatches,
-    fit_two_rounds,
-)
+from loupe_tf.callbacks import ShuffledBatches
 
-# The settings of the 4S paper.
-PAPER = {
-    "data": "fastmri_slices/knee_singlecoil_4s",
-    "accelerations": [4.0, 8.0],
-    "seeds": [0, 1, 2],
-    "filters": 64,
-    "depth": 5,
-    "batch_size": 16,
-    "learning_rate": 0.01,
-    "epochs": [1000, 500],  # The most of each round; patience ends it.
-    "slope": 200.0,
-    "patience": 40,
-    "cooldown": 10,
-    "stop_patience": 100,
-    "lr_patience": 50,
-    "backup": True,  # A killed training goes on from its last epoch.
-}
-PRESETS = {
-    "paper": PAPER,
-    "cpu": {
-        **PAPER,
-        "data": "mni_brain/64",
-        "filters": 8,
-        "depth": 3,
-        "batch_size": 8,
-        "epochs": [30, 20],
-        "slope": 20.0,
-        "patience": 2,
-        "cooldown": 1,
-        "stop_patience": 20,
-        "lr_patience": 5,
-        "backup": False,  # A run is shorter than its backups are worth.
-    },
-    "smoke": {
-        **PAPER,
-        "data": "mni_brain/64",
-        "seeds": [0],
-        "filters": 4,
-        "depth": 2,
-        "epochs": [2, 1],
-        "slope": 20.0,
-        "patience": 1,
-        "cooldown": 0,
-        "stop_patience": 3,
-        "lr_patience": 1,
-        "backup": False,
-    },
-}
 PLACES = ("out", "data_dir", "preset", "backup")
 
 NESTED = "nested points"
@@ -160,22 +108,11 @@ def parse_arguments(arguments=None):
     parser = experiments.argument_parser(
         __doc__,
         "mask_shapes",
-        PRESETS,
+        experiments.TRAINING,
         "paper: 320×320, a GPU for days; cpu: the same at 64×64, an hour; "
         "smoke: all steps in two minutes",
     )
-    add = parser.add_argument
-    add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
-    add(
-        "--epochs",
-        type=int,
-        nargs=2,
-        metavar=("FIRST", "SECOND"),
-        help="the most epochs of the two rounds",
-    )
-    add("--filters", type=int, metavar="N", help="of the finest scale")
-    add("--depth", type=int, metavar="N", help="scales of the U-Net")
-    add("--batch-size", type=int, metavar="N", help="images in a batch")
+    experiments.add_training_options(parser)
     settings = experiments.parse(parser, arguments)
     settings["accelerations"] = sorted(set(settings["accelerations"]))
     return settings
@@ -238,24 +175,9 @@ def train(run, settings, splits, folder):
         )
         index = np.arange(len(validation)) % count
         validation = ([validation, index], validation)
-    unfinished = folder / "unfinished" / run.name
-    history = fit_two_rounds(
-        model,
-        training,
-        validation_data=validation,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        slope_callback=SelfShrinkingSigmoidSlope(
-            patience=settings["patience"], cooldown=settings["cooldown"]
-        ),
-        stop_patience=settings["stop_patience"],
-        lr_patience=settings["lr_patience"],
-        directory=unfinished if settings["backup"] else None,
-        callbacks=[keras.callbacks.TerminateOnNaN()],
-        seed=run.seed,
-        verbose=0,
-    ).history
-    finite = np.isfinite(history["loss"] + history["val_loss"]).all()
+    history, finite = experiments.fit(
+        model, run, settings, training, validation, folder
+    )
     record = {
         **dataclasses.asdict(run),
         "epochs": len(history["loss"]),

@@ -33,7 +33,6 @@ import dataclasses
 import functools
 import itertools
 import os
-import shutil
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -52,64 +51,24 @@ from loupe_tf import (
     report,
     runs,
 )
-from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
 from loupe_tf.reconstruction import Network
 
-# The settings of the 4S paper, for all masks.
-PAPER = {
-    "data": "fastmri_slices/knee_singlecoil_4s",
-    "accelerations": [4.0, 8.0],
-    "seeds": [0, 1, 2],
-    "filters": 64,
-    "depth": 5,
-    "batch_size": 16,
-    "learning_rate": 0.01,
-    "epochs": [1000, 500],  # The most of each round; patience ends it.
-    "slope": 200.0,
-    "patience": 40,
-    "cooldown": 10,
-    "stop_patience": 100,
-    "lr_patience": 50,
+# Beside those of the training. All test slices are tried, if `None`.
+TRIALS = {
     "regularizations": list(comparison.REGULARIZATIONS),
     "tuning_slices": 8,
-    "test_slices": None,  # Of each volume; all of them.
-    "backup": True,  # A killed training goes on from its last epoch.
+    "test_slices": None,
 }
 PRESETS = {
-    "paper": PAPER,
-    # A training takes a minute; all trials of one R and seed take some more.
-    "cpu": {
-        **PAPER,
-        "data": "mni_brain/64",
-        "filters": 8,
-        "depth": 3,
-        "batch_size": 8,
-        "epochs": [30, 20],
-        "slope": 20.0,
-        "patience": 2,
-        "cooldown": 1,
-        "stop_patience": 20,
-        "lr_patience": 5,
-        "tuning_slices": 4,
-        "backup": False,  # A run is shorter than its backups are worth.
-    },
+    "paper": {**experiments.TRAINING["paper"], **TRIALS},
+    # All trials of one R and seed take some minutes.
+    "cpu": {**experiments.TRAINING["cpu"], **TRIALS, "tuning_slices": 4},
     "smoke": {
-        **PAPER,
-        "data": "mni_brain/64",
+        **experiments.TRAINING["smoke"],
         "accelerations": [4.0],
-        "seeds": [0],
-        "filters": 4,
-        "depth": 2,
-        "epochs": [2, 1],
-        "slope": 20.0,
-        "patience": 1,
-        "cooldown": 0,
-        "stop_patience": 3,
-        "lr_patience": 1,
         "regularizations": [0.01, 0.1],
         "tuning_slices": 1,
         "test_slices": 1,
-        "backup": False,
     },
 }
 # What may differ between the runs of one folder, and what changes no figure.
@@ -168,18 +127,7 @@ def parse_arguments(arguments=None):
         "paper: 320×320, a GPU for days; cpu: the same at 64×64, two hours; "
         "smoke: all steps in two minutes",
     )
-    add = parser.add_argument
-    add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
-    add(
-        "--epochs",
-        type=int,
-        nargs=2,
-        metavar=("FIRST", "SECOND"),
-        help="the most epochs of the two rounds",
-    )
-    add("--filters", type=int, metavar="N", help="of the finest scale")
-    add("--depth", type=int, metavar="N", help="scales of the U-Net")
-    add("--batch-size", type=int, metavar="N", help="images in a batch")
+    experiments.add_training_options(parser)
     return experiments.parse(parser, arguments)
 
 
@@ -257,24 +205,10 @@ def train(run, settings, splits, folder):
     """Train the U-Net for a mask, learning the mask if it is a learned one."""
     images = splits["train"].images
     model = build_model(run, settings, images.shape[1:], images)
-    unfinished = folder / "unfinished" / run.name
-    history = fit_two_rounds(
-        model,
-        images,
-        validation_data=splits["validation"].images,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        slope_callback=run.subject in LEARNED
-        and SelfShrinkingSigmoidSlope(
-            patience=settings["patience"], cooldown=settings["cooldown"]
-        ),
-        stop_patience=settings["stop_patience"],
-        lr_patience=settings["lr_patience"],
-        directory=unfinished if settings["backup"] else None,
-        callbacks=[keras.callbacks.TerminateOnNaN()],
-        seed=run.seed,
-        verbose=0,
-    ).history
+    validation = splits["validation"].images
+    history, finite = experiments.fit(
+        model, run, settings, images, validation, folder
+    )
     record = {
         **dataclasses.asdict(run),
         "epochs": len(history["loss"]),
@@ -282,7 +216,7 @@ def train(run, settings, splits, folder):
         **runs.environment(),
         "error": None,
     }
-    if not np.isfinite(history["loss"] + history["val_loss"]).all():
+    if not finite:
         return {**record, "error": "the training has diverged"}
     mask = masks.from_model(model)
     for name in ("masks", "models"):
@@ -292,7 +226,6 @@ def train(run, settings, splits, folder):
     keras.Model(model.inputs, model.outputs, name=model.name).save(
         folder / "models" / f"{run.stem}.keras"
     )
-    shutil.rmtree(unfinished, ignore_errors=True)
     return {
         **record,
         "achieved_acceleration": mask.achieved_acceleration,

@@ -35,7 +35,6 @@ import itertools
 import json
 import os
 import pathlib
-import shutil
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -853,8 +852,6 @@ def reproduce(settings):
         kind=lambda run: (run.acceleration, run.method),
         free=(*GRID, *PLACES, "variants"),
     )
-    for run in todo:
-        shutil.rmtree(folder / "unfinished" / run.name, ignore_errors=True)
     write_report(facts, records, folder)
 
 

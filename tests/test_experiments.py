@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import experiments
+from loupe_tf.models import loupe_model
 from loupe_tf.runs import RunFolder
 
 
@@ -187,6 +188,45 @@ def test_given_options_win_over_the_preset(capsys):
     with pytest.raises(SystemExit):
         _parse("--accelerations", "4", "1")
     assert "--accelerations: expected R > 1, not 1" in capsys.readouterr().err
+
+
+def test_training_options_win_over_the_preset():
+    parser = experiments.argument_parser(
+        "Text.", "name", experiments.TRAINING, "sizes"
+    )
+    experiments.add_training_options(parser)
+    words = "--preset cpu --epochs 4 2 --filters 3 --accelerations 5 6"
+    found = experiments.parse(parser, words.split())
+    expected = {"epochs": [4, 2], "filters": 3, "accelerations": [5.0, 6.0]}
+    assert found == {
+        **experiments.TRAINING["cpu"],
+        **expected,
+        "preset": "cpu",
+        "data_dir": None,
+        "out": "runs/name_cpu",
+    }
+
+
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("backup", [False, True])
+def test_fit(tmp_path, images, learns, backup):
+    sampling = {"acceleration": 4} if learns else {"mask": np.eye(16, 18)}
+    model = loupe_model((16, 18, 1), **sampling, filters=2, depth=1, seed=0)
+    model.compile("adam", loss="mse")
+    settings = {
+        **experiments.TRAINING["smoke"],
+        "backup": backup,
+        "slope": 20.0,
+    }
+    folder = RunFolder(tmp_path)
+    arguments = model, GRID[0], settings, images, images, folder
+    history, finite = experiments.fit(*arguments)
+    assert history["round"] == [1, 1, 2] and finite
+    assert ("slope" in history) == learns
+    # Where it is kept, a finished training is not done again.
+    assert (tmp_path / "unfinished" / "1-0").exists() == backup
+    again, _ = experiments.fit(*arguments)
+    assert (again["loss"] == history["loss"]) == backup
 
 
 def test_help_tells_the_sizes(capsys):

@@ -58,6 +58,8 @@ def test_a_grid_repeats_no_run(tmp_path):
     folder, done = RunFolder(tmp_path), []
 
     def do(run):
+        backup = tmp_path / "unfinished" / run.name
+        backup.mkdir(parents=True, exist_ok=True)
         if run.name == "b" and len(done) == 1:
             raise KeyboardInterrupt
         done.append(run.name)
@@ -66,10 +68,14 @@ def test_a_grid_repeats_no_run(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         folder.complete([Named("a"), Named("b")], do)
     assert folder.records() == [{"name": "a"}]
+    # It is gone when it is not needed any more, and not before.
+    kept = [path.name for path in (tmp_path / "unfinished").iterdir()]
+    assert kept == ["b"]
     done.append("stopped")
     records = folder.complete([Named("c"), Named("b")], do)
     assert done == ["a", "stopped", "c", "b"]
     assert [record["name"] for record in records] == ["a", "b", "c"]
+    assert not any((tmp_path / "unfinished").iterdir())
 
 
 def test_argument_parser(capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import loupe_tf
-from loupe_tf import evaluation, masks
+from loupe_tf import evaluation, experiments, masks
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_a_run_that_diverges_is_reported(small, folder, capsys, monkeypatch):
     ],
 )
 def test_budget_and_calibration(script, shape, acquired, calibration):
-    settings = {**script.PRESETS["smoke"], "depth": 1}
+    settings = {**experiments.TRAINING["smoke"], "depth": 1}
     run = script.Run(shape, 4.0, 1)
     model = script.build_model(run, settings, (20, 56, 1))
     mask = masks.from_model(model)
@@ -128,7 +128,7 @@ def test_budget_and_calibration(script, shape, acquired, calibration):
 
 
 def test_nested_masks_have_the_calibration_of_the_smallest(script):
-    settings = {**script.PRESETS["smoke"], "depth": 1}
+    settings = {**experiments.TRAINING["smoke"], "depth": 1}
     run = script.Run(script.NESTED, None, 0)
     model = script.build_model(run, settings, (64, 64, 1))
     assert [m.calibration for m in masks.from_model(model)] == [3, 3]
