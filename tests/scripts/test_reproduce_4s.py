@@ -1,6 +1,7 @@
 import json
 import pathlib
 import signal
+import shutil
 import subprocess
 import sys
 
@@ -109,7 +110,7 @@ def test_leaves_everything_and_repeats_no_run(
     assert script.main(_arguments(folder)) == 0
     assert capsys.readouterr().out == first
     # The records alone, as they may be kept with a page of results.
-    script.shutil.rmtree(out / "images")
+    shutil.rmtree(out / "images")
     for path in out.glob("*.png"):
         path.unlink()
     assert script.main(_arguments(folder)) == 0
