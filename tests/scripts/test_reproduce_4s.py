@@ -1,7 +1,7 @@
 import json
 import pathlib
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 
