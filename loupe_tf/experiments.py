@@ -19,6 +19,7 @@ __all__ = [
     "by_cell",
     "conduct",
     "fit",
+    "in_words",
     "load_images",
     "paired",
     "parse",
@@ -336,6 +337,23 @@ def paired(records, others, volumes, metric="psnr"):
         if None not in pair:
             differences.append(evaluation.paired_difference(*pair, metric))
     return np.concatenate(differences)
+
+
+def in_words(differences):
+    """Mean, deviation and significance of what `paired` returns.
+
+    Args:
+        differences: Array of decibels, one for each seed and volume.
+
+    Returns:
+        A string, the end of a sentence.
+    """
+    p_value = evaluation.sign_flip_test(differences)
+    return (
+        f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
+        f"{len(differences)} pairs of seed and test volume; p = {p_value:.3f} "
+        "(paired sign-flip test)."
+    )
 
 
 def publish(

@@ -284,11 +284,9 @@ def verdicts(cells):
         differences = paired(cells, rate, shape)
         if shape == "points" or not len(differences):
             continue
-        p_value = evaluation.sign_flip_test(differences)
         sentences.append(
-            f"R = {rate:g}: {shape} against points {differences.mean():+.2f} ± "
-            f"{differences.std():.2f} dB over {len(differences)} pairs of seed "
-            f"and test volume; p = {p_value:.3f} (paired sign-flip test)."
+            f"R = {rate:g}: {shape} against points "
+            + experiments.in_words(differences)
         )
     return sentences
 

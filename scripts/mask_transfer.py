@@ -124,7 +124,7 @@ def parse_arguments(arguments=None):
         __doc__,
         "mask_transfer",
         PRESETS,
-        "paper: 320×320, a GPU for days; cpu: the same at 64×64, two hours; "
+        "paper: 320×320, a GPU for days; cpu: the same at 64×64, hours; "
         "smoke: all steps in two minutes",
     )
     experiments.add_training_options(parser)
@@ -441,13 +441,10 @@ def compare_masks(cells, rate, name, learned):
     )
     if not len(differences):
         return []
-    p_value = evaluation.sign_flip_test(differences)
     return [
         f"R = {rate:g}, {name.replace('_', ' ')}: {learned} against {best}, "
         f"the best unlearned {'points' if kind == POINTS else 'lines'}: "
-        f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
-        f"{len(differences)} pairs of seed and test volume; p = {p_value:.3f} "
-        "(paired sign-flip test)."
+        + experiments.in_words(differences)
     ]
 
 

@@ -320,12 +320,9 @@ def verdicts(cells):
             lambda r: r["splits"].get("test", {}).get("volumes"),
         )
         if len(differences):
-            p_value = evaluation.sign_flip_test(differences)
             sentences.append(
                 f"{loss}, drop rate {rate:g}: learned against unlearned mask "
-                f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
-                f"{len(differences)} pairs of seed and test volume; "
-                f"p = {p_value:.3f} (paired sign-flip test)."
+                + experiments.in_words(differences)
             )
     return sentences
 

@@ -254,3 +254,10 @@ def test_cells_are_sorted_and_so_are_their_seeds():
         "a",
         "b",
     ]
+
+
+def test_in_words():
+    assert experiments.in_words(np.array([1.0, 2.0, 3.0])) == (
+        "+2.00 ± 0.82 dB over 3 pairs of seed and test volume; p = 0.250 "
+        "(paired sign-flip test)."
+    )
