@@ -151,9 +151,7 @@ def reconstruct(
     if isinstance(reconstructor, Network):
         _compare(reconstructor.model, mask, shape[2:])
         fills, is_volume = reconstructor.fills, reconstructor.is_volume
-    if fills and shape[1] > 1:
-        expected = "one coil, without a phase, for a model of a half-plane"
-        invalid("kspace", expected, f"{shape[1]} coils")
+        reconstructor.check_coils(shape[1])
     measured = acquired
     if fills:
         mask = masks.SamplingMask(mask.array | masks.mirrored(mask.array))

@@ -226,8 +226,12 @@ def default_calibration(shape, acceleration, lines=None):
 
     Returns:
         An integer, the number of central lines.
+
+    Raises:
+        ValueError: If `acceleration` is not above 1, or leaves nothing.
     """
     height, width = standardize_shape(shape)
-    length = {"columns": width, "rows": height}.get(lines, min(height, width))
-    budget(length, acceleration)  # Checks `acceleration`.
+    length = {"columns": width, "rows": height}.get(lines)
+    budget(length or height * width, acceleration)  # Checks `acceleration`.
+    length = length or min(height, width)
     return round(0.32 / acceleration * length)

@@ -117,13 +117,8 @@ class Network(Reconstructor):
                 "one slice",
             )
         self._check_size(mask.shape)
+        self.check_coils(len(kspace))
         if self.fills:
-            if len(kspace) > 1:
-                invalid(
-                    "kspace",
-                    "one coil, without a phase, for a model of a half-plane",
-                    f"{len(kspace)} coils",
-                )
             kspace, mask = fill_mirror(kspace, mask)
         return self._rebuild(adjoint(kspace, mask, maps), kspace, mask, maps)
 
@@ -144,6 +139,15 @@ class Network(Reconstructor):
                 "kspace", f"the {self._depth} slices of the model", len(images)
             )
         return self._rebuild(images, images[:1], mask, None)
+
+    def check_coils(self, number):
+        """Refuse several coils, which have a phase, where mirrors fill in."""
+        if self.fills and number > 1:
+            invalid(
+                "kspace",
+                "one coil, without a phase, for a model of a half-plane",
+                f"{number} coils",
+            )
 
     def _check_size(self, size):
         if any(n not in (None, m) for n, m in zip(self._size, size)):

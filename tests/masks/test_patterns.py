@@ -274,5 +274,9 @@ def test_default_calibration(R, lines):
 
 
 def test_default_calibration_checks_the_acceleration():
+    # Of 64 lines nothing is left, of 64×64 points 20 are.
+    assert default_calibration((64, 64), 200) == 0
+    with pytest.raises(ValueError, match="`acceleration`"):
+        default_calibration((64, 64), 200, "rows")
     with pytest.raises(ValueError, match="`acceleration`"):
         default_calibration((320, 320), 0.5)
