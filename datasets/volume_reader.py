@@ -2,22 +2,23 @@
 
 import abc
 
+from loupe_tf.reading import BadFileError
 
-class BadVolumeError(ValueError):
+
+class BadVolumeError(BadFileError):
     """A volume that is truncated, unreadable, of a wrong shape or not finite.
 
     Args:
-        volume: The volume, as the builder names it: mostly the path of a file.
+        path: The volume, as the builder names it: mostly the path of a file.
         reason: String, what is wrong with it: one sentence.
     """
 
-    def __init__(self, volume, reason):
-        super().__init__(volume, reason)  # What pickle needs.
-        self.volume = str(volume)
-        self.reason = str(reason)
+    kind = "volume"
 
-    def __str__(self):
-        return f"Invalid volume {self.volume}. {self.reason}"
+    @property
+    def volume(self):
+        """The volume, as the builder names it."""
+        return self.path
 
 
 class VolumeReader(abc.ABC):

@@ -7,15 +7,19 @@ from loupe_tf.formats.kspace_files import load_kspace
 from loupe_tf.formats.kspace_volume import KspaceVolume
 from loupe_tf.formats.mask_files import load_mask, save_mask
 from loupe_tf.formats.mask_pulseq import pulseq_sequence
+from loupe_tf.reading import BadFileError, memory_limit, set_memory_limit
 
 __all__ = [
+    "BadFileError",
     "KspaceVolume",
     "load_coils",
     "load_kspace",
     "load_mask",
+    "memory_limit",
     "pulseq_sequence",
     "read_cfl",
     "save_image",
     "save_mask",
+    "set_memory_limit",
     "write_cfl",
 ]
