@@ -143,7 +143,7 @@ def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
     Args:
         volumes: Array of shape `(n,)`, the volume that each slice belongs to.
         fractions: Three floats above 0 that sum to 1, the share of the volumes
-            in each split. Validation and test get one volume at least.
+            in each split. Each gets one volume at least.
         seed: Integer, what the order of the volumes is drawn from.
 
     Returns:
@@ -166,6 +166,11 @@ def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
     validation, test = (
         max(1, round(fraction * len(names))) for fraction in fractions[1:]
     )
+    while validation + test >= len(names) >= 3:  # One is left to train on.
+        if validation > test:
+            validation -= 1
+        else:
+            test -= 1
     train = len(names) - validation - test
     if train < 1:
         raise ValueError(

@@ -36,7 +36,8 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
 
             - three shares of train, validation and test that sum to 1 (0 for a
               split that is not wanted): a hash of the patient's name decides,
-              so that a patient stays in its split when others are added;
+              so that a patient stays in its split when others are added
+              (unless a split would be empty: few patients are dealt out);
             - a dictionary by split of lists of patients; other patients are
               left out;
             - the path of a CSV file with the column `split` and `volume` (the

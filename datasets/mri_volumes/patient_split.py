@@ -5,6 +5,8 @@ import hashlib
 import io
 import pathlib
 
+import numpy as np
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -21,17 +23,20 @@ def split_of_patients(patients, split, seed=0):
 
     Returns:
         A dictionary by split of lists of volumes, in the order given, without
-        those that `split` does not name. With shares it is the patient's name
-        alone that decides: other patients may come and go.
+        those that `split` does not name. With shares a hash of the patient's
+        name decides, so that other patients may come and go. Where that would
+        leave a split without patients, they are dealt out in the order of
+        their hashes, so that each split gets one; a patient may then move when
+        others are added.
     """
     if isinstance(split, dict):
         chosen = _of_lists(patients, split)
     elif isinstance(split, CsvSplit):
         chosen = split.choose(patients)
     else:
+        dealt = _deal(set(patients.values()), split, seed)
         chosen = {
-            volume: _of_hash(patient, split, seed)
-            for volume, patient in patients.items()
+            volume: dealt[patient] for volume, patient in patients.items()
         }
     _check_patients(patients, chosen)
     wanted = SPLITS
@@ -165,15 +170,31 @@ def _of_lists(patients, split):
     }
 
 
-def _of_hash(patient, shares, seed):
+def _deal(patients, shares, seed):
+    """The split of each patient, by shares."""
+    places = {patient: _place(patient, seed) for patient in patients}
+    wanted = [name for name, share in zip(SPLITS, shares) if share]
+    ends = np.cumsum([share for share in shares if share])
+    # What rounding has left goes to the last split.
+    numbers = [
+        min(int(np.searchsorted(ends, place, "right")), len(wanted) - 1)
+        for place in places.values()
+    ]
+    counts = np.bincount(numbers, minlength=len(wanted))
+    if len(patients) >= len(wanted):
+        while not counts.all():
+            # From the split that has most of its share, but not its last one.
+            excess = counts / np.diff(ends, prepend=0) * (counts > 1)
+            counts[np.argmax(excess)] -= 1
+            counts[np.argmin(counts)] += 1
+    # In the order of the hashes: unchanged counts change nothing.
+    names = np.repeat(wanted, counts).tolist()
+    return dict(zip(sorted(places, key=places.get), names, strict=True))
+
+
+def _place(patient, seed):
     digest = hashlib.sha256(f"{seed}:{patient}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    for name, share in zip(SPLITS, shares):
-        if place < share:
-            return name
-        place -= share
-    # What rounding has left goes to the last split that has a share.
-    return [name for name, share in zip(SPLITS, shares) if share][-1]
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def _check_patients(patients, chosen):

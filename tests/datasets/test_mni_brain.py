@@ -357,6 +357,14 @@ def test_split_by_volume(count):
         np.testing.assert_array_equal(index, splits[split])
 
 
+@pytest.mark.parametrize("fractions", [(0.2, 0.4, 0.4), (0.1, 0.2, 0.7)])
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_split_by_volume_leaves_no_split_empty(count, fractions):
+    splits = split_by_volume(np.arange(count), fractions)
+    assert all(part.any() for part in splits.values())
+    assert sum(map(np.sum, splits.values())) == count
+
+
 def test_split_by_volume_seed():
     first, other = (
         split_by_volume(np.arange(50), seed=seed)["train"] for seed in (0, 1)

@@ -55,6 +55,20 @@ def test_shares_are_kept_and_stable():
     assert other["test"] != found["test"]
 
 
+@pytest.mark.parametrize("count", [3, 4, 5, 7])
+@pytest.mark.parametrize("seed", range(5))
+def test_few_patients_leave_no_split_empty(count, seed):
+    few = {f"v{i}": f"p{i // 2}" for i in range(2 * count)}
+    found = split_of_patients(few, (0.7, 0.15, 0.15), seed)
+    assert list(found) == ["train", "validation", "test"]
+    assert all(found.values())
+    backwards = dict(reversed(few.items()))
+    again = split_of_patients(backwards, (0.7, 0.15, 0.15), seed)
+    assert {k: set(v) for k, v in again.items()} == {
+        k: set(v) for k, v in found.items()
+    }
+
+
 def test_a_share_of_zero_is_no_split():
     found = split_of_patients(PATIENTS, (1.0, 0.0, 0.0))
     assert found == {"train": list(PATIENTS)}
