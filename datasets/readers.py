@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 
 from loupe_tf.datasets.fastmri_file import FastmriFile
+from loupe_tf.datasets.volume_header import Header
 from loupe_tf.datasets.volume_reader import BadVolumeError
 
 NIFTI = (".nii", ".nii.gz")
@@ -138,14 +139,13 @@ def read_volume(path, slice_axis=None):
 
 
 def read_header(path, slice_axis=None):
-    """Reads the shape of a volume and its patient, without its images.
+    """Reads what is known of a volume without its images.
 
     Args:
         path, slice_axis: As those of `read_volume`.
 
     Returns:
-        A tuple `(shape, patient)`: `(slices, H, W)` and a string, `""` where
-        the file does not say.
+        A `Header`, the named tuple `(shape, patient, spacing)`.
     """
     return _call(path, "header", slice_axis)
 
@@ -203,7 +203,10 @@ def _nifti(path, what, slice_axis):
         slice_axis = int(order[2]) if thickest else 2
     order = (slice_axis, *(axis for axis in range(3) if axis != slice_axis))
     if what == "header":
-        return tuple(shape[axis] for axis in order), ""
+        return Header(
+            tuple(shape[axis] for axis in order),
+            spacing=tuple(spacing[axis] for axis in order),
+        )
     # `dataobj` applies the slope and the intercept of the header.
     images = np.asarray(image.dataobj).reshape(shape).transpose(order)
     return Volume(
@@ -225,7 +228,7 @@ def _dicom(path, what, slice_axis):
     try:
         slices = [
             pydicom.dcmread(file, stop_before_pixels=header_only)
-            for file in (files[:1] if header_only else files)
+            for file in files
         ]
     except pydicom.errors.InvalidDicomError as error:
         raise _bad(path, f"Expected DICOM files. Received: {error}") from error
@@ -237,9 +240,6 @@ def _dicom(path, what, slice_axis):
             f"Received: {first.NumberOfFrames} frames in a file",
         )
     patient = _text(first.get("PatientID", ""))
-    if header_only:
-        return (len(files), int(first.Rows), int(first.Columns)), patient
-
     for key in ("SeriesInstanceUID", "PatientID", "Rows", "Columns"):
         values = {str(s.get(key, "")) for s in slices}
         if len(values) > 1:
@@ -256,11 +256,15 @@ def _dicom(path, what, slice_axis):
             "Expected one image at each position. Received: "
             f"{len(slices)} files at {1 + np.sum(steps >= 1e-4)} positions",
         )
-    order = np.argsort(positions)
-    images = np.stack([_pixels(slices[i]) for i in order])
     between = float(np.median(steps)) if len(steps) else None
     between = between or float(first.get("SliceThickness") or 0)
     in_plane = first.get("PixelSpacing")
+    spacing = (between, *map(float, in_plane)) if in_plane else None
+    if header_only:
+        shape = len(files), int(first.Rows), int(first.Columns)
+        return Header(shape, patient, spacing)
+    order = np.argsort(positions)
+    images = np.stack([_pixels(slices[i]) for i in order])
     return Volume(
         images=images,
         stored=f"uint{first.get('BitsStored', first.BitsAllocated)}",
@@ -268,7 +272,7 @@ def _dicom(path, what, slice_axis):
         acquisition=_text(
             first.get("SeriesDescription", "") or first.get("ProtocolName", "")
         ),
-        spacing=(between, *map(float, in_plane)) if in_plane else None,
+        spacing=spacing,
     )
 
 
@@ -296,7 +300,7 @@ def _hdf5(path, what, slice_axis):
     del slice_axis  # The first, by definition.
     with FastmriFile(path) as file:
         if what == "header":
-            return file.target_shape, file.patient
+            return Header(file.target_shape, file.patient)
         multicoil = file.target_name == "reconstruction_rss"
         source = "raw_multicoil" if multicoil else "emulated_singlecoil"
         return Volume(
@@ -321,7 +325,7 @@ def _numpy(path, what, slice_axis):
         shape = shape[:3]
     _check_shape(path, shape)
     if what == "header":
-        return shape, ""
+        return Header(shape)
     return Volume(images=images.reshape(shape), stored=str(images.dtype))
 
 

@@ -158,7 +158,7 @@ def _read_layout(config):
     for name in names:
         path = config.folder / name
         try:
-            shape, patient = read_header(path, config.slice_axis)
+            shape, patient, _ = read_header(path, config.slice_axis)
         except BadVolumeError as error:
             bad.append(BadVolumeError(name, error.reason))
             continue
@@ -264,7 +264,7 @@ class _Reader(VolumeReader):
 
     def header(self, volume):
         with _naming(volume):
-            count = read_header(volume.path, self.slice_axis)[0][0]
+            count = read_header(volume.path, self.slice_axis).shape[0]
         height, width = self.size
         return count, count * (4 * height * width + OVERHEAD)
 

@@ -69,7 +69,7 @@ def test_nifti(tmp_path, array, name):
     assert volume.stored == "uint16" and volume.patient == ""
     assert volume.source == "magnitude_image"
     assert volume.spacing == pytest.approx((4, 0.5, 0.7))
-    assert read_header(path) == ((3, 5, 6), "")
+    assert read_header(path) == ((3, 5, 6), "", volume.spacing)
 
 
 def test_nifti_slope_is_applied(tmp_path, array):
@@ -117,7 +117,7 @@ def test_dicom(tmp_path, rng):
     assert volume.patient == "P7" and volume.acquisition == "T2 TSE"
     assert volume.spacing == pytest.approx((3, 0.5, 0.7))
     assert volume.stored == "uint12"
-    assert read_header(folder) == ((4, 6, 5), "P7")
+    assert read_header(folder) == ((4, 6, 5), "P7", volume.spacing)
     one = read_volume(folder / "004.dcm")
     np.testing.assert_array_equal(one.images, expected[:1])
 
@@ -162,7 +162,7 @@ def test_fastmri(tmp_path, coils):
     assert volume.patient == patient and volume.acquisition
     assert volume.source == "simulated"
     assert volume.combined_by == ("rss" if coils else "emulated_singlecoil")
-    assert read_header(path) == (expected.shape, patient)
+    assert read_header(path)[:2] == (expected.shape, patient)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_fastmri(tmp_path, coils):
 def test_numpy(tmp_path, array, shape):
     np.save(tmp_path / "a.npy", array)
     volume = read_volume(tmp_path / "a.npy")
-    assert read_header(tmp_path / "a.npy") == (shape, "")
+    assert read_header(tmp_path / "a.npy") == (shape, "", None)
     assert volume.stored == str(array.dtype)
     np.testing.assert_array_equal(volume.images, np.ones(shape, "float32"))
 
