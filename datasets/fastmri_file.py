@@ -3,11 +3,11 @@
 import contextlib
 import functools
 import pathlib
-from xml.etree import ElementTree
 
 import h5py
 import numpy as np
 
+from loupe_tf import reading
 from loupe_tf.datasets.volume_reader import BadVolumeError
 
 NAMESPACE = "{http://www.ismrm.org/ISMRMRD}"
@@ -37,7 +37,7 @@ class FastmriFile(contextlib.AbstractContextManager):
         self.path = pathlib.Path(path)
         self._datasets = {}
         with self._naming():
-            self._file = h5py.File(self.path, "r")
+            self._file = reading.open_hdf5(self.path)
 
     def __exit__(self, *args):
         self._file.close()
@@ -60,7 +60,7 @@ class FastmriFile(contextlib.AbstractContextManager):
         `"reconstruction_rss"` of multi-coil ones.
         """
         esc = "reconstruction_esc"
-        return esc if esc in self._file else "reconstruction_rss"
+        return "reconstruction_rss" if self._dataset(esc) is None else esc
 
     @functools.cached_property
     def target_shape(self):
@@ -118,7 +118,7 @@ class FastmriFile(contextlib.AbstractContextManager):
     @functools.cached_property
     def field_of_view(self):
         """Rows, columns and slice of k-space in mm, or `None` if not known."""
-        if "ismrmrd_header" not in self._file:
+        if self._dataset("ismrmrd_header") is None:
             return None
         space = "encoding/encodedSpace/fieldOfView_mm"
         texts = [self._find(f"{space}/{axis}") for axis in "xyz"]
@@ -131,19 +131,18 @@ class FastmriFile(contextlib.AbstractContextManager):
     @property
     def simulated(self):
         """Whether `write_fastmri_volume` has made the file."""
-        if "ismrmrd_header" not in self._file:
+        if self._dataset("ismrmrd_header") is None:
             return False
         path = "acquisitionSystemInformation/systemVendor"
         return self._find(path) == SIMULATED
 
     @functools.cached_property
     def _xml(self):
-        text = self._dataset("ismrmrd_header")[()]
-        # No document type, thus no entities: neither files nor expansions.
-        parser = ElementTree.XMLParser(target=_NoDoctype())
+        dataset = self._needed("ismrmrd_header")
         with self._naming():
-            parser.feed(text)
-            return parser.close()
+            text = reading.read_hdf5(dataset)
+            text = text.item() if isinstance(text, np.ndarray) else text
+            return reading.parse_xml(text)
 
     def _find(self, path):
         path = "/".join(NAMESPACE + tag for tag in path.split("/"))
@@ -160,33 +159,39 @@ class FastmriFile(contextlib.AbstractContextManager):
             ) from None
 
     def _text(self, name):
-        value = self._file.attrs.get(name, "")
+        with self._naming():
+            value = self._file.attrs.get(name, "")
+        if isinstance(value, h5py.Empty):
+            return ""
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()
+        if isinstance(value, str):
+            # h5py keeps bytes that are not UTF-8 as halves of characters,
+            # which nothing can write.
+            value = value.encode("utf-8", "surrogateescape")
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         return str(value)
 
     def _dataset(self, name):
+        """The data set of that name, or `None`."""
         if name not in self._datasets:
-            self._datasets[name] = self._open(name)
+            with self._naming():
+                found = reading.hdf5_dataset(self._file, name)
+            self._datasets[name] = found
         return self._datasets[name]
 
-    def _open(self, name):
-        with self._naming():
-            link = self._file.get(name, getlink=True)
-            # A file does not choose which other files are read.
-            if link is not None and not isinstance(link, h5py.HardLink):
-                raise ValueError(f"its {name} is a link")
-            dataset = self._file.get(name)
-            if not isinstance(dataset, h5py.Dataset):
-                raise ValueError(f"it has no data set {name}")
-            if dataset.external or dataset.is_virtual:
-                raise ValueError(f"its {name} lies in another file")
-            return dataset
+    def _needed(self, name):
+        dataset = self._dataset(name)
+        if dataset is None:
+            raise self._bad(
+                f"Expected an HDF5 file of fastMRI. Received: one that has no "
+                f"data set {name}"
+            )
+        return dataset
 
     def _shape(self, name, dimensions, kind):
-        dataset = self._dataset(name)
+        dataset = self._needed(name)
         shape = dataset.shape or ()
         if len(shape) not in dimensions or 0 in shape:
             raise self._bad(
@@ -202,9 +207,10 @@ class FastmriFile(contextlib.AbstractContextManager):
         return shape
 
     def _read(self, name, index, dtype):
-        dataset = self._dataset(name)
+        dataset = self._needed(name)
         with self._naming():
-            array = dataset[index].astype(dtype, copy=False)
+            array = reading.read_hdf5(dataset, index)
+            array = array.astype(dtype, copy=False)
             # Neither passes over a NaN, and no mask as large as a volume is
             # made. Real numbers are checked faster than complex ones.
             numbers = array.view(np.float32)
@@ -221,20 +227,8 @@ class FastmriFile(contextlib.AbstractContextManager):
     def _bad(self, reason):
         return BadVolumeError(self.path, f"{reason}.")
 
-    @contextlib.contextmanager
     def _naming(self):
         """Names the file in whatever goes wrong with reading it."""
-        try:
-            yield
-        except BadVolumeError:
-            raise
-        except Exception as error:
-            # h5py raises OSError, KeyError, RuntimeError and ValueError.
-            raise self._bad(
-                f"Expected an HDF5 file of fastMRI. Received: {error}"
-            ) from error
-
-
-class _NoDoctype(ElementTree.TreeBuilder):
-    def doctype(self, *args):
-        raise ValueError("a header with a document type")
+        return reading.naming(
+            self.path, "an HDF5 file of fastMRI", BadVolumeError
+        )

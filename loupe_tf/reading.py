@@ -14,6 +14,7 @@ import re
 import stat
 import textwrap
 import zipfile
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -232,6 +233,26 @@ def open_hdf5(path):
         return h5py.File(path, "r")
 
 
+def is_hdf5(path):
+    """Whether a file is HDF5, which may begin behind a block of a user's.
+
+    MATLAB's files of version 7.3 have 512 bytes of text there.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    import h5py
+
+    check_file(path)
+    return h5py.is_hdf5(path)
+
+
+def hdf5_names(file):
+    """Sorted names of what an HDF5 file holds, at its top."""
+    with naming(file.filename, "an HDF5 file"):
+        return sorted(file)
+
+
 def hdf5_dataset(file, name):
     """A data set of an HDF5 file, whose numbers lie in that file.
 
@@ -274,12 +295,13 @@ def hdf5_dataset(file, name):
         return found
 
 
-def read_hdf5(dataset, index=()):
+def read_hdf5(dataset, index=(), field=None):
     """Read a data set, or a part of it, within the limit.
 
     Args:
         dataset: What `hdf5_dataset` returned.
         index: What is read of it: everything by default.
+        field: (Optional) string, which field of its records.
 
     Returns:
         An array, or a scalar.
@@ -291,7 +313,34 @@ def read_hdf5(dataset, index=()):
         # A chunk is unpacked whole, however little of it is read.
         count = max(count or 0, math.prod(dataset.chunks or ()))
         check_memory(path, count * dataset.dtype.itemsize)
-        return dataset[index]
+        if dataset.dtype.hasobject and count > 1 and field is None:
+            # Many may share one text, or one list, of the file.
+            check_memory(path, count * os.stat(path).st_size)
+        return (dataset.fields(field) if field else dataset)[index]
+
+
+def parse_xml(text):
+    """Parse XML that declares no document type, thus has no entities.
+
+    Entities name other files, and a few of them expand to gigabytes.
+
+    Args:
+        text: String or bytes.
+
+    Returns:
+        An `Element`, the root.
+
+    Raises:
+        ValueError: If there is a document type, or it is no XML.
+    """
+    parser = ElementTree.XMLParser(target=_NoDoctype())
+    parser.feed(text)
+    return parser.close()
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    def doctype(self, *args):
+        raise ValueError("XML with a document type")
 
 
 def _count(dataset, index):

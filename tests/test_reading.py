@@ -214,6 +214,54 @@ def test_hdf5_reads_no_other_file(tmp_path):
                 reading.hdf5_dataset(file, name)
 
 
+def test_hdf5_behind_a_block_of_a_user(tmp_path):
+    # As MATLAB writes it: 512 bytes of text come first.
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["raw"] = np.arange(4)
+    assert not reading.is_hdf5(__file__)
+    assert reading.is_hdf5(path)
+    with reading.open_hdf5(path) as file:
+        assert reading.hdf5_names(file) == ["raw"]
+        dataset = reading.hdf5_dataset(file, "raw")
+        assert reading.read_hdf5(dataset).tolist() == [0, 1, 2, 3]
+    with pytest.raises(FileNotFoundError):
+        reading.is_hdf5(tmp_path / "none.h5")
+
+
+def test_hdf5_with_damaged_tables_of_names(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["group/data"] = np.arange(4)
+    path.write_bytes(path.read_bytes().replace(b"SNOD", b"XXXX"))
+    with reading.open_hdf5(path) as file:
+        for look in (
+            lambda: reading.hdf5_dataset(file, "group/data"),
+            lambda: reading.hdf5_names(file),
+        ):
+            with pytest.raises(reading.BadFileError, match="a.h5"):
+                look()
+
+
+def test_hdf5_texts_that_are_one(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = ["x" * 1000] * 10
+        file["b"] = ["x" * 1000]
+    formats.set_memory_limit("50K")
+    with reading.open_hdf5(path) as file:
+        reading.read_hdf5(reading.hdf5_dataset(file, "b"))
+        with pytest.raises(reading.BadFileError, match="memory"):
+            reading.read_hdf5(reading.hdf5_dataset(file, "a"))
+
+
+def test_xml():
+    assert reading.parse_xml(b"<a><b>1</b></a>").findtext("b") == "1"
+    for text in ("<a>", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'):
+        with pytest.raises((ValueError, SyntaxError)):
+            reading.parse_xml(text)
+
+
 def test_hdf5_asks_for_memory(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:

@@ -4,8 +4,8 @@ import pathlib
 
 import numpy as np
 
+from loupe_tf import reading
 from loupe_tf.formats.cfl import read_cfl
-from loupe_tf.formats.mask_arrays import open_hdf5
 
 
 def load_coils(path, key=None):
@@ -34,19 +34,19 @@ def load_coils(path, key=None):
     """
     path = pathlib.Path(path).expanduser()
     if path.suffix == ".npy":
-        array = np.load(path, allow_pickle=False)
+        array = reading.load_npy(path)
     elif path.suffix in (".cfl", ".hdr"):
         array = np.moveaxis(read_cfl(path), -1, 0)
     else:
-        import h5py  # The rest of this package needs NumPy alone.
-
-        with open_hdf5(path) as file:
-            if not isinstance(file.get(key or ""), h5py.Dataset):
+        with reading.open_hdf5(path) as file:
+            dataset = key and reading.hdf5_dataset(file, key)
+            if not dataset:
                 raise ValueError(
                     "Invalid value for argument `key`. Expected one of the "
-                    f"arrays of {path}, {sorted(file)}. Received: key={key!r}"
+                    f"arrays of {path}, {reading.hdf5_names(file)}. "
+                    f"Received: key={key!r}"
                 )
-            array = file[key][()]
+            array = reading.read_hdf5(dataset)
     if array.dtype.names == ("real", "imag"):  # MATLAB's
         array = array["real"] + 1j * array["imag"]
     singles = [axis for axis, n in enumerate(array.shape) if n == 1]

@@ -6,12 +6,11 @@ import pathlib
 
 import numpy as np
 
+from loupe_tf import reading
 from loupe_tf.formats.cfl import read_cfl
 from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
 from loupe_tf.formats.kspace_volume import KspaceVolume
-from loupe_tf.formats.mask_arrays import open_hdf5
 from loupe_tf.formats.mask_files import check_options
-from loupe_tf.formats.mask_text import damaged
 from loupe_tf.numpy_fourier import ifftc
 
 # BART's dimensions that k-space may have: read-out, two phase encodings, coils
@@ -114,19 +113,20 @@ def _format(path):
     """Name of the format, and what opens it."""
     if path.suffix.lower() in (".cfl", ".hdr"):
         return "bart", open_bart
+    reading.check_file(path)
     with open(path, "rb") as file:
         start = file.read(8)
     if start.startswith(b"\x93NUMPY"):
         return "npy", open_npy
-    if start == b"\x89HDF\r\n\x1a\n":
-        with open_hdf5(path) as file:
-            ismrmrd = "dataset/xml" in file
-        if ismrmrd:
-            return "ismrmrd", open_ismrmrd
-        return "fastmri", open_fastmri
-    raise ValueError(
-        f"Invalid file {path}. Expected HDF5 (fastMRI, ISMRMRD), .npy or "
-        "BART's .cfl. Received: another kind of file"
+    if reading.is_hdf5(path):
+        with reading.open_hdf5(path) as file:
+            if reading.hdf5_dataset(file, "dataset/xml") is not None:
+                return "ismrmrd", open_ismrmrd
+            return "fastmri", open_fastmri
+    raise reading.BadFileError(
+        path,
+        "Expected HDF5 (fastMRI, ISMRMRD), .npy or BART's .cfl. Received: "
+        "another kind of file",
     )
 
 
@@ -175,18 +175,16 @@ def open_bart(path):
 
 def open_npy(path, leading=None):
     """K-space of NumPy's file."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # Damaged files fail in many ways.
-        raise damaged(path, "an array in a .npy file", error) from error
+    array = reading.load_npy(path, memory_map=True)
     if array.dtype.kind != "c":
-        raise ValueError(
-            f"Invalid file {path}. Expected complex k-space. Received: "
-            f"dtype={array.dtype}, shape={array.shape}"
+        raise reading.BadFileError(
+            path,
+            "Expected complex k-space. Received: "
+            f"dtype={array.dtype}, shape={array.shape}",
         )
     try:
         shape = four_axes(array.shape, leading)
     except ValueError as error:
-        raise ValueError(f"Invalid file {path}. {error}") from error
+        raise reading.BadFileError(path, error) from error
     array = array.reshape(shape)
     return KspaceVolume(path, shape, array.__getitem__)

@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
+from loupe_tf import reading
 from loupe_tf.formats.kspace_volume import KspaceVolume
-from loupe_tf.formats.mask_arrays import open_hdf5
 from loupe_tf.formats.mask_ismrmrd import (
     encoding_steps,
     import_ismrmrd,
@@ -68,7 +68,7 @@ def open_ismrmrd(path, lines="columns", encoding=0, select=None):
         times = np.zeros(counts, int)
         for n in np.flatnonzero(slices == i):
             # Floats, (real, imaginary) in turn.
-            data = file["dataset/data"][numbers[n]]["data"].view(np.complex64)
+            data = dataset[numbers[n]]["data"].view(np.complex64)
             data = data.reshape(coils, -1)
             begin, end = start[n] - first[n], stop[n] - first[n]
             where = tuple(step[n] for step in steps)
@@ -84,7 +84,8 @@ def open_ismrmrd(path, lines="columns", encoding=0, select=None):
         return ifftc(read(0), axes=(1,)).swapaxes(0, 1)
 
     along = encoded.x * width / samples
-    file = open_hdf5(path)
+    file = reading.open_hdf5(path)
+    dataset = reading.hdf5_dataset(file, "dataset/data")
     if len(counts) > 1:
         return KspaceVolume(
             path,

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from loupe_tf import reading
 from loupe_tf.atomic import written_aside
 from loupe_tf.formats.cfl import pair, read_cfl, write_cfl
 from loupe_tf.formats.mask_text import damaged
@@ -106,52 +107,41 @@ def save_fastmri(mask, path):
 
 def load_fastmri(path):
     """Read `mask` of a file of fastMRI."""
-    import h5py
-
-    with open_hdf5(path) as file:
-        if not isinstance(file.get("mask"), h5py.Dataset):
-            raise ValueError(
-                f"Invalid file {path}. Expected a data set `mask`. Received: "
-                f"{sorted(file)}"
+    with reading.open_hdf5(path) as file:
+        dataset = reading.hdf5_dataset(file, "mask")
+        if dataset is None:
+            raise reading.BadFileError(
+                path,
+                "Expected a data set `mask`. Received: "
+                f"{reading.hdf5_names(file)}",
             )
-        try:
-            array = np.asarray(file["mask"])
+        with reading.naming(path, "a vector of 0 and 1, `mask`"):
+            array = np.asarray(reading.read_hdf5(dataset))
             if array.ndim != 1:
                 raise ValueError(f"`mask` has the shape {array.shape}")
             if MARK in file.attrs:
-                metadata = json.loads(file["mask_metadata"][()])
+                text = reading.hdf5_dataset(file, "mask_metadata")
+                metadata = json.loads(reading.read_hdf5(text))
                 return SamplingMask.from_metadata(array[None], metadata), True
+            kspace = reading.hdf5_dataset(file, "kspace")
             matrix = None
-            if "kspace" in file:
-                matrix = tuple(int(n) for n in file["kspace"].shape[-2:])
+            if kspace is not None:
+                matrix = tuple(int(n) for n in kspace.shape[-2:])
             return SamplingMask(array[None], matrix=matrix), False
-        except Exception as error:  # Damaged files fail in many ways.
-            expected = "a vector of 0 and 1, `mask`"
-            raise damaged(path, expected, error) from error
-
-
-def open_hdf5(path):
-    """Open an HDF5 file to read; what is none is a `ValueError`."""
-    import h5py
-
-    with open(path, "rb"):  # Its own errors are clear: a missing file.
-        pass
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise damaged(path, "an HDF5 file", error) from error
 
 
 def refuse_other_data(path):
     """Keep a mask from taking the place of a measurement."""
     if not os.path.exists(path):
         return
-    with open_hdf5(path) as file:
-        if MARK not in file.attrs:
+    with reading.open_hdf5(path) as file:
+        with reading.naming(path, "an HDF5 file"):
+            is_mask = MARK in file.attrs
+        if not is_mask:
             raise ValueError(
                 "Invalid value for argument `path`. Expected a new file, or "
                 f"one that holds a mask alone. Received: path={path}, which "
-                f"holds {sorted(file)}"
+                f"holds {reading.hdf5_names(file)}"
             )
 
 

@@ -3,6 +3,7 @@
 import inspect
 import pathlib
 
+from loupe_tf import reading
 from loupe_tf.formats import (
     mask_arrays,
     mask_ismrmrd,
@@ -125,8 +126,9 @@ def load_mask(path, format=None, shift=None, **options):
     """
     name = _format(path, format)
     if format is None and name == "fastmri":
-        with mask_arrays.open_hdf5(path) as file:
-            name = "ismrmrd" if "dataset/xml" in file else name
+        with reading.open_hdf5(path) as file:
+            if reading.hdf5_dataset(file, "dataset/xml") is not None:
+                name = "ismrmrd"
     load = FORMATS[name][1]
     check_options(name, load, options)
     mask, known = load(path, **options)

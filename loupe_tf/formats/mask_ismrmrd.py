@@ -4,14 +4,13 @@ import json
 
 import numpy as np
 
+from loupe_tf import reading
 from loupe_tf.atomic import written_aside
 from loupe_tf.formats.mask_arrays import (
     MARK,
-    open_hdf5,
     refuse_other_data,
     with_matrix,
 )
-from loupe_tf.formats.mask_text import damaged
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.budget import calibration_region
 from loupe_tf.masks.sampling_mask import SamplingMask
@@ -151,10 +150,8 @@ def load_ismrmrd(path, encoding=0, lines=None):
     if not points and kind == "rows":
         array = array.T
     if stored:
-        try:
+        with reading.naming(path, "a mask in ISMRM raw data"):
             return SamplingMask.from_metadata(array, stored), True
-        except Exception as error:
-            raise damaged(path, "a mask in ISMRM raw data", error) from error
     mm = space.encodedSpace.fieldOfView_mm
     if points:
         return SamplingMask(array, field_of_view=(mm.y, mm.z)), True
@@ -181,17 +178,22 @@ def read_heads(path, encoding=0):
             Cartesian.
     """
     ismrmrd = import_ismrmrd()
-    with open_hdf5(path) as file:
-        if "dataset/xml" not in file or "dataset/data" not in file:
-            raise ValueError(
-                f"Invalid file {path}. Expected a group `dataset` with `xml` "
-                f"and `data`. Received: {sorted(file)}"
+    with reading.open_hdf5(path) as file:
+        xml, data = (
+            reading.hdf5_dataset(file, f"dataset/{name}")
+            for name in ("xml", "data")
+        )
+        if xml is None or data is None:
+            raise reading.BadFileError(
+                path,
+                "Expected a group `dataset` with `xml` and `data`. Received: "
+                f"{reading.hdf5_names(file)}",
             )
-        try:
-            header = ismrmrd.xsd.CreateFromDocument(file["dataset/xml"][0])
-            heads = file["dataset/data"].fields("head")[:]
-        except Exception as error:  # Damaged files fail in many ways.
-            raise damaged(path, "ISMRM raw data", error) from error
+        with reading.naming(path, "ISMRM raw data"):
+            text = reading.read_hdf5(xml, 0)
+            reading.parse_xml(text)
+            header = ismrmrd.xsd.CreateFromDocument(text)
+            heads = reading.read_hdf5(data, field="head")
     if (
         not isinstance(encoding, int)
         or not 0 <= encoding < len(header.encoding)

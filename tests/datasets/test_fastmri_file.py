@@ -58,6 +58,8 @@ def test_multi_coil(path):
         (np.array([b"a"]), "a"),
         (7, "7"),
         (None, ""),
+        (h5py.Empty("S1"), ""),
+        (np.bytes_(b"M\xfcller"), "M\ufffdller"),
     ],
 )
 def test_attributes(path, edit, value, text):
@@ -103,8 +105,10 @@ PARTLY = PARTLY.reshape(2, 8, 8)
         ("kspace", np.ones((0, 16, 12), "c8"), r"\(0, 16, 12\)"),
         ("kspace", np.ones((2, 16, 12), "f4"), "complex .*float32"),
         ("kspace", np.full((2, 16, 12), np.nan, "c8"), "slice 1.*192|384"),
-        ("kspace", h5py.ExternalLink("other.h5", "x"), "kspace is a link"),
-        ("kspace", h5py.SoftLink("/reconstruction_rss"), "kspace is a link"),
+        ("kspace", h5py.ExternalLink("other.h5", "x"), "kspace in the file it"),
+        ("kspace", h5py.SoftLink("/reconstruction_rss"), "a link to /recon"),
+        ("ismrmrd_header", h5py.ExternalLink("other.h5", "x"), "a link to x"),
+        ("ismrmrd_header", [b"<a/>", b"<b/>"], "ismrmrd_header|HDF5 file"),
         ("reconstruction_esc", np.ones((2, 8)), "with 3 axes"),
         ("reconstruction_esc", np.ones((2, 8, 8), "i4"), "real .*int32"),
         ("reconstruction_esc", -PARTLY, "finite.*16"),
@@ -146,6 +150,48 @@ def test_data_in_another_file(path, edit, tmp_path):
     with FastmriFile(path) as file:
         with pytest.raises(BadVolumeError, match="lies in another file"):
             file.kspace(0)
+
+
+def test_attribute_that_is_not_utf_8(path, edit):
+    # h5py makes halves of characters of it, which nothing can write.
+    text = h5py.string_dtype("utf-8")
+    edit.attrs.create("patient_id", b"M\xfcller", dtype=text)
+    edit.close()
+    with FastmriFile(path) as file:
+        assert file.patient == "M\ufffdller"
+
+
+def test_damaged_tables_of_names(path):
+    # What says what is in a group; h5py raises RuntimeError.
+    path.write_bytes(path.read_bytes().replace(b"SNOD", b"XXXX"))
+    with FastmriFile(path) as file:
+        for name in ("target_name", "kspace_shape", "header", "simulated"):
+            with pytest.raises(BadVolumeError, match="file1000001.h5"):
+                getattr(file, name)
+
+
+def test_header_of_which_a_part_is_unreadable(path, edit):
+    text = np.bytes_(edit["ismrmrd_header"][()])
+    del edit["ismrmrd_header"]
+    edit.create_dataset(
+        "ismrmrd_header", data=np.array([text]), chunks=(1,), fletcher32=True
+    )
+    offset = edit["ismrmrd_header"].id.get_chunk_info(0).byte_offset
+    edit.close()
+    content = bytearray(path.read_bytes())
+    content[offset] ^= 255
+    path.write_bytes(content)
+    with FastmriFile(path) as file:
+        with pytest.raises(BadVolumeError, match="file1000001.h5"):
+            assert file.header
+
+
+def test_memory(path, monkeypatch):
+    with FastmriFile(path) as file:
+        assert file.target().size == 2 * 64  # 512 bytes.
+        monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", "500")
+        with pytest.raises(BadVolumeError, match="500 bytes of memory"):
+            file.target()
 
 
 @pytest.mark.parametrize("size", [0, 100, 2000, -1])

@@ -1,9 +1,10 @@
 import builtins
 
+import h5py
 import numpy as np
 import pytest
 
-from loupe_tf.formats import load_mask, save_mask
+from loupe_tf.formats import load_kspace, load_mask, save_mask
 from loupe_tf.masks import SamplingMask, acquisition_order, random_lines
 
 ismrmrd = pytest.importorskip("ismrmrd")
@@ -165,6 +166,31 @@ def test_measurements_are_not_overwritten(tmp_path):
 def test_nothing_to_acquire(tmp_path):
     with pytest.raises(ValueError, match="`mask`. Expected one that acquires"):
         save_mask(SamplingMask(np.zeros((3, 3))), tmp_path / "mask.mrd")
+
+
+@pytest.mark.parametrize("name", ["dataset", "dataset/xml", "dataset/data"])
+def test_reads_no_other_file(tmp_path, name):
+    path, other = tmp_path / "mask.mrd", tmp_path / "other.mrd"
+    save_mask(random_lines((8, 12), 3, 2), path)
+    other.write_bytes(path.read_bytes())
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = h5py.ExternalLink(other, name)
+    for load in (load_mask, load_kspace):
+        with pytest.raises(ValueError, match=r"mask\.mrd.*in the file itself"):
+            load(path)
+
+
+def test_header_with_a_document_type(tmp_path):
+    path = tmp_path / "mask.mrd"
+    save_mask(random_lines((8, 12), 3, 2), path)
+    with h5py.File(path, "r+") as file:
+        text = file["dataset/xml"][0].decode()
+        end = text.index("?>") + 2
+        bomb = '<!DOCTYPE a [<!ENTITY b "cccc">]>'
+        file["dataset/xml"][0] = text[:end] + bomb + text[end:]
+    with pytest.raises(ValueError, match=r"mask\.mrd.*document type"):
+        load_mask(path)
 
 
 @pytest.mark.parametrize("thickness", [0, -1, np.nan, "5", True])
