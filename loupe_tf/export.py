@@ -129,17 +129,19 @@ def _from_kspace(half, mask, maps):
     if maps and len(size) == 3:
         invalid("maps", "False for a model of volumes", maps)
     coils = (None,) if maps else ()
-    kspace = keras.Input((*coils, *size, 2), name="kspace")
+    kspace = keras.Input((*coils, *size, 2), dtype="float32", name="kspace")
     inputs = [kspace]
     if maps:
-        inputs.append(keras.Input((*coils, *size, 2), name="maps"))
+        inputs.append(
+            keras.Input((*coils, *size, 2), dtype="float32", name="maps")
+        )
     if isinstance(mask, masks.SamplingMask):
         mask_tensor = layers.FixedMask(mask)(kspace)
     else:
         # With data consistency the mask is an input of `half`, the last one.
         single = len(half.inputs) == 1
         shape = (*size[-2:], 1) if single else half.inputs[-1].shape[1:]
-        mask_tensor = keras.Input(shape, name="mask")
+        mask_tensor = keras.Input(shape, dtype="float32", name="mask")
         inputs.append(mask_tensor)
     image = layers.IFFT()(layers.UnderSample()([kspace, mask_tensor]))
     if maps:

@@ -1,6 +1,7 @@
 """What tests of several modules share: gradients, scripts, processes."""
 
 import importlib.util
+import inspect
 import json
 import os
 import pathlib
@@ -30,6 +31,19 @@ def images(rng):
     for a, b, c in rng.uniform(0.5, 3, size=(8, 3)):
         out.append(0.5 + 0.5 * np.sin(a * grid[0] + b * grid[1] * 2 + c))
     return np.stack(out).astype("float32")[..., None]
+
+
+@pytest.fixture
+def keras_config():
+    """Keras's settings, for a test to change: they are put back after it."""
+    yield keras.config
+    _reset_keras_config()
+
+
+def _reset_keras_config():
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture
@@ -81,19 +95,28 @@ def _check_layer(layer, *inputs):
     assert twin.get_config() == config
     assert twin.name == layer.name
 
-    policy = keras.config.dtype_policy()
+    draws = "training" in inspect.signature(layer.call).parameters
     try:
-        for name in ("mixed_float16", "mixed_bfloat16"):
-            keras.config.set_dtype_policy(name)
+        for policy, floatx in (
+            ("mixed_float16", "float32"),
+            ("mixed_bfloat16", "float32"),
+            ("float64", "float64"),
+            ("float16", "float16"),
+        ):
+            keras.config.set_floatx(floatx)
+            keras.config.set_dtype_policy(policy)
             mixed = type(layer).from_config(
                 {k: v for k, v in config.items() if k != "dtype"}
             )
-            mixed_output = mixed(inputs)
-            dtype = keras.backend.standardize_dtype(mixed_output.dtype)
-            assert dtype == "float32"
+            outputs = [mixed(inputs)]
+            if draws:
+                outputs.append(mixed(inputs, training=True))
+            for output in outputs:
+                dtype = keras.backend.standardize_dtype(output.dtype)
+                assert dtype == "float32"
             assert all(w.dtype == "float32" for w in mixed.weights)
     finally:
-        keras.config.set_dtype_policy(policy)
+        _reset_keras_config()
 
 
 @pytest.fixture(scope="session")

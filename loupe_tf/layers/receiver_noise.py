@@ -56,7 +56,9 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
         axes = tuple(range(1, len(inputs.shape)))
         power = ops.mean(ops.square(inputs), axis=axes, keepdims=True)
         sigma = ops.sqrt(power) * 10 ** (-self.snr / 20)
-        noise = keras.random.normal(ops.shape(inputs), seed=self.seed_generator)
+        noise = keras.random.normal(
+            ops.shape(inputs), dtype="float32", seed=self.seed_generator
+        )
         return inputs + sigma * noise
 
     def compute_output_shape(self, input_shape):

@@ -236,7 +236,9 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         return ops.cast(pick(prob) > self._uniform(shape), "float32")
 
     def _uniform(self, shape):
-        return keras.random.uniform(shape, seed=self.seed_generator)
+        return keras.random.uniform(
+            shape, dtype="float32", seed=self.seed_generator
+        )
 
     def _budgets(self):
         """Budget of all masks together, or a list of one for each."""

@@ -97,25 +97,32 @@ def encoder_decoder(
                 1,
                 use_bias=False,
                 kernel_initializer=initializer(),
+                data_format="channels_last",
                 name=f"{name}_shortcut",
             )(x)
         x = conv_block(x, channels, dropout, name)
         return layers.Add(name=f"{name}_add")([shortcut, x])
 
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(input_shape, dtype="float32", name="image")
     x = inputs
     encoded = []
     for scale in range(depth):
         x = block(x, widths[scale], f"down_{scale}")
         encoded.append(x)
-        x = layers.MaxPooling2D(2, padding="same", name=f"pool_{scale}")(x)
+        x = layers.MaxPooling2D(
+            2, padding="same", data_format="channels_last", name=f"pool_{scale}"
+        )(x)
     x = block(x, widths[depth], "bottom")
     for scale in reversed(range(depth)):
-        x = layers.UpSampling2D(2, name=f"upsample_{scale}")(x)
+        x = layers.UpSampling2D(
+            2, data_format="channels_last", name=f"upsample_{scale}"
+        )(x)
         skip = encoded[scale]
         crop = [(0, x.shape[i] - skip.shape[i]) for i in (1, 2)]
         if any(after for _, after in crop):
-            x = layers.Cropping2D(crop, name=f"crop_{scale}")(x)
+            x = layers.Cropping2D(
+                crop, data_format="channels_last", name=f"crop_{scale}"
+            )(x)
         if skips:
             x = layers.Concatenate(name=f"skip_{scale}")([x, skip])
         x = block(x, widths[scale], f"up_{scale}")
@@ -124,6 +131,7 @@ def encoder_decoder(
         output_channels,
         1,
         kernel_initializer=output_initializer or initializer(),
+        data_format="channels_last",
         dtype="float32",
         name="output",
     )(x)

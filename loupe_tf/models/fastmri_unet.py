@@ -112,7 +112,7 @@ def fastmri_unet(
             input_shape,
         )
 
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(input_shape, dtype="float32", name="image")
     x = inputs
     if standardize:
         mean, deviation = _moments(inputs)
@@ -121,7 +121,9 @@ def fastmri_unet(
     for scale in range(depth):
         x = conv_block(x, filters * 2**scale, dropout, f"down_{scale}")
         skips.append(x)
-        x = layers.AveragePooling2D(2, name=f"pool_{scale}")(x)
+        x = layers.AveragePooling2D(
+            2, data_format="channels_last", name=f"pool_{scale}"
+        )(x)
     x = conv_block(x, filters * 2**depth, dropout, "bottom")
     for scale in reversed(range(depth)):
         x = layers.Conv2DTranspose(
@@ -130,6 +132,7 @@ def fastmri_unet(
             strides=2,
             use_bias=False,
             kernel_initializer=initializer(),
+            data_format="channels_last",
             name=f"upsample_{scale}",
         )(x)
         x = instance_norm(f"upsample_{scale}_norm")(x)
@@ -146,6 +149,7 @@ def fastmri_unet(
         output_channels,
         1,
         kernel_initializer=output_initializer or initializer(),
+        data_format="channels_last",
         dtype="float32",
         name="output",
     )(x)
@@ -165,6 +169,7 @@ def conv_block(x, channels, dropout, name):
             padding="same",
             use_bias=False,
             kernel_initializer=initializer(),
+            data_format="channels_last",
             name=f"{name}_conv_{i}",
         )(x)
         x = instance_norm(f"{name}_norm_{i}")(x)

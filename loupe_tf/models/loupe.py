@@ -173,10 +173,13 @@ def loupe_model(
         )
 
     if coils is None:
-        inputs = [keras.Input(input_shape, name="input")]
+        inputs = [keras.Input(input_shape, dtype="float32", name="input")]
     else:
         shape = (None if coils == "any" else coils, *input_shape)
-        inputs = [keras.Input(shape, name=key) for key in ("kspace", "maps")]
+        inputs = [
+            keras.Input(shape, dtype="float32", name=key)
+            for key in ("kspace", "maps")
+        ]
     mask_tensor, more_inputs = sampler(
         inputs[0],
         acceleration=acceleration,

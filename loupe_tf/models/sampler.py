@@ -55,7 +55,9 @@ def sampler(
         )
     if mask_input:
         _only_one(mask_input=True, acceleration=acceleration, mask=mask)
-        mask_tensor = keras.Input((*image.shape[-3:-1], 1), name="mask_input")
+        mask_tensor = keras.Input(
+            (*image.shape[-3:-1], 1), dtype="float32", name="mask_input"
+        )
         return mask_tensor, [mask_tensor]
     if mask is not None:
         _only_one(mask=mask, acceleration=acceleration)

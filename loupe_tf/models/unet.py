@@ -106,7 +106,9 @@ def unet(
         )
 
     def make(kind, *args, **kwargs):
-        return getattr(layers, f"{kind}{len(sizes)}D")(*args, **kwargs)
+        return getattr(layers, f"{kind}{len(sizes)}D")(
+            *args, data_format="channels_last", **kwargs
+        )
 
     def activate(name):
         if activation is None:
@@ -129,7 +131,7 @@ def unet(
                 x = layer(name=f"{name}_{step}_{i}")(x)
         return x
 
-    inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(input_shape, dtype="float32", name="image")
     x = inputs
     pad = tuple((0, (-size) % factor) for size in sizes)
     is_padded = any(after for _, after in pad)

@@ -122,7 +122,7 @@ def to_complex(x):
 
 def build_model(name, size, filters, depth, **_):
     """One of `MODELS`, compiled."""
-    unet = keras.layers.Conv2D(1, 1)
+    unet = keras.layers.Conv2D(1, 1, data_format="channels_last")
     if not name.endswith("alone"):
         shape = (size, size, 2)
         unet = loupe_tf.models.unet(shape, filters=filters, depth=depth)

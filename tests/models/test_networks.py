@@ -128,3 +128,44 @@ def test_starts_from_the_zero_filled_image(images, network):
     np.testing.assert_array_equal(
         model.predict(images, verbose=0), adjoint.predict(images, verbose=0)
     )
+
+
+def test_channels_are_last_under_any_setting(
+    tmp_path, rng, network, keras_config
+):
+    """`image_data_format` may stand in a user's keras.json."""
+    x = rng.normal(size=(1, 9, 11, 2)).astype("float32")
+    models = []
+    for setting in ("channels_last", "channels_first"):
+        keras_config.set_image_data_format(setting)
+        models.append(NETWORKS[network]((9, 11, 2), depth=2))
+        models[-1].set_weights(models[0].get_weights())
+        models[-1].save(tmp_path / f"{setting}.keras")
+    expected = models[0].predict(x, verbose=0)
+    models.append(keras.models.load_model(tmp_path / "channels_last.keras"))
+    keras_config.set_image_data_format("channels_last")
+    models.append(keras.models.load_model(tmp_path / "channels_first.keras"))
+    for model in models:
+        np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+
+
+@pytest.mark.parametrize("floatx", ["float64", "float16"])
+def test_any_floatx(images, network, keras_config, floatx):
+    """Masks, transforms and what comes out are float32 under any setting."""
+    keras_config.set_floatx(floatx)
+    keras_config.set_dtype_policy(floatx)
+    reconstructor = NETWORKS[network]((16, 18, 2), dropout=0.2)
+    assert reconstructor.output.dtype == "float32"
+    model = loupe_model(
+        (16, 18, 1), 4, reconstructor=reconstructor, snr=30, seed=0
+    )
+    model.compile("sgd", loss="mse")
+    model.fit(images, images, batch_size=8, verbose=0)
+    for layer in model.layers:
+        if layer is not reconstructor:
+            assert layer.output.dtype == "float32"
+            assert {w.dtype for w in layer.weights} <= {"float32"}
+    assert model.predict(images, verbose=0).dtype == "float32"
+    if floatx == "float64":  # Keras scales no loss in pure float16.
+        for weight in model.get_weights():
+            assert np.isfinite(weight).all()

@@ -102,3 +102,13 @@ def test_volumes(size):
 def test_neither_image_nor_volume(shape):
     with pytest.raises(ValueError, match=r"`input_shape`.*\(D, H, W, C\)"):
         unet(shape, depth=3)
+
+
+def test_channels_of_volumes_are_last_under_any_setting(keras_config):
+    keras_config.set_image_data_format("channels_first")
+    first = unet((4, 5, 6, 2), filters=2, depth=2)
+    keras_config.set_image_data_format("channels_last")
+    last = unet((4, 5, 6, 2), filters=2, depth=2)
+    assert first.output_shape == last.output_shape == (None, 4, 5, 6, 1)
+    shapes = [[w.shape for w in model.get_weights()] for model in (first, last)]
+    assert shapes[0] == shapes[1]
