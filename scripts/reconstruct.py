@@ -44,7 +44,7 @@ import numpy as np
 import tqdm
 
 import loupe_tf
-from loupe_tf import evaluation, formats, masks, report, runs
+from loupe_tf import evaluation, formats, masks, reading, report, runs
 from loupe_tf.formats.kspace_ismrmrd import COUNTERS
 from loupe_tf.reconstruction import Network, ZeroFilled
 
@@ -179,7 +179,7 @@ def load_maps(path):
     if path in (None, "espirit"):
         return path
     if pathlib.Path(path).suffix == ".npy":
-        return np.load(path, allow_pickle=False)
+        return reading.load_npy(path)
     return formats.load_coils(path)
 
 

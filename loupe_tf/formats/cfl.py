@@ -1,8 +1,10 @@
 import math
 import pathlib
+import textwrap
 
 import numpy as np
 
+from loupe_tf import reading
 from loupe_tf.atomic import written_aside
 
 ITEM = np.dtype("<c8")
@@ -71,7 +73,8 @@ def read_cfl(path, memory_map=False):
 
     Raises:
         FileNotFoundError: If one of the two files is missing.
-        ValueError: If the header cannot be read, or does not fit the data.
+        BadFileError: If the header cannot be read or does not fit the data,
+            or the array asks for more memory than the limit.
     """
     header, data = pair(path)
     for file in (header, data):
@@ -80,6 +83,7 @@ def read_cfl(path, memory_map=False):
                 f"Expected {header.name} and {data.name} beside each other. "
                 f"Received: no file {file}"
             )
+    reading.check_memory(header, 20 * reading.check_file(header))
     lines = header.read_text("utf-8", "replace").splitlines()
     try:
         title = [line.strip() for line in lines].index("# Dimensions")
@@ -87,16 +91,21 @@ def read_cfl(path, memory_map=False):
     except (ValueError, IndexError):
         shape = []
     if not shape or len(shape) > 16 or min(shape) < 1:
-        raise ValueError(
-            f"Invalid file {header}. Expected a line '# Dimensions' and 1 to "
-            f"16 positive integers in the next. Received: {lines[:3]}"
+        found = [textwrap.shorten(line, 80) for line in lines[:3]]
+        raise reading.BadFileError(
+            header,
+            "Expected a line '# Dimensions' and 1 to 16 positive integers in "
+            f"the next. Received: {found}",
         )
     found, expected = data.stat().st_size, ITEM.itemsize * math.prod(shape)
     if found != expected:
-        raise ValueError(
-            f"Invalid file {data}. Expected {expected} bytes, for the "
-            f"dimensions {shape} of {header.name}. Received: {found} bytes"
+        raise reading.BadFileError(
+            data,
+            f"Expected {expected} bytes, for the dimensions {shape} of "
+            f"{header.name}. Received: {found} bytes",
         )
+    if not memory_map:
+        reading.check_memory(data, found)
     while len(shape) > 1 and shape[-1] == 1:
         shape.pop()
     if memory_map:

@@ -5,55 +5,89 @@ import pathlib
 import numpy as np
 
 from loupe_tf import reading
-from loupe_tf.formats.cfl import read_cfl
+from loupe_tf.formats.kspace_files import kind_of, open_bart
+from loupe_tf.formats.kspace_volume import check_finite
 
 
 def load_coils(path, key=None):
     """Load the k-space of one slice, measured by several coils.
 
     For files that do not say what they hold, beside an array; see `load_kspace`
-    for those of scanners, whole volumes and slice by slice.
+    for those of scanners, whole volumes and slice by slice. Axes of length 1
+    are left out, and an array of two axes is that of one coil.
+
+    | file | array |
+    |---|---|
+    | `.npy` | `(coils, H, W)` |
+    | BART's `.cfl`, `.hdr` | as `load_kspace` has it, of one slice: `(H, W, 1, coils)` |
+    | HDF5 | `key`, `(coils, H, W)` |
+    | MATLAB's `.mat` of version 7.3, which is HDF5 | `key`, an array `(W, H, coils)` in MATLAB, where the first axis is the fastest |
 
     Args:
-        path: Path of a `.npy`, of BART's `.cfl` and `.hdr`, whose axes are
-            (H, W, 1, coils), or of an HDF5 file. Axes of length 1 are left out.
-            MATLAB writes HDF5 as version 7.3, with complex numbers as pairs.
-        key: String, which array of an HDF5 file.
+        path: Path of the file.
+        key: String, which array of an HDF5 file; one in a group is
+            `"group/name"`.
 
     Returns:
         Complex64 array `(coils, H, W)`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file has no such array, or it is not complex or of
-            another shape.
+        ValueError: If the file is damaged, which it names, has no such array,
+            or it is not complex, not finite or of another shape.
 
     Example:
 
     >>> kspace = loupe_tf.formats.load_coils("raw_data.mat", "raw")
-    """
+    """  # noqa: E501
     path = pathlib.Path(path).expanduser()
-    if path.suffix == ".npy":
-        array = reading.load_npy(path)
-    elif path.suffix in (".cfl", ".hdr"):
-        array = np.moveaxis(read_cfl(path), -1, 0)
-    else:
-        with reading.open_hdf5(path) as file:
-            dataset = key and reading.hdf5_dataset(file, key)
-            if not dataset:
-                raise ValueError(
-                    "Invalid value for argument `key`. Expected one of the "
-                    f"arrays of {path}, {reading.hdf5_names(file)}. "
-                    f"Received: key={key!r}"
-                )
-            array = reading.read_hdf5(dataset)
-    if array.dtype.names == ("real", "imag"):  # MATLAB's
-        array = array["real"] + 1j * array["imag"]
-    singles = [axis for axis, n in enumerate(array.shape) if n == 1]
-    array = array.squeeze(tuple(singles))
-    if array.ndim != 3 or not np.iscomplexobj(array):
+    kind = kind_of(path)
+    if kind == "hdf5":
+        array = _hdf5_array(path, key)
+    elif key is not None:
         raise ValueError(
-            f"Invalid file {path}. Expected complex k-space (coils, H, W). "
-            f"Received: shape {array.shape}, dtype {array.dtype}"
+            f"Invalid value for argument `key`. Expected None for {path}, "
+            f"which is one array. Received: key={key!r}"
         )
-    return array.astype(np.complex64)
+    elif kind == "bart":
+        with open_bart(path) as volume:
+            if len(volume) > 1:
+                raise reading.BadFileError(
+                    path,
+                    "Expected one slice. Received: k-space (slices, coils, H, "
+                    f"W) of shape {volume.shape}",
+                )
+            return volume[0].copy()
+    else:
+        array = reading.load_npy(path)
+    if array.dtype.names == ("real", "imag"):  # MATLAB's
+        pair, array = array, np.empty(array.shape, np.complex64)
+        with np.errstate(over="ignore"):
+            array.real, array.imag = pair["real"], pair["imag"]
+    if array.ndim > 3:
+        array = array.squeeze()
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or not array.size or not np.iscomplexobj(array):
+        raise reading.BadFileError(
+            path,
+            "Expected complex k-space (coils, H, W). "
+            f"Received: shape {array.shape}, dtype {array.dtype}",
+        )
+    with np.errstate(over="ignore"):
+        array = array.astype(np.complex64, copy=False)
+    check_finite(path, array)
+    return array
+
+
+def _hdf5_array(path, key):
+    with reading.open_hdf5(path) as file:
+        dataset = None
+        if isinstance(key, str):
+            dataset = reading.hdf5_dataset(file, key.strip("/"))
+        if dataset is None:
+            raise ValueError(
+                "Invalid value for argument `key`. Expected one of the arrays "
+                f"of {path}, {reading.hdf5_names(file)}. Received: key={key!r}"
+            )
+        return np.asarray(reading.read_hdf5(dataset))

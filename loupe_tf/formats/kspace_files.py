@@ -9,13 +9,22 @@ import numpy as np
 from loupe_tf import reading
 from loupe_tf.formats.cfl import read_cfl
 from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
-from loupe_tf.formats.kspace_volume import KspaceVolume
+from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
 from loupe_tf.formats.mask_files import check_options
 from loupe_tf.numpy_fourier import ifftc
 
 # BART's dimensions that k-space may have: read-out, two phase encodings, coils
 # and slices.
 READ, PHASE_1, PHASE_2, COILS, SLICES = 0, 1, 2, 3, 13
+MATLAB = (
+    "MATLAB's file of a version before 7.3. In MATLAB, save it with '-v7.3'; "
+    "or in Python: numpy.save('scan.npy', scipy.io.loadmat('scan.mat')"
+    "['data'].T)"
+)
+SIEMENS = (
+    "another kind of file. Siemens' raw data become ISMRMRD by a program of "
+    "its own: siemens_to_ismrmrd -f meas.dat -o scan.mrd"
+)
 
 
 def load_kspace(path, **options):
@@ -109,25 +118,47 @@ def four_axes(shape, leading):
     return (*(first[::-1] if leading == "slices" else first), height, width)
 
 
-def _format(path):
-    """Name of the format, and what opens it."""
+def kind_of(path):
+    """What sort of file it is: `"bart"`, `"npy"` or `"hdf5"`.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        BadFileError: If it is of another kind.
+    """
     if path.suffix.lower() in (".cfl", ".hdr"):
-        return "bart", open_bart
+        return "bart"
     reading.check_file(path)
     with open(path, "rb") as file:
-        start = file.read(8)
+        start = file.read(10)
     if start.startswith(b"\x93NUMPY"):
-        return "npy", open_npy
+        return "npy"
     if reading.is_hdf5(path):
-        with reading.open_hdf5(path) as file:
-            if reading.hdf5_dataset(file, "dataset/xml") is not None:
-                return "ismrmrd", open_ismrmrd
-            return "fastmri", open_fastmri
+        return "hdf5"
+    found = SIEMENS if path.suffix.lower() == ".dat" else "another kind of file"
     raise reading.BadFileError(
         path,
         "Expected HDF5 (fastMRI, ISMRMRD), .npy or BART's .cfl. Received: "
-        "another kind of file",
+        f"{MATLAB if start == b'MATLAB 5.0' else found}",
     )
+
+
+def _format(path):
+    """Name of the format, and what opens it."""
+    kind = kind_of(path)
+    if kind == "hdf5":
+        with reading.open_hdf5(path) as file:
+            if reading.hdf5_dataset(file, "dataset/xml") is not None:
+                return "ismrmrd", open_ismrmrd
+            if reading.hdf5_dataset(file, "kspace") is not None:
+                return "fastmri", open_fastmri
+            raise reading.BadFileError(
+                path,
+                "Expected fastMRI's `kspace` or ISMRMRD's `dataset`. Received: "
+                f"HDF5 with {reading.hdf5_names(file)}. One slice is read by "
+                "`loupe_tf.formats.load_coils(path, key)`; numpy.save what it "
+                "returns, and give leading='coils' (--leading coils)",
+            )
+    return kind, {"bart": open_bart, "npy": open_npy}[kind]
 
 
 def open_fastmri(path):
@@ -158,15 +189,17 @@ def open_bart(path):
     known = (READ, PHASE_1, PHASE_2, COILS, SLICES)
     others = {i: n for i, n in enumerate(sizes) if n > 1 and i not in known}
     if others or sizes[PHASE_2] > 1 < sizes[SLICES]:
-        raise ValueError(
-            f"Invalid file {path}. Expected k-space in the dimensions "
-            "0, 1, 2, 3 (coils) and 13 (slices), of 2 and 13 one at most. "
-            f"Received: dimensions {sizes}"
+        raise reading.BadFileError(
+            path,
+            "Expected k-space in the dimensions 0, 1, 2, 3 (coils) and 13 "
+            f"(slices), of 2 and 13 one at most. Received: dimensions {sizes}",
         )
     array = array.reshape([sizes[axis] for axis in known], order="F")
     if sizes[PHASE_2] > 1:
         # (read, y, z, coils): one slice for each point of the read-out.
         array = np.moveaxis(array[..., 0], -1, 1)
+        # The transform has copies of it.
+        reading.check_memory(path, COPIES * array.nbytes)
         slab = functools.cache(lambda: ifftc(array, axes=(0,)))
         return KspaceVolume(path, array.shape, lambda i: slab()[i])
     array = array[:, :, 0].transpose(3, 2, 0, 1)

@@ -1,7 +1,13 @@
 import contextlib
+import math
 import pathlib
 
 import numpy as np
+
+from loupe_tf.reading import BadFileError, check_memory, naming
+
+# How many arrays of its size the transform of an array takes at once.
+COPIES = 3
 
 
 class KspaceVolume(contextlib.AbstractContextManager):
@@ -9,7 +15,8 @@ class KspaceVolume(contextlib.AbstractContextManager):
 
     What `load_kspace` returns. Only the slice that is asked for is in memory,
     but for the whole volume where a read-out runs through the slices (3-D
-    scans).
+    scans). What is in memory at once is compared with
+    `loupe_tf.formats.memory_limit` first.
 
     Example:
 
@@ -42,6 +49,7 @@ class KspaceVolume(contextlib.AbstractContextManager):
     ):
         self.path = pathlib.Path(path)
         self.shape = tuple(int(n) for n in shape)
+        check_memory(path, 8 * math.prod(self.shape[1:]))
         self.field_of_view = _positive(field_of_view)
         self.slice_spacing = _positive(slice_spacing)
         self._read = read
@@ -54,23 +62,18 @@ class KspaceVolume(contextlib.AbstractContextManager):
         """K-space of slice `i`: complex64 `(coils, H, W)`.
 
         Raises:
-            ValueError: If the file is damaged there, or a sample is not finite.
+            BadFileError: If the file is damaged there, or a sample is not
+                finite.
         """
         if not -len(self) <= i < len(self):
             raise IndexError(f"slice {i} of {len(self)}")
         i %= len(self)
-        try:
+        with (
+            naming(self.path, f"k-space of slice {i}"),
+            np.errstate(over="ignore"),  # It is found by the next.
+        ):
             kspace = np.asarray(self._read(i), np.complex64)
-        except Exception as error:  # Damaged files fail in many ways.
-            raise ValueError(
-                f"Invalid file {self.path}. Expected k-space of slice {i}. "
-                f"Received: {type(error).__name__}: {error}"
-            ) from error
-        if not np.isfinite(kspace).all():
-            raise ValueError(
-                f"Invalid file {self.path}. Expected finite samples in slice "
-                f"{i}. Received: {np.sum(~np.isfinite(kspace))} that are not"
-            )
+        check_finite(self.path, kspace, f" in slice {i}")
         return kspace
 
     def __exit__(self, *args):
@@ -82,6 +85,28 @@ class KspaceVolume(contextlib.AbstractContextManager):
             self._close()
 
 
+def check_finite(path, kspace, where=""):
+    """Refuse samples that are not finite.
+
+    Args:
+        path: Path of the file.
+        kspace: Array.
+        where: String, added to the message.
+    """
+    # Neither passes over a NaN, and no mask as large as k-space is made.
+    numbers = kspace.real, kspace.imag
+    if not np.isfinite([f(x) for x in numbers for f in (np.min, np.max)]).all():
+        raise BadFileError(
+            path,
+            f"Expected finite samples{where}. Received: "
+            f"{np.sum(~np.isfinite(kspace))} that are not",
+        )
+
+
 def _positive(values):
     """Lengths, or `None` where a file has none to tell."""
-    return values if values is not None and np.min(values) > 0 else None
+    if values is None:
+        return None
+    lengths = np.array(values, float)
+    known = np.isfinite(lengths).all() and (lengths > 0).all()
+    return values if known else None

@@ -3,6 +3,7 @@ import struct
 import numpy as np
 import pytest
 
+from loupe_tf import formats
 from loupe_tf.formats import read_cfl, write_cfl
 
 
@@ -44,7 +45,15 @@ def test_refuses_arrays(tmp_path, array):
 
 
 @pytest.mark.parametrize(
-    "header", ["", "# Dimensions", "# Dimensions\n2 x\n", "# Dimensions\n0 2\n"]
+    "header",
+    [
+        "",
+        "# Dimensions",
+        "# Dimensions\n2 x\n",
+        "# Dimensions\n0 2\n",
+        "# Dimensions\n" + 5000 * "9",
+        "# Dimensions\n" + 17 * "1 ",
+    ],
 )
 def test_refuses_headers(tmp_path, header):
     write_cfl(tmp_path / "x", np.ones((3, 2)))
@@ -62,6 +71,22 @@ def test_refuses_pairs_that_do_not_fit(tmp_path):
     (tmp_path / "x.cfl").unlink()
     with pytest.raises(FileNotFoundError, match="no file .*x.cfl"):
         read_cfl(tmp_path / "x")
+
+
+def test_sizes_that_no_file_has(tmp_path, monkeypatch):
+    write_cfl(tmp_path / "x", np.ones((30, 20)))
+    header = tmp_path / "x.hdr"
+    header.write_text("# Dimensions\n" + 16 * "1000000 ")
+    with pytest.raises(formats.BadFileError, match="x.cfl. Expected 8000"):
+        read_cfl(tmp_path / "x")
+    header.write_text("# Dimensions\n30 20")
+    monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", "4K")
+    with pytest.raises(formats.BadFileError, match="x.cfl.*of memory"):
+        read_cfl(tmp_path / "x")
+    assert read_cfl(tmp_path / "x", memory_map=True).shape == (30, 20)
+    header.write_text("# Dimensions\n30 20\n# Command\n" + 1000 * "x")
+    with pytest.raises(formats.BadFileError, match="x.hdr.*of memory"):
+        read_cfl(tmp_path / "x", memory_map=True)
 
 
 def test_leaves_nothing_half_written(tmp_path, monkeypatch):

@@ -136,13 +136,18 @@ def test_names_a_sample_that_is_not_finite(kspace, tmp_path):
 
 def test_refuses_other_files(kspace, tmp_path):
     (tmp_path / "scan.dat").write_bytes(b"meas.dat")
-    with pytest.raises(ValueError, match="another kind of file"):
-        formats.load_kspace(tmp_path / "scan.dat")
+    for load in (formats.load_kspace, formats.load_coils):
+        with pytest.raises(ValueError, match="another kind.*siemens_to_ismrm"):
+            load(tmp_path / "scan.dat")
+    (tmp_path / "scan.mat").write_bytes(b"MATLAB 5.0 MAT-file, written by us")
+    for load in (formats.load_kspace, formats.load_coils):
+        with pytest.raises(ValueError, match=r"scan\.mat.*scipy\.io\.loadmat"):
+            load(tmp_path / "scan.mat")
     with pytest.raises(FileNotFoundError):
         formats.load_kspace(tmp_path / "none.h5")
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         file["image"] = np.ones((2, 2))
-    with pytest.raises(ValueError, match=r"scan\.h5.*no data set kspace"):
+    with pytest.raises(ValueError, match=r"scan\.h5.*\['image'\].*load_coils"):
         formats.load_kspace(tmp_path / "scan.h5")
     np.save(tmp_path / "scan.npy", kspace.real)
     with pytest.raises(ValueError, match=r"scan\.npy.*complex k-space"):
@@ -155,6 +160,35 @@ def test_refuses_other_files(kspace, tmp_path):
         formats.load_kspace(tmp_path / "scan.cfl")
     with pytest.raises(ValueError, match="options.*'bart' none.*leading"):
         formats.load_kspace(tmp_path / "scan.cfl", leading="coils")
+
+
+def test_hdf5_behind_a_block_of_a_user(kspace, tmp_path):
+    with h5py.File(tmp_path / "scan.h5", "w", userblock_size=512) as file:
+        file["kspace"] = kspace
+    np.testing.assert_array_equal(read(tmp_path / "scan.h5"), kspace)
+
+
+def test_memory(kspace, tmp_path, monkeypatch):
+    formats.write_cfl(tmp_path / "scan.cfl", np.ones((4, 4, 2, 8)))
+    np.save(tmp_path / "scan.npy", kspace)
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file.create_dataset("kspace", (1, 2, 10**6, 10**6), "c8", chunks=True)
+    # The limit is for what is in memory at once: a slice of 896 bytes.
+    monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", "900")
+    np.testing.assert_array_equal(read(tmp_path / "scan.npy"), kspace)
+    for name in ("scan.h5", "scan.cfl"):
+        with pytest.raises(formats.BadFileError, match=f"{name}.*of memory"):
+            formats.load_kspace(tmp_path / name)
+    monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", "800")
+    with pytest.raises(formats.BadFileError, match=r"scan\.npy.*of memory"):
+        formats.load_kspace(tmp_path / "scan.npy")
+
+
+def test_numbers_that_single_precision_has_not(kspace, tmp_path):
+    np.save(tmp_path / "scan.npy", kspace.astype(complex) * 1e200)
+    with formats.load_kspace(tmp_path / "scan.npy") as volume:
+        with pytest.raises(formats.BadFileError, match="112 that are not"):
+            volume[0]
 
 
 @pytest.mark.parametrize(
