@@ -5,7 +5,6 @@ and Pulseq; Keras is imported for models alone.
 """
 
 import argparse
-import os
 import pathlib
 import sys
 
@@ -16,6 +15,7 @@ from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.centre import centred
 from loupe_tf.masks.description import density_profile, overlap, side_lobe
 from loupe_tf.report import save_figure, text_table
+from loupe_tf.runs import Parser, exit_code
 from loupe_tf.version import __version__
 
 FILES = """\
@@ -111,26 +111,15 @@ def main(arguments=None):
         arguments: (Optional) list of words; by default those of the process.
 
     Returns:
-        0, or 2 after an error that whoever typed the command can mend.
+        An exit code, see `loupe_tf.runs.exit_code`.
     """
     options = parser().parse_args(arguments)
-    try:
-        options.run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read along has had enough, as `head` does. Python would say
-        # so once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (ValueError, ImportError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(options.run, options, interrupted="Stopped.")
 
 
 def parser():
     """Parser of the command `loupe-tf`."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="loupe-tf",
         description="Tools for learned sampling masks, and their models.",
     )
@@ -175,6 +164,7 @@ def parser():
     )
     convert.add_argument(
         "--fov",
+        dest="field_of_view",
         nargs=2,
         type=float,
         metavar=("H", "W"),
@@ -329,7 +319,7 @@ def _show(options):
 
 def _convert(options):
     mask = _load(options.mask, options)
-    changes = {"matrix": options.matrix, "field_of_view": options.fov}
+    changes = {"matrix": options.matrix, "field_of_view": options.field_of_view}
     mask = mask.replace(**{k: v for k, v in changes.items() if v is not None})
     given = {name: getattr(options, name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
@@ -375,10 +365,9 @@ def _load(path, options):
         given["encoding"] = options.encoding
     if options.lines is not None:
         given["lines"] = options.lines
-    shift = True if options.shift else False if options.as_is else None
-    mask = load_mask(path, options.from_format, shift, **given)
+    mask = load_mask(path, options.from_format, options.shift, **given)
     # Of files that say where DC is, too: they may have been told wrongly.
-    return mask if shift is not None else centred(mask)
+    return mask if options.shift is not None else centred(mask)
 
 
 def _command(commands, name, text, doc, epilog):
@@ -394,10 +383,17 @@ def _command(commands, name, text, doc, epilog):
 def _add_reading(command):
     shift = command.add_mutually_exclusive_group()
     shift.add_argument(
-        "--shift", action="store_true", help="move DC from the corner"
+        "--shift",
+        action="store_const",
+        const=True,
+        help="move DC from the corner",
     )
     shift.add_argument(
-        "--as-is", action="store_true", help="take DC to be in the centre"
+        "--as-is",
+        dest="shift",
+        action="store_const",
+        const=False,
+        help="take DC to be in the centre",
     )
     command.add_argument(
         "--from-format",

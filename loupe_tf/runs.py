@@ -7,17 +7,18 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import sys
 import time
 
-import keras
 import numpy as np
 import tqdm
 
 from loupe_tf.atomic import written_aside
-from loupe_tf.distribution.replicas import ReplicaError
 from loupe_tf.version import __version__
+
+# Keras is imported by the functions that need it: `--help` does not wait.
 
 __all__ = [
     "RunFolder",
@@ -51,6 +52,7 @@ class RunFolder:
     def __init__(self, path, writes=True):
         self.path = pathlib.Path(path)
         self.writes = writes
+        self._settings = None
 
     def __truediv__(self, name):
         """Path of a file in the folder."""
@@ -59,14 +61,17 @@ class RunFolder:
     def check_settings(self, settings):
         """Claim the folder for a run of these settings.
 
+        They are written with the first result: after a call that failed before
+        it had any, the folder takes the corrected one.
+
         Args:
             settings: Dict of values that JSON can store.
 
         Raises:
             ValueError: If the folder holds a run of others.
         """
-        path = self.path / "settings.json"
-        if path.exists():
+        path = self / "settings.json"
+        if path.exists() and self._holds_results():
             saved = json.loads(path.read_text())
             differing = [k for k in settings if saved.get(k) != settings[k]]
             if differing:
@@ -76,11 +81,31 @@ class RunFolder:
                     f"{ {k: settings[k] for k in differing} }. Received: "
                     f"one with { {k: saved.get(k) for k in differing} }"
                 )
-            return
-        self.write_json("settings.json", settings, indent=2)
+        else:
+            self._settings = settings
+
+    def claim(self):
+        """Write the settings that were checked, if they are not there.
+
+        To be called before something is written by other means than this
+        class.
+        """
+        settings, self._settings = self._settings, None
+        if settings is not None:
+            self.write_json("settings.json", settings, indent=2)
+
+    def _holds_results(self):
+        """Whether there is more than settings, and seconds spent in vain."""
+        return any(
+            path.is_file()
+            and not path.name.startswith((".", "seconds_"))
+            and path != self / "settings.json"
+            for path in self.path.rglob("*")
+        )
 
     def write_json(self, name, value, indent=None):
         """Write a file of the folder, all or nothing: others may read it."""
+        self.claim()
         if self.writes:
             with written_aside(self / name) as partial:
                 partial.write_text(json.dumps(value, indent=indent) + "\n")
@@ -102,6 +127,7 @@ class RunFolder:
             List of all records that the folder holds, by name, those of other
             runs than `todo` included.
         """
+        self.claim()
         records = RunFolder(self / "runs", self.writes)
         bar = tqdm.tqdm(list(todo), unit="run")
         for run in bar:
@@ -123,6 +149,7 @@ class RunFolder:
     @contextlib.contextmanager
     def stopwatch(self, name):
         """Seconds spent inside, those before a restart included."""
+        self.claim()
         path = self.path / f"seconds_{name}.json"
         before = json.loads(path.read_text()) if path.exists() else 0.0
         begin = time.time()
@@ -134,6 +161,60 @@ class RunFolder:
             self.write_json(path.name, spent[0])
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose options `exit_code` knows, and names in messages."""
+
+    def parse_args(self, args=None, namespace=None):
+        _options.clear()
+        return super().parse_args(args, namespace)
+
+    def parse_known_args(self, args=None, namespace=None):
+        found = super().parse_known_args(args, namespace)
+        _options.extend(self._actions)  # Commands have a parser of their own.
+        return found
+
+
+# The options of the command that runs in this process, one process for each.
+_options = []
+
+
+def in_flags(text):
+    """A message of the library, as whoever typed the command knows things.
+
+    Args:
+        text: String, which names arguments: "argument `leading`", or
+            "leading='slices'".
+
+    Returns:
+        A string that names options instead: "argument --leading", or
+        "--leading slices".
+    """
+    flags = {}
+    for option in _options:
+        if option.option_strings:
+            value = str(option.const) if option.nargs == 0 else None
+            flags[option.dest, value] = option.option_strings[-1]
+            flags.setdefault((option.dest, None), option.option_strings[-1])
+
+    def named(match):
+        name, value = match[1] or match[2], match[3]
+        flag = flags.get((name, value))
+        if flag:
+            return flag
+        flag = flags.get((name, None)) or flags.get((f"{name}s", None))
+        if flag is None:
+            return match[0]
+        if value is None:
+            return flag
+        if value == "None":
+            return f"no {flag}"
+        return f"{flag} {re.sub('[][(),]', '', value)}".replace("'", "")
+
+    value = r"'[^']*'|-?\w+(?:[.-]\w+)*|\([^()]*\)|\[[^][]*\]"
+    text = re.sub(rf"`(\w+)`|\b(\w+)=({value})", named, text)
+    return re.sub(r"(--[\w-]+) \(\1\)", r"\1", text)  # It was named already.
+
+
 def argument_parser(doc):
     """Parser whose help is the docstring of the script.
 
@@ -142,7 +223,7 @@ def argument_parser(doc):
             as they stand, the epilog.
     """
     description, _, epilog = doc.partition("\n\n")
-    return argparse.ArgumentParser(
+    return Parser(
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -176,6 +257,8 @@ def environment(*packages):
     Args:
         *packages: Strings, further packages, as they are imported.
     """
+    import keras
+
     versions = [(p, importlib.import_module(p).__version__) for p in packages]
     others = [f", {name} {version}" for name, version in versions]
     accelerators = _count_accelerators()
@@ -190,6 +273,8 @@ def environment(*packages):
 
 def _count_accelerators():
     """Accelerators that the backend sees."""
+    import keras
+
     # keras.distribution.list_devices knows TensorFlow and JAX, and raises
     # where JAX has CPUs alone.
     if keras.backend.backend() == "tensorflow":
@@ -239,19 +324,31 @@ def exit_code(
     Args:
         function: Callable, with its `arguments`.
         errors: Exceptions that whoever typed the command can mend: their
-            message is printed instead of a traceback.
+            message is printed instead of a traceback, with options in place of
+            arguments.
         interrupted: String, printed after Ctrl-C.
 
     Returns:
         0, 2 after one of the errors, 1 if another worker was lost
-        (`loupe_tf.distribution.ReplicaError`), 130 after Ctrl-C.
+        (`loupe_tf.distribution.ReplicaError`) or the reader of the output has
+        left, 130 after Ctrl-C.
     """
     try:
         function(*arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read along has had enough, as `head` does. Python would say
+        # so once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except errors as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_flags(str(error))}", file=sys.stderr)
         return 2
-    except ReplicaError as error:
+    except RuntimeError as error:
+        # Where that module was not imported, no worker was lost.
+        replicas = sys.modules.get("loupe_tf.distribution.replicas")
+        if replicas is None or not isinstance(error, replicas.ReplicaError):
+            raise
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

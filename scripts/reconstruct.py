@@ -256,6 +256,7 @@ def complete(path, network, mask, maps, options, folder):
         if record and record["stamp"] == stamp:
             return
     images, place, record = rebuild(path, network, mask, maps, options)
+    folder.claim()
     for file in outputs:
         formats.save_image(images, file, *place)
     # Last: it says that the others are there.
@@ -315,7 +316,9 @@ def reconstruct_all(options):
                 complete(path, network, mask, maps, options, folder)
             except (ValueError, ImportError, OSError) as error:
                 failed.append(path)
-                bar.write(f"{path}: error: {error}", sys.stderr)
+                bar.write(
+                    f"{path}: error: {runs.in_flags(str(error))}", sys.stderr
+                )
         for warning in caught:
             # Packages force others on us.
             if issubclass(warning.category, UserWarning):

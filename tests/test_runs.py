@@ -19,11 +19,31 @@ def test_belongs_to_one_run(tmp_path):
     settings = {"acceleration": 4.0, "epochs": [2, 1]}
     folder = RunFolder(tmp_path / "a" / "run")
     folder.check_settings(settings)
+    folder.write_json("metrics.json", {})
     assert json.loads((folder / "settings.json").read_text()) == settings
     folder.check_settings(settings)
     with pytest.raises(ValueError, match="--out.*'acceleration': 8.0.*4.0"):
         folder.check_settings({**settings, "acceleration": 8.0})
     assert json.loads((folder / "settings.json").read_text()) == settings
+
+
+def test_a_call_that_failed_claims_no_folder(tmp_path):
+    """Not even when it had begun: the corrected call is accepted."""
+    folder = RunFolder(tmp_path / "run")
+    folder.check_settings({"leading": None})
+    assert not folder.path.exists()
+    with pytest.raises(ValueError, match="wrong"):
+        with folder.stopwatch("learned"):
+            raise ValueError("wrong")
+    folder = RunFolder(tmp_path / "run")
+    folder.check_settings({"leading": "coils"})
+    folder.claim()
+    (folder / "volume.npy").touch()
+    assert json.loads((folder / "settings.json").read_text()) == {
+        "leading": "coils"
+    }
+    with pytest.raises(ValueError, match="--out"):
+        RunFolder(tmp_path / "run").check_settings({"leading": None})
 
 
 def test_another_worker_checks_and_writes_nothing(tmp_path):
@@ -32,7 +52,9 @@ def test_another_worker_checks_and_writes_nothing(tmp_path):
     with other.stopwatch("learned") as seconds:
         pass
     assert seconds() >= 0 and not other.path.exists()
-    RunFolder(tmp_path / "run").check_settings({"seed": 0})
+    folder = RunFolder(tmp_path / "run")
+    folder.check_settings({"seed": 0})
+    folder.write_json("metrics.json", {})
     with pytest.raises(ValueError, match="'seed': 1"):
         other.check_settings({"seed": 1})
 
@@ -144,6 +166,51 @@ def test_exit_code(error, code, printed, capsys):
     assert exit_code(function, 1, 2) == code
     assert given == [1, 2]
     assert capsys.readouterr().err.startswith(printed)
+
+
+def test_messages_name_flags(capsys):
+    parser = argument_parser("What it is.")
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--leading")
+    parser.add_argument("--accelerations")
+    parser.add_argument("--fov", dest="field_of_view")
+    shift = {"action": "store_const", "dest": "shift"}
+    parser.add_argument("--shift", const=True, **shift)
+    parser.add_argument("--as-is", const=False, **shift)
+    parser.parse_args(["a.npy"])
+
+    def function():
+        raise ValueError(
+            "Invalid value for argument `leading`. Expected 'coils'. "
+            "Received: leading=None, shape=(2, 3). With shift=True (--shift) "
+            "or shift=False, "
+            "leading='slices', field_of_view=(3, 4.5); `files`, "
+            "`acceleration`, a.npy leading=coils."
+        )
+
+    assert exit_code(function) == 2
+    assert capsys.readouterr().err == (
+        "error: Invalid value for argument --leading. Expected 'coils'. "
+        "Received: no --leading, shape=(2, 3). With --shift or --as-is, "
+        "--leading slices, --fov 3 4.5; `files`, --accelerations, a.npy "
+        "--leading coils.\n"
+    )
+    argument_parser("Another.").parse_args([])
+    assert exit_code(function) == 2
+    assert "`leading`" in capsys.readouterr().err
+
+
+def test_messages_name_flags_of_commands(capsys):
+    parser = argument_parser("What it is.")
+    command = parser.add_subparsers().add_parser("show")
+    command.add_argument("--lines")
+    parser.parse_args(["show"])
+
+    def function():
+        raise ValueError("Expected `lines`")
+
+    assert exit_code(function) == 2
+    assert capsys.readouterr().err == "error: Expected --lines\n"
 
 
 def test_exit_code_of_a_mistake_of_ours():

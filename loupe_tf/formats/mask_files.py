@@ -157,7 +157,9 @@ def check_options(name, function, options):
     """Refuse options that a format does not take."""
     parameters = inspect.signature(function).parameters
     known = [option for option in parameters if option not in ("mask", "path")]
-    unknown = sorted(set(options) - set(known))
+    known = [f"`{option}`" for option in known]
+    unknown = sorted(f"`{option}`" for option in options)
+    unknown = [option for option in unknown if option not in known]
     if unknown:
         raise ValueError(
             f"Invalid value for argument `options`. Expected for the format "
