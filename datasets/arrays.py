@@ -1,11 +1,19 @@
 """Slices of many volumes as NumPy arrays."""
 
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.dataset_info import read_proto_from_builder_dir
+
+from loupe_tf.datasets.split_records import SplitRecords
+from loupe_tf.reading import BadFileError, load_npy, load_npz, naming
+
+# The files that describe a data set, and what reads each of them.
+DESCRIPTIONS = {
+    "dataset_info.json": read_proto_from_builder_dir,
+    "features.json": tfds.features.FeatureConnector.from_config,
+}
 
 
 def load_arrays(
@@ -50,13 +58,15 @@ def load_arrays(
         if key not in features:
             raise ValueError(
                 f"Invalid value for argument `{argument}`. Expected a feature "
-                f"of {builder.info.full_name}: {sorted(features)}. "
+                f"of {builder.info.full_name} in {builder.data_path}: "
+                f"{sorted(features)}. "
                 f"Received: {argument}={key}"
             )
 
     keys = [group_key, *others]
     images, values = [], []
-    for example in _examples(builder, split, [image_key, *keys]):
+    records = SplitRecords(builder, split, [image_key, *keys])
+    for example in records.fetch(range(records.count)):
         values.append([_text(example[key]) for key in keys])
         image = example[image_key]
         where = f"volume {values[-1][0]} of {builder.info.full_name}"
@@ -97,7 +107,7 @@ def load_volumes(path):
     path = pathlib.Path(path)
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     files = [file for file in files if file.suffix in (".npy", ".npz")]
-    if not files:
+    if not files or not path.exists():
         raise ValueError(
             "Invalid value for argument `path`. Expected a .npy or .npz file, "
             f"or a folder of such files. Received: path={path}"
@@ -197,7 +207,9 @@ def prepared_builder(name, data_dir=None, argument="name"):
     builder = name
     if not isinstance(name, tfds.core.DatasetBuilder):
         try:
-            builder = tfds.builder(name, data_dir=data_dir)
+            builder = open_builder(name, data_dir)
+        except BadFileError:
+            raise
         except ValueError as error:
             raise ValueError(
                 f"Invalid value for argument `{argument}`. Expected the name "
@@ -213,16 +225,35 @@ def prepared_builder(name, data_dir=None, argument="name"):
     return builder
 
 
-def _examples(builder, split, keys):
-    """Yield some of the features of each example."""
-    if builder.info.file_format.value == "array_record":
-        # TFDS makes no `tf.data.Dataset` of these.
-        source = builder.as_data_source(split=split)
-        yield from (source[index] for index in range(len(source)))
-        return
-    wanted = tfds.decode.PartialDecoding({key: True for key in keys})
-    dataset = builder.as_dataset(split=split, decoders=wanted)
-    yield from tfds.as_numpy(dataset)
+def open_builder(name, data_dir=None):
+    """The builder of this name, whether its data are prepared or not.
+
+    Args:
+        name: String, the name of a data set.
+        data_dir: Optional path of the folder that holds the data sets.
+
+    Returns:
+        A `tfds.core.DatasetBuilder`.
+
+    Raises:
+        BadFileError: If what describes its data is damaged.
+        ValueError: If there is none.
+    """
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except Exception as error:
+        folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
+        folder = folder.expanduser() / name.split("/")[0].split(":")[0]
+        # TFDS does not say which of many files it was.
+        for path in sorted(folder.rglob("*.json")):
+            if path.name in DESCRIPTIONS:
+                with naming(path, "the description of a TFDS data set"):
+                    DESCRIPTIONS[path.name](path.parent)
+        if isinstance(error, ValueError):
+            raise
+        raise BadFileError(
+            folder, f"Expected a TFDS data set. Received: {error}"
+        ) from error
 
 
 def _text(value):
@@ -247,22 +278,11 @@ def _check_size(image, others, where):
 
 def _read(file):
     """Yields the name and the array of each volume of a file."""
-    try:
-        content = np.load(file, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            yield file.name, content
-        else:
-            with content:
-                for key in content.files:
-                    yield f"{file.name}:{key}", content[key]
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(
-            "Invalid value for argument `path`. Expected a file that NumPy can "
-            f"read without pickle. Received: {file}"
-        ) from error
+    if file.suffix == ".npy":
+        yield file.name, load_npy(file)
+        return
+    arrays = load_npz(file)
+    if not arrays:
+        raise BadFileError(file, "Expected arrays. Received: none")
+    for key, array in arrays.items():
+        yield f"{file.name}:{key}", array

@@ -4,8 +4,14 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from loupe_tf.datasets.arrays import load_arrays, load_volumes, split_by_volume
+from loupe_tf.datasets.arrays import (
+    load_arrays,
+    load_volumes,
+    open_builder,
+    split_by_volume,
+)
 from loupe_tf.datasets.resize import crop_to_acquired
+from loupe_tf.reading import BadFileError
 
 SPLITS = ("train", "validation", "test")
 
@@ -86,7 +92,8 @@ def load_splits(data, data_dir=None, seed=0):
     if missing:
         raise ValueError(
             f"Invalid data set {name}. Expected splits {SPLITS}, of which "
-            f"'test' may be absent. Received: {list(builder.info.splits)}"
+            f"'test' may be absent. Received: {list(builder.info.splits)} in "
+            f"{builder.data_path / 'dataset_info.json'}"
         )
     splits = {
         split: _load(builder, split)
@@ -105,7 +112,9 @@ def load_splits(data, data_dir=None, seed=0):
 
 def _builder(data, data_dir):
     try:
-        builder = tfds.builder(data, data_dir=data_dir)
+        builder = open_builder(data, data_dir)
+    except BadFileError:
+        raise
     except ValueError:
         # TFDS lists whatever names are near, of other data sets too.
         raise ValueError(

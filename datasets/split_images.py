@@ -1,21 +1,13 @@
-import struct
-import threading
-
 import numpy as np
-import tensorflow_datasets as tfds
-from etils import epath
 
 from loupe_tf.datasets.resize import center_crop_or_pad
+from loupe_tf.datasets.split_records import SplitRecords
 from loupe_tf.numpy_fourier import ifft2c
+from loupe_tf.reading import BadFileError
 
 
 class SplitImages:
     """The images of a split of a TFDS data set, in any order.
-
-    Array_record files are read through TFDS's data source. TFRecord files,
-    which TFDS reads in order only, are read here: the lengths that stand
-    before their records tell where each one is (checksums are not compared).
-    Both ways only what is asked for is read, and TensorFlow is not imported.
 
     Args:
         builder: A `tfds.core.DatasetBuilder` whose data are prepared.
@@ -37,23 +29,8 @@ class SplitImages:
         keys = [image_key]
         if image_key == "kspace" and "max" in info.features:
             keys.append("max")
-        # Nothing else is decoded. (TFDS's `PartialDecoding` imports
-        # TensorFlow.)
-        self._features = tfds.features.FeaturesDict(
-            {key: info.features[key] for key in keys}
-        )
-
-        self.count = info.splits[split].num_examples
-        if info.file_format.value == "array_record":
-            source = builder.as_data_source(split=split)
-            self._records = source.__getitems__
-        else:
-            self._files = info.splits[split].file_instructions
-            ends = np.cumsum([file.take for file in self._files])
-            self._begins = np.concatenate([[0], ends]).tolist()
-            self._offsets = [None] * len(self._files)
-            self._lock = threading.Lock()
-            self._records = self._read_tfrecords
+        self._records = SplitRecords(builder, split, keys)
+        self.count = self._records.count
         # The first image stands for all of them; where sizes may differ, each
         # is held against it.
         self.shape = None
@@ -67,15 +44,28 @@ class SplitImages:
 
         Returns:
             A float32 array of shape `(len(indices), H, W, C)`.
+
+        Raises:
+            BadFileError: If a record is damaged, or holds NaN or infinity.
+            ValueError: If an image has another size than the first one.
         """
-        records = self._records([int(index) for index in indices])
         images = None
-        for i, record in enumerate(records):
+        for i, record in enumerate(self._records.fetch(indices)):
             image = self._prepare(record)
+            self._check_finite(image, indices[i])
             if images is None:
                 images = np.empty((len(indices), *image.shape), "float32")
             images[i] = image
         return images
+
+    def _check_finite(self, image, index):
+        if not np.isfinite(image).all():
+            path, row = self._records.where(int(index))
+            raise BadFileError(
+                path,
+                "Expected finite values. Received: NaN or infinity in "
+                f"{self.image_key} of record {row}, counted from 0",
+            )
 
     def _prepare(self, record):
         image = record[self.image_key]
@@ -97,62 +87,6 @@ class SplitImages:
                 f"to. Received: {image.shape[:2]}"
             )
         return image
-
-    def _read_tfrecords(self, indices):
-        for index in indices:
-            number = int(np.searchsorted(self._begins, index, "right")) - 1
-            file = self._files[number]
-            row = file.skip + index - self._begins[number]
-            begin, length = self._index(number)[row]
-            with epath.Path(file.filename).open("rb") as stream:
-                stream.seek(begin)
-                serialized = stream.read(length)
-            yield self._features.deserialize_example_np(serialized)
-
-    def _index(self, number):
-        """Begin and length of each record of a file."""
-        with self._lock:
-            if self._offsets[number] is None:
-                file = self._files[number]
-                self._offsets[number] = record_offsets(file.filename)
-                found = len(self._offsets[number])
-                if found != file.examples_in_shard:
-                    raise ValueError(
-                        f"Invalid file {file.filename}. Expected "
-                        f"{file.examples_in_shard} records. Received: {found}"
-                    )
-            return self._offsets[number]
-
-
-def record_offsets(path):
-    """Where the records of a TFRecord file are.
-
-    A record is its length (8 bytes, little-endian), 4 bytes of checksum, the
-    data, and 4 bytes of checksum. Only the lengths are read.
-
-    Args:
-        path: Path of a file that is not compressed.
-
-    Returns:
-        A list of pairs of integers, begin and length of the data in bytes.
-    """
-    path = epath.Path(path)
-    size = path.stat().length
-    offsets, position = [], 0
-    with path.open("rb") as stream:
-        while position < size:
-            stream.seek(position)
-            header = stream.read(8)
-            length = struct.unpack("<Q", header)[0] if len(header) == 8 else 0
-            following = position + length + 16
-            if length == 0 or following > size:
-                raise ValueError(
-                    f"Invalid file {path}. Expected whole TFRecords. Received: "
-                    f"none at byte {position} of {size}"
-                )
-            offsets.append((position + 12, length))
-            position = following
-    return offsets
 
 
 def _check_feature(info, image_key):

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from loupe_tf.atomic import written_aside
@@ -50,3 +52,27 @@ def test_an_error_leaves_the_folder_that_was_there(tmp_path):
         partial.mkdir()
         raise KeyboardInterrupt
     assert [*tmp_path.rglob("*")] == [path, path / "old"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        # What NumPy raises then.
+        OSError("100000 requested and 24984 written"),
+    ],
+)
+def test_a_full_disk_is_named(tmp_path, error):
+    path = tmp_path / "new" / "file.txt"
+    with pytest.raises(OSError, match=r"MB free.*new/file.txt") as caught:
+        with written_aside(path) as partial:
+            partial.write_text("half")
+            raise error
+    assert caught.value.errno == errno.ENOSPC
+    assert [*tmp_path.rglob("*")] == [path.parent]
+
+
+def test_other_errors_stay_as_they_are(tmp_path):
+    with pytest.raises(OSError, match="^cannot write mode F as PNG$"):
+        with written_aside(tmp_path / "file.png"):
+            raise OSError("cannot write mode F as PNG")

@@ -19,7 +19,7 @@ from loupe_tf.datasets import (
 from loupe_tf.datasets.cached_images import CachedImages
 from loupe_tf.datasets.pipeline import ArrayImages
 from loupe_tf.datasets.slice_batches import SliceBatches
-from loupe_tf.datasets.split_images import record_offsets
+from loupe_tf.datasets.tfrecords import record_offsets
 from loupe_tf.numpy_fourier import fft2c
 
 SPLITS = {"train": 23, "validation": 5}
