@@ -148,11 +148,13 @@ def _write_ismrmrd(
     oversampling=1,
     change=None,
     repetitions=1,
+    change_header=None,
 ):
     """Acquire columns of `(slices, coils, H, W)`, or `(coils, x, y, z)`.
 
     `change(acquisition)` may change each of them, or return `False` to leave it
-    out; `mask` is of columns, or of points `(y, z)` for three dimensions.
+    out; `change_header(header)` the header; `mask` is of columns, or of points
+    `(y, z)` for three dimensions.
     """
     ismrmrd = pytest.importorskip("ismrmrd")
     xsd = pytest.importorskip("ismrmrd.xsd")
@@ -208,6 +210,8 @@ def _write_ismrmrd(
                 acquisition.idx.slice = second
             if change is None or change(acquisition) is not False:
                 acquisitions.append(acquisition)
+    if change_header is not None:
+        change_header(header)
     with ismrmrd.File(str(path), "w") as file:
         file["dataset"].header = header
         file["dataset"].acquisitions = acquisitions

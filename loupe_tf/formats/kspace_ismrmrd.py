@@ -1,19 +1,26 @@
 """K-space of ISMRM raw data (Inati et al., MRM 77, 2017)."""
 
 import functools
+import math
 
 import numpy as np
 
 from loupe_tf import reading
-from loupe_tf.formats.kspace_volume import KspaceVolume
-from loupe_tf.formats.mask_ismrmrd import (
+from loupe_tf.formats.ismrmrd_file import (
+    COUNTERS,
     encoding_steps,
+    has_flags,
     import_ismrmrd,
     read_heads,
 )
+from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
 from loupe_tf.numpy_fourier import fftc, ifftc
+from loupe_tf.reading import BadFileError
 
-COUNTERS = ("repetition", "contrast", "phase", "set")
+__all__ = ["COUNTERS", "open_ismrmrd"]
+
+# How far zero filling makes pixels smaller, at most.
+INTERPOLATION = 4
 
 
 def open_ismrmrd(path, lines="columns", encoding=0, select=None):
@@ -23,109 +30,201 @@ def open_ismrmrd(path, lines="columns", encoding=0, select=None):
             "Invalid value for argument `lines`. Expected 'columns' or 'rows'. "
             f"Received: lines={lines!r}"
         )
-    _, space, heads, numbers = read_heads(path, encoding)
-    kept = _selected(path, heads, select or {})
-    heads, numbers = heads[kept], numbers[kept]
-    reverse = 1 << (import_ismrmrd().ACQ_IS_REVERSE - 1)
-    if np.any(heads["flags"] & np.uint64(reverse)):
-        raise ValueError(
-            f"Invalid file {path}. Expected read-outs in one direction. "
-            "Received: acquisitions flagged ACQ_IS_REVERSE (EPI), which need "
-            "phase correction first"
-        )
+    _, space, heads, numbers = read_heads(path, encoding, select)
+    with reading.naming(path, "ISMRM raw data"):
+        return _open(path, lines, space, heads, numbers)
+
+
+def _open(path, lines, space, heads, numbers):
+    _refuse_coded(path, heads)
     steps, counts = encoding_steps(path, space, heads)
-    slices = heads["idx"]["slice"].astype(int)
-    lacking = sorted(set(range(slices.max() + 1)) - set(slices.tolist()))
-    if lacking or (len(counts) > 1 and slices.max()):
-        raise ValueError(
-            f"Invalid file {path}. Expected acquisitions of slices 0 to "
-            f"{slices.max()}, or of one slab. Received: none of slices "
-            f"{lacking}, matrix {counts}"
+    slices, number_of_slices = _slices(path, space, heads)
+    if len(counts) > 1 < number_of_slices:
+        raise BadFileError(
+            path,
+            f"Expected one slab. Received: {number_of_slices}, of the matrix "
+            f"{space.matrix}",
         )
-    coils = set(heads["active_channels"].tolist())
-    samples = space.encodedSpace.matrixSize.x
+    slices, spacing = _stack(heads, slices)
+    coils = np.unique(heads["active_channels"]).tolist()
+    if len(coils) > 1 or coils[0] < 1:
+        raise BadFileError(
+            path,
+            "Expected acquisitions of one number of channels. "
+            f"Received: {coils} channels",
+        )
+    (coils,) = coils
+    samples, width, along = _read_out(path, space, heads)
+    # Of what was read out, where it lies in the matrix.
     first = samples // 2 - heads["center_sample"].astype(int)
     start = first + heads["discard_pre"]
     stop = first + heads["number_of_samples"] - heads["discard_post"]
-    if len(coils) > 1 or start.min() < 0 or stop.max() > samples:
-        raise ValueError(
-            f"Invalid file {path}. Expected acquisitions of one number of "
-            f"channels, read out within the {samples} samples of the encoded "
-            f"space. Received: {sorted(coils)} channels, samples "
-            f"{start.min()} to {stop.max() - 1}"
+    if (start >= stop).any() or first.min() < 0 or stop.max() > samples:
+        raise BadFileError(
+            path,
+            f"Expected acquisitions within the {samples} samples of the "
+            f"encoded space. Received: samples {start.min()} to "
+            f"{stop.max() - 1}",
         )
-    (coils,) = coils
-    encoded, wanted = (
-        s.fieldOfView_mm for s in (space.encodedSpace, space.reconSpace)
-    )
-    width = samples
-    if 0 < wanted.x < encoded.x:
-        width = max(1, round(samples * wanted.x / encoded.x))
+    reading.check_memory(path, COPIES * 8 * coils * samples * math.prod(counts))
 
     def read(i):
         """`(coils, width, *counts)` of a slice."""
         kspace = np.zeros((coils, samples, *counts), np.complex64)
-        times = np.zeros(counts, int)
+        times = np.zeros((samples, *counts), np.float32)
         for n in np.flatnonzero(slices == i):
             # Floats, (real, imaginary) in turn.
             data = dataset[numbers[n]]["data"].view(np.complex64)
-            data = data.reshape(coils, -1)
+            data = data.reshape(coils, heads["number_of_samples"][n])
             begin, end = start[n] - first[n], stop[n] - first[n]
-            where = tuple(step[n] for step in steps)
-            kspace[(slice(None), slice(start[n], stop[n]), *where)] += data[
-                :, begin:end
-            ]
+            where = (slice(start[n], stop[n]), *(step[n] for step in steps))
+            kspace[(slice(None), *where)] += data[:, begin:end]
             times[where] += 1
-        return _crop(kspace / np.maximum(times, 1), width)
+        kspace /= np.maximum(times, 1)
+        return _crop(kspace, width)
 
     @functools.cache
     def read_slab():
         """`(width, coils, *counts)`: what was read out is transformed."""
         return ifftc(read(0), axes=(1,)).swapaxes(0, 1)
 
-    along = encoded.x * width / samples
     file = reading.open_hdf5(path)
     dataset = reading.hdf5_dataset(file, "dataset/data")
+    _, *phases = space.view
     if len(counts) > 1:
         return KspaceVolume(
             path,
             (width, coils, *counts),
             lambda i: read_slab()[i],
             file.close,
-            (encoded.y, encoded.z),
-            along / width,
+            None if None in phases else tuple(phases),
+            along and along / width,
         )
-    shape, view = (width, *counts), (along, encoded.y)
+    shape, view = (width, *counts), (along, phases[0])
     if lines == "rows":
         shape, view = shape[::-1], view[::-1]
     return KspaceVolume(
         path,
-        (slices.max() + 1, coils, *shape),
+        (number_of_slices, coils, *shape),
         lambda i: read(i).swapaxes(1, 2) if lines == "rows" else read(i),
         file.close,
-        view,
-        encoded.z,
+        None if None in view else view,
+        (space.recon_view[2] or space.view[2]) if spacing is None else spacing,
     )
 
 
-def _selected(path, heads, select):
-    """Which acquisitions are of the repetition, contrast, ... asked for."""
-    unknown = sorted(set(select) - set(COUNTERS))
-    if unknown:
-        raise ValueError(
-            f"Invalid value for argument `select`. Expected {COUNTERS}. "
-            f"Received: {unknown}"
+def _refuse_coded(path, heads):
+    """Refuse samples that have to be decoded first."""
+    ismrmrd = import_ismrmrd()
+    if has_flags(heads, [ismrmrd.ACQ_IS_REVERSE]).any():
+        raise BadFileError(
+            path,
+            "Expected read-outs in one direction. Received: acquisitions "
+            "flagged ACQ_IS_REVERSE (EPI), which need phase correction first",
         )
-    kept = np.ones(len(heads), bool)
-    for name in COUNTERS:
-        kept &= heads["idx"][name] == select.get(name, 0)
-    if not kept.any():
-        found = {n: sorted(set(heads["idx"][n].tolist())) for n in COUNTERS}
-        raise ValueError(
-            "Invalid value for argument `select`. Expected some of the "
-            f"acquisitions of {path}, which has {found}. Received: {select}"
+    first = ismrmrd.ACQ_COMPRESSION1
+    if has_flags(heads, range(first, first + 4)).any():
+        raise BadFileError(
+            path,
+            "Expected samples as numbers. Received: acquisitions flagged "
+            "ACQ_COMPRESSION, whose samples are compressed",
         )
-    return kept
+
+
+def _slices(path, space, heads):
+    """Number of the slice of each acquisition, and how many there are."""
+    slices = heads["idx"]["slice"].astype(int)
+    low, high, _ = space.limits["slice"] or (0, slices.max(), 0)
+    found, expected = set(slices.tolist()), set(range(low, high + 1))
+    if found != expected:
+        raise BadFileError(
+            path,
+            f"Expected acquisitions of slices {low} to {high}. Received: none "
+            f"of slices {sorted(expected - found)}, and some of slices "
+            f"{sorted(found - expected)}",
+        )
+    return slices - low, len(expected)
+
+
+def _read_out(path, space, heads):
+    """Length of the read-out, that of its part that is kept, and its mm.
+
+    Some converters remove oversampling, and leave the header as it was.
+    """
+    samples = space.matrix[0]
+    encoded, wanted = space.view[0], space.recon_view[0]
+    matrix = space.recon_matrix[0]
+    number = heads["number_of_samples"].astype(int)
+    centre = heads["center_sample"].astype(int)
+    # 0 is what those leave who do not set it.
+    wrong = (centre >= number) | ((centre == 0) & (number > 1))
+    if wrong.any():
+        raise BadFileError(
+            path,
+            "Expected DC, center_sample, within the samples. Received: "
+            f"{centre[wrong][0]} of {number[wrong][0]}",
+        )
+    first = samples // 2 - centre
+    last = first + number
+    # Asymmetric echoes reach one end of k-space: that is their resolution.
+    near = max(1, samples // 64)
+    short = (first > near) & (last < samples - near)
+    if short.any():
+        removed = (number == matrix) & (centre == matrix // 2)
+        if not (removed.all() and _same(encoded, wanted, samples / matrix)):
+            raise BadFileError(
+                path,
+                f"Expected read-outs of the {samples} samples of the encoded "
+                "space, or from one end of them. Received: acquisitions of "
+                f"{number[short].min()} samples in the middle",
+            )
+        return matrix, matrix, wanted
+    width = samples
+    if encoded and wanted and wanted < encoded:
+        width = max(1, round(samples * wanted / encoded))
+    # Zero filling makes pixels of both axes smaller.
+    fine = space.recon_view[1], space.view[1]
+    ratio = space.recon_matrix[1] / space.matrix[1]
+    if matrix > INTERPOLATION * width or (
+        width < samples == matrix and _same(*fine, ratio)
+    ):
+        raise BadFileError(
+            path,
+            "Expected pixels of reconSpace along the read-out about as large "
+            f"as those of encodedSpace. Received: {matrix} over {wanted} mm, "
+            f"and {samples} over {encoded} mm: was oversampling removed "
+            "already?",
+        )
+    return samples, width, encoded and encoded * width / samples
+
+
+def _same(length, other, ratio):
+    """Whether two lengths are known and have that ratio."""
+    return bool(length and other) and math.isclose(
+        length / other, ratio, rel_tol=0.02
+    )
+
+
+def _stack(heads, slices):
+    """The slices in the order of their positions, and their distance in mm.
+
+    Their numbers are of the order of acquisition in some files. The distance is
+    `None` where there are no positions, and 0 where they are uneven.
+    """
+    _, places = np.unique(slices, return_index=True)
+    normals = heads["slice_dir"][places].astype(float)
+    along = np.sum(heads["position"][places] * normals[0], axis=1)
+    if len(places) < 2 or not np.ptp(along) > 0.01:
+        return slices, None
+    if not np.allclose(normals, normals[0], atol=1e-3):
+        return slices, 0
+    steps = np.diff(along)
+    if not ((steps > 0).all() or (steps < 0).all()):
+        order = np.argsort(along, kind="stable")
+        slices, steps = np.argsort(order)[slices], np.diff(along[order])
+    step = abs(steps.mean())
+    even = np.allclose(abs(steps), step, rtol=0.01, atol=0.01)
+    return slices, step if even else 0
 
 
 def _crop(kspace, width):

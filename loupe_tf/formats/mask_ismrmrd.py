@@ -1,11 +1,17 @@
 """Masks as ISMRM raw data (Inati et al., MRM 77, 2017): what to acquire."""
 
 import json
+import math
 
 import numpy as np
 
 from loupe_tf import reading
 from loupe_tf.atomic import written_aside
+from loupe_tf.formats.ismrmrd_file import (
+    encoding_steps,
+    import_ismrmrd,
+    read_heads,
+)
 from loupe_tf.formats.mask_arrays import (
     MARK,
     refuse_other_data,
@@ -16,16 +22,6 @@ from loupe_tf.masks.budget import calibration_region
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 FIELD_OF_VIEW = 256.0
-# Acquisitions that are no part of the image.
-OTHER_FLAGS = (
-    "ACQ_IS_NOISE_MEASUREMENT",
-    "ACQ_IS_PARALLEL_CALIBRATION",
-    "ACQ_IS_NAVIGATION_DATA",
-    "ACQ_IS_PHASECORR_DATA",
-    "ACQ_IS_HPFEEDBACK_DATA",
-    "ACQ_IS_DUMMYSCAN_DATA",
-    "ACQ_IS_RTFEEDBACK_DATA",
-)
 
 
 def save_ismrmrd(
@@ -109,7 +105,7 @@ def save_ismrmrd(
         _mark(partial)
 
 
-def load_ismrmrd(path, encoding=0, lines=None):
+def load_ismrmrd(path, encoding=0, lines=None, select=None):
     """Read which lines or points were acquired from ISMRM raw data.
 
     Args:
@@ -118,24 +114,29 @@ def load_ismrmrd(path, encoding=0, lines=None):
         lines: `"columns"` or `"rows"`, what the lines of a measurement are, if
             the file does not tell; `"columns"` by default. Its read-out is
             along the other axis.
+        select: (Optional) dictionary, which repetition, contrast, phase or set;
+            see `loupe_tf.formats.load_kspace`.
 
     Raises:
         ImportError: If the package `ismrmrd` is missing.
-        ValueError: If the file is none, has no such encoding, is not
-            Cartesian, or its steps contradict its limits.
+        BadFileError: If the file is none, is not Cartesian, or contradicts
+            itself.
+        ValueError: If it has no such encoding, or nothing of what is selected.
     """
     if lines not in (None, "columns", "rows"):
         raise ValueError(
             "Invalid value for argument `lines`. Expected None, 'columns' or "
             f"'rows'. Received: lines={lines!r}"
         )
-    header, space, heads, _ = read_heads(path, encoding)
-    stored = _metadata(header)
-    size = space.encodedSpace.matrixSize
-    steps, counts = encoding_steps(path, space, heads)
-    points = len(counts) > 1
-    array = np.zeros(counts if points else (1, size.y), dtype=bool)
-    array[steps if points else (0, *steps)] = True
+    header, space, heads, _ = read_heads(path, encoding, select)
+    with reading.naming(path, "ISMRM raw data"):
+        stored = _metadata(header)
+        steps, counts = encoding_steps(path, space, heads)
+        points = len(counts) > 1
+        shape = counts if points else (1, *counts)
+        reading.check_memory(path, 2 * math.prod(shape))
+        array = np.zeros(shape, dtype=bool)
+        array[steps if points else (0, *steps)] = True
     kind = stored.get("lines") if stored else (lines or "columns")
     if stored and lines not in (None, kind):
         raise ValueError(
@@ -152,106 +153,12 @@ def load_ismrmrd(path, encoding=0, lines=None):
     if stored:
         with reading.naming(path, "a mask in ISMRM raw data"):
             return SamplingMask.from_metadata(array, stored), True
-    mm = space.encodedSpace.fieldOfView_mm
-    if points:
-        return SamplingMask(array, field_of_view=(mm.y, mm.z)), True
-    matrix, view = (size.x, size.y), (mm.x, mm.y)
-    if kind == "rows":
-        matrix, view = matrix[::-1], view[::-1]
+    matrix = None if points else space.matrix[:2]
+    view = space.view[1:] if points else space.view[:2]
+    view = None if None in view else view
+    if kind == "rows" and not points:
+        matrix, view = matrix[::-1], view and view[::-1]
     return SamplingMask(array, matrix=matrix, field_of_view=view), True
-
-
-def read_heads(path, encoding=0):
-    """Read the header of ISMRM raw data, and the heads of the acquisitions.
-
-    Args:
-        path: Path of an HDF5 file with the group `dataset`.
-        encoding: Integer, the number of the encoding space.
-
-    Returns:
-        The header; its encoding space; the heads of the acquisitions that are
-        part of its image, an array of records; and their numbers in the file.
-
-    Raises:
-        ImportError: If the package `ismrmrd` is missing.
-        ValueError: If the file is none, has no such encoding, or is not
-            Cartesian.
-    """
-    ismrmrd = import_ismrmrd()
-    with reading.open_hdf5(path) as file:
-        xml, data = (
-            reading.hdf5_dataset(file, f"dataset/{name}")
-            for name in ("xml", "data")
-        )
-        if xml is None or data is None:
-            raise reading.BadFileError(
-                path,
-                "Expected a group `dataset` with `xml` and `data`. Received: "
-                f"{reading.hdf5_names(file)}",
-            )
-        with reading.naming(path, "ISMRM raw data"):
-            text = reading.read_hdf5(xml, 0)
-            reading.parse_xml(text)
-            header = ismrmrd.xsd.CreateFromDocument(text)
-            heads = reading.read_hdf5(data, field="head")
-    if (
-        not isinstance(encoding, int)
-        or not 0 <= encoding < len(header.encoding)
-        or not np.any(heads["encoding_space_ref"] == encoding)
-    ):
-        used = sorted(set(heads["encoding_space_ref"].tolist()))
-        raise ValueError(
-            "Invalid value for argument `encoding`. Expected the number of an "
-            f"encoding space of {path}, which has {len(header.encoding)} and "
-            f"acquisitions of {used}. Received: encoding={encoding!r}"
-        )
-    space = header.encoding[encoding]
-    if space.trajectory.value != "cartesian":
-        raise ValueError(
-            f"Invalid file {path}. Expected a Cartesian trajectory. Received: "
-            f"{space.trajectory.value}"
-        )
-    flags = sum(1 << (getattr(ismrmrd, name) - 1) for name in OTHER_FLAGS)
-    numbers = np.flatnonzero(
-        (heads["encoding_space_ref"] == encoding)
-        & (heads["flags"] & np.uint64(flags) == 0)
-    )
-    return header, space, heads[numbers], numbers
-
-
-def encoding_steps(path, space, heads):
-    """Where acquisitions lie in the matrix.
-
-    Args:
-        path: Path of the file, for messages.
-        space: Encoding space, such as `read_heads` returns.
-        heads: Heads of its acquisitions.
-
-    Returns:
-        A tuple of index arrays, one for each axis that is phase-encoded, and
-        the sizes of these axes. DC is at `N // 2`.
-
-    Raises:
-        ValueError: If the steps contradict the limits.
-    """
-    size = space.encodedSpace.matrixSize
-    steps, counts = [], (size.y, size.z) if size.z > 1 else (size.y,)
-    for axis, count in enumerate(counts, start=1):
-        name = f"kspace_encode_step_{axis}"
-        limit = getattr(
-            space.encodingLimits, name.replace("encode", "encoding")
-        )
-        centre = limit.center if limit else count // 2
-        # Partial acquisitions have their DC elsewhere than the matrix.
-        step = heads["idx"][name].astype(int) - centre + count // 2
-        if step.size and not 0 <= step.min() <= step.max() < count:
-            raise ValueError(
-                f"Invalid file {path}. Expected {name} within the {count} of "
-                f"the encoded space. Received: {step.min()} to {step.max()}, "
-                f"with the centre {centre} at {count // 2}"
-            )
-        steps.append(step)
-    return tuple(steps), counts
 
 
 def check_positive(**arguments):
@@ -266,19 +173,6 @@ def check_positive(**arguments):
                 f"Invalid value for argument `{name}`. Expected a positive "
                 f"number. Received: {name}={value!r}"
             )
-
-
-def import_ismrmrd():
-    """The package `ismrmrd`, or an error that says how to install it."""
-    try:
-        import ismrmrd
-        import ismrmrd.xsd
-    except ImportError as error:
-        raise ImportError(
-            "ISMRM raw data require the package ismrmrd. Install it with: "
-            'pip install "loupe-tf[export]"'
-        ) from error
-    return ismrmrd
 
 
 def _header(ismrmrd, mask, samples, slice_thickness):
@@ -329,7 +223,10 @@ def _metadata(header):
     if header.userParameters:
         for parameter in header.userParameters.userParameterString:
             if parameter.name == MARK:
-                return json.loads(parameter.value)
+                stored = json.loads(parameter.value)
+                if not isinstance(stored, dict):
+                    raise ValueError(f"{MARK} is no dictionary")
+                return stored
     return None
 
 

@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
-from loupe_tf.formats import load_kspace, load_mask
+from loupe_tf.formats import BadFileError, load_kspace, load_mask
 from loupe_tf.masks import SamplingMask, poisson_disc, random_lines
 from loupe_tf.numpy_fourier import fftc, ifftc
 
@@ -51,6 +51,146 @@ def test_oversampling_is_removed(path, kspace, write_ismrmrd):
     with load_kspace(path) as volume:
         assert volume.shape == (3, 2, 4, 7)
         assert volume.field_of_view == (8, 21)
+
+
+def removed(acquisition):
+    """The read-out of a converter that has removed oversampling."""
+    data = fftc(ifftc(acquisition.data, (1,))[:, 2:6], (1,))
+    acquisition.resize(number_of_samples=4, active_channels=2)
+    acquisition.data[:] = data
+    acquisition.center_sample = 2
+
+
+def test_oversampling_that_was_removed_already(path, kspace, write_ismrmrd):
+    """The header still speaks of 8 samples over 16 mm."""
+    write_ismrmrd(path, kspace, oversampling=2)
+    expected = read(path)
+    write_ismrmrd(path, kspace, oversampling=2, change=removed)
+    np.testing.assert_allclose(read(path), expected, atol=1e-6)
+    with load_kspace(path) as volume:
+        assert volume.shape == (3, 2, 4, 7)
+        assert volume.field_of_view == (8, 21)
+
+    def change_header(header):
+        """Without its field of view it could be a scan of low resolution."""
+        header.encoding[0].encodedSpace.fieldOfView_mm.x = 0
+
+    write_ismrmrd(path, kspace, None, 2, removed, 1, change_header)
+    with pytest.raises(BadFileError, match="4 samples in the middle"):
+        load_kspace(path)
+
+
+@pytest.mark.parametrize(
+    "matrix, view, message",
+    [
+        # A header of which the matrix alone was changed: the crop to half of
+        # the field of view was made already.
+        (8, 8.0, "8 over 8.0 mm, and 8 over 16.0 mm: was oversampling"),
+        # A field of view in cm.
+        (8, 1.6, "8 over 1.6 mm"),
+    ],
+)
+def test_fields_of_view_that_contradict_the_matrix(
+    path, kspace, write_ismrmrd, matrix, view, message
+):
+    def change_header(header):
+        space = header.encoding[0].reconSpace
+        space.matrixSize.x, space.fieldOfView_mm.x = matrix, view
+
+    write_ismrmrd(path, kspace, change_header=change_header)
+    with pytest.raises(BadFileError, match=message):
+        load_kspace(path)
+
+
+@pytest.mark.parametrize("view", [0.0, np.nan, 17.0, 16.0])
+def test_unknown_or_larger_field_of_view(path, kspace, write_ismrmrd, view):
+    def change_header(header):
+        header.encoding[0].reconSpace.fieldOfView_mm.x = view
+
+    write_ismrmrd(path, kspace, change_header=change_header)
+    np.testing.assert_array_equal(read(path), kspace)
+    with load_kspace(path) as volume:
+        assert volume.field_of_view == (16, 21)
+
+
+def test_zero_filled_images_are_cropped(path, kspace, write_ismrmrd):
+    """Pixels of reconSpace are half as large, on both axes."""
+
+    def change_header(header):
+        size = header.encoding[0].reconSpace.matrixSize
+        size.x, size.y = 8, 14
+
+    write_ismrmrd(path, kspace, None, 2, None, 1, change_header)
+    with load_kspace(path) as volume:
+        assert volume.shape == (3, 2, 4, 7)
+
+
+@pytest.mark.parametrize(
+    "places, order, spacing",
+    [
+        ((0, 0, 0), (0, 1, 2), 4),  # Thickness.
+        ((-6, 0, 6), (0, 1, 2), 6),
+        ((6, 0, -6), (0, 1, 2), 6),
+        ((0, 12, 6), (0, 2, 1), 6),  # In the order of acquisition.
+        ((0, 6, 13), (0, 1, 2), None),
+        ((0, 6, 6), (0, 1, 2), None),
+        ((0, np.nan, 6), (0, 1, 2), 4),
+    ],
+)
+def test_positions(path, kspace, write_ismrmrd, places, order, spacing):
+    def change(acquisition):
+        # Oblique: y is no part of it.
+        place = places[acquisition.idx.slice]
+        acquisition.position[:] = 0.6 * place, 7, 0.8 * place
+        acquisition.slice_dir[:] = 0.6, 0, 0.8
+
+    write_ismrmrd(path, kspace, change=change)
+    np.testing.assert_array_equal(read(path), kspace[list(order)])
+    with load_kspace(path) as volume:
+        assert volume.slice_spacing == spacing or np.isclose(
+            volume.slice_spacing, spacing
+        )
+
+
+def test_slices_of_several_directions(path, kspace, write_ismrmrd):
+    def change(acquisition):
+        acquisition.position[:] = 3 * (acquisition.idx.slice,)
+        acquisition.slice_dir[:] = tuple(np.eye(3)[acquisition.idx.slice])
+
+    write_ismrmrd(path, kspace, change=change)
+    np.testing.assert_array_equal(read(path), kspace)
+    with load_kspace(path) as volume:
+        assert volume.slice_spacing is None
+
+
+@pytest.mark.parametrize(
+    "low, high, message",
+    [
+        (0, 4, r"0 to 4. Received: none of slices \[3, 4\]"),
+        (0, 1, r"0 to 1.*some of slices \[2\]"),
+    ],
+)
+def test_limits_of_slices(path, kspace, write_ismrmrd, low, high, message):
+    def change_header(header):
+        header.encoding[0].encodingLimits.slice = ismrmrd.xsd.limitType(
+            minimum=low, maximum=high, center=low
+        )
+
+    write_ismrmrd(path, kspace, change_header=change_header)
+    with pytest.raises(BadFileError, match=message):
+        load_kspace(path)
+
+
+def test_averages_of_which_samples_are_discarded(path, kspace, write_ismrmrd):
+    def change(acquisition):
+        if acquisition.idx.repetition:
+            acquisition.idx.average = 1
+            acquisition.idx.repetition = 0
+            acquisition.discard_pre = 3
+
+    write_ismrmrd(path, kspace, change=change, repetitions=2)
+    kspace[:, :, 3:] *= 1.5  # The mean of one and two times.
+    np.testing.assert_allclose(read(path), kspace, rtol=1e-6)
 
 
 def test_three_dimensions(path, kspace, write_ismrmrd):
@@ -117,12 +257,48 @@ def late_echo(acquisition):
     acquisition.center_sample = 5
 
 
+def no_echo(acquisition):
+    acquisition.center_sample = 8
+
+
+def no_centre(acquisition):
+    """What packages leave that do not set it."""
+    acquisition.center_sample = 0
+
+
+def no_samples(acquisition):
+    acquisition.discard_pre = acquisition.discard_post = 4
+
+
+def other_channels(acquisition):
+    if acquisition.idx.kspace_encode_step_1 == 2:
+        acquisition.resize(number_of_samples=8, active_channels=1)
+        acquisition.center_sample = 4
+
+
+def middle(acquisition):
+    """Half of the samples, and no header that could mean it."""
+    acquisition.resize(number_of_samples=4, active_channels=2)
+    acquisition.center_sample = 2
+
+
+def one_in_the_middle(acquisition):
+    if acquisition.idx.kspace_encode_step_1 == 2:
+        middle(acquisition)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
         (missing_slice, r"none of slices \[1\]"),
         (reverse, "ACQ_IS_REVERSE"),
         (late_echo, "samples -1 to 6"),
+        (no_echo, "DC, center_sample, within the samples. Received: 8 of 8"),
+        (no_centre, "DC, center_sample, within the samples. Received: 0 of 8"),
+        (no_samples, "within the 8 samples"),
+        (other_channels, r"\[1, 2\] channels"),
+        (middle, "acquisitions of 4 samples in the middle"),
+        (one_in_the_middle, "acquisitions of 4 samples in the middle"),
     ],
 )
 def test_refuses(path, kspace, write_ismrmrd, change, message):

@@ -1,0 +1,302 @@
+"""Heads of ISMRM raw data (Inati et al., MRM 77, 2017), and their geometry."""
+
+import dataclasses
+import math
+import warnings
+
+import numpy as np
+
+from loupe_tf import reading
+from loupe_tf.reading import BadFileError
+
+# Of which one is taken at a time.
+COUNTERS = ("repetition", "contrast", "phase", "set")
+# The standard's flags that say that a read-out is no part of the image. The
+# others are: FIRST and LAST (places in the order of the scan), REVERSE (a
+# direction), PARALLEL_CALIBRATION_AND_IMAGING (which says so), and USER1 to 8,
+# which have no meaning of their own, so that leaving them out would be a guess.
+OTHER_FLAGS = (
+    "ACQ_IS_NOISE_MEASUREMENT",  # No excitation: noise alone.
+    "ACQ_IS_PARALLEL_CALIBRATION",  # A scan of its own, of another contrast.
+    "ACQ_IS_NAVIGATION_DATA",  # Follows breathing or motion.
+    "ACQ_IS_PHASECORR_DATA",  # Without phase encoding, against ghosts of EPI.
+    "ACQ_IS_HPFEEDBACK_DATA",  # For the control of the scan while it runs.
+    "ACQ_IS_DUMMYSCAN_DATA",  # Before the steady state.
+    "ACQ_IS_RTFEEDBACK_DATA",  # For the control of the scan while it runs.
+    "ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA",  # For brightness, other coils.
+    "ACQ_IS_PHASE_STABILIZATION_REFERENCE",  # Without phase encoding, against
+    "ACQ_IS_PHASE_STABILIZATION",  # drifts of the phase.
+)
+# Calibration that is part of the image carries both flags in some files.
+BOTH = "ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING"
+# Numbers, from 1, that the standard has given no meaning.
+UNKNOWN_FLAGS = range(32, 53)
+# The largest number that the header's schema and the counters can hold.
+LARGEST = 2**16 - 1
+
+
+@dataclasses.dataclass
+class Space:
+    """One encoding space of a header.
+
+    Attributes:
+        matrix: Three integers, what is encoded: read-out and phases.
+        view: Its size, three numbers in mm, `None` where it is not known.
+        recon_matrix, recon_view: The same of what is reconstructed.
+        limits: Dictionary of `(minimum, maximum, centre)`, or `None`, by
+            `"kspace_encode_step_1"`, `"kspace_encode_step_2"` and `"slice"`.
+    """
+
+    matrix: tuple
+    view: tuple
+    recon_matrix: tuple
+    recon_view: tuple
+    limits: dict
+
+
+def read_heads(path, encoding=0, select=None):
+    """Read the header of ISMRM raw data, and the heads of the acquisitions.
+
+    Args:
+        path: Path of an HDF5 file with the group `dataset`.
+        encoding: Integer, the number of the encoding space.
+        select: (Optional) dictionary of integers by names of `COUNTERS`, 0
+            where there is none.
+
+    Returns:
+        The header; its `Space`; the heads of the acquisitions that are part of
+        its image, an array of records; and their numbers in the file.
+
+    Raises:
+        ImportError: If the package `ismrmrd` is missing.
+        BadFileError: If the file is none, contradicts itself or is not
+            Cartesian.
+        ValueError: If it has no such encoding, or nothing of what is selected.
+    """
+    ismrmrd = import_ismrmrd()
+    with reading.open_hdf5(path) as file:
+        xml, data = (
+            reading.hdf5_dataset(file, f"dataset/{name}")
+            for name in ("xml", "data")
+        )
+        if xml is None or data is None:
+            raise BadFileError(
+                path,
+                "Expected a group `dataset` with `xml` and `data`. Received: "
+                f"{reading.hdf5_names(file)}",
+            )
+        with reading.naming(path, "ISMRM raw data"):
+            text = reading.read_hdf5(xml, 0)
+            # Parsed, a byte takes about a hundred.
+            reading.check_memory(path, 200 * len(text))
+            reading.parse_xml(text)
+            with warnings.catch_warnings():
+                # What is used of it is checked below.
+                warnings.simplefilter("ignore")
+                header = ismrmrd.xsd.CreateFromDocument(text)
+            heads = np.atleast_1d(reading.read_hdf5(data, field="head"))
+            refs = heads["encoding_space_ref"]
+    if (
+        not isinstance(encoding, int)
+        or not 0 <= encoding < len(header.encoding)
+        or not np.any(refs == encoding)
+    ):
+        raise ValueError(
+            "Invalid value for argument `encoding`. Expected the number of an "
+            f"encoding space of {path}, which has {len(header.encoding)} and "
+            f"acquisitions of {np.unique(refs).tolist()}. "
+            f"Received: encoding={encoding!r}"
+        )
+    with reading.naming(path, "ISMRM raw data"):
+        space = _space(path, header.encoding[encoding])
+        kept = (refs == encoding) & _is_image(path, ismrmrd, heads, refs)
+        numbers = np.flatnonzero(kept)
+        heads = heads[numbers]
+        if np.any(heads["trajectory_dimensions"]):
+            raise BadFileError(
+                path,
+                "Expected Cartesian samples, which lie where their counters "
+                "say. Received: acquisitions with a trajectory of their own",
+            )
+    kept = _selected(path, heads, select)
+    return header, space, heads[kept], numbers[kept]
+
+
+def encoding_steps(path, space, heads):
+    """Where acquisitions lie in the matrix.
+
+    A scan is one of three dimensions if its header says so by its matrix, and
+    its limits or its steps agree.
+
+    Args:
+        path: Path of the file, for messages.
+        space: `Space`.
+        heads: Heads of its acquisitions.
+
+    Returns:
+        A tuple of index arrays, one for each axis that is phase-encoded, and
+        the sizes of these axes. DC is at `N // 2`.
+
+    Raises:
+        BadFileError: If the steps contradict the limits or the matrix.
+    """
+    _, *counts = space.matrix
+    steps = []
+    for axis, count in enumerate(counts, start=1):
+        name = f"kspace_encode_step_{axis}"
+        found, limits = heads["idx"][name].astype(int), space.limits[name]
+        low, high = found.min(), found.max()
+        if limits and not limits[0] <= low <= high <= limits[1]:
+            raise BadFileError(
+                path,
+                f"Expected {name} within its limits, {limits[0]} to "
+                f"{limits[1]}. Received: {low} to {high}",
+            )
+        if axis == 2 and low == high:
+            # The matrix of some 2-D scans has more than one.
+            if count == 1 or limits is None or limits[0] == limits[1]:
+                counts.pop()
+                break
+        centre = limits[2] if limits else count // 2
+        # Partial acquisitions have their DC elsewhere than the matrix.
+        step = found - centre + count // 2
+        if not 0 <= step.min() <= step.max() < count:
+            raise BadFileError(
+                path,
+                f"Expected {name} within the {count} of the encoded space. "
+                f"Received: {low} to {high}, with the centre {centre} at "
+                f"{count // 2}",
+            )
+        steps.append(step)
+    return tuple(steps), tuple(counts)
+
+
+def import_ismrmrd():
+    """The package `ismrmrd`, or an error that says how to install it."""
+    try:
+        import ismrmrd
+        import ismrmrd.xsd
+    except ImportError as error:
+        raise ImportError(
+            "ISMRM raw data require the package ismrmrd. Install it with: "
+            'pip install "loupe-tf[export]"'
+        ) from error
+    return ismrmrd
+
+
+def has_flags(heads, numbers):
+    """Which heads carry one of the flags, that the standard counts from 1."""
+    bits = np.uint64(sum(1 << (number - 1) for number in numbers))
+    return (heads["flags"].astype(np.uint64) & bits) != 0
+
+
+def _is_image(path, ismrmrd, heads, refs):
+    """Which acquisitions are part of an image, by their flags."""
+    if has_flags(heads, UNKNOWN_FLAGS).any():
+        raise BadFileError(
+            path,
+            "Expected flags of the standard. Received: acquisitions with some "
+            f"of the flags {UNKNOWN_FLAGS.start} to {UNKNOWN_FLAGS.stop - 1}, "
+            "of which it is not known whether they are part of the image",
+        )
+    other = {name: getattr(ismrmrd, name) for name in OTHER_FLAGS}
+    both = has_flags(heads, [getattr(ismrmrd, BOTH)])
+    kept = np.ones(len(heads), bool)
+    for name, number in other.items():
+        flagged = has_flags(heads, [number])
+        if name == "ACQ_IS_PARALLEL_CALIBRATION":
+            flagged &= ~both
+        kept &= ~flagged
+    for encoding in np.unique(refs):
+        if not kept[refs == encoding].any():
+            found = [
+                name
+                for name, number in other.items()
+                if has_flags(heads[refs == encoding], [number]).any()
+            ]
+            raise BadFileError(
+                path,
+                "Expected acquisitions of an image. Received: none of "
+                f"encoding {encoding}, for all are flagged: {', '.join(found)}",
+            )
+    return kept
+
+
+def _selected(path, heads, select):
+    """Which acquisitions are of the repetition, contrast, ... asked for."""
+    select = {} if select is None else select
+    if not isinstance(select, dict) or set(select) - set(COUNTERS):
+        raise ValueError(
+            "Invalid value for argument `select`. Expected a dictionary of "
+            f"integers by {COUNTERS}. Received: {select}"
+        )
+    kept = np.ones(len(heads), bool)
+    for name in COUNTERS:
+        kept &= heads["idx"][name] == select.get(name, 0)
+    if not kept.any():
+        found = {n: np.unique(heads["idx"][n]).tolist() for n in COUNTERS}
+        raise ValueError(
+            "Invalid value for argument `select`. Expected some of the "
+            f"acquisitions of {path}, which has {found}. Received: {select}"
+        )
+    return kept
+
+
+def _space(path, encoding):
+    """What is used of an encoding space, checked."""
+    if encoding.trajectory.value != "cartesian":
+        raise BadFileError(
+            path,
+            "Expected a Cartesian trajectory. Received: "
+            f"{encoding.trajectory.value}",
+        )
+    limits = {}
+    for name, key in (
+        ("kspace_encoding_step_1", "kspace_encode_step_1"),
+        ("kspace_encoding_step_2", "kspace_encode_step_2"),
+        ("slice", "slice"),
+    ):
+        limit = getattr(encoding.encodingLimits, name)
+        limits[key] = limit and _limits(path, name, limit)
+    encoded, recon = encoding.encodedSpace, encoding.reconSpace
+    return Space(
+        matrix=_matrix(path, "encodedSpace", encoded),
+        view=_view(encoded),
+        recon_matrix=_matrix(path, "reconSpace", recon),
+        recon_view=_view(recon),
+        limits=limits,
+    )
+
+
+def _matrix(path, name, space):
+    size = [getattr(space.matrixSize, axis) for axis in "xyz"]
+    if not all(isinstance(n, int) and 1 <= n <= LARGEST for n in size):
+        raise BadFileError(
+            path,
+            f"Expected integers from 1 to {LARGEST} as matrixSize of {name}. "
+            f"Received: {size}",
+        )
+    return tuple(size)
+
+
+def _view(space):
+    """Field of view in mm; what some files have in its place is `None`."""
+    found = [getattr(space.fieldOfView_mm, axis) for axis in "xyz"]
+    return tuple(
+        float(mm) if isinstance(mm, int | float) and 0 < mm < math.inf else None
+        for mm in found
+    )
+
+
+def _limits(path, name, limit):
+    found = limit.minimum, limit.maximum, limit.center
+    if not (
+        all(isinstance(n, int) and 0 <= n <= LARGEST for n in found)
+        and limit.minimum <= limit.center <= limit.maximum
+    ):
+        raise BadFileError(
+            path,
+            f"Expected minimum ≤ center ≤ maximum, up to {LARGEST}, as limits "
+            f"of {name}. Received: {found}",
+        )
+    return found
