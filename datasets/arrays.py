@@ -44,12 +44,13 @@ def load_arrays(
             `(H, W)` or `(H, W, 1)`, the same for all of them.
         group_key: String, the feature that tells which volume (or patient) an
             image belongs to.
-        others: List of strings, further scalar features to return.
+        others: List of strings, further features to return, of the same shape
+            in all examples.
 
     Returns:
         A tuple `(images, volumes, *others)`: a float32 array of shape
         `(n, H, W, 1)`, and for `group_key` and each of `others` an array of
-        shape `(n,)` with its values, as strings where it is a text.
+        its `n` values, as strings where it is a text.
     """
     builder = prepared_builder(name, data_dir)
     features = builder.info.features
@@ -240,7 +241,8 @@ def open_builder(name, data_dir=None):
         ValueError: If there is none.
     """
     try:
-        return tfds.builder(name, data_dir=data_dir)
+        builder = tfds.builder(name, data_dir=data_dir)
+        return builder if builder.is_prepared() else _earlier_version(builder)
     except Exception as error:
         folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
         folder = folder.expanduser() / name.split("/")[0].split(":")[0]
@@ -254,6 +256,27 @@ def open_builder(name, data_dir=None):
         raise BadFileError(
             folder, f"Expected a TFDS data set. Received: {error}"
         ) from error
+
+
+def _earlier_version(builder):
+    """The builder of a data set that an earlier version has prepared, if any.
+
+    Args:
+        builder: A `tfds.core.DatasetBuilder` whose own version is not there.
+
+    Returns:
+        A `tfds.core.DatasetBuilder`, of the newest version that is there, or
+        `builder`.
+    """
+    own = pathlib.Path(builder.data_path)
+    found = []
+    for folder in own.parent.glob("*.*.*/dataset_info.json"):
+        try:
+            found.append((tfds.core.Version(folder.parent.name), folder.parent))
+        except ValueError:
+            continue  # Not a version, such as an unfinished one.
+    found = [pair for pair in found if pair[0] < own.name]
+    return tfds.builder_from_directory(max(found)[1]) if found else builder
 
 
 def _text(value):

@@ -129,6 +129,25 @@ class FastmriFile(contextlib.AbstractContextManager):
         return view if all(0 < mm < float("inf") for mm in view) else None
 
     @property
+    def voxel_size(self):
+        """Slices, rows and columns of all images in mm, or `None`.
+
+        Reconstructions are cut out of the image of the k-space: their pixels
+        are as large.
+        """
+        size = "encoding/encodedSpace/matrixSize"
+        if self.field_of_view is None:
+            return None
+        try:
+            counts = [int(self._find(f"{size}/{axis}")) for axis in "xyz"]
+        except (TypeError, ValueError):
+            return None
+        if min(counts) < 1:
+            return None
+        x, y, z = (mm / n for mm, n in zip(self.field_of_view, counts))
+        return z, x, y
+
+    @property
     def simulated(self):
         """Whether `write_fastmri_volume` has made the file."""
         if self._dataset("ismrmrd_header") is None:

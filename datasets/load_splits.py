@@ -11,6 +11,7 @@ from loupe_tf.datasets.arrays import (
     split_by_volume,
 )
 from loupe_tf.datasets.resize import crop_to_acquired
+from loupe_tf.datasets.voxel_size import common_voxel_size
 from loupe_tf.reading import BadFileError
 
 SPLITS = ("train", "validation", "test")
@@ -26,12 +27,33 @@ class Slices:
         patients: Array `(n,)`, its patient, or `None` where that is not known.
         sources: Array `(n,)`, what was measured, such as `"raw_multicoil"`, or
             `None` where that is not known.
+        voxel_sizes: Array `(n, 3)`, the distance of slices, rows and columns in
+            mm, 0 where it is not known; `None` where nothing is.
     """
 
     images: np.ndarray
     volumes: np.ndarray
     patients: np.ndarray | None = None
     sources: np.ndarray | None = None
+    voxel_sizes: np.ndarray | None = None
+
+    @property
+    def voxel_size(self):
+        """`(slices, rows, columns)` in mm, `None` where unknown or mixed."""
+        if self.voxel_sizes is None:
+            return (None, None, None)
+        return common_voxel_size(self.voxel_sizes)
+
+    @property
+    def field_of_view(self):
+        """`(H, W)` of the images in mm, or `None` if it is unknown or mixed."""
+        _, *pixel = self.voxel_size
+        if None in pixel:
+            return None
+        return tuple(
+            float(f"{n * mm:.6g}")
+            for n, mm in zip(self.images.shape[1:3], pixel)
+        )
 
     def __str__(self):
         count = len(np.unique(self.volumes))
@@ -39,8 +61,12 @@ class Slices:
 
     def select(self, rows):
         """Some of the slices, by numbers or a boolean array."""
-        fields = (self.images, self.volumes, self.patients, self.sources)
-        return Slices(*(None if x is None else x[rows] for x in fields))
+        fields = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self)
+        }
+        return Slices(
+            **{k: None if x is None else x[rows] for k, x in fields.items()}
+        )
 
     def crop_to_acquired(self, extent):
         """The same with k-space cropped to `(h, w)`, see `crop_to_acquired`.
@@ -51,7 +77,13 @@ class Slices:
         for volume in np.unique(self.volumes):
             rows = self.volumes == volume
             images[rows] /= images[rows].max()
-        return dataclasses.replace(self, images=images)
+        sizes = self.voxel_sizes
+        if sizes is not None:
+            # The field of view stays.
+            pairs = zip(self.images.shape[1:3], images.shape[1:3])
+            larger = [1.0, *(old / new for old, new in pairs)]
+            sizes = (sizes * larger).astype("float32")
+        return dataclasses.replace(self, images=images, voxel_sizes=sizes)
 
 
 def load_splits(data, data_dir=None, seed=0):
@@ -131,10 +163,14 @@ def _builder(data, data_dir):
 
 
 def _load(builder, split):
-    keys = [k for k in ("patient", "source") if k in builder.info.features]
-    images, volumes, *others = load_arrays(builder, split, others=keys)
-    others = dict(zip(keys, others))
-    return Slices(images, volumes, others.get("patient"), others.get("source"))
+    names = {
+        "patient": "patients",
+        "source": "sources",
+        "voxel_size": "voxel_sizes",
+    }
+    names = {k: v for k, v in names.items() if k in builder.info.features}
+    images, volumes, *others = load_arrays(builder, split, others=list(names))
+    return Slices(images, volumes, **dict(zip(names.values(), others)))
 
 
 def _halves(validation, seed):

@@ -300,7 +300,7 @@ def _hdf5(path, what, slice_axis):
     del slice_axis  # The first, by definition.
     with FastmriFile(path) as file:
         if what == "header":
-            return Header(file.target_shape, file.patient)
+            return Header(file.target_shape, file.patient, file.voxel_size)
         multicoil = file.target_name == "reconstruction_rss"
         source = "raw_multicoil" if multicoil else "emulated_singlecoil"
         return Volume(
@@ -308,6 +308,7 @@ def _hdf5(path, what, slice_axis):
             stored="float32",
             patient=file.patient,
             acquisition=file.acquisition,
+            spacing=file.voxel_size,
             source="simulated" if file.simulated else source,
             combined_by="rss" if multicoil else "emulated_singlecoil",
         )

@@ -1,4 +1,4 @@
-"""The size of images: centre crop, zero-padding, and what was acquired."""
+"""The size of images: crop and zero-filling in image space and in k-space."""
 
 import numpy as np
 
@@ -58,6 +58,29 @@ def crop_to_acquired(images, extent):
             "Invalid value for argument `extent`. Expected at most the size "
             f"of the images, {(height, width)}. Received: extent={(h, w)}"
         )
+    return resize_kspace(images, (h, w))
+
+
+def resize_kspace(images, size):
+    """Crops or zero-fills the k-space of images, each axis on its own.
+
+    The field of view and the intensities stay; pixels become larger where
+    k-space is cropped, and smaller, without new detail, where it is filled.
+
+    Args:
+        images: Array of shape `(..., H, W)`: magnitude images, or complex
+            ones.
+        size: Two positive integers `(h, w)`, the lines of the centred k-space
+            along each axis.
+
+    Returns:
+        An array of shape `(..., h, w)`: float32 magnitudes of magnitude
+        images, complex64 of complex ones. A constant image keeps its value.
+    """
+    images = np.asarray(images)
+    h, w = _check_size("size", size)
+    _check_images(images)
+    height, width = images.shape[-2:]
     is_complex = np.iscomplexobj(images)
     if (h, w) == (height, width):
         return images.astype("complex64" if is_complex else "float32")

@@ -40,6 +40,7 @@ def common_features():
     return {
         **{name: tfds.features.Text() for name in texts},
         **{k: tfds.features.Scalar(dtype) for k, dtype in scalars.items()},
+        "voxel_size": tfds.features.Tensor(shape=(3,), dtype=np.float32),
     }
 
 

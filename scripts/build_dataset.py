@@ -13,6 +13,8 @@ The files are read one volume at a time, checked, and written as records that
     python scripts/build_dataset.py mri_volumes/flair \\
         --source scans --data-dir ~/data --include "*FLAIR*" \\
         --patient "(patient[0-9]+)" --split 0.7 0.15 0.15 --crop-to-acquired
+    python scripts/build_dataset.py mri_volumes/mixed \\
+        --source scans --data-dir ~/data --field-of-view 220 220
 
 and then
 
@@ -54,6 +56,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 import loupe_tf.datasets
@@ -89,6 +92,14 @@ def mri_volumes(config, options):
     if "size" in given:
         size = given["size"]
         given["size"] = size[0] if len(size) == 1 else tuple(size)
+    if "field_of_view" in given:
+        view = given["field_of_view"]
+        if len(view) > 2:
+            raise ValueError(
+                "Invalid option --field-of-view. Expected two numbers H W in "
+                f"mm, one for both, or none. Received: {view}"
+            )
+        given["field_of_view"] = (*view, *view)[:2] or True
     if "crop_to_acquired" in given:
         given["crop_to_acquired"] = tuple(given["crop_to_acquired"]) or True
     if "split" in given:
@@ -125,7 +136,9 @@ OF_MRI_VOLUMES = {
     "patient",
     "include",
     "exclude",
+    "field_of_view",
     "size",
+    "zero_fill",
     "crop_to_acquired",
     "slice_axis",
     "seed",
@@ -214,7 +227,8 @@ def parse_arguments(arguments=None):
         metavar=("SIZE", "WIDTH"),
         help="crop magnitude images to SIZE×SIZE (fastmri_slices: 320); crop "
         "or pad them, to SIZE×WIDTH where both are given (mri_volumes: as "
-        "they are)",
+        "they are); with --field-of-view, the matrix of k-space (the largest "
+        "that all have acquired)",
     )
     add(
         "--seed",
@@ -258,12 +272,28 @@ def parse_arguments(arguments=None):
         "with the columns split and volume, patient or both",
     )
     group.add_argument(
+        "--field-of-view",
+        type=float,
+        nargs="*",
+        metavar="MM",
+        help="bring volumes of mixed matrices and voxel sizes to one field of "
+        "view, H W in mm, and one matrix, by cropping images and k-space; "
+        "without numbers to the largest field of view that all have",
+    )
+    group.add_argument(
+        "--zero-fill",
+        choices=["image", "kspace", "both"],
+        help="with --field-of-view, where zeros may stand for what was not "
+        "acquired (default: nowhere, such volumes are refused)",
+    )
+    group.add_argument(
         "--crop-to-acquired",
         type=int,
         nargs="*",
         metavar="LINES",
         help="crop k-space to the extent that was acquired: found in the "
-        "images, or the two numbers of lines given",
+        "images (with --field-of-view in those of each volume), or the two "
+        "numbers of lines given",
     )
     group.add_argument(
         "--slice-axis",
@@ -367,6 +397,44 @@ def table(builder):
     return "\n".join(lines)
 
 
+def resizing(builder):
+    """What was done to volumes of the user's own, in words; "" to others."""
+    groups = {}
+    for name, done in (builder.info.metadata or {}).get("volumes", {}).items():
+        key = json.dumps(
+            {
+                k: np.round(v[1:], 3).tolist() if "voxel" in k else v
+                for k, v in done.items()
+                # Slices stay as far apart as they are.
+                if k != "voxel_size"
+            }
+        )
+        groups.setdefault(key, []).append((name, done))
+    lines = []
+    for each in groups.values():
+        name, done = each[0]
+        steps = [
+            f"{'k-space' if space != 'image' else space} {h}×{w}"
+            for space, (h, w) in done["steps"]
+        ]
+        view = [n * mm for n, mm in zip(done["size"], done["voxel_size"][1:])]
+        before, after = (
+            "{}×{} ({})".format(*done[f"size{k}"], _mm(done[f"voxel_size{k}"]))
+            for k in ("_in_file", "")
+        )
+        text = f"{len(each)} of {before} -> {' -> '.join(steps)}: {after}"
+        if all(view):
+            text += ", field of view {:.1f}×{:.1f} mm".format(*view)
+        lines.append(f"{text}; such as {name}")
+    return "\n".join(lines)
+
+
+def _mm(voxel_size):
+    if not all(voxel_size[1:]):
+        return "voxel size unknown"
+    return "{:.3f}×{:.3f} mm".format(*voxel_size[1:])
+
+
 def run(options):
     builder = make_builder(options)
     there = builder.is_prepared() and not options.overwrite
@@ -377,6 +445,8 @@ def run(options):
         print(f"Built {builder.data_dir}")
     print(f"{builder.info.full_name}, {builder.info.file_format.value}\n")
     print(table(builder))
+    if done := resizing(builder):
+        print(f"\nVolumes:\n{done}")
 
 
 def main(arguments=None):

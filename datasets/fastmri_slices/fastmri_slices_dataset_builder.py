@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from loupe_tf.datasets import voxel_size
 from loupe_tf.datasets.fastmri_file import FastmriFile
 from loupe_tf.datasets.fastmri_slices import manifest as manifests
 from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
@@ -37,6 +38,8 @@ class Builder(VolumeBuilder):
     - `slice`: int32, the number of the slice in its volume, from 0;
     - `max`, `norm`: float32, the maximum and the 2-norm of the volume's
         reconstruction as it was in the file;
+    - `voxel_size`: float32 of shape `(3,)`, the thickness of slices and the
+        size of rows and columns in mm; 0 where it is not known;
     - `source`, `normalized_by`, `cropped_by`, `combined_by`: strings, where the
         record comes from and what was done to it.
 
@@ -66,8 +69,8 @@ class Builder(VolumeBuilder):
     code_path = epath.Path(__file__)
     pkg_dir_path = code_path.parent
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release.", "1.1.0": "Voxel sizes."}
     BUILDER_CONFIGS = [FastmriSlicesConfig(kind) for kind in KINDS]
     MANUAL_DOWNLOAD_INSTRUCTIONS = """\
 Ask for the data at https://fastmri.med.nyu.edu, and unpack the archives into
@@ -232,6 +235,7 @@ class _Reader(VolumeReader):
             "acquisition": file.acquisition,
             "max": target.max(),
             "norm": np.linalg.norm(target),
+            "voxel_size": voxel_size.standardize(file.voxel_size),
             "source": "simulated" if file.simulated else source,
             "normalized_by": "none",
             "cropped_by": "none",

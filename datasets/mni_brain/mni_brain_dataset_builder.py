@@ -27,14 +27,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     - `slice`: int32, the number of the slice in its volume, from 0.
     - `contrast`: string, `"T1"`, `"T2"`, `"PD"` or `"FLAIR"`.
     - `max`: float32, the maximum by which the volume was divided.
+    - `voxel_size`: float32 of shape `(3,)`, the distance of slices, rows and
+        columns in mm.
     """
 
     # TFDS would look for them inside `loupe_tf/`, where this file is not.
     code_path = epath.Path(__file__)
     pkg_dir_path = code_path.parent
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release.", "1.1.0": "Voxel sizes."}
     BUILDER_CONFIGS = [_named(size) for size in (320, 128, 96, 64)]
 
     def _info(self):
@@ -52,6 +54,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "slice": tfds.features.Scalar(np.int32),
                     "contrast": tfds.features.Text(),
                     "max": tfds.features.Scalar(np.float32),
+                    "voxel_size": tfds.features.Tensor(
+                        shape=(3,), dtype=np.float32
+                    ),
                 }
             ),
             homepage="https://nilearn.github.io",
@@ -67,6 +72,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, templates, split):
         config = self.builder_config
+        voxel_size = simulate.voxel_size(config.size, config.slices)
         contrasts = tuple(simulate.CONTRASTS)
         for i in range(config.subjects[split]):
             subject = f"{split}_{i:03d}"
@@ -91,5 +97,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                         "slice": j,
                         "contrast": contrast,
                         "max": maximum,
+                        "voxel_size": voxel_size,
                     },
                 )

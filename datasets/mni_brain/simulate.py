@@ -63,6 +63,21 @@ def load_templates():
     return *(gaussian_filter(tissue, 0.6) for tissue in tissues), detail
 
 
+def voxel_size(size, slices):
+    """Size of the voxels of a simulated volume.
+
+    Args:
+        size, slices: As those of `simulate_volume`.
+
+    Returns:
+        A float32 array of shape `(3,)`: the distance of slices, rows and
+        columns in mm.
+    """
+    low, high = SLICE_RANGE
+    pixel = FIELD_OF_VIEW / size
+    return np.array([(high - low) / slices, pixel, pixel], "float32")
+
+
 def smooth_field(rng, axes, amplitude, waves):
     """Draws a random smooth field: a sum of slow cosines.
 

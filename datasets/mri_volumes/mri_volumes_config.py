@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import numbers
 import pathlib
 import re
 
 import tensorflow_datasets as tfds
 
+from loupe_tf.datasets.mri_volumes.geometry import ZERO_FILL
 from loupe_tf.datasets.mri_volumes.patient_split import SPLITS, CsvSplit
 
 
@@ -49,12 +51,26 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
             counts as a patient.
         include, exclude: Pattern, or list of patterns, as those of a shell, of
             relative paths: `"*FLAIR*"`. `*` matches `/` too.
-        size: Two integers, or one for both: `(H, W)` to which images are
-            cropped or padded with zeros, around the centre. By default they
-            stay as they are, and all must have one size.
+        field_of_view: Two numbers `(H, W)` in mm, or one for both: images of
+            other fields of view are cropped around their centre to the whole
+            number of their own pixels that is nearest, so that it is kept to
+            half a pixel; then their k-space is cropped to `size`, so that
+            voxels become alike too. `True` for the largest that all volumes
+            have. By default the field of view is that of the files.
+        size: Two integers, or one for both: the matrix `(H, W)`. With a
+            `field_of_view` by default the largest, of even numbers, that all
+            volumes have acquired. Without one, images are cropped or padded
+            with zeros around their centre; by default they stay as they are,
+            and all must have one size.
+        zero_fill: `None`, or where, with a `field_of_view`, zeros may stand
+            for what was not acquired: `"image"` around images of a smaller
+            field of view, `"kspace"` for a matrix finer than that of the
+            files, or `"both"`. Nothing is refused then.
         crop_to_acquired: `False`; `True` to crop k-space, before `size`, to
             the extent that was acquired, which is found in the images and is
-            the same for all; or that extent, two integers.
+            the same for all; or that extent, two integers. With a
+            `field_of_view`, `False` or `True`: the extent is found in each
+            volume, and a `size` beyond it is refused.
         slice_axis: `None`, 0, 1 or 2, the axis of NIfTI files that counts
             slices. By default the one along which voxels are longest, else the
             last.
@@ -75,6 +91,8 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
         slice_axis=None,
         seed=0,
         name=None,
+        field_of_view=None,
+        zero_fill=None,
     ):
         self.folder = pathlib.Path(folder).expanduser()
         self.split = _split(split)
@@ -87,6 +105,21 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
             if isinstance(crop_to_acquired, bool)
             else _size("crop_to_acquired", crop_to_acquired)
         )
+        self.field_of_view = _field_of_view(field_of_view)
+        if zero_fill not in ZERO_FILL or (zero_fill and not field_of_view):
+            raise ValueError(
+                "Invalid value for argument `zero_fill`. Expected one of "
+                f"{ZERO_FILL}, with a `field_of_view`. "
+                f"Received: zero_fill={zero_fill!r}"
+            )
+        self.zero_fill = zero_fill
+        if field_of_view and not isinstance(crop_to_acquired, bool):
+            raise ValueError(
+                "Invalid value for argument `crop_to_acquired`. Expected False "
+                "or True beside `field_of_view`, for a number of lines means "
+                "another resolution in each volume. "
+                f"Received: crop_to_acquired={crop_to_acquired}"
+            )
         if slice_axis not in (None, 0, 1, 2):
             raise ValueError(
                 "Invalid value for argument `slice_axis`. Expected `None`, 0, "
@@ -125,7 +158,9 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
             "patient": self.patient,
             "include": self.include,
             "exclude": self.exclude,
+            "field_of_view": self.field_of_view,
             "size": self.size,
+            "zero_fill": self.zero_fill,
             "crop_to_acquired": self.crop_to_acquired,
             "slice_axis": self.slice_axis,
             "seed": self.seed,
@@ -189,5 +224,26 @@ def _size(name, size):
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected two integers of at "
             f"least 1. Received: {name}={size}"
+        )
+    return both
+
+
+def _field_of_view(view):
+    if view is None or view is True:
+        return view
+    both = (view, view) if isinstance(view, numbers.Real) else view
+    try:
+        both = tuple(float(mm) for mm in both)
+    except (TypeError, ValueError):
+        both = ()
+    if (
+        isinstance(view, bool | str)
+        or len(both) != 2
+        or not all(0 < mm < float("inf") for mm in both)
+    ):
+        raise ValueError(
+            "Invalid value for argument `field_of_view`. Expected `True`, or "
+            "two positive numbers (H, W) in mm. "
+            f"Received: field_of_view={view!r}"
         )
     return both

@@ -3,21 +3,28 @@
 import dataclasses
 import pathlib
 import re
+import warnings
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from loupe_tf.datasets import voxel_size
 from loupe_tf.datasets.inspector import Inspector
+from loupe_tf.datasets.mri_volumes.geometry import (
+    Resizing,
+    common_field_of_view,
+    plan,
+)
 from loupe_tf.datasets.mri_volumes.mri_volumes_config import MriVolumesConfig
 from loupe_tf.datasets.mri_volumes.patient_split import (
     split_of_patients,
     without_suffix,
 )
 from loupe_tf.datasets.readers import find_volumes, read_header, read_volume
-from loupe_tf.datasets.resize import center_crop_or_pad, crop_to_acquired
 from loupe_tf.datasets.volume_builder import VolumeBuilder, common_features
 from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
+from loupe_tf.datasets.voxel_size import common_voxel_size
 
 # Bytes that a record takes beside its image, about.
 OVERHEAD = 600
@@ -35,10 +42,16 @@ class Builder(VolumeBuilder):
     - `slice`: int32, the number of the slice in its volume, from 0;
     - `max`, `norm`: float32, the maximum and the 2-norm of the volume before it
         was divided, and after it was cropped;
+    - `voxel_size`: float32 of shape `(3,)`, the distance of slices, rows and
+        columns in mm after all that was done; 0 where it is not known;
     - `source`: string, `"magnitude_image"`, or what a file of fastMRI says;
     - `normalized_by`, `combined_by`: strings;
     - `cropped_by`: string, `"none"`, or what was done, in order, joined by
-        `"+"`: `"acquired_extent"`, `"center_crop"`, `"center_pad"`.
+        `"+"`: `"acquired_extent"`, `"center_crop"`, `"center_pad"`,
+        `"kspace_crop"`, `"kspace_pad"`.
+
+    `info.metadata["volumes"]` says of each volume its matrix and its voxel size
+    in the file and after, and what was done to it.
 
     Args:
         config: A `MriVolumesConfig`.
@@ -49,8 +62,11 @@ class Builder(VolumeBuilder):
     code_path = epath.Path(__file__)
     pkg_dir_path = code_path.parent
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {
+        "1.0.0": "Initial release.",
+        "1.1.0": "Voxel sizes, and a common field of view.",
+    }
 
     def _info(self):
         config = self.builder_config
@@ -98,10 +114,7 @@ class Builder(VolumeBuilder):
 
     def _reader(self):
         config = self.builder_config
-        layout = _layout(config)
-        return _Reader(
-            size=layout.size, extent=layout.extent, slice_axis=config.slice_axis
-        )
+        return _Reader(config.slice_axis, _layout(config).size)
 
     def _volumes_per_split(self, dl_manager):
         del dl_manager  # Nothing is downloaded.
@@ -115,6 +128,11 @@ class Builder(VolumeBuilder):
             )
         for error in layout.bad:
             self._add_bad("", error)
+        self.info.metadata["volumes"] = {
+            volume.name: volume.description
+            for each in layout.splits.values()
+            for volume in each
+        }
         return layout.splits
 
 
@@ -125,9 +143,24 @@ class _Volume:
     path: pathlib.Path
     name: str
     patient: str
+    spacing: np.ndarray
+    resizing: Resizing
 
     def __str__(self):
         return self.name
+
+    @property
+    def description(self):
+        """What is done to it, as a dictionary for JSON."""
+        *_, size = [self.resizing.size, *(n for _, n in self.resizing.steps)]
+        after = self.resizing.voxel_size(self.spacing)
+        return {
+            "size_in_file": list(self.resizing.size),
+            "voxel_size_in_file": [round(float(s), 5) for s in self.spacing],
+            "steps": [[space, list(n)] for space, n in self.resizing.steps],
+            "size": list(size),
+            "voxel_size": [round(float(s), 5) for s in after],
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +169,6 @@ class _Layout:
 
     splits: dict
     size: tuple
-    extent: tuple | None
     bad: list
 
 
@@ -154,16 +186,24 @@ def _read_layout(config):
             f"volumes that match include={config.include!r} and not "
             f"exclude={config.exclude!r}. Received: none in {config.folder}"
         )
-    shapes, patients, bad = {}, {}, []
+    sizes, spacings, patients, bad = {}, {}, {}, []
     for name in names:
         path = config.folder / name
         try:
-            shape, patient, _ = read_header(path, config.slice_axis)
+            header = read_header(path, config.slice_axis)
+            spacing = voxel_size.standardize(header.spacing)
+            if config.field_of_view and not spacing[1:].all():
+                raise BadVolumeError(
+                    name,
+                    "Expected a file that says its voxel size, for "
+                    "`field_of_view`. Received: none.",
+                )
         except BadVolumeError as error:
             bad.append(BadVolumeError(name, error.reason))
             continue
-        shapes[name] = shape
-        patients[name] = patient
+        sizes[name] = tuple(header.shape[1:])
+        spacings[name] = spacing
+        patients[name] = header.patient
         if config.patient is not None:
             match = re.search(config.patient, name)
             if match is None or not match[1]:
@@ -174,9 +214,9 @@ def _read_layout(config):
                     f"match {name}"
                 )
             patients[name] = match[1]
-    if not shapes:
+    if not sizes:
         raise bad[0]
-    _check_names(shapes)
+    _check_names(sizes)
 
     counted = {name: patient or name for name, patient in patients.items()}
     splits = split_of_patients(counted, config.split, config.seed)
@@ -184,22 +224,51 @@ def _read_layout(config):
     patients = {
         name: "" if counted[name] == name else counted[name] for name in counted
     }
+    taken = [name for each in splits.values() for name in each]
+    size, resizings = _plan(
+        config,
+        {name: sizes[name] for name in taken},
+        {name: spacings[name] for name in taken},
+    )
     splits = {
         split: [
-            _Volume(config.folder / name, name, patients[name]) for name in each
+            _Volume(
+                config.folder / name,
+                name,
+                patients[name],
+                spacings[name],
+                resizings[name],
+            )
+            for name in each
         ]
         for split, each in splits.items()
     }
-    taken = {
-        v.name: shapes[v.name][1:] for each in splits.values() for v in each
-    }
-    extent = None
-    if config.crop_to_acquired or config.size is None:
-        size = _one_size(taken)
-        if config.crop_to_acquired is True:
-            extent = _find_extent(
-                [v for each in splits.values() for v in each], config
+    return _Layout(splits=splits, size=tuple(size), bad=bad)
+
+
+def _plan(config, sizes, spacings):
+    """The matrix of all images, and a `Resizing` by name."""
+    if config.field_of_view:
+        extents = sizes
+        if config.crop_to_acquired:
+            extents = {
+                name: _find_extent([name], config) or size
+                for name, size in sizes.items()
+            }
+        view = config.field_of_view
+        if view is True:
+            view = common_field_of_view(
+                list(sizes.values()), list(spacings.values())
             )
+        return plan(
+            sizes, spacings, extents, view, config.size, config.zero_fill
+        )
+    steps = []
+    if config.crop_to_acquired or config.size is None:
+        size = _one_size(sizes)
+        if config.crop_to_acquired is True:
+            extent = _find_extent(sizes, config) or size
+            steps.append(("acquired_extent", extent))
         elif config.crop_to_acquired:
             extent = config.crop_to_acquired
             if extent[0] > size[0] or extent[1] > size[1]:
@@ -208,10 +277,41 @@ def _read_layout(config):
                     f"at most the size of the images, {size}. "
                     f"Received: crop_to_acquired={extent}"
                 )
-        size = config.size or extent or size
-    else:
-        size = config.size
-    return _Layout(splits=splits, size=tuple(size), extent=extent, bad=bad)
+            steps.append(("acquired_extent", extent))
+    size = config.size or (steps[-1][1] if steps else size)
+    steps.append(("image", size))
+    _check_mixed(sizes, spacings, config.size)
+    return size, {
+        name: Resizing(old, tuple(steps)) for name, old in sizes.items()
+    }
+
+
+def _check_mixed(sizes, spacings, size):
+    """Refuse to crop where a pixel is not a pixel; warn of mixed ones."""
+    known = {
+        name: spacing for name, spacing in spacings.items() if spacing[1:].all()
+    }
+    if not known or None not in common_voxel_size(list(known.values()))[1:]:
+        return
+    groups = {}
+    for name, spacing in known.items():
+        key = *sizes[name], *(round(float(s), 3) for s in spacing[1:])
+        groups.setdefault(key, []).append(name)
+    found = "; ".join(
+        f"{h}×{w} of {y:g}×{x:g} mm ({len(each)} volumes, such as {each[0]})"
+        for (h, w, y, x), each in sorted(groups.items())
+    )
+    advice = (
+        "`field_of_view=True` (--field-of-view) brings all volumes to one "
+        "field of view and one voxel size"
+    )
+    if size and any(new < n for s in sizes.values() for new, n in zip(size, s)):
+        raise ValueError(
+            "Invalid value for argument `size` (--size). Expected volumes of "
+            "one voxel size, for where pixels are small a crop cuts off more; "
+            f"{advice}. Received: {found}"
+        )
+    warnings.warn(f"Voxel sizes are mixed: {found}. {advice}.", stacklevel=2)
 
 
 def _check_names(names):
@@ -237,30 +337,32 @@ def _one_size(sizes):
             for (h, w), each in sorted(found.items())
         )
         raise ValueError(
-            "Invalid sizes of the images. Expected one size: choose volumes by "
-            "`include` and `exclude`, or give a `size` (without "
-            f"`crop_to_acquired`). Received: {several}"
+            "Invalid sizes of the images. Expected one size: give a "
+            "`field_of_view` (--field-of-view), or choose volumes by `include` "
+            "and `exclude`, or give a `size` (without `crop_to_acquired`). "
+            f"Received: {several}"
         )
     return next(iter(found))
 
 
-def _find_extent(volumes, config):
-    inspector = Inspector()
-    for volume in volumes:
+def _find_extent(names, config):
+    """The extent that the images of some volumes show, `None` without any."""
+    inspector, found = Inspector(), False
+    for name in names:
         try:
-            images = read_volume(volume.path, config.slice_axis).images
+            images = read_volume(config.folder / name, config.slice_axis).images
         except BadVolumeError:
             continue  # The build will meet it again.
+        found = True
         for image in images:
-            inspector.add(image, volume=volume.name)
-    return inspector.result().extent
+            inspector.add(image, volume=name)
+    return inspector.result().extent if found else None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Reader(VolumeReader):
-    size: tuple
-    extent: tuple | None
     slice_axis: int | None
+    size: tuple
 
     def header(self, volume):
         with _naming(volume):
@@ -271,7 +373,14 @@ class _Reader(VolumeReader):
     def __call__(self, volume):
         with _naming(volume):
             read = read_volume(volume.path, self.slice_axis)
-        images, cropped_by = self._resize(read.images)
+        resizing = volume.resizing
+        if read.images.shape[1:] != resizing.size:
+            raise BadVolumeError(
+                volume,
+                f"Expected images of {resizing.size}, as its header says. "
+                f"Received: {read.images.shape[1:]}.",
+            )
+        images = resizing(read.images)
         maximum = images.max()
         if not maximum > 0:
             raise BadVolumeError(
@@ -279,34 +388,22 @@ class _Reader(VolumeReader):
                 "Expected a maximum above 0 after cropping. "
                 f"Received: {maximum}.",
             )
+        spacing = voxel_size.standardize(read.spacing)
         common = {
             "volume": without_suffix(volume.name),
             "patient": volume.patient,
             "acquisition": read.acquisition,
             "max": maximum,
             "norm": np.linalg.norm(images),
+            "voxel_size": np.array(resizing.voxel_size(spacing), "float32"),
             "source": read.source,
             "normalized_by": "volume_maximum",
-            "cropped_by": cropped_by,
+            "cropped_by": resizing.cropped_by,
             "combined_by": read.combined_by,
         }
         for i, image in enumerate(images):
             image = (image / maximum)[..., None]
             yield {**common, "image": image, "slice": i}
-
-    def _resize(self, images):
-        done = []
-        if self.extent is not None and images.shape[1:] != self.extent:
-            images = crop_to_acquired(images, self.extent)
-            done.append("acquired_extent")
-        pairs = list(zip(self.size, images.shape[1:]))
-        if any(new < old for new, old in pairs):
-            done.append("center_crop")
-        if any(new > old for new, old in pairs):
-            done.append("center_pad")
-        if images.shape[1:] != self.size:
-            images = center_crop_or_pad(images, self.size)
-        return images, "+".join(done) or "none"
 
 
 class _naming:

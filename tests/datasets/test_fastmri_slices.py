@@ -119,6 +119,8 @@ def test_magnitude_records(written, tmp_path):
             expected = (target[j] / target.max())[..., None]
             np.testing.assert_array_equal(image, expected)
             assert record.pop("norm") == pytest.approx(attributes["norm"])
+            sizes = record.pop("voxel_size")
+            np.testing.assert_allclose(sizes, (3, 0.4375, 0.4375))
             assert record == {
                 "volume": path.stem.encode(),
                 "patient": attributes["patient_id"].encode(),
@@ -143,6 +145,8 @@ def test_larger_images_are_cropped(written, tmp_path):
     for record, image in zip(found, expected):
         np.testing.assert_array_equal(record["image"][..., 0], image)
         assert record["cropped_by"] == b"center_crop"
+        # The field of view has changed, the pixels have not.
+        np.testing.assert_allclose(record["voxel_size"], (3, 0.4375, 0.4375))
         assert record["max"] == target.max()
 
 
@@ -210,7 +214,7 @@ def test_one_folder_only(knee, tmp_path):
 def test_4s(knee, tmp_path):
     builder = build(knee, tmp_path, config("knee_singlecoil_4s"))
     stored = json.loads((tmp_path / "data/fastmri_slices").joinpath(
-        builder.builder_config.name, "1.0.0/manifest.json"
+        builder.builder_config.name, "1.1.0/manifest.json"
     ).read_text())  # fmt: skip
     assert stored["seed"] == 0
     for split in ("train", "validation", "test"):

@@ -1,8 +1,16 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from loupe_tf.datasets import Slices, load_splits
+from loupe_tf.datasets import (
+    FastmriSlicesConfig,
+    Slices,
+    load_arrays,
+    load_splits,
+    write_fastmri_volume,
+)
 
 FEATURES = {
     "image": tfds.features.Tensor(
@@ -11,6 +19,7 @@ FEATURES = {
     "volume": tfds.features.Text(),
     "patient": tfds.features.Text(),
     "source": tfds.features.Text(),
+    "voxel_size": tfds.features.Tensor(shape=(3,), dtype=np.float32),
 }
 
 
@@ -24,6 +33,7 @@ def prepare(data_dir, splits, without=(), file_format="tfrecord"):
                 "volume": f"{split}{i // 2}",
                 "patient": f"{split} patient {i // 4}",
                 "source": "raw_multicoil",
+                "voxel_size": np.array([3, 0.5, 0.8 + 0.1 * i], "float32"),
             }
             yield i, {k: v for k, v in record.items() if k not in without}
 
@@ -57,10 +67,17 @@ def test_splits_of_its_own(tmp_path, file_format):
     ]
     assert set(train.patients) == {"train patient 0", "train patient 1"}
     assert set(train.sources) == {"raw_multicoil"}
+    expected = 0.8 + 0.1 * train.images[:, 0, 0, 0]
+    np.testing.assert_allclose(train.voxel_sizes[:, 2], expected, rtol=1e-6)
+    # Columns of several sizes have none.
+    assert train.voxel_size == (3, 0.5, None) and train.field_of_view is None
+    one = train.select(np.arange(6) == 0)
+    assert one.field_of_view == pytest.approx((4 * 0.5, 5 * expected[0]))
 
 
 @pytest.mark.parametrize(
-    "without, group", [((), "patient"), (("patient", "source"), "volume")]
+    "without, group",
+    [((), "patient"), (("patient", "source", "voxel_size"), "volume")],
 )
 def test_without_a_test_split(tmp_path, without, group):
     prepare(tmp_path, {"train": 1, "validation": 7}, without)
@@ -75,6 +92,9 @@ def test_without_a_test_split(tmp_path, without, group):
     assert len(names[0] | names[1]) == (7 if without else 4)
     assert sum(len(half.images) for half in halves) == 14
     assert (data["train"].patients is None) == bool(without)
+    if without:
+        assert data["test"].voxel_size == (None, None, None)
+        assert data["test"].field_of_view is None
     again, _ = load_splits("volumes", tmp_path, seed=3)
     assert again["test"].volumes.tolist() == halves[1].volumes.tolist()
 
@@ -112,9 +132,56 @@ def test_files(tmp_path, rng):
 
 def test_crop_to_acquired(rng):
     images = rng.uniform(size=(4, 8, 8, 1)).astype("float32")
-    slices = Slices(images, np.array(["a", "a", "b", "b"]))
+    sizes = np.full((4, 3), 0.5, "float32")
+    slices = Slices(images, np.array(["a", "a", "b", "b"]), voxel_sizes=sizes)
     cropped = slices.crop_to_acquired((8, 4))
     assert cropped.images.shape == (4, 8, 4, 1)
     # Each volume has its maximum again.
     assert cropped.images[:2].max() == cropped.images[2:].max() == 1
     assert cropped.volumes is slices.volumes
+    assert cropped.voxel_size == (0.5, 0.5, 1)
+    assert cropped.field_of_view == slices.field_of_view == (4, 4)
+
+
+def test_what_an_earlier_version_has_built(tmp_path):
+    """It is found by the same name, and its voxel sizes are not known."""
+    path = tmp_path / "data"
+    config = FastmriSlicesConfig("knee_singlecoil", size=8)
+    for part, seed in (("train", 0), ("val", 1)):
+        for i in range(2):
+            file = tmp_path / f"files/singlecoil_{part}/file{seed}{i}.h5"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_fastmri_volume(
+                file,
+                slices=1,
+                size=(16, 12),
+                recon_size=(8, 8),
+                patient_id=f"patient {seed}{i}",
+            )
+    builder = tfds.builder("fastmri_slices", config=config, data_dir=path)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=tmp_path / "files"
+        )
+    )
+    data, _ = load_splits(f"fastmri_slices/{config.name}", path)
+    assert data["train"].field_of_view == (3.5, 3.5)
+    # As that version wrote it: without the feature.
+    now = builder.data_path
+    before = now.rename(now.with_name("1.0.0"))
+    for file in before.glob("*.json"):
+        text = file.read_text()
+        for key in ("version", "configVersion"):
+            text = text.replace(f'"{key}": "1.1.0"', f'"{key}": "1.0.0"')
+        file.write_text(text)
+    features = json.loads((before / "features.json").read_text())
+    del features["featuresDict"]["features"]["voxel_size"]
+    (before / "features.json").write_text(json.dumps(features))
+    plain = "fastmri_slices/knee_singlecoil"
+    (path / f"fastmri_slices/{config.name}").rename(path / plain)
+    for each in (plain, f"{plain}:1.0.0"):
+        data, source = load_splits(each, path)
+        assert "1.0.0" in source and len(data["train"].images) == 2
+        assert data["train"].field_of_view is None
+    images, _ = load_arrays(plain, "train", path)
+    assert images.shape == (2, 8, 8, 1)

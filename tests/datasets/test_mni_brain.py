@@ -68,6 +68,9 @@ def test_records(builder):
         images = np.stack([r["image"] for r in records])
         assert images.shape == (3 * count, 33, 33, 1)
         assert images.dtype == np.float32 and images.min() >= 0
+        for record in records:
+            sizes = 3 * record["voxel_size"][0], *33 * record["voxel_size"][1:]
+            np.testing.assert_allclose(sizes, (96, 220, 220), rtol=1e-6)
         largest = images.reshape(count, -1).max(axis=1)
         np.testing.assert_array_equal(largest, np.ones(count))
     assert len(subjects) == sum(SUBJECTS.values())

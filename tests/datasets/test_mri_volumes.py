@@ -21,11 +21,12 @@ SPLIT = {"train": ["p1", "p2"], "test": ["p3"]}
 PATTERN = r"(p\d)"
 
 
-def write(path, array):
+def write(path, array, spacing=(4, 1, 1)):
     """Slices first, as NIfTI: last."""
     path.parent.mkdir(parents=True, exist_ok=True)
     array = np.moveaxis(np.asarray(array), 0, 2)
-    nibabel.save(nibabel.Nifti1Image(array, np.diag([1, 1, 4, 1])), path)
+    affine = np.diag([*spacing[1:], spacing[0], 1])
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)
 
 
 def write_folder(folder):
@@ -129,6 +130,7 @@ def test_records(tmp_path, file_format):
                 assert record["normalized_by"] == b"volume_maximum"
                 assert record["cropped_by"] == b"none"
                 assert record["combined_by"] == b"unknown"
+                np.testing.assert_array_equal(record["voxel_size"], (4, 1, 1))
         assert next(found, None) is None
     assert builder.info.features["image"].shape == (10, 12, 1)
 
@@ -160,6 +162,104 @@ def test_size_brings_mixed_sizes_together(folder, tmp_path):
     found = records(builder, "test")
     cropped_by = [r["cropped_by"] for r in found]
     assert cropped_by == [b"center_crop", b"center_crop", b"none", b"none"]
+
+
+def write_mixed(folder):
+    """A disc 12 mm wide, 6 mm right of the centre, in three matrices."""
+    for patient, size, pixel in (
+        ("p1", (40, 40), 0.75),
+        ("p2", (36, 48), 0.6),
+        ("p3", (32, 32), 0.95),
+    ):
+        y, x = (pixel * (np.arange(n) - n // 2) for n in size)
+        disc = np.hypot.outer(y, x - 6) < 6
+        image = np.where(disc, 900, 20).astype("uint16")
+        write(folder / f"{patient}/a.nii", [image, image], (3, pixel, pixel))
+    return folder
+
+
+def test_mixed_matrices_and_voxel_sizes(tmp_path):
+    folder = write_mixed(tmp_path / "scans")
+    settings = config(folder, include="*", field_of_view=True)
+    builder = build(settings, tmp_path)
+    # The smallest field of view, and the coarsest voxels, of all.
+    assert builder.info.features["image"].shape == (22, 30, 1)
+    done = builder.info.metadata["volumes"]
+    assert done["p2/a.nii"] == {
+        "size_in_file": [36, 48],
+        "voxel_size_in_file": [3, 0.6, 0.6],
+        "steps": [["image", [36, 48]], ["kspace", [22, 30]]],
+        "size": [22, 30],
+        "voxel_size": [3, 0.98182, 0.96],
+    }
+    cropped_by = {
+        "p1": b"center_crop+kspace_crop",
+        "p2": b"kspace_crop",
+        "p3": b"center_crop+kspace_crop",
+    }
+    every = records(builder, "train") + records(builder, "test")
+    assert len(every) == 6
+    for record in every:
+        patient = record["patient"].decode()
+        assert record["cropped_by"] == cropped_by[patient]
+        after = done[f"{patient}/a.nii"]["voxel_size"]
+        np.testing.assert_allclose(record["voxel_size"], after, rtol=1e-4)
+        # Half a pixel of the file at most.
+        view = record["voxel_size"][1:] * (22, 30)
+        np.testing.assert_allclose(view, (21.6, 28.8), atol=0.95 / 2)
+        disc = record["image"][..., 0] > 0.5
+        y, x = np.argwhere(disc).mean(axis=0) - (11, 15)
+        _, dy, dx = record["voxel_size"]
+        assert abs(y * dy) < 0.4 and abs(x * dx - 6) < 0.4
+        assert disc.sum() * dy * dx == pytest.approx(np.pi * 36, rel=0.1)
+    # By name too, for programs that come later.
+    by_name = tfds.builder(
+        "mri_volumes/" + settings.name, data_dir=tmp_path / "data"
+    )
+    assert by_name.info.metadata["volumes"] == done
+
+
+def test_the_voxel_size_follows_each_step(tmp_path, rng):
+    for patient in ("p1", "p2", "p3"):
+        array = zero_filled(rng, 4, (32, 48), (48, 48))
+        write(tmp_path / f"scans/{patient}.nii", array, (4, 0.5, 0.5))
+    options = {"include": "*", "crop_to_acquired": True}
+    builder = build(config(tmp_path / "scans", **options), tmp_path)
+    for record in records(builder, "test"):
+        np.testing.assert_allclose(record["voxel_size"], (4, 0.75, 0.5))
+    # With a field of view, what was acquired bounds the matrix.
+    options["field_of_view"] = 18
+    builder = build(config(tmp_path / "scans", **options), tmp_path)
+    assert builder.info.features["image"].shape == (24, 36, 1)
+    with pytest.raises(ValueError, match=r"`size`.*24×36 lines.*p1.nii"):
+        build(config(tmp_path / "scans", size=30, **options), tmp_path)
+    options["zero_fill"] = "kspace"
+    builder = build(config(tmp_path / "scans", size=30, **options), tmp_path)
+    assert builder.info.features["image"].shape == (30, 30, 1)
+
+
+def test_mixed_voxel_sizes_are_not_cropped_alike(tmp_path):
+    folder = write_mixed(tmp_path / "scans")
+    with pytest.raises(
+        ValueError,
+        match=r"`size` \(--size\).*`field_of_view=True` \(--field-of-view\).*"
+        r"32×32 of 0.95×0.95 mm \(1 volumes.*p3/a.nii\); 36×48 of 0.6",
+    ):
+        make(config(folder, include="*", size=30), tmp_path)
+    with pytest.warns(UserWarning, match="mixed.*field_of_view"):
+        make(config(folder, include="*", size=48), tmp_path)
+    with pytest.raises(ValueError, match="one size.*`field_of_view`"):
+        make(config(folder, include="*"), tmp_path)
+
+
+def test_a_field_of_view_needs_voxel_sizes(tmp_path):
+    folder = write_mixed(tmp_path / "scans")
+    np.save(folder / "p1/b.npy", np.ones((2, 40, 40)))
+    settings = config(folder, include="*", field_of_view=20)
+    with pytest.raises(BadVolumeError, match="p1/b.npy.*says its voxel size"):
+        build(settings, tmp_path)
+    builder = build(settings, tmp_path, on_bad_volume="skip")
+    assert len(records(builder, "train")) == 4
 
 
 def zero_filled(rng, count, acquired, size):
@@ -214,6 +314,8 @@ def test_fastmri_and_numpy(tmp_path, rng):
     assert patients == ["patient 0", "patient 0", "", ""]
     assert train[0]["source"] == b"simulated" and train[0]["acquisition"]
     assert train[0]["combined_by"] == b"emulated_singlecoil"
+    np.testing.assert_allclose(train[0]["voxel_size"], (3, 0.4375, 0.4375))
+    assert not train[2]["voxel_size"].any()
     assert train[2]["source"] == b"magnitude_image"
 
 
@@ -262,6 +364,9 @@ def test_names_of_configurations(folder):
         config(folder, crop_to_acquired=True),
         config(folder, crop_to_acquired=(8, 8)),
         config(folder, slice_axis=1),
+        config(folder, field_of_view=True),
+        config(folder, field_of_view=10),
+        config(folder, field_of_view=10, zero_fill="image"),
     ]
     names = {variant.name for variant in variants}
     assert len(names) == len(variants)
@@ -346,6 +451,15 @@ def test_other_invalid_folders(folder, tmp_path):
         ({"size": 8.0}, "`size`"),
         ({"size": (8, 8, 8)}, "`size`"),
         ({"crop_to_acquired": 0.7}, "`crop_to_acquired`.*0.7"),
+        ({"field_of_view": (8, 0)}, r"`field_of_view`.*\(8, 0\)"),
+        ({"field_of_view": False}, "`field_of_view`.*False"),
+        ({"field_of_view": "big"}, "`field_of_view`.*'big'"),
+        ({"zero_fill": "image"}, "`zero_fill`.*with a `field_of_view`"),
+        ({"zero_fill": "all", "field_of_view": 9}, "`zero_fill`.*'all'"),
+        (
+            {"field_of_view": True, "crop_to_acquired": (8, 8)},
+            "`crop_to_acquired`.*beside `field_of_view`",
+        ),
         ({"slice_axis": 3}, "`slice_axis`.*3"),
         ({"seed": -1}, "`seed`"),
         ({"name": "a/b"}, "`name`.*a/b"),

@@ -9,6 +9,7 @@ import sys
 import time
 
 import h5py
+import nibabel
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -54,7 +55,7 @@ def arguments(config, tmp_path, *others, source="knee", data="data"):
 
 
 def version_folder(tmp_path, config, data="data"):
-    (folder,) = (tmp_path / data / "fastmri_slices").glob(f"{config}*/1.0.0")
+    (folder,) = (tmp_path / data / "fastmri_slices").glob(f"{config}*/1.1.0")
     return folder
 
 
@@ -197,7 +198,7 @@ def test_bad_input(script, source, tmp_path, capsys, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("shutil.disk_usage", lambda path: usage)
         assert re.search("GB free.*Received: 5e-06 GB free", message(kind))
-    assert not list((tmp_path / "data").glob("*/*/1.0.0"))
+    assert not list((tmp_path / "data").glob("*/*/1.1.0"))
     assert script.main(arguments(kind, tmp_path)) == 0
     capsys.readouterr()
     other = message(kind, "--file-format", "array_record")
@@ -236,8 +237,8 @@ def test_killed_and_built_again(script, tmp_path):
     folder = tmp_path / "data/fastmri_slices/knee_multicoil"
     assert [p.name[:10] for p in folder.glob("[!.]*")] == ["incomplete"]
     assert script.main(given) == 0
-    assert [p.name for p in folder.glob("[!.]*")] == ["1.0.0"]
-    assert len(records(folder / "1.0.0")["train"]) == 24 * 8
+    assert [p.name for p in folder.glob("[!.]*")] == ["1.1.0"]
+    assert len(records(folder / "1.1.0")["train"]) == 24 * 8
 
 
 def test_help(script, capsys):
@@ -281,11 +282,36 @@ def test_mri_volumes(script, scans, tmp_path, capsys, split, counts):
     options = ["--include", "*FLAIR*", "*T1*", "--patient", r"(p\d)/"]
     options += ["--split", *split, "--size", "8", "14"]
     assert build_volumes(script, tmp_path, *options) == 0
-    assert "mri_volumes/mine/1.0.0, tfrecord" in capsys.readouterr().out
+    assert "mri_volumes/mine/1.1.0, tfrecord" in capsys.readouterr().out
     builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
     found = {s: i.num_examples for s, i in builder.info.splits.items()}
     assert found == counts
     assert builder.info.features["image"].shape == (8, 14, 1)
+
+
+@pytest.mark.parametrize("view", [[], ["18"], ["18", "20"]])
+def test_mri_volumes_of_mixed_voxel_sizes(script, tmp_path, capsys, view):
+    for i, (size, pixel) in enumerate([(20, 1.0), (16, 1.25), (30, 0.7)]):
+        path = tmp_path / f"scans/p{i}/a.nii"
+        path.parent.mkdir(parents=True)
+        image = np.arange(2.0 * size**2).reshape(size, size, 2)
+        affine = np.diag([pixel, pixel, 3, 1])
+        nibabel.save(nibabel.Nifti1Image(image, affine), path)
+    options = ["--field-of-view", *view, "--split", "1", "0", "0"]
+    assert build_volumes(script, tmp_path, *options) == 0
+    builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
+    shape = {0: (16, 16, 1), 1: (14, 14, 1), 2: (14, 16, 1)}[len(view)]
+    assert builder.info.features["image"].shape == shape
+    out = capsys.readouterr().out
+    if not view:
+        assert (
+            "1 of 30×30 (0.700×0.700 mm) -> image 29×29 -> k-space 16×16: "
+            "16×16 (1.269×1.269 mm), field of view 20.3×20.3 mm; such as "
+            "p2/a.nii" in out
+        )
+    options[1 : 1 + len(view)] = ["40", "40"]
+    assert build_volumes(script, tmp_path, *options, "--overwrite") == 2
+    assert "--zero-fill image" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("lines", [[], ["9", "11"]])

@@ -1,0 +1,173 @@
+"""One field of view and one matrix for volumes of several."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from loupe_tf.datasets.resize import center_crop_or_pad, resize_kspace
+
+# Of a matrix size, for what rounding may do to a whole number.
+EPSILON = 1e-6
+ZERO_FILL = (None, "image", "kspace", "both")
+
+
+@dataclasses.dataclass(frozen=True)
+class Resizing:
+    """What is done to the images of one volume, step by step.
+
+    Args:
+        size: Tuple `(H, W)` of the images in the file.
+        steps: Tuple of pairs `(space, (h, w))`. `"image"` crops or zero-fills
+            the image around its centre, which changes the field of view;
+            `"kspace"` and `"acquired_extent"` do so with k-space, which
+            changes the voxels.
+    """
+
+    size: tuple
+    steps: tuple = ()
+
+    def __call__(self, images):
+        """The images `(slices, H, W)` after all steps."""
+        for space, size in self.steps:
+            resize = center_crop_or_pad if space == "image" else resize_kspace
+            images = resize(images, size)
+        return images
+
+    @property
+    def cropped_by(self):
+        """What was done, in words joined by "+", or "none"."""
+        done, before = [], self.size
+        for space, size in self.steps:
+            if size != before and space == "acquired_extent":
+                done.append(space)
+            elif size != before:
+                name = "center" if space == "image" else space
+                pairs = list(zip(size, before))
+                if any(new < old for new, old in pairs):
+                    done.append(f"{name}_crop")
+                if any(new > old for new, old in pairs):
+                    done.append(f"{name}_pad")
+            before = size
+        return "+".join(done) or "none"
+
+    def voxel_size(self, spacing):
+        """The size of voxels after all steps, from that before, in mm."""
+        sizes, before = list(spacing), self.size
+        for space, size in self.steps:
+            if space != "image":
+                sizes[1:] = [
+                    s * old / new
+                    for s, old, new in zip(sizes[1:], before, size)
+                ]
+            before = size
+        return tuple(sizes)
+
+
+def common_field_of_view(sizes, spacings):
+    """The largest field of view that all volumes have.
+
+    Args:
+        sizes: List of `(H, W)`.
+        spacings: List of the voxel sizes in mm, `(slices, rows, columns)`.
+
+    Returns:
+        Two floats `(H, W)` in mm.
+    """
+    views = np.array(sizes) * np.array(spacings)[:, 1:]
+    return tuple(float(f"{mm:.6g}") for mm in views.min(axis=0))
+
+
+def plan(sizes, spacings, extents, field_of_view, size=None, zero_fill=None):
+    """Plans how volumes come to one field of view and one matrix.
+
+    The image is cropped or zero-filled to the whole number of its own pixels
+    that is nearest to the field of view: what comes out differs from it by
+    half a pixel of the file at most. Then k-space is cropped or zero-filled to
+    the matrix.
+
+    Args:
+        sizes, spacings: Dictionaries of `(H, W)` and of voxel sizes in mm,
+            `(slices, rows, columns)`, by the name of the volume.
+        extents: Dictionary of the lines `(h, w)` of k-space that were acquired
+            over the field of view of the file; `sizes` where nothing else is
+            known.
+        field_of_view: Two numbers `(H, W)` in mm.
+        size: Matrix `(H, W)`; by default the largest, of even numbers, that
+            all volumes have acquired.
+        zero_fill: `None`, or where zeros may stand for what was not acquired:
+            `"image"`, `"kspace"` or `"both"`.
+
+    Returns:
+        A tuple: the matrix, and a dictionary of `Resizing` by name.
+
+    Raises:
+        ValueError: If a volume has acquired less than is asked for, unless
+            zeros may be filled in.
+    """
+    pixels, limits = {}, {}
+    for name, old in sizes.items():
+        wanted = np.array(field_of_view) / spacings[name][1:]
+        pixels[name] = tuple(
+            max(1, math.floor(float(w) + 0.5 - EPSILON)) for w in wanted
+        )
+        limits[name] = tuple(
+            # A crop of the image leaves resolution as it was.
+            math.floor(extent * new / n + EPSILON)
+            for extent, new, n in zip(extents[name], pixels[name], old)
+        )
+    if zero_fill not in ("image", "both"):
+        _refuse(
+            "field_of_view",
+            {
+                name: tuple(
+                    float(f"{n * s:.4g}")
+                    for n, s in zip(sizes[name], spacings[name][1:])
+                )
+                for name, new in pixels.items()
+                if any(m > n for m, n in zip(new, sizes[name]))
+            },
+            "mm",
+            field_of_view,
+            "image",
+        )
+    largest = np.array(list(limits.values())).min(axis=0)
+    if size is None:
+        size = tuple(int(max(1, n - n % 2)) for n in largest)
+    if zero_fill not in ("kspace", "both"):
+        _refuse(
+            "size",
+            {
+                name: limit
+                for name, limit in limits.items()
+                if any(m > n for m, n in zip(size, limit))
+            },
+            "lines over the field of view",
+            size,
+            "kspace",
+        )
+    size = tuple(size)
+    return size, {
+        name: Resizing(
+            tuple(sizes[name]), (("image", pixels[name]), ("kspace", size))
+        )
+        for name in sizes
+    }
+
+
+def _refuse(argument, short, unit, received, where):
+    if not short:
+        return
+    least = tuple(min(values) for values in zip(*short.values()))
+    named = ", ".join(
+        f"{name} ({h:g}×{w:g})" for name, (h, w) in list(short.items())[:3]
+    )
+    more = f" and {len(short) - 3} more" if len(short) > 3 else ""
+    flag = argument.replace("_", "-")
+    raise ValueError(
+        f"Invalid value for argument `{argument}` (--{flag}). Expected at most "
+        f"what all volumes have acquired, {least[0]:g}×{least[1]:g} {unit}, or "
+        f"zero_fill={where!r} (--zero-fill {where}), or other volumes by "
+        f"`include` and `exclude`. Received: {argument}={received}, which is "
+        f"more than {named}{more} have"
+    )
