@@ -38,8 +38,9 @@ class BackupAndRestore(keras.callbacks.Callback):
             the folder one writes, and all of them restore.
 
     Attributes:
-        history: Dict of lists, the logs of all epochs, those before a restart
-            included.
+        history: Dict of lists with one value an epoch, the logs of all epochs,
+            those before a restart included; `None` where an epoch lacks one,
+            as those without validation do.
 
     Raises:
         ValueError: When training begins, if the backup is of a model of other
@@ -102,9 +103,11 @@ class BackupAndRestore(keras.callbacks.Callback):
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        for key, value in (logs or {}).items():
-            self.history.setdefault(key, []).append(float(value))
-        self.history.setdefault("epoch", []).append(epoch)
+        logs = {**(logs or {}), "epoch": epoch}
+        length = len(self.history.get("epoch", ()))
+        for key in dict.fromkeys([*self.history, *logs]):
+            values = self.history.setdefault(key, [None] * length)
+            values.append(None if key not in logs else _plain(logs[key]))
         if not self.save:
             return
         final = self.backup_dir / f"epoch_{epoch + 1:07d}"

@@ -10,10 +10,11 @@ class MaskValidation(keras.callbacks.Callback):
     """Validate with another kind of mask than inference uses.
 
     Adds `val_{binarization}_loss`, and the same for each metric, to the logs
-    of each epoch: with `binarization="relaxed"` the losses that the 4S paper's
-    authors monitor, with `"sampled"` or `"threshold"` the gap that their masks
-    leave to the mask of exact budget in `val_loss`. Put it before the callback
-    that monitors its quantity.
+    of each epoch, whatever `validation_freq` of `fit` is: with
+    `binarization="relaxed"` the losses that the 4S paper's authors monitor,
+    with `"sampled"` or `"threshold"` the gap that their masks leave to the
+    mask of exact budget in `val_loss`. Put it before the callback that
+    monitors its quantity.
 
     Args:
         validation_data: A pair `(x, y)` of arrays, or a data set of batches.

@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -6,6 +7,7 @@ import numpy as np
 # The base of Keras's own monitoring callbacks; Keras does not export it.
 from keras.src.callbacks.monitor_callback import MonitorCallback
 
+from loupe_tf.callbacks.direction import check_mode, direction, set_direction
 from loupe_tf.callbacks.slopes import slope_layers, slope_logs, slope_value
 
 
@@ -22,6 +24,9 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
     to the current loss and `wait` to 0. The paper does not mention the last
     two; its authors' code does them. `cooldown=0, reset_best=False` is the
     bare rule of the paper's text.
+
+    Epochs without validation, of `fit(validation_freq=2)`, do not count: all
+    numbers of epochs are of those that have the monitored quantity.
 
     The slope of each epoch is added to the logs. The counters are saved with
     the model's weights, so that a run that is killed and resumed with
@@ -44,14 +49,17 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
             variable `slope`, together; a list of names; or a list of such
             lists, groups that are taken in turn: the next one when all slopes
             of the one before are at `max_slope` and patience runs out again.
-        mode: One of `{"auto", "min", "max"}`, as in `ReduceLROnPlateau`.
+        mode: One of `{"auto", "min", "max"}`: whether the quantity is to fall
+            or to rise. `"auto"` is Keras's rule: losses fall, and a metric
+            says what it does.
         min_delta: Float. Least change that counts as an improvement.
         verbose: Integer. 0: quiet, 1: update messages.
 
     Raises:
         ValueError: If an argument is out of range; when training begins, if
-            the model has no slope; at the end of the first epoch, if the
-            monitored quantity is absent.
+            the model has no slope; if the monitored quantity is not among
+            those of validation, or never comes; if its direction cannot be
+            told.
 
     Example:
 
@@ -80,8 +88,7 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         min_delta=0.0,
         verbose=0,
     ):
-        if mode == "auto" and monitor.endswith("loss"):
-            mode = "min"
+        check_mode(mode)
         super().__init__(monitor, mode, min_delta=min_delta)
         if not factor > 1:
             raise ValueError(
@@ -117,6 +124,7 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         self.wait = 0
         self.cooldown_counter = 0
         self.group = 0
+        self._skipped = 0
 
     def set_model(self, model):
         super().set_model(model)
@@ -130,6 +138,7 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         object.__setattr__(model, "_slope_state", _State(self))
 
     def on_train_begin(self, logs=None):
+        self._skipped = 0
         for names in self.groups:
             slope_layers(self.model, names)
 
@@ -137,16 +146,16 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         logs = logs if logs is not None else {}
         current = logs.get(self.monitor)
         if current is None:
-            raise ValueError(
-                "Invalid value for argument `monitor`. Expected one of "
-                f"{list(logs)}. Received: monitor={self.monitor!r}"
-            )
-        if self.monitor_op is None:
+            self._skip(epoch, logs)
+        elif self.monitor_op is None:
             # Delay setup until the model's metrics are all built
-            self._set_monitor_op()
+            found = direction(self.model, self.monitor, self.mode)
+            set_direction(self, found)
         # Through `self.model` every time: with JAX it syncs the variables.
         every = [layer for group in self._layers() for layer in group]
         logs.update(slope_logs(every))
+        if current is None:
+            return
         current = float(current)
         if self.in_cooldown():
             self.cooldown_counter -= 1
@@ -166,8 +175,34 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
                     self._end_cooldown(current)
         self.previous = current
 
+    def on_train_end(self, logs=None):
+        # A resumed run may have seen it before.
+        if self._skipped and self.previous is None:
+            raise ValueError(
+                "Invalid value for argument `monitor`. Expected a quantity "
+                f"that the logs have; none of {self._skipped} epochs had any "
+                "of validation, for which `fit` needs validation_data, and a "
+                "validation_freq of no more than the epochs. Received: "
+                f"monitor={self.monitor!r}"
+            )
+
     def in_cooldown(self):
         return self.cooldown_counter > 0
+
+    def _skip(self, epoch, logs):
+        """Refuse, or leave out, an epoch that has no monitored quantity."""
+        if "val_loss" in logs or not self.monitor.startswith("val_"):
+            raise ValueError(
+                "Invalid value for argument `monitor`. Expected one of "
+                f"{list(logs)}. Received: monitor={self.monitor!r}"
+            )
+        if not self._skipped:
+            warnings.warn(
+                f"Epoch {epoch + 1} had no validation: 4S leaves it out, and "
+                f"all others without {self.monitor!r}.",
+                stacklevel=2,
+            )
+        self._skipped += 1
 
     def _is_better(self, current, reference):
         # A NaN is better than nothing to Keras, and nothing better than a NaN.

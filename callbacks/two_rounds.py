@@ -8,6 +8,12 @@ import keras
 import numpy as np
 
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
+from loupe_tf.callbacks.direction import (
+    KINDS,
+    check_mode,
+    direction,
+    set_direction,
+)
 from loupe_tf.callbacks.mask_validation import MaskValidation
 from loupe_tf.callbacks.self_shrinking_sigmoid_slope import (
     SelfShrinkingSigmoidSlope,
@@ -26,6 +32,8 @@ def fit_two_rounds(
     batch_size=16,
     slope_callback=None,
     monitor="val_loss",
+    mode="auto",
+    validation_freq=1,
     stop_patience=100,
     lr_patience=50,
     lr_factor=0.2,
@@ -62,12 +70,18 @@ def fit_two_rounds(
             for each round.
         batch_size: Integer, for arrays; that of all devices together.
         slope_callback: Callback of round one. `None` for
-            `SelfShrinkingSigmoidSlope(monitor=monitor)` with the paper's
-            settings, `False` for none (a model without a slope, or a slope
-            that is held).
-        monitor: String. What all callbacks monitor, lower being better. With
-            `"val_relaxed_loss"`, as the paper's authors do, validation with
-            relaxed masks is added.
+            `SelfShrinkingSigmoidSlope(monitor=monitor, mode=mode)` with the
+            paper's settings, `False` for none (a model without a slope, or a
+            slope that is held).
+        monitor: String. What all callbacks monitor. With
+            `"val_relaxed_loss"`, as the paper's authors do, or
+            `"val_relaxed_psnr"`, validation with relaxed masks is added;
+            likewise of `"sampled"` and `"threshold"`.
+        mode: `"auto"`, `"min"` or `"max"`: whether lower or higher is better,
+            for all callbacks of this monitor. `"auto"` is Keras's rule:
+            losses fall, and a metric says what it does.
+        validation_freq: Integer, as in `model.fit`. Epochs without validation
+            count for none of the callbacks.
         stop_patience: Integer, patience of `EarlyStopping`.
         lr_patience, lr_factor, min_lr: Of `ReduceLROnPlateau`.
         directory: String. If given, the run is backed up there after each
@@ -85,7 +99,8 @@ def fit_two_rounds(
     Raises:
         ValueError: If the model is not compiled, arrays are not finite floats,
             the batches cannot be shared out evenly among several devices,
-            the monitored quantity is absent, the model has no slope for 4S, or
+            the monitored quantity is absent, its direction cannot be told or
+            a callback was told another one, the model has no slope for 4S, or
             the directory holds a run of other settings.
     """
     if not model.compiled:
@@ -93,10 +108,19 @@ def fit_two_rounds(
             "Invalid value for argument `model`. Expected a compiled model. "
             f"Received: model '{model.name}', not compiled"
         )
+    check_mode(mode)
     epochs = (epochs, epochs) if isinstance(epochs, int) else tuple(epochs)
+    if not 1 <= validation_freq <= min(n for n in (*epochs, np.inf) if n):
+        raise ValueError(
+            "Invalid value for argument `validation_freq`. Expected a positive "
+            "integer of at most the epochs of a round, which otherwise has no "
+            f"{monitor!r}. Received: validation_freq={validation_freq}, "
+            f"epochs={epochs}"
+        )
     if slope_callback is None:
-        slope_callback = SelfShrinkingSigmoidSlope(monitor=monitor)
-    both = [_Logs(monitor), *callbacks]
+        slope_callback = SelfShrinkingSigmoidSlope(monitor=monitor, mode=mode)
+    watch = _Logs(monitor, mode, validation_freq)
+    both = [watch, *callbacks]
     validation_data = _pair("validation_data", validation_data)
     train = _pair("train", train)
     replicas = num_replicas(model)
@@ -111,13 +135,14 @@ def fit_two_rounds(
     if hasattr(train, "callback"):
         both.append(train.callback())
     batches, validation_data = map(_feed, (train, validation_data))
-    if monitor == "val_relaxed_loss":
-        both.insert(0, MaskValidation(validation_data, batch_size=batch_size))
+    kind = monitor.removeprefix("val_").partition("_")[0]
+    if monitor.startswith("val_") and kind in KINDS:
+        both.insert(0, MaskValidation(validation_data, kind, batch_size))
     first = [slope_callback] if slope_callback else []
     second = [
         keras.callbacks.ReduceLROnPlateau(
             monitor=monitor,
-            mode="min",
+            mode=mode,
             factor=lr_factor,
             patience=lr_patience,
             min_lr=min_lr,
@@ -128,21 +153,21 @@ def fit_two_rounds(
 
     def run_round(number, last, extra):
         weights = f"round_{number}.weights.h5"
-        checkpoint = keras.callbacks.ModelCheckpoint(
+        checkpoint = _BestWeights(
             own / weights,
             monitor=monitor,
-            mode="min",
+            mode=mode,
             save_best_only=True,
             save_weights_only=True,
-            # Not `None`, for which a NaN would be the best there is.
             initial_value_threshold=last["best"],
         )
         stopping = keras.callbacks.EarlyStopping(
-            monitor=monitor, mode="min", patience=stop_patience
+            monitor=monitor, mode=mode, patience=stop_patience
         )
         # The checkpoint comes before the slope is raised; the backup comes
         # last, when every counter has its value of this epoch.
         every = [*both, checkpoint, stopping, *extra]
+        watch.callbacks = [c for c in every if c is not watch]
         backup = BackupAndRestore(
             directory / f"round_{number}", every, save=writes and kept
         )
@@ -151,6 +176,7 @@ def fit_two_rounds(
             batches,
             validation_data=validation_data,
             validation_batch_size=batch_size if is_arrays else None,
+            validation_freq=validation_freq,
             initial_epoch=last["epochs"],
             epochs=last["epochs"] + epochs[number - 1],
             callbacks=[*every, backup],
@@ -158,11 +184,13 @@ def fit_two_rounds(
         )
         rounds = [number] * len(backup.history.get("epoch", ()))
         history = _join(last["history"], {**backup.history, "round": rounds})
-        improved = checkpoint.best < last["best"]
+        best = checkpoint.best
+        improved = best is not None and best != last["best"]
+        improved = improved and np.isfinite(best)
         record = {
             "history": history,
             "epochs": len(history.get("epoch", ())),
-            "best": float(checkpoint.best),
+            "best": best if best is None else float(best),
             "weights": weights if improved else last["weights"],
         }
         if writes:
@@ -182,12 +210,14 @@ def fit_two_rounds(
         "epochs": list(epochs),
         "batch_size": batch_size,
         "monitor": monitor,
+        "mode": mode,
+        "validation_freq": validation_freq,
         "stop_patience": stop_patience,
         "lr": [lr_patience, lr_factor, min_lr],
         "seed": seed,
         "slope_callback": _settings(model, slope_callback),
     }
-    record = {"history": {}, "epochs": 0, "best": float("inf"), "weights": None}
+    record = {"history": {}, "epochs": 0, "best": None, "weights": None}
     trainer = trainer_of(model)
     with tempfile.TemporaryDirectory() as temporary:
         # Of several workers one writes into the directory that all read from.
@@ -244,7 +274,8 @@ def _settings(model, callback):
     values = {
         key: value
         for key, value in vars(callback).items()
-        if value is None or isinstance(value, bool | int | float | str)
+        if not key.startswith("_")
+        and (value is None or isinstance(value, bool | int | float | str))
     }
     return {"class_name": type(callback).__name__, **values}
 
@@ -357,12 +388,24 @@ def _pair(name, data):
 class _Logs(keras.callbacks.Callback):
     """Log slopes and learning rate in both rounds; insist on the monitor."""
 
-    def __init__(self, monitor):
+    def __init__(self, monitor, mode, validation_freq):
         super().__init__()
         self.monitor = monitor
+        self.mode = mode
+        self.validation_freq = validation_freq
+        self.callbacks = ()
+        """All callbacks of the round, to tell them the direction."""
+
+    def on_train_begin(self, logs=None):
+        # Several workers build them with the first step.
+        if all(getattr(m, "built", True) for m in self.model.metrics):
+            self._agree()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.monitor not in logs:
+        validated = (epoch + 1) % self.validation_freq == 0
+        if self.monitor in logs:
+            self._agree()
+        elif validated or not self.monitor.startswith("val_"):
             # Keras's own callbacks would only warn.
             raise ValueError(
                 "Invalid value for argument `monitor`. Expected one of "
@@ -371,3 +414,26 @@ class _Logs(keras.callbacks.Callback):
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         logs["learning_rate"] = float(rate)
         logs.update(slope_logs(slope_layers(self.model, required=False)))
+
+    def _agree(self):
+        """Let all that monitor the same follow the same direction."""
+        mode = direction(self.model, self.monitor, self.mode)
+        for callback in self.callbacks:
+            if getattr(callback, "monitor", None) == self.monitor:
+                set_direction(callback, mode)
+                if isinstance(callback, _BestWeights):
+                    callback.begin(mode)
+
+
+class _BestWeights(keras.callbacks.ModelCheckpoint):
+    """Leaves epochs without the monitor out, which Keras's would save."""
+
+    def begin(self, mode):
+        """Call nothing yet the worst value there is."""
+        # Not `None`, for which a NaN would be the best there is.
+        if self.best is None:
+            self.best = float("inf" if mode == "min" else "-inf")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.monitor in (logs or {}):
+            super().on_epoch_end(epoch, logs)

@@ -63,6 +63,7 @@ class MultiWorkerTrainer:
         callbacks=(),
         initial_epoch=0,
         validation_batch_size=None,
+        validation_freq=1,
         verbose="auto",
     ):
         """Train the model, as `model.fit` does.
@@ -75,8 +76,8 @@ class MultiWorkerTrainer:
             validation_data: The same, or a pair of arrays. Here the shares of
                 a batch may differ by one example; a last batch of fewer
                 examples than there are replicas is left out.
-            epochs, callbacks, initial_epoch, validation_batch_size, verbose:
-                As in `model.fit`.
+            epochs, callbacks, initial_epoch, validation_batch_size,
+                validation_freq, verbose: As in `model.fit`.
 
         Returns:
             A `keras.callbacks.History`.
@@ -115,7 +116,8 @@ class MultiWorkerTrainer:
                     if model.stop_training:
                         break
                 logs = _floats(model.get_metrics_result())
-                if validation_data is not None:
+                is_due = (epoch + 1) % validation_freq == 0
+                if validation_data is not None and is_due:
                     results = self.evaluate(
                         validation_data,
                         batch_size=validation_batch_size,

@@ -47,11 +47,17 @@ def training_curves(history, validation_freq=1, figure=None):
 
     for ax, (label, names) in zip(axes, panels, strict=True):
         for i, name in enumerate(names):
-            values = np.asarray(history[name], dtype=float)
+            values = history[name]
             step = validation_freq if name.startswith("val_") else 1
+            if None in values:  # In the place of epochs that lack one.
+                step = 1
+            points = [
+                (step * epoch, value)
+                for epoch, value in enumerate(values, 1)
+                if value is not None
+            ]
             ax.plot(
-                step * np.arange(1, len(values) + 1),
-                values,
+                *np.asarray(points, dtype=float).reshape(-1, 2).T,
                 # A single epoch has no line.
                 marker="." if len(values) < 20 else None,
                 color=COLOURS[i % len(COLOURS)],

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf.callbacks import BackupAndRestore
+from loupe_tf.callbacks import BackupAndRestore, SelfShrinkingSigmoidSlope
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -15,6 +15,15 @@ class Interrupt(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:
             raise KeyboardInterrupt
+
+
+class Tempered(keras.layers.Layer):
+    def build(self, input_shape):
+        self.slope = self.add_weight(shape=(), trainable=False)
+        self.scale = self.add_weight(shape=())
+
+    def call(self, inputs):
+        return self.scale * self.slope * inputs
 
 
 def _fit(folder, *others, epochs=12, units=3, patience=4, save=True):
@@ -58,6 +67,40 @@ def test_counters_learning_rate_and_history_go_on(tmp_path, epoch):
             assert getattr(a, name, None) == getattr(b, name, None)
     for a, b in zip(whole.get_weights(), resumed.get_weights()):
         np.testing.assert_array_equal(a, b)
+
+
+def test_epochs_without_validation_go_on(tmp_path):
+    def fit(folder, *others):
+        keras.utils.set_random_seed(0)
+        x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+        model = keras.Sequential([keras.Input((4,)), Tempered(name="a")])
+        model.compile(keras.optimizers.SGD(0.9), loss="mse")
+        callbacks = [
+            SelfShrinkingSigmoidSlope(patience=1, cooldown=1, min_delta=9),
+            keras.callbacks.ReduceLROnPlateau(patience=1, factor=0.5),
+        ]
+        backup = BackupAndRestore(folder, callbacks)
+        model.fit(
+            x,
+            x,
+            validation_data=(x, x),
+            validation_freq=2,
+            epochs=9,
+            shuffle=False,
+            verbose=0,
+            callbacks=[*callbacks, *others, backup],
+        )
+        return backup.history
+
+    whole = fit(tmp_path / "whole")
+    for epoch in (3, 4):
+        with pytest.raises(KeyboardInterrupt):
+            fit(tmp_path / "killed", Interrupt(epoch))
+    assert fit(tmp_path / "killed") == whole
+    assert len(set(whole["slope"])) > 1
+    assert {len(values) for values in whole.values()} == {9}
+    gaps = [value is None for value in whole["val_loss"]]
+    assert gaps == [epoch % 2 == 0 for epoch in range(9)]
 
 
 def test_best_weights_of_early_stopping_survive(tmp_path):

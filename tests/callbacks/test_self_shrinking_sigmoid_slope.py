@@ -247,9 +247,51 @@ def test_an_absent_monitor():
         _run(callback, [1.0])
 
 
+def test_epochs_without_validation_are_left_out():
+    """As those of `fit(validation_freq=2)`, and as Keras's own do."""
+    losses = [5, 4, 6, 7, 3, 6, 7]
+    every = SelfShrinkingSigmoidSlope(patience=2, cooldown=1)
+    _run(every, losses)
+    callback = SelfShrinkingSigmoidSlope(patience=2, cooldown=1)
+    callback.set_model(_model("a"))
+    callback.on_train_begin()
+    with pytest.warns(UserWarning, match="Epoch 1 had no validation") as found:
+        for epoch, loss in enumerate(losses):
+            logs = {"loss": 1.0}
+            callback.on_epoch_end(2 * epoch, logs)
+            assert set(logs) == {"loss", "slope"}
+            callback.on_epoch_end(
+                2 * epoch + 1, {"loss": 1.0, "val_loss": loss}
+            )
+    assert sum("no validation" in str(w.message) for w in found) == 1
+    callback.on_train_end()
+    for name in ("best", "previous", "wait", "cooldown_counter"):
+        assert getattr(callback, name) == getattr(every, name)
+    slopes = [float(c.model.get_layer("a").slope) for c in (callback, every)]
+    assert slopes[0] == slopes[1] > 1
+
+
+def test_a_monitor_that_never_comes():
+    callback = SelfShrinkingSigmoidSlope()
+    callback.set_model(_model("a"))
+    callback.on_train_begin()
+    callback.on_train_end()  # A run that had ended: no epoch is left.
+    with pytest.warns(UserWarning, match="no validation"):
+        callback.on_epoch_end(0, {"loss": 1.0})
+    with pytest.raises(ValueError, match="validation_data.*'val_loss'"):
+        callback.on_train_end()
+    # No validation will ever bring what is logged in training.
+    callback = SelfShrinkingSigmoidSlope("psnr")
+    callback.set_model(_model("a"))
+    callback.on_train_begin()
+    with pytest.raises(ValueError, match=r"one of \['loss'\].*'psnr'"):
+        callback.on_epoch_end(0, {"loss": 1.0})
+
+
 @pytest.mark.parametrize(
     "arguments, match",
     [
+        ({"mode": "maximum"}, "`mode`.*'maximum'"),
         ({"factor": 1.0}, "`factor`.*factor=1.0"),
         ({"patience": 0}, "`patience`.*patience=0"),
         ({"cooldown": -1}, "`cooldown`.*cooldown=-1"),

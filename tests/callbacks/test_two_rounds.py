@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from loupe_tf import metrics
 from loupe_tf.callbacks import (
     SelfShrinkingSigmoidSlope,
     SlopeSchedule,
@@ -259,10 +260,110 @@ def test_invalid_data(model, images, train, match):
 
 
 def test_absent_monitor(model, images):
-    with pytest.raises(ValueError, match="`monitor`.*val_loss.*'val_x'"):
-        fit_two_rounds(
-            model, images, images, epochs=1, monitor="val_x", verbose=0
+    for mode, match in (
+        ("auto", "`mode`.*loss.*'val_x'"),
+        ("min", "`monitor`.*val_loss.*'val_x'"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            fit_two_rounds(
+                model,
+                images,
+                images,
+                epochs=1,
+                monitor="val_x",
+                mode=mode,
+                verbose=0,
+            )
+
+
+class Worsening(keras.callbacks.Callback):
+    """Moves the mask away from the centre, by two columns in each epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        rows, columns = np.indices((16, 18)).astype("float32")
+        distance = np.hypot(rows - 8, columns - 9 - 2 * epoch)
+        self.model.get_layer("prob_mask").logits.assign(1 - 0.2 * distance)
+
+
+@pytest.fixture
+def judged(images):
+    """A model that does not learn, with the metrics of images."""
+    keras.utils.set_random_seed(0)
+    model = loupe_model((16, 18, 1), 4, reconstructor="zero_filled", seed=0)
+    judges = [metrics.PSNR(), metrics.NMSE()]
+    model.compile(keras.optimizers.SGD(1e-3), loss="mse", metrics=judges)
+    return model
+
+
+@pytest.mark.parametrize(
+    "monitor, best",
+    [("val_psnr", max), ("val_relaxed_psnr", max), ("val_nmse", min)],
+)
+def test_the_best_epoch_of_any_metric(judged, images, monitor, best):
+    """Metrics may grow: the checkpoint, 4S and the patience know it."""
+    early = keras.callbacks.EarlyStopping(monitor, patience=100)
+    slope = SelfShrinkingSigmoidSlope(monitor, patience=1, cooldown=0)
+    history = fit_two_rounds(
+        judged,
+        images,
+        images,
+        epochs=(4, 4),
+        monitor=monitor,
+        slope_callback=slope,
+        stop_patience=2,
+        lr_patience=1,
+        callbacks=[Worsening(), early],
+        verbose=0,
+    ).history
+    values = history[monitor]
+    assert early.best == best(values[3:])
+    if "relaxed" not in monitor:
+        got = judged.evaluate(images, images, verbose=0, return_dict=True)
+        np.testing.assert_allclose(
+            got[monitor.removeprefix("val_")], best(values), rtol=1e-5
         )
+    # The first epoch is the best, and patience runs out after two more.
+    assert values[0] == best(values)
+    assert history["round"] == [1, 1, 1, 2, 2, 2]
+    assert history["slope"] == [200, 200, 300, 200, 200, 200]
+    np.testing.assert_allclose(history["learning_rate"][-2:], [1e-3, 2e-4])
+
+
+def test_callbacks_agree_on_the_direction(judged, images):
+    def fit(**options):
+        fit_two_rounds(judged, images, images, epochs=1, verbose=0, **options)
+
+    early = keras.callbacks.EarlyStopping("val_psnr", mode="min")
+    with pytest.raises(ValueError, match="'max'.*EarlyStopping.*'min'"):
+        fit(monitor="val_psnr", callbacks=[early])
+    with pytest.raises(ValueError, match="'min'.*SelfShrinking.*'max'"):
+        fit(slope_callback=SelfShrinkingSigmoidSlope(mode="max"))
+    with pytest.raises(ValueError, match="`mode`.*'highest'"):
+        fit(mode="highest")
+
+
+def test_epochs_without_validation_count_for_nothing(tmp_path, judged, images):
+    def fit(**options):
+        return fit_two_rounds(
+            judged,
+            images,
+            images,
+            validation_freq=2,
+            directory=tmp_path,
+            slope_callback=SelfShrinkingSigmoidSlope(patience=1, cooldown=0),
+            callbacks=[Worsening()],
+            verbose=0,
+            **options,
+        )
+
+    with pytest.raises(ValueError, match="`validation_freq`.*=2.*epochs"):
+        fit(epochs=(4, 1))
+    history = fit(epochs=(6, 2)).history
+    losses = history["val_loss"]
+    assert [loss is None for loss in losses] == [True, False] * 4
+    assert history["slope"][:6] == [200.0] * 4 + [300.0] * 2
+    got = judged.evaluate(images, images, verbose=0)[0]
+    np.testing.assert_allclose(got, min(losses[1::2]), rtol=1e-5)
 
 
 def test_not_compiled(images):

@@ -31,5 +31,9 @@ def test_training_curves_with_little_to_draw(draw):
     history = {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [2.0, 1.0]}
     (ax,) = draw(plots.training_curves(history, validation_freq=2)).axes
     np.testing.assert_array_equal(ax.lines[1].get_xdata(), [2, 4])
+    history["val_loss"] = [None, 2.0, None, 1.0]
+    (ax,) = draw(plots.training_curves(history, validation_freq=2)).axes
+    np.testing.assert_array_equal(ax.lines[1].get_xdata(), [2, 4])
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), [2, 1])
     with pytest.raises(ValueError, match="`history`.*names=.'accuracy'"):
         plots.training_curves({"accuracy": [0.1]})
