@@ -179,8 +179,8 @@ class FastmriFile(contextlib.AbstractContextManager):
 
     def _text(self, name):
         with self._naming():
-            value = reading.hdf5_attribute(self._file, name)
-        if value is None or isinstance(value, h5py.Empty):
+            value = self._file.attrs.get(name, "")
+        if isinstance(value, h5py.Empty):
             return ""
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()

@@ -6,12 +6,15 @@ Every error of a reader names the file, and no file gets more memory than
 
 import contextlib
 import io
+import json
 import math
+import mmap
 import numbers
 import os
 import pathlib
 import re
 import stat
+import struct
 import textwrap
 import zipfile
 from xml.etree import ElementTree
@@ -84,7 +87,7 @@ def check_memory(path, nbytes, kind=BadFileError):
         kind: Class of the error.
     """
     limit = memory_limit()
-    if nbytes > limit:
+    if not nbytes <= limit:  # Nor what is not a number.
         raise kind(
             path,
             f"Expected at most {_in_words(limit)} of memory for one file, the "
@@ -163,6 +166,28 @@ def read_text(path, cost=20):
         return pathlib.Path(path).read_text("utf-8")
 
 
+def parse_json(text):
+    """What strict JSON holds: no name twice, and no NaN.
+
+    Args:
+        text: String or bytes.
+
+    Raises:
+        ValueError: If it is none.
+    """
+
+    def unique(pairs):
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a name stands twice in an object")
+        return found
+
+    def refuse(name):
+        raise ValueError(f"{name} is no value of JSON")
+
+    return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+
+
 def load_npy(path, memory_map=False):
     """Load a `.npy` file without unpickling anything.
 
@@ -205,6 +230,8 @@ def load_npz(path):
     with naming(path, "arrays in a .npz file"), zipfile.ZipFile(path) as file:
         members = [m for m in file.infolist() if m.filename.endswith(".npy")]
         check_memory(path, sum(2 * member.file_size for member in members))
+        if len({member.filename for member in members}) < len(members):
+            raise ValueError("an array stands twice in it")
         arrays = {}
         for member in members:
             stream = io.BytesIO(file.read(member))
@@ -230,6 +257,7 @@ def open_hdf5(path):
 
     check_file(path)
     with naming(path, "an HDF5 file"):
+        _check_heaps(path)
         return h5py.File(path, "r")
 
 
@@ -292,21 +320,7 @@ def hdf5_dataset(file, name):
                 f"Expected {name} in the file itself. Received: one that "
                 "lies in another file",
             )
-        _check_type(found.id.get_type())
         return found
-
-
-def hdf5_attribute(file, name):
-    """An attribute at the top of an HDF5 file, or `None`."""
-    with naming(file.filename, f"an HDF5 file with an attribute {name}"):
-        if name not in file.attrs:
-            return None
-        attribute = file.attrs.get_id(name)
-        kind = attribute.get_type()
-        _check_type(kind)
-        count = attribute.get_space().get_simple_extent_npoints()
-        check_memory(file.filename, count * kind.get_size())
-        return file.attrs[name]
 
 
 def read_hdf5(dataset, index=(), field=None):
@@ -327,9 +341,10 @@ def read_hdf5(dataset, index=(), field=None):
         # A chunk is unpacked whole, however little of it is read.
         count = max(count or 0, math.prod(dataset.chunks or ()))
         check_memory(path, count * dataset.dtype.itemsize)
-        if dataset.dtype.hasobject and count > 1 and field is None:
-            # Many may share one text, or one list, of the file.
-            check_memory(path, count * os.stat(path).st_size)
+        if dataset.dtype.hasobject and field is None:
+            _check_heaps(path, dataset)
+            if count > 1:  # Many may share one text, or one list.
+                check_memory(path, count * os.stat(path).st_size)
         return (dataset.fields(field) if field else dataset)[index]
 
 
@@ -357,25 +372,54 @@ class _NoDoctype(ElementTree.TreeBuilder):
         raise ValueError("XML with a document type")
 
 
-def _check_type(found):
-    """Refuse types of numbers that NumPy does not have.
+def _check_heaps(path, dataset=None):
+    """Refuse texts and lists in whose heap HDF5 would go round for ever.
 
-    Damaged files have them. h5py takes a wider one in their place, and in a
-    record HDF5 then writes beside its memory.
+    It takes the size of each entry from the file, and does not ask whether the
+    next one lies further on (H5HG in HDF5 1.14).
 
     Args:
-        found: An `h5py.h5t.TypeID`.
+        path: Path of the file.
+        dataset: (Optional) data set of texts or lists, whose heaps are looked
+            for wherever they are. Without one, those of attributes are looked
+            for at either end of the file.
     """
-    from h5py import h5t
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            return  # HDF5's own error says so.
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if dataset is None:
+                ends = (0, 2**20), (max(0, size - 2**20), size)
+                places = _find_heaps(content, *ends)
+            elif (start := dataset.id.get_offset()) and dataset.size == 1:
+                (place,) = struct.unpack_from("<Q", content, start + 4)
+                places = [place + dataset.file.userblock_size]
+            else:
+                places = _find_heaps(content, (0, size))
+            for place in places:
+                _walk_heap(content, place, size)
 
-    if isinstance(found, h5t.TypeCompoundID):
-        for i in range(found.get_nmembers()):
-            _check_type(found.get_member_type(i))
-    elif isinstance(found, h5t.TypeVlenID | h5t.TypeArrayID | h5t.TypeEnumID):
-        _check_type(found.get_super())
-    elif isinstance(found, h5t.TypeIntegerID | h5t.TypeFloatID):
-        if found != h5t.py_create(found.dtype):
-            raise ValueError("numbers of a type that NumPy does not have")
+
+def _find_heaps(content, *ranges):
+    for start, end in ranges:
+        while (start := content.find(b"GCOL\1\0\0\0", start, end)) >= 0:
+            yield start
+            start += 1
+
+
+def _walk_heap(content, place, size):
+    header = content[place : place + 16]
+    if len(header) < 16 or header[:4] != b"GCOL":
+        return  # HDF5 refuses it.
+    end = place + struct.unpack_from("<Q", header, 8)[0]
+    place += 16
+    while place + 16 <= min(end, size):
+        number, _, length = struct.unpack_from("<H6sQ", content, place)
+        length = 16 + -(-length // 8) * 8 if number else length
+        if not 16 <= length <= end - place:
+            raise ValueError("a heap of texts contradicts itself")
+        place += length
 
 
 def _count(dataset, index):

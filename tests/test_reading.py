@@ -255,48 +255,6 @@ def test_hdf5_texts_that_are_one(tmp_path):
             reading.read_hdf5(reading.hdf5_dataset(file, "a"))
 
 
-def test_hdf5_with_damaged_types(tmp_path):
-    """h5py takes wider ones in their place, and HDF5 then ends with signal 11.
-
-    Here the exponent has nine bits.
-    """
-    from h5py import h5d, h5s, h5t
-
-    path = tmp_path / "a.h5"
-    unusual = h5t.IEEE_F32LE.copy()
-    unusual.set_fields(31, 22, 9, 0, 22)
-    record = h5t.create(h5t.COMPOUND, 8)
-    record.insert(b"r", 0, unusual)
-    record.insert(b"i", 4, h5t.IEEE_F32LE)
-    space = h5s.create_simple((3,))
-    kinds = ("f2", ">f4", "i1", ">u8", "c8", "S3", "?")
-    with h5py.File(path, "w") as file:
-        for name, kind in (
-            (b"number", unusual),
-            (b"record", record),
-            (b"array", h5t.array_create(unusual, (2,))),
-        ):
-            h5d.create(file.id, name, kind, space)
-        for name in kinds:
-            file[name] = np.zeros(2, name)
-        file["text"] = ["a", "b"]
-        file.attrs["text"] = "a"
-        file.attrs["empty"] = h5py.Empty("f4")
-        h5py.h5a.create(file.id, b"record", record, space)
-    with reading.open_hdf5(path) as file:
-        for name in ("number", "record", "array"):
-            with pytest.raises(reading.BadFileError, match="a type that NumPy"):
-                reading.hdf5_dataset(file, name)
-        with pytest.raises(reading.BadFileError, match="a type that NumPy"):
-            reading.hdf5_attribute(file, "record")
-        for name in (*kinds, "text"):
-            dataset = reading.hdf5_dataset(file, name)
-            assert reading.read_hdf5(dataset).shape == (2,)
-        assert reading.hdf5_attribute(file, "text") == "a"
-        assert reading.hdf5_attribute(file, "none") is None
-        assert reading.hdf5_attribute(file, "empty") == h5py.Empty("f4")
-
-
 def test_xml():
     assert reading.parse_xml(b"<a><b>1</b></a>").findtext("b") == "1"
     for text in ("<a>", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'):
@@ -317,3 +275,65 @@ def test_hdf5_asks_for_memory(tmp_path):
         for dataset, index in ((first, ()), (second, 0), (first, slice(40))):
             with pytest.raises(reading.BadFileError, match="memory"):
                 reading.read_hdf5(dataset, index)
+
+
+@pytest.mark.parametrize("place", ["scalar", "table", "attribute"])
+def test_hdf5_with_a_heap_without_an_end(tmp_path, place):
+    # HDF5 goes round for ever in an entry of no size.
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["numbers"] = np.zeros(2**18)  # 2 MiB before the texts.
+        if place == "attribute":
+            file.attrs["a"] = "text"
+            file["a"] = 0
+        else:
+            file["a"] = "text" if place == "scalar" else ["text", "more"]
+    content = bytearray(path.read_bytes())
+    start = content.index(b"GCOL")
+    content[start + 16 : start + 64] = bytes(48)
+    path.write_bytes(content)
+    with pytest.raises(reading.BadFileError, match="a.h5.*heap of texts"):
+        with reading.open_hdf5(path) as file:
+            reading.read_hdf5(reading.hdf5_dataset(file, "a"))
+
+
+def test_hdf5_with_a_heap_in_the_middle(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["numbers"] = np.zeros(2**18)
+        file["one"], file["two"] = "text", ["text", "more"]
+        file["behind"] = np.zeros(2**18)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"GCOL")
+    assert 2**20 < start < len(content) - 2**20
+    with reading.open_hdf5(path) as file:
+        assert reading.read_hdf5(reading.hdf5_dataset(file, "one")) == b"text"
+    content[start + 16 : start + 64] = bytes(48)
+    path.write_bytes(content)
+    with reading.open_hdf5(path) as file:
+        for name in ("one", "two"):
+            with pytest.raises(reading.BadFileError, match="heap of texts"):
+                reading.read_hdf5(reading.hdf5_dataset(file, name))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 10**6, '{"a": 1, "a": 2}', "[NaN]", "-Infinity", "9" * 5000]
+)
+def test_json_that_is_none(text):
+    with pytest.raises((ValueError, RecursionError)):
+        reading.parse_json(text)
+
+
+def test_json():
+    assert reading.parse_json(b'{"a": [1, 1.5, null]}') == {"a": [1, 1.5, None]}
+
+
+def test_npz_that_holds_an_array_twice(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, a=np.zeros(3))
+    with zipfile.ZipFile(path) as file:
+        content = file.read("a.npy")
+    with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning):
+        file.writestr("a.npy", content)
+    with pytest.raises(reading.BadFileError, match="twice"):
+        reading.load_npz(path)

@@ -1,6 +1,7 @@
 """Masks as arrays: NumPy's, BART's and fastMRI's."""
 
 import json
+import math
 import os
 
 import numpy as np
@@ -8,8 +9,7 @@ import numpy as np
 from loupe_tf import reading
 from loupe_tf.atomic import written_aside
 from loupe_tf.formats.cfl import pair, read_cfl, write_cfl
-from loupe_tf.formats.mask_text import damaged
-from loupe_tf.masks.sampling_mask import SamplingMask
+from loupe_tf.masks.sampling_mask import COST, SamplingMask
 
 MARK = "loupe_tf_mask"
 
@@ -32,12 +32,10 @@ def save_npy(mask, path):
 
 def load_npy(path):
     """Read a mask from an array of booleans, or of 0 and 1."""
-    with open(path, "rb") as file:
-        try:
-            array = np.load(file, allow_pickle=False)
-            return SamplingMask(array), False
-        except Exception as error:  # Damaged files fail in many ways.
-            raise damaged(path, "a mask in a .npy file", error) from error
+    array = reading.load_npy(path)
+    reading.check_memory(path, COST * array.size)
+    with reading.naming(path, "a mask in a .npy file"):
+        return SamplingMask(array), False
 
 
 def save_bart(mask, path, matrix=None):
@@ -51,6 +49,7 @@ def save_bart(mask, path, matrix=None):
             expect.
     """
     mask = with_matrix(mask, matrix)
+    reading.check_memory(path, 8 * math.prod(mask.matrix))
     pattern = np.broadcast_to(mask.array, mask.matrix)
     # BART reads over sections that it does not know.
     write_cfl(path, pattern, {MARK: json.dumps(mask.metadata)})
@@ -61,30 +60,23 @@ def load_bart(path):
 
     A pattern whose rows (or columns) are all alike is one of lines.
     """
-    array = read_cfl(path)
-    found = array.shape
-    while array.ndim > 2 and array.shape[-1] == 1:
-        array = array[..., 0]
-    if array.ndim > 2:
-        raise ValueError(
-            f"Invalid file {path}. Expected a pattern of the dimensions "
-            f"(H, W). Received: the dimensions {found}"
-        )
-    array = array.reshape(array.shape[0], -1)
-    if not np.isin(array, (0, 1)).all():
-        raise ValueError(
-            f"Invalid file {path}. Expected a pattern of 0 and 1. Received: "
-            "other values"
-        )
-    array = array.real.astype(bool)
-    header = pair(path)[0].read_text("utf-8", "replace").splitlines()
-    if f"# {MARK}" not in header:
-        return _as_lines(array), False
-    try:
-        metadata = json.loads(header[header.index(f"# {MARK}") + 1])
+    array = read_cfl(path, memory_map=True)
+    reading.check_memory(path, COST * array.size)
+    with reading.naming(path, "a pattern of 0 and 1, (H, W)"):
+        found = array.shape
+        while array.ndim > 2 and array.shape[-1] == 1:
+            array = array[..., 0]
+        if array.ndim > 2:
+            raise ValueError(f"Expected (H, W), not the dimensions {found}")
+        array = np.array(array.reshape(array.shape[0], -1))
+        if not ((array == 0) | (array == 1)).all():
+            raise ValueError("it has other values")
+        array = array.real.astype(bool)
+        header = pair(path)[0].read_text("utf-8", "replace").splitlines()
+        if f"# {MARK}" not in header:
+            return _as_lines(array), False
+        metadata = reading.parse_json(header[header.index(f"# {MARK}") + 1])
         return _from_full(array, metadata), True
-    except Exception as error:
-        raise damaged(path, "a mask in a .cfl file", error) from error
 
 
 def save_fastmri(mask, path):
@@ -116,12 +108,13 @@ def load_fastmri(path):
                 f"{reading.hdf5_names(file)}",
             )
         with reading.naming(path, "a vector of 0 and 1, `mask`"):
-            array = np.asarray(reading.read_hdf5(dataset))
-            if array.ndim != 1:
-                raise ValueError(f"`mask` has the shape {array.shape}")
+            if dataset.ndim != 1:
+                raise ValueError(f"`mask` has the shape {dataset.shape}")
+            reading.check_memory(path, COST * dataset.size)
+            array = reading.read_hdf5(dataset)
             if MARK in file.attrs:
                 text = reading.hdf5_dataset(file, "mask_metadata")
-                metadata = json.loads(reading.read_hdf5(text))
+                metadata = reading.parse_json(reading.read_hdf5(text))
                 return SamplingMask.from_metadata(array[None], metadata), True
             kspace = reading.hdf5_dataset(file, "kspace")
             matrix = None

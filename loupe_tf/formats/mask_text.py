@@ -2,12 +2,15 @@
 
 import csv
 import json
+import math
 
 import numpy as np
 
 from loupe_tf.atomic import written_aside
 from loupe_tf.masks.acquisition_order import acquisition_order
-from loupe_tf.masks.sampling_mask import SamplingMask
+from loupe_tf.masks.budget import standardize_shape
+from loupe_tf.masks.sampling_mask import COST, SamplingMask
+from loupe_tf.reading import check_memory, naming, parse_json, read_text
 
 
 def save_json(mask, path):
@@ -20,16 +23,16 @@ def save_json(mask, path):
 
 def load_json(path):
     """Read what `save_json` wrote."""
-    with open(path, encoding="utf-8") as file:
-        try:
-            content = json.load(file)
-            rows = content["mask"]
-            if any(set(row) - {"0", "1"} for row in rows):
-                raise ValueError("Expected rows of 0 and 1 alone")
-            array = np.array([[entry == "1" for entry in row] for row in rows])
-            return SamplingMask.from_metadata(array, content), True
-        except Exception as error:  # Damaged files fail in many ways.
-            raise damaged(path, "JSON of a mask", error) from error
+    text = read_text(path, cost=COST)
+    with naming(path, "JSON of a mask"):
+        content = parse_json(text)
+        rows = content["mask"]
+        if not isinstance(rows, list) or any(
+            not isinstance(row, str) or set(row) - {"0", "1"} for row in rows
+        ):
+            raise ValueError("Expected rows of 0 and 1 alone")
+        array = np.array([[entry == "1" for entry in row] for row in rows])
+        return SamplingMask.from_metadata(array, content), True
 
 
 def save_csv(mask, path, order="linear", seed=0):
@@ -62,34 +65,29 @@ def save_csv(mask, path, order="linear", seed=0):
 
 def load_csv(path):
     """Read what `save_csv` wrote."""
-    with open(path, encoding="utf-8", newline="") as file:
-        try:
-            lines = file.read().splitlines()
-            metadata = {}
-            while lines and lines[0].startswith("#"):
-                name, _, value = lines.pop(0)[1:].partition(":")
-                metadata[name.strip()] = json.loads(value)
-            array = np.zeros(metadata["shape"], dtype=bool)
-            axes = _axes(metadata["lines"])
-            for row in csv.DictReader(lines):
-                index = [0, 0]
-                for axis in axes:
-                    index[axis] = int(row[("row", "column")[axis]])
-                if min(index) < 0 or array[tuple(index)]:
-                    raise ValueError(f"Expected each entry once, not {row}")
-                array[tuple(index)] = True
-            return SamplingMask.from_metadata(array, metadata), True
-        except Exception as error:  # Damaged files fail in many ways.
-            expected = "CSV of a mask, with its comments"
-            raise damaged(path, expected, error) from error
-
-
-def damaged(path, expected, error):
-    """The error for a file that is not what it should be."""
-    return ValueError(
-        f"Invalid value for argument `path`. Expected {expected}. Received: "
-        f"path={path}, which cannot be read ({type(error).__name__}: {error})"
-    )
+    lines = read_text(path, cost=COST).splitlines()
+    with naming(path, "CSV of a mask, with its comments"):
+        metadata = {}
+        while lines and lines[0].startswith("#"):
+            name, _, value = lines.pop(0)[1:].partition(":")
+            if name.strip() in metadata:
+                raise ValueError(f"Expected {name.strip()} once")
+            metadata[name.strip()] = parse_json(value)
+        shape = standardize_shape(metadata["shape"])
+        check_memory(path, COST * math.prod(shape))
+        array = np.zeros(shape, dtype=bool)
+        axes = _axes(metadata["lines"])
+        for row in csv.DictReader(lines):
+            index = [0, 0]
+            for axis in axes:
+                name = ("row", "column")[axis]
+                index[axis] = int(row[name])
+                if int(row[f"k_{name}"]) != index[axis] - shape[axis] // 2:
+                    raise ValueError(f"Expected {name} and k_{name} to agree")
+            if min(index) < 0 or array[tuple(index)]:
+                raise ValueError(f"Expected each entry once, not {row}")
+            array[tuple(index)] = True
+        return SamplingMask.from_metadata(array, metadata), True
 
 
 def _axes(lines):

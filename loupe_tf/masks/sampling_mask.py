@@ -2,6 +2,7 @@
 
 import json
 import math
+import zlib
 from numbers import Real
 
 import numpy as np
@@ -12,8 +13,14 @@ from loupe_tf.masks.budget import (
     standardize_calibration,
     standardize_shape,
 )
+from loupe_tf.reading import check_memory, load_npz, naming, parse_json
 
 FORMAT_VERSION = 1
+# Bytes of memory that an entry takes while a mask is made and judged.
+COST = 32
+# What the array tells as well.
+REDUNDANT = ("dc", "axes", "shape", "lines", "acquired", "crc32")
+REDUNDANT += ("achieved_acceleration",)
 
 
 class SamplingMask:
@@ -130,7 +137,8 @@ class SamplingMask:
         """All but the array, as a dictionary that JSON can store.
 
         Some of it follows from the array, and is there for whoever reads a file
-        without this package.
+        without this package, and to find out damaged ones: `crc32` is the
+        checksum of the array, a byte of 0 or 1 an entry, row by row.
         """
         achieved = self.achieved_acceleration
         return {
@@ -142,6 +150,7 @@ class SamplingMask:
             "matrix": self.matrix and list(self.matrix),
             "field_of_view": self.field_of_view and list(self.field_of_view),
             "acquired": self.acquired,
+            "crc32": zlib.crc32(self.array.tobytes()),
             "acceleration": _finite(self.acceleration),
             "achieved_acceleration": _finite(achieved),
             "calibration": (
@@ -185,8 +194,9 @@ class SamplingMask:
             matrix=metadata.get("matrix"),
             field_of_view=metadata.get("field_of_view"),
         )
-        for name in ("dc", "shape", "lines", "acquired"):
-            expected = mask.metadata[name]
+        found = mask.metadata
+        for name in REDUNDANT:
+            expected = found[name]
             if metadata.get(name, expected) != expected:
                 raise ValueError(
                     f"Expected {name}={expected!r}, which is that of the "
@@ -242,18 +252,11 @@ class SamplingMask:
                 version, or contradicts itself.
             OSError: If the file cannot be opened.
         """
-        with open(path, "rb") as file:
-            try:
-                with np.load(file, allow_pickle=False) as stored:
-                    array = stored["mask"]
-                    metadata = json.loads(stored["metadata"].item())
-                return cls.from_metadata(array, metadata)
-            except Exception as error:  # Damaged files fail in many ways.
-                raise ValueError(
-                    "Invalid value for argument `path`. Expected a file "
-                    f"written by `SamplingMask.save`. Received: path={path}, "
-                    f"which cannot be read ({type(error).__name__}: {error})"
-                ) from error
+        arrays = load_npz(path)
+        with naming(path, "a file written by `SamplingMask.save`"):
+            check_memory(path, COST * arrays["mask"].size)
+            metadata = parse_json(arrays["metadata"].item())
+            return cls.from_metadata(arrays["mask"], metadata)
 
     def plot(self, ax=None):
         """Draw the mask, acquired entries in white, DC in the centre.
@@ -319,7 +322,10 @@ def _standardize_array(array):
             "Invalid value for argument `array`. Expected shape (H, W), "
             f"(1, W) or (H, 1). Received: array of shape {array.shape}"
         )
-    if array.dtype.kind not in "fiub" or not np.isin(array, (0, 1)).all():
+    if (
+        array.dtype.kind not in "fiub"
+        or not ((array == 0) | (array == 1)).all()
+    ):
         raise ValueError(
             "Invalid value for argument `array`. Expected booleans, or 0 and "
             f"1 alone. Received: array of dtype {array.dtype} with other values"
@@ -390,4 +396,11 @@ def _finite(value):
 
 
 def _is_real(value):
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Whether it is a number that fits into a float."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True

@@ -1,10 +1,12 @@
 import os
 import pathlib
+import zipfile
 
 import keras
 import numpy as np
 
 from loupe_tf.layers import ConjugateFill, DataConsistency
+from loupe_tf.reading import check_file, check_memory, naming
 from loupe_tf.reconstruction.operators import (
     adjoint,
     fill_mirror,
@@ -205,10 +207,12 @@ def load_model(path):
     """A model from a `.keras` file, in Keras's safe mode, not compiled."""
     if pathlib.Path(path).suffix != ".keras":
         invalid("model", "a path that ends in .keras", path)
-    try:
+    check_file(path)
+    with naming(path, "a model that Keras can load"):
+        with zipfile.ZipFile(path) as file:
+            sizes = sum(member.file_size for member in file.infolist())
+            check_memory(path, 2 * sizes)
+            damaged = file.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} in it is another")
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Damaged files fail in many ways.
-        raise ValueError(
-            f"Invalid model {path}. Expected a file that Keras can load. "
-            f"Received: {type(error).__name__}: {error}"
-        ) from error

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from loupe_tf.formats import load_mask, save_mask
+from loupe_tf.formats import load_mask, save_mask, set_memory_limit
 from loupe_tf.formats.mask_files import FORMATS, SUFFIXES
 from loupe_tf.masks import SamplingMask, gaussian, random_lines
 from loupe_tf.masks.acquisition_order import ORDERS
@@ -248,3 +248,44 @@ def test_what_0_1_wrote(tmp_path):
     np.savez(path, mask=[[False, True]], metadata=json.dumps(metadata))
     found = load_mask(path)
     assert found.acquired == 1 and found.matrix is None
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_devices_pipes_and_folders(tmp_path, suffix):
+    need(suffix)
+    suffixes = (".cfl", ".hdr") if suffix in (".cfl", ".hdr") else (suffix,)
+    makers = (lambda p: p.symlink_to("/dev/zero"), os.mkfifo, os.mkdir)
+    for number, make in enumerate(makers):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for each in suffixes:
+            make(folder / f"mask{each}")
+        with pytest.raises((ValueError, OSError), match=str(folder)):
+            load_mask(folder / f"mask{suffix}")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_limit_of_memory(tmp_path, suffix):
+    need(suffix)
+    path = tmp_path / f"mask{suffix}"
+    save_mask(random_lines((64, 200), 4, 4), path)
+    try:
+        set_memory_limit(6000)
+        with pytest.raises(ValueError, match="mask.*at most 5.859 KiB of mem"):
+            load_mask(path)
+    finally:
+        set_memory_limit(None)
+    assert load_mask(path).acquired == 50
+
+
+def test_a_size_that_a_header_asks_for(tmp_path):
+    # Two lines of text that ask for 400 MB, and a table of lines for 8 GB.
+    mask = random_lines((12, 14), 3, 2)
+    path = tmp_path / "mask.csv"
+    save_mask(mask, path)
+    path.write_text(path.read_text().replace("[1, 14]", "[20000, 20000]"))
+    with pytest.raises(ValueError, match="mask.csv.*asks for 11.92 GiB"):
+        load_mask(path)
+    huge = SamplingMask([[0, 1]], matrix=(10**9, 2))
+    with pytest.raises(ValueError, match="mask.cfl.*asks for"):
+        save_mask(huge, tmp_path / "mask.cfl")

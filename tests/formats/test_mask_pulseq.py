@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -169,3 +171,34 @@ def test_files_that_contradict_themselves(tmp_path, old, new, match):
     path.write_text(path.read_text().replace("[RF]", "[RF] "))
     with pytest.raises(ValueError, match="scan.seq.*md5"):
         load_mask(path)
+
+
+@pytest.mark.parametrize(
+    "pattern, new",
+    [
+        (r"MaskMatrix 16 15", "MaskMatrix 16 1e12"),
+        (r"num_samples \d+", "num_samples 99999999999"),
+        (r"(?m)(\[ADC\]\n1 )\d+", r"\g<1>99999999999"),
+        (r"(?m)(\[TRAP\]\n *1 +\S+) +\d+", r"\g<1> 999999999999"),
+    ],
+)
+def test_files_that_ask_for_memory(tmp_path, pattern, new):
+    path = tmp_path / "scan.seq"
+    mask = equispaced_lines((16, 15), 3, 3).replace(field_of_view=(240, 240))
+    save_mask(mask, path)
+    text = path.read_text().split("\n[SIGNATURE]")[0]
+    changed, count = re.subn(pattern, new, text, count=1)
+    assert count == 1
+    sign(path, changed)
+    with pytest.raises(ValueError, match="scan.seq.*of memory for one file"):
+        load_mask(path)
+
+
+def test_nothing_is_read_behind_the_checksum(tmp_path):
+    # There, of a section without an end pypulseq never finds one.
+    path = tmp_path / "scan.seq"
+    mask = equispaced_lines((16, 15), 3, 3)
+    save_mask(mask, path)
+    more = "\n[SHAPES]\n\nshape_id 1\nnum_samples 5\n"
+    path.write_text(path.read_text() + more)
+    assert load_mask(path).acquired == 5

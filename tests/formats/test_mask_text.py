@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -26,6 +27,19 @@ def test_json_can_be_read_without_the_package(tmp_path):
         ({"mask": ["0102"]}, "0 and 1 alone"),
         ({"mask": ["010", "1"]}, "cannot be read"),
         ({"mask": ["0110"]}, "acquired=2"),
+        ({"mask": ["0010"]}, "crc32="),
+        ({"mask": [["0", "1", "0", "0"]]}, "0 and 1 alone"),
+        ({"mask": 3}, "0 and 1 alone"),
+        ({"achieved_acceleration": 2}, "achieved_acceleration=4"),
+        ({"acceleration": 10**400}, "`acceleration`"),
+        ({"acceleration": True}, "`acceleration`"),
+        ({"slope": [1]}, "`slope`"),
+        ({"calibration": 1.0}, "`calibration`"),
+        ({"calibration": -1}, "`calibration`"),
+        ({"calibration": 10**30}, "`calibration`"),
+        ({"matrix": [4, "4"]}, "`matrix`"),
+        ({"field_of_view": [200, float("nan")]}, "NaN is no value"),
+        ({"provenance": None, "version": [1]}, "version 1"),
         ({"version": 2}, "version 1"),
         ({"dc": "0"}, "dc='N // 2'"),
         ({"shape": [4, 1]}, "shape="),
@@ -38,6 +52,34 @@ def test_json_that_contradicts_itself(tmp_path, change, match):
     path.write_text(json.dumps(content | change))
     with pytest.raises(ValueError, match=f"mask.json.*{match}"):
         load_mask(path)
+
+
+@pytest.mark.parametrize(
+    "text, match",
+    [
+        ("[" * 10**6, "RecursionError"),
+        ('{"mask": [], "mask": []}', "twice"),
+        ("9" * 5000, "ValueError"),
+        ("[]", "TypeError"),
+        ("", "JSONDecodeError"),
+        ("\ud800".encode("utf-8", "surrogatepass"), "UTF-8"),
+    ],
+)
+def test_json_that_is_no_mask(tmp_path, text, match):
+    path = tmp_path / "mask.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=f"mask.json.*{match}"):
+        load_mask(path)
+
+
+def test_text_of_0_1_has_no_checksum(tmp_path):
+    mask = random_lines((12, 20), 4, 2)
+    for name, pattern in (("m.json", ' "crc32": .*\n'), ("m.csv", "# crc.*\n")):
+        save_mask(mask, tmp_path / name)
+        text, count = re.subn(pattern, "", (tmp_path / name).read_text())
+        assert count == 1
+        (tmp_path / name).write_text(text)
+        assert load_mask(tmp_path / name) == mask
 
 
 def test_csv_lists_entries_in_order(tmp_path):
@@ -56,9 +98,15 @@ def test_csv_lists_entries_in_order(tmp_path):
 @pytest.mark.parametrize(
     "old, new, match",
     [
-        ("2,0\n", "1,0\n", "each entry once"),
-        ("2,0\n", "-1,0\n", "each entry once"),
-        ("2,0\n", "9,0\n", "IndexError"),
+        ("2,0\n", "1,-1\n", "each entry once"),
+        ("2,0\n", "-1,-3\n", "each entry once"),
+        ("2,0\n", "9,7\n", "IndexError"),
+        ("2,0\n", "3,0\n", "column and k_column to agree"),
+        ("2,0\n", "3,1\n", "crc32="),
+        ('# dc: "', '# dc: 0\n# dc: "', "dc once"),
+        ("# shape: [1, 4]", "# shape: [20000, 20000]", "memory"),
+        ("# shape: [1, 4]", "# shape: [true, 4]", "`shape`"),
+        ("# slope: null", "# slope: NaN", "NaN is no value"),
         ("2,0\n", "x,0\n", "ValueError"),
         ("2,0\n", "", "acquired=1"),
         ("column,", "line,", "KeyError"),
