@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import pathlib
+import re
 
 import h5py
 import numpy as np
@@ -139,13 +140,13 @@ class FastmriFile(contextlib.AbstractContextManager):
         if self.field_of_view is None:
             return None
         try:
-            counts = [int(self._find(f"{size}/{axis}")) for axis in "xyz"]
-        except (TypeError, ValueError):
+            counts = [self._number(f"{size}/{axis}") for axis in "xy"]
+        except BadVolumeError:
             return None
         if min(counts) < 1:
             return None
-        x, y, z = (mm / n for mm, n in zip(self.field_of_view, counts))
-        return z, x, y
+        *view, thickness = self.field_of_view  # Of 2-D scans.
+        return thickness, *(mm / n for mm, n in zip(view, counts))
 
     @property
     def simulated(self):
@@ -169,18 +170,18 @@ class FastmriFile(contextlib.AbstractContextManager):
 
     def _number(self, path):
         value = self._find(path)
-        try:
-            return int(value)
-        except (TypeError, ValueError):
+        # As the schema has it: up to 65535.
+        if not re.fullmatch(r"\s*[0-9]{1,5}\s*", value or ""):
             raise self._bad(
                 f"Expected an integer {path} in ismrmrd_header. "
-                f"Received: {value}"
-            ) from None
+                f"Received: {str(value)[:80]}"
+            )
+        return int(value)
 
     def _text(self, name):
         with self._naming():
-            value = self._file.attrs.get(name, "")
-        if isinstance(value, h5py.Empty):
+            value = reading.hdf5_attribute(self._file, name)
+        if value is None or isinstance(value, h5py.Empty):
             return ""
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()

@@ -320,7 +320,23 @@ def hdf5_dataset(file, name):
                 f"Expected {name} in the file itself. Received: one that "
                 "lies in another file",
             )
+        _check_type(found.id.get_type())
+        if found.chunks:
+            _check_chunks(path, found)
         return found
+
+
+def hdf5_attribute(file, name):
+    """An attribute at the top of an HDF5 file, or `None`."""
+    with naming(file.filename, f"an HDF5 file with an attribute {name}"):
+        if name not in file.attrs:
+            return None
+        attribute = file.attrs.get_id(name)
+        kind = attribute.get_type()
+        _check_type(kind)
+        count = attribute.get_space().get_simple_extent_npoints()
+        check_memory(file.filename, count * kind.get_size())
+        return file.attrs[name]
 
 
 def read_hdf5(dataset, index=(), field=None):
@@ -370,6 +386,38 @@ def parse_xml(text):
 class _NoDoctype(ElementTree.TreeBuilder):
     def doctype(self, *args):
         raise ValueError("XML with a document type")
+
+
+def _check_type(found):
+    """Refuse types of numbers that NumPy does not have.
+
+    Damaged files have them. h5py takes a wider one in their place, and in a
+    record HDF5 then writes beside its memory.
+
+    Args:
+        found: An `h5py.h5t.TypeID`.
+    """
+    from h5py import h5t
+
+    if isinstance(found, h5t.TypeCompoundID):
+        for i in range(found.get_nmembers()):
+            _check_type(found.get_member_type(i))
+    elif isinstance(found, h5t.TypeVlenID | h5t.TypeArrayID | h5t.TypeEnumID):
+        _check_type(found.get_super())
+    elif isinstance(found, h5t.TypeIntegerID | h5t.TypeFloatID):
+        if found != h5t.py_create(found.dtype):
+            raise ValueError("numbers of a type that NumPy does not have")
+
+
+def _check_chunks(path, dataset):
+    """Refuse chunks that the file has no room for: HDF5 takes the memory."""
+    size = os.stat(path).st_size
+
+    def check(chunk):
+        if chunk.size > size:
+            raise ValueError(f"a chunk of {chunk.size} bytes")
+
+    dataset.id.chunk_iter(check)
 
 
 def _check_heaps(path, dataset=None):

@@ -255,6 +255,63 @@ def test_hdf5_texts_that_are_one(tmp_path):
             reading.read_hdf5(reading.hdf5_dataset(file, "a"))
 
 
+def test_hdf5_chunks_that_the_file_has_no_room_for(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a", data=np.arange(21.0), chunks=(21,))
+    content = path.read_bytes()
+    size = struct.pack("<I", 21 * 8)
+    # In the dataset's tree of chunks, TREE of type 1.
+    where = content.index(size, content.index(b"TREE\x01"))
+    huge = content[:where] + struct.pack("<I", 2**32 - 1) + content[where + 4 :]
+    path.write_bytes(huge)
+    with reading.open_hdf5(path) as file:
+        with pytest.raises(reading.BadFileError, match="chunk of 4294967295"):
+            reading.hdf5_dataset(file, "a")
+
+
+def test_hdf5_with_damaged_types(tmp_path):
+    """h5py takes wider ones in their place, and HDF5 then ends with signal 11.
+
+    Here the exponent has nine bits.
+    """
+    from h5py import h5d, h5s, h5t
+
+    path = tmp_path / "a.h5"
+    unusual = h5t.IEEE_F32LE.copy()
+    unusual.set_fields(31, 22, 9, 0, 22)
+    record = h5t.create(h5t.COMPOUND, 8)
+    record.insert(b"r", 0, unusual)
+    record.insert(b"i", 4, h5t.IEEE_F32LE)
+    space = h5s.create_simple((3,))
+    kinds = ("f2", ">f4", "i1", ">u8", "c8", "S3", "?")
+    with h5py.File(path, "w") as file:
+        for name, kind in (
+            (b"number", unusual),
+            (b"record", record),
+            (b"array", h5t.array_create(unusual, (2,))),
+        ):
+            h5d.create(file.id, name, kind, space)
+        for name in kinds:
+            file[name] = np.zeros(2, name)
+        file["text"] = ["a", "b"]
+        file.attrs["text"] = "a"
+        file.attrs["empty"] = h5py.Empty("f4")
+        h5py.h5a.create(file.id, b"record", record, space)
+    with reading.open_hdf5(path) as file:
+        for name in ("number", "record", "array"):
+            with pytest.raises(reading.BadFileError, match="a type that NumPy"):
+                reading.hdf5_dataset(file, name)
+        with pytest.raises(reading.BadFileError, match="a type that NumPy"):
+            reading.hdf5_attribute(file, "record")
+        for name in (*kinds, "text"):
+            dataset = reading.hdf5_dataset(file, name)
+            assert reading.read_hdf5(dataset).shape == (2,)
+        assert reading.hdf5_attribute(file, "text") == "a"
+        assert reading.hdf5_attribute(file, "none") is None
+        assert reading.hdf5_attribute(file, "empty") == h5py.Empty("f4")
+
+
 def test_xml():
     assert reading.parse_xml(b"<a><b>1</b></a>").findtext("b") == "1"
     for text in ("<a>", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'):

@@ -1,6 +1,5 @@
 import math
 import pathlib
-import textwrap
 
 import numpy as np
 
@@ -91,7 +90,7 @@ def read_cfl(path, memory_map=False):
     except (ValueError, IndexError):
         shape = []
     if not shape or len(shape) > 16 or min(shape) < 1:
-        found = [textwrap.shorten(line, 80) for line in lines[:3]]
+        found = [line[:80] for line in lines[:3]]
         raise reading.BadFileError(
             header,
             "Expected a line '# Dimensions' and 1 to 16 positive integers in "

@@ -131,13 +131,23 @@ def test_bad_content(path, edit, name, value, match):
     assert str(path) in str(pickle.loads(pickle.dumps(error.value)))
 
 
-def test_header_with_a_word_for_a_number(path, edit):
+@pytest.mark.parametrize("word", ["nine", "-9", "1e8", "9" * 5000, "100000"])
+def test_header_with_a_word_for_a_number(path, edit, word):
     header = edit["ismrmrd_header"][()].decode()
-    replace(edit, "ismrmrd_header", header.replace(">9<", ">nine<"))
+    replace(edit, "ismrmrd_header", header.replace(">9<", f">{word}<"))
     edit.close()
     with FastmriFile(path) as file:
-        with pytest.raises(BadVolumeError, match="step_1/maximum.*nine"):
+        with pytest.raises(BadVolumeError, match=f"step_1/maximum.*{word[:4]}"):
             assert file.header
+
+
+def test_thickness_is_that_of_a_slice(path, edit):
+    """Whatever the matrix says."""
+    header = edit["ismrmrd_header"][()].decode()
+    replace(edit, "ismrmrd_header", header.replace("<z>1</z>", "<z>2</z>"))
+    edit.close()
+    with FastmriFile(path) as file:
+        assert file.voxel_size == (3, 0.4375, 0.4375)
 
 
 def test_data_in_another_file(path, edit, tmp_path):
