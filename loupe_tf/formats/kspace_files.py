@@ -43,11 +43,13 @@ def load_kspace(path, **options):
     **ISMRMRD.** Encoding counters are moved so that the centre of the limits
     is at `N // 2`; asymmetric echoes are zero-filled, and read-outs that were
     sampled more densely than the reconstructed field of view needs are cropped
-    to it (in image space). Acquisitions of one line, such as averages and
-    segments, are averaged. Of repetitions, contrasts, phases (of the heart)
-    and sets the first is taken, number 0, unless `select` names another.
-    Acquisitions for noise, navigation, phase correction and separate
-    calibration are left out.
+    to it (in image space), unless that was done already. Acquisitions of one
+    line, such as averages and segments, are averaged. Of repetitions,
+    contrasts, phases (of the heart) and sets the first is taken, number 0,
+    unless `select` names another. What the standard's flags call no part of the
+    image is left out; reversed and compressed read-outs, and headers that
+    contradict the acquisitions, are refused. Slices come in the order of their
+    positions. The guide has a table of all elements.
 
     **3-D scans** with two phase encodings, in ISMRMRD and BART, are
     transformed along the read-out, whose points then are the slices: `H` and

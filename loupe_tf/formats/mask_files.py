@@ -112,8 +112,8 @@ def load_mask(path, format=None, shift=None, **options):
             not say where it is: `None` to refuse it, `True` to move DC to the
             centre, `False` to read the mask as it is.
         **options: For ISMRMRD, `encoding`, the number of the encoding space, 0
-            by default; and `lines`, `"columns"` (by default) or `"rows"`, what
-            the lines of a measurement are.
+            by default; `lines`, `"columns"` (by default) or `"rows"`, what the
+            lines of a measurement are; and `select`, as in `load_kspace`.
 
     Returns:
         A `SamplingMask`.
