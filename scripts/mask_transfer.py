@@ -169,6 +169,7 @@ def build_model(run, settings, image_shape, images=None):
     if run.subject in LEARNED:
         sampling = {
             "acceleration": run.acceleration,
+            "calibration": None,
             "slope": settings["slope"],
         }
         if "lines" in run.subject:

@@ -330,6 +330,7 @@ def build_model(run, settings, image_shape):
     model = loupe_tf.models.loupe_model(
         image_shape,
         acceleration=run.acceleration,
+        calibration=None,  # The paper has none.
         estimator=estimator,
         slope=slope,
         filters=settings["filters"],

@@ -167,7 +167,11 @@ def build_model(run, settings, image_shape):
     keras.utils.set_random_seed(run.seed)
     acceleration = 1 / (1 - run.drop_rate)
     if run.mask == "learned":
-        sampling = {"acceleration": acceleration, "slope": settings["slope"]}
+        sampling = {
+            "acceleration": acceleration,
+            "calibration": None,
+            "slope": settings["slope"],
+        }
     else:
         sampling = {
             "mask": masks.uniform_random(

@@ -148,3 +148,10 @@ def test_tour_ends_with_a_picture_and_a_protocol(tmp_path):
         float(x) for x in re.findall(r"val_psnr: ([\d.]+)", result.stdout)
     ]
     assert len(scores) == 20 and max(scores) > 26
+    learned, random = (
+        float(re.search(rf"^{name} ([\d.]+) dB$", result.stdout, re.M)[1])
+        for name in ("learned", "random")
+    )
+    assert learned > random + 0.5
+    slopes = re.findall(r" slope: ([\d.]+)", result.stdout)
+    assert float(slopes[0]) == 20 and float(slopes[-1]) >= 30

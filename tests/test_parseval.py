@@ -49,6 +49,7 @@ def test_learned_mask_is_the_top_of_the_spectrum(
     model = loupe_model(
         brains.shape[1:],
         acceleration,
+        calibration=None,
         estimator=estimator,
         slope=SLOPES[estimator],
         reconstruction="complex",
@@ -134,6 +135,7 @@ def test_learned_mask_of_any_shape_is_the_top_of_the_spectrum(shape, estimator):
 
     model = loupe_model(
         size,
+        calibration=None,
         estimator=estimator,
         slope=SLOPES[estimator],
         reconstructor="zero_filled",

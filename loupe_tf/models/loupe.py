@@ -13,7 +13,7 @@ def loupe_model(
     lines=None,
     half_plane=False,
     groups=None,
-    calibration=None,
+    calibration="auto",
     estimator="relaxed",
     slope=None,
     prob_slope=5.0,
@@ -76,14 +76,17 @@ def loupe_model(
         groups: `None`, or an integer G ≥ 2 for a mask a group (of contrasts,
             of slices), with one budget for all. The model has a second input
             `group`: integers `(batch,)` in [0, G).
-        calibration: `None` or size of the calibration region, which is always
-            acquired and counts inside the budget: an integer (lines, or the
-            side of a square), or a pair `(h, w)`. Of a half-plane what fills
-            it with its mirrors.
+        calibration: Size of the calibration region, which is always acquired
+            and counts inside the budget: an integer (lines, or the side of a
+            square), or a pair `(h, w)`; `None` or 0 for none. `"auto"` is
+            fastMRI's share of the lines, 0.32 / R (`default_calibration`; of
+            nested masks that of the largest R), and none with
+            `sparsity_penalty`. Of a half-plane what fills it with its mirrors.
         estimator: `"relaxed"`, `"straight_through"`, `"concrete"` or
             `"gumbel_topk"`; see `ThresholdRandomMask`.
         slope: Positive float, the initial slope s that 4S raises; by default
-            200 for `"relaxed"` and smaller for the others.
+            20 for `"relaxed"`, 12 for `"straight_through"`, 1.5 for
+            `"concrete"` and 1 for `"gumbel_topk"`.
         prob_slope: Positive float, the constant t of `S = σ(t·γ)`.
         binarization: What inference does with the probabilities: `"exact"`,
             `"threshold"`, `"sampled"` or `"relaxed"`; see

@@ -5,11 +5,12 @@ import numpy as np
 
 from loupe_tf import layers
 from loupe_tf.masks.budget import is_integer, standardize_calibration
+from loupe_tf.masks.patterns import default_calibration
 
-# Where each estimator learns well: the slope multiplies P - U for the first
-# two, and logits for the others.
+# Where each estimator learns well (docs/results/defaults.md): the slope
+# multiplies P - U for the first two, and logits for the others.
 SLOPES = {
-    "relaxed": 200.0,
+    "relaxed": 20.0,
     "straight_through": 12.0,
     "concrete": 1.5,
     "gumbel_topk": 1.0,
@@ -42,13 +43,19 @@ def sampler(
         A pair: the mask, a Keras tensor `(1 or batch, H or 1, W or 1, 1)`,
         centred; and a list of the inputs it needs beside the image.
     """
+    if isinstance(calibration, str) and calibration != "auto":
+        raise_invalid(
+            "calibration",
+            "'auto', None, a non-negative integer or a pair of them",
+            calibration,
+        )
     if mask_input or mask is not None:
         _none_of(
             "none where the mask is given, not learned",
             lines=lines,
             half_plane=half_plane or None,
             groups=groups,
-            calibration=calibration,
+            calibration=None if calibration == "auto" else calibration,
             estimator=None if estimator == "relaxed" else estimator,
             slope=slope,
             sparsity_penalty=sparsity_penalty,
@@ -110,6 +117,8 @@ def sampler(
         if not is_integer(groups) or groups < 2:
             raise_invalid("groups", "`None` or an integer ≥ 2", groups)
         index = keras.Input((), dtype="int32", name="group")
+    if calibration == "auto":
+        options["calibration"] = _automatic(image, sparsity, lines)
     mask_tensor = _learned(
         image, sparsity, lines, half_plane, groups, index, **options
     )
@@ -171,9 +180,6 @@ def _learned(
 
 def _both(image, acceleration, calibration, seed, **options):
     """Two learned masks of lines, and where they meet."""
-    calibration = standardize_calibration(calibration)
-    if not isinstance(calibration, tuple):
-        calibration = (calibration, calibration)
     sizes = tuple(image.shape[-3:-1])
     if isinstance(acceleration, tuple | list):
         if len(acceleration) != 2:
@@ -185,7 +191,14 @@ def _both(image, acceleration, calibration, seed, **options):
         sparsities = [_sparsity(value) for value in acceleration]
         asked = sparsities[0] * sparsities[1]
     else:
+        sparsities = None
         asked = _sparsity(acceleration)
+    if calibration == "auto":
+        calibration = _automatic(image, asked)
+    calibration = standardize_calibration(calibration)
+    if not isinstance(calibration, tuple):
+        calibration = (calibration, calibration)
+    if sparsities is None:
         least = [max(c or 0, 1) for c in calibration]
         sparsities = _split(sizes, asked, least)
     parts = [
@@ -209,6 +222,19 @@ def _both(image, acceleration, calibration, seed, **options):
         None if calibration == (None, None) else calibration,
         name="sampled_mask",
     )(parts)
+
+
+def _automatic(image, sparsity, lines=None):
+    """The calibration region that a learned mask has by default.
+
+    The one of fastMRI. Nested masks have that of the smallest. None without a
+    sparsity, or where the matrix or the budget is too small for any.
+    """
+    if sparsity is None:
+        return None
+    smallest = sparsity[-1] if isinstance(sparsity, tuple) else sparsity
+    sizes = tuple(image.shape[-3:-1])
+    return default_calibration(sizes, 1 / smallest, lines) or None
 
 
 def _split(sizes, sparsity, least):

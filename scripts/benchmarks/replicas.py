@@ -63,10 +63,12 @@ class EpochSeconds(keras.callbacks.Callback):
 def build(options, normalization, mask=None):
     size = (options.size, options.size)
     keras.utils.set_random_seed(0)
+    sampling = {"mask": mask}
+    if mask is None:
+        sampling = {"acceleration": 4, "calibration": None, "slope": 200.0}
     model = loupe_tf.models.loupe_model(
         (*size, 1),
-        acceleration=4 if mask is None else None,
-        mask=mask,
+        **sampling,
         filters=options.filters,
         depth=options.depth,
         normalization=normalization,

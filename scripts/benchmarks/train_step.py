@@ -132,6 +132,7 @@ def build_model(name, size, filters, depth, **_):
         model = loupe_tf.models.loupe_model(
             (size, size, 1),
             acceleration=ACCELERATION,
+            calibration=None,
             prob_slope=PROB_SLOPE,
             slope=SLOPE,
             reconstructor=unet,

@@ -39,7 +39,7 @@ def test_writes_mask_histogram_slope_and_reconstruction(tmp_path, images):
     slope = np.frombuffer(
         values["mask/slope"][0][1].tensor.tensor_content, "float32"
     )
-    assert slope.tolist() in ([200.0], [])
+    assert slope.tolist() in ([20.0], [])
     png = values["mask"][0][1].tensor.string_val[2]
     assert png.startswith(b"\x89PNG")
 

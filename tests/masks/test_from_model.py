@@ -199,7 +199,7 @@ def test_mask_and_probability_of_a_real_model():
     mask = masks.from_model(learned)
     expected = masks.binarize(probability, 4, calibration=3)
     np.testing.assert_array_equal(mask.array, expected)
-    assert mask.slope == 200.0 and mask.calibration == 3
+    assert mask.slope == 20.0 and mask.calibration == 3
     assert mask.provenance["pattern"] == "learned"
 
     given = loupe_model(

@@ -1,3 +1,4 @@
+import itertools
 import re
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from loupe_tf.masks import (
     SamplingMask,
+    budget,
     default_calibration,
     equispaced_lines,
     gaussian,
@@ -271,6 +273,16 @@ def test_default_calibration(R, lines):
     assert default_calibration((384, 320), R, "columns") == lines
     assert default_calibration((320, 256), R, "rows") == lines
     assert random_lines((256, 320), R).calibration == lines
+
+
+def test_default_calibration_leaves_something_to_choose():
+    for n, lines in itertools.product(range(2, 40), (None, "columns")):
+        for acceleration in (1.01, 1.5, 2, 3.3, 4, 8, 13.7):
+            size = n * n if lines is None else n
+            if round(size / acceleration):
+                side = default_calibration((n, n), acceleration, lines)
+                region = side * side if lines is None else side
+                assert region < budget(size, acceleration)
 
 
 def test_default_calibration_checks_the_acceleration():

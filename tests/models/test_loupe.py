@@ -188,7 +188,7 @@ def test_a_nan_stays_in_its_example(images):
         assert broken.tolist() == [i == 2 for i in range(8)]
 
 
-@pytest.mark.parametrize("calibration", [None, 6])
+@pytest.mark.parametrize("calibration", ["auto", 6])
 @pytest.mark.parametrize("lines", [None, "columns", "rows"])
 @pytest.mark.parametrize("acceleration", [2, 4, 8, 13.7])
 @pytest.mark.parametrize("size", [(31, 33), (64, 64), (320, 320)])
@@ -203,7 +203,7 @@ def test_inference_mask_has_exactly_the_budget(
         "reconstructor": "zero_filled",
         "seed": 0,
     }
-    if lines and calibration and calibration > budget:
+    if lines and calibration == 6 and budget < 6:
         with pytest.raises(ValueError, match="`calibration`"):
             loupe_model((*size, 1), acceleration, **arguments)
         return
@@ -282,6 +282,9 @@ def test_with_binarization(images):
         ({"acceleration": 4, "reconstruction": "x"}, "`reconstruction`.*'x'"),
         ({"acceleration": 4, "mask": np.ones((16, 18))}, "`mask`.*no `acc"),
         ({"mask": np.ones((16, 18)), "calibration": 4}, "`calibration`.*given"),
+        ({"acceleration": 4, "calibration": "x"}, "`calibration`.*'auto'.*'x'"),
+        ({"acceleration": 4, "calibration": -1}, "`calibration`.*-1"),
+        ({"acceleration": 999}, "`acceleration`.*288 entries.*999"),
         ({"mask_input": True, "lines": "rows"}, "`lines`.*given.*'rows'"),
         ({"acceleration": 4, "sparsity_penalty": 1.0}, "`acceleration`.*no"),
         ({"mask": np.ones((4, 4))}, r"`mask`.*\(16, 18\).*\(4, 4\)"),

@@ -133,6 +133,56 @@ def test_exact_budget(shape, size, acceleration, calibration):
 
 
 @every_shape
+def test_calibration_by_default(shape):
+    """fastMRI's share, 0.32 / R, of the lines; nested: of the largest R."""
+    found = _all(_build(shape, (50, 75)))
+    options = SHAPES[shape]
+    expected = {"columns": 6, "rows": 4, "both": (4, 4)}.get(
+        options.get("lines"), 4
+    )
+    if options.get("nested"):
+        expected = expected // 2
+    for mask in found:
+        if options.get("half_plane"):
+            assert mask.calibration is None
+            assert mask.provenance["calibration_once_filled"] == expected
+        else:
+            assert mask.calibration == expected
+    explicit = _build(shape, (50, 75), calibration=expected)
+    assert _all(explicit) == found
+
+
+@pytest.mark.parametrize("calibration", [None, 0])
+def test_no_calibration_where_none_is_asked_for(calibration):
+    model = _build("points", (50, 75), calibration=calibration)
+    assert not model.get_layer("sampled_mask").calibration
+    prob = masks.probability_from_model(model)
+    assert prob.max() < 1
+
+
+@pytest.mark.parametrize("shape", [*KINDS, "columns", "half-plane"])
+def test_no_calibration_by_default_in_a_tiny_matrix(shape):
+    for mask in _all(_build(shape, (5, 5))):
+        assert mask.calibration is None
+        assert "calibration_once_filled" not in mask.provenance
+
+
+@pytest.mark.parametrize(
+    "estimator, slope",
+    [
+        ("relaxed", 20.0),
+        ("straight_through", 12.0),
+        ("concrete", 1.5),
+        ("gumbel_topk", 1.0),
+    ],
+)
+def test_slope_by_default(estimator, slope):
+    assert (
+        masks.from_model(_build("points", estimator=estimator)).slope == slope
+    )
+
+
+@every_shape
 def test_probabilities_have_the_sparsity(shape):
     model = _build(shape, calibration=2 if "columns" not in shape else 1)
     names = [
@@ -397,6 +447,8 @@ def test_penalty_for_groups():
     )
     prob = masks.probability_from_model(model, "prob_mask")
     assert prob.shape == (2, 16, 18)
+    # Without an R there is no share of the lines.
+    assert model.get_layer("sampled_mask").calibration is None
     model(_inputs(model))
     np.testing.assert_allclose(
         float(sum(model.losses)), 10 * prob.mean(), rtol=1e-4

@@ -39,7 +39,7 @@ def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
     mask = masks.SamplingMask.load(run / "mask.npz")
     assert mask.array.sum() == round(16 * 18 / 4)
     assert len(mask.provenance["slope_history"]) == 3
-    assert mask.provenance["slope_history"][0] == 200 and mask.matrix == (
+    assert mask.provenance["slope_history"][0] == 20 and mask.matrix == (
         16,
         18,
     )
