@@ -69,7 +69,7 @@ def load_arrays(
     records = SplitRecords(builder, split, [image_key, *keys])
     for example in records.fetch(range(records.count)):
         values.append([_text(example[key]) for key in keys])
-        image = example[image_key]
+        image = np.asarray(example[image_key])
         where = f"volume {values[-1][0]} of {builder.info.full_name}"
         if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,)):
             raise ValueError(

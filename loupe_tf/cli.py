@@ -168,7 +168,8 @@ def parser():
         nargs=2,
         type=float,
         metavar=("H", "W"),
-        help="field of view in mm (ISMRMRD and Pulseq: 256 256 if unknown)",
+        help="size of the image in mm, which ISMRMRD and Pulseq need (that of "
+        "the mask)",
     )
     convert.add_argument(
         "--order",

@@ -306,11 +306,25 @@ def provenance(settings, source, splits):
     return {
         "data": source,
         "volumes": volumes,
-        "image size": f"{height}×{width}",
+        "image size": f"{height}×{width}{voxel_text(splits)}",
         "settings": ", ".join(f"{k}={v}" for k, v in settings.items()),
         **environment(),
         "command": "python " + " ".join(sys.argv),
     }
+
+
+def voxel_text(splits):
+    """Size of the voxels of all splits, to follow that of the matrix."""
+    sizes = [getattr(part, "voxel_sizes", None) for part in splits.values()]
+    if any(each is None for each in sizes):
+        return ""
+    from loupe_tf.datasets.voxel_size import common_voxel_size
+
+    between, *pixel = common_voxel_size(np.concatenate(sizes))
+    if None in pixel:
+        return ", voxel sizes mixed or unknown"
+    text = ", voxels of {:.3g}×{:.3g} mm".format(*pixel)
+    return text + (f", slices {between:.3g} mm apart" if between else "")
 
 
 def exit_code(

@@ -26,12 +26,19 @@ if "--distribute jax" in " ".join(sys.argv).replace("=", " "):
     os.environ["KERAS_BACKEND"] = "jax"
 
 import keras
-import numpy as np
 import tqdm
 
 import loupe_tf
 import loupe_tf.datasets
-from loupe_tf import distribution, evaluation, masks, metrics, plots, report
+from loupe_tf import (
+    comparison,
+    distribution,
+    evaluation,
+    masks,
+    metrics,
+    plots,
+    report,
+)
 from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
 from loupe_tf.runs import (
     RunFolder,
@@ -206,7 +213,7 @@ def parse_arguments(arguments=None):
     return options
 
 
-def build_model(options, devices, image_shape, mask=None):
+def build_model(options, devices, image_shape, mask=None, view=None):
     learned = {
         "acceleration": options.acceleration,
         "lines": options.lines,
@@ -239,6 +246,7 @@ def build_model(options, devices, image_shape, mask=None):
         **({"mask": mask} if mask is not None else learned),
         **network,
         seed=options.seed,
+        field_of_view=view,
         name="learned" if mask is None else "fixed",
     )
     optimizer = keras.optimizers.Adam(
@@ -334,6 +342,7 @@ def run(options):
         data = {k: v.crop_to_acquired(extent) for k, v in data.items()}
         source += f", k-space cropped to the acquired extent {extent}"
     shape = data["test"].images.shape[1:]
+    view = data["train"].field_of_view
     if options.calibration is None:
         options.calibration = masks.default_calibration(
             shape[:2], options.acceleration, options.lines
@@ -348,9 +357,9 @@ def run(options):
     images, volumes = data["test"].images, data["test"].volumes
     evaluation.per_volume(images[:1], images[:1], volumes[:1])
     with devices.scope():
-        learned = build_model(options, devices, shape)
+        learned = build_model(options, devices, shape, view=view)
         mask = fixed_mask(options, shape[:2])
-        fixed = build_model(options, devices, shape, mask)
+        fixed = build_model(options, devices, shape, mask, view)
     out = RunFolder(options.out, writes=devices.is_chief)
     # A run may go on on other devices, or in a folder that was moved.
     own = ("out", "demo", "distribute", "logical_devices")
@@ -387,7 +396,7 @@ def run(options):
         options,
         facts,
         crimes,
-        images,
+        data["test"],
         learned,
         results,
         histories,
@@ -396,7 +405,7 @@ def run(options):
 
 
 def write_results(
-    out, options, facts, crimes, images, model, results, histories, outputs
+    out, options, facts, crimes, test, model, results, histories, outputs
 ):
     network = NETWORKS[options.network][0]
     provenance = {
@@ -448,7 +457,7 @@ def write_results(
             "These brains are simulated from one average anatomy: good for "
             "trying and testing, not for conclusions."
         ]
-    shown = np.linspace(0, len(images) - 1, 5).astype(int)[1:4]
+    shown = comparison.central_slices(test.volumes)
     report.write_report(
         out / "report.html",
         f"A k-space mask learned at R = {options.acceleration:g}",
@@ -475,14 +484,16 @@ def write_results(
             "Reconstructions": [
                 report.figure(
                     plots.reconstructions(
-                        images[shown],
+                        test.images[shown],
                         {
                             name: output[shown]
                             for name, output in outputs.items()
                             if name.endswith(network)
                         },
+                        voxel_size=test.voxel_size,
                     ),
-                    "Slices of the test split, with the magnified error.",
+                    "Slices in the middle of test volumes, with the magnified "
+                    "error.",
                 )
             ],
             "Training": [

@@ -160,3 +160,14 @@ def test_tune_keeps_the_best(images):
 def test_middle_slice(volumes):
     assert comparison.middle_slice(volumes) == 1
     assert comparison.middle_slice(volumes, "a") == 5
+
+
+def test_central_slices():
+    volumes = np.repeat(["a", "b", "c", "d"], 9)
+    assert comparison.central_slices(volumes) == [4, 13, 22]
+    assert comparison.central_slices(volumes[:18]) == [3, 4, 13]
+    assert comparison.central_slices(volumes[:9]) == [3, 4, 6]
+    assert comparison.central_slices(["a", "b"]) == [0, 1]
+    # Volumes whose slices do not come one after another.
+    mixed = np.tile(["a", "b", "c"], 5)
+    assert comparison.central_slices(mixed) == [6, 7, 8]

@@ -25,6 +25,8 @@ def save_image(
     voxel sizes but no orientation (its codes are 0, "unknown"). Sizes that are
     not known are 1. PNG: black and white are the two values of `window`, the
     same for all slices; values between them are linear, others are clipped.
+    Where the field of view says that pixels are not square, the shorter sides
+    are stretched by interpolation until they are.
 
     The file appears at once and whole.
 
@@ -50,7 +52,7 @@ def save_image(
     writers = {
         ".npy": lambda file: np.save(file, image),
         ".nii": lambda file: _nifti(image, file, field_of_view, slice_spacing),
-        ".png": lambda file: _png(image, file, window),
+        ".png": lambda file: _png(image, file, window, field_of_view),
     }
     writers[".nii.gz"] = writers[".nii"]
     write = [w for suffix, w in writers.items() if name.endswith(suffix)]
@@ -98,7 +100,7 @@ def _nifti(image, path, field_of_view, slice_spacing):
     nibabel.save(file, path)
 
 
-def _png(image, path, window):
+def _png(image, path, window, field_of_view):
     import PIL.Image
 
     pixels = np.abs(image).astype(float)
@@ -112,6 +114,16 @@ def _png(image, path, window):
         high = pixels.max() or 1.0
     pixels = np.clip((pixels - low) / (high - low), 0, 1) * 255
     pixels = np.round(pixels).astype(np.uint8)
+    if field_of_view is not None:
+        sizes = np.divide(field_of_view, pixels.shape[-2:])
+        # Nobody sees less than a percent.
+        if sizes.max() > 1.01 * sizes.min():
+            shape = np.round(field_of_view / sizes.min()).astype(int).tolist()
+            slices = pixels.reshape(-1, *pixels.shape[-2:])
+            slices = [
+                PIL.Image.fromarray(each).resize(shape[::-1]) for each in slices
+            ]
+            pixels = np.reshape(slices, (*pixels.shape[:-2], *shape))
     if pixels.ndim == 3:
         pixels = _tiles(pixels)
     PIL.Image.fromarray(pixels).save(path)

@@ -151,6 +151,19 @@ def with_matrix(mask, matrix):
     return mask
 
 
+def with_field_of_view(mask, field_of_view):
+    """The mask with the size of the image in mm, which it may lack."""
+    if field_of_view is not None:
+        mask = mask.replace(field_of_view=field_of_view)
+    if mask.field_of_view is None:
+        raise ValueError(
+            "Invalid value for argument `field_of_view`. Expected the size "
+            "(H, W) of the image in mm, which this mask does not tell "
+            "(--fov H W). Received: None"
+        )
+    return mask
+
+
 def check_lines(mask, what, *kinds):
     """Refuse what a format of lines cannot hold."""
     if mask.lines not in kinds:

@@ -15,13 +15,12 @@ from loupe_tf.formats.ismrmrd_file import (
 from loupe_tf.formats.mask_arrays import (
     MARK,
     refuse_other_data,
+    with_field_of_view,
     with_matrix,
 )
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.budget import calibration_region
 from loupe_tf.masks.sampling_mask import SamplingMask
-
-FIELD_OF_VIEW = 256.0
 
 
 def save_ismrmrd(
@@ -52,7 +51,7 @@ def save_ismrmrd(
         matrix: (Optional) size `(H, W)` of k-space, by default that of the
             mask.
         field_of_view: (Optional) size `(H, W)` in mm, by default that of the
-            mask, or 256 mm each.
+            mask; where that does not know it, it must be given.
         slice_thickness: Positive float, in mm.
 
     Raises:
@@ -61,8 +60,7 @@ def save_ismrmrd(
     """
     ismrmrd = import_ismrmrd()
     mask = with_matrix(mask, matrix)
-    if field_of_view is not None:
-        mask = mask.replace(field_of_view=field_of_view)
+    mask = with_field_of_view(mask, field_of_view)
     if not mask.acquired or max(mask.matrix) > 2**16 - 1:
         raise ValueError(
             "Invalid value for argument `mask`. Expected one that acquires "
@@ -178,7 +176,7 @@ def check_positive(**arguments):
 def _header(ismrmrd, mask, samples, slice_thickness):
     """Header with one encoding space, all of which is reconstructed."""
     xsd = ismrmrd.xsd
-    view = mask.field_of_view or (FIELD_OF_VIEW, FIELD_OF_VIEW)
+    view = mask.field_of_view
     if mask.lines:
         order = (0, 1) if mask.lines == "columns" else (1, 0)
         matrix = [mask.matrix[axis] for axis in order] + [1]

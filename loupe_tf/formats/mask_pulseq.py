@@ -9,8 +9,12 @@ import tempfile
 import numpy as np
 
 from loupe_tf.atomic import written_aside
-from loupe_tf.formats.mask_arrays import check_lines, with_matrix
-from loupe_tf.formats.mask_ismrmrd import FIELD_OF_VIEW, check_positive
+from loupe_tf.formats.mask_arrays import (
+    check_lines,
+    with_field_of_view,
+    with_matrix,
+)
+from loupe_tf.formats.mask_ismrmrd import check_positive
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.sampling_mask import COST, SamplingMask
 from loupe_tf.reading import check_file, check_memory, naming
@@ -49,7 +53,7 @@ def pulseq_sequence(
         matrix: (Optional) size `(H, W)` of k-space, by default that of the
             mask.
         field_of_view: (Optional) size `(H, W)` in mm, by default that of the
-            mask, or 256 mm each.
+            mask; where that does not know it, it must be given.
         slice_thickness: Positive float, in mm.
         te: (Optional) echo time in ms, from the centre of the pulse to the
             sample at 0; the shortest by default.
@@ -80,9 +84,7 @@ def pulseq_sequence(
             "Invalid value for argument `mask`. Expected one that acquires "
             "something. Received: a mask of no lines"
         )
-    if field_of_view is None:
-        field_of_view = mask.field_of_view or (FIELD_OF_VIEW, FIELD_OF_VIEW)
-    mask = mask.replace(field_of_view=field_of_view)
+    mask = with_field_of_view(mask, field_of_view)
     check_positive(
         slice_thickness=slice_thickness,
         flip_angle=flip_angle,

@@ -3,6 +3,7 @@ from keras import ops
 
 from loupe_tf import fourier
 from loupe_tf.layers.float32_layer import Float32Layer
+from loupe_tf.masks.sampling_mask import standardize_field_of_view
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -16,6 +17,9 @@ class UnderSample(Float32Layer):
     Args:
         centered: Boolean. Whether the k-space has DC at `(H // 2, W // 2)`, or
             in the corner. The mask is centred in either case.
+        field_of_view: (Optional) size `(H, W)` of the image in mm, of which
+            `1 / field_of_view` is the distance of the samples. Nothing is
+            computed with it; masks read from the model have it.
 
     Inputs:
         A pair `[kspace, mask]` of shapes `(batch, H, W, 2)` or
@@ -25,9 +29,10 @@ class UnderSample(Float32Layer):
         That of the k-space, float32.
     """
 
-    def __init__(self, centered=True, **kwargs):
+    def __init__(self, centered=True, field_of_view=None, **kwargs):
         super().__init__(**kwargs)
         self.centered = centered
+        self.field_of_view = standardize_field_of_view(field_of_view)
 
     def build(self, input_shape):
         kspace, mask = (tuple(shape) for shape in input_shape)
@@ -65,4 +70,7 @@ class UnderSample(Float32Layer):
         return input_shape[0]
 
     def get_config(self):
-        return {**super().get_config(), "centered": self.centered}
+        config = {**super().get_config(), "centered": self.centered}
+        if self.field_of_view is not None:
+            config["field_of_view"] = list(self.field_of_view)
+        return config

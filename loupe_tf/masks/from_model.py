@@ -8,7 +8,9 @@ from loupe_tf.masks.half_plane import half_plane_facts
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 
-def from_model(model, layer_name="sampled_mask", provenance=None):
+def from_model(
+    model, layer_name="sampled_mask", provenance=None, field_of_view=None
+):
     """Read the learned mask out of a model: the one that inference uses.
 
     Args:
@@ -20,10 +22,13 @@ def from_model(model, layer_name="sampled_mask", provenance=None):
             one of several masks, all of them are read.
         provenance: (Optional) dictionary that JSON can store, of what the model
             does not know: `{"data": ..., "slope_history": ...}`.
+        field_of_view: (Optional) size `(H, W)` of the images in mm; by default
+            what the model was built with.
 
     Returns:
         A `SamplingMask`, with the acceleration, the calibration region and the
-        slope of the layer, and the size of the model's images as its matrix.
+        slope of the layer, the size of the model's images as its matrix, and
+        their field of view.
         Its provenance has the name of the model, the estimator, the
         binarization, and `weights_sha256`, the hash of all weights (shape,
         type and values, in the order of `model.weights`): a copy that was
@@ -81,6 +86,9 @@ def from_model(model, layer_name="sampled_mask", provenance=None):
         facts.update(half_plane_facts(calibration))
         calibration = None
     facts["weights_sha256"] = _weights_hash(model)
+    if field_of_view is None:
+        views = [getattr(x, "field_of_view", None) for x in model.layers]
+        field_of_view = next((view for view in views if view), None)
     found = []
     for number, array in enumerate(arrays):
         asked = sparsity[number] if several else sparsity
@@ -96,6 +104,7 @@ def from_model(model, layer_name="sampled_mask", provenance=None):
                 slope=next(iter(slopes)) if len(slopes) == 1 else None,
                 provenance={**facts, **(provenance or {})},
                 matrix=_matrix(model, array.shape),
+                field_of_view=field_of_view,
             )
         )
     return tuple(found) if several or len(found) > 1 else found[0]

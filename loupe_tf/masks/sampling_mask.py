@@ -99,13 +99,20 @@ class SamplingMask:
             matrix = self.shape
         self.matrix = _standardize_matrix(matrix, self.shape)
         """Size `(H, W)` of k-space, or `None` for lines of unknown length."""
-        self.field_of_view = _standardize_field_of_view(field_of_view)
+        self.field_of_view = standardize_field_of_view(field_of_view)
         """Size `(H, W)` of the image in mm, or `None`."""
 
     @property
     def shape(self):
         """`(H, W)`, or `(1, W)` for columns, or `(H, 1)` for rows."""
         return self.array.shape
+
+    @property
+    def voxel_size(self):
+        """Size `(H, W)` of a pixel of the image in mm, or `None`."""
+        if self.matrix is None or self.field_of_view is None:
+            return None
+        return tuple(mm / n for mm, n in zip(self.field_of_view, self.matrix))
 
     @property
     def lines(self):
@@ -149,6 +156,7 @@ class SamplingMask:
             "lines": self.lines,
             "matrix": self.matrix and list(self.matrix),
             "field_of_view": self.field_of_view and list(self.field_of_view),
+            "voxel_size": self.voxel_size and list(self.voxel_size),
             "acquired": self.acquired,
             "crc32": zlib.crc32(self.array.tobytes()),
             "acceleration": _finite(self.acceleration),
@@ -261,7 +269,9 @@ class SamplingMask:
     def plot(self, ax=None):
         """Draw the mask, acquired entries in white, DC in the centre.
 
-        Lines are drawn as the square image they stand for.
+        Lines are drawn as the square image they stand for. Where the field of
+        view is known, an entry is as high and wide as it is in k-space, one
+        over the field of view.
 
         Args:
             ax: Matplotlib axes to draw on. Defaults to those of a new figure.
@@ -273,10 +283,13 @@ class SamplingMask:
             import matplotlib.pyplot as plt
 
             _, ax = plt.subplots()
-        image = self.array
-        if self.lines:
+        image, aspect = self.array, 1.0
+        if self.voxel_size is not None:
+            image = np.broadcast_to(image, self.matrix)
+            aspect = self.field_of_view[1] / self.field_of_view[0]
+        elif self.lines:
             image = np.broadcast_to(image, (image.size, image.size))
-        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1, aspect=aspect)
         ax.set_xticks([])
         ax.set_yticks([])
         ax.set_title(
@@ -375,7 +388,8 @@ def _standardize_matrix(matrix, shape):
     return matrix
 
 
-def _standardize_field_of_view(field_of_view):
+def standardize_field_of_view(field_of_view):
+    """Two floats `(H, W)` in mm, or `None`."""
     if field_of_view is None:
         return None
     if (

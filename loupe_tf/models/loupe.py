@@ -25,6 +25,7 @@ def loupe_model(
     coils=None,
     snr=None,
     seed=None,
+    field_of_view=None,
     name="loupe",
     **unet_options,
 ):
@@ -114,6 +115,9 @@ def loupe_model(
             that is added to k-space in training, see `ReceiverNoise`.
         seed: Integer or `None`; of the mask's initial values, the realizations
             and the noise.
+        field_of_view: (Optional) size `(H, W)` of the images in mm. The model
+            is the same; it is saved with it, and the masks that are read from
+            it have it, so that they can be exported.
         name: String, name of the model.
         **unet_options: Arguments of `loupe_tf.models.unet`, such as
             `filters`, `depth`, `normalization` or `preset`.
@@ -213,9 +217,11 @@ def loupe_model(
         kspace = layers.ReceiverNoise(
             snr, None if seed is None else seed + 2, name="receiver_noise"
         )(kspace)
-    measured = layers.UnderSample(**dc, name="under_sample_kspace")(
-        [kspace, mask_tensor]
-    )
+    if field_of_view is None:
+        field_of_view = getattr(mask, "field_of_view", None)
+    measured = layers.UnderSample(
+        **dc, field_of_view=field_of_view, name="under_sample_kspace"
+    )([kspace, mask_tensor])
 
     # The reconstructor: it sees the adjoint, not where the mask came from.
     if coils is None:

@@ -13,6 +13,7 @@ def reconstructions(
     error_scale=5,
     zoom=None,
     figure=None,
+    voxel_size=None,
 ):
     """Draw true images, their reconstructions and the magnified errors.
 
@@ -30,6 +31,10 @@ def reconstructions(
         zoom: (Optional) tuple `(top, left, height, width)` in pixels: a
             region, framed in each panel and drawn larger below it.
         figure: (Optional) figure or sub-figure to draw into.
+        voxel_size: (Optional) size of a pixel, `(rows, columns)` in mm, or
+            `(slices, rows, columns)` as `loupe_tf.datasets.Slices` has it:
+            images get their true proportions. Pixels are square by default,
+            and where it is not known.
 
     Returns:
         The figure.
@@ -58,10 +63,11 @@ def reconstructions(
             f"Received: shapes={shapes}"
         )
     count, height, width, _ = shape
-    heights = [height / width]
+    aspect = pixel_aspect(voxel_size)
+    heights = [aspect * height / width]
     if zoom is not None:
         _check_zoom(zoom, height, width)
-        heights.append(zoom[2] / zoom[3])
+        heights.append(aspect * zoom[2] / zoom[3])
     columns = 1 + 2 * len(reconstructions)
     cell = 2.2
     figure = get_figure(
@@ -81,7 +87,8 @@ def reconstructions(
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
 
-    _draw_images(axes[..., 0], "truth", truth, max_value, zoom)
+    style = {"vmin": 0, "vmax": max_value, "aspect": aspect}
+    _draw_images(axes[..., 0], "truth", truth, zoom, **style)
     for row, ax in enumerate(axes[:, 0, 0]):
         ax.set_ylabel(f"example {row + 1}")
     for i, (name, images) in enumerate(reconstructions.items()):
@@ -89,21 +96,21 @@ def reconstructions(
         decibels = metrics.psnr(true, images, max_value)
         error = metrics.modulus(true - images)
         image_axes, error_axes = axes[..., 1 + 2 * i], axes[..., 2 + 2 * i]
-        _draw_images(image_axes, name, images, max_value, zoom)
+        _draw_images(image_axes, name, images, zoom, **style)
         _draw_images(
             error_axes,
             f"|error| × {error_scale:g}",
             error_scale * error,
-            max_value,
             zoom,
             cmap="magma",
+            **style,
         )
         for ax, value in zip(image_axes[:, 0], decibels, strict=True):
             ax.set_xlabel(f"PSNR {float(value):.2f} dB")
     return figure
 
 
-def reconstruction_groups(truth, groups, zoom=None):
+def reconstruction_groups(truth, groups, zoom=None, voxel_size=None):
     """Draw more reconstructions than fit side by side, in groups.
 
     Args:
@@ -112,6 +119,7 @@ def reconstruction_groups(truth, groups, zoom=None):
             each is drawn by `reconstructions`, one below the other.
         zoom: (Optional) tuple `(top, left, height, width)`; the central third
             by default.
+        voxel_size: As that of `reconstructions`.
 
     Returns:
         The figure.
@@ -125,10 +133,19 @@ def reconstruction_groups(truth, groups, zoom=None):
         height, width = np.shape(truth)[1:3]
         zoom = (height // 3, width // 3, height // 3, width // 3)
     columns = 1 + 2 * max(map(len, groups))
-    figure = get_figure(None, 2.2 * columns, 5.2 * len(groups))
+    height, width = np.shape(truth)[1:3]
+    heights = height / width + zoom[2] / zoom[3]
+    tall = 2.2 * heights * pixel_aspect(voxel_size) + 0.8
+    figure = get_figure(None, 2.2 * columns, tall * len(groups))
     panels = figure.subfigures(len(groups), 1, squeeze=False)[:, 0]
     for panel, group in zip(panels, groups, strict=True):
-        reconstructions(truth, group, zoom=tuple(zoom), figure=panel)
+        reconstructions(
+            truth,
+            group,
+            zoom=tuple(zoom),
+            figure=panel,
+            voxel_size=voxel_size,
+        )
     return figure
 
 
@@ -148,7 +165,27 @@ def _check_zoom(zoom, height, width):
     )
 
 
-def _draw_images(axes, title, images, max_value, zoom, cmap="gray"):
+def pixel_aspect(voxel_size):
+    """How high a pixel is for its width; 1 where that is not known.
+
+    Args:
+        voxel_size: `None`, or numbers in mm of which the last two are those of
+            rows and columns; `None` or 0 for what is not known.
+    """
+    if voxel_size is None:
+        return 1.0
+    rows, columns = tuple(voxel_size)[-2:]
+    if not rows or not columns:
+        return 1.0
+    if not (0 < rows < np.inf and 0 < columns < np.inf):
+        raise ValueError(
+            "Invalid value for argument `voxel_size`. Expected positive "
+            f"numbers (rows, columns) in mm. Received: {voxel_size}"
+        )
+    return float(rows / columns)
+
+
+def _draw_images(axes, title, images, zoom, cmap="gray", **style):
     """Draw images into `(n, 1)` axes, or `(n, 2)` with the zoom."""
     from keras import ops
     from matplotlib.patches import Rectangle
@@ -159,7 +196,7 @@ def _draw_images(axes, title, images, max_value, zoom, cmap="gray"):
     images = ops.convert_to_numpy(
         metrics.magnitude(ops.convert_to_tensor(images))
     )[..., 0]
-    style = {"cmap": cmap, "vmin": 0, "vmax": max_value}
+    style["cmap"] = cmap
     for ax, image in zip(axes, images, strict=True):
         ax[0].imshow(image, **style)
         if zoom is None:

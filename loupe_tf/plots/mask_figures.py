@@ -16,11 +16,14 @@ def mask(mask, probability=None, figure=None):
     """Draw a sampling mask, and beside it the probabilities it came from.
 
     The axes count frequencies from the centre (DC), in steps of one over the
-    field of view.
+    field of view. Where a `SamplingMask` knows its field of view, a sample is
+    drawn as high and wide as these steps are: k-space of square pixels is a
+    square, whatever the matrix.
 
     Args:
         mask: Binary mask, centred, `(H, W)`; or lines, `(1, W)` or `(H, 1)`,
-            drawn as a full square. A `SamplingMask` will do.
+            drawn over the whole of k-space if its size is known, else as a
+            full square. A `SamplingMask` will do.
         probability: (Optional) probabilities in [0, 1], centred, of the same
             shape.
         figure: (Optional) figure or sub-figure to draw into.
@@ -34,7 +37,8 @@ def mask(mask, probability=None, figure=None):
     loupe_tf.plots.mask(mask, probability).savefig("mask.png")
     ```
     """
-    mask = _frequencies("mask", getattr(mask, "array", mask))
+    shown = mask
+    mask, aspect = _shown("mask", shown)
     if not np.isin(mask, (0, 1)).all():
         raise ValueError(
             "Invalid value for argument `mask`. Expected a binary mask, zeros "
@@ -43,6 +47,8 @@ def mask(mask, probability=None, figure=None):
     panels = 1
     if probability is not None:
         panels = 2
+        if np.shape(probability) == np.shape(shown):
+            probability = np.broadcast_to(probability, mask.shape)
         probability = _frequencies("probability", probability)
         _check_probability("probability", probability)
         if probability.shape != mask.shape:
@@ -56,11 +62,16 @@ def mask(mask, probability=None, figure=None):
     sampled = mask.mean()
     acceleration = f"R = {1 / sampled:.2f}" if sampled else "nothing acquired"
     axes[0].set_title(f"Mask: {100 * sampled:.1f} % ({acceleration})")
-    _draw_frequencies(axes[0], mask, cmap="gray", vmin=0, vmax=1)
+    _draw_frequencies(axes[0], mask, cmap="gray", vmin=0, vmax=1, aspect=aspect)
     if probability is not None:
         axes[1].set_title(f"Probability: mean {probability.mean():.3f}")
         image = _draw_frequencies(
-            axes[1], probability, cmap="viridis", vmin=0, vmax=1
+            axes[1],
+            probability,
+            cmap="viridis",
+            vmin=0,
+            vmax=1,
+            aspect=aspect,
         )
         axes[1].set_ylabel("")
         figure.colorbar(image, ax=axes[1], fraction=0.046, pad=0.03)
@@ -85,8 +96,9 @@ def mask_description(mask, title="mask", figure=None):
     figure = get_figure(figure, 12.0, 4.0)
     axes = figure.subplots(1, 3)
     axes[0].set_title(f"{plain(title)}: R = {mask.achieved_acceleration:.4g}")
+    array, aspect = _shown("mask", mask)
     _draw_frequencies(
-        axes[0], _frequencies("mask", mask.array), cmap="gray", vmin=0, vmax=1
+        axes[0], array, cmap="gray", vmin=0, vmax=1, aspect=aspect
     )
     _draw_density(axes[1], {title: mask})
     _draw_point_spread(axes[2], {title: mask})
@@ -117,9 +129,8 @@ def mask_comparison(masks, figure=None):
     arrays = np.broadcast_arrays(mask.array, other.array)
     for ax, (title, one) in zip(axes[0], masks.items()):
         ax.set_title(f"{title}: R = {one.achieved_acceleration:.4g}")
-        _draw_frequencies(
-            ax, _frequencies("mask", one.array), cmap="gray", vmin=0, vmax=1
-        )
+        array, aspect = _shown("mask", one)
+        _draw_frequencies(ax, array, cmap="gray", vmin=0, vmax=1, aspect=aspect)
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
@@ -247,6 +258,15 @@ def _frequencies(name, array):
     return array
 
 
+def _shown(name, mask):
+    """A mask as `(H, W)`, and how high a sample is for its width."""
+    array = getattr(mask, "array", mask)
+    if getattr(mask, "voxel_size", None) is None:
+        return _frequencies(name, array), "equal"
+    height, width = mask.field_of_view
+    return np.broadcast_to(array, mask.matrix), width / height
+
+
 def _check_probability(name, values):
     # Written so that a NaN fails too.
     if not (values.size and values.min() >= 0 and values.max() <= 1 + 1e-6):
@@ -308,8 +328,11 @@ def _draw_point_spread(ax, masks, floor=-60.0):
             continue
         rows, columns = mask.shape
         left, top = -(columns // 2) - 0.5, -(rows // 2) - 0.5
+        # Here pixels are those of the image.
+        size = mask.voxel_size
         image = ax.imshow(
             decibels,
+            aspect="equal" if size is None else size[0] / size[1],
             extent=(left, left + columns, top + rows, top),
             cmap="viridis",
             vmin=floor,

@@ -108,3 +108,18 @@ def test_asks_for_nibabel(volume, tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r"loupe-tf\[volumes\]"):
         save_image(volume, tmp_path / "a.nii")
     assert not list(tmp_path.iterdir())
+
+
+def test_png_has_square_pixels(tmp_path):
+    import PIL.Image
+
+    image = np.zeros((2, 20, 30))
+    image[:, 5:15, 10:20] = 1
+    save_image(image[0], tmp_path / "a.png", field_of_view=(40, 30))
+    pixels = np.asarray(PIL.Image.open(tmp_path / "a.png"))
+    assert pixels.shape == (40, 30)
+    assert (pixels > 127).sum() == pytest.approx(20 * 10, abs=20)
+    save_image(image, tmp_path / "b.png", field_of_view=(40, 30))
+    assert PIL.Image.open(tmp_path / "b.png").size == (60, 40)
+    save_image(image[0], tmp_path / "a.png", field_of_view=(20.1, 30))
+    assert PIL.Image.open(tmp_path / "a.png").size == (30, 20)

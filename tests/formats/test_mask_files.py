@@ -15,6 +15,8 @@ NEEDS = {".mrd": "ismrmrd", ".seq": "pypulseq"}
 # Those that hold everything.
 WHOLE = [".npz", ".json", ".csv", ".cfl", ".hdr", ".h5", ".hdf5", ".mrd"]
 
+VIEW = (240.0, 200.0)
+
 
 def masks():
     cases = itertools.product(
@@ -40,6 +42,8 @@ def masks():
 
 
 def fits(mask, suffix):
+    if suffix in (".mrd", ".seq") and mask.field_of_view is None:
+        return False
     if suffix == ".seq":
         return mask.lines is not None
     return mask.lines == "columns" if suffix in (".h5", ".hdf5") else True
@@ -69,12 +73,23 @@ def test_round_trip(tmp_path, suffix):
             assert found.calibration == (mask.calibration or None)
             assert found.slope == pytest.approx(mask.slope)
             assert found.matrix == mask.matrix
-            view = mask.field_of_view or (256, 256)
-            assert found.field_of_view == pytest.approx(view)
+            assert found.field_of_view == pytest.approx(mask.field_of_view)
             assert found.provenance == {"weights_sha256": "0" * 64}
     assert count >= 12
     # The file itself, or the pair, and nothing else.
     assert len(os.listdir(tmp_path)) == 1 + (suffix in (".cfl", ".hdr"))
+
+
+@pytest.mark.parametrize("suffix", [".mrd", ".seq"])
+def test_a_field_of_view_is_asked_for(tmp_path, suffix):
+    """An export to a scanner does not invent the size of the image."""
+    need(suffix)
+    mask, path = random_lines((16, 33), 3, 4), tmp_path / f"mask{suffix}"
+    with pytest.raises(ValueError, match=r"`field_of_view`.*\(--fov H W\)"):
+        save_mask(mask, path)
+    assert not path.exists()
+    save_mask(mask, path, field_of_view=VIEW)
+    assert load_mask(path).field_of_view == pytest.approx(VIEW)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".mrd", ".seq"])
@@ -82,7 +97,7 @@ def test_round_trip(tmp_path, suffix):
 def test_every_order_reads_back_as_the_same_mask(tmp_path, suffix, order):
     need(suffix)
     path = tmp_path / f"mask{suffix}"
-    mask = random_lines((16, 33), 3, 4, seed=1)
+    mask = random_lines((16, 33), 3, 4, seed=1).replace(field_of_view=VIEW)
     save_mask(mask, path, order=order, seed=2)
     np.testing.assert_array_equal(load_mask(path).array, mask.array)
 
@@ -104,7 +119,9 @@ def test_edges_of_what_a_mask_can_be(tmp_path, suffix):
 def test_json_of_infinity(tmp_path, suffix):
     need(suffix)
     path = tmp_path / f"mask{suffix}"
-    mask = SamplingMask([[1, 0, 1]], acceleration=np.inf, matrix=(2, 3))
+    mask = SamplingMask(
+        [[1, 0, 1]], acceleration=np.inf, matrix=(2, 3), field_of_view=VIEW
+    )
     save_mask(mask, path)
     assert load_mask(path) == mask
 
@@ -113,7 +130,9 @@ def test_json_of_infinity(tmp_path, suffix):
 def test_dc_in_a_corner(tmp_path, suffix):
     need(suffix)
     path = tmp_path / f"mask{suffix}"
-    good = random_lines((24, 40), 4, 8).replace(calibration=None)
+    good = random_lines((24, 40), 4, 8).replace(
+        calibration=None, field_of_view=VIEW
+    )
     corner = good.replace(array=np.fft.ifftshift(good.array))
     with pytest.raises(ValueError, match="DC in the centre.*--shift"):
         save_mask(corner, path)
@@ -129,7 +148,9 @@ def test_dc_in_a_corner_of_a_file_of_others(tmp_path, suffix):
     from loupe_tf.formats import write_cfl
 
     path = tmp_path / f"mask{suffix}"
-    good = random_lines((24, 40), 4, 8).replace(calibration=None)
+    good = random_lines((24, 40), 4, 8).replace(
+        calibration=None, field_of_view=VIEW
+    )
     corner = np.fft.ifftshift(good.array)
     if suffix == ".npy":
         np.save(path, corner)
@@ -163,7 +184,10 @@ def test_rows_asked_of_fastmri(tmp_path):
 @pytest.mark.parametrize("suffix", [".cfl", ".mrd", ".seq"])
 def test_length_of_the_lines(tmp_path, suffix):
     need(suffix)
-    mask, path = SamplingMask([[0, 1, 1, 0]]), tmp_path / f"mask{suffix}"
+    mask, path = (
+        SamplingMask([[0, 1, 1, 0]], field_of_view=VIEW),
+        tmp_path / f"mask{suffix}",
+    )
     with pytest.raises(ValueError, match="`matrix`. Expected the size.*--matr"):
         save_mask(mask, path)
     assert not os.listdir(tmp_path)
@@ -175,7 +199,7 @@ def test_length_of_the_lines(tmp_path, suffix):
 def test_damaged_files(tmp_path, suffix):
     need(suffix)
     path = tmp_path / f"mask{suffix}"
-    save_mask(random_lines((12, 13), 3, 2), path)
+    save_mask(random_lines((12, 13), 3, 2).replace(field_of_view=VIEW), path)
     path = path.with_suffix(".cfl") if suffix == ".hdr" else path
     whole = path.read_bytes()
     for length in (0, 7, len(whole) // 3, 2 * len(whole) // 3):
@@ -194,7 +218,7 @@ def test_damaged_files(tmp_path, suffix):
 def test_nothing_is_left_half_written(tmp_path, monkeypatch, suffix):
     need(suffix)
     path = tmp_path / f"mask{suffix}"
-    mask = random_lines((12, 13), 3, 2)
+    mask = random_lines((12, 13), 3, 2).replace(field_of_view=VIEW)
     save_mask(mask, path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 

@@ -34,7 +34,9 @@ def strip(path):
 @pytest.mark.parametrize("lines", ["columns", "rows"])
 def test_lines(tmp_path, lines):
     path = tmp_path / "mask.mrd"
-    mask = random_lines((21, 32), 3, 5, lines=lines)
+    mask = random_lines((21, 32), 3, 5, lines=lines).replace(
+        field_of_view=(240, 200)
+    )
     mask = mask.replace(field_of_view=(210, 330))
     save_mask(mask, path, order="centre_out", slice_thickness=4)
     header, acquisitions = read(path)
@@ -88,14 +90,19 @@ def test_points(tmp_path):
 
 def test_other_suffix(tmp_path):
     path = tmp_path / "mask.h5"
-    mask = random_lines((8, 12), 3, 2)
+    mask = random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200))
     save_mask(mask, path, format="ismrmrd")
     assert load_mask(path) == mask  # By its content.
 
 
 def test_measurement_with_its_centre_elsewhere(tmp_path):
     path = tmp_path / "mask.mrd"
-    save_mask(SamplingMask([[0, 0, 1, 1, 1, 1]], matrix=(4, 6)), path)
+    save_mask(
+        SamplingMask(
+            [[0, 0, 1, 1, 1, 1]], matrix=(4, 6), field_of_view=(240, 200)
+        ),
+        path,
+    )
     strip(path)
 
     def move(header, centre):
@@ -112,7 +119,10 @@ def test_measurement_with_its_centre_elsewhere(tmp_path):
 
 def test_noise_is_no_part_of_the_mask(tmp_path):
     path = tmp_path / "mask.mrd"
-    save_mask(SamplingMask([[1, 0, 1, 1]], matrix=(4, 4)), path)
+    save_mask(
+        SamplingMask([[1, 0, 1, 1]], matrix=(4, 4), field_of_view=(240, 200)),
+        path,
+    )
     strip(path)
     with ismrmrd.File(str(path)) as file:
         first = file["dataset"].acquisitions[0]
@@ -124,7 +134,9 @@ def test_noise_is_no_part_of_the_mask(tmp_path):
 @pytest.mark.parametrize("encoding", [1, -1, "0"])
 def test_encoding_that_is_not_there(tmp_path, encoding):
     path = tmp_path / "mask.mrd"
-    save_mask(random_lines((8, 12), 3, 2), path)
+    save_mask(
+        random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
+    )
     assert load_mask(path, encoding=0).acquired == 4
     with pytest.raises(ValueError, match="`encoding`.*which has 1 and"):
         load_mask(path, encoding=encoding)
@@ -132,7 +144,9 @@ def test_encoding_that_is_not_there(tmp_path, encoding):
 
 def test_other_trajectories(tmp_path):
     path = tmp_path / "mask.mrd"
-    save_mask(random_lines((8, 12), 3, 2), path)
+    save_mask(
+        random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
+    )
 
     def make_radial(header):
         header.encoding[0].trajectory = ismrmrd.xsd.trajectoryType.RADIAL
@@ -144,7 +158,9 @@ def test_other_trajectories(tmp_path):
 
 def test_contradicting_lines(tmp_path):
     path = tmp_path / "mask.mrd"
-    save_mask(random_lines((8, 12), 3, 2), path)
+    save_mask(
+        random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
+    )
     with pytest.raises(ValueError, match="`lines`. Expected what the file"):
         load_mask(path, lines="rows")
     with pytest.raises(ValueError, match="`lines`. Expected None, 'columns'"):
@@ -159,19 +175,26 @@ def test_measurements_are_not_overwritten(tmp_path):
         ]
     before = path.read_bytes()
     with pytest.raises(ValueError, match="holds a mask alone.*dataset"):
-        save_mask(random_lines((8, 12), 3, 2), path)
+        save_mask(
+            random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
+        )
     assert path.read_bytes() == before
 
 
 def test_nothing_to_acquire(tmp_path):
     with pytest.raises(ValueError, match="`mask`. Expected one that acquires"):
-        save_mask(SamplingMask(np.zeros((3, 3))), tmp_path / "mask.mrd")
+        save_mask(
+            SamplingMask(np.zeros((3, 3)), field_of_view=(3, 3)),
+            tmp_path / "mask.mrd",
+        )
 
 
 @pytest.mark.parametrize("name", ["dataset", "dataset/xml", "dataset/data"])
 def test_reads_no_other_file(tmp_path, name):
     path, other = tmp_path / "mask.mrd", tmp_path / "other.mrd"
-    save_mask(random_lines((8, 12), 3, 2), path)
+    save_mask(
+        random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
+    )
     other.write_bytes(path.read_bytes())
     with h5py.File(path, "r+") as file:
         del file[name]
@@ -183,7 +206,9 @@ def test_reads_no_other_file(tmp_path, name):
 
 def test_header_with_a_document_type(tmp_path):
     path = tmp_path / "mask.mrd"
-    save_mask(random_lines((8, 12), 3, 2), path)
+    save_mask(
+        random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
+    )
     with h5py.File(path, "r+") as file:
         text = file["dataset/xml"][0].decode()
         end = text.index("?>") + 2
@@ -197,7 +222,7 @@ def test_header_with_a_document_type(tmp_path):
 def test_refuses_thickness(tmp_path, thickness):
     with pytest.raises(ValueError, match="`slice_thickness`. Expected a posi"):
         save_mask(
-            random_lines((8, 12), 3, 2),
+            random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)),
             tmp_path / "mask.mrd",
             slice_thickness=thickness,
         )
@@ -218,7 +243,9 @@ def test_missing_package(tmp_path, monkeypatch, suffix, name):
     monkeypatch.setattr(builtins, "__import__", fail)
     path = tmp_path / f"mask.{suffix}"
     with pytest.raises(ImportError, match=r"pip install \"loupe-tf\[export\]"):
-        save_mask(random_lines((8, 12), 3, 2), path)
+        save_mask(
+            random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
+        )
     with pytest.raises(ImportError, match=name):
         load_mask(path)
     assert not list(tmp_path.iterdir())

@@ -19,7 +19,9 @@ pp = pytest.importorskip("pypulseq")
 @pytest.mark.parametrize("order", ["linear", "smooth"])
 def test_positions_in_kspace_are_the_lines(tmp_path, shape, lines, order):
     path = tmp_path / "scan.seq"
-    mask = random_lines(shape, 3.3, 4, lines=lines, seed=3)
+    mask = random_lines(shape, 3.3, 4, lines=lines, seed=3).replace(
+        field_of_view=(240, 200)
+    )
     mask = mask.replace(field_of_view=(240.0, 190.5))
     save_mask(mask, path, order=order)
 
@@ -44,7 +46,7 @@ def test_positions_in_kspace_are_the_lines(tmp_path, shape, lines, order):
 
 
 def test_times():
-    mask = random_lines((64, 48), 4, 4)
+    mask = random_lines((64, 48), 4, 4).replace(field_of_view=(240, 200))
     shortest = pulseq_sequence(mask).definitions
     asked = pulseq_sequence(mask, te=6, tr=14, dummy_scans=3)
     assert asked.definitions["TE"] == pytest.approx(6e-3, abs=1e-5)
@@ -61,7 +63,7 @@ def test_times():
 
 @pytest.mark.parametrize("name", ["te", "tr"])
 def test_times_that_are_too_short(name):
-    mask = random_lines((64, 48), 4, 4)
+    mask = random_lines((64, 48), 4, 4).replace(field_of_view=(240, 200))
     with pytest.raises(ValueError, match=f"`{name}`. Expected at least") as e:
         pulseq_sequence(mask, **{name: 1.0})
     least = float(str(e.value).split("at least ")[1].split()[0])
@@ -69,7 +71,7 @@ def test_times_that_are_too_short(name):
 
 
 def test_bandwidth_and_angle():
-    mask = random_lines((64, 48), 4, 4)
+    mask = random_lines((64, 48), 4, 4).replace(field_of_view=(240, 200))
     wide, narrow = (pulseq_sequence(mask, bandwidth=b) for b in (500, 125))
     for sequence, expected in ((wide, 500), (narrow, 125)):
         dwell = sequence.definitions["Dwell"]
@@ -86,7 +88,7 @@ def test_bandwidth_and_angle():
 
 
 def test_labels_and_spoiling():
-    mask = SamplingMask([[1, 0, 1, 1]], matrix=(8, 4))
+    mask = SamplingMask([[1, 0, 1, 1]], matrix=(8, 4), field_of_view=(240, 200))
     sequence = pulseq_sequence(mask, order="centre_out", dummy_scans=0)
     labels = sequence.evaluate_labels(evolution="adc")["LIN"]
     assert labels.tolist() == [2, 3, 0]
@@ -101,7 +103,7 @@ def test_system():
     slow = pp.Opts(
         max_grad=10, grad_unit="mT/m", max_slew=40, slew_unit="T/m/s"
     )
-    mask = equispaced_lines((64, 64), 4)
+    mask = equispaced_lines((64, 64), 4).replace(field_of_view=(240, 200))
     weak = pulseq_sequence(mask, system=slow).definitions
     assert weak["TE"] > pulseq_sequence(mask).definitions["TE"]
     with pytest.raises(
@@ -126,12 +128,19 @@ def test_system():
 )
 def test_refuses_arguments(name, value):
     with pytest.raises(ValueError, match=f"`{name}`. Expected"):
-        pulseq_sequence(random_lines((16, 16), 4, 2), **{name: value})
+        pulseq_sequence(
+            random_lines((16, 16), 4, 2).replace(field_of_view=(240, 200)),
+            **{name: value},
+        )
 
 
 def test_nothing_to_acquire():
     with pytest.raises(ValueError, match="`mask`. Expected one that acquires"):
-        pulseq_sequence(SamplingMask(np.zeros((1, 3)), matrix=(4, 3)))
+        pulseq_sequence(
+            SamplingMask(
+                np.zeros((1, 3)), matrix=(4, 3), field_of_view=(240, 200)
+            )
+        )
 
 
 def sign(path, text):

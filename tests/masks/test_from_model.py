@@ -210,3 +210,23 @@ def test_mask_and_probability_of_a_real_model():
     assert masks.from_model(given).provenance["pattern"] == "given"
     with pytest.raises(ValueError, match="prob_mask_scaled"):
         masks.probability_from_model(given)
+
+
+def test_field_of_view_goes_with_the_model(tmp_path):
+    from loupe_tf.models import loupe_model
+
+    options = {"filters": 2, "depth": 1, "field_of_view": (230, 220.5)}
+    model = loupe_model((8, 6, 1), acceleration=4, **options)
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.models.load_model(tmp_path / "model.keras")):
+        mask = from_model(each)
+        assert mask.field_of_view == (230, 220.5)
+        assert mask.voxel_size == (230 / 8, 220.5 / 6)
+        assert from_model(each, field_of_view=(1, 2)).field_of_view == (1, 2)
+    # A mask that is given brings its own.
+    fixed = loupe_model((8, 6, 1), mask=mask, reconstructor="zero_filled")
+    assert from_model(fixed).field_of_view == (230, 220.5)
+    plain = loupe_model((8, 6, 1), mask=mask.array, reconstructor="zero_filled")
+    assert from_model(plain).field_of_view is None
+    with pytest.raises(ValueError, match="`field_of_view`"):
+        loupe_model((8, 6, 1), acceleration=4, field_of_view=230)

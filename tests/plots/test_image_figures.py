@@ -91,3 +91,37 @@ def test_invalid_reconstructions(rng):
         plots.reconstructions(truth, {"a": truth[:1]})
     with pytest.raises(ValueError, match="`reconstructions`"):
         plots.reconstructions(truth, {})
+
+
+@pytest.mark.parametrize("zoom", [None, (2, 3, 6, 4)])
+def test_pixels_have_their_proportions(draw, rng, zoom):
+    """Each panel is as high and wide as what it shows is in mm."""
+    truth = rng.uniform(size=(1, 12, 16, 1)).astype("float32")
+    for size in ((1.5, 0.5), (3.0, 1.5, 0.5)):
+        figure = plots.reconstructions(
+            truth, {"a": truth}, zoom=zoom, voxel_size=size
+        )
+        draw(figure)
+        for i, ax in enumerate(figure.axes):
+            box = ax.get_window_extent()
+            rows, columns = (12, 16) if i < 3 else (6, 4)
+            expected = 3 * rows / columns
+            assert box.height / box.width == pytest.approx(expected, rel=0.02)
+    figure = plots.reconstruction_groups(
+        truth, [{"a": truth}], zoom, voxel_size=(1.5, 0.5)
+    )
+    box = draw(figure).axes[0].get_window_extent()
+    assert box.height / box.width == pytest.approx(3 * 12 / 16, rel=0.02)
+
+
+@pytest.mark.parametrize("size", [None, (None, None, None), (3, 0, 0)])
+def test_pixels_of_unknown_size_are_square(draw, rng, size):
+    truth = rng.uniform(size=(1, 12, 16, 1)).astype("float32")
+    figure = draw(plots.reconstructions(truth, {"a": truth}, voxel_size=size))
+    assert figure.axes[0].get_aspect() == 1
+
+
+def test_invalid_voxel_size(rng):
+    truth = rng.uniform(size=(1, 12, 16, 1)).astype("float32")
+    with pytest.raises(ValueError, match="`voxel_size`.*-1"):
+        plots.reconstructions(truth, {"a": truth}, voxel_size=(-1, 1))

@@ -165,3 +165,21 @@ def test_mask_comparison(draw):
     with pytest.raises(ValueError, match="`other`. Expected a mask of shape"):
         small = masks.gaussian((12, 20), 3, 4)
         plots.mask_comparison({"a": lines, "b": small})
+
+
+@pytest.mark.parametrize("shape", [(16, 20), (1, 20), (16, 1)])
+def test_samples_are_as_far_apart_as_in_kspace(draw, shape):
+    """Along an axis k-space reaches as far as one over the voxel size."""
+    array = np.ones(shape, bool)
+    mask = masks.SamplingMask(array, matrix=(16, 20), field_of_view=(240, 100))
+    assert mask.voxel_size == (15, 5)
+    prob = probability(shape)
+    for figure in (plots.mask(mask, prob), plots.mask_description(mask)):
+        box = draw(figure).axes[0].get_window_extent()
+        ratio = box.height / box.width
+        assert ratio == pytest.approx(5 / 15, rel=0.02)
+        assert figure.axes[0].images[0].get_array().shape == (16, 20)
+    if shape == (16, 20):  # Beside it, pixels of the image.
+        box = figure.axes[2].get_window_extent()
+        ratio = box.height / box.width
+        assert ratio == pytest.approx(240 / 100, rel=0.02)
