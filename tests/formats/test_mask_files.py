@@ -292,7 +292,7 @@ def test_devices_pipes_and_folders(tmp_path, suffix):
 def test_limit_of_memory(tmp_path, suffix):
     need(suffix)
     path = tmp_path / f"mask{suffix}"
-    save_mask(random_lines((64, 200), 4, 4), path)
+    save_mask(random_lines((64, 200), 4, 4).replace(field_of_view=VIEW), path)
     try:
         set_memory_limit(6000)
         with pytest.raises(ValueError, match="mask.*at most 5.859 KiB of mem"):
