@@ -149,11 +149,17 @@ class Inspector:
             "complex images where there are any."
         )
         if not self._is_complex:
+            why = "the images are real (magnitudes)"
+            if "magnitude_of_complex" in self._sources:
+                why = (
+                    "magnitudes are taken of images that are complex: the "
+                    "files have the phase, and it is dropped"
+                )
             return Finding(
                 "hermitian",
                 "Hermitian k-space",
                 FOUND,
-                "by construction, for the images are real (magnitudes)",
+                f"by construction, for {why}",
                 effect,
                 {"imaginary_energy": 0.0},
             )

@@ -1,69 +1,37 @@
 """Reading a user's own volumes: NIfTI, DICOM, fastMRI's HDF5, NumPy."""
 
+import collections
 import dataclasses
 import fnmatch
+import math
 import os
 import pathlib
-import struct
-import zlib
+import warnings
+from functools import partial
 
 import numpy as np
 
-from loupe_tf.datasets.fastmri_file import FastmriFile
-from loupe_tf.datasets.volume_header import Header
+from loupe_tf.datasets.dicom_reader import holds_image, is_dicom, open_dicom
+from loupe_tf.datasets.fastmri_reader import open_fastmri
+from loupe_tf.datasets.nifti_reader import is_nifti, open_nifti
+from loupe_tf.datasets.numpy_reader import open_numpy
 from loupe_tf.datasets.volume_reader import BadVolumeError
+from loupe_tf.reading import check_file, check_memory, naming
 
-NIFTI = (".nii", ".nii.gz")
-DICOM = (".dcm", ".ima")
 HDF5 = (".h5", ".hdf5")
 NUMPY = (".npy",)
-# Through-plane spacing that makes an axis the slice axis without being told.
-THICKER = 1.2
-# What the libraries raise for files that are no good.
-UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Volume:
-    """A volume of magnitude images and what its file says about it.
-
-    Args:
-        images: float32 array of shape `(slices, H, W)`, finite, in the units of
-            the file, with a maximum above 0.
-        stored: String, the type of the numbers in the file, such as `"uint16"`.
-        patient: String, the patient, `""` where the file does not say.
-        acquisition: String, the sequence, `""` where the file does not say.
-        spacing: Tuple of three floats, the distance between slices, rows and
-            columns in mm, or `None` where the file does not say.
-        source: String, `"magnitude_image"`, `"raw_multicoil"`,
-            `"emulated_singlecoil"` or `"simulated"`.
-        combined_by: String, how coils were combined: `"none"`, `"rss"`,
-            `"emulated_singlecoil"` or `"unknown"`.
-    """
-
-    images: np.ndarray
-    stored: str
-    patient: str = ""
-    acquisition: str = ""
-    spacing: tuple | None = None
-    source: str = "magnitude_image"
-    combined_by: str = "unknown"
+# Bytes that a voxel takes at most while a volume is read: a float64 or two,
+# of the file and after the slope was applied, and the float32 of the result.
+BYTES_A_VOXEL = 20
+# Interpolation undershoots by a few per cent; more is no magnitude.
+UNDERSHOOT = 0.1
 
 
 def find_volumes(folder, include="*", exclude=None):
     """Lists the volumes in a folder and the folders below it.
+
+    Links to folders are followed; a folder that several paths lead to counts
+    once. Other files are left out, and listed in one warning.
 
     Args:
         folder: Path of a folder.
@@ -74,9 +42,9 @@ def find_volumes(folder, include="*", exclude=None):
 
     Returns:
         A sorted list of relative paths with `/`: files that end in `.nii`,
-        `.nii.gz`, `.h5`, `.hdf5` or `.npy`, and folders that hold DICOM files
-        (those that end in `.dcm` or `.ima`, or have the mark of DICOM and no
-        ending), each of which is one volume.
+        `.nii.gz`, `.h5`, `.hdf5` or `.npy`, pairs of `.hdr` and `.img` under
+        the name of the latter, and folders that hold DICOM images, whatever
+        their names, each of which is one volume.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -84,21 +52,44 @@ def find_volumes(folder, include="*", exclude=None):
             "Invalid value for argument `folder`. Expected an existing folder. "
             f"Received: folder={folder}"
         )
-    found = []
-    for parent, _, files in os.walk(folder):
+    found, others, seen = [], [], set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
         parent = pathlib.Path(parent)
-        found += [
-            parent / name
-            for name in files
-            if _ends_in(name, NIFTI + HDF5 + NUMPY)
-        ]
-        if any(_is_dicom(parent / name) for name in files):
+        slices = []
+        for name in sorted(files):
+            path = parent / name
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(HDF5 + NUMPY):
+                found.append(path)
+            elif is_dicom(path):
+                slices.append(path)
+            elif is_nifti(path):
+                # A pair counts once.
+                if not name.lower().endswith((".hdr", ".hdr.gz")):
+                    found.append(path)
+            else:
+                others.append(path)
+        if any(holds_image(path) for path in slices):
             found.append(parent)
-    names = [path.relative_to(folder).as_posix() for path in found]
-    names = [name for name in names if _matches(name, include)]
-    if exclude is not None:
-        names = [name for name in names if not _matches(name, exclude)]
-    return sorted(names)
+        else:
+            others += slices
+
+    def chosen(paths):
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        names = [name for name in names if _matches(name, include)]
+        if exclude is not None:
+            names = [name for name in names if not _matches(name, exclude)]
+        return sorted(names)
+
+    _tell_left_out(folder, chosen(others))
+    return chosen(found)
 
 
 def read_volume(path, slice_axis=None):
@@ -107,35 +98,54 @@ def read_volume(path, slice_axis=None):
     Args:
         path: Path of a file, or of a folder of DICOM files of one series.
         slice_axis: `None` or 0, 1 or 2, the axis of a NIfTI file that counts
-            slices. By default the axis along which voxels are longest, if they
-            are longer than along both others by a fifth, else the last. The
-            other two axes stay in their order.
+            slices. By default the only axis of length 1, if there is one, else
+            the axis along which voxels are longest, if they are longer than
+            along both others by a fifth, else the last. The other two axes
+            stay in their order.
 
     Returns:
-        A `Volume`. Complex values become magnitudes.
+        A `Volume`. Complex values become magnitudes, which its `source` says.
 
     Raises:
         BadVolumeError: If the file is truncated or unreadable, has another
-            shape, holds values that are not finite, or none above 0.
+            shape, asks for more memory than `loupe_tf.formats.memory_limit`,
+            holds values that are not finite, none above 0, or negative ones
+            that no magnitude has.
         ImportError: If the library that reads the format is not installed.
     """
-    volume = _call(path, "read", slice_axis)
-    images = volume.images
-    if np.iscomplexobj(images):
-        images = np.abs(images)
-    with np.errstate(over="ignore"):  # Found below, as infinity.
-        images = np.ascontiguousarray(images, dtype="float32")
-    if not np.isfinite(images).all():
-        raise _bad(
-            path,
-            "Expected finite values. Received: "
-            f"{np.sum(~np.isfinite(images))} that are not",
-        )
-    if images.max() <= 0:
-        raise _bad(
-            path, f"Expected a maximum above 0. Received: {images.max()}"
-        )
-    return dataclasses.replace(volume, images=images)
+    kind, open_volume = _format_of(path, slice_axis)
+    with naming(path, kind, BadVolumeError):
+        header, read = open_volume()
+        nbytes = BYTES_A_VOXEL * math.prod(header.shape)
+        check_memory(path, nbytes, BadVolumeError)
+        volume = read()
+        images, source = volume.images, volume.source
+        if np.iscomplexobj(images):
+            images, source = np.abs(images), "magnitude_of_complex"
+        with np.errstate(over="ignore"):  # Found below, as infinity.
+            images = np.ascontiguousarray(images, dtype="float32")
+        lowest, highest = images.min(), images.max()
+        # Neither passes over a NaN.
+        if not np.isfinite([lowest, highest]).all():
+            raise BadVolumeError(
+                path,
+                "Expected finite values. Received: "
+                f"{np.sum(~np.isfinite(images))} that are not.",
+            )
+        if highest <= 0:
+            raise BadVolumeError(
+                path, f"Expected a maximum above 0. Received: {highest}."
+            )
+        if lowest < -UNDERSHOOT * highest:
+            raise BadVolumeError(
+                path,
+                "Expected magnitudes, which are not negative. Received: values "
+                f"from {lowest:g} to {highest:g}, as phases, maps and "
+                "normalized images have them; `exclude` leaves them out.",
+            )
+        if lowest < 0:
+            source = "signed_image"
+        return dataclasses.replace(volume, images=images, source=source)
 
 
 def read_header(path, slice_axis=None):
@@ -147,237 +157,61 @@ def read_header(path, slice_axis=None):
     Returns:
         A `Header`, the named tuple `(shape, patient, spacing)`.
     """
-    return _call(path, "header", slice_axis)
+    kind, open_volume = _format_of(path, slice_axis)
+    with naming(path, kind, BadVolumeError):
+        return open_volume()[0]
 
 
-def _call(path, what, slice_axis):
-    """Calls the reader of a format, whose errors become `BadVolumeError`."""
+def _format_of(path, slice_axis):
+    """What a volume should be, in words, and the function that opens it.
+
+    That function returns a `Header` and a function that reads the `Volume`.
+    """
     if slice_axis not in (None, 0, 1, 2):
         raise ValueError(
             "Invalid value for argument `slice_axis`. Expected `None`, 0, 1 or "
             f"2. Received: slice_axis={slice_axis}"
         )
     path = pathlib.Path(path)
+    if path.is_dir():
+        return "DICOM files of one series", partial(open_dicom, path)
     if not path.exists():
-        raise _bad(path, "Expected an existing file. Received: none")
-    read = _format_of(path)
-    try:
-        return read(path, what, slice_axis)
-    except BadVolumeError:
-        raise
-    except UNREADABLE as error:
-        raise _bad(
-            path,
-            "Expected a file that can be read. Received: "
-            f"{type(error).__name__}: {error}",
-        ) from error
-
-
-def _format_of(path):
-    for suffixes, read in ((NIFTI, _nifti), (HDF5, _hdf5), (NUMPY, _numpy)):
-        if path.is_file() and _ends_in(path.name, suffixes):
-            return read
-    if path.is_dir() or _is_dicom(path):
-        return _dicom
-    raise _bad(
+        raise BadVolumeError(path, "Expected an existing file. Received: none.")
+    check_file(path, BadVolumeError)
+    name = path.name.lower()
+    if name.endswith(HDF5):
+        return "an HDF5 file of fastMRI", partial(open_fastmri, path)
+    if name.endswith(NUMPY):
+        return "an array in a .npy file", partial(open_numpy, path)
+    if is_dicom(path):
+        return "a DICOM file", partial(open_dicom, path)
+    if is_nifti(path):
+        return "a NIfTI file", partial(open_nifti, path, slice_axis)
+    raise BadVolumeError(
         path,
-        "Expected NIfTI (.nii, .nii.gz), a folder of DICOM files, fastMRI's "
-        "HDF5 (.h5) or NumPy (.npy). Received: another kind of file",
+        "Expected NIfTI (.nii, .nii.gz, .hdr with .img), DICOM, fastMRI's HDF5 "
+        "(.h5) or NumPy (.npy). Received: another kind of file.",
     )
 
 
-def _nifti(path, what, slice_axis):
-    nibabel = _import("nibabel", "NIfTI files")
-    try:
-        image = nibabel.load(path)
-    except nibabel.filebasedimages.ImageFileError as error:
-        raise _bad(path, f"Expected a NIfTI file. Received: {error}") from error
-    shape = image.shape
-    if len(shape) == 4 and shape[3] == 1:
-        shape = shape[:3]
-    _check_shape(path, shape)
-    spacing = tuple(float(s) for s in image.header.get_zooms()[:3])
-    if slice_axis is None:
-        order = np.argsort(spacing)
-        thickest = spacing[order[2]] > THICKER * spacing[order[1]]
-        slice_axis = int(order[2]) if thickest else 2
-    order = (slice_axis, *(axis for axis in range(3) if axis != slice_axis))
-    if what == "header":
-        return Header(
-            tuple(shape[axis] for axis in order),
-            spacing=tuple(spacing[axis] for axis in order),
-        )
-    # `dataobj` applies the slope and the intercept of the header.
-    images = np.asarray(image.dataobj).reshape(shape).transpose(order)
-    return Volume(
-        images=images,
-        stored=str(image.get_data_dtype()),
-        acquisition=_text(image.header.get("descrip", b"")),
-        spacing=tuple(spacing[axis] for axis in order),
+def _tell_left_out(folder, names):
+    """One warning of all files that are no volumes, by their endings."""
+    if not names:
+        return
+    endings = collections.defaultdict(list)
+    for name in names:
+        endings[pathlib.PurePosixPath(name).suffix].append(name)
+    several = ", ".join(
+        each[0] if len(each) == 1 else f"{each[0]} and {len(each) - 1} like it"
+        for each in endings.values()
     )
-
-
-def _dicom(path, what, slice_axis):
-    del slice_axis  # Each file is a slice.
-    pydicom = _import("pydicom", "DICOM files")
-    files = [path] if path.is_file() else sorted(path.iterdir())
-    files = [file for file in files if _is_dicom(file)]
-    if not files:
-        raise _bad(path, "Expected DICOM files. Received: none")
-    header_only = what == "header"
-    try:
-        slices = [
-            pydicom.dcmread(file, stop_before_pixels=header_only)
-            for file in files
-        ]
-    except pydicom.errors.InvalidDicomError as error:
-        raise _bad(path, f"Expected DICOM files. Received: {error}") from error
-    first = slices[0]
-    if int(first.get("NumberOfFrames", 1)) > 1:
-        raise _bad(
-            path,
-            "Expected one image in each DICOM file. "
-            f"Received: {first.NumberOfFrames} frames in a file",
-        )
-    patient = _text(first.get("PatientID", ""))
-    for key in ("SeriesInstanceUID", "PatientID", "Rows", "Columns"):
-        values = {str(s.get(key, "")) for s in slices}
-        if len(values) > 1:
-            raise _bad(
-                path,
-                f"Expected files of one series, with one {key}. "
-                f"Received: {sorted(values)}",
-            )
-    positions = _positions(slices)
-    steps = np.diff(np.sort(positions))
-    if np.any(steps < 1e-4):
-        raise _bad(
-            path,
-            "Expected one image at each position. Received: "
-            f"{len(slices)} files at {1 + np.sum(steps >= 1e-4)} positions",
-        )
-    between = float(np.median(steps)) if len(steps) else None
-    between = between or float(first.get("SliceThickness") or 0)
-    in_plane = first.get("PixelSpacing")
-    spacing = (between, *map(float, in_plane)) if in_plane else None
-    if header_only:
-        shape = len(files), int(first.Rows), int(first.Columns)
-        return Header(shape, patient, spacing)
-    order = np.argsort(positions)
-    images = np.stack([_pixels(slices[i]) for i in order])
-    return Volume(
-        images=images,
-        stored=f"uint{first.get('BitsStored', first.BitsAllocated)}",
-        patient=patient,
-        acquisition=_text(
-            first.get("SeriesDescription", "") or first.get("ProtocolName", "")
-        ),
-        spacing=spacing,
+    warnings.warn(
+        f"No volumes, and left out, are {len(names)} of the files in {folder}: "
+        f"{several}.",
+        stacklevel=3,
     )
-
-
-def _positions(slices):
-    """Where each slice lies along the normal of the first one, in mm."""
-    orientation = slices[0].get("ImageOrientationPatient")
-    places = [s.get("ImagePositionPatient") for s in slices]
-    if orientation is None or any(place is None for place in places):
-        return np.array([float(s.InstanceNumber) for s in slices])
-    row, column = np.reshape(np.array(orientation, "float64"), (2, 3))
-    return np.array(places, "float64") @ np.cross(row, column)
-
-
-def _pixels(dataset):
-    if int(dataset.get("SamplesPerPixel", 1)) != 1:
-        raise ValueError("Expected grey values, one sample a pixel")
-    # Some manufacturers give each slice a slope of its own.
-    slope = float(dataset.get("RescaleSlope", 1) or 1)
-    return dataset.pixel_array * slope + float(
-        dataset.get("RescaleIntercept", 0) or 0
-    )
-
-
-def _hdf5(path, what, slice_axis):
-    del slice_axis  # The first, by definition.
-    with FastmriFile(path) as file:
-        if what == "header":
-            return Header(file.target_shape, file.patient, file.voxel_size)
-        multicoil = file.target_name == "reconstruction_rss"
-        source = "raw_multicoil" if multicoil else "emulated_singlecoil"
-        return Volume(
-            images=file.target(),
-            stored="float32",
-            patient=file.patient,
-            acquisition=file.acquisition,
-            spacing=file.voxel_size,
-            source="simulated" if file.simulated else source,
-            combined_by="rss" if multicoil else "emulated_singlecoil",
-        )
-
-
-def _numpy(path, what, slice_axis):
-    del slice_axis  # The first, by definition.
-    images = np.load(path, mmap_mode="r", allow_pickle=False)
-    if images.dtype.kind not in "buifc":
-        raise _bad(path, f"Expected numbers. Received: dtype={images.dtype}")
-    shape = images.shape
-    if len(shape) == 2:
-        shape = (1, *shape)
-    if len(shape) == 4 and shape[3] == 1:
-        shape = shape[:3]
-    _check_shape(path, shape)
-    if what == "header":
-        return Header(shape)
-    return Volume(images=images.reshape(shape), stored=str(images.dtype))
-
-
-def _check_shape(path, shape):
-    if len(shape) != 3 or 0 in shape:
-        raise _bad(
-            path,
-            "Expected three axes, none of them empty. "
-            f"Received: shape={tuple(shape)}",
-        )
-
-
-def _bad(path, reason):
-    return BadVolumeError(path, f"{reason}.")
-
-
-def _import(name, what):
-    try:
-        return __import__(name)
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {what} requires {name}. Install it with: "
-            'pip install "loupe-tf[volumes]"'
-        ) from error
-
-
-def _is_dicom(path):
-    if _ends_in(path.name, DICOM):
-        return path.is_file()
-    if path.suffix and not path.suffix[1:].isdigit():
-        return False
-    # Many DICOM files have no ending, or end in their number.
-    try:
-        with open(path, "rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
-def _ends_in(name, suffixes):
-    return name.lower().endswith(suffixes) and not name.startswith(".")
 
 
 def _matches(name, patterns):
     patterns = [patterns] if isinstance(patterns, str) else patterns
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _text(value):
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", errors="replace")
-    return str(value).strip("\0 ")

@@ -1,6 +1,7 @@
 """What reads the volumes of a `VolumeBuilder`."""
 
 import abc
+import importlib
 
 from loupe_tf.reading import BadFileError
 
@@ -19,6 +20,39 @@ class BadVolumeError(BadFileError):
     def volume(self):
         """The volume, as the builder names it."""
         return self.path
+
+
+def check_shape(path, shape, received=None):
+    """Refuses what is no stack of images.
+
+    Args:
+        path: Path of the file.
+        shape: Tuple, expected to be `(slices, H, W)`.
+        received: Tuple, the shape as the file has it. Defaults to `shape`.
+    """
+    if len(shape) == 3 and shape[0] >= 1 and min(shape[1:]) >= 2:
+        return
+    raise BadVolumeError(
+        path,
+        "Expected three axes: a slice or more, two rows and columns or more. "
+        f"Received: shape={tuple(received or shape)}.",
+    )
+
+
+def import_extra(name, what):
+    """Imports a package of the extra `volumes`.
+
+    Args:
+        name: String, the package.
+        what: String, what it reads: `"DICOM files"`.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"Reading {what} requires {name.partition('.')[0]}. Install it "
+            'with: pip install "loupe-tf[volumes]"'
+        ) from error
 
 
 class VolumeReader(abc.ABC):

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
+SUFFIXES = (".nii.gz", ".img.gz", ".nii", ".img", ".hdf5", ".h5", ".npy")
 
 
 def split_of_patients(patients, split, seed=0):
@@ -140,7 +141,7 @@ def without_suffix(name):
     """A path without `.nii.gz` or any other ending of its last part."""
     parent, slash, last = name.rpartition("/")
     lower = last.lower()
-    for suffix in (".nii.gz", ".nii", ".hdf5", ".h5", ".npy"):
+    for suffix in SUFFIXES:
         if lower.endswith(suffix):
             last = last[: -len(suffix)]
             break

@@ -153,6 +153,7 @@ def test_not_a_csv(tmp_path):
         ("a.nii/c", "a.nii/c"),
         ("c.h5", "c"),
         ("c.npy", "c"),
+        ("c.img.gz", "c"),
         ("c.7.dcm", "c.7.dcm"),
     ],
 )

@@ -7,145 +7,42 @@ import numpy as np
 import pydicom
 import pytest
 
+import loupe_tf
 from loupe_tf.datasets import readers
+from loupe_tf.datasets.inspector import Inspector
 from loupe_tf.datasets.readers import find_volumes, read_header, read_volume
 from loupe_tf.datasets.simulate_fastmri import write_fastmri_volume
 from loupe_tf.datasets.volume_reader import BadVolumeError
 
 
-def write_nifti(path, array, zooms=(1, 1, 4), slope=None):
+def write_dicom(folder, array):
+    folder.mkdir(parents=True)
+    for i, pixels in enumerate(array):
+        d = pydicom.Dataset()
+        d.file_meta = pydicom.dataset.FileMetaDataset()
+        d.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        d.file_meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
+        d.file_meta.MediaStorageSOPInstanceUID = f"1.2.{i}"
+        d.InstanceNumber = i
+        d.Rows, d.Columns = pixels.shape
+        d.SamplesPerPixel, d.PhotometricInterpretation = 1, "MONOCHROME2"
+        d.BitsAllocated, d.BitsStored, d.HighBit = 16, 16, 15
+        d.PixelRepresentation = 0
+        d.PixelData = pixels.astype("<u2").tobytes()
+        d.save_as(folder / f"{i + 1:03d}.dcm", enforce_file_format=True)
+    return folder
+
+
+def write_nifti(path, array, zooms=(1, 1, 4)):
     image = nibabel.Nifti1Image(array, np.diag([*zooms, 1.0]))
-    if slope is not None:
-        image.header.set_slope_inter(slope, 5)
     path.parent.mkdir(parents=True, exist_ok=True)
     nibabel.save(image, path)
     return path
 
 
-def write_dicom(folder, array, **tags):
-    """Slices of a series, whose file names run against their positions."""
-    folder.mkdir(parents=True, exist_ok=True)
-    series = pydicom.uid.generate_uid()
-    for i, pixels in enumerate(array):
-        meta = pydicom.dataset.FileMetaDataset()
-        meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
-        meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
-        meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        d = pydicom.Dataset()
-        d.file_meta = meta
-        d.SOPClassUID = meta.MediaStorageSOPClassUID
-        d.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-        d.SeriesInstanceUID = series
-        d.PatientID, d.SeriesDescription = "P7", "T2 TSE"
-        d.InstanceNumber = len(array) - i
-        # An oblique slice: the normal is (0, -0.6, 0.8).
-        d.ImageOrientationPatient = [1, 0, 0, 0, 0.8, 0.6]
-        d.ImagePositionPatient = [0, -0.6 * 3 * i, 0.8 * 3 * i]
-        d.PixelSpacing, d.SliceThickness = [0.5, 0.7], 2.5
-        d.Rows, d.Columns = pixels.shape
-        d.SamplesPerPixel, d.PhotometricInterpretation = 1, "MONOCHROME2"
-        d.BitsAllocated, d.BitsStored, d.HighBit = 16, 12, 11
-        d.PixelRepresentation = 0
-        d.RescaleSlope, d.RescaleIntercept = 2 + i, 1
-        for name, value in tags.items():
-            setattr(d, name, value(i) if callable(value) else value)
-        d.PixelData = pixels.astype("<u2").tobytes()
-        name = f"{len(array) - i:03d}.dcm"
-        d.save_as(folder / name, enforce_file_format=True)
-    return folder
-
-
 @pytest.fixture
 def array(rng):
     return rng.integers(0, 1000, size=(5, 6, 3)).astype("uint16")
-
-
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_nifti(tmp_path, array, name):
-    path = write_nifti(tmp_path / name, array, zooms=(0.5, 0.7, 4))
-    volume = read_volume(path)
-    assert volume.images.dtype == np.float32
-    np.testing.assert_array_equal(volume.images, array.transpose(2, 0, 1))
-    assert volume.stored == "uint16" and volume.patient == ""
-    assert volume.source == "magnitude_image"
-    assert volume.spacing == pytest.approx((4, 0.5, 0.7))
-    assert read_header(path) == ((3, 5, 6), "", volume.spacing)
-
-
-def test_nifti_slope_is_applied(tmp_path, array):
-    path = write_nifti(tmp_path / "a.nii", array.astype("int16"), slope=0.5)
-    stored = np.asarray(nibabel.load(path).dataobj)
-    found = read_volume(path).images
-    np.testing.assert_allclose(found, stored.transpose(2, 0, 1), rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "zooms, option, axis",
-    [
-        ((1, 1, 4), None, 2),
-        ((1, 4, 1), None, 1),
-        ((4, 1, 1), None, 0),
-        ((1, 1, 1), None, 2),  # Isotropic: the last.
-        ((1.1, 1, 1), None, 2),  # No thick slices.
-        ((1, 4, 4), None, 2),
-        ((1, 1, 4), 0, 0),
-        ((1, 1, 4), 1, 1),
-    ],
-)
-def test_slice_axis(tmp_path, array, zooms, option, axis):
-    path = write_nifti(tmp_path / "a.nii", array, zooms)
-    expected = np.moveaxis(array, axis, 0)
-    volume = read_volume(path, slice_axis=option)
-    np.testing.assert_array_equal(volume.images, expected)
-    assert read_header(path, slice_axis=option)[0] == expected.shape
-
-
-def test_nifti_of_one_time_point_and_complex(tmp_path, array):
-    path = write_nifti(tmp_path / "a.nii", array[..., None])
-    assert read_volume(path).images.shape == (3, 5, 6)
-    path = write_nifti(tmp_path / "b.nii", (3j * array).astype("complex64"))
-    images = read_volume(path).images
-    np.testing.assert_allclose(images, 3.0 * array.transpose(2, 0, 1))
-
-
-def test_dicom(tmp_path, rng):
-    array = rng.integers(0, 4000, size=(4, 6, 5))
-    folder = write_dicom(tmp_path / "series", array)
-    volume = read_volume(folder)
-    expected = array * np.arange(2, 6)[:, None, None] + 1.0
-    np.testing.assert_array_equal(volume.images, expected)
-    assert volume.patient == "P7" and volume.acquisition == "T2 TSE"
-    assert volume.spacing == pytest.approx((3, 0.5, 0.7))
-    assert volume.stored == "uint12"
-    assert read_header(folder) == ((4, 6, 5), "P7", volume.spacing)
-    one = read_volume(folder / "004.dcm")
-    np.testing.assert_array_equal(one.images, expected[:1])
-
-
-def test_dicom_without_positions_goes_by_instance_number(tmp_path, rng):
-    array = rng.integers(0, 4000, size=(3, 6, 5))
-    folder = write_dicom(
-        tmp_path / "series", array, ImagePositionPatient=None, RescaleSlope=1
-    )
-    images = read_volume(folder).images
-    np.testing.assert_array_equal(images, array[::-1] + 1.0)
-
-
-@pytest.mark.parametrize(
-    "tags, match",
-    [
-        ({"SeriesInstanceUID": lambda i: f"1.2.{i}"}, "one SeriesInstanceUID"),
-        ({"PatientID": lambda i: f"P{i}"}, "one PatientID.*'P0', 'P1'"),
-        ({"ImagePositionPatient": [0, 0, 0]}, "3 files at 1 positions"),
-        ({"NumberOfFrames": 2}, "2 frames"),
-        ({"Rows": 7}, "can be read"),
-        ({"SamplesPerPixel": 3}, "one sample a pixel"),
-    ],
-)
-def test_bad_series(tmp_path, tags, match):
-    folder = write_dicom(tmp_path / "s", np.ones((3, 6, 5)), **tags)
-    with pytest.raises(BadVolumeError, match=match):
-        read_volume(folder)
 
 
 @pytest.mark.parametrize("coils", [None, 2])
@@ -160,9 +57,10 @@ def test_fastmri(tmp_path, coils):
     volume = read_volume(path)
     np.testing.assert_array_equal(volume.images, expected)
     assert volume.patient == patient and volume.acquisition
+    assert volume.spacing == pytest.approx((3, 0.4375, 0.4375))
     assert volume.source == "simulated"
     assert volume.combined_by == ("rss" if coils else "emulated_singlecoil")
-    assert read_header(path)[:2] == (expected.shape, patient)
+    assert read_header(path) == (expected.shape, patient, volume.spacing)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +69,7 @@ def test_fastmri(tmp_path, coils):
         (np.ones((5, 6), "float64"), (1, 5, 6)),
         (np.ones((2, 5, 6), "int16"), (2, 5, 6)),
         (np.ones((2, 5, 6, 1), "float16"), (2, 5, 6)),
+        (np.ones((5, 6, 1), "uint8"), (1, 5, 6)),  # One image, one channel.
         (np.full((2, 5, 6), 1j, "complex64"), (2, 5, 6)),
     ],
 )
@@ -182,6 +81,20 @@ def test_numpy(tmp_path, array, shape):
     np.testing.assert_array_equal(volume.images, np.ones(shape, "float32"))
 
 
+def test_source_says_what_was_made_of_the_numbers(tmp_path):
+    array = np.ones((2, 5, 6))
+    for name, change, source in (
+        ("a", array, "magnitude_image"),
+        ("b", array * 1j, "magnitude_of_complex"),
+        ("c", array - 1.05 * np.eye(5, 6), "signed_image"),
+    ):
+        np.save(tmp_path / f"{name}.npy", change)
+        assert read_volume(tmp_path / f"{name}.npy").source == source
+    inspector = Inspector()
+    inspector.add(array[0], volume="b", source="magnitude_of_complex")
+    assert "it is dropped" in inspector.result()["hermitian"].value
+
+
 @pytest.mark.parametrize(
     "array, match",
     [
@@ -189,11 +102,13 @@ def test_numpy(tmp_path, array, shape):
         (np.full((2, 5, 6), 1e300), "finite.*60"),
         (np.zeros((2, 5, 6)), "maximum above 0"),
         (-np.ones((2, 5, 6)), "maximum above 0"),
+        (np.arange(-9.0, 51).reshape(2, 5, 6), "not negative.*from -9 to 50"),
+        (np.ones((3, 5, 1, 1)), "two rows and columns.*5, 1, 1"),
         (np.ones(6), "three axes"),
         (np.ones((2, 5, 6, 2)), "three axes"),
         (np.ones((0, 5, 6)), "three axes"),
         (np.array(["a"]), "numbers"),
-        (np.array([{}]), "can be read.*objects"),
+        (np.array([{}]), "cannot be read.*objects"),
     ],
 )
 def test_bad_numpy(tmp_path, array, match):
@@ -247,6 +162,11 @@ def test_find_volumes(tmp_path, array):
     np.save(tmp_path / "e.npy", np.ones((4, 5)))
     (tmp_path / "a/._y_FLAIR.nii").write_bytes(b"of a file manager")
     (tmp_path / "README").write_text("no volume")
+    (tmp_path / "a/list.csv").write_text("x")
+    (tmp_path / "b/list.csv").write_text("x")
+    for ending in ("hdr", "img"):
+        (tmp_path / f"f.{ending}").write_bytes(b"of Analyze")
+    (tmp_path / "g.hdr").write_bytes(b"of BART")
     every = [
         "a/x_FLAIR.nii.gz",
         "a/y_FLAIR.nii",
@@ -254,12 +174,44 @@ def test_find_volumes(tmp_path, array):
         "c/series",
         "d",
         "e.npy",
+        "f.img",
     ]
-    assert find_volumes(tmp_path) == every
+    with pytest.warns(UserWarning, match="left out") as found:
+        assert find_volumes(tmp_path) == every
+    (warning,) = found
+    assert f"4 of the files in {tmp_path}: README, " in str(warning.message)
+    assert "a/list.csv and 1 like it, g.hdr" in str(warning.message)
     assert find_volumes(tmp_path, "*FLAIR*") == every[:2]
     assert find_volumes(tmp_path, ["*FLAIR*", "e*"]) == [*every[:2], "e.npy"]
-    assert find_volumes(tmp_path, exclude="?/*") == ["d", "e.npy"]
+    assert find_volumes(tmp_path, exclude=["?/*", "[Rfg]*"]) == ["d", "e.npy"]
     assert read_volume(tmp_path / "d").images.shape == (1, 4, 5)
+
+
+def test_folders_are_reached_once(tmp_path, array):
+    write_nifti(tmp_path / "store/a.nii", array)
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("one", "two"):
+        (data / name).symlink_to(tmp_path / "store")
+    (tmp_path / "store/loop").symlink_to(data)
+    assert find_volumes(data) == ["one/a.nii"]
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.nii.gz", "a.h5"])
+def test_memory_limit(tmp_path, array, name):
+    path = tmp_path / name
+    if name == "a.npy":
+        np.save(path, array)
+    elif name == "a.h5":
+        write_fastmri_volume(path, slices=2, size=(24, 20), recon_size=(16, 16))
+    else:
+        write_nifti(path, array)
+    loupe_tf.formats.set_memory_limit(1000)
+    try:
+        with pytest.raises(BadVolumeError, match=f"{name}.*memory"):
+            read_volume(path)
+    finally:
+        loupe_tf.formats.set_memory_limit(None)
 
 
 def test_invalid_arguments(tmp_path):

@@ -1,0 +1,34 @@
+"""A volume that was read, and what its file says about it."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """A volume of magnitude images and what its file says about it.
+
+    Args:
+        images: float32 array of shape `(slices, H, W)`, finite, in the units of
+            the file, with a maximum above 0.
+        stored: String, the type of the numbers in the file, such as `"uint16"`.
+        patient: String, the patient, `""` where the file does not say.
+        acquisition: String, the sequence, `""` where the file does not say.
+        spacing: Tuple of three floats, the distance between slices, rows and
+            columns in mm, or `None` where the file does not say.
+        source: String, `"magnitude_image"`, `"magnitude_of_complex"` (the file
+            has phases, which are dropped), `"signed_image"` (magnitudes with a
+            few small negative values, as interpolation leaves them),
+            `"raw_multicoil"`, `"emulated_singlecoil"` or `"simulated"`.
+        combined_by: String, how coils were combined: `"none"`, `"rss"`,
+            `"emulated_singlecoil"` or `"unknown"`.
+    """
+
+    images: np.ndarray
+    stored: str
+    patient: str = ""
+    acquisition: str = ""
+    spacing: tuple | None = None
+    source: str = "magnitude_image"
+    combined_by: str = "unknown"
