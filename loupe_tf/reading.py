@@ -389,10 +389,11 @@ class _NoDoctype(ElementTree.TreeBuilder):
 
 
 def _check_type(found):
-    """Refuse types of numbers that NumPy does not have.
+    """Refuse types that only damaged files have, before HDF5 crashes.
 
-    Damaged files have them. h5py takes a wider one in their place, and in a
-    record HDF5 then writes beside its memory.
+    Of numbers that NumPy does not have h5py takes a wider type, and in a record
+    HDF5 then writes beside its memory; lists of a kind that there is not have
+    no functions.
 
     Args:
         found: An `h5py.h5t.TypeID`.
@@ -404,6 +405,9 @@ def _check_type(found):
             _check_type(found.get_member_type(i))
     elif isinstance(found, h5t.TypeVlenID | h5t.TypeArrayID | h5t.TypeEnumID):
         _check_type(found.get_super())
+        # The bits that follow the class say of what kind it is.
+        if isinstance(found, h5t.TypeVlenID) and any(found.encode()[3:6]):
+            raise ValueError("lists of an unknown kind")
     elif isinstance(found, h5t.TypeIntegerID | h5t.TypeFloatID):
         if found != h5t.py_create(found.dtype):
             raise ValueError("numbers of a type that NumPy does not have")

@@ -312,6 +312,23 @@ def test_hdf5_with_damaged_types(tmp_path):
         assert reading.hdf5_attribute(file, "empty") == h5py.Empty("f4")
 
 
+def test_hdf5_with_lists_of_an_unknown_kind(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        lists = file.create_dataset("a", (2,), h5py.vlen_dtype("f4"))
+        lists[0] = [1, 2]
+    content = path.read_bytes()
+    with reading.open_hdf5(path) as file:
+        found = reading.read_hdf5(reading.hdf5_dataset(file, "a"), 0)
+        assert found.tolist() == [1, 2]
+    kind = b"\x19\x00\x00\x00\x10\x00\x00\x00"
+    assert content.count(kind) == 1
+    path.write_bytes(content.replace(kind, b"\x19\xff" + kind[2:]))
+    with reading.open_hdf5(path) as file:
+        with pytest.raises(reading.BadFileError, match="lists of an unknown"):
+            reading.hdf5_dataset(file, "a")
+
+
 def test_xml():
     assert reading.parse_xml(b"<a><b>1</b></a>").findtext("b") == "1"
     for text in ("<a>", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'):
