@@ -1,10 +1,21 @@
-import json
-import os
 import pathlib
 import shutil
+import warnings
 
 import keras
 import numpy as np
+
+from loupe_tf.atomic import written_aside
+from loupe_tf.reading import BadFileError, load_npz
+from loupe_tf.run_files import (
+    advising,
+    check,
+    checksum,
+    folder_lock,
+    read_record,
+    save_weights,
+    write_record,
+)
 
 # What each of Keras's own callbacks would need to go on, and does not save.
 STATE = {
@@ -16,6 +27,13 @@ STATE = {
     ),
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
     keras.callbacks.ModelCheckpoint: ("best",),
+}
+# What a backup holds.
+RECORD = {
+    "epoch": int,
+    "stopped": bool,
+    "callbacks": list,
+    "history": dict,
 }
 
 
@@ -44,7 +62,10 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     Raises:
         ValueError: When training begins, if the backup is of a model of other
-            weights, or of other callbacks.
+            weights, or of other callbacks, if all backups are damaged
+            (`BadFileError`), or if another process trains there.
+        OSError: When an epoch ends, if the disk is full. The backup before is
+            left as it was, and training goes on from it when there is room.
 
     Example:
 
@@ -60,6 +81,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def __init__(self, backup_dir, callbacks=(), save=True):
         super().__init__()
+        self._lock = None
         self.backup_dir = pathlib.Path(backup_dir)
         self.callbacks = [c for c in callbacks if _attributes(c)]
         self.save = save
@@ -69,38 +91,82 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.history = {}
         # Keras keeps it from an earlier `fit` that was resumed.
         self.model._initial_epoch = None
-        backups = sorted(self.backup_dir.glob("epoch_*[0-9]"))
-        if not backups:
+        if self.save:
+            self._lock = folder_lock(self.backup_dir)
+            # What killed processes have left.
+            for stray in self.backup_dir.glob(".epoch_*"):
+                shutil.rmtree(stray, ignore_errors=True)
+        state = self._restore()
+        if state is None:
             return
-        state = json.loads((backups[-1] / "state.json").read_text())
-        kinds = [type(c).__name__ for c in self.callbacks]
-        if kinds != [s["class_name"] for s in state["callbacks"]]:
-            raise ValueError(
-                f"Invalid backup in {self.backup_dir}. Expected that of a run "
-                f"with the callbacks {kinds}. Received: "
-                f"{[s['class_name'] for s in state['callbacks']]}"
-            )
-        if not self.model.optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
-        try:
-            self.model.load_weights(backups[-1] / "model.weights.h5")
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError(
-                f"Invalid backup in {self.backup_dir}. Expected the weights "
-                f"of model '{self.model.name}'. Received: {error}"
-            ) from error
-        for callback, saved in zip(self.callbacks, state["callbacks"]):
-            for key, value in saved["state"].items():
-                setattr(callback, key, value)
-            best_weights = _load_arrays(backups[-1], saved.get("best_weights"))
-            if best_weights is not None:
-                callback.best_weights = best_weights
         self.history = state["history"]
         # What Keras's own `BackupAndRestore` sets. A run that had been told to
         # stop has no epochs left.
         self.model._initial_epoch = (
             self.params["epochs"] if state["stopped"] else state["epoch"]
         )
+
+    def on_train_end(self, logs=None):
+        self._lock = None
+
+    def _restore(self):
+        """The state of the last backup that is whole, if there is any."""
+        backups = sorted(self.backup_dir.glob("epoch_*[0-9]"), reverse=True)
+        for folder in backups:
+            try:
+                state, values = self._read(folder)
+            except BadFileError as error:
+                # A machine that lost its power has not kept what was written
+                # last.
+                if folder == backups[-1]:
+                    raise
+                warnings.warn(
+                    f"{error}. Going on from the backup before.", stacklevel=2
+                )
+                continue
+            for callback, saved in zip(self.callbacks, values):
+                for key, value in saved.items():
+                    setattr(callback, key, value)
+            return state
+        return None
+
+    def _read(self, folder):
+        """A backup: its state, and what is to be set in each callback.
+
+        Its weights are loaded into the model.
+        """
+        remedy = f"Delete {self.backup_dir} to start again"
+        path = folder / "state.json"
+        state = read_record(path, RECORD, remedy)
+        kinds = [type(c).__name__ for c in self.callbacks]
+        with advising(path, "the state of a backup", remedy):
+            found = [saved["class_name"] for saved in state["callbacks"]]
+        if kinds != found:
+            raise ValueError(
+                f"Invalid backup in {self.backup_dir}. Expected that of a run "
+                f"with the callbacks {kinds}. Received: {found}"
+            )
+        values = []
+        for i, saved in enumerate(state["callbacks"]):
+            with advising(path, "the state of a backup", remedy):
+                names = _attributes(self.callbacks[i])
+                values.append({name: saved["state"][name] for name in names})
+            if "best_weights" in saved:
+                arrays = folder / _best_weights(i)
+                with advising(arrays, "weights of the best epoch", remedy):
+                    values[-1]["best_weights"] = [*load_npz(arrays).values()]
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        path = folder / "model.weights.h5"
+        check(path, state.get("weights_crc32c"), remedy)
+        try:
+            self.model.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"Invalid backup in {self.backup_dir}. Expected the weights "
+                f"of model '{self.model.name}'. Received: {error}"
+            ) from error
+        return state, values
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {**(logs or {}), "epoch": epoch}
@@ -111,10 +177,18 @@ class BackupAndRestore(keras.callbacks.Callback):
         if not self.save:
             return
         final = self.backup_dir / f"epoch_{epoch + 1:07d}"
-        partial = final.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        self.model.save_weights(partial / "model.weights.h5")
+        # Two are kept: a machine that loses its power may lose the last one.
+        older = sorted(self.backup_dir.glob("epoch_*[0-9]"))
+        older = [folder for folder in older if folder < final][:-1]
+        with written_aside(final) as partial:
+            partial.mkdir()
+            self._write(partial, epoch)
+        for folder in older:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _write(self, folder, epoch):
+        path = folder / "model.weights.h5"
+        save_weights(self.model, path)
         saved = []
         for i, callback in enumerate(self.callbacks):
             values = {
@@ -126,20 +200,16 @@ class BackupAndRestore(keras.callbacks.Callback):
             )
             best_weights = getattr(callback, "best_weights", None)
             if best_weights is not None:
-                saved[-1]["best_weights"] = name = f"best_weights_{i}.npz"
-                np.savez(partial / name, *best_weights)
+                saved[-1]["best_weights"] = name = _best_weights(i)
+                np.savez(folder / name, *best_weights)
         state = {
             "epoch": epoch + 1,
             "stopped": bool(self.model.stop_training),
             "callbacks": saved,
             "history": self.history,
+            "weights_crc32c": checksum(path),
         }
-        (partial / "state.json").write_text(json.dumps(state))
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(partial, final)
-        for old in self.backup_dir.glob("epoch_*"):
-            if old != final:
-                shutil.rmtree(old, ignore_errors=True)
+        write_record(folder / "state.json", state)
 
 
 def _attributes(callback):
@@ -156,8 +226,6 @@ def _plain(value):
     return float(keras.ops.convert_to_numpy(value))
 
 
-def _load_arrays(folder, name):
-    if name is None:
-        return None
-    with np.load(folder / name, allow_pickle=False) as arrays:
-        return [arrays[key] for key in arrays.files]
+def _best_weights(i):
+    """Name of the file with the best weights that a callback holds."""
+    return f"best_weights_{i}.npz"

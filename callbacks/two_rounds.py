@@ -1,5 +1,5 @@
+import contextlib
 import json
-import os
 import pathlib
 import shutil
 import tempfile
@@ -7,6 +7,7 @@ import tempfile
 import keras
 import numpy as np
 
+from loupe_tf.atomic import written_aside
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
 from loupe_tf.callbacks.direction import (
     KINDS,
@@ -22,6 +23,25 @@ from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
 from loupe_tf.callbacks.slopes import slope_layers, slope_logs
 from loupe_tf.distribution.multi_worker_trainer import trainer_of
 from loupe_tf.distribution.replicas import num_replicas, scope_of
+from loupe_tf.reading import BadFileError
+from loupe_tf.run_files import (
+    checksum,
+    folder_lock,
+    load_weights,
+    read_json,
+    read_record,
+    save_weights,
+    write_record,
+)
+
+# What the record of a round holds. Its weights may be those of round one.
+RECORD = {
+    "history": dict,
+    "epochs": int,
+    "best": (float, int, type(None)),
+    "weights": (str, type(None)),
+}
+WEIGHTS = {number: f"round_{number}.weights.h5" for number in (1, 2)}
 
 
 def fit_two_rounds(
@@ -100,8 +120,10 @@ def fit_two_rounds(
         ValueError: If the model is not compiled, arrays are not finite floats,
             the batches cannot be shared out evenly among several devices,
             the monitored quantity is absent, its direction cannot be told or
-            a callback was told another one, the model has no slope for 4S, or
-            the directory holds a run of other settings.
+            a callback was told another one, the model has no slope for 4S, the
+            directory holds a run of other settings or damaged files
+            (`BadFileError`), or another process trains there.
+        OSError: If the disk is full. When there is room, the same call goes on.
     """
     if not model.compiled:
         raise ValueError(
@@ -152,9 +174,8 @@ def fit_two_rounds(
     ]
 
     def run_round(number, last, extra):
-        weights = f"round_{number}.weights.h5"
         checkpoint = _BestWeights(
-            own / weights,
+            own / WEIGHTS[number],
             monitor=monitor,
             mode=mode,
             save_best_only=True,
@@ -191,10 +212,13 @@ def fit_two_rounds(
             "history": history,
             "epochs": len(history.get("epoch", ())),
             "best": best if best is None else float(best),
-            "weights": weights if improved else last["weights"],
+            "weights": WEIGHTS[number] if improved else last["weights"],
         }
         if writes:
-            _write_json(directory / f"round_{number}.json", record)
+            if record["weights"] is not None:
+                path = directory / record["weights"]
+                record["weights_crc32c"] = checksum(path)
+            write_record(directory / f"round_{number}.json", record)
             shutil.rmtree(backup.backup_dir, ignore_errors=True)
         # Before any worker reads what the chief has written.
         trainer.wait_for_all()
@@ -219,7 +243,8 @@ def fit_two_rounds(
     }
     record = {"history": {}, "epochs": 0, "best": None, "weights": None}
     trainer = trainer_of(model)
-    with tempfile.TemporaryDirectory() as temporary:
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(tempfile.TemporaryDirectory())
         # Of several workers one writes into the directory that all read from.
         kept = directory is not None
         writes = trainer.is_chief or not kept
@@ -227,18 +252,25 @@ def fit_two_rounds(
         if not writes:
             own = pathlib.Path(temporary)
         directory.mkdir(parents=True, exist_ok=True)
+        ended = (directory / "round_2.json").exists()
+        if kept and writes and not ended:
+            stack.enter_context(folder_lock(directory))
+            # What killed processes have left.
+            for stray in directory.glob(".round_*"):
+                shutil.rmtree(stray, ignore_errors=True)
         _check_settings(directory, settings, writes)
         with scope_of(model):
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
+        again = False
         for number, extra in ((1, first), (2, second)):
             last, record = record, _load_round(directory, number)
-            if record is None:
-                if last["weights"] is not None:
-                    model.load_weights(directory / last["weights"])
+            # What follows a round that is trained again is trained again.
+            again = again or record is None
+            if again:
+                _load_weights(model, directory, last)
                 record = run_round(number, last, extra)
-        if record["weights"] is not None:
-            model.load_weights(directory / record["weights"])
+        _load_weights(model, directory, record)
     history = keras.callbacks.History()
     history.set_model(model)
     history.history = record["history"]
@@ -282,13 +314,27 @@ def _settings(model, callback):
 
 def _load_round(directory, number):
     path = directory / f"round_{number}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    remedy = f"Delete it to train round {number} again"
+    record = read_record(path, RECORD, remedy)
+    if record["weights"] not in (None, *WEIGHTS.values()):
+        # A file does not choose which other files are read.
+        raise BadFileError(
+            path,
+            f"Expected weights of {sorted(WEIGHTS.values())}. Received: "
+            f"{record['weights']!r}. {remedy}",
+        )
+    return record
 
 
-def _write_json(path, value):
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(value))
-    os.replace(partial, path)
+def _load_weights(model, directory, record):
+    name = record["weights"]
+    if name is not None:
+        again = name.replace(".weights.h5", ".json")
+        remedy = f"Delete {directory / again} to train that round again"
+        crc = record.get("weights_crc32c")
+        load_weights(model, directory / name, crc, remedy)
 
 
 def _check_settings(directory, settings, writes):
@@ -296,9 +342,11 @@ def _check_settings(directory, settings, writes):
     settings = json.loads(json.dumps(settings))  # as it will be read again
     if not path.exists():
         if writes:
-            _write_json(path, settings)
+            with written_aside(path) as partial:
+                partial.write_text(json.dumps(settings))
         return
-    saved = json.loads(path.read_text())
+    remedy = "Delete it if the run in its folder is that of this call"
+    saved = read_json(path, remedy)
     if saved != settings:
         differing = [k for k in settings if saved.get(k) != settings[k]]
         raise ValueError(
@@ -426,7 +474,10 @@ class _Logs(keras.callbacks.Callback):
 
 
 class _BestWeights(keras.callbacks.ModelCheckpoint):
-    """Leaves epochs without the monitor out, which Keras's would save."""
+    """Leaves epochs without the monitor out, which Keras's would save.
+
+    It writes all or nothing: Keras's writes into the file that it replaces.
+    """
 
     def begin(self, mode):
         """Call nothing yet the worst value there is."""
@@ -437,3 +488,8 @@ class _BestWeights(keras.callbacks.ModelCheckpoint):
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor in (logs or {}):
             super().on_epoch_end(epoch, logs)
+
+    def _save_model(self, epoch, batch, logs):
+        path = self._get_file_path(epoch, batch, logs)
+        if self._should_save_model(epoch, batch, logs, path):
+            save_weights(self.model, path)

@@ -16,6 +16,7 @@ import numpy as np
 import tqdm
 
 from loupe_tf.atomic import written_aside
+from loupe_tf.run_files import folder_lock, read_json
 from loupe_tf.version import __version__
 
 # Keras is imported by the functions that need it: `--help` does not wait.
@@ -53,6 +54,8 @@ class RunFolder:
         self.path = pathlib.Path(path)
         self.writes = writes
         self._settings = None
+        self._checked = False
+        self._lock = None
 
     def __truediv__(self, name):
         """Path of a file in the folder."""
@@ -68,11 +71,15 @@ class RunFolder:
             settings: Dict of values that JSON can store.
 
         Raises:
-            ValueError: If the folder holds a run of others.
+            ValueError: If the folder holds a run of others, or another process
+                is at work there (once something is written).
         """
+        self._checked = True
         path = self / "settings.json"
         if path.exists() and self._holds_results():
-            saved = json.loads(path.read_text())
+            saved = read_json(
+                path, "Delete it if this command is that of the folder's run"
+            )
             differing = [k for k in settings if saved.get(k) != settings[k]]
             if differing:
                 raise ValueError(
@@ -90,6 +97,8 @@ class RunFolder:
         To be called before something is written by other means than this
         class.
         """
+        if self._checked and self.writes and self._lock is None:
+            self._lock = folder_lock(self.path)
         settings, self._settings = self._settings, None
         if settings is not None:
             self.write_json("settings.json", settings, indent=2)
@@ -142,7 +151,7 @@ class RunFolder:
     def records(self):
         """All records in `runs/`, by name."""
         return [
-            json.loads(path.read_text())
+            read_json(path, "Delete it to do that run again")
             for path in sorted((self / "runs").glob("*.json"))
         ]
 
@@ -151,7 +160,10 @@ class RunFolder:
         """Seconds spent inside, those before a restart included."""
         self.claim()
         path = self.path / f"seconds_{name}.json"
-        before = json.loads(path.read_text()) if path.exists() else 0.0
+        before = 0.0
+        if path.exists():
+            remedy = "Delete it: no more than the time that was spent is lost"
+            before = read_json(path, remedy, (int, float))
         begin = time.time()
         spent = []
         try:

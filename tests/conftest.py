@@ -119,6 +119,34 @@ def _check_layer(layer, *inputs):
         _reset_keras_config()
 
 
+@pytest.fixture
+def full_disk():
+    """`full_disk(size, at)`: a callback after which files may not grow.
+
+    From the end of epoch `at` on files of more than `size` bytes are refused as
+    on a full disk, until `full_disk.ends()`.
+    """
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    class FullDisk(keras.callbacks.Callback):
+        def __init__(self, size, at):
+            super().__init__()
+            self.limit = (size, before[1])
+            self.at = at
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == self.at:
+                resource.setrlimit(resource.RLIMIT_FSIZE, self.limit)
+
+        @staticmethod
+        def ends():
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    yield FullDisk
+    FullDisk.ends()
+
+
 @pytest.fixture(scope="session")
 def load_script():
     """`load_script("train_loupe.py")`: a file of scripts/, as a module."""

@@ -1,10 +1,12 @@
 import dataclasses
 import json
 
+import filelock
 import numpy as np
 import pytest
 
 from loupe_tf.distribution import ReplicaError
+from loupe_tf.reading import BadFileError
 from loupe_tf.runs import (
     RunFolder,
     add_data_options,
@@ -57,6 +59,46 @@ def test_another_worker_checks_and_writes_nothing(tmp_path):
     folder.write_json("metrics.json", {})
     with pytest.raises(ValueError, match="'seed': 1"):
         other.check_settings({"seed": 1})
+
+
+@pytest.mark.parametrize(
+    "name, remedy",
+    [
+        ("settings.json", "Delete it if this command"),
+        ("seconds_learned.json", "Delete it: no more than the time"),
+        ("runs/a.json", "Delete it to do that run again"),
+    ],
+)
+@pytest.mark.parametrize("content", ["", "{", "[1]"])
+def test_damaged_files_are_named_and_say_what_to_do(
+    tmp_path, name, remedy, content
+):
+    folder = RunFolder(tmp_path)
+    folder.check_settings({"seed": 0})
+    folder.write_json("seconds_learned.json", 100.0)
+    folder.write_json("runs/a.json", {})
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BadFileError, match=f"{tmp_path / name}.*{remedy}"):
+        RunFolder(tmp_path).check_settings({"seed": 0})
+        folder.records()
+        with folder.stopwatch("learned"):
+            pass
+
+
+def test_another_process_in_the_folder_is_named(tmp_path):
+    with filelock.FileLock(tmp_path / ".lock"):
+        folder = RunFolder(tmp_path)
+        folder.check_settings({"seed": 0})
+        with pytest.raises(ValueError, match=f"{tmp_path}, in which another"):
+            folder.write_json("metrics.json", {})
+        reader = RunFolder(tmp_path, writes=False)
+        reader.check_settings({"seed": 0})
+        reader.claim()
+    folder.write_json("metrics.json", {})
+    # This process may come again.
+    again = RunFolder(tmp_path)
+    again.check_settings({"seed": 0})
+    again.write_json("metrics.json", {})
 
 
 def test_stopwatch_goes_on(tmp_path):

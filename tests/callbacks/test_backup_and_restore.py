@@ -1,10 +1,14 @@
 import json
+import pathlib
+import shutil
 
+import filelock
 import keras
 import numpy as np
 import pytest
 
 from loupe_tf.callbacks import BackupAndRestore, SelfShrinkingSigmoidSlope
+from loupe_tf.reading import BadFileError
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -130,12 +134,119 @@ def test_what_is_half_written_is_not_read(tmp_path):
     assert again.history == backup.history
 
 
-def test_one_backup_is_kept(tmp_path):
-    _fit(tmp_path / "run", epochs=3)
+def test_the_last_two_backups_are_kept(tmp_path):
+    _fit(tmp_path / "run", epochs=5)
+    names = sorted(path.name for path in (tmp_path / "run").glob("epoch_*"))
+    assert names == ["epoch_0000004", "epoch_0000005"]
+    state = json.loads((tmp_path / "run/epoch_0000005/state.json").read_text())
+    assert state["epoch"] == 5
+
+
+def _damage(path):
+    content = bytearray(path.read_bytes())
+    # There are gaps in a .npz file: the end of an array's header is none.
+    at = content.find(b"}") if path.suffix == ".npz" else len(content) // 2
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+FILES = ("state.json", "model.weights.h5", "best_weights_1.npz")
+
+
+@pytest.mark.parametrize(
+    "name, damage",
+    [
+        ("state.json", _empty),
+        ("model.weights.h5", _damage),
+        ("best_weights_1.npz", pathlib.Path.unlink),
+    ],
+)
+def test_a_damaged_backup_is_named_and_the_one_before_taken(
+    tmp_path, name, damage
+):
+    whole, backup, _ = _fit(tmp_path / "whole", epochs=6)
+    _fit(tmp_path / "run", epochs=5)
+    folders = sorted((tmp_path / "run").glob("epoch_*"))
+    damage(folders[1] / name)
+    with pytest.warns(UserWarning, match=f"{folders[1] / name}.*backup before"):
+        resumed, again, _ = _fit(tmp_path / "run", epochs=6)
+    assert again.history == backup.history
+    for a, b in zip(whole.get_weights(), resumed.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_damaged_backups_say_what_to_do(tmp_path):
+    run = tmp_path / "run"
+    _fit(run, epochs=3)
+    (older, newer) = sorted(run.glob("epoch_*"))
+    shutil.rmtree(older)
+    for name in FILES:
+        content = (newer / name).read_bytes()
+        _damage(newer / name)
+        match = rf"{name}\. .*Delete {run} to start"
+        with pytest.raises(BadFileError, match=match):
+            _fit(run, epochs=4)
+        (newer / name).write_bytes(content)
+
+
+def test_a_state_without_checksum_is_looked_at(tmp_path):
+    """Those of version 0.1.0 have none."""
+    _fit(tmp_path / "run", epochs=1)
+    path = tmp_path / "run/epoch_0000001/state.json"
+    state = json.loads(path.read_text())
+    del state["crc32c"], state["weights_crc32c"]
+    path.write_text(json.dumps(state))
+    _, again, _ = _fit(tmp_path / "run", epochs=1)
+    assert len(again.history["loss"]) == 1
+    del state["callbacks"][0]["state"]["wait"]
+    path.write_text(json.dumps(state))
+    with pytest.raises(BadFileError, match="state.json.*wait"):
+        _fit(tmp_path / "run", epochs=1)
+
+
+def test_a_state_sets_nothing_else(tmp_path):
+    _fit(tmp_path / "run", epochs=1)
+    path = tmp_path / "run/epoch_0000001/state.json"
+    state = json.loads(path.read_text())
+    del state["crc32c"]
+    state["callbacks"][1]["state"]["patience"] = 0
+    state["callbacks"][1]["best_weights"] = "../../elsewhere.npz"
+    path.write_text(json.dumps(state))
+    _, _, (_, stopping, _) = _fit(tmp_path / "run", epochs=1)
+    assert stopping.patience == 4
+
+
+def test_a_full_disk_leaves_the_backup_before(tmp_path, full_disk):
+    whole, backup, _ = _fit(tmp_path / "whole", epochs=3)
+    with pytest.raises(OSError, match="File too large.*MB free.*epoch_0000002"):
+        _fit(tmp_path / "run", full_disk(1000, at=1), epochs=3)
+    full_disk.ends()
     names = [path.name for path in (tmp_path / "run").iterdir()]
-    assert names == ["epoch_0000003"]
-    state = json.loads((tmp_path / "run/epoch_0000003/state.json").read_text())
-    assert state["epoch"] == 3
+    assert sorted(names) == [".lock", "epoch_0000001"]
+    resumed, again, _ = _fit(tmp_path / "run", epochs=3)
+    assert again.history == backup.history
+    for a, b in zip(whole.get_weights(), resumed.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_another_process_in_the_folder_is_named(tmp_path):
+    (tmp_path / "run").mkdir()
+    with filelock.FileLock(tmp_path / "run" / ".lock"):
+        with pytest.raises(ValueError, match=f"{tmp_path / 'run'}, in which"):
+            _fit(tmp_path / "run", epochs=1)
+        _fit(tmp_path / "run", epochs=1, save=False)
+    _fit(tmp_path / "run", epochs=1)
+
+
+def test_what_killed_processes_leave_is_removed(tmp_path):
+    stray = tmp_path / "run" / ".epoch_0000002.abc"
+    stray.mkdir(parents=True)
+    _fit(tmp_path / "run", epochs=1)
+    assert not stray.exists()
 
 
 def test_a_later_fit_is_not_told_of_an_earlier_one(tmp_path):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import filelock
 import keras
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from loupe_tf.callbacks import (
     fit_two_rounds,
 )
 from loupe_tf.models import loupe_model
+from loupe_tf.reading import BadFileError
 
 # A run that, told so, kills its own process with SIGKILL.
 RUN = """
@@ -174,6 +176,74 @@ def test_an_ended_run_is_not_run_again(tmp_path, model, images):
     assert files == now
     with pytest.raises(ValueError, match="`directory`.*'seed': 1.*'seed': 0"):
         fit(seed=1)
+
+
+@pytest.fixture
+def ended(tmp_path, model, images):
+    """Trains in a folder; training again returns what is there."""
+
+    def fit():
+        return fit_two_rounds(
+            model,
+            images[:6],
+            images[6:],
+            epochs=(2, 1),
+            slope_callback=SlopeSchedule(constant(50.0)),
+            directory=tmp_path / "run",
+            verbose=0,
+        )
+
+    fit()
+    return fit
+
+
+def test_damaged_files_are_named_and_say_what_to_do(tmp_path, ended):
+    record = json.loads((tmp_path / "run/round_2.json").read_text())
+    best = record["weights"].replace(".weights.h5", ".json")
+    for name, remedy in (
+        ("settings.json", "Delete it if the run"),
+        ("round_1.json", "Delete it to train round 1 again"),
+        ("round_2.json", "Delete it to train round 2 again"),
+        (record["weights"], f"{best} to train that round again"),
+    ):
+        path = tmp_path / "run" / name
+        content = path.read_bytes()
+        for damaged in (content[: len(content) // 2], b"", b"[]"):
+            path.write_bytes(damaged)
+            with pytest.raises(BadFileError, match=f"{name}.*{remedy}"):
+                ended()
+        damaged = bytearray(content)
+        damaged[len(content) * 3 // 4] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=rf"{name}|`directory`"):
+            ended()
+        path.write_bytes(content)
+
+
+def test_a_deleted_record_trains_what_follows_again(tmp_path, ended):
+    (tmp_path / "run/round_1.json").unlink()
+    (tmp_path / "run/round_2.weights.h5").write_bytes(b"stale")
+    assert ended().history["round"] == [1, 1, 2]
+
+
+def test_a_record_names_no_other_file(tmp_path, ended):
+    path = tmp_path / "run/round_2.json"
+    record = json.loads(path.read_text())
+    del record["crc32c"]
+    path.write_text(json.dumps({**record, "weights": "../other.weights.h5"}))
+    with pytest.raises(BadFileError, match="round_2.json.*other.weights.h5"):
+        ended()
+
+
+def test_another_process_in_the_folder_is_named(tmp_path, model, images):
+    def fit():
+        fit_two_rounds(
+            model, images, images, epochs=0, directory=tmp_path, verbose=0
+        )
+
+    with filelock.FileLock(tmp_path / ".lock"):
+        with pytest.raises(ValueError, match=f"{tmp_path}, in which another"):
+            fit()
 
 
 def test_without_a_slope(images):
