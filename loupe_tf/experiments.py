@@ -283,17 +283,21 @@ def to_trace(history, keys):
     }
 
 
-def save_images(folder, name, **arrays):
+def save_images(folder, name, voxel_size=None, **arrays):
     """Keep what the figures show of a run, in half precision.
 
     Args:
         folder: `RunFolder`.
         name: String, of the run.
+        voxel_size: (Optional) that of `loupe_tf.datasets.Slices`, for the
+            proportions of pixels; kept under this name, 0 for `None`.
         **arrays: Boolean arrays, or such as half precision can show.
     """
     if folder.writes:
         (folder / "images").mkdir(parents=True, exist_ok=True)
         arrays = {k: np.asarray(v) for k, v in arrays.items()}
+        if voxel_size is not None:
+            arrays["voxel_size"] = np.array([mm or 0 for mm in voxel_size])
         np.savez_compressed(
             folder / "images" / f"{name}.npz",
             **{

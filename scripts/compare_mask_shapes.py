@@ -211,7 +211,7 @@ def judge(model, run, settings, test, folder):
         }
         pictures[f"mask_{rate:g}"] = np.broadcast_to(mask.array, mask.matrix)
         pictures[f"output_{rate:g}"] = output[shown]
-    experiments.save_images(folder, run.name, **pictures)
+    experiments.save_images(folder, run.name, test.voxel_size, **pictures)
     return results
 
 
@@ -292,7 +292,7 @@ def verdicts(cells):
 
 
 def first_images(cells, rate, folder):
-    """Of each shape: truth, mask and output of the first seed."""
+    """Of each shape: truth, mask, output of the first seed; voxel size."""
     shown = {}
     for (other, shape), rows in cells.items():
         images = experiments.load_images(folder, rows[0]["run"].name)
@@ -301,6 +301,7 @@ def first_images(cells, rate, folder):
                 images["truth"],
                 images[f"mask_{rate:g}"],
                 images[f"output_{rate:g}"],
+                images.get("voxel_size"),
             )
     return shown
 
@@ -317,14 +318,19 @@ def write_report(facts, records, folder):
             plots.masks({k: v[1] for k, v in shown.items()}, columns=3),
             f"R = {rate:g}: learned masks, first seed. DC is in the centre.",
         )
-        truth = next(iter(shown.values()))[0][None]
+        truth, *_, voxel_size = next(iter(shown.values()))
+        truth = truth[None]
         pictures = [(k, v[2][None]) for k, v in shown.items()]
         figures[f"reconstructions_R{rate:g}"] = (
             plots.reconstruction_groups(
-                truth, [dict(pictures[:3]), dict(pictures[3:])]
+                truth,
+                [dict(pictures[:3]), dict(pictures[3:])],
+                voxel_size=voxel_size,
             )
             if len(pictures) > 3
-            else plots.reconstructions(truth, dict(pictures)),
+            else plots.reconstructions(
+                truth, dict(pictures), voxel_size=voxel_size
+            ),
             f"R = {rate:g}: the middle slice of the first test volume, first "
             "seed.",
         )

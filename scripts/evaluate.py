@@ -292,6 +292,7 @@ def evaluate_cell(cell, settings, splits, folder):
         mask=mask.array,
         truth=comparison.magnitude(images),
         output=comparison.reconstruct(reconstructor, mask, images),
+        voxel_size=test.voxel_size,
     )
     return record
 
@@ -424,7 +425,9 @@ def draw_reconstructions(rows, settings, folder):
         for part in np.array_split(range(len(shown)), count)
     ]
     truth = shown[0][1]["truth"]
-    return plots.reconstruction_groups(truth, groups, settings["zoom"])
+    return plots.reconstruction_groups(
+        truth, groups, settings["zoom"], shown[0][1].get("voxel_size")
+    )
 
 
 def draw_masks(rows, folder):

@@ -301,7 +301,7 @@ def try_on_all(run, settings, splits, folder):
         output = comparison.reconstruct(reconstructor, mask, images)
         pictures[name] = output
         pictures["truth"] = comparison.magnitude(images)
-    experiments.save_images(folder, run.stem, **pictures)
+    experiments.save_images(folder, run.stem, test.voxel_size, **pictures)
     return {**record, "error": None}
 
 
@@ -521,6 +521,7 @@ def draw_reconstructions(rate, seed, name, folder):
         images = experiments.load_images(folder, stem)
         if mask in images:
             truth, shown[mask] = images["truth"], images[mask]
+            voxel_size = images.get("voxel_size")
     kinds = [
         {mask.replace("_", " "): shown[mask] for mask in kind if mask in shown}
         for kind in (POINTS, LINES)
@@ -528,7 +529,7 @@ def draw_reconstructions(rate, seed, name, folder):
     kinds = [kind for kind in kinds if kind]
     if not kinds:
         return None
-    return plots.reconstruction_groups(truth, kinds)
+    return plots.reconstruction_groups(truth, kinds, voxel_size=voxel_size)
 
 
 def write_report(facts, records, folder):

@@ -248,6 +248,7 @@ def train(run, settings, splits, folder):
         mask=mask.array,
         truth=splits["test"].images[shown],
         output=output[shown],
+        voxel_size=splits["test"].voxel_size,
     )
     return record
 
@@ -372,10 +373,11 @@ def draw_reconstructions(cells, loss, rate, folder):
     found = {mask: images for mask, images in found.items() if images}
     if not found:
         return None
-    truth = next(iter(found.values()))["truth"]
+    first = next(iter(found.values()))
     return plots.reconstructions(
-        truth[None],
+        first["truth"][None],
         {mask: images["output"][None] for mask, images in found.items()},
+        voxel_size=first.get("voxel_size"),
     )
 
 

@@ -363,6 +363,7 @@ def train(run, settings, splits, folder):
         run.name,
         mask=acquired[shown] > 0,
         truth=test.images[shown],
+        voxel_size=test.voxel_size,
         **{name: output[shown] for name, output in outputs.items()},
     )
     return record
@@ -598,7 +599,8 @@ def draw_reconstructions(cells, acceleration, folder):
     found = {mask: images for mask, images in found.items() if images}
     if not found:
         return None
-    truth = next(iter(found.values()))["truth"]
+    first = next(iter(found.values()))
+    truth = first["truth"]
     figure = plots.reconstructions(
         # A row for each reconstruction, a column for each mask.
         np.stack([truth] * len(RECONSTRUCTIONS)),
@@ -606,6 +608,7 @@ def draw_reconstructions(cells, acceleration, folder):
             mask: np.stack([images[name] for name in RECONSTRUCTIONS])
             for mask, images in found.items()
         },
+        voxel_size=first.get("voxel_size"),
     )
     labelled = [ax for ax in figure.axes if ax.get_ylabel()]
     for ax, text in zip(labelled, RECONSTRUCTIONS.values(), strict=True):

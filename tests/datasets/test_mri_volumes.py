@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from loupe_tf import masks, models
 from loupe_tf.datasets import (
     BadVolumeError,
     MriVolumesConfig,
+    load_splits,
     write_fastmri_volume,
 )
 from loupe_tf.datasets.mri_volumes import mri_volumes_dataset_builder
 from loupe_tf.datasets.resize import center_crop_or_pad
+from loupe_tf.formats import load_mask, save_mask
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 SPLIT = {"train": ["p1", "p2"], "test": ["p3"]}
@@ -217,6 +220,36 @@ def test_mixed_matrices_and_voxel_sizes(tmp_path):
         "mri_volumes/" + settings.name, data_dir=tmp_path / "data"
     )
     assert by_name.info.metadata["volumes"] == done
+
+
+def test_the_field_of_view_reaches_the_scanner(tmp_path):
+    """From files of mixed voxel sizes to a protocol, nothing made up."""
+    pytest.importorskip("pypulseq")
+    folder = write_mixed(tmp_path / "scans")
+    split = {"train": ["p1"], "validation": ["p2"], "test": ["p3"]}
+    settings = config(
+        folder, include="*", split=split, field_of_view=True, name="mixed"
+    )
+    build(settings, tmp_path)
+    data, _ = load_splits("mri_volumes/mixed", tmp_path / "data")
+    for part in data.values():
+        assert part.images.shape == (2, 22, 30, 1)
+        assert part.field_of_view == pytest.approx((21.6, 28.8), abs=0.48)
+    view = data["train"].field_of_view
+    model = models.loupe_model(
+        (22, 30, 1),
+        acceleration=3,
+        lines="columns",
+        reconstructor="zero_filled",
+        field_of_view=view,
+    )
+    mask = masks.from_model(model)
+    for name in ("mask.npz", "mask.seq"):
+        save_mask(mask, tmp_path / name)
+        found = load_mask(tmp_path / name)
+        assert found.field_of_view == pytest.approx(view)
+        expected = data["train"].voxel_size[1:]
+        assert found.voxel_size == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_voxel_size_follows_each_step(tmp_path, rng):
