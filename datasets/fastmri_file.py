@@ -162,6 +162,7 @@ class FastmriFile(contextlib.AbstractContextManager):
         with self._naming():
             text = reading.read_hdf5(dataset)
             text = text.item() if isinstance(text, np.ndarray) else text
+            reading.check_memory(self.path, reading.XML * len(text))
             return reading.parse_xml(text)
 
     def _find(self, path):

@@ -24,6 +24,8 @@ import numpy as np
 DEFAULT_LIMIT = 4 * 2**30
 # For commands and workers, which run no Python of the user's.
 VARIABLE = "LOUPE_TF_MEMORY_LIMIT"
+# Bytes of memory that a byte of XML takes once it is parsed.
+XML = 200
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 _limit = None

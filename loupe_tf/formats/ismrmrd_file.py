@@ -87,8 +87,7 @@ def read_heads(path, encoding=0, select=None):
             )
         with reading.naming(path, "ISMRM raw data"):
             text = reading.read_hdf5(xml, 0)
-            # Parsed, a byte takes about a hundred.
-            reading.check_memory(path, 200 * len(text))
+            reading.check_memory(path, reading.XML * len(text))
             reading.parse_xml(text)
             with warnings.catch_warnings():
                 # What is used of it is checked below.

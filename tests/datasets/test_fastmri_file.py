@@ -202,6 +202,9 @@ def test_memory(path, monkeypatch):
         monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", "500")
         with pytest.raises(BadVolumeError, match="500 bytes of memory"):
             file.target()
+        monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", "100K")
+        with pytest.raises(BadVolumeError, match="100 KiB of memory"):
+            assert file.header  # 1 kB, but of XML.
 
 
 @pytest.mark.parametrize("size", [0, 100, 2000, -1])

@@ -207,7 +207,7 @@ def test_nothing_is_read_behind_the_checksum(tmp_path):
     # There, of a section without an end pypulseq never finds one.
     path = tmp_path / "scan.seq"
     mask = equispaced_lines((16, 15), 3, 3)
-    save_mask(mask, path)
+    save_mask(mask, path, field_of_view=(240, 240))
     more = "\n[SHAPES]\n\nshape_id 1\nnum_samples 5\n"
     path.write_text(path.read_text() + more)
     assert load_mask(path).acquired == 5
