@@ -318,14 +318,14 @@ def provenance(settings, source, splits):
     return {
         "data": source,
         "volumes": volumes,
-        "image size": f"{height}×{width}{voxel_text(splits)}",
+        "image size": f"{height}×{width}{_voxel_text(splits)}",
         "settings": ", ".join(f"{k}={v}" for k, v in settings.items()),
         **environment(),
         "command": "python " + " ".join(sys.argv),
     }
 
 
-def voxel_text(splits):
+def _voxel_text(splits):
     """Size of the voxels of all splits, to follow that of the matrix."""
     sizes = [getattr(part, "voxel_sizes", None) for part in splits.values()]
     if any(each is None for each in sizes):
