@@ -229,7 +229,7 @@ def test_does_not_touch_the_slope_of_prob_mask():
     _run(callback, [1.0, 1.0], model)
     assert model.get_layer("prob_mask").slope == 5.0
     assert isinstance(model.get_layer("sampled_mask"), ThresholdRandomMask)
-    assert float(model.get_layer("sampled_mask").slope) == 300.0
+    assert float(model.get_layer("sampled_mask").slope) == 30.0
 
 
 def test_a_model_without_a_slope():

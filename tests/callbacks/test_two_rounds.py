@@ -395,7 +395,7 @@ def test_the_best_epoch_of_any_metric(judged, images, monitor, best):
     # The first epoch is the best, and patience runs out after two more.
     assert values[0] == best(values)
     assert history["round"] == [1, 1, 1, 2, 2, 2]
-    assert history["slope"] == [200, 200, 300, 200, 200, 200]
+    assert history["slope"] == [20, 20, 30, 20, 20, 20]
     np.testing.assert_allclose(history["learning_rate"][-2:], [1e-3, 2e-4])
 
 
@@ -431,7 +431,7 @@ def test_epochs_without_validation_count_for_nothing(tmp_path, judged, images):
     history = fit(epochs=(6, 2)).history
     losses = history["val_loss"]
     assert [loss is None for loss in losses] == [True, False] * 4
-    assert history["slope"][:6] == [200.0] * 4 + [300.0] * 2
+    assert history["slope"][:6] == [20.0] * 4 + [30.0] * 2
     got = judged.evaluate(images, images, verbose=0)[0]
     np.testing.assert_allclose(got, min(losses[1::2]), rtol=1e-5)
 

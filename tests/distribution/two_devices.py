@@ -31,7 +31,7 @@ def build(normalization, **options):
     keras.utils.set_random_seed(0)
     model = loupe_model(
         (16, 18, 1),
-        **(options or {"acceleration": 4}),
+        **(options or {"acceleration": 4, "slope": 200.0}),
         filters=2,
         depth=1,
         seed=0,
