@@ -34,6 +34,23 @@ class Resizing:
             images = resize(images, size)
         return images
 
+    def share_cut_off(self, images):
+        """The share of the energy of images in the file that a crop takes."""
+        before = self.size
+        for space, size in self.steps:
+            if space == "image":
+                box = tuple(
+                    min(n, -(-new * n // old))
+                    for n, new, old in zip(self.size, size, before)
+                )
+                if box == self.size:
+                    break
+                kept = center_crop_or_pad(images, box)
+                norms = np.linalg.norm(kept), np.linalg.norm(images)
+                return float(1 - (norms[0] / max(norms[1], 1e-30)) ** 2)
+            before = size
+        return 0.0
+
     @property
     def cropped_by(self):
         """What was done, in words joined by "+", or "none"."""

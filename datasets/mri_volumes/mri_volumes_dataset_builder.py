@@ -28,6 +28,9 @@ from loupe_tf.datasets.voxel_size import common_voxel_size
 
 # Bytes that a record takes beside its image, about.
 OVERHEAD = 600
+# Share of the energy that a crop may take without a warning: heads are bright,
+# and air is not.
+CUT_OFF = 0.005
 
 
 class Builder(VolumeBuilder):
@@ -379,6 +382,14 @@ class _Reader(VolumeReader):
                 volume,
                 f"Expected images of {resizing.size}, as its header says. "
                 f"Received: {read.images.shape[1:]}.",
+            )
+        lost = resizing.share_cut_off(read.images)
+        if lost > CUT_OFF:
+            warnings.warn(
+                f"The crop of the images of {volume} cuts off {lost:.1%} of "
+                "their energy: something of the object, with a larger `size` "
+                "or `field_of_view` it would stay.",
+                stacklevel=1,
             )
         images = resizing(read.images)
         maximum = images.max()

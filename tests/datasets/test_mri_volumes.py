@@ -285,6 +285,25 @@ def test_mixed_voxel_sizes_are_not_cropped_alike(tmp_path):
         make(config(folder, include="*"), tmp_path)
 
 
+@pytest.mark.parametrize("option", ["size", "field_of_view"])
+@pytest.mark.parametrize("length, cut", [(24, False), (12, True)])
+def test_a_crop_that_cuts_off_the_object_says_so(
+    tmp_path, recwarn, option, length, cut
+):
+    disc = np.hypot.outer(np.arange(32) - 16, np.arange(32) - 16) < 8
+    image = np.where(disc, 900, 20).astype("uint16")
+    write(tmp_path / "scans/p1/a.nii", [image])
+    split = {"train": ["p1"]}
+    settings = config(
+        tmp_path / "scans", include="*", split=split, **{option: length}
+    )
+    build(settings, tmp_path)
+    said = [str(w.message) for w in recwarn if "cuts off" in str(w.message)]
+    assert bool(said) == cut
+    if cut:
+        assert "p1/a.nii cuts off 2" in said[0]
+
+
 def test_a_field_of_view_needs_voxel_sizes(tmp_path):
     folder = write_mixed(tmp_path / "scans")
     np.save(folder / "p1/b.npy", np.ones((2, 40, 40)))
