@@ -1,6 +1,7 @@
 import numpy as np
 
 from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
+from loupe_tf.masks.centre import judged
 
 
 class MaskedBatches(ShuffledBatches):
@@ -20,7 +21,8 @@ class MaskedBatches(ShuffledBatches):
         y: Array of targets `(examples, ...)`.
         draw: Callable that takes a seed, a non-negative integer, and returns a
             `SamplingMask` or a boolean array, `(H, W)`, `(1, W)` or `(H, 1)`,
-            DC at index `N // 2` of each axis.
+            DC at index `N // 2` of each axis. If the first one seems to have
+            it in the corner, there is a warning.
         batch_size: Integer. The last batch may be smaller.
         seed: Integer, of order and masks.
         seeds: `None`, or an array `(examples,)` of the seeds of their masks,
@@ -61,6 +63,7 @@ class MaskedBatches(ShuffledBatches):
                 f"example, {(len(x),)}. Received: shape={np.shape(seeds)}"
             )
         self.draw = draw
+        self._is_judged = False
         self.seeds = seeds
         super().__init__(x, y, batch_size, seed, drop_remainder)
 
@@ -85,7 +88,11 @@ class MaskedBatches(ShuffledBatches):
         height, width = self.x.shape[1:3]
         masks = np.empty((len(rows), height, width, 1), "float32")
         for mask, row in zip(masks, rows):
-            drawn = np.asarray(self.draw(int(self._seeds[row])))
+            drawn = self.draw(int(self._seeds[row]))
+            if not self._is_judged:
+                with judged(drawn):
+                    self._is_judged = True
+            drawn = np.asarray(drawn)
             if drawn.shape not in (
                 (height, width),
                 (1, width),

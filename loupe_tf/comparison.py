@@ -13,6 +13,7 @@ result = comparison.judge(method, mask, test_images, test_volumes)
 import numpy as np
 
 from loupe_tf import evaluation, masks
+from loupe_tf.masks.centre import judging
 from loupe_tf.reconstruction import (
     TotalVariation,
     WaveletL1,
@@ -89,6 +90,7 @@ def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):
     return pattern(size, acceleration, calibration, seed=seed)
 
 
+@judging
 def reconstruct(reconstructor, mask, images):
     """Measure images with a mask, and rebuild them.
 
@@ -115,6 +117,7 @@ def reconstruct(reconstructor, mask, images):
     return np.asarray(outputs, "float32").reshape(*np.shape(images)[:3], 1)
 
 
+@judging
 def tune(method, mask, images, candidates=REGULARIZATIONS, slices=4):
     """A reconstructor of `CLASSICAL`, its regularization chosen for a mask.
 
@@ -167,6 +170,7 @@ def tune(method, mask, images, candidates=REGULARIZATIONS, slices=4):
     )
 
 
+@judging
 def judge(reconstructor, mask, images, volumes):
     """What a reconstructor makes of a mask's samples, in both conventions.
 

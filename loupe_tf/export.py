@@ -10,6 +10,7 @@ import keras
 
 from loupe_tf import fourier, layers, masks
 from loupe_tf.atomic import written_aside
+from loupe_tf.masks.centre import judged
 from loupe_tf.reconstruction.network import Network, load_model
 from loupe_tf.reconstruction.operators import invalid
 from loupe_tf.version import __version__
@@ -111,6 +112,14 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
         invalid("inputs", "'kspace' where there are several coils", inputs)
     _check_path(path, format)
     _check_backend(format)
+    if own_kspace and not all(
+        getattr(x, "centered", True) for x in model.layers
+    ):
+        invalid(
+            "model",
+            "k-space with DC in the centre where it is the input",
+            "a layer with centered=False",
+        )
     mask = _mask(model)
     if inputs == "image" or own_kspace:
         exported = keras.Model(model.inputs, {"image": model.outputs[0]})
@@ -136,7 +145,8 @@ def _from_kspace(half, mask, maps):
             keras.Input((*coils, *size, 2), dtype="float32", name="maps")
         )
     if isinstance(mask, masks.SamplingMask):
-        mask_tensor = layers.FixedMask(mask)(kspace)
+        with judged():
+            mask_tensor = layers.FixedMask(mask)(kspace)
     else:
         # With data consistency the mask is an input of `half`, the last one.
         single = len(half.inputs) == 1

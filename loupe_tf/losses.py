@@ -1,6 +1,8 @@
 """Losses on images that Keras does not have: SSIM, and its mix with L1.
 
-The mean squared and mean absolute errors are Keras's own: `"mse"`, `"mae"`.
+The mean squared and mean absolute errors are Keras's own: `"mse"`, `"mae"`. A
+`sample_weight` of shape `(batch, 1, 1)` serves all of them; see
+`loupe_tf.metrics`.
 """
 
 import keras
@@ -55,6 +57,10 @@ class SSIM(keras.losses.Loss):
         metrics.window_weights(window)  # Refuses an unknown window.
         self.max_value = metrics.check_max_value(max_value)
         self.window = window
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        weight = metrics.per_image(sample_weight)
+        return super().__call__(y_true, y_pred, weight)
 
     def call(self, y_true, y_pred):
         return 1.0 - metrics.ssim(y_true, y_pred, self.max_value, self.window)

@@ -8,6 +8,17 @@ complex numbers, SSIM compares their magnitudes. PSNR and NMSE take volumes
 The functions return one float32 value per image, `(batch,)`, and take NumPy
 arrays too; the classes average those values over the images. Everything is
 computed in float32, also under `mixed_float16`.
+
+A `sample_weight` of the classes, and of `loupe_tf.losses`, is one number an
+image: `(batch,)`, with any further axes of length 1. Keras's own `"mse"`
+weights pixels, `(batch, H, W)`, so that `(batch,)` fails there, or weights
+columns if there are as many of them. **The shape `(batch, 1, 1)` serves both**
+(of volumes `(batch, 1, 1, 1)`):
+
+```python
+model.compile("adam", loss="mse", weighted_metrics=[loupe_tf.metrics.PSNR()])
+model.fit(images, images, sample_weight=weights[:, None, None])
+```
 """
 
 import math
@@ -145,8 +156,15 @@ def ssim(y_true, y_pred, max_value=1.0, window="gaussian"):
     return ops.mean(similarity, axis=(1, 2, 3))
 
 
+class _PerImage(keras.metrics.MeanMetricWrapper):
+    """A mean over images, with weights of images."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(y_true, y_pred, per_image(sample_weight))
+
+
 @keras.saving.register_keras_serializable(package="loupe_tf")
-class PSNR(keras.metrics.MeanMetricWrapper):
+class PSNR(_PerImage):
     """Mean over images of the peak signal-to-noise ratio, in decibels.
 
     Equation 7 of the 4S paper (Martinini et al., BioCAS 2022),
@@ -164,7 +182,8 @@ class PSNR(keras.metrics.MeanMetricWrapper):
 
     An MSE below `1e-10·max_value²` counts as that: a perfect image scores
     100 dB, where infinity would swallow the mean. Blank padding slices score
-    100 dB too: leave them out with a `sample_weight` of 0.
+    100 dB too: leave them out with a `sample_weight` of 0, of shape `(n, 1, 1)`
+    if there is a loss of Keras's beside it.
 
     Args:
         max_value: Positive float, the peak: 1 for images divided by the
@@ -204,7 +223,7 @@ class PSNR(keras.metrics.MeanMetricWrapper):
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
-class NMSE(keras.metrics.MeanMetricWrapper):
+class NMSE(_PerImage):
     """Mean over images of the normalised mean squared error.
 
     Formula:
@@ -215,7 +234,7 @@ class NMSE(keras.metrics.MeanMetricWrapper):
 
     for each image. fastMRI divides the energies of whole volumes instead,
     which gives dark slices less weight. An image that is zero everywhere
-    counts as 0: leave it out with a `sample_weight` of 0.
+    counts as 0: leave it out with a `sample_weight` of 0; see `PSNR`.
 
     Args:
         name: (Optional) string name of the metric instance.
@@ -239,7 +258,7 @@ class NMSE(keras.metrics.MeanMetricWrapper):
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
-class SSIM(keras.metrics.MeanMetricWrapper):
+class SSIM(_PerImage):
     """Mean over images of the structural similarity (Wang et al., 2004).
 
     Two windows are in use, and their values do not compare:
@@ -294,6 +313,23 @@ class SSIM(keras.metrics.MeanMetricWrapper):
             "name": self.name,
             "dtype": self.dtype,
         }
+
+
+def per_image(sample_weight):
+    """Weights of images as `(batch,)`, further axes of length 1 left out."""
+    if sample_weight is None:
+        return None
+    weight = ops.convert_to_tensor(sample_weight, "float32")
+    if any(n not in (None, 1) for n in weight.shape[1:]):
+        raise ValueError(
+            "Invalid shape for argument `sample_weight`. Expected one number "
+            "an image: (batch,), or (batch, 1, 1), which losses of Keras's own "
+            f"take too. Received: shape={tuple(weight.shape)}"
+        )
+    # Fails where an unknown axis turns out to be longer than 1.
+    return (
+        ops.reshape(weight, ops.shape(weight)[:1]) if weight.shape else weight
+    )
 
 
 def to_images(y_true, y_pred, volumes=False):

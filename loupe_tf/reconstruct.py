@@ -9,6 +9,7 @@ import tqdm
 from loupe_tf import masks
 from loupe_tf.formats import load_kspace, load_mask
 from loupe_tf.formats.kspace_files import four_axes
+from loupe_tf.masks.centre import judged, outside
 from loupe_tf.reconstruction import (
     Network,
     Reconstructor,
@@ -28,8 +29,9 @@ from loupe_tf.reconstruction.operators import (
 FAR = 1.25
 # How many entries a message names.
 NAMED = 8
-# What share of a mask's points may be zero.
+# What share of a mask's points may be zero, and of the samples of a line.
 FEW = 0.05
+PART_OF_LINE = 0.25
 
 
 def reconstruct(
@@ -58,12 +60,14 @@ def reconstruct(
     where that is known, give it as `scale`.
 
     **Checks.** What cannot be right is an error: a mask of another size, DC of
-    the mask in a corner, k-space that is zero in a line that the mask acquires,
-    or in more than a twentieth of its points, unless `allow_zeros`. What may be
+    the mask in a corner, k-space that is zero where the mask acquires it,
+    unless `allow_zeros`: in more than a twentieth of its points, or in more
+    than a quarter of one of its lines. What no line has, at either end, is not
+    counted: read-outs are filled with zeros, and echoes asymmetric. What may be
     meant is a warning: a mask other than that of the model, with their
-    overlap; an acceleration far from the model's; zeros in fewer points;
-    samples that the mask does not acquire; k-space whose largest sample is not
-    near the centre.
+    overlap; an acceleration far from the model's; fewer zeros; lines that are
+    zero in more than half of their length; samples that the mask does not
+    acquire; k-space whose largest sample is not near the centre.
 
     **Half-planes.** What a model of a half-plane fills in from the mirror is
     filled in here too, from the mask that was measured.
@@ -138,6 +142,32 @@ def reconstruct(
         if not isinstance(mask, masks.SamplingMask):
             mask = masks.SamplingMask(mask)
         mask = masks.centred(mask, shift)
+    with judged():  # `centred` has seen to it.
+        return _reconstruct(
+            reconstructor,
+            kspace,
+            shape,
+            mask,
+            maps,
+            leading,
+            scale,
+            allow_zeros,
+            verbose,
+        )
+
+
+def _reconstruct(
+    reconstructor,
+    kspace,
+    shape,
+    mask,
+    maps,
+    leading,
+    scale,
+    allow_zeros,
+    verbose,
+):
+    """`reconstruct`, with model, shape of k-space and mask in one form."""
     acquired = check_mask(mask, shape[2:])
     maps_of = _maps_by_slice(maps, shape, mask)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
@@ -284,17 +314,32 @@ def _missing(measured, mask, i, allow_zeros):
     """Text that names what a slice lacks of the mask; an error if it is much.
 
     Points may be zero by chance: k-space without noise of a symmetric object
-    has zeros. Whole lines may not.
+    has zeros. So may a few samples of a line, or the end of one, of echoes that
+    are asymmetric in turns; points in the place of lines lack more.
     """
     if not measured.any():
         return None  # An empty slice at the end of a volume.
+    is_much, reach = False, ""
     if mask.lines:
-        axis = 0 if mask.lines == "columns" else 1
-        missing = mask.array & ~measured.any(axis=axis, keepdims=True)
-        places = np.flatnonzero(missing).tolist()
-        kind = mask.lines
+        lines = measured if mask.lines == "columns" else measured.T
+        lines = lines[:, mask.array.ravel()]
+        along = np.flatnonzero(lines.any(axis=1))
+        if len(along):
+            lines = lines[along[0] : along[-1] + 1]
+        zeros = 1 - lines.mean(axis=0)
+        numbers = np.flatnonzero(mask.array)
+        places = numbers[zeros > FEW].tolist()
+        is_much = zeros.max() > PART_OF_LINE
+        kind, reach = mask.lines, f", up to {zeros.max():.0%} of one"
+        length = measured.shape[mask.lines == "rows"]
+        if not places and 2 * len(lines) < length:
+            return (
+                f"zeros in slice {i} in {1 - len(lines) / length:.0%} of each "
+                f"of the {kind}, at the ends"
+            )
     else:
         places = np.argwhere(mask.array & ~measured).tolist()
+        is_much = len(places) > FEW * mask.acquired
         kind = "entries (row, column)"
     if not places:
         return None
@@ -303,9 +348,8 @@ def _missing(measured, mask, i, allow_zeros):
         named += f" and {len(places) - NAMED} more"
     text = (
         f"zeros in slice {i} in {len(places)} of the {mask.acquired} {kind} of "
-        f"the mask: {named}"
+        f"the mask{reach}: {named}"
     )
-    is_much = mask.lines or len(places) > FEW * mask.acquired
     if is_much and not allow_zeros:
         invalid(
             "kspace",
@@ -318,4 +362,4 @@ def _missing(measured, mask, i, allow_zeros):
 
 def _warn(text):
     """Warn whoever called `reconstruct`."""
-    warnings.warn(text[0].upper() + text[1:] + ".", stacklevel=4)
+    warnings.warn(text[0].upper() + text[1:] + ".", stacklevel=outside())

@@ -77,8 +77,11 @@ def test_mean_and_sample_weight(loss):
     assert float(loss(true, pred)) == pytest.approx(values.mean(), rel=1e-5)
     weight = np.array([0.0, 1.0, 2.0], "float32")
     expected = (values * weight).mean()
-    actual = float(loss(true, pred, sample_weight=weight))
-    assert actual == pytest.approx(expected, rel=1e-5)
+    for shape in [(3,), (3, 1), (3, 1, 1), (3, 1, 1, 1)]:
+        actual = float(loss(true, pred, sample_weight=weight.reshape(shape)))
+        assert actual == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="`sample_weight`.*one number"):
+        loss(true, pred, sample_weight=np.ones(true.shape[:3]))
 
 
 @pytest.mark.parametrize("channels", [1, 2])

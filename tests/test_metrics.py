@@ -4,7 +4,7 @@ import pytest
 import skimage.metrics
 from keras import ops
 
-from loupe_tf import metrics
+from loupe_tf import losses, metrics
 
 WINDOWS = {
     "gaussian": {
@@ -227,10 +227,43 @@ def test_mean_over_images(cls, function):
     assert float(metric.result()) == pytest.approx(values.mean(), rel=1e-5)
 
     weight = np.array([0.0, 1.0, 3.0, 0.5])
-    metric.reset_state()
-    metric.update_state(true, pred, sample_weight=weight)
     expected = np.average(values, weights=weight)
-    assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+    for shape in [(4,), (4, 1), (4, 1, 1), (4, 1, 1, 1)]:
+        metric.reset_state()
+        metric.update_state(true, pred, sample_weight=weight.reshape(shape))
+        assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match=r"`sample_weight`.*\(4, 31, 33\)"):
+        metric.update_state(true, pred, sample_weight=np.ones((4, 31, 33)))
+
+
+def test_one_shape_of_weights_serves_losses_of_keras_too():
+    """Other shapes weight pixels there: as many columns as images, say."""
+    true, pred = images(batch=4, size=(16, 4 * 4))
+    weight = np.array([0.0, 1.0, 3.0, 0.5], "float32")[:, None, None]
+    inputs = keras.Input((16, 16, 1))
+    model = keras.Model(inputs, keras.layers.Identity()(inputs))
+    judges = [cls() for cls in CLASSES]
+    for loss, values in (
+        ("mse", np.mean((true - pred) ** 2, axis=(1, 2, 3))),
+        (losses.SSIM(), 1 - numpy(metrics.ssim(true, pred))),
+    ):
+        model.compile("sgd", loss, weighted_metrics=judges)
+        logs = model.fit(pred, true, sample_weight=weight, verbose=0).history
+        logs = {name: value[0] for name, value in logs.items()}
+        for found in (
+            logs,
+            model.evaluate(
+                pred, true, sample_weight=weight, verbose=0, return_dict=True
+            ),
+        ):
+            expected = np.mean(values * weight.ravel())
+            assert found["loss"] == pytest.approx(expected, rel=1e-4)
+            for function in FUNCTIONS:
+                expected = np.average(
+                    numpy(function(true, pred)), weights=weight.ravel()
+                )
+                name = function.__name__
+                assert found[name] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,48 @@ def test_lacking_lines_are_named(volume):
         loupe_tf.reconstruct(zero_filled, 0 * scan, lines, leading="slices")
 
 
+def test_points_are_no_lines(volume, mask):
+    """Of points every column has some, and most of what it says is zero."""
+    lines = masks.equispaced_lines(SIZE, 3, calibration=3, seed=0)
+    zero_filled = reconstruction.ZeroFilled()
+    full = fft2c(volume[0])
+    scan = np.where(mask.array & lines.array, full, 0)
+    assert scan.any(axis=0)[lines.array[0]].all()
+    with pytest.raises(ValueError, match=r"of the 5 columns.*up to \d+%"):
+        loupe_tf.reconstruct(zero_filled, scan, lines)
+    # Rows in the place of columns, and halves of the points.
+    rows = np.arange(SIZE[0])[:, None] % 3 == 0
+    half = np.random.default_rng(0).random(SIZE) < 0.5
+    for taken in (rows, half):
+        scan = np.where(taken & lines.array, full, 0)
+        with pytest.raises(ValueError, match="`kspace`.*of the 5 columns"):
+            loupe_tf.reconstruct(zero_filled, scan, lines)
+        with pytest.raises(ValueError, match="`kspace`.*of the 5 rows"):
+            loupe_tf.reconstruct(
+                zero_filled, scan.T, masks.SamplingMask(lines.array.T)
+            )
+
+
+def test_ends_of_lines_may_be_zero(volume):
+    lines = masks.equispaced_lines(SIZE, 3, calibration=3, seed=0)
+    zero_filled = reconstruction.ZeroFilled()
+    full = reconstruction.forward(volume[0], lines)
+    scan = full.copy()
+    scan[:3] = scan[-4:] = 0  # Zero filling, or asymmetric echoes.
+    quiet(zero_filled, scan, lines)
+    # Echoes that are asymmetric in turns, and little of each line.
+    turns, little = full.copy(), full.copy()
+    numbers = np.flatnonzero(lines.array)
+    turns[:3, numbers[::2]] = turns[-3:, numbers[1::2]] = 0
+    little[:5] = little[-5:] = 0
+    for scan, text in (
+        (turns, r"5 of the 5 columns.*up to 19% of one"),
+        (little, "62% of each of the columns, at the ends"),
+    ):
+        with pytest.warns(UserWarning, match=text):
+            loupe_tf.reconstruct(zero_filled, scan, lines)
+
+
 def test_zeros_may_be_allowed(volume):
     mask = masks.equispaced_lines(SIZE, 3, calibration=5)
     padded = reconstruction.forward(volume, mask)
@@ -292,6 +334,13 @@ def test_dc_in_a_corner(volume, mask, model):
         loupe_tf.reconstruct(model, scan, corner)
     found = quiet(model, scan, corner, shift=True)
     np.testing.assert_array_equal(found, quiet(model, scan, mask))
+    # As it is: it has been said, and there is nothing more to say.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "The mask is densest")
+        zero_filled = reconstruction.ZeroFilled()
+        loupe_tf.reconstruct(
+            zero_filled, scan, corner, shift=False, allow_zeros=True
+        )
     # K-space, of which all but DC fits.
     scan = np.fft.ifftshift(fft2c(volume[0]))
     with pytest.warns(UserWarning, match=r"\(0, 0\).*near the centre \(8, 7\)"):

@@ -3,6 +3,7 @@ import numpy as np
 from keras import ops
 
 from loupe_tf.layers.float32_layer import Float32Layer
+from loupe_tf.masks.centre import judged
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -12,7 +13,8 @@ class FixedMask(Float32Layer):
     Args:
         mask: Boolean array or `SamplingMask`, `(H, W)`, `(1, W)` or `(H, 1)`,
             DC at `(H // 2, W // 2)`. Part of the configuration, so that it is
-            saved, loaded and cloned with the layer.
+            saved, loaded and cloned with the layer. Of one that seems to have
+            DC in the corner (`loupe_tf.masks.dc_position`) there is a warning.
 
     Input shape:
         `(..., H, W, C)`; only the shape is read.
@@ -23,8 +25,10 @@ class FixedMask(Float32Layer):
 
     def __init__(self, mask, **kwargs):
         super().__init__(**kwargs)
+        given = mask
         if isinstance(mask, list | tuple) and isinstance(mask[0], str):
             mask = [[int(entry) for entry in row] for row in mask]
+            given = None  # It was judged when it was saved.
         mask = np.asarray(mask)
         if mask.ndim != 2 or not np.isin(mask, (0, 1)).all():
             raise ValueError(
@@ -33,6 +37,8 @@ class FixedMask(Float32Layer):
                 f"shape={mask.shape}, dtype={mask.dtype}"
             )
         self.mask = mask.astype(bool)
+        with judged(given):
+            pass
 
     def build(self, input_shape):
         given, image = self.mask.shape, tuple(input_shape[-3:-1])

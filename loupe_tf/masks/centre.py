@@ -1,10 +1,20 @@
 """Where the centre of k-space lies in a mask from elsewhere."""
 
+import contextlib
+import contextvars
+import functools
+import inspect
 import math
+import sys
+import warnings
 
 import numpy as np
 
 from loupe_tf.masks.budget import calibration_region
+
+# Our patterns whose density says nothing, but by chance.
+UNIFORM = ("uniform_random", "learned")
+_JUDGES = contextvars.ContextVar("judges", default=True)
 
 
 def dc_position(array):
@@ -33,7 +43,14 @@ def dc_position(array):
     >>> dc_position(np.fft.ifftshift(poisson_disc((64, 64), 4).array))
     'corner'
     """
-    array = np.asarray(array, dtype=bool)
+    array = np.ascontiguousarray(array, dtype=bool)
+    return _dc_position(array.shape, array.tobytes(), 1)
+
+
+@functools.lru_cache(64)
+def _dc_position(shape, data, strictness):
+    """`dc_position`, with bounds that are `strictness` times as high."""
+    array = np.frombuffer(data, dtype=bool).reshape(shape)
     size, number = array.size, int(array.sum())
     if number in (0, size):
         return None
@@ -49,16 +66,89 @@ def dc_position(array):
     variance = values.var() / number * (size - number) / (size - 1)
     score = values[array].mean() / math.sqrt(variance)
     centre, corner = _block(array), _block(np.fft.fftshift(array))
-    unlikely = math.log(100) / math.log(size / number)
-    if corner < centre >= unlikely or score > (
+    unlikely = strictness * math.log(100) / math.log(size / number)
+    if corner < centre >= unlikely or score > strictness * (
         2 if centre and not corner else 3
     ):
         return "centre"
-    if centre < corner >= unlikely or score < -(
+    if centre < corner >= unlikely or score < -strictness * (
         2 if corner and not centre else 3
     ):
         return "corner"
     return None
+
+
+def judge(mask):
+    """Where a mask has DC, by all that is known of it.
+
+    A calibration region that is acquired says where the centre is, and of
+    patterns of ours that have no density little else is believed.
+
+    Args:
+        mask: `SamplingMask`, or an array as for `dc_position`.
+
+    Returns:
+        As `dc_position`.
+    """
+    calibration = getattr(mask, "calibration", None)
+    if calibration and calibration != (0, 0):
+        return "centre"
+    pattern = getattr(mask, "provenance", {}).get("pattern")
+    array = np.ascontiguousarray(mask, dtype=bool)
+    strictness = 2 if pattern in UNIFORM else 1
+    return _dc_position(array.shape, array.tobytes(), strictness)
+
+
+@contextlib.contextmanager
+def judged(*masks):
+    """Warn of masks that seem to have DC in a corner; within, of no others.
+
+    What takes a mask from a user, whether it may be meant so or not, does this
+    around all it does, so that a mask is judged once, on its way in.
+
+    Args:
+        *masks: Each a `SamplingMask` or an array. What is no mask is left to
+            those who read it. None, for masks that have been judged.
+    """
+    if _JUDGES.get():
+        for mask in {id(mask): mask for mask in masks}.values():
+            shape = np.shape(mask)
+            if len(shape) == 2 and 0 not in shape and judge(mask) == "corner":
+                warnings.warn(
+                    "The mask is densest around the corner (0, 0), and is "
+                    "taken to have DC in the centre, at (H // 2, W // 2). If "
+                    "DC lies in its corner, give np.fft.fftshift(mask).",
+                    stacklevel=outside(),
+                )
+    token = _JUDGES.set(False)
+    try:
+        yield
+    finally:
+        _JUDGES.reset(token)
+
+
+def judging(function):
+    """Decorate a function of a `mask`, which is `judged` around the call."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        with judged(signature.bind(*args, **kwargs).arguments["mask"]):
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def outside():
+    """The `stacklevel` of the first caller outside of this package."""
+    level, frame = 1, sys._getframe(1)
+    inside = ("loupe_tf", "keras", "contextlib")
+    while (
+        frame.f_back
+        and frame.f_globals.get("__name__", "").partition(".")[0] in inside
+    ):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _block(array):
@@ -89,18 +179,16 @@ def centred(mask, shift=None):
 
     Raises:
         ValueError: If DC lies in a corner, or, with `shift=True`, in the centre
-            already (both by `dc_position`).
+            already (both by `dc_position`, or by its calibration region).
     """
     if shift not in (None, True, False):
         raise ValueError(
             "Invalid value for argument `shift`. Expected None, True or False. "
             f"Received: shift={shift!r}"
         )
-    # A calibration region that is acquired says where the centre is.
-    known = bool(mask.calibration) and mask.calibration != (0, 0)
-    if shift is False or (shift is None and known):
+    if shift is False:
         return mask
-    found = "centre" if known else dc_position(mask.array)
+    found = judge(mask)
     if shift is None and found == "corner":
         raise ValueError(
             "Invalid value for argument `mask`. Expected a mask with DC in the "

@@ -125,9 +125,17 @@ def probability_from_model(model, layer_name="prob_mask_scaled"):
         axis.
 
     Raises:
-        ValueError: If the model is not functional, or has no such layer.
+        ValueError: If the model is not functional, or has no such layer, or
+            one whose output are no probabilities.
     """
     arrays = _layer_output(model, layer_name)
+    if not ((arrays >= 0) & (arrays <= 1)).all():
+        raise ValueError(
+            "Invalid value for argument `layer_name`. Expected a layer whose "
+            "output are probabilities. Received: "
+            f"layer_name={layer_name!r}, with values from {arrays.min():g} to "
+            f"{arrays.max():g}"
+        )
     return arrays if len(arrays) > 1 else arrays[0]
 
 

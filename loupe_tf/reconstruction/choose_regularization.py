@@ -5,6 +5,7 @@ import numpy as np
 
 from loupe_tf import metrics
 from loupe_tf.masks import SamplingMask
+from loupe_tf.masks.centre import judged
 from loupe_tf.reconstruction.operators import (
     check_number,
     invalid,
@@ -85,13 +86,14 @@ def choose_regularization(
         invalid("targets", "an image that is not all zero", "zeros")
 
     scores = {}
-    for candidate in candidates:
-        trial = dataclasses.replace(reconstructor, regularization=candidate)
-        values = [
-            _measure(trial(*given), target, peak, metric)
-            for *given, target in zip(kspaces, masks, maps, targets)
-        ]
-        scores[candidate] = float(np.mean(values))
+    with judged(*masks):
+        for candidate in candidates:
+            trial = dataclasses.replace(reconstructor, regularization=candidate)
+            values = [
+                _measure(trial(*given), target, peak, metric)
+                for *given, target in zip(kspaces, masks, maps, targets)
+            ]
+            scores[candidate] = float(np.mean(values))
     choose = max if metric == "psnr" else min
     best = choose(scores, key=scores.get)
     return dataclasses.replace(reconstructor, regularization=best), scores

@@ -1,5 +1,6 @@
 import numpy as np
 
+from loupe_tf.masks.centre import judging
 from loupe_tf.reconstruction.calibration import acquired_widths, center
 from loupe_tf.reconstruction.operators import (
     check_complex,
@@ -11,6 +12,7 @@ from loupe_tf.reconstruction.operators import (
 from loupe_tf.reconstruction.sigpy_problem import import_sigpy
 
 
+@judging
 def espirit_maps(
     kspace,
     mask,

@@ -7,6 +7,7 @@ import numpy as np
 
 from loupe_tf.layers import ConjugateFill, DataConsistency
 from loupe_tf.reading import check_file, check_memory, naming
+from loupe_tf.reconstruction.cut import check_cut
 from loupe_tf.reconstruction.operators import (
     adjoint,
     fill_mirror,
@@ -48,8 +49,9 @@ class Network(Reconstructor):
         with two.
 
     Raises:
-        ValueError: If the model is neither of these, or was built for another
-            matrix size.
+        ValueError: If the model is neither of these, such as one of your own
+            that measures images in another way than `loupe_model`, or was
+            built for another matrix size.
 
     Example:
 
@@ -65,6 +67,7 @@ class Network(Reconstructor):
         layers = {layer.name: layer for layer in getattr(model, "layers", [])}
         if not getattr(model, "inputs", None):
             invalid("model", "a functional Keras model", model)
+        check_cut(model)
         self.model = model
         self._mask_shape = None
         output = model.outputs[0]

@@ -6,10 +6,12 @@ transform is orthonormal, as in `loupe_tf.fourier`.
 
 import numpy as np
 
+from loupe_tf.masks.centre import judging
 from loupe_tf.masks.half_plane import mirrored
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 
+@judging
 def forward(image, mask, maps=None):
     """What the coils measure of an image: `y = M F S x`.
 
@@ -20,7 +22,8 @@ def forward(image, mask, maps=None):
         image: Complex or real array `(H, W)`. Without maps also `(..., H, W)`,
             such as the images of coils.
         mask: Booleans, or 0 and 1, or a `SamplingMask`, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`.
+            `(1, W)` or `(H, 1)`. Of one that seems to have DC in the corner
+            (`loupe_tf.masks.dc_position`) there is a warning.
         maps: Sensitivity maps S, complex array `(coils, H, W)`, or `None` for
             the identity.
 
@@ -41,6 +44,7 @@ def forward(image, mask, maps=None):
     return np.where(mask, fft2c(image), 0).astype(np.complex64)
 
 
+@judging
 def adjoint(kspace, mask, maps=None):
     """The adjoint of `forward`: `x = S^H F^H M y`.
 

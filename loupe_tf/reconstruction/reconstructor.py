@@ -1,5 +1,6 @@
 import numpy as np
 
+from loupe_tf.masks.centre import judging
 from loupe_tf.reconstruction.operators import (
     check_complex,
     check_maps,
@@ -20,7 +21,8 @@ class Reconstructor:
         kspace: Complex array `(H, W)` or `(coils, H, W)`, orthonormal, DC at
             `(H // 2, W // 2)`. What the mask does not acquire is not read.
         mask: Booleans, or 0 and 1, or a `SamplingMask`, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`.
+            `(1, W)` or `(H, 1)`. Of one that seems to have DC in the corner
+            (`loupe_tf.masks.dc_position`) there is a warning.
         maps: Sensitivity maps, complex array `(coils, H, W)`, or `None`.
 
     Returns:
@@ -43,6 +45,7 @@ class Reconstructor:
     needs_maps = True
     """Whether several coils cannot be combined without maps."""
 
+    @judging
     def __call__(self, kspace, mask, maps=None):
         kspace = check_complex("kspace", kspace)
         if kspace.ndim not in (2, 3):

@@ -26,6 +26,14 @@ def weights(mask):
     return mask.astype(np.float32)
 
 
+def seen(maps):
+    """Booleans `(H, W)`: where some coil sees anything.
+
+    Elsewhere samples say nothing, and a penalty would fill in what is cheap.
+    """
+    return np.any(maps != 0, axis=0)
+
+
 def largest_eigenvalue(maps):
     """An upper bound of `S^H F^H M F S`, which is that of `S^H S`.
 

@@ -8,6 +8,7 @@ from loupe_tf.reconstruction.sigpy_problem import (
     import_sigpy,
     largest_eigenvalue,
     largest_pixel,
+    seen,
     weights,
 )
 
@@ -21,7 +22,8 @@ class TotalVariation(Reconstructor):
 
         min over x of  ½ Σᵢ ‖M F Sᵢ x - yᵢ‖₂² + λ (‖∂ᵥ x‖₁ + ‖∂ₕ x‖₁)
 
-    with differences of neighbouring pixels, cyclic at the border, by the
+    with x = 0 where no map sees anything, as maps of the object alone have it,
+    and differences of neighbouring pixels, cyclic at the border, by the
     primal-dual method of Chambolle and Pock. λ is `regularization` times the
     largest magnitude of the zero-filled image, so that k-space may have any
     unit.
@@ -56,11 +58,14 @@ class TotalVariation(Reconstructor):
         # it converges; with equal ones masks without a centre take thousands
         # of iterations.
         step = min(max(4 * self.regularization, 1e-3), 1.0)
-        image = sigpy.mri.app.TotalVariationRecon(
+        differences = sigpy.linop.FiniteDifference(
+            mask.shape
+        ) * sigpy.linop.Multiply(mask.shape, seen(maps))
+        image = sigpy.app.LinearLeastSquares(
+            sigpy.mri.linop.Sense(maps, weights=weights(mask)),
             kspace / scale,
-            maps,
-            self.regularization,
-            weights=weights(mask),
+            proxg=sigpy.prox.L1Reg(differences.oshape, self.regularization),
+            G=differences,
             # The squared norm of the differences is 8 at most.
             tau=1 / (largest_eigenvalue(maps) + 8) / step,
             sigma=step,

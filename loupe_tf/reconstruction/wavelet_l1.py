@@ -12,6 +12,7 @@ from loupe_tf.reconstruction.sigpy_problem import (
     import_sigpy,
     largest_eigenvalue,
     largest_pixel,
+    seen,
     weights,
 )
 
@@ -24,11 +25,12 @@ class WaveletL1(Reconstructor):
 
         min over x of  ½ Σᵢ ‖M F Sᵢ x - yᵢ‖₂² + λ ‖W x‖₁
 
-    with orthogonal wavelets W, by FISTA. In each iteration the image is
-    shifted by another random offset, the same ones in each call, before its
-    wavelets are thresholded ("cycle spinning"): otherwise edges show the
-    dyadic grid. λ is `regularization` times the largest magnitude of the
-    zero-filled image, so that k-space may have any unit.
+    with orthogonal wavelets W, by FISTA. What no map sees is set to 0 in the
+    end: until then W may continue the object there, without an edge. In each
+    iteration the image is shifted by another random offset, the same ones in
+    each call, before its wavelets are thresholded ("cycle spinning"): otherwise
+    edges show the dyadic grid. λ is `regularization` times the largest
+    magnitude of the zero-filled image, so that k-space may have any unit.
 
     Args:
         regularization: Number of at least 0. A few thousandths is usual;
@@ -79,7 +81,7 @@ class WaveletL1(Reconstructor):
             max_iter=self.iterations,
             show_pbar=False,
         ).run()
-        return (scale * image).astype(np.complex64)
+        return np.where(seen(maps), scale * image, 0).astype(np.complex64)
 
     def _check_wavelet(self):
         import pywt

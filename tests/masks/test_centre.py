@@ -1,6 +1,10 @@
+import warnings
+
 import numpy as np
 import pytest
 
+from loupe_tf import comparison, layers, masks, models, reconstruction
+from loupe_tf.callbacks import MaskedBatches
 from loupe_tf.masks import (
     SamplingMask,
     centred,
@@ -83,3 +87,102 @@ def test_calibration_tells():
 def test_refuses_shift():
     with pytest.raises(ValueError, match="`shift`. Expected None, True or Fa"):
         centred(SamplingMask([[1]]), shift="corner")
+
+
+SIZE = (24, 25)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(size=(2, *SIZE, 1)).astype("float32")
+KSPACE = (RNG.normal(size=(3, *SIZE)) + 1j).astype("complex64")
+MAPS = np.ones_like(KSPACE) / np.sqrt(3)
+
+
+def _batches(mask):
+    batches = MaskedBatches(IMAGES, IMAGES, lambda seed: mask, batch_size=1)
+    for index in range(len(batches)):
+        batches[index]
+
+
+def _regularization(mask):
+    pytest.importorskip("sigpy")
+    targets = np.abs(KSPACE[:2])
+    return reconstruction.choose_regularization(
+        reconstruction.TotalVariation(0.0, iterations=1),
+        [0.1, 0.2],
+        KSPACE[:2],
+        mask,
+        targets,
+    )
+
+
+def _with_maps(method):
+    def take(mask):
+        pytest.importorskip("sigpy")
+        return method(KSPACE, mask, MAPS)
+
+    return take
+
+
+# What takes a mask that may be meant as it is.
+TAKERS = {
+    "FixedMask": layers.FixedMask,
+    "loupe_model": lambda mask: models.loupe_model(
+        (*SIZE, 1), mask=mask, reconstructor="zero_filled"
+    ),
+    "forward": lambda mask: reconstruction.forward(IMAGES[0, ..., 0], mask),
+    "adjoint": lambda mask: reconstruction.adjoint(KSPACE, mask, MAPS),
+    "ZeroFilled": lambda mask: reconstruction.ZeroFilled()(KSPACE[0], mask),
+    "Grappa": lambda mask: reconstruction.Grappa((3, 3))(KSPACE, mask),
+    "Sense": _with_maps(reconstruction.Sense(iterations=1)),
+    "TotalVariation": _with_maps(reconstruction.TotalVariation(0.1, 1)),
+    "WaveletL1": _with_maps(reconstruction.WaveletL1(0.1, 1, "haar")),
+    "espirit_maps": lambda mask: reconstruction.espirit_maps(
+        KSPACE, mask, kernel_size=2
+    ),
+    "choose_regularization": _regularization,
+    "MaskedBatches": _batches,
+    "comparison": lambda mask: comparison.judge(
+        reconstruction.ZeroFilled(), mask, IMAGES, np.arange(2)
+    ),
+}
+
+
+def _caught(take, mask):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            take(mask)
+        except (ValueError, ImportError):
+            pass  # There is no centre to learn from.
+    return [w for w in caught if "densest around the corner" in str(w.message)]
+
+
+@pytest.mark.parametrize("take", TAKERS.values(), ids=TAKERS)
+def test_one_warning_of_a_corner(take):
+    mask = gaussian(SIZE, 2, calibration=11)
+    corner = np.fft.ifftshift(mask.array)
+    for given in (corner, SamplingMask(corner), corner.astype("float32")):
+        (warning,) = _caught(take, given)
+        # Whoever gave it is named, not this package.
+        assert warning.filename == __file__
+    for given in (mask, mask.array, np.ones(SIZE)):
+        assert not _caught(take, given)
+
+
+def test_no_warning_of_a_model_that_is_loaded(tmp_path):
+    corner = np.fft.ifftshift(gaussian(SIZE, 2).array)
+    layer = layers.FixedMask(corner)
+    assert not _caught(layers.FixedMask.from_config, layer.get_config())
+
+
+def test_no_warning_of_our_own_masks():
+    take = layers.FixedMask
+    for seed in range(100):
+        for mask in (
+            uniform_random((16, 16), 4, seed=seed),
+            random_lines((16, 16), 4, calibration=2, seed=seed),
+        ):
+            assert not _caught(take, mask)
+    model = models.loupe_model(
+        (*SIZE, 1), 4, half_plane=True, reconstructor="zero_filled"
+    )
+    assert not _caught(take, masks.from_model(model))
