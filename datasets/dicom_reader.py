@@ -66,9 +66,9 @@ def holds_image(path):
             specific_tags=["Rows", "SOPClassUID"],
             stop_before_pixels=True,
         )
+        return _is_image(dataset)
     except Exception:  # Reading it will say what is wrong.
         return True
-    return _is_image(dataset)
 
 
 def open_dicom(path):
@@ -156,12 +156,15 @@ def _images(path, files):
     for file in files:
         dataset = _read(path, file, stop_before_pixels=True)
         if _is_image(dataset):
+            if "Rows" not in dataset or "Columns" not in dataset:
+                raise BadVolumeError(
+                    path,
+                    "Expected an image of so many Rows and Columns. "
+                    f"Received: {file.name} without them.",
+                )
             datasets[file] = dataset
             continue
-        kind = dataset.get("SOPClassUID") or dataset.file_meta.get(
-            "MediaStorageSOPClassUID"
-        )
-        others.append(f"{file.name} ({getattr(kind, 'name', 'no class')})")
+        others.append(f"{file.name} ({_class_of(dataset).name})")
     if not datasets:
         raise BadVolumeError(
             path,
@@ -179,7 +182,28 @@ def _images(path, files):
 
 
 def _is_image(dataset):
-    return "Rows" in dataset and dataset.get("SOPClassUID") not in NOT_IMAGES
+    """Whether an object is an image of a scanner, or a damaged one.
+
+    Without rows it is none only if its class says so, twice if that is one of
+    a manufacturer: the end of a file may have been lost.
+    """
+    kind = _class_of(dataset)
+    if "Rows" in dataset:
+        return kind not in NOT_IMAGES
+    known = kind.name != str(kind)
+    twice = kind.is_valid and kind == dataset.get("SOPClassUID", "")
+    twice = twice and kind == dataset.file_meta.get("MediaStorageSOPClassUID")
+    return "Image Storage" in kind.name or not (known or twice)
+
+
+def _class_of(dataset):
+    """What kind of object it is: a `pydicom.uid.UID`, empty if unknown."""
+    from pydicom.uid import UID
+
+    kind = dataset.get("SOPClassUID") or dataset.file_meta.get(
+        "MediaStorageSOPClassUID"
+    )
+    return UID(kind or "")
 
 
 def _check_series(path, datasets):
@@ -287,7 +311,7 @@ def _pixels(path, file):
     with naming(path, f"pixel data in {file.name}", BadVolumeError):
         syntax = dataset.file_meta.TransferSyntaxUID
         if not syntax.is_compressed:
-            _check_length(dataset, math.prod(shape))
+            _check_length(file, dataset, math.prod(shape))
             return dataset.pixel_array.reshape(shape)
         needed = "; ".join(get_decoder(syntax).missing_dependencies)
         try:
@@ -301,12 +325,23 @@ def _pixels(path, file):
             ) from error
 
 
-def _check_length(dataset, count):
+def _check_length(file, dataset, count):
     """Compares pixel data with the size that the header states."""
     expected = count * int(dataset.get("BitsAllocated", 16)) // 8
-    data = next(dataset[name].value for name in PIXELS if name in dataset)
-    if not expected <= len(data) <= expected * (1 + PADDING) + 1:
-        raise ValueError(f"{len(data)} bytes where the header says {expected}")
+    element = next(dataset[name] for name in PIXELS if name in dataset)
+    length = len(element.value)
+    if not expected <= length <= expected * (1 + PADDING) + 1:
+        raise ValueError(f"{length} bytes where the header says {expected}")
+    if element.tag != max(dataset.keys()) or element.file_tell is None:
+        return
+    if dataset.file_meta.TransferSyntaxUID == DEFLATED:
+        return
+    # Bytes that were put in have pushed others out. Zeros are padding.
+    with open(file, "rb") as stream:
+        stream.seek(element.file_tell + length)
+        rest = stream.read(CHUNK)
+    if any(rest):
+        raise ValueError(f"{len(rest)} bytes follow after the last element")
 
 
 def _values(frame, stored):
@@ -369,7 +404,7 @@ def _check_deflated(file):
         # The mark, the length of what follows, and that.
         stream.seek(132 + 12 + meta.FileMetaInformationGroupLength)
         data = stream.read()
-    while data:
+    while data and not unpack.eof:  # A byte may follow the end.
         size += len(unpack.decompress(data, CHUNK))
         check_memory(file, size)
         data = unpack.unconsumed_tail
