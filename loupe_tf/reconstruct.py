@@ -27,6 +27,8 @@ from loupe_tf.reconstruction.operators import (
 
 # By how much R may differ from that of the model before we warn.
 FAR = 1.25
+# And the field of view from that of the mask.
+FAR_VIEW = 1.05
 # How many entries a message names.
 NAMED = 8
 # What share of a mask's points may be zero, and of the samples of a line.
@@ -65,9 +67,10 @@ def reconstruct(
     than a quarter of one of its lines. What no line has, at either end, is not
     counted: read-outs are filled with zeros, and echoes asymmetric. What may be
     meant is a warning: a mask other than that of the model, with their
-    overlap; an acceleration far from the model's; fewer zeros; lines that are
-    zero in more than half of their length; samples that the mask does not
-    acquire; k-space whose largest sample is not near the centre.
+    overlap; an acceleration far from the model's, or a field of view (where
+    both are known) far from the mask's; fewer zeros; lines that are zero in
+    more than half of their length; samples that the mask does not acquire;
+    k-space whose largest sample is not near the centre.
 
     **Half-planes.** What a model of a half-plane fills in from the mirror is
     filled in here too, from the mask that was measured.
@@ -169,6 +172,7 @@ def _reconstruct(
 ):
     """`reconstruct`, with model, shape of k-space and mask in one form."""
     acquired = check_mask(mask, shape[2:])
+    _compare_views(getattr(kspace, "field_of_view", None), mask.field_of_view)
     maps_of = _maps_by_slice(maps, shape, mask)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
         invalid(
@@ -272,6 +276,19 @@ def _compare(model, mask, size):
     if not 1 / FAR < rate / trained < FAR:
         text += f"; its R = {rate:.3g} is far from R = {trained:.3g}"
     _warn(text)
+
+
+def _compare_views(view, expected):
+    """Warn of k-space whose samples lie at other distances than the mask's."""
+    if view and expected:
+        away = np.abs(np.log(np.divide(view, expected))).max()
+        if away > np.log(FAR_VIEW):
+            _warn(
+                "the mask is for a field of view of {:g}×{:g} mm, and k-space "
+                "has one of {:g}×{:g} mm: its samples lie elsewhere".format(
+                    *expected, *view
+                )
+            )
 
 
 def _scan(read, mask, acquired, maps_of, slices, allow_zeros):

@@ -231,7 +231,8 @@ def rebuild(path, network, mask, maps, options):
                 ("zero-filled", zero_filled(sampled, fixed)),
             ):
                 record[name] = evaluation.fastmri_metrics(truth, np.abs(found))
-        place = volume.field_of_view, volume.slice_spacing
+        view = volume.field_of_view or mask.field_of_view
+        place = view, volume.slice_spacing
     return images, place, record
 
 

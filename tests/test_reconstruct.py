@@ -112,6 +112,22 @@ def test_shapes_and_sources(kspace, mask, model, tmp_path):
     assert found.shape == SIZE
 
 
+def test_another_field_of_view_is_named(kspace, mask):
+    four = kspace[:, None]
+    zero_filled = loupe_tf.reconstruction.ZeroFilled()
+    for view, near in (((240, 240), True), ((240, 180), False)):
+        file = KspaceVolume(
+            "scan.h5", four.shape, four.__getitem__, field_of_view=view
+        )
+        quiet(zero_filled, file, mask)  # The mask does not say.
+        known = mask.replace(field_of_view=(238, 240))
+        if near:
+            quiet(zero_filled, file, known)
+            continue
+        with pytest.warns(UserWarning, match="238×240 mm.*240×180 mm"):
+            loupe_tf.reconstruct(zero_filled, file, known)
+
+
 def test_path_of_a_model(kspace, mask, model, tmp_path):
     model.save(tmp_path / "model.keras")
     found = quiet(tmp_path / "model.keras", kspace[0], mask)
