@@ -6,7 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf import masks
+from loupe_tf import losses, masks, metrics
+from loupe_tf.callbacks import (
+    BackupAndRestore,
+    MaskValidation,
+    SelfShrinkingSigmoidSlope,
+)
 from loupe_tf.models import (
     encoder_decoder,
     fastmri_unet,
@@ -150,7 +155,7 @@ def test_channels_are_last_under_any_setting(
 
 
 @pytest.mark.parametrize("floatx", ["float64", "float16"])
-def test_any_floatx(images, network, keras_config, floatx):
+def test_any_floatx(tmp_path, images, network, keras_config, floatx):
     """Masks, transforms and what comes out are float32 under any setting."""
     keras_config.set_floatx(floatx)
     keras_config.set_dtype_policy(floatx)
@@ -159,8 +164,17 @@ def test_any_floatx(images, network, keras_config, floatx):
     model = loupe_model(
         (16, 18, 1), 4, reconstructor=reconstructor, snr=30, seed=0
     )
-    model.compile("sgd", loss="mse")
-    model.fit(images, images, batch_size=8, verbose=0)
+    judges = [metrics.PSNR(), metrics.NMSE(), metrics.SSIM()]
+    model.compile("sgd", loss=losses.L1SSIM(), metrics=judges)
+    several = [
+        MaskValidation((images, images)),
+        SelfShrinkingSigmoidSlope("val_relaxed_psnr", patience=1),
+    ]
+    several.append(BackupAndRestore(tmp_path, several))
+    logs = model.fit(
+        images, images, batch_size=8, callbacks=several, verbose=0
+    ).history
+    assert {"slope", "val_relaxed_ssim"} <= set(logs)
     for layer in model.layers:
         if layer is not reconstructor:
             assert layer.output.dtype == "float32"
