@@ -15,7 +15,12 @@ from loupe_tf.datasets.volume_reader import (
     check_shape,
     import_extra,
 )
-from loupe_tf.reading import check_file, check_memory, naming
+from loupe_tf.reading import (
+    BadFileError,
+    check_file,
+    check_memory,
+    naming,
+)
 
 # Files of these endings are meant as DICOM, whatever is in them; of others,
 # those that have the mark of DICOM.
@@ -365,7 +370,12 @@ def _values(frame, stored):
 def _read(path, file, **options):
     """Reads a DICOM file, whose name goes into errors of the volume."""
     with naming(path, f"the DICOM file {file.name}", BadVolumeError):
-        return _dcmread(file, **options)
+        try:
+            return _dcmread(file, **options)
+        except BadFileError as error:
+            raise BadVolumeError(
+                path, f"{error.reason}, {file.name}."
+            ) from error
 
 
 def _dcmread(file, **options):

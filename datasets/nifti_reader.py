@@ -14,7 +14,7 @@ from loupe_tf.datasets.volume_reader import (
     check_shape,
     import_extra,
 )
-from loupe_tf.reading import check_memory
+from loupe_tf.reading import check_file, check_memory
 
 SINGLE = (".nii", ".nii.gz")
 TWINS = {".img": ".hdr", ".hdr": ".img"}
@@ -57,6 +57,8 @@ def open_nifti(path, slice_axis=None):
         A `Header`, and a function without arguments that reads the `Volume`.
     """
     nibabel = import_extra("nibabel", "NIfTI files")
+    if twin(path) is not None:
+        check_file(twin(path), BadVolumeError)
     _check_extensions(path)
     image = nibabel.load(path)
     dtype = image.get_data_dtype()

@@ -519,6 +519,10 @@ def test_damaged_file_among_the_slices(tmp_path):
     with pytest.raises(BadVolumeError, match="file 002.dcm"):
         read_volume(folder)
     assert find_volumes(tmp_path) == ["s"]
+    (folder / "002.dcm").unlink()
+    os.mkfifo(folder / "002.dcm")  # Reading it would wait for ever.
+    with pytest.raises(BadVolumeError, match="a pipe.*002.dcm"):
+        read_volume(folder)
 
 
 def test_links_to_series_are_followed(tmp_path):

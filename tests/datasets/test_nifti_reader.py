@@ -1,4 +1,5 @@
 import gzip
+import os
 import struct
 
 import nibabel
@@ -230,3 +231,12 @@ def test_packed_file_that_unpacks_to_too_much(tmp_path, array):
             read_volume(path)
     finally:
         loupe_tf.formats.set_memory_limit(None)
+
+
+def test_header_of_a_pair_that_is_a_pipe(tmp_path, array):
+    path = tmp_path / "a.img"
+    nibabel.save(nibabel.Nifti1Pair(array, np.eye(4)), path)
+    (tmp_path / "a.hdr").unlink()
+    os.mkfifo(tmp_path / "a.hdr")  # Reading it would wait for ever.
+    with pytest.raises(BadVolumeError, match="a.hdr.*a pipe"):
+        read_header(path)
