@@ -325,6 +325,8 @@ def hdf5_dataset(file, name):
         _check_type(found.id.get_type())
         if found.chunks:
             _check_chunks(path, found)
+        if found.dtype.hasobject:
+            _check_lists(path, found)
         return found
 
 
@@ -424,6 +426,63 @@ def _check_chunks(path, dataset):
             raise ValueError(f"a chunk of {chunk.size} bytes")
 
     dataset.id.chunk_iter(check)
+
+
+def _check_lists(path, dataset):
+    """Refuse texts and lists that the file has no room for.
+
+    HDF5 takes the memory for the length that stands in the file, up to 16 GiB
+    for each, before it looks for the numbers. Where they are compressed the
+    lengths cannot be seen.
+    """
+    kind, pieces = dataset.id.get_type(), []
+    places = _places_of_lists(kind)
+    # In memory a text is a pointer, in the file four bytes more than two.
+    size = 16 if places == [(0, 1)] else kind.get_size()
+    if dataset.chunks is None:
+        start = dataset.id.get_offset()
+        pieces = [] if start is None else [(start, dataset.size * size)]
+    elif not (
+        dataset.id.get_create_plist().get_nfilters()
+        or dataset.file.userblock_size
+    ):
+        dataset.id.chunk_iter(
+            lambda chunk: pieces.append((chunk.byte_offset, chunk.size))
+        )
+    with open(path, "rb") as file:
+        largest = os.fstat(file.fileno()).st_size
+        for start, length in pieces:
+            file.seek(start)
+            content = file.read(min(length, largest))
+            content = content[: len(content) // size * size]
+            records = np.frombuffer(content, np.uint8).reshape(-1, size)
+            for offset, width in places:
+                counts = records[:, offset : offset + 4].copy().view("<u4")
+                if counts.size and int(counts.max()) * width > largest:
+                    raise ValueError(f"a list of {counts.max()} entries")
+
+
+def _places_of_lists(kind, offset=0):
+    """Where in a record the lengths of its lists are, and their entries' size.
+
+    Those of texts in a record are left out: they lie elsewhere in the file.
+    """
+    from h5py import h5t
+
+    if isinstance(kind, h5t.TypeCompoundID):
+        members = [
+            (kind.get_member_type(i), kind.get_member_offset(i))
+            for i in range(kind.get_nmembers())
+        ]
+        if any(isinstance(member, h5t.TypeStringID) for member, _ in members):
+            return []
+        found = [_places_of_lists(*member) for member in members]
+        return [(offset + at, width) for part in found for at, width in part]
+    if isinstance(kind, h5t.TypeVlenID):
+        return [(offset, kind.get_super().get_size())]
+    if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
+        return [(offset, 1)]
+    return []
 
 
 def _check_heaps(path, dataset=None):

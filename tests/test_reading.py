@@ -312,6 +312,35 @@ def test_hdf5_with_damaged_types(tmp_path):
         assert reading.hdf5_attribute(file, "empty") == h5py.Empty("f4")
 
 
+@pytest.mark.parametrize("chunks", [None, (2,)])
+@pytest.mark.parametrize("kind", ["list", "text", "record"])
+def test_hdf5_lists_that_the_file_has_no_room_for(tmp_path, kind, chunks):
+    """HDF5 takes the memory first, 16 GiB for a list of numbers."""
+    path = tmp_path / "a.h5"
+    dtype = {
+        "list": h5py.vlen_dtype("f4"),
+        "text": h5py.string_dtype(),
+        "record": np.dtype([("n", "u2"), ("a", h5py.vlen_dtype("f4"))]),
+    }[kind]
+    values = np.empty(2, dtype)
+    for i in range(2):
+        value = "x" * 777 if kind == "text" else np.ones(777, "f4")
+        values[i] = (i, value) if kind == "record" else value
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a", data=values, dtype=dtype, chunks=chunks)
+    with reading.open_hdf5(path) as file:
+        assert reading.read_hdf5(reading.hdf5_dataset(file, "a")).size == 2
+    content = path.read_bytes()
+    # A length stands before the place of its heap.
+    place = struct.pack("<IQ", 777, content.index(b"GCOL"))
+    where = content.index(place)
+    huge = content[:where] + struct.pack("<I", 2**32 - 1) + content[where + 4 :]
+    path.write_bytes(huge)
+    with reading.open_hdf5(path) as file:
+        with pytest.raises(reading.BadFileError, match="list of 4294967295"):
+            reading.hdf5_dataset(file, "a")
+
+
 def test_hdf5_with_lists_of_an_unknown_kind(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
