@@ -47,7 +47,8 @@ class Builder(VolumeBuilder):
         was divided, and after it was cropped;
     - `voxel_size`: float32 of shape `(3,)`, the distance of slices, rows and
         columns in mm after all that was done; 0 where it is not known;
-    - `source`: string, `"magnitude_image"`, or what a file of fastMRI says;
+    - `source`: string, `"magnitude_image"`, `"magnitude_of_complex"`,
+        `"signed_image"`, or what a file of fastMRI says;
     - `normalized_by`, `combined_by`: strings;
     - `cropped_by`: string, `"none"`, or what was done, in order, joined by
         `"+"`: `"acquired_extent"`, `"center_crop"`, `"center_pad"`,
