@@ -290,7 +290,7 @@ def draw(cells):
     figure = Figure(
         figsize=(2.6 * len(columns), 2.4 * len(sizes)), layout="constrained"
     )
-    axes = figure.subplots(len(sizes), len(columns), squeeze=False, sharex=True)
+    axes = figure.subplots(len(sizes), len(columns), squeeze=False)
     for ax, (size, (rate, name)) in zip(
         axes.ravel(), itertools.product(sizes, columns), strict=True
     ):
@@ -305,10 +305,11 @@ def draw(cells):
             if points:
                 ax.semilogx(*zip(*points), "o-", ms=4, c=colour, label=region)
         ax.grid(alpha=0.3)
-    for ax in axes[-1]:
-        ax.set_xlabel("initial slope")
         ax.set_xticks(SLOPES["relaxed"], [f"{s:g}" for s in SLOPES["relaxed"]])
         ax.minorticks_off()
+        ax.set_visible(bool(ax.lines))
+    for ax in axes[-1]:
+        ax.set_xlabel("initial slope")
     for ax in axes[:, 0]:
         ax.set_ylabel("PSNR [dB]")
     handles, labels = axes[0, -1].get_legend_handles_labels()
