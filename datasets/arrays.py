@@ -70,7 +70,7 @@ def load_arrays(
     for example in records.fetch(range(records.count)):
         values.append([_text(example[key]) for key in keys])
         image = np.asarray(example[image_key])
-        where = f"volume {values[-1][0]} of {builder.info.full_name}"
+        where = f"volume {values[-1][0]} of {builder.data_path}"
         if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,)):
             raise ValueError(
                 f"Invalid image in {where}. Expected shape (H, W) or "
