@@ -110,7 +110,7 @@ def test_bad_files_are_named_and_others_come_out(
         lines = [x for x in printed.err.splitlines() if f"{name}: " in x]
         assert any(text in line for line in lines), (name, printed.err)
     assert "3 of 4 files" in printed.err and "good.h5" in printed.out
-    images = sorted(path.name for path in out.iterdir())
+    images = sorted(path.name for path in out.glob("[!.]*"))
     assert images == ["good.npy", "good.png", "records", "settings.json"]
 
 
