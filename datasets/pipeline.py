@@ -2,12 +2,10 @@
 
 import numbers
 
-import keras
 import numpy as np
 
 from loupe_tf.datasets.arrays import prepared_builder
 from loupe_tf.datasets.cached_images import CachedImages
-from loupe_tf.datasets.slice_batches import SliceBatches
 from loupe_tf.datasets.split_images import SplitImages
 
 
@@ -103,6 +101,10 @@ def pipeline(
         ValueError: If an argument is invalid, the data set is not prepared, an
             image is not as described, or an epoch would have no batch.
     """
+    import keras
+
+    from loupe_tf.datasets.slice_batches import SliceBatches
+
     if not _is_integer(batch_size) or batch_size < 1:
         _raise("batch_size", "a positive integer", batch_size)
     if not _is_integer(seed) or seed < 0:

@@ -1,16 +1,22 @@
 """Learn which samples of k-space an MRI scanner should take, in Keras.
 
-`loupe_tf.datasets` is not imported here: `import loupe_tf.datasets` registers
-the TFDS builders, and takes a moment.
+Submodules are imported when they are first used, and with them Keras;
+`import loupe_tf` takes no time, and is enough for `keras.models.load_model`.
+`import loupe_tf.datasets` registers the TFDS builders.
 """
 
-import pathlib
-import sys
+import importlib
+import typing
 
-# The command-line tool needs NumPy alone, and does not wait for Keras.
-if pathlib.PurePath((getattr(sys, "argv", None) or [""])[0]).stem != "loupe-tf":
+from loupe_tf import on_import
+from loupe_tf.reconstruct import reconstruct
+from loupe_tf.version import __version__
+
+if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
     from loupe_tf import (
+        callbacks,
         comparison,
+        datasets,
         distribution,
         evaluation,
         experiments,
@@ -28,16 +34,12 @@ if pathlib.PurePath((getattr(sys, "argv", None) or [""])[0]).stem != "loupe-tf":
         simulation,
     )
     from loupe_tf.export import export_model
-    from loupe_tf.reconstruct import reconstruct
-
-    from loupe_tf import callbacks  # isort: skip  (it uses the others)
-
-from loupe_tf.version import __version__
 
 __all__ = [
     "__version__",
     "callbacks",
     "comparison",
+    "datasets",
     "distribution",
     "evaluation",
     "experiments",
@@ -56,3 +58,18 @@ __all__ = [
     "runs",
     "simulation",
 ]
+
+
+def __getattr__(name):
+    if name == "export_model":
+        return importlib.import_module("loupe_tf.export").export_model
+    if name in __all__:
+        return importlib.import_module(f"loupe_tf.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
+
+
+on_import.install()

@@ -325,7 +325,7 @@ def _convert(options):
     given = {name: getattr(options, name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     save_mask(mask, options.out, options.format, shift=False, **given)
-    print(f"{options.out}: {mask!r}")
+    print(f"{options.out}: {mask}")
 
 
 def _compare(options):

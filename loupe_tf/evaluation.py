@@ -7,9 +7,6 @@ are what a mean and a deviation are taken over.
 import itertools
 
 import numpy as np
-from keras import ops
-
-from loupe_tf import metrics
 
 __all__ = [
     "bootstrap_interval",
@@ -18,6 +15,7 @@ __all__ = [
     "paired_difference",
     "per_volume",
     "sign_flip_test",
+    "worse_than_zero_filled",
 ]
 
 
@@ -33,6 +31,10 @@ def per_volume(images, outputs, volumes):
         A dict, by the name of the volume, of dicts with the floats `"psnr"`
         (`-10 log10(MSE)`), `"ssim"` and `"nmse"`; see `loupe_tf.metrics`.
     """
+    from keras import ops
+
+    from loupe_tf import metrics
+
     values = {
         "psnr": metrics.psnr(images, outputs),
         "ssim": metrics.ssim(images, outputs),
@@ -71,6 +73,10 @@ def fastmri_metrics(volume, output):
         ValueError: If the shapes differ, the volume is not finite, or is zero
             everywhere, for which none of the three is defined.
     """
+    from keras import ops
+
+    from loupe_tf import metrics
+
     volume, output = (
         np.asarray(x, "float64").reshape(np.shape(x)[:3])
         for x in (volume, output)
@@ -104,9 +110,47 @@ def mean_and_deviation(result, metric):
     Args:
         result: What `per_volume` returns.
         metric: String, `"psnr"`, `"ssim"` or `"nmse"`.
+
+    Returns:
+        A pair of floats. The deviation of a single volume is NaN, not known.
     """
     values = np.array([volume[metric] for volume in result.values()])
-    return float(values.mean()), float(values.std())
+    deviation = values.std() if len(values) > 1 else np.nan
+    return float(values.mean()), float(deviation)
+
+
+def worse_than_zero_filled(name, result, zero_filled):
+    """What to say of a reconstruction that is no better than none.
+
+    Args:
+        name: String, of the reconstruction: the subject of the sentence.
+        result: What `per_volume` returns of it.
+        zero_filled: The same of the zero-filled images of the same mask.
+
+    Returns:
+        A string, a sentence or two; `None` where PSNR and SSIM are not below
+        those of zero filling.
+    """
+    worse = []
+    for metric, unit, digits in (("psnr", " dB", 2), ("ssim", "", 4)):
+        own, other = (
+            mean_and_deviation(each, metric)[0]
+            for each in (result, zero_filled)
+        )
+        if not own >= other:
+            worse.append(
+                f"{metric.upper()} {own:.{digits}f}{unit} instead of "
+                f"{other:.{digits}f}{unit}"
+            )
+    if not worse:
+        return None
+    return (
+        f"{name} is worse than zero filling with the same mask: "
+        f"{', '.join(worse)}. Likely reasons are too few epochs, a learning "
+        "rate that is too high or too low, images normalised in another way "
+        "than those of the training, and other data than those. Such figures "
+        "say nothing of the mask."
+    )
 
 
 def paired_difference(result, other, metric="psnr"):

@@ -4,12 +4,9 @@ An experiment is a grid of runs. Each is trained, judged and recorded by
 itself; a report is made of all records that a folder holds.
 """
 
-import keras
 import numpy as np
 
 from loupe_tf import evaluation, report, runs
-from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
-from loupe_tf.callbacks.slopes import slope_layers
 from loupe_tf.runs import RunFolder, provenance
 
 __all__ = [
@@ -21,6 +18,7 @@ __all__ = [
     "fit",
     "in_words",
     "load_images",
+    "number_of_volumes",
     "paired",
     "parse",
     "publish",
@@ -185,6 +183,8 @@ def conduct(settings, todo, build, train, kind, free):
             test volumes, the folder holds runs of other settings, or a model
             cannot be built.
     """
+    import keras
+
     from loupe_tf.datasets import load_splits
 
     splits, source = load_splits(settings["data"], settings["data_dir"])
@@ -221,6 +221,11 @@ def fit(model, run, settings, train, validation, folder):
         A pair: the history, a dict of lists, and whether all losses in it are
         finite.
     """
+    import keras
+
+    from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
+    from loupe_tf.callbacks.slopes import slope_layers
+
     unfinished = folder / "unfinished" / run.name
     history = fit_two_rounds(
         model,
@@ -343,15 +348,33 @@ def paired(records, others, volumes, metric="psnr"):
     return np.concatenate(differences)
 
 
-def in_words(differences):
+def number_of_volumes(records, volumes):
+    """How many test volumes records are of.
+
+    Args:
+        records: List of records.
+        volumes: As in `paired`.
+    """
+    return max((len(volumes(record) or ()) for record in records), default=0)
+
+
+def in_words(differences, volumes=None):
     """Mean, deviation and significance of what `paired` returns.
 
     Args:
         differences: Array of decibels, one for each seed and volume.
+        volumes: (Optional) integer, of how many volumes they are; by default
+            of as many as there are differences. Of one volume there is neither
+            a deviation nor a test, however many seeds there are.
 
     Returns:
         A string, the end of a sentence.
     """
+    if (volumes or len(differences)) < 2:
+        return (
+            f"{differences.mean():+.2f} dB on one test volume, mean over "
+            f"{len(differences)} seeds; one volume tells nothing of others."
+        )
     p_value = evaluation.sign_flip_test(differences)
     return (
         f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "

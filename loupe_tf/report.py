@@ -166,12 +166,13 @@ def text_table(header, rows):
     )
 
 
-def spread(values, digits=2):
+def spread(values, digits=2, sign=""):
     """Text of a mean and a standard deviation, for a cell of a table.
 
     Args:
         values: Iterable of floats; `None` and what is not finite is left out.
         digits: Integer, behind the point.
+        sign: `"+"` for differences, whose sign is always shown.
 
     Returns:
         A string: `"31.20 ± 0.15"`, the mean alone of one value, `"-"` of none.
@@ -180,7 +181,7 @@ def spread(values, digits=2):
     values = values[np.isfinite(values)]
     if not len(values):
         return "-"
-    text = f"{values.mean():.{digits}f}"
+    text = f"{values.mean():{sign}.{digits}f}"
     return text + (f" ± {values.std():.{digits}f}" if len(values) > 1 else "")
 
 

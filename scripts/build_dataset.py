@@ -49,12 +49,9 @@ not be built.
 
 import json
 import logging
-import os
 import pathlib
 import shlex
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow_datasets as tfds

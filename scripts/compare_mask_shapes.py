@@ -25,12 +25,8 @@ all runs that the folder holds.
 
 import dataclasses
 import itertools
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import numpy as np
 
 import loupe_tf
@@ -43,7 +39,6 @@ from loupe_tf import (
     report,
     runs,
 )
-from loupe_tf.callbacks import ShuffledBatches
 
 PLACES = ("out", "data_dir", "preset", "backup")
 
@@ -86,22 +81,22 @@ class Run:
         return f"{self.shape.replace(' ', '_')}-R{rate}-seed{self.seed}"
 
 
-class NestedBatches(ShuffledBatches):
+def nested_batches(images, count, batch_size, seed):
     """Batches `((images, index), images)` with another R in each epoch."""
+    from loupe_tf.callbacks import ShuffledBatches
 
-    def __init__(self, images, count, batch_size, seed):
-        self.count = count
-        super().__init__(images, images, batch_size, seed)
+    class NestedBatches(ShuffledBatches):
+        def set_epoch(self, epoch):
+            super().set_epoch(epoch)
+            # One more number than the order is drawn from.
+            rng = np.random.default_rng([self.seed, epoch, 1])
+            self._index = rng.integers(count, size=self.examples)
 
-    def set_epoch(self, epoch):
-        super().set_epoch(epoch)
-        # One more number than the order is drawn from.
-        rng = np.random.default_rng([self.seed, epoch, 1])
-        self._index = rng.integers(self.count, size=self.examples)
+        def __getitem__(self, index):
+            rows = self.rows(index)
+            return (self.x[rows], self._index[rows]), self.y[rows]
 
-    def __getitem__(self, index):
-        rows = self.rows(index)
-        return (self.x[rows], self._index[rows]), self.y[rows]
+    return NestedBatches(images, images, batch_size, seed)
 
 
 def parse_arguments(arguments=None):
@@ -138,6 +133,8 @@ def rates_of(run, settings):
 
 
 def build_model(run, settings, image_shape):
+    import keras
+
     keras.utils.set_random_seed(run.seed)
     rates = rates_of(run, settings)
     model = loupe_tf.models.loupe_model(
@@ -170,7 +167,7 @@ def train(run, settings, splits, folder):
     )
     if run.shape == NESTED:
         count = len(settings["accelerations"])
-        training = NestedBatches(
+        training = nested_batches(
             training, count, settings["batch_size"], run.seed
         )
         index = np.arange(len(validation)) % count
@@ -264,7 +261,7 @@ def table_rows(cells):
         differences = paired(cells, rate, shape)
         gain = "-"
         if shape != "points" and len(differences):
-            gain = f"{differences.mean():+.2f} ± {differences.std():.2f}"
+            gain = report.spread(differences, sign="+")
         rows.append(
             [
                 *(f"{rate:g}", shape, *spreads, gain),
@@ -286,7 +283,12 @@ def verdicts(cells):
             continue
         sentences.append(
             f"R = {rate:g}: {shape} against points "
-            + experiments.in_words(differences)
+            + experiments.in_words(
+                differences,
+                experiments.number_of_volumes(
+                    cells[rate, shape], lambda row: row["volumes"]
+                ),
+            )
         )
     return sentences
 

@@ -36,12 +36,9 @@ the last command asked for. A file that has changed is evaluated anew.
 import dataclasses
 import hashlib
 import itertools
-import os
 import pathlib
 import re
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
@@ -54,7 +51,7 @@ from loupe_tf import (
     report,
     runs,
 )
-from loupe_tf.reconstruction import Network
+from loupe_tf.reconstruction import Network, ZeroFilled
 from loupe_tf.reconstruction.network import load_model
 
 DEFAULTS = {
@@ -281,6 +278,10 @@ def evaluate_cell(cell, settings, splits, folder):
         )
     except ValueError as error:
         return {**record, "error": str(error)}
+    if cell.reconstructor != "zero_filled":
+        record["zero_filled"] = comparison.judge(
+            ZeroFilled(), mask, test.images, test.volumes
+        )["unit_range"]
     record |= result
     if not result["unit_range"]:
         return {**record, "error": "no volume could be judged"}
@@ -409,6 +410,25 @@ def failures(rows):
     return sentences
 
 
+def doubts(rows):
+    """A sentence for each row that is no better than no reconstruction."""
+    sentences = []
+    for row in rows:
+        # Rows of an older version do not know it.
+        other = row.get("zero_filled", {})
+        shared = {
+            k: v for k, v in row.get("unit_range", {}).items() if k in other
+        }
+        if shared:
+            rate = "" if row["rate"] is None else f", R = {row['rate']:.4g}"
+            name = f"{row['mask']}{rate}, {row['reconstructor']}"
+            other = {volume: other[volume] for volume in shared}
+            sentences.append(
+                evaluation.worse_than_zero_filled(name, shared, other)
+            )
+    return [sentence for sentence in sentences if sentence]
+
+
 def draw_reconstructions(rows, settings, folder):
     """Truth, reconstructions, errors and zooms of one R and reconstructor."""
     shown = {
@@ -465,7 +485,7 @@ def write_report(settings, facts, records, folder):
         CONVENTION,
         (HEADER, [table_row(row) for row in rows]),
         figures,
-        [f"Differences are from {baseline}.", *failed],
+        [f"Differences are from {baseline}.", *doubts(rows), *failed],
         rows,
     )
     return failed

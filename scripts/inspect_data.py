@@ -38,11 +38,8 @@ whatever was found, and 2 with a message if there was nothing to look at.
 
 import json
 import logging
-import os
 import pathlib
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import loupe_tf.datasets
 from loupe_tf import report

@@ -24,9 +24,6 @@ import functools
 import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import numpy as np
 
 import loupe_tf
@@ -35,16 +32,12 @@ from loupe_tf import (
     experiments,
     formats,
     masks,
-    metrics,
     plots,
     reconstruction,
+    report,
     runs,
     simulation,
 )
-from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
-from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
-from loupe_tf.datasets import load_splits
-from loupe_tf.datasets.resize import center_crop_or_pad
 
 MASKS = ("learned", "equispaced")
 SCAN_HEADER = ["mask", "R", "method", "NRMSE", "PSNR [dB]", "SSIM"]
@@ -111,42 +104,43 @@ def parse_arguments(arguments=None):
     return options
 
 
-class CoilBatches(ShuffledBatches):
+def coil_batches(images, options, turns=True):
     """Batches `((kspace, maps), images)` of simulated coils.
 
     In each epoch each example lies in another orientation, among coils that
     are turned by another angle, and has another phase.
     """
+    from loupe_tf.callbacks import ShuffledBatches
 
-    def __init__(self, images, options, turns=True):
-        self.options, self.turns = options, turns
-        # A turn by the distance of two coils would only number them anew.
-        step = 2 * np.pi / options.coils / 8
-        self._rings = np.stack(
-            [
-                simulation.birdcage_maps(
-                    images.shape[1:3], options.coils, angle=step * i
-                )
-                for i in range(8)
-            ]
-        )
-        super().__init__(images, images, options.batch_size, options.seed)
+    # A turn by the distance of two coils would only number them anew.
+    step = 2 * np.pi / options.coils / 8
+    rings = np.stack(
+        [
+            simulation.birdcage_maps(
+                images.shape[1:3], options.coils, angle=step * i
+            )
+            for i in range(8)
+        ]
+    )
 
-    def set_epoch(self, epoch):
-        super().set_epoch(epoch)
-        self._epoch = epoch
+    class CoilBatches(ShuffledBatches):
+        def set_epoch(self, epoch):
+            super().set_epoch(epoch)
+            self._epoch = epoch
 
-    def __getitem__(self, index):
-        rows = self.rows(index)
-        rng = np.random.default_rng([self.seed, self._epoch, index])
-        images = self.x[rows]
-        if self.turns:
-            images = np.stack([turn(image, rng) for image in images])
-        maps = self._rings[rng.integers(len(self._rings), size=len(rows))]
-        kspace, maps, _ = simulation.simulate_kspace(
-            images, maps, self.options.phase, seed=rng.integers(2**32)
-        )
-        return (kspace, maps), images
+        def __getitem__(self, index):
+            rows = self.rows(index)
+            rng = np.random.default_rng([self.seed, self._epoch, index])
+            images = self.x[rows]
+            if turns:
+                images = np.stack([turn(image, rng) for image in images])
+            maps = rings[rng.integers(len(rings), size=len(rows))]
+            kspace, maps, _ = simulation.simulate_kspace(
+                images, maps, options.phase, seed=rng.integers(2**32)
+            )
+            return (kspace, maps), images
+
+    return CoilBatches(images, images, options.batch_size, options.seed)
 
 
 def turn(image, rng):
@@ -159,6 +153,8 @@ def turn(image, rng):
 
 def fit_size(slices, size):
     """The images in another matrix; see the head of this file."""
+    from loupe_tf.datasets.resize import center_crop_or_pad
+
     height, width = slices.images.shape[1:3]
     slices = slices.crop_to_acquired(
         (min(height, size[0]), min(width, size[1]))
@@ -168,6 +164,8 @@ def fit_size(slices, size):
 
 
 def build_model(options, size, mask):
+    import keras
+
     chosen = {"mask": mask}
     if mask is None:
         chosen = {
@@ -193,7 +191,7 @@ def build_model(options, size, mask):
         **chosen,
     )
     optimizer = keras.optimizers.Adam(options.learning_rate)
-    model.compile(optimizer, loss="mse", metrics=[metrics.PSNR()])
+    model.compile(optimizer, loss="mse", metrics=[loupe_tf.metrics.PSNR()])
     return model
 
 
@@ -201,14 +199,14 @@ def train(model, data, options, folder):
     print(f"Training with {model.name} lines", flush=True)
     slope_callback = False
     if model.name == "learned":
-        slope_callback = SelfShrinkingSigmoidSlope(
+        slope_callback = loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
             patience=options.patience, cooldown=1
         )
     with folder.stopwatch(model.name) as seconds:
-        history = fit_two_rounds(
+        history = loupe_tf.callbacks.fit_two_rounds(
             model,
-            CoilBatches(data["train"][0], options),
-            validation_data=CoilBatches(data["validation"][0], options, False),
+            coil_batches(data["train"][0], options),
+            validation_data=coil_batches(data["validation"][0], options, False),
             epochs=options.epochs,
             slope_callback=slope_callback,
             lr_patience=2,
@@ -220,7 +218,7 @@ def train(model, data, options, folder):
 
 def judge_simulated(model, images, volumes, options):
     """What the network makes of the test volumes, volume by volume."""
-    batches = CoilBatches(images, options, turns=False)
+    batches = coil_batches(images, options, turns=False)
     output = np.empty_like(images)
     for index in range(len(batches)):
         inputs, _ = batches[index]
@@ -273,7 +271,9 @@ def run(options):
     )
     models = [build_model(options, size, mask) for mask in (None, equispaced)]
 
-    splits, source = load_splits(options.data, options.data_dir, options.seed)
+    splits, source = loupe_tf.datasets.load_splits(
+        options.data, options.data_dir, options.seed
+    )
     data = {name: fit_size(slices, size) for name, slices in splits.items()}
     folder = runs.RunFolder(options.out)
     settings = {k: v for k, v in vars(options).items() if k != "out"}
@@ -315,8 +315,8 @@ def publish(folder, facts, found, images, simulated, histories, truth):
     gains = evaluation.paired_difference(*(simulated[name] for name in MASKS))
     sentences = [
         "On the simulated test volumes the learned lines are worth "
-        f"{gains.mean():+.2f} ± {gains.std():.2f} dB over equispaced ones "
-        f"({len(gains)} volumes).",
+        f"{report.spread(gains, sign='+')} dB over equispaced ones "
+        f"(test volumes: {len(gains)}).",
         "The scan is one slice: its figures have no spread.",
     ]
     scan_rows = [
@@ -334,11 +334,9 @@ def publish(folder, facts, found, images, simulated, histories, truth):
         [
             name,
             f"{found[name].achieved_acceleration:.2f}",
-            "{:.2f} ± {:.2f}".format(
-                *evaluation.mean_and_deviation(simulated[name], "psnr")
-            ),
-            "{:.4f} ± {:.4f}".format(
-                *evaluation.mean_and_deviation(simulated[name], "ssim")
+            *(
+                report.spread([v[metric] for v in simulated[name].values()], n)
+                for metric, n in (("psnr", 2), ("ssim", 4))
             ),
         ]
         for name in MASKS

@@ -32,12 +32,9 @@ runs that the folder holds.
 import dataclasses
 import functools
 import itertools
-import os
+import operator
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import matplotlib.figure
 import numpy as np
 
@@ -156,6 +153,8 @@ def build_model(run, settings, image_shape, images=None):
     Without training images the mask that is made of them is that of zeros,
     which is enough to see whether the model can be built.
     """
+    import keras
+
     if images is None:
         images = np.zeros((1, *image_shape), "float32")
     if run.task == "try":
@@ -204,6 +203,8 @@ def build_model(run, settings, image_shape, images=None):
 
 def train(run, settings, splits, folder):
     """Train the U-Net for a mask, learning the mask if it is a learned one."""
+    import keras
+
     images = splits["train"].images
     model = build_model(run, settings, images.shape[1:], images)
     validation = splits["validation"].images
@@ -437,15 +438,16 @@ def compare_masks(cells, rate, name, learned):
             ]
         ),
     )
-    differences = experiments.paired(
-        records, found[best], lambda row: row["volumes"]
-    )
+    volumes = operator.itemgetter("volumes")
+    differences = experiments.paired(records, found[best], volumes)
     if not len(differences):
         return []
     return [
         f"R = {rate:g}, {name.replace('_', ' ')}: {learned} against {best}, "
         f"the best unlearned {'points' if kind == POINTS else 'lines'}: "
-        + experiments.in_words(differences)
+        + experiments.in_words(
+            differences, experiments.number_of_volumes(records, volumes)
+        )
     ]
 
 

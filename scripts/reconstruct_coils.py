@@ -22,15 +22,12 @@ Files are .npy, BART's .cfl, or HDF5 (MATLAB 7.3 as well) with --key, complex
 report and the pictures.
 """
 
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import matplotlib.figure
 import numpy as np

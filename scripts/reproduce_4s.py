@@ -33,13 +33,9 @@ figures are of all runs that the folder holds.
 import dataclasses
 import itertools
 import json
-import os
 import pathlib
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import matplotlib.figure
 import numpy as np
 
@@ -48,18 +44,9 @@ from loupe_tf import (
     evaluation,
     experiments,
     masks,
-    metrics,
     plots,
     report,
     runs,
-)
-from loupe_tf.callbacks import (
-    SelfShrinkingSigmoidSlope,
-    SlopeSchedule,
-    cosine,
-    fit_two_rounds,
-    geometric,
-    linear,
 )
 
 # What the paper says, and where it is silent what its authors' code does.
@@ -200,7 +187,7 @@ GRID = ("accelerations", "slopes", "seeds", "methods")
 PLACES = ("out", "data_dir", "preset", "backup")
 
 ESTIMATORS = ("straight_through", "concrete", "gumbel_topk")
-SCHEDULES = {"linear": linear, "geometric": geometric, "cosine": cosine}
+SCHEDULES = ("linear", "geometric", "cosine")
 OF_PAPER = ("fixed", "4s")
 METHODS = (*OF_PAPER, *SCHEDULES, *ESTIMATORS, *VARIANTS)
 BINARIZATIONS = ("relaxed", "sampled", "threshold", "exact")
@@ -322,6 +309,8 @@ def settings_of(run, settings):
 
 
 def build_model(run, settings, image_shape):
+    import keras
+
     keras.utils.set_random_seed(run.seed)
     estimator = run.method if run.method in ESTIMATORS else "relaxed"
     slope = run.slope
@@ -361,25 +350,27 @@ def freeze_mask(model, settings):
 
 
 def compile_model(model, settings):
+    import keras
+
     model.compile(
         keras.optimizers.Adam(settings["learning_rate"]),
         loss="mse",
-        metrics=[metrics.PSNR()],
+        metrics=[loupe_tf.metrics.PSNR()],
     )
 
 
 def slope_callback(run, settings):
     """What changes the slope in round one; `False` where it is held."""
     if run.method == "4s" or run.method in VARIANTS:
-        return SelfShrinkingSigmoidSlope(
+        return loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
             monitor=settings["slope_monitor"],
             patience=settings["patience"],
             factor=settings["factor"],
             cooldown=settings["cooldown"],
         )
     if run.method in SCHEDULES:
-        schedule = SCHEDULES[run.method]
-        return SlopeSchedule(
+        schedule = getattr(loupe_tf.callbacks, run.method)
+        return loupe_tf.callbacks.SlopeSchedule(
             schedule(
                 settings["first_slope"],
                 settings["last_slope"],
@@ -390,6 +381,8 @@ def slope_callback(run, settings):
 
 
 def other_callbacks(settings):
+    import keras
+
     callbacks = [keras.callbacks.TerminateOnNaN()]
     if settings["anneal"]:
         decay = keras.optimizers.schedules.CosineDecay(
@@ -409,7 +402,7 @@ def train(run, settings, splits, folder):
     unfinished = runs.RunFolder(folder / "unfinished" / run.name)
 
     def fit(model, epochs, slope_callback, name):
-        return fit_two_rounds(
+        return loupe_tf.callbacks.fit_two_rounds(
             model,
             splits["train"].images,
             validation_data=splits["validation"].images,
@@ -455,6 +448,8 @@ def train(run, settings, splits, folder):
 
 def judge(model, run, test, settings, folder):
     """What the trained model is worth, with each kind of mask."""
+    import keras
+
     probability = masks.probability_from_model(model)
     sampler = model.get_layer("sampled_mask")
     slope = float(keras.ops.convert_to_numpy(sampler.slope))
@@ -487,6 +482,8 @@ def judge(model, run, test, settings, folder):
 
 def average_realization(sampler, probability, batch=50):
     """Mean of 1,000 masks as training draws them: figure 2 of the paper."""
+    import keras
+
     prob = probability[None, :, :, None].astype("float32")
     reference = np.zeros((batch, 1, 1, 1), "float32")
     total = 0.0
@@ -597,15 +594,18 @@ def verdicts(cells):
         differences = paired(found, fixed[best])
         if not len(differences):
             continue
-        p_value = evaluation.sign_flip_test(differences)
         sentences.append(
             f"R = {acceleration:g}, {protocol.replace('_', ' ')}: 4S against "
-            f"the fixed slope that is best on validation ({best[-1]}): "
-            f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
-            f"{len(differences)} pairs of seed and test volume, exact-budget "
-            f"masks; p = {p_value:.3f} (paired sign-flip test; "
-            "volumes of one patient and seeds on one volume are not "
-            "independent, so take it as a hint)."
+            f"the fixed slope that is best on validation ({best[-1]}), "
+            "exact-budget masks: "
+            + experiments.in_words(
+                differences, experiments.number_of_volumes(found, volumes_of)
+            )
+        )
+    if sentences:
+        sentences.append(
+            "Volumes of one patient and seeds on one volume are not "
+            "independent, so take p as a hint."
         )
     return sentences
 
@@ -624,20 +624,22 @@ def shorter(cells):
             [r["epochs"] for r in full]
         )
         sentences.append(
-            f"R = {key[0]:g}: {key[1]} against 4s_full: "
-            f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
-            f"{len(differences)} pairs, in {share:.2f} of its epochs."
+            f"R = {key[0]:g}: {key[1]} against 4s_full, in {share:.2f} of its "
+            "epochs: "
+            + experiments.in_words(
+                differences, experiments.number_of_volumes(records, volumes_of)
+            )
         )
     return sentences
 
 
 def paired(records, others):
     """Differences of PSNR for the same seed and the same test volume."""
-    return experiments.paired(
-        records,
-        others,
-        lambda r: r["binarizations"].get("exact", {}).get("volumes"),
-    )
+    return experiments.paired(records, others, volumes_of)
+
+
+def volumes_of(record):
+    return record["binarizations"].get("exact", {}).get("volumes")
 
 
 def draw_psnr(cells):

@@ -24,12 +24,8 @@ the figures are of all runs that the folder holds.
 
 import dataclasses
 import itertools
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import matplotlib.figure
 import numpy as np
 
@@ -38,14 +34,11 @@ from loupe_tf import (
     comparison,
     evaluation,
     experiments,
-    losses,
     masks,
-    metrics,
     plots,
     report,
     runs,
 )
-from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
 
 # What the report says. It is silent on sizes, epochs and batches.
 PAPER = {
@@ -98,7 +91,8 @@ PRESETS = {
 GRID = ("drop_rates", "losses", "seeds")
 PLACES = ("out", "data_dir", "preset")
 
-LOSSES = {"mse": lambda: "mse", "ssim": losses.SSIM, "l1_ssim": losses.L1SSIM}
+# Names in `loupe_tf.losses`, or one of Keras.
+LOSSES = {"mse": "mse", "ssim": "SSIM", "l1_ssim": "L1SSIM"}
 MASKS = ("unlearned", "learned")
 # The table of the report, test PSNR in dB.
 REPORTED = {
@@ -164,6 +158,8 @@ def grid(settings):
 
 
 def build_model(run, settings, image_shape):
+    import keras
+
     keras.utils.set_random_seed(run.seed)
     acceleration = 1 / (1 - run.drop_rate)
     if run.mask == "learned":
@@ -192,25 +188,30 @@ def build_model(run, settings, image_shape):
         seed=run.seed,
         name=run.mask,
     )
+    loss = LOSSES[run.loss]
+    if loss != run.loss:
+        loss = getattr(loupe_tf.losses, loss)()
     model.compile(
         keras.optimizers.Adam(settings["learning_rate"]),
-        loss=LOSSES[run.loss](),
-        metrics=[metrics.PSNR()],
+        loss=loss,
+        metrics=[loupe_tf.metrics.PSNR()],
     )
     return model
 
 
 def train(run, settings, splits, folder):
     """Train and test one cell of the grid, and return its record."""
+    import keras
+
     model = build_model(run, settings, splits["test"].images.shape[1:])
-    history = fit_two_rounds(
+    history = loupe_tf.callbacks.fit_two_rounds(
         model,
         splits["train"].images,
         validation_data=splits["validation"].images,
         epochs=settings["epochs"],
         batch_size=settings["batch_size"],
         slope_callback=run.mask == "learned"
-        and SelfShrinkingSigmoidSlope(
+        and loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
             patience=settings["patience"], cooldown=settings["cooldown"]
         ),
         stop_patience=settings["stop_patience"],
@@ -233,7 +234,9 @@ def train(run, settings, splits, folder):
     for name in ("train", "test"):
         part = splits[name]
         output = model.predict(part.images, settings["batch_size"], verbose=0)
-        slices = keras.ops.convert_to_numpy(metrics.psnr(part.images, output))
+        slices = keras.ops.convert_to_numpy(
+            loupe_tf.metrics.psnr(part.images, output)
+        )
         record["splits"][name] = {
             "psnr": float(slices.mean()),
             "psnr_over_slices": float(slices.std()),
@@ -315,19 +318,23 @@ def table_rows(cells):
 
 def verdicts(cells):
     """A sentence on learned against unlearned masks, for each drop rate."""
+
+    def volumes(record):
+        return record["splits"].get("test", {}).get("volumes")
+
     sentences = []
     for loss, rate, mask in cells:
         if mask != "learned":
             continue
-        differences = experiments.paired(
-            cells[loss, rate, mask],
-            cells.get((loss, rate, "unlearned"), []),
-            lambda r: r["splits"].get("test", {}).get("volumes"),
-        )
+        records = cells[loss, rate, mask]
+        others = cells.get((loss, rate, "unlearned"), [])
+        differences = experiments.paired(records, others, volumes)
         if len(differences):
             sentences.append(
                 f"{loss}, drop rate {rate:g}: learned against unlearned mask "
-                + experiments.in_words(differences)
+                + experiments.in_words(
+                    differences, experiments.number_of_volumes(records, volumes)
+                )
             )
     return sentences
 

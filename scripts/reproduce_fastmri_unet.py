@@ -36,13 +36,9 @@ results.json and the figures are of all runs that the folder holds.
 import dataclasses
 import functools
 import itertools
-import os
 import sys
 import zlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import matplotlib.figure
 import numpy as np
 
@@ -52,16 +48,9 @@ from loupe_tf import (
     evaluation,
     experiments,
     masks,
-    metrics,
     plots,
     report,
     runs,
-)
-from loupe_tf.callbacks import (
-    MaskedBatches,
-    SelfShrinkingSigmoidSlope,
-    ShuffledBatches,
-    fit_two_rounds,
 )
 from loupe_tf.plots.drawing import COLOURS
 
@@ -232,6 +221,8 @@ class Lines:
 
 
 def build_model(run, settings, image_shape):
+    import keras
+
     keras.utils.set_random_seed(run.seed)
     # First, so that all models of a seed begin with the same network.
     network = loupe_tf.models.fastmri_unet(
@@ -268,7 +259,11 @@ def build_model(run, settings, image_shape):
             settings["learning_rate"], rho=0.99, epsilon=1e-16
         ),
         loss="mae",
-        metrics=[metrics.NMSE(), metrics.PSNR(), metrics.SSIM()],
+        metrics=[
+            loupe_tf.metrics.NMSE(),
+            loupe_tf.metrics.PSNR(),
+            loupe_tf.metrics.SSIM(),
+        ],
     )
     return model
 
@@ -287,6 +282,8 @@ def seeds_by_volume(part):
 
 def train(run, settings, splits, folder):
     """Train and test one cell of the grid, and return its record."""
+    import keras
+
     test = splits["test"]
     check_volumes(test)
     model = build_model(run, settings, test.images.shape[1:])
@@ -296,8 +293,10 @@ def train(run, settings, splits, folder):
     draw = None
     if run.mask in PATTERNS:
         draw = Lines(run, images.shape[1:])
-        train_data = MaskedBatches(images, images, draw, size, run.seed)
-        validation_data = MaskedBatches(
+        train_data = loupe_tf.callbacks.MaskedBatches(
+            images, images, draw, size, run.seed
+        )
+        validation_data = loupe_tf.callbacks.MaskedBatches(
             held_out,
             held_out,
             Lines(run, images.shape[1:]),
@@ -305,11 +304,13 @@ def train(run, settings, splits, folder):
             seeds=seeds_by_volume(splits["validation"]),
         )
     else:
-        train_data = ShuffledBatches(images, images, size, run.seed)
+        train_data = loupe_tf.callbacks.ShuffledBatches(
+            images, images, size, run.seed
+        )
         validation_data = held_out
     unfinished = runs.RunFolder(folder / "unfinished" / run.name)
     with unfinished.stopwatch("spent") as seconds:
-        history = fit_two_rounds(
+        history = loupe_tf.callbacks.fit_two_rounds(
             model,
             train_data,
             validation_data,
@@ -318,7 +319,7 @@ def train(run, settings, splits, folder):
             stop_patience=settings["epochs"],
             batch_size=size,
             slope_callback=run.mask == "learned"
-            and SelfShrinkingSigmoidSlope(
+            and loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
                 patience=settings["patience"], cooldown=settings["cooldown"]
             ),
             directory=unfinished / "rounds" if settings["backup"] else None,
@@ -387,10 +388,12 @@ def reconstruct(model, run, part, batch_size):
     Returns:
         A dict of arrays `(n, H, W, 1)`, and the masks, `(n, 1, W)`.
     """
+    import keras
+
     inputs = part.images
     if run.mask in PATTERNS:
         lines = Lines(run, part.images.shape[1:])
-        drawn = MaskedBatches(
+        drawn = loupe_tf.callbacks.MaskedBatches(
             part.images, part.images, lines, seeds=seeds_by_volume(part)
         ).masks(range(len(part.images)))
         inputs = [part.images, drawn]
@@ -512,17 +515,22 @@ def verdicts(cells):
             psnr = differences["psnr"]
             if not len(psnr):
                 continue
-            figures = ", ".join(
-                f"{metric.upper()} {values.mean():+.{METRICS[metric]}f} ± "
-                f"{values.std():.{METRICS[metric]}f}"
-                + (" dB" if metric == "psnr" else "")
-                for metric, values in differences.items()
-            )
-            p_value = evaluation.sign_flip_test(psnr)
-            parts.append(
-                f"{figures} by {convention}s (PSNR better in "
-                f"{np.sum(psnr > 0)} of {len(psnr)} pairs, p = {p_value:.3f})"
-            )
+            several = experiments.number_of_volumes(learned, volumes) > 1
+            figures = []
+            for metric, values in differences.items():
+                values = values if several else [values.mean()]
+                text = report.spread(values, METRICS[metric], sign="+")
+                unit = " dB" if metric == "psnr" else ""
+                figures.append(f"{metric.upper()} {text}{unit}")
+            if not several:
+                verdict = "one test volume, which tells nothing of others"
+            else:
+                p_value = evaluation.sign_flip_test(psnr)
+                verdict = (
+                    f"PSNR better in {np.sum(psnr > 0)} of {len(psnr)} pairs, "
+                    f"p = {p_value:.3f}"
+                )
+            parts.append(f"{', '.join(figures)} by {convention}s ({verdict})")
         if parts:
             sentences.append(
                 f"R = {acceleration:g}, U-Net on learned against {mask} lines: "

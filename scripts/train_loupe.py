@@ -20,26 +20,15 @@ import functools
 import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Keras reads its backend when it is imported.
 if "--distribute jax" in " ".join(sys.argv).replace("=", " "):
     os.environ["KERAS_BACKEND"] = "jax"
 
-import keras
 import tqdm
 
 import loupe_tf
 import loupe_tf.datasets
-from loupe_tf import (
-    comparison,
-    distribution,
-    evaluation,
-    masks,
-    metrics,
-    plots,
-    report,
-)
-from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
+from loupe_tf import comparison, distribution, evaluation, masks, plots, report
 from loupe_tf.runs import (
     RunFolder,
     add_data_options,
@@ -214,6 +203,8 @@ def parse_arguments(arguments=None):
 
 
 def build_model(options, devices, image_shape, mask=None, view=None):
+    import keras
+
     learned = {
         "acceleration": options.acceleration,
         "lines": options.lines,
@@ -257,7 +248,7 @@ def build_model(options, devices, image_shape, mask=None, view=None):
     model.compile(
         optimizer,
         loss="mse",
-        metrics=[metrics.PSNR()],
+        metrics=[loupe_tf.metrics.PSNR()],
     )
     return model
 
@@ -269,11 +260,10 @@ def fixed_mask(options, shape):
     return PATTERNS[options.fixed](shape, options.acceleration, **arguments)
 
 
-class Progress(keras.callbacks.Callback):
+class Progress:
     """One bar over all epochs of both rounds."""
 
     def __init__(self, name, epochs, quiet):
-        super().__init__()
         self.bar = tqdm.tqdm(
             total=epochs, desc=name, unit="epoch", disable=quiet
         )
@@ -285,12 +275,17 @@ class Progress(keras.callbacks.Callback):
             shown["slope"] = f"{logs['slope']:.4g}"
         self.bar.set_postfix(shown)
 
+    def callback(self):
+        import keras
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=self.on_epoch_end)
+
 
 def train(options, model, data, out):
     """Train in two rounds; return history and seconds."""
     slope_callback = False
     if model.name == "learned":
-        slope_callback = SelfShrinkingSigmoidSlope(
+        slope_callback = loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
             patience=options.patience,
             factor=options.factor,
             cooldown=options.cooldown,
@@ -299,7 +294,7 @@ def train(options, model, data, out):
         f"{model.name} mask", sum(options.epochs), quiet=not out.writes
     )
     with progress.bar, out.stopwatch(model.name) as seconds:
-        history = fit_two_rounds(
+        history = loupe_tf.callbacks.fit_two_rounds(
             model,
             data["train"].images,
             validation_data=data["validation"].images,
@@ -309,7 +304,7 @@ def train(options, model, data, out):
             stop_patience=options.stop_patience,
             lr_patience=options.lr_patience,
             directory=out / f"backup_{model.name}",
-            callbacks=[progress],
+            callbacks=[progress.callback()],
             seed=options.seed,
             verbose=0,
         )
@@ -422,6 +417,16 @@ def write_results(
         results[f"{options.fixed}, {network}"]["volumes"],
     )
     gain = float(gains.mean())
+    zero_filled = {
+        name: results[name.replace(network, "zero-filled")]["volumes"]
+        for name in results
+        if name.endswith(network)
+    }
+    doubts = [
+        evaluation.worse_than_zero_filled(name, results[name]["volumes"], other)
+        for name, other in zero_filled.items()
+    ]
+    doubts = [sentence for sentence in doubts if sentence]
     header = [
         "mask, reconstruction",
         "PSNR [dB]",
@@ -435,11 +440,16 @@ def write_results(
     rows = [[name, *row(result)] for name, result in results.items()]
     sentence = (
         f"At R = {options.acceleration:g} the learned mask is worth "
-        f"{gain:+.2f} ± {gains.std():.2f} dB over the fixed {options.fixed} "
-        f"mask of the same budget, with the same {network} (mean ± standard "
-        f"deviation of the paired difference over {len(gains)} test volumes; "
-        f"better in {sum(gains > 0)} of them)."
+        f"{report.spread(gains, sign='+')} dB over the fixed {options.fixed} "
+        f"mask of the same budget, with the same {network} "
     )
+    if len(gains) > 1:
+        sentence += (
+            "(mean ± standard deviation of the paired difference over "
+            f"{len(gains)} test volumes; better in {sum(gains > 0)} of them)."
+        )
+    else:
+        sentence += "on the one test volume, which tells nothing of others."
     out.write_json(
         "metrics.json",
         {
@@ -447,15 +457,17 @@ def write_results(
             "gain_db": gain,
             "facts": facts,
             "data_crimes": crimes,
+            "doubts": doubts,
         },
         indent=2,
     )
     out.write_json("history.json", histories)
-    caution = []
+    caution = doubts
     if "mni_brain" in facts["data"]:
         caution = [
+            *doubts,
             "These brains are simulated from one average anatomy: good for "
-            "trying and testing, not for conclusions."
+            "trying and testing, not for conclusions.",
         ]
     shown = comparison.central_slices(test.volumes)
     report.write_report(
@@ -469,7 +481,7 @@ def write_results(
             ],
             **({"What the images are worth": crimes} if crimes else {}),
             "The mask": [
-                repr(mask),
+                str(mask),
                 report.figure(
                     plots.mask(mask, probability),
                     "The binary mask that inference uses, and the "
@@ -508,20 +520,20 @@ def write_results(
         },
     )
     print(f"\n{report.text_table(header, rows)}")
-    print(f"\n{sentence}\n{' '.join(caution)}\nSee {out / 'report.html'}")
+    print("", sentence, *caution, f"See {out / 'report.html'}", sep="\n")
 
 
 def row(result):
     """Cells of the table for one result."""
     values = {
-        name: evaluation.mean_and_deviation(result["volumes"], name)
+        name: [volume[name] for volume in result["volumes"].values()]
         for name in ("psnr", "ssim", "nmse")
     }
     slope = result["slope"]
     return [
-        "{:.2f} ± {:.2f}".format(*values["psnr"]),
-        f"{values['ssim'][0]:.4f}",
-        f"{values['nmse'][0]:.5f}",
+        report.spread(values["psnr"]),
+        f"{np.mean(values['ssim']):.4f}",
+        f"{np.mean(values['nmse']):.5f}",
         f"{result['achieved_acceleration']:.3f}",
         "-" if slope is None else f"{slope:.4g}",
         str(result["epochs"]),

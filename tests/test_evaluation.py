@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import skimage.metrics
@@ -88,3 +90,35 @@ def test_bootstrap_interval_agrees_with_scipy(rng):
 def test_bootstrap_interval_needs_two_values(values):
     with pytest.raises(ValueError, match="`values`.*two"):
         evaluation.bootstrap_interval(values)
+
+
+def test_one_volume_has_no_deviation():
+    one = {"a": {"psnr": 30.0}}
+    assert evaluation.mean_and_deviation(one, "psnr")[0] == 30.0
+    assert np.isnan(evaluation.mean_and_deviation(one, "psnr")[1])
+    two = {**one, "b": {"psnr": 32.0}}
+    assert evaluation.mean_and_deviation(two, "psnr") == (31.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "psnr, ssim, said",
+    [
+        (25.0, 0.9, None),
+        (26.0, 0.91, None),
+        (24.5, 0.95, "PSNR 24.50 dB instead of 25.00 dB. Likely"),
+        (26.0, 0.85, "SSIM 0.8500 instead of 0.9000. Likely"),
+        (math.nan, 0.9, "PSNR nan dB instead"),
+        (20.0, 0.1, "PSNR 20.00 dB instead of 25.00 dB, SSIM 0.1000 instead"),
+    ],
+)
+def test_worse_than_zero_filled(psnr, ssim, said):
+    found = evaluation.worse_than_zero_filled(
+        "gaussian, U-Net",
+        {"a": {"psnr": psnr, "ssim": ssim}},
+        {"a": {"psnr": 25.0, "ssim": 0.9}},
+    )
+    if said is None:
+        assert found is None
+    else:
+        assert found.startswith("gaussian, U-Net is worse than zero filling")
+        assert said in found and "too few epochs" in found

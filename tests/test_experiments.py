@@ -261,3 +261,15 @@ def test_in_words():
         "+2.00 ± 0.82 dB over 3 pairs of seed and test volume; p = 0.250 "
         "(paired sign-flip test)."
     )
+
+
+@pytest.mark.parametrize("differences", [[2.0], [1.0, 3.0]])
+def test_one_volume_has_neither_a_deviation_nor_a_test(differences):
+    found = experiments.in_words(np.array(differences), volumes=1)
+    assert found == (
+        f"+2.00 dB on one test volume, mean over {len(differences)} seeds; one "
+        "volume tells nothing of others."
+    )
+    records = [{"volumes": {"a": 1}}, {"volumes": None}]
+    count = experiments.number_of_volumes(records, lambda r: r["volumes"])
+    assert count == 1

@@ -175,3 +175,4 @@ def test_spread():
     assert report.spread([1.0, 3.0]) == "2.00 ± 1.00"
     assert report.spread([1.0, None, float("nan")], 1) == "1.0"
     assert report.spread([]) == "-"
+    assert report.spread([1.0, 3.0], 1, sign="+") == "+2.0 ± 1.0"

@@ -1,7 +1,5 @@
-import keras
 import numpy as np
 
-from loupe_tf import fourier
 from loupe_tf.distribution.replicas import ReplicaError
 
 # The transforms of float32 images that were seen differ by 1e-6 at most.
@@ -38,6 +36,8 @@ def check_fft(size=(64, 64), strategy=None, repeats=3):
     >>> strategy = tf.distribute.MirroredStrategy()
     >>> loupe_tf.distribution.check_fft((320, 320), strategy)
     """
+    import keras
+
     run = {"tensorflow": _run_tensorflow, "jax": _run_jax}.get(
         keras.backend.backend(), _run_here
     )
@@ -76,6 +76,8 @@ def _relative_error(result, expected):
 
 
 def _both(images):
+    from loupe_tf import fourier
+
     return fourier.fft2(images), fourier.ifft2(images)
 
 
@@ -101,6 +103,7 @@ def _run_tensorflow(size, strategy, repeats):
 def _run_jax(size, _, repeats):
     """The same for the devices of the distribution that is set, or one."""
     import jax
+    import keras
 
     distribution = keras.distribution.distribution()
     if not isinstance(distribution, keras.distribution.DataParallel):
@@ -124,6 +127,8 @@ def _run_jax(size, _, repeats):
 
 def _run_here(size, _, repeats):
     """The same for the one device that Keras computes on."""
+    import keras
+
     images = keras.ops.convert_to_tensor(_images(size, 0))
     for _ in range(repeats):
         yield 0, [keras.ops.convert_to_numpy(x) for x in _both(images)]

@@ -4,8 +4,6 @@ import os
 import pathlib
 import tempfile
 
-import keras
-
 from loupe_tf.distribution.check_fft import check_fft
 from loupe_tf.distribution.replicas import gather_integers, is_chief
 
@@ -57,6 +55,8 @@ class Distribution:
     """
 
     def __init__(self, mode="none", logical_devices=None):
+        import keras
+
         backend = keras.backend.backend()
         if mode not in MODES:
             _raise("mode", f"one of {MODES}", mode)
@@ -131,6 +131,8 @@ class Distribution:
         any size on one device; the model itself if the mode is `"none"`. On
         JAX the distribution ends with this.
         """
+        import keras
+
         if self.mode == "none":
             return model
         with tempfile.TemporaryDirectory() as folder:
@@ -209,6 +211,7 @@ def _multi_worker():
 def _jax(logical_devices):
     """Set the distribution; return the number of devices."""
     import jax
+    import keras
     import tensorflow as tf
 
     # TFDS reads by TensorFlow, which would take the memory of the GPUs.

@@ -1,6 +1,5 @@
 import zlib
 
-import keras
 import numpy as np
 
 from loupe_tf.distribution.replicas import (
@@ -87,6 +86,8 @@ class MultiWorkerTrainer:
             ReplicaError: A `RuntimeError`, if workers begin with other weights
                 or at another epoch than the others, or one of them was lost.
         """
+        import keras
+
         model = self.model
         callbacks = keras.callbacks.CallbackList(
             list(callbacks),
@@ -139,6 +140,8 @@ class MultiWorkerTrainer:
             batch_size: Integer, for arrays; 32 if it is `None`.
             callbacks: List of callbacks, or a `keras.callbacks.CallbackList`.
         """
+        import keras
+
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = keras.callbacks.CallbackList(
                 callbacks, model=self.model
@@ -181,6 +184,7 @@ class MultiWorkerTrainer:
 
     def _shares(self, data, even):
         """Yield each batch in shares, one a replica."""
+        import keras
         import tensorflow as tf
 
         if isinstance(data, tf.distribute.DistributedDataset):
@@ -251,6 +255,8 @@ class _OneProcess:
 
 def trainer_of(model):
     """What trains and evaluates a model under the strategy it was built in."""
+    import keras
+
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -261,6 +267,8 @@ def trainer_of(model):
 
 
 def _batches(arrays, batch_size):
+    import keras
+
     for begin in range(0, len(keras.tree.flatten(arrays)[0]), batch_size):
         yield keras.tree.map_structure(
             lambda array, rows=slice(begin, begin + batch_size): array[rows],

@@ -1,7 +1,5 @@
 import contextlib
 
-import keras
-
 
 class ReplicaError(RuntimeError):
     """A replica that computes wrongly, or a worker that was lost."""
@@ -15,6 +13,8 @@ def num_replicas(model):
             `tf.distribute.Strategy` or not; of JAX, trained under the
             `keras.distribution` that is set. 1 in all other cases.
     """
+    import keras
+
     if keras.backend.backend() == "tensorflow":
         return model.distribute_strategy.num_replicas_in_sync
     distribution = keras.distribution.distribution()
@@ -25,6 +25,8 @@ def num_replicas(model):
 
 def scope_of(model):
     """The scope that a model was built in, where there is one."""
+    import keras
+
     if keras.backend.backend() == "tensorflow":
         return model.distribute_strategy.scope()
     return contextlib.nullcontext()

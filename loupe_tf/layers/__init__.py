@@ -20,6 +20,7 @@ from loupe_tf.layers.receiver_noise import ReceiverNoise
 from loupe_tf.layers.rescale_prob_map import RescaleProbMap
 from loupe_tf.layers.threshold_random_mask import ThresholdRandomMask
 from loupe_tf.layers.under_sample import UnderSample
+from loupe_tf.on_import import register
 
 __all__ = [
     "FFT",
@@ -39,3 +40,5 @@ __all__ = [
     "ThresholdRandomMask",
     "UnderSample",
 ]
+
+register(at_end_of="layers")  # Where Keras came with this package.

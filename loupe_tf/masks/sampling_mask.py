@@ -315,6 +315,27 @@ class SamplingMask:
             and self.metadata == other.metadata
         )
 
+    def __str__(self):
+        """What the mask is, for people: half a sentence."""
+        height, width = self.matrix or self.shape
+        text = (
+            f"{self.provenance.get('pattern', 'mask')} for {height}×{width}: "
+            f"{self.acquired} of {self.array.size} {self.lines or 'points'} "
+            f"acquired, R = {self.achieved_acceleration:.4g}"
+        )
+        if not math.isclose(
+            self.acceleration, self.achieved_acceleration, rel_tol=1e-3
+        ):
+            text += f" ({self.acceleration:.4g} was asked for)"
+        region = calibration_region(self.shape, self.calibration)
+        if region.any():
+            h, w = (int(region.any(axis).sum()) for axis in (1, 0))
+            count = max(h, w) if self.lines else f"{h}×{w}"
+            text += f", the central {count} always"
+        if self.slope is not None:
+            text += f"; learned at slope {self.slope:.4g}"
+        return text
+
     def __repr__(self):
         return (
             f"<SamplingMask pattern={self.provenance.get('pattern')}, "

@@ -1,9 +1,7 @@
 import dataclasses
 
-import keras
 import numpy as np
 
-from loupe_tf import metrics
 from loupe_tf.masks import SamplingMask
 from loupe_tf.masks.centre import judged
 from loupe_tf.reconstruction.operators import (
@@ -114,6 +112,10 @@ def _for_each(name, given, is_one, count):
 
 
 def _measure(image, target, peak, metric):
+    import keras
+
+    from loupe_tf import metrics
+
     if image.shape != target.shape:
         invalid("targets", f"images of shape {image.shape}", target.shape)
     if not np.iscomplexobj(target):

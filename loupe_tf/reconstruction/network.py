@@ -2,10 +2,8 @@ import os
 import pathlib
 import zipfile
 
-import keras
 import numpy as np
 
-from loupe_tf.layers import ConjugateFill, DataConsistency
 from loupe_tf.reading import check_file, check_memory, naming
 from loupe_tf.reconstruction.cut import check_cut
 from loupe_tf.reconstruction.operators import (
@@ -62,6 +60,10 @@ class Network(Reconstructor):
     """
 
     def __init__(self, model):
+        import keras
+
+        from loupe_tf.layers import ConjugateFill, DataConsistency
+
         if isinstance(model, (str, os.PathLike)):
             model = load_model(model)
         layers = {layer.name: layer for layer in getattr(model, "layers", [])}
@@ -164,6 +166,8 @@ class Network(Reconstructor):
 
     def _rebuild(self, image, kspace, mask, maps):
         """From adjoint images `(..., H, W)`, k-space for data consistency."""
+        import keras
+
         inputs = [to_channels(image)]
         if self._mask_shape:
             is_single = len(self.half.inputs) == 3
@@ -208,6 +212,8 @@ class Network(Reconstructor):
 
 def load_model(path):
     """A model from a `.keras` file, in Keras's safe mode, not compiled."""
+    import keras
+
     if pathlib.Path(path).suffix != ".keras":
         invalid("model", "a path that ends in .keras", path)
     check_file(path)

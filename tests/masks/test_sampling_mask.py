@@ -466,3 +466,27 @@ def test_plot_of_lines(plt):
     image = SamplingMask([[0], [1], [1], [0]]).plot().images[0].get_array()
     assert image.shape == (4, 4)
     assert (image == [[0], [1], [1], [0]]).all()
+
+
+@pytest.mark.parametrize(
+    "mask, text",
+    [
+        (
+            uniform_random((8, 10), 4, calibration=(2, 4)),
+            "uniform_random for 8×10: 20 of 80 points acquired, R = 4, the "
+            "central 2×4 always",
+        ),
+        (
+            random_lines((8, 30), 4, 3, lines="columns"),
+            "random_lines for 8×30: 8 of 30 columns acquired, R = 3.75 (4 was "
+            "asked for), the central 3 always",
+        ),
+        (
+            SamplingMask([[1], [0], [1], [0]], slope=200.0),
+            "mask for 4×1: 2 of 4 rows acquired, R = 2; learned at slope 200",
+        ),
+    ],
+)
+def test_in_words(mask, text):
+    assert str(mask) == text
+    assert repr(mask).startswith("<SamplingMask")

@@ -137,7 +137,7 @@ def test_nested_masks_have_the_calibration_of_the_smallest(script):
 
 
 def test_nested_batches_draw_another_r_in_each_epoch(script, images):
-    batches = script.NestedBatches(images, 2, batch_size=3, seed=0)
+    batches = script.nested_batches(images, 2, batch_size=3, seed=0)
     drawn = []
     for epoch in (0, 1, 0):
         batches.set_epoch(epoch)

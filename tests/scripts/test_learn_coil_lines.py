@@ -86,7 +86,7 @@ def test_refuses_what_was_not_sampled(script, files, tmp_path, capsys):
 def test_batches(script, rng):
     options = script.parse_arguments(["--test", "x", "--batch-size", "4"])
     images = rng.uniform(size=(6, 16, 16, 1)).astype("float32")
-    batches = script.CoilBatches(images, options)
+    batches = script.coil_batches(images, options)
     assert len(batches) == 2
 
     def draw(epoch):

@@ -35,6 +35,9 @@ def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
     assert script.main(_arguments(folder)) == 0
     printed = capsys.readouterr().out
     assert "At R = 4 the learned mask is worth" in printed
+    # Of one test volume there is neither a deviation nor a verdict.
+    assert "on the one test volume" in printed
+    assert "±" not in printed and "better in" not in printed
     run = folder / "run"
     mask = masks.SamplingMask.load(run / "mask.npz")
     assert mask.array.sum() == round(16 * 18 / 4)
@@ -56,6 +59,21 @@ def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
     for result in metrics["results"].values():
         assert result["achieved_acceleration"] == 4.0
         assert len(result["volumes"]) == 1
+    # What is worse than zero filling is said to be so.
+    for mask_name in ("learned (4S)", "gaussian"):
+        own, other = (
+            next(
+                iter(
+                    metrics["results"][f"{mask_name}, {kind}"][
+                        "volumes"
+                    ].values()
+                )
+            )
+            for kind in ("U-Net", "zero-filled")
+        )
+        worse = own["psnr"] < other["psnr"] or own["ssim"] < other["ssim"]
+        said = f"{mask_name}, U-Net is worse than zero filling" in printed
+        assert said == worse
     history = json.loads((run / "history.json").read_text())
     assert history["learned"]["round"] == [1, 1, 2]
     report = (run / "report.html").read_text()
@@ -165,7 +183,7 @@ def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
         if epoch == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(script.Progress, "on_epoch_begin", stop)
+    monkeypatch.setattr(script.Progress, "on_epoch_end", stop)
     assert script.main(_arguments(folder)) == 130
     assert "goes on" in capsys.readouterr().err
     monkeypatch.undo()
