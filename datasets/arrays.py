@@ -111,7 +111,7 @@ def load_volumes(path):
     if not files or not path.exists():
         raise ValueError(
             "Invalid value for argument `path`. Expected a .npy or .npz file, "
-            f"or a folder of such files. Received: path={path}"
+            f"or a folder of such files. Received: path={path}{_way_on(path)}"
         )
 
     images, volumes = [], []
@@ -297,6 +297,18 @@ def _check_size(image, others, where):
             f"Invalid image in {where}. Expected the size of the images before "
             f"it, {others[0].shape[:2]}. Received: {image.shape[:2]}"
         )
+
+
+def _way_on(path):
+    """How volumes in other files come to a training."""
+    if not path.exists():
+        return ""
+    source = path if path.is_dir() else path.parent
+    return (
+        ". NIfTI, DICOM and HDF5 become a data set first: `python "
+        f"scripts/build_dataset.py mri_volumes/mine --source {source}`, then "
+        "the data are called mri_volumes/mine (--data mri_volumes/mine)"
+    )
 
 
 def _read(file):

@@ -160,10 +160,13 @@ def _to_images(array):
         array = array[..., 0]
     elif array.ndim == 4 and array.shape[-1] == 2:
         array = array[..., 0] + 1j * array[..., 1]
-    if array.ndim != 3 or 0 in array.shape or array.dtype.kind not in "uifc":
+    # What is one pixel wide is no image: such as one of shape (H, W, 1).
+    is_image = array.ndim == 3 and len(array) and min(array.shape[1:]) > 1
+    if not is_image or array.dtype.kind not in "uifc":
         raise ValueError(
             "Invalid value for argument `images`. Expected numbers of shape "
-            "(n, H, W), (n, H, W, 1) or (n, H, W, 2). "
+            "(n, H, W), (n, H, W, 1) or (n, H, W, 2), H and W of 2 or more; a "
+            "single image has n = 1. "
             f"Received: shape={array.shape}, dtype={array.dtype}"
         )
     if not np.isfinite(array).all():

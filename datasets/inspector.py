@@ -193,8 +193,11 @@ class Inspector:
             key = f"zero_filled_{name.lower()}"
             return Finding(key, title, NOT_FOUND, value, "", numbers)
         value = f"{m} of {n} lines acquired, {m / n:.2f} of Nyquist"
-        if len(each) > 1:
+        if len(each) > 1 and having:
             value += f"; seen in {len(having)} of {len(each)} volumes"
+        elif len(each) > 1:
+            # The mean over volumes shows what is lost in the noise of each.
+            value += f"; seen in the mean of {len(each)} volumes, in none alone"
         if having and max(having) - min(having) > 0.05 * n:
             value += (
                 f", from {min(having) / n:.2f} to {max(having) / n:.2f}: look "

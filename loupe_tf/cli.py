@@ -124,7 +124,8 @@ def parser():
         description="Tools for learned sampling masks, and their models.",
     )
     top.add_argument("--version", action="version", version=__version__)
-    things = top.add_subparsers(metavar="THING", required=True)
+    top.set_defaults(run=lambda options: top.print_help())
+    things = top.add_subparsers(metavar="THING")
     mask = things.add_parser(
         "mask",
         help="look at masks, convert them, compare two",
@@ -132,7 +133,8 @@ def parser():
         epilog=FILES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = mask.add_subparsers(metavar="COMMAND", required=True)
+    mask.set_defaults(run=lambda options: mask.print_help())
+    commands = mask.add_subparsers(metavar="COMMAND")
 
     show = _command(commands, "show", "describe one mask", SHOW, SHOW_EXAMPLES)
     show.add_argument("mask", help="file of a mask")

@@ -15,6 +15,8 @@ from loupe_tf.reconstruction.network import Network, load_model
 from loupe_tf.reconstruction.operators import invalid
 from loupe_tf.version import __version__
 
+# Suffixes of models in other formats, which no folder should have.
+MODEL_FILES = (".onnx", ".keras", ".h5", ".hdf5", ".tflite", ".pb", ".pt")
 FORMATS = ("tf_saved_model", "onnx")
 INPUTS = ("kspace", "image")
 MASK = "1 where k-space is acquired, else 0"
@@ -281,7 +283,10 @@ def _describe(tensor, second, meaning):
 
 
 def _check_path(path, format):
-    """Refuse to replace anything but an earlier export."""
+    """Refuse names of other formats, and all but an earlier export there."""
+    own = ".onnx" if format == "onnx" else ""
+    if path.suffix in MODEL_FILES and path.suffix != own:
+        invalid("path", "a path that ends in .onnx, or that of a folder", path)
     if format == "onnx":
         kind, earlier = "a file", path.is_file()
     else:

@@ -23,6 +23,7 @@ import base64
 import html
 import io
 import numbers
+import pathlib
 import re
 
 import numpy as np
@@ -236,7 +237,16 @@ def save_figure(figure, path):
     Args:
         figure: `matplotlib.figure.Figure`.
         path: Path of the PNG file; its folder is made if missing.
+
+    Raises:
+        ValueError: If the path has the suffix of another format.
     """
+    if pathlib.Path(path).suffix.lower() not in ("", ".png"):
+        raise ValueError(
+            "Invalid value for argument `path`. Expected a path that ends in "
+            ".png; `figure.savefig` knows other formats. "
+            f"Received: path={path}"
+        )
     _write(path, _png(figure))
 
 

@@ -601,11 +601,8 @@ def verdicts(cells):
             + experiments.in_words(
                 differences, experiments.number_of_volumes(found, volumes_of)
             )
-        )
-    if sentences:
-        sentences.append(
-            "Volumes of one patient and seeds on one volume are not "
-            "independent, so take p as a hint."
+            + " Volumes of one patient and seeds on one volume are not "
+            "independent, so take it as a hint."
         )
     return sentences
 

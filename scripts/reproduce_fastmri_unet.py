@@ -154,6 +154,8 @@ def parse_arguments(arguments=None):
         "--masks",
         nargs="+",
         choices=MASKS,
+        # The library's names of the patterns are known too.
+        type=lambda name: name.removesuffix("_lines"),
         metavar="MASK",
         help=f"of {', '.join(MASKS)} (random equispaced learned)",
     )

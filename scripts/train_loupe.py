@@ -24,6 +24,7 @@ import sys
 if "--distribute jax" in " ".join(sys.argv).replace("=", " "):
     os.environ["KERAS_BACKEND"] = "jax"
 
+import numpy as np
 import tqdm
 
 import loupe_tf
@@ -63,11 +64,14 @@ NETWORKS = {
 
 PATTERNS = {
     "gaussian": masks.gaussian,
-    "uniform": masks.uniform_random,
-    "poisson": masks.poisson_disc,
+    "uniform_random": masks.uniform_random,
+    "poisson_disc": masks.poisson_disc,
     "random_lines": masks.random_lines,
     "equispaced_lines": masks.equispaced_lines,
 }
+
+# What the options of version 0.1.0 called them.
+OLD_NAMES = {"uniform": "uniform_random", "poisson": "poisson_disc"}
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) on images divided by their volume's maximum; SSIM "
@@ -125,6 +129,7 @@ def parse_arguments(arguments=None):
     add(
         "--fixed",
         choices=list(PATTERNS),
+        type=lambda name: OLD_NAMES.get(name, name),
         help="the fixed pattern to compare with (gaussian: points of variable "
         "density; random_lines for lines)",
     )

@@ -101,7 +101,10 @@ def test_convert_to_protocols(files):
 @pytest.mark.parametrize(
     "words, message",
     [
-        ("convert points.npz a.seq", "`mask`. Expected columns or rows"),
+        (
+            "convert points.npz a.seq",
+            "`mask`. Expected columns or rows.*Learn one with lines=.*csv",
+        ),
         ("convert points.npz a.h5", "`mask`. Expected columns"),
         ("convert corner.npy a.cfl", "--shift"),
         ("convert points.npz a.npz --shift", "argument --shift"),
@@ -205,6 +208,12 @@ def test_help(capsys, words):
     text = capsys.readouterr().out
     assert isinstance(cli.parser(), argparse.ArgumentParser)
     assert "loupe-tf" in text
+
+
+@pytest.mark.parametrize("words, text", [("", "export"), ("mask", "convert")])
+def test_alone_it_helps(capsys, words, text):
+    assert run(words) == 0
+    assert text in capsys.readouterr().out
 
 
 def test_starts_without_keras(files):

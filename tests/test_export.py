@@ -343,3 +343,14 @@ def test_half_plane_says_that_it_is_filled(tmp_path):
     provenance = load(tmp_path / "model")[1]["mask"]["provenance"]
     assert provenance["pattern"] == "learned"
     assert "k-space" in provenance["half_plane"]
+
+
+@pytest.mark.parametrize(
+    "name, format",
+    [("a.keras", None), ("a.h5", None), ("a.onnx", "tf_saved_model")],
+)
+def test_a_name_of_another_format_is_refused(tmp_path, name, format):
+    model = loupe_model((8, 9, 1), 2, filters=1, depth=1)
+    with pytest.raises(ValueError, match=f"`path`.*onnx.*folder.*{name}"):
+        export_model(model, tmp_path / name, format)
+    assert not any(tmp_path.iterdir())

@@ -176,3 +176,9 @@ def test_spread():
     assert report.spread([1.0, None, float("nan")], 1) == "1.0"
     assert report.spread([]) == "-"
     assert report.spread([1.0, 3.0], 1, sign="+") == "+2.0 ± 1.0"
+
+
+def test_a_figure_is_png_whatever_its_name(tmp_path):
+    with pytest.raises(ValueError, match=r"`path`.*\.png.*a\.pdf"):
+        report.save_figure(Figure(figsize=(1, 1)), tmp_path / "a.pdf")
+    assert not any(tmp_path.iterdir())

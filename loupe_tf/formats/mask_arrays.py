@@ -16,12 +16,12 @@ MARK = "loupe_tf_mask"
 
 def save_npz(mask, path):
     """Write a mask with its metadata, as `SamplingMask.save` does."""
-    mask.save(path)
+    mask.save_npz(path)
 
 
 def load_npz(path):
     """Read what `SamplingMask.save` wrote."""
-    return SamplingMask.load(path), True
+    return SamplingMask.load_npz(path), True
 
 
 def save_npy(mask, path):
@@ -171,7 +171,9 @@ def check_lines(mask, what, *kinds):
         raise ValueError(
             "Invalid value for argument `mask`. Expected "
             f"{' or '.join(kinds)} for {what}, which holds whole lines. "
-            f"Received: a mask of {found}, of shape {mask.shape}"
+            f"Received: a mask of {found}, of shape {mask.shape}. Learn one "
+            f"with lines={kinds[0]!r}, or write this one in a format that "
+            "holds it, such as .csv, .cfl or .mrd"
         )
 
 

@@ -35,6 +35,7 @@ SUFFIXES = {
     ".mrd": "ismrmrd",
     ".seq": "pulseq",
 }
+HDF5 = (".h5", ".hdf5")
 
 
 def save_mask(mask, path, format=None, shift=None, **options):
@@ -87,6 +88,14 @@ def save_mask(mask, path, format=None, shift=None, **options):
     ```
     """  # noqa: E501
     name = _format(path, format)
+    suffix = pathlib.Path(path).suffix.lower()
+    is_hdf5 = suffix in HDF5 and name in ("fastmri", "ismrmrd")
+    if SUFFIXES.get(suffix, name) != name and not is_hdf5:
+        raise ValueError(
+            f"Invalid value for argument `format`. Expected "
+            f"{SUFFIXES[suffix]!r} for a path that ends in {suffix}. "
+            f"Received: format={name!r}, path={path}"
+        )
     save = FORMATS[name][0]
     # Those of `save_pulseq` are handed on.
     known = mask_pulseq.pulseq_sequence if name == "pulseq" else save

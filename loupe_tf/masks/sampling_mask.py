@@ -2,6 +2,7 @@
 
 import json
 import math
+import pathlib
 import zlib
 from numbers import Real
 
@@ -234,12 +235,26 @@ class SamplingMask:
     def save(self, path):
         """Write the mask to a file, in NumPy's `.npz` format.
 
-        The file appears at once and whole: an interrupted `save` leaves what
-        was there before.
+        Another suffix names another format, as in
+        `loupe_tf.formats.save_mask`, which has options for them; a path
+        without a suffix is `.npz` all the same. The file appears at once and
+        whole: an interrupted `save` leaves what was there before.
 
         Args:
             path: Path of the file. It is used as it is: no `.npz` is added.
+
+        Raises:
+            ValueError: If there is no format of that suffix, or it cannot hold
+                the mask.
         """
+        if pathlib.Path(path).suffix.lower() not in ("", ".npz"):
+            from loupe_tf.formats import save_mask  # They use this module.
+
+            return save_mask(self, path, shift=False)
+        self.save_npz(path)
+
+    def save_npz(self, path):
+        """Write `.npz`, whatever the suffix says: `save_mask` was told so."""
         with written_aside(path) as partial, open(partial, "xb") as file:
             np.savez_compressed(
                 file, mask=self.array, metadata=json.dumps(self.metadata)
@@ -248,6 +263,8 @@ class SamplingMask:
     @classmethod
     def load(cls, path):
         """Read a mask that `save` wrote. Nothing is ever unpickled.
+
+        Suffixes of other formats are those of `loupe_tf.formats.load_mask`.
 
         Args:
             path: Path of the file.
@@ -260,6 +277,16 @@ class SamplingMask:
                 version, or contradicts itself.
             OSError: If the file cannot be opened.
         """
+        from loupe_tf.formats import mask_files  # They use this module.
+
+        name = mask_files.SUFFIXES.get(pathlib.Path(path).suffix.lower(), "npz")
+        if name != "npz":
+            return mask_files.load_mask(path)
+        return cls.load_npz(path)
+
+    @classmethod
+    def load_npz(cls, path):
+        """Read `.npz`, whatever the suffix says: `load_mask` was told so."""
         arrays = load_npz(path)
         with naming(path, "a file written by `SamplingMask.save`"):
             check_memory(path, COST * arrays["mask"].size)

@@ -7,6 +7,8 @@ from loupe_tf import layers
 from loupe_tf.masks.budget import is_integer, standardize_calibration
 from loupe_tf.masks.patterns import default_calibration
 
+LINES = (None, "columns", "rows", "both")
+
 # Where each estimator learns well (docs/results/defaults.md): the slope
 # multiplies P - U for the first two, and logits for the others.
 SLOPES = {
@@ -90,6 +92,8 @@ def sampler(
         "sparsity_penalty": sparsity_penalty,
         "seed": seed,
     }
+    if lines not in LINES:
+        raise_invalid("lines", f"one of {LINES}", lines)
     if lines == "both":
         _none_of(
             "none beside lines='both'",

@@ -75,3 +75,14 @@ def test_a_template_that_is_none_is_named(prepared):
     path.write_text(json.dumps(info))
     with pytest.raises(BadFileError, match=str(path)):
         load_splits("described", prepared.parents[1])
+
+
+def test_other_files_are_told_the_way_on(tmp_path):
+    (tmp_path / "brain.nii.gz").touch()
+    with pytest.raises(ValueError) as info:
+        load_volumes(tmp_path)
+    assert (
+        f"python scripts/build_dataset.py mri_volumes/mine --source {tmp_path}"
+    ) in str(info.value)
+    with pytest.raises(ValueError, match="build_dataset"):
+        load_volumes(tmp_path / "brain.nii.gz")

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from loupe_tf.datasets import MniBrainConfig, inspect, warn_of_data_crimes
+from loupe_tf.datasets.inspector import Inspector
 from loupe_tf.datasets.mni_brain import simulate
 from loupe_tf.datasets.readers import find_volumes, read_volume
 from loupe_tf.datasets.resize import (
@@ -340,3 +341,19 @@ def test_open_ms(include, size, share):
         extent = volume["extent"]
         assert extent[1] == size[1]
         assert extent[0] == pytest.approx(lines, abs=0.035 * size[0])
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 1), (0, 8, 8), (1, 8, 8, 3)])
+def test_what_is_no_stack_of_images(shape):
+    with pytest.raises(ValueError, match="a single image has n = 1"):
+        inspect(np.ones(shape))
+
+
+def test_a_border_seen_in_no_volume_alone_is_said_so():
+    """The mean over volumes shows what noise hides in each."""
+    inspector = Inspector()
+    inspector._size = (64, 64)
+    volumes = [{"extent": [64, 64]}] * 7
+    finding = inspector._border(0, (48, 64), volumes)
+    assert finding.found and "0 of 7" not in finding.value
+    assert "in the mean of 7 volumes, in none alone" in finding.value

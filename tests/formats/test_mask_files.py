@@ -313,3 +313,12 @@ def test_a_size_that_a_header_asks_for(tmp_path):
     huge = SamplingMask([[0, 1]], matrix=(10**9, 2))
     with pytest.raises(ValueError, match="mask.cfl.*asks for"):
         save_mask(huge, tmp_path / "mask.cfl")
+
+
+def test_a_format_that_the_suffix_contradicts(tmp_path):
+    mask = random_lines((8, 32), 4, 3)
+    with pytest.raises(ValueError, match="'csv' for a path.*format='npz'"):
+        save_mask(mask, tmp_path / "mask.csv", "npz")
+    assert not (tmp_path / "mask.csv").exists()
+    save_mask(mask, tmp_path / "mask.dat", "npz")
+    assert load_mask(tmp_path / "mask.dat", "npz") == mask

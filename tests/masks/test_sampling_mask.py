@@ -490,3 +490,15 @@ def test_plot_of_lines(plt):
 def test_in_words(mask, text):
     assert str(mask) == text
     assert repr(mask).startswith("<SamplingMask")
+
+
+def test_the_suffix_decides(tmp_path):
+    mask = random_lines((8, 32), 4, 3)
+    for name in ("mask.csv", "mask.json", "mask.cfl", "mask.h5", "mask"):
+        mask.save(tmp_path / name)
+        assert SamplingMask.load(tmp_path / name) == mask
+    assert (tmp_path / "mask.csv").read_text()
+    assert (tmp_path / "mask").read_bytes()[:2] == b"PK"
+    with pytest.raises(ValueError, match=r"ends in one of \.npz.*mask\.mat"):
+        mask.save(tmp_path / "mask.mat")
+    assert not (tmp_path / "mask.mat").exists()

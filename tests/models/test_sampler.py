@@ -500,3 +500,8 @@ def test_invalid_arguments(arguments, match):
     options = {"input_shape": (16, 18, 1), "acceleration": 4, **arguments}
     with pytest.raises(ValueError, match=match):
         loupe_model(**options)
+
+
+def test_an_error_about_lines_names_all_choices():
+    with pytest.raises(ValueError, match="'columns', 'rows', 'both'.*colums"):
+        loupe_model((8, 8, 1), 2, lines="colums")

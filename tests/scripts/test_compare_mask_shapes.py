@@ -190,9 +190,9 @@ def test_table_and_sentences(script):
     points, columns, _, alone = rows
     assert points[2:4] == ["25.00 ± 1.00", "0.5500 ± 0.0500"]
     assert points[5:] == ["-", "64", "10 ± 0", "2", "0"]
-    assert columns[2] == "20.00" and columns[5] == "-4.00 ± 0.00"
+    assert columns[2] == "20.00" and columns[5] == "-4.00"
     assert columns[-2:] == ["2", "1"]
     assert alone[5] == "-"
     sentences = script.verdicts(cells)
     assert len(sentences) == 2
-    assert "columns against points -4.00 ± 0.00 dB over 1 pairs" in sentences[0]
+    assert "columns against points -4.00 dB on one test volume" in sentences[0]

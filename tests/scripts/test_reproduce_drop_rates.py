@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+import loupe_tf
+
 
 @pytest.fixture(scope="module")
 def script(load_script):
@@ -59,7 +61,7 @@ def test_both_masks_have_the_budget(script):
         model = script.build_model(run, settings, (20, 22, 1))
         found = script.masks.from_model(model)
         assert found.array.sum() == round(0.8 * 20 * 22)
-        assert isinstance(model.loss, script.losses.L1SSIM)
+        assert isinstance(model.loss, loupe_tf.losses.L1SSIM)
 
 
 def test_a_run_that_diverges_is_recorded(script, folder, capsys, monkeypatch):

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+import loupe_tf
 from loupe_tf.datasets import Slices
 
 
@@ -129,7 +130,9 @@ def test_the_network_sees_the_magnitude_and_gives_the_image(script, rng):
     settings = {**script.PRESETS["smoke"], "depth": 1}
     model = script.build_model(run, settings, (18, 20, 1))
     x = rng.uniform(size=(2, 18, 20, 1)).astype("float32")
-    batches = script.MaskedBatches(x, x, script.Lines(run, (18, 20, 1)))
+    batches = loupe_tf.callbacks.MaskedBatches(
+        x, x, script.Lines(run, (18, 20, 1))
+    )
     masks = batches.masks([0, 1])
     network = model.get_layer("fastmri_unet")
     zero_filled = _zero_filled(x[..., 0], masks[:, :1, :, 0])[..., None]
@@ -237,7 +240,7 @@ def test_refuses_before_training(script, folder, capsys, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("trained")
 
-    monkeypatch.setattr(script, "fit_two_rounds", refuse)
+    monkeypatch.setattr(loupe_tf.callbacks, "fit_two_rounds", refuse)
 
     def error(*others):
         assert script.main(_arguments(folder, *others)) == 2
