@@ -6,6 +6,7 @@ Submodules are imported when they are first used, and with them Keras;
 """
 
 import importlib
+import sys
 import typing
 
 from loupe_tf import on_import
@@ -72,4 +73,5 @@ def __dir__():
     return sorted({*globals(), *__all__})
 
 
-on_import.install()
+if "keras" in sys.modules:
+    on_import.register()

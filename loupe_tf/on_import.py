@@ -117,11 +117,7 @@ def is_shown(line, level):
     return b"IWEF".index(record[1] or record[2]) >= level
 
 
-def install():
-    """To be called once, when this package is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.meta_path.insert(
-        0, Around({"keras": then_register, "tensorflow": without_start_up_log})
-    )
-    if "keras" in sys.modules:
-        register()
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.meta_path.insert(
+    0, Around({"keras": then_register, "tensorflow": without_start_up_log})
+)

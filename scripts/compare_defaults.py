@@ -23,18 +23,13 @@ are of all runs that the folder holds.
 
 import dataclasses
 import itertools
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 
 import loupe_tf
 from loupe_tf import evaluation, experiments, masks, report, runs
-from loupe_tf.models.sampler import SLOPES as DEFAULTS
 
 # What may differ between commands that fill one folder.
 FREE = (
@@ -127,6 +122,8 @@ def parse_arguments(arguments=None):
 
 def grid(settings):
     """All trainings, one seed after another."""
+    from loupe_tf.models.sampler import SLOPES as DEFAULTS
+
     every = []
     for seed, size, estimator, rate, lines in itertools.product(
         settings["seeds"],
@@ -150,6 +147,8 @@ def grid(settings):
 
 
 def build_model(run, settings, image_shape):
+    import keras
+
     if min(image_shape[:2]) < run.size:
         raise ValueError(
             f"Invalid value for argument --sizes. Expected at most that of "
@@ -261,6 +260,8 @@ def table(cells, estimator, split):
 
 def verdicts(cells):
     """What other slopes and regions are worth beside the default."""
+    from loupe_tf.models.sampler import SLOPES as DEFAULTS
+
     differences = {}
     for key, found in cells.items():
         *mask, estimator, region, slope = key

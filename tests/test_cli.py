@@ -103,7 +103,7 @@ def test_convert_to_protocols(files):
     [
         (
             "convert points.npz a.seq",
-            "`mask`. Expected columns or rows.*Learn one with lines=.*csv",
+            "`mask`. Expected columns or rows.*Learn one with --lines .*csv",
         ),
         ("convert points.npz a.h5", "`mask`. Expected columns"),
         ("convert corner.npy a.cfl", "--shift"),

@@ -5,7 +5,6 @@ import zipfile
 import numpy as np
 
 from loupe_tf.reading import check_file, check_memory, naming
-from loupe_tf.reconstruction.cut import check_cut
 from loupe_tf.reconstruction.operators import (
     adjoint,
     fill_mirror,
@@ -63,6 +62,7 @@ class Network(Reconstructor):
         import keras
 
         from loupe_tf.layers import ConjugateFill, DataConsistency
+        from loupe_tf.reconstruction.cut import check_cut
 
         if isinstance(model, (str, os.PathLike)):
             model = load_model(model)
