@@ -22,6 +22,8 @@ COST = 32
 # What the array tells as well.
 REDUNDANT = ("dc", "axes", "shape", "lines", "acquired", "crc32")
 REDUNDANT += ("achieved_acceleration",)
+# Suffixes of what is no mask in any format of ours.
+OTHERS = (".mat", ".nii", ".gz", ".png", ".dcm", ".txt", ".keras", ".pkl")
 
 
 class SamplingMask:
@@ -237,20 +239,25 @@ class SamplingMask:
 
         Another suffix names another format, as in
         `loupe_tf.formats.save_mask`, which has options for them; a path
-        without a suffix is `.npz` all the same. The file appears at once and
-        whole: an interrupted `save` leaves what was there before.
+        with no known suffix is `.npz` all the same. The file appears at once
+        and whole: an interrupted `save` leaves what was there before.
 
         Args:
             path: Path of the file. It is used as it is: no `.npz` is added.
 
         Raises:
-            ValueError: If there is no format of that suffix, or it cannot hold
-                the mask.
+            ValueError: If the suffix is that of no mask (`.mat`, `.png`), or
+                its format cannot hold this one.
         """
-        if pathlib.Path(path).suffix.lower() not in ("", ".npz"):
-            from loupe_tf.formats import save_mask  # They use this module.
+        from loupe_tf.formats import mask_files  # They use this module.
 
-            return save_mask(self, path, shift=False)
+        suffix = pathlib.Path(path).suffix.lower()
+        if (
+            suffix in OTHERS
+            or suffix != ".npz"
+            and suffix in mask_files.SUFFIXES
+        ):
+            return mask_files.save_mask(self, path, shift=False)
         self.save_npz(path)
 
     def save_npz(self, path):
@@ -280,7 +287,7 @@ class SamplingMask:
         from loupe_tf.formats import mask_files  # They use this module.
 
         name = mask_files.SUFFIXES.get(pathlib.Path(path).suffix.lower(), "npz")
-        if name != "npz":
+        if name not in ("npz", "npy"):  # .npy holds an array alone.
             return mask_files.load_mask(path)
         return cls.load_npz(path)
 
