@@ -13,6 +13,7 @@ from tensorflow_datasets.core import file_adapters
 from tensorflow_datasets.core import utils as tfds_utils
 from tensorflow_datasets.proto import tf_feature_pb2
 
+from loupe_tf.atomic import naming_disk
 from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
 
 
@@ -63,7 +64,10 @@ class ShardWriter:
         # Beam may give a task to two workers.
         part = shard.with_name(f"{shard.name}.{uuid.uuid4().hex}.part")
         try:
-            self.writer.write(os.fspath(part), self._serialized(task.volume))
+            with naming_disk(shard):
+                self.writer.write(
+                    os.fspath(part), self._serialized(task.volume)
+                )
             part.replace(shard)
         except BadVolumeError as error:
             entry = bad_volume_entry(task.split, task.volume, error)

@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import io
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -52,10 +54,9 @@ def naming_disk(path):
     """
     try:
         yield
-    except OSError as error:
-        # NumPy knows no number.
-        number = error.errno or ("requested and" in str(error)) * errno.ENOSPC
-        if number not in FULL:
+    except Exception as error:
+        number = _full(error)
+        if number is None:
             raise
         folder = pathlib.Path(path).absolute()
         while not folder.exists():
@@ -67,3 +68,39 @@ def naming_disk(path):
             "before is left as it was",
             os.fspath(path),
         ) from error
+
+
+@contextlib.contextmanager
+def hdf5_written(path):
+    """Give an HDF5 file to write to, which appears when it is complete.
+
+    It is in memory until then: HDF5 may end the process if the disk is full.
+
+    Args:
+        path: Path of the file.
+
+    Yields:
+        A `h5py.File`.
+    """
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        yield file
+    with written_aside(path) as partial:
+        partial.write_bytes(buffer.getbuffer())
+
+
+def _full(error):
+    """The number of the system's error, if it is that of a full disk."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno if error.errno in FULL else None
+    # TensorFlow, array_record and HDF5 tell it in words, NumPy in its own.
+    for number in FULL:
+        if os.strerror(number) in str(error):
+            return number
+    return (
+        errno.ENOSPC
+        if re.search("requested and .* written", str(error))
+        else None
+    )

@@ -7,6 +7,8 @@ itself; a report is made of all records that a folder holds.
 import numpy as np
 
 from loupe_tf import evaluation, report, runs
+from loupe_tf.atomic import written_aside
+from loupe_tf.reading import load_npz
 from loupe_tf.runs import RunFolder, provenance
 
 __all__ = [
@@ -299,17 +301,15 @@ def save_images(folder, name, voxel_size=None, **arrays):
         **arrays: Boolean arrays, or such as half precision can show.
     """
     if folder.writes:
-        (folder / "images").mkdir(parents=True, exist_ok=True)
         arrays = {k: np.asarray(v) for k, v in arrays.items()}
         if voxel_size is not None:
             arrays["voxel_size"] = np.array([mm or 0 for mm in voxel_size])
-        np.savez_compressed(
-            folder / "images" / f"{name}.npz",
-            **{
-                k: v if v.dtype == bool else v.astype("float16")
-                for k, v in arrays.items()
-            },
-        )
+        arrays = {
+            k: v if v.dtype == bool else v.astype("float16")
+            for k, v in arrays.items()
+        }
+        with written_aside(folder / "images" / f"{name}.npz") as partial:
+            np.savez_compressed(partial, **arrays)
 
 
 def load_images(folder, name):
@@ -321,8 +321,7 @@ def load_images(folder, name):
     path = folder / "images" / f"{name}.npz"
     if not path.exists():
         return {}
-    with np.load(path, allow_pickle=False) as arrays:
-        return {key: arrays[key].astype("float32") for key in arrays}
+    return {k: v.astype("float32") for k, v in load_npz(path).items()}
 
 
 def paired(records, others, volumes, metric="psnr"):

@@ -38,6 +38,7 @@ from loupe_tf import (
     runs,
     simulation,
 )
+from loupe_tf.atomic import written_aside
 
 MASKS = ("learned", "equispaced")
 SCAN_HEADER = ["mask", "R", "method", "NRMSE", "PSNR [dB]", "SSIM"]
@@ -296,7 +297,8 @@ def run(options):
         }
         simulated[name] = judge_simulated(model, *data["test"], options)
         facts[f"seconds, {name}"] = f"{seconds:.0f}"
-        model.save(folder / f"{name}.keras")
+        with written_aside(folder / f"{name}.keras") as partial:
+            model.save(partial)
         mask.save(folder / f"{name}.npz")
     publish(folder, facts, found, images, simulated, histories, truth)
 

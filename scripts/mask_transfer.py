@@ -48,6 +48,7 @@ from loupe_tf import (
     report,
     runs,
 )
+from loupe_tf.atomic import written_aside
 from loupe_tf.reconstruction import Network
 
 # Beside those of the training. All test slices are tried, if `None`.
@@ -225,9 +226,9 @@ def train(run, settings, splits, folder):
         (folder / name).mkdir(parents=True, exist_ok=True)
     mask.save(folder / "masks" / f"{run.stem}.npz")
     # Without what only training needs.
-    keras.Model(model.inputs, model.outputs, name=model.name).save(
-        folder / "models" / f"{run.stem}.keras"
-    )
+    trained = keras.Model(model.inputs, model.outputs, name=model.name)
+    with written_aside(folder / "models" / f"{run.stem}.keras") as partial:
+        trained.save(partial)
     return {
         **record,
         "achieved_acceleration": mask.achieved_acceleration,

@@ -31,7 +31,6 @@ again: what is there, of a file that has not changed, is not made anew without
 """
 
 import hashlib
-import json
 import os
 import pathlib
 import sys
@@ -45,6 +44,7 @@ import loupe_tf
 from loupe_tf import evaluation, formats, masks, reading, report, runs
 from loupe_tf.formats.kspace_ismrmrd import COUNTERS
 from loupe_tf.reconstruction import Network, ZeroFilled
+from loupe_tf.run_files import read_json
 
 FORMATS = ("npy", "nii", "nii.gz", "png")
 CONVENTION = (
@@ -264,7 +264,8 @@ def complete(path, network, mask, maps, options, folder):
 
 def read_record(folder, path):
     file = folder / f"records/{pathlib.Path(path).stem}.json"
-    return json.loads(file.read_text()) if file.exists() else None
+    remedy = "Delete it to reconstruct that file again"
+    return read_json(file, remedy) if file.exists() else None
 
 
 def write_table(records, undersample):

@@ -48,6 +48,7 @@ from loupe_tf import (
     report,
     runs,
 )
+from loupe_tf.run_files import read_json
 
 # What the paper says, and where it is silent what its authors' code does.
 PAPER = {
@@ -829,7 +830,8 @@ def check_finished(todo, settings, folder):
         if not path.exists():
             continue
         own = json.loads(json.dumps(settings_of(run, settings)))
-        found = json.loads(path.read_text()).get("settings", own)
+        found = read_json(path, "Delete it to do that run again")
+        found = found.get("settings", own)
         if found != own:
             differing = [k for k in own if found.get(k) != own[k]]
             raise ValueError(

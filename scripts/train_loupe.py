@@ -30,6 +30,7 @@ import tqdm
 import loupe_tf
 import loupe_tf.datasets
 from loupe_tf import comparison, distribution, evaluation, masks, plots, report
+from loupe_tf.atomic import written_aside
 from loupe_tf.runs import (
     RunFolder,
     add_data_options,
@@ -390,7 +391,8 @@ def run(options):
                 "seconds": seconds if network is model else 0.0,
             }
         histories[model.name] = history.history
-    learned.save(out / "model.keras")
+    with written_aside(out / "model.keras") as partial:
+        learned.save(partial)
     write_results(
         out,
         options,

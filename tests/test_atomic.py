@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from loupe_tf.atomic import written_aside
+from loupe_tf.atomic import hdf5_written, written_aside
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path):
@@ -60,6 +60,8 @@ def test_an_error_leaves_the_folder_that_was_there(tmp_path):
         OSError(errno.ENOSPC, "No space left on device"),
         # What NumPy raises then.
         OSError("100000 requested and 24984 written"),
+        # Like what array_record, TensorFlow and HDF5 raise.
+        RuntimeError("write() failed: No space left on device; at byte 200"),
     ],
 )
 def test_a_full_disk_is_named(tmp_path, error):
@@ -76,3 +78,20 @@ def test_other_errors_stay_as_they_are(tmp_path):
     with pytest.raises(OSError, match="^cannot write mode F as PNG$"):
         with written_aside(tmp_path / "file.png"):
             raise OSError("cannot write mode F as PNG")
+
+
+def test_hdf5_is_written_whole(tmp_path, full_disk):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "file.h5"
+    for number in (1, 2):
+        with hdf5_written(path) as file:
+            file["x"] = [number] * 1000
+    with h5py.File(path, "r") as file:
+        assert set(file["x"]) == {2}
+    content = path.read_bytes()
+    full_disk(2000, at=0).on_epoch_end(0)
+    with pytest.raises(OSError, match="File too large.*file.h5"):
+        with hdf5_written(path) as file:
+            file["x"] = [3] * 1000
+    assert path.read_bytes() == content
+    assert [*tmp_path.iterdir()] == [path]

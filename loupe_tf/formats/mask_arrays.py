@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from loupe_tf import reading
-from loupe_tf.atomic import written_aside
+from loupe_tf.atomic import hdf5_written, written_aside
 from loupe_tf.formats.cfl import pair, read_cfl, write_cfl
 from loupe_tf.masks.sampling_mask import COST, SamplingMask
 
@@ -87,11 +87,9 @@ def save_fastmri(mask, path):
         path: Path of an HDF5 file. One that holds anything else is not
             overwritten.
     """
-    import h5py
-
     check_lines(mask, "fastMRI's `mask`", "columns")
     refuse_other_data(path)
-    with written_aside(path) as partial, h5py.File(partial, "w") as file:
+    with hdf5_written(path) as file:
         file.attrs[MARK] = 1
         file["mask"] = mask.array[0]
         file["mask_metadata"] = json.dumps(mask.metadata)
