@@ -68,7 +68,8 @@ def load_arrays(
     images, values = [], []
     records = SplitRecords(builder, split, [image_key, *keys])
     for example in records.fetch(range(records.count)):
-        values.append([_text(example[key]) for key in keys])
+        with naming(builder.data_path, "text in UTF-8"):
+            values.append([_text(example[key]) for key in keys])
         image = np.asarray(example[image_key])
         where = f"volume {values[-1][0]} of {builder.data_path}"
         if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,)):
