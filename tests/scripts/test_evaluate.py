@@ -146,7 +146,7 @@ def test_bad_rows_say_why_and_others_come_out(
     assert len(rows["gaussian", "zero_filled"]["unit_range"]) > 0
     for key, text in {
         (bad[0], "zero_filled"): "(16, 16)",
-        (bad[1], "zero_filled"): "SamplingMask.save",
+        (bad[1], "zero_filled"): "damaged.npz. Expected arrays",
         ("gaussian", networks[0]): "(20, 20)",
         ("gaussian", networks[1]): "Keras can load",
     }.items():
