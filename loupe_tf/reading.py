@@ -230,6 +230,7 @@ def load_npz(path):
     """
     check_file(path)
     with naming(path, "arrays in a .npz file"), zipfile.ZipFile(path) as file:
+        _check_directory(path, file)
         members = [m for m in file.infolist() if m.filename.endswith(".npy")]
         check_memory(path, sum(2 * member.file_size for member in members))
         if len({member.filename for member in members}) < len(members):
@@ -557,6 +558,18 @@ def _npy_header(stream):
     if any(n < 0 for n in shape):
         raise ValueError(f"its header says shape={shape}")
     return dtype, shape, stream.tell()
+
+
+def _check_directory(path, file):
+    """Refuse a ZIP file whose directory, which has no checksum, is damaged."""
+    for member in file.infolist():
+        file.open(member).close()  # Compares its name with that in place.
+    with open(path, "rb") as stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - 2**16 - 22))
+        tail = stream.read()
+    (count,) = struct.unpack_from("<H", tail, tail.rfind(b"PK\5\6") + 10)
+    if count not in (len(file.infolist()), 2**16 - 1):
+        raise ValueError(f"its directory should have {count} entries")
 
 
 def _check_size(expected, found):

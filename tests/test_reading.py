@@ -440,3 +440,20 @@ def test_npz_that_holds_an_array_twice(tmp_path):
         file.writestr("a.npy", content)
     with pytest.raises(reading.BadFileError, match="twice"):
         reading.load_npz(path)
+
+
+def test_npz_with_a_damaged_directory(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, a=np.zeros(3), b=np.ones(3))
+    whole = path.read_bytes()
+    start = whole.index(b"PK\1\2")
+    name = whole.index(b"a.npy", start)
+    # A name that is none of an array's; a comment that swallows what follows.
+    for place, value in ((name + 3, ord("q")), (start + 32, 80)):
+        content = bytearray(whole)
+        content[place] = value
+        path.write_bytes(content)
+        with pytest.raises(reading.BadFileError, match="a.npz"):
+            reading.load_npz(path)
+    path.write_bytes(whole)
+    assert list(reading.load_npz(path)) == ["a", "b"]
