@@ -1,5 +1,6 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -72,9 +73,7 @@ def test_leaves_everything_and_repeats_no_run(
     # One figure of the record, from the files: a U-Net on another's mask.
     splits, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
     test = small.some_slices(splits["test"], 1)
-    model = small.keras.models.load_model(
-        out / "models/R4-gaussian-seed0.keras"
-    )
+    model = keras.models.load_model(out / "models/R4-gaussian-seed0.keras")
     mask = masks.SamplingMask.load(out / "masks/R4-learned-seed0.npz")
     expected = comparison.judge(Network(model), mask, test.images, test.volumes)
     found = tried["unet_gaussian"]["results"]["learned"]["unit_range"]
@@ -246,6 +245,7 @@ def test_refuses_what_cannot_be(small, folder, capsys):
     assert "--accelerations" in capsys.readouterr().err
     (folder / "out").mkdir()
     (folder / "out" / "settings.json").write_text('{"filters": 3}')
+    (folder / "out" / "results.json").touch()
     assert small.main(_arguments(folder)) == 2
     assert "--out" in capsys.readouterr().err
     # The 16 columns leave no line at R = 40.

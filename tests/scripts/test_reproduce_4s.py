@@ -250,6 +250,7 @@ def test_refuses_an_unknown_grid(script, folder, capsys, arguments, message):
 def test_refuses_a_folder_of_other_settings(script, folder, capsys):
     (folder / "out").mkdir()
     (folder / "out" / "settings.json").write_text('{"filters": 3}')
+    (folder / "out" / "results.json").touch()
     assert script.main(_arguments(folder)) == 2
     assert "--out" in capsys.readouterr().err
     assert not (folder / "out" / "runs").exists()

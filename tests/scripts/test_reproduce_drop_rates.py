@@ -88,6 +88,7 @@ def test_refuses_what_cannot_be(script, folder, capsys):
     assert "--drop-rates" in capsys.readouterr().err
     (folder / "out").mkdir()
     (folder / "out" / "settings.json").write_text('{"filters": 3}')
+    (folder / "out" / "results.json").touch()
     assert script.main(_arguments(folder)) == 2
     assert "--out" in capsys.readouterr().err
     assert not (folder / "out" / "runs").exists()

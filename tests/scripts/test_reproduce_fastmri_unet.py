@@ -246,14 +246,16 @@ def test_refuses_before_training(script, folder, capsys, monkeypatch):
         assert script.main(_arguments(folder, *others)) == 2
         return capsys.readouterr().err
 
-    assert "for depth=4" in error("--depth", "4")
+    assert "for --depth 4" in error("--depth", "4")
     # The images have 16.
     assert "26 columns or more" in error("--accelerations", "16")
     assert not (folder / "out").exists()
     (folder / "out").mkdir()
     (folder / "out" / "settings.json").write_text('{"filters": 3}')
+    (folder / "out" / "results.json").touch()
     assert "--out" in error()
     (folder / "out" / "settings.json").unlink()
+    (folder / "out" / "results.json").unlink()
     for i in range(2, 7):
         (folder / "data" / f"volume_{i}.npy").unlink()
     assert "Expected enough volumes for three splits" in error()

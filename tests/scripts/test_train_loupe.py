@@ -122,7 +122,7 @@ def test_another_network(script, folder, capsys):
     options = ("--network", "encoder_decoder", "--dropout", "0.1")
     assert script.main(_arguments(folder, *options)) == 0
     printed = capsys.readouterr().out
-    assert "with the same encoder-decoder (mean" in printed
+    assert "with the same encoder-decoder on the one test volume" in printed
     run = folder / "run"
     results = json.loads((run / "metrics.json").read_text())["results"]
     assert "learned (4S), encoder-decoder" in results
@@ -195,13 +195,13 @@ def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        (("--acceleration", "1"), "`acceleration`.*greater than 1"),
-        (("--calibration", "17"), "`calibration`"),
-        (("--dropout", "1"), "`dropout`"),
-        (("--data", "no_such_data"), "`data`.*no_such_data"),
+        (("--acceleration", "1"), "argument --acceleration.*greater than 1"),
+        (("--calibration", "17"), "argument --calibration"),
+        (("--dropout", "1"), "argument --dropout"),
+        (("--data", "no_such_data"), "argument --data.*no_such_data"),
         (("--distribute", "multiworker"), "`TF_CONFIG`"),
         (("--distribute", "jax"), "KERAS_BACKEND=jax"),
-        (("--logical-devices", "2"), "`logical_devices`"),
+        (("--logical-devices", "2"), "argument --logical-devices"),
     ],
 )
 def test_bad_arguments(script, folder, capsys, arguments, match):
