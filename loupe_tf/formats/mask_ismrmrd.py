@@ -221,7 +221,7 @@ def _metadata(header):
     if header.userParameters:
         for parameter in header.userParameters.userParameterString:
             if parameter.name == MARK:
-                stored = json.loads(parameter.value)
+                stored = reading.parse_json(parameter.value)
                 if not isinstance(stored, dict):
                     raise ValueError(f"{MARK} is no dictionary")
                 return stored

@@ -129,7 +129,8 @@ def probability_from_model(model, layer_name="prob_mask_scaled"):
             one whose output are no probabilities.
     """
     arrays = _layer_output(model, layer_name)
-    if not ((arrays >= 0) & (arrays <= 1)).all():
+    # A model whose training has diverged has NaN.
+    if ((arrays < 0) | (arrays > 1)).any():
         raise ValueError(
             "Invalid value for argument `layer_name`. Expected a layer whose "
             "output are probabilities. Received: "

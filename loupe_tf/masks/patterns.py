@@ -222,15 +222,22 @@ def default_calibration(shape, acceleration, lines=None):
     Args:
         shape: Shape `(H, W)` of k-space.
         acceleration: Real number R greater than 1.
-        lines: `"columns"` or `"rows"` for a mask of lines.
+        lines: `"columns"` or `"rows"` for a mask of lines; `None` for points,
+            and `"both"` for those where rows and columns meet.
 
     Returns:
         An integer, the number of central lines.
 
     Raises:
-        ValueError: If `acceleration` is not above 1, or leaves nothing.
+        ValueError: If `acceleration` is not above 1, or leaves nothing, or
+            `lines` is another word.
     """
     height, width = standardize_shape(shape)
+    if lines not in (None, "columns", "rows", "both"):
+        raise ValueError(
+            "Invalid value for argument `lines`. Expected None, 'columns', "
+            f"'rows' or 'both'. Received: lines={lines!r}"
+        )
     length = {"columns": width, "rows": height}.get(lines)
     budget(length or height * width, acceleration)  # Checks `acceleration`.
     length = length or min(height, width)

@@ -275,6 +275,11 @@ def test_default_calibration(R, lines):
     assert random_lines((256, 320), R).calibration == lines
 
 
+def test_default_calibration_knows_its_words():
+    with pytest.raises(ValueError, match="argument `lines`.*'colums'"):
+        default_calibration((64, 64), 4, lines="colums")
+
+
 def test_default_calibration_leaves_something_to_choose():
     for n, lines in itertools.product(range(2, 40), (None, "columns")):
         for acceleration in (1.01, 1.5, 2, 3.3, 4, 8, 13.7):
