@@ -19,10 +19,19 @@ BACKEND_TESTS := tests/layers tests/models tests/callbacks tests/test_fourier.py
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
-# Each trains its whole experiment in small; two at a time.
-SMOKE := reproduce_4s mask_transfer reproduce_drop_rates reproduce_fastmri_unet
+# Each trains its whole experiment in small, one of them in every test.
+SMOKE := reproduce_4s
+SMOKE_ALL := mask_transfer reproduce_drop_rates reproduce_fastmri_unet
 BEAM_TESTS := tests/datasets/test_volume_builder.py \
 	tests/scripts/test_build_dataset.py
+
+# Two at a time.
+define smoke
+rm -rf $(VENV)/smoke
+echo $(1) | xargs -n 1 -P 2 sh -c 'TF_NUM_INTRAOP_THREADS=1 \
+	$(BIN)/python scripts/$$1.py --preset smoke \
+	--data-dir $(VENV)/smoke/$$1/data --out $(VENV)/smoke/$$1' smoke
+endef
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
@@ -35,16 +44,14 @@ test: $(VENV)/.test lint
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
 	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
 		$(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
-	rm -rf $(VENV)/smoke
-	echo $(SMOKE) | xargs -n 1 -P 2 sh -c 'TF_NUM_INTRAOP_THREADS=1 \
-		$(BIN)/python scripts/$$1.py --preset smoke \
-		--data-dir $(VENV)/smoke/$$1/data --out $(VENV)/smoke/$$1' smoke
+	$(call smoke,$(SMOKE))
 
 # Apache Beam and MkDocs are there by then: their tests are not skipped.
 test-all: test $(VENV)/.all
 	KERAS_BACKEND=torch $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
+	$(call smoke,$(SMOKE_ALL))
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

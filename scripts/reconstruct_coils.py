@@ -191,7 +191,7 @@ def draw(images, truth):
 def compare(options):
     if options.bart and shutil.which("bart") is None:
         raise ValueError(
-            "Invalid value for argument --bart. Expected the program `bart` "
+            "Invalid value for argument --bart. Expected BART's program "
             "to be installed. Received: none on the search path"
         )
     kspace = load_coils(options.kspace, options.key)

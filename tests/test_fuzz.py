@@ -18,6 +18,7 @@ import multiprocessing
 import pathlib
 import re
 import resource
+import runpy
 import shutil
 import struct
 import sys
@@ -31,6 +32,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+CHILD = "fuzz_child"  # What the process calls this file.
 SECONDS = 60  # For one mutation, on a busy machine.
 # Beyond what Python and TensorFlow have taken. A length in DICOM may ask for 4
 # GiB, which Python reserves and does not touch.
@@ -676,8 +678,12 @@ class Child:
             shutil.copytree(self.folder / "whole" / name, self.folder / name)
             context = multiprocessing.get_context("spawn")
             self.connection, other = context.Pipe()
+            # By its path: the folder of the tests need not be one that Python
+            # imports from.
             self.process = context.Process(
-                target=child, args=(self.folder, other), daemon=True
+                target=runpy.run_path,
+                args=(__file__, {"ARGUMENTS": (self.folder, other)}, CHILD),
+                daemon=True,
             )
             self.process.start()
             other.close()
@@ -761,3 +767,7 @@ def test_every_format(tmp_path):
     each = range(8, 8 + -(-3000 // len(formats())))
     table = check(tmp_path, each)
     assert all(counts["named error"] for counts in table.values())
+
+
+if __name__ == CHILD:
+    child(*ARGUMENTS)  # noqa: F821

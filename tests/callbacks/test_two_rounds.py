@@ -89,10 +89,8 @@ def _run(tmp_path, folder, when, monitor="val_loss"):
     )
 
 
-@pytest.mark.parametrize(
-    "monitor",
-    ["val_loss", pytest.param("val_relaxed_loss", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("monitor", ["val_loss", "val_relaxed_loss"])
 def test_killed_and_resumed_is_as_if_not_killed(tmp_path, monitor):
     whole = _run(tmp_path, "whole", "never", monitor)
     assert whole.returncode == 0, whole.stderr

@@ -335,6 +335,7 @@ def run(code, *arguments, **environment):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_replicas_see_the_batches_of_one_device():
     run(MIRRORED)
 

@@ -328,10 +328,10 @@ def test_mri_volumes_cropped(script, scans, tmp_path, lines):
     "options, match",
     [
         (["--split", "a", "b"], "--split.*'a', 'b'"),
-        (["--split", "train=p9", "--patient", "(p.)"], "`split`.*p9"),
+        (["--split", "train=p9", "--patient", "(p.)"], "--split.*p9"),
         (["--split", "none.csv"], "none.csv"),
         (["--include", "*T2*"], "`folder`.*T2"),
-        (["--size", "0"], "`size`"),
+        (["--size", "0"], "--size"),
         (["--manifest", "a.json"], "--manifest.*mri_volumes"),
     ],
 )

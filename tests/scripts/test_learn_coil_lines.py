@@ -47,6 +47,7 @@ def uncompiled(script, monkeypatch):
     monkeypatch.setattr(script, "build_model", build_uncompiled)
 
 
+@pytest.mark.slow
 def test_whole_run(script, files, tmp_path, capsys, uncompiled):
     arguments = ["--test", str(files / "scan.npy")]
     arguments += ["--data", str(files / "volumes"), "--out", str(tmp_path)]

@@ -86,7 +86,7 @@ def test_refuses_other_files(script, tmp_path, capsys):
 @pytest.mark.skipif(bool(shutil.which("bart")), reason="bart is installed")
 def test_asks_for_bart(script, capsys):
     assert script.main(["x.npy", "--bart"]) == 2
-    assert "program `bart`" in capsys.readouterr().err
+    assert "BART's program" in capsys.readouterr().err
 
 
 @pytest.mark.slow

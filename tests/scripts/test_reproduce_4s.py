@@ -118,6 +118,7 @@ def test_leaves_everything_and_repeats_no_run(
     assert pictures == {"psnr_against_slope", "trace_R4"}
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_gives_the_same_table(script, folder, capsys):
     arguments = _arguments(folder)
     assert script.main(arguments) == 0

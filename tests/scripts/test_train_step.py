@@ -21,6 +21,7 @@ def train_step(load_script):
     return load_script("benchmarks/train_step.py")
 
 
+@pytest.mark.slow
 def test_quick_run_prints_ratios_and_writes_them(tmp_path):
     path = tmp_path / "out.json"
     command = [sys.executable, SCRIPT, "--quick", "--rounds", "2"]
