@@ -180,6 +180,8 @@ def _to_tf_data(batches):
     """A `tf.data.Dataset` that reads batches in parallel, in their order."""
     import tensorflow as tf
 
+    from loupe_tf.datasets.slice_batches import READ_AHEAD, THREADS
+
     # The number of the epoch is asked for when an iterator begins.
     epochs = tf.data.Dataset.from_tensors(0).map(
         lambda _: tf.numpy_function(
@@ -211,9 +213,8 @@ def _to_tf_data(batches):
             tf.ensure_shape(targets, target_shape),
         )
 
-    dataset = steps.map(
-        read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
+    # AUTOTUNE begins with one thread, and takes an epoch to find more.
+    dataset = steps.map(read, num_parallel_calls=THREADS, deterministic=True)
     dataset = dataset.apply(
         tf.data.experimental.assert_cardinality(len(batches))
     )
@@ -221,7 +222,7 @@ def _to_tf_data(batches):
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
     )
-    dataset = dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+    dataset = dataset.prefetch(READ_AHEAD).with_options(options)
     dataset.callback = batches.callback
     dataset.set_epoch = batches.set_epoch
     return dataset

@@ -1,3 +1,4 @@
+import bisect
 import threading
 
 import numpy as np
@@ -75,7 +76,7 @@ class SplitRecords:
 
     def where(self, index):
         """Path of the file that a record is in, and its number there."""
-        number = int(np.searchsorted(self._begins, index, "right")) - 1
+        number = bisect.bisect_right(self._begins, index) - 1
         file = self._files[number]
         return file.filename, file.skip + index - self._begins[number]
 
@@ -107,7 +108,7 @@ class SplitRecords:
 
     def _look_at(self, index, function):
         """What a function says of the file that a record is in."""
-        number = int(np.searchsorted(self._begins, index, "right")) - 1
+        number = bisect.bisect_right(self._begins, index) - 1
         with self._lock:
             if self._known[number] is None:
                 file = self._files[number]

@@ -4,6 +4,7 @@ A record is its length (8 bytes, little-endian), a checksum of these (4 bytes),
 the data, and a checksum of the data (4 bytes).
 """
 
+import os
 import struct
 
 import google_crc32c
@@ -29,7 +30,7 @@ def record_offsets(path):
     path = epath.Path(path)
     size = path.stat().length
     offsets, position = [], 0
-    with path.open("rb") as stream:
+    with _open(path) as stream:
         while position < size:
             stream.seek(position)
             header = stream.read(12)
@@ -62,12 +63,20 @@ def read_record(path, number, offset):
         BadFileError: If they are not what was written.
     """
     begin, length = offset
-    with epath.Path(path).open("rb") as stream:
+    with _open(path) as stream:
         stream.seek(begin)
         data = stream.read(length)
         checksum = stream.read(4)
     _check(path, number, "data", data, checksum)
     return data
+
+
+def _open(path):
+    """Open a file to read here and there in it, on a disk or in a bucket."""
+    path = os.fspath(path)
+    if "://" in path:
+        return epath.Path(path).open("rb")
+    return open(path, "rb", buffering=0)
 
 
 def masked_crc32c(data):
