@@ -3,7 +3,7 @@ from keras.src.callbacks.monitor_callback import MonitorCallback
 # What `MaskValidation` puts before the name of a metric.
 KINDS = ("relaxed", "sampled", "threshold", "exact")
 MODES = ("auto", "min", "max")
-# Of our functions of images: given as functions to `compile`, they say nothing.
+# Our functions of images do not say it where `compile` is given them as such.
 OWN = {"psnr": "max", "ssim": "max", "nmse": "min"}
 
 

@@ -9,7 +9,7 @@ from loupe_tf.reading import load_npy
 def open_numpy(path):
     """Opens an array `(slices, H, W)`, `(slices, H, W, 1)` or `(H, W)`.
 
-    Of three axes the last one may also be that of a single channel: an array
+    The last of three axes may also be that of a single channel: an array
     `(H, W, 1)` is one image.
 
     Returns:

@@ -46,7 +46,7 @@ class SplitRecords:
             self._files = info.splits[split].file_instructions
         ends = np.cumsum([file.take for file in self._files])
         self._begins = np.concatenate([[0], ends]).tolist()
-        # Of each file, what is known once it has been looked at.
+        # What is known of each file, once it has been looked at.
         self._known = [None] * len(self._files)
         self._lock = threading.Lock()
         self._format = info.file_format

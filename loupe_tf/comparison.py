@@ -242,8 +242,8 @@ def central_slices(volumes, count=3):
 
     Args:
         volumes: Array `(n,)`, the volume that each slice belongs to.
-        count: Integer, how many slices. Of fewer volumes several slices are
-            taken, around the middle of each.
+        count: Integer, how many slices. Where there are fewer volumes,
+            several slices of each are taken, around its middle.
 
     Returns:
         A list of `count` integers, or of `n`, if there are fewer.

@@ -363,8 +363,8 @@ def in_words(differences, volumes=None):
     Args:
         differences: Array of decibels, one for each seed and volume.
         volumes: (Optional) integer, of how many volumes they are; by default
-            of as many as there are differences. Of one volume there is neither
-            a deviation nor a test, however many seeds there are.
+            of as many as there are differences. One volume gives neither a
+            deviation nor a test, however many seeds there are.
 
     Returns:
         A string, the end of a sentence.

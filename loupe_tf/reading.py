@@ -396,9 +396,9 @@ class _NoDoctype(ElementTree.TreeBuilder):
 def _check_type(found):
     """Refuse types that only damaged files have, before HDF5 crashes.
 
-    Of numbers that NumPy does not have h5py takes a wider type, and in a record
-    HDF5 then writes beside its memory; lists of a kind that there is not have
-    no functions.
+    For numbers that NumPy does not have, h5py takes a wider type, and in a
+    record HDF5 then writes beside its memory; lists of an unknown kind have no
+    functions.
 
     Args:
         found: An `h5py.h5t.TypeID`.

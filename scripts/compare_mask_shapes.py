@@ -294,7 +294,7 @@ def verdicts(cells):
 
 
 def first_images(cells, rate, folder):
-    """Of each shape: truth, mask, output of the first seed; voxel size."""
+    """Truth, mask, output of the first seed and voxel size, by shape."""
     shown = {}
     for (other, shape), rows in cells.items():
         images = experiments.load_images(folder, rows[0]["run"].name)

@@ -261,7 +261,7 @@ def test_lacking_lines_are_named(volume):
 
 
 def test_points_are_no_lines(volume, mask):
-    """Of points every column has some, and most of what it says is zero."""
+    """Every column has some points, but most of its samples are zero."""
     lines = masks.equispaced_lines(SIZE, 3, calibration=3, seed=0)
     zero_filled = reconstruction.ZeroFilled()
     full = fft2c(volume[0])

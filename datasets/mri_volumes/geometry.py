@@ -7,7 +7,7 @@ import numpy as np
 
 from loupe_tf.datasets.resize import center_crop_or_pad, resize_kspace
 
-# Of a matrix size, for what rounding may do to a whole number.
+# What rounding may do to a matrix size that is a whole number.
 EPSILON = 1e-6
 ZERO_FILL = (None, "image", "kspace", "both")
 

@@ -9,7 +9,7 @@ import numpy as np
 from loupe_tf import reading
 from loupe_tf.reading import BadFileError
 
-# Of which one is taken at a time.
+# One value of each of these is taken at a time.
 COUNTERS = ("repetition", "contrast", "phase", "set")
 # The standard's flags that say that a read-out is no part of the image. The
 # others are: FIRST and LAST (places in the order of the scan), REVERSE (a

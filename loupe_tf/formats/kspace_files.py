@@ -44,9 +44,9 @@ def load_kspace(path, **options):
     is at `N // 2`; asymmetric echoes are zero-filled, and read-outs that were
     sampled more densely than the reconstructed field of view needs are cropped
     to it (in image space), unless that was done already. Acquisitions of one
-    line, such as averages and segments, are averaged. Of repetitions,
-    contrasts, phases (of the heart) and sets the first is taken, number 0,
-    unless `select` names another. What the standard's flags call no part of the
+    line, such as averages and segments, are averaged. The first
+    of repetitions, contrasts, phases (of the heart) and sets is taken, number
+    0, unless `select` names another. What the standard's flags call no part of the
     image is left out; reversed and compressed read-outs, and headers that
     contradict the acquisitions, are refused. Slices come in the order of their
     positions. The guide has a table of all elements.

@@ -55,7 +55,7 @@ def _open(path, lines, space, heads, numbers):
         )
     (coils,) = coils
     samples, width, along = _read_out(path, space, heads)
-    # Of what was read out, where it lies in the matrix.
+    # Where in the matrix lies what was read out.
     first = samples // 2 - heads["center_sample"].astype(int)
     start = first + heads["discard_pre"]
     stop = first + heads["number_of_samples"] - heads["discard_post"]

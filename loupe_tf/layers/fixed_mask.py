@@ -13,8 +13,9 @@ class FixedMask(Float32Layer):
     Args:
         mask: Boolean array or `SamplingMask`, `(H, W)`, `(1, W)` or `(H, 1)`,
             DC at `(H // 2, W // 2)`. Part of the configuration, so that it is
-            saved, loaded and cloned with the layer. Of one that seems to have
-            DC in the corner (`loupe_tf.masks.dc_position`) there is a warning.
+            saved, loaded and cloned with the layer. A mask that seems to
+            have DC in the corner (`loupe_tf.masks.dc_position`) brings a
+            warning.
 
     Input shape:
         `(..., H, W, C)`; only the shape is read.

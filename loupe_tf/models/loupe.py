@@ -82,7 +82,8 @@ def loupe_model(
             square), or a pair `(h, w)`; `None` or 0 for none. `"auto"` is
             fastMRI's share of the lines, 0.32 / R (`default_calibration`; of
             nested masks that of the largest R), and none with
-            `sparsity_penalty`. Of a half-plane what fills it with its mirrors.
+            `sparsity_penalty`. In a half-plane it is what fills the
+            region with its mirrors.
         estimator: `"relaxed"`, `"straight_through"`, `"concrete"` or
             `"gumbel_topk"`; see `ThresholdRandomMask`.
         slope: Positive float, the initial slope s that 4S raises; by default

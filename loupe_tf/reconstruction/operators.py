@@ -22,8 +22,8 @@ def forward(image, mask, maps=None):
         image: Complex or real array `(H, W)`. Without maps also `(..., H, W)`,
             such as the images of coils.
         mask: Booleans, or 0 and 1, or a `SamplingMask`, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`. Of one that seems to have DC in the corner
-            (`loupe_tf.masks.dc_position`) there is a warning.
+            `(1, W)` or `(H, 1)`. One that seems to have DC in the corner
+            (`loupe_tf.masks.dc_position`) brings a warning.
         maps: Sensitivity maps S, complex array `(coils, H, W)`, or `None` for
             the identity.
 

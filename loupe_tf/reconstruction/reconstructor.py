@@ -21,8 +21,8 @@ class Reconstructor:
         kspace: Complex array `(H, W)` or `(coils, H, W)`, orthonormal, DC at
             `(H // 2, W // 2)`. What the mask does not acquire is not read.
         mask: Booleans, or 0 and 1, or a `SamplingMask`, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`. Of one that seems to have DC in the corner
-            (`loupe_tf.masks.dc_position`) there is a warning.
+            `(1, W)` or `(H, 1)`. One that seems to have DC in the corner
+            (`loupe_tf.masks.dc_position`) brings a warning.
         maps: Sensitivity maps, complex array `(coils, H, W)`, or `None`.
 
     Returns:

@@ -325,7 +325,7 @@ def test_memory(path, kspace, write_ismrmrd, monkeypatch):
         with pytest.raises(BadFileError, match=r"scan\.mrd.*of memory"):
             load(path)
     write_ismrmrd(path, kspace)
-    # Of the heads, and of the header.
+    # The heads, and then the header, ask for more.
     for limit in ("4K", "100K"):
         monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", limit)
         with pytest.raises(BadFileError, match=r"scan\.mrd.*of memory"):

@@ -79,7 +79,7 @@ def test_what_cannot_be_cut_is_refused(options, reason):
 
 
 def test_loupe_models_are_known():
-    """Of all kinds, and beside the twin that a validation makes."""
+    """All kinds, also beside the twin that a validation makes."""
     small = {"filters": 1, "depth": 1}
     for options in (
         {"input_shape": (*SIZE, 1), "acceleration": 3, "snr": 20},

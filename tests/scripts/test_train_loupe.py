@@ -35,7 +35,7 @@ def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
     assert script.main(_arguments(folder)) == 0
     printed = capsys.readouterr().out
     assert "At R = 4 the learned mask is worth" in printed
-    # Of one test volume there is neither a deviation nor a verdict.
+    # One test volume gives neither a deviation nor a verdict.
     assert "on the one test volume" in printed
     assert "±" not in printed and "better in" not in printed
     run = folder / "run"
