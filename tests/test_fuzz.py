@@ -327,7 +327,10 @@ def two_rounds(folder):
     from loupe_tf.callbacks import fit_two_rounds
 
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    # The folder knows the model by its name.
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2)], name="fuzz"
+    )
     model.compile("adam", "mse")
     x = np.ones((4, 2), "float32")
     history = fit_two_rounds(
