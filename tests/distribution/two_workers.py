@@ -19,6 +19,7 @@ from loupe_tf.distribution import (
     ReplicaError,
 )
 from loupe_tf.models import loupe_model
+from loupe_tf.run_files import write_record
 
 folder = pathlib.Path(sys.argv[1])
 mode = sys.argv[2]
@@ -132,7 +133,8 @@ if mode == "multiworker":
     if not devices.is_chief:
         name = own / "epoch_0000001" / "state.json"
         state = json.loads(name.read_text())
-        name.write_text(json.dumps({**state, "epoch": 0}))
+        del state["crc32c"]
+        write_record(name, {**state, "epoch": 0})
     refused(fit, build(), 2, own)
     # A data set of TensorFlow's, whose shares are of different sizes.
     trainer = MultiWorkerTrainer(model)
