@@ -75,8 +75,8 @@ class MultiWorkerTrainer:
             validation_data: The same, or a pair of arrays. Here the shares of
                 a batch may differ by one example; a last batch of fewer
                 examples than there are replicas is left out.
-            epochs, callbacks, initial_epoch, validation_batch_size,
-                validation_freq, verbose: As in `model.fit`.
+            epochs, callbacks, initial_epoch: As in `model.fit`.
+            validation_batch_size, validation_freq, verbose: As there.
 
         Returns:
             A `keras.callbacks.History`.
