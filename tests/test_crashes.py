@@ -223,14 +223,16 @@ def test_killed_at_random_moments(case, tmp_path):
     rng = np.random.default_rng(0)
     killed = 0
     for i in range(MOMENTS):
-        # A run that goes on has less to do than one from the beginning, and
-        # one that had ended could not be killed any more.
+        # A run that goes on has less to do than one from the beginning.
         left = count * (MOMENTS - i) // MOMENTS
         moment = 1 + int(rng.integers(max(left // 2, 1)))
         delay = rng.choice([0.0, rng.uniform(0, 0.2)])
         done, _ = case.run(tmp_path / "killed", moment, delay)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         killed += done.returncode == -signal.SIGKILL
+        if done.returncode == 0:  # It was faster: from the beginning.
+            assert case.result(tmp_path / "killed") == whole
+            shutil.rmtree(tmp_path / "killed")
     assert killed > 1
     done, _ = case.run(tmp_path / "killed")
     assert done.returncode == 0, done.stderr

@@ -78,6 +78,7 @@ def test_epochs_without_validation_go_on(tmp_path):
         keras.utils.set_random_seed(0)
         x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
         model = keras.Sequential([keras.Input((4,)), Tempered(name="a")])
+        model.get_layer("a").slope.assign(2.0)
         model.compile(keras.optimizers.SGD(0.9), loss="mse")
         callbacks = [
             SelfShrinkingSigmoidSlope(patience=1, cooldown=1, min_delta=9),

@@ -349,7 +349,8 @@ class Worsening(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         rows, columns = np.indices((16, 18)).astype("float32")
-        distance = np.hypot(rows - 8, columns - 9 - 2 * epoch)
+        shift = 2 * epoch + min(epoch, 1)  # One is hardly worse than none.
+        distance = np.hypot(rows - 8, columns - 9 - shift)
         self.model.get_layer("prob_mask").logits.assign(1 - 0.2 * distance)
 
 
@@ -386,14 +387,15 @@ def test_the_best_epoch_of_any_metric(judged, images, monitor, best):
         verbose=0,
     ).history
     values = history[monitor]
-    assert early.best == best(values[3:])
-    if "relaxed" not in monitor:
-        got = judged.evaluate(images, images, verbose=0, return_dict=True)
-        np.testing.assert_allclose(
-            got[monitor.removeprefix("val_")], best(values), rtol=1e-5
-        )
-    # The first epoch is the best, and patience runs out after two more.
+    assert early.best == best(values[history["round"].index(2) :])
     assert values[0] == best(values)
+    if "relaxed" in monitor:
+        return  # Its masks are drawn: how the others rank is chance.
+    got = judged.evaluate(images, images, verbose=0, return_dict=True)
+    np.testing.assert_allclose(
+        got[monitor.removeprefix("val_")], best(values), rtol=1e-5
+    )
+    # The first epoch is the best, and patience runs out after two more.
     assert history["round"] == [1, 1, 1, 2, 2, 2]
     assert history["slope"] == [20, 20, 30, 20, 20, 20]
     np.testing.assert_allclose(history["learning_rate"][-2:], [1e-3, 2e-4])
