@@ -211,7 +211,7 @@ def _distinct(values):
             found.append(value)
     try:
         return sorted(found, key=lambda v: v if np.ndim(v) == 0 else list(v))
-    except TypeError:  # Of several types, or none.
+    except TypeError:  # There are several types, or none.
         return found
 
 

@@ -8,7 +8,7 @@ import re
 import h5py
 import numpy as np
 
-from loupe_tf import reading
+from loupe_tf import hdf5, reading
 from loupe_tf.datasets.volume_reader import BadVolumeError
 
 NAMESPACE = "{http://www.ismrm.org/ISMRMRD}"
@@ -38,7 +38,7 @@ class FastmriFile(contextlib.AbstractContextManager):
         self.path = pathlib.Path(path)
         self._datasets = {}
         with self._naming():
-            self._file = reading.open_hdf5(self.path)
+            self._file = hdf5.open_hdf5(self.path)
 
     def __exit__(self, *args):
         self._file.close()
@@ -160,7 +160,7 @@ class FastmriFile(contextlib.AbstractContextManager):
     def _xml(self):
         dataset = self._needed("ismrmrd_header")
         with self._naming():
-            text = reading.read_hdf5(dataset)
+            text = hdf5.read_hdf5(dataset)
             text = text.item() if isinstance(text, np.ndarray) else text
             reading.check_memory(self.path, reading.XML * len(text))
             return reading.parse_xml(text)
@@ -181,7 +181,7 @@ class FastmriFile(contextlib.AbstractContextManager):
 
     def _text(self, name):
         with self._naming():
-            value = reading.hdf5_attribute(self._file, name)
+            value = hdf5.hdf5_attribute(self._file, name)
         if value is None or isinstance(value, h5py.Empty):
             return ""
         if isinstance(value, np.ndarray) and value.size == 1:
@@ -198,7 +198,7 @@ class FastmriFile(contextlib.AbstractContextManager):
         """The data set of that name, or `None`."""
         if name not in self._datasets:
             with self._naming():
-                found = reading.hdf5_dataset(self._file, name)
+                found = hdf5.hdf5_dataset(self._file, name)
             self._datasets[name] = found
         return self._datasets[name]
 
@@ -230,7 +230,7 @@ class FastmriFile(contextlib.AbstractContextManager):
     def _read(self, name, index, dtype):
         dataset = self._needed(name)
         with self._naming():
-            array = reading.read_hdf5(dataset, index)
+            array = hdf5.read_hdf5(dataset, index)
             array = array.astype(dtype, copy=False)
             # Neither passes over a NaN, and no mask as large as a volume is
             # made. Real numbers are checked faster than complex ones.

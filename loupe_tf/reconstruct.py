@@ -1,5 +1,6 @@
 """From raw k-space to an image, with a mask and a model."""
 
+import contextlib
 import os
 import warnings
 
@@ -120,32 +121,24 @@ def reconstruct(
     volume = loupe_tf.reconstruct("model.keras", "scan.h5", mask, "espirit")
     ```
     """
-    if isinstance(kspace, str | os.PathLike):
-        options = {} if leading is None else {"leading": leading}
-        with load_kspace(kspace, **options) as volume:
-            return reconstruct(
-                model,
-                volume,
-                mask,
-                maps,
-                scale=scale,
-                shift=shift,
-                allow_zeros=allow_zeros,
-                verbose=verbose,
-            )
-    reconstructor = (
-        model if isinstance(model, Reconstructor) else Network(model)
-    )
-    if not hasattr(kspace, "shape"):
-        kspace = np.asarray(kspace)
-    shape = four_axes(kspace.shape, leading)
-    if isinstance(mask, str | os.PathLike):
-        mask = load_mask(mask, shift=shift)
-    else:
-        if not isinstance(mask, masks.SamplingMask):
-            mask = masks.SamplingMask(mask)
-        mask = masks.centred(mask, shift)
-    with judged():  # `centred` has seen to it.
+    with contextlib.ExitStack() as stack:
+        if isinstance(kspace, str | os.PathLike):
+            options = {} if leading is None else {"leading": leading}
+            kspace = stack.enter_context(load_kspace(kspace, **options))
+            leading = None  # All four axes are there now.
+        reconstructor = (
+            model if isinstance(model, Reconstructor) else Network(model)
+        )
+        if not hasattr(kspace, "shape"):
+            kspace = np.asarray(kspace)
+        shape = four_axes(kspace.shape, leading)
+        if isinstance(mask, str | os.PathLike):
+            mask = load_mask(mask, shift=shift)
+        else:
+            if not isinstance(mask, masks.SamplingMask):
+                mask = masks.SamplingMask(mask)
+            mask = masks.centred(mask, shift)
+        stack.enter_context(judged())  # `centred` has seen to it.
         return _reconstruct(
             reconstructor,
             kspace,

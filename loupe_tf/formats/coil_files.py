@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from loupe_tf import reading
+from loupe_tf import hdf5, reading
 from loupe_tf.formats.kspace_files import kind_of, open_bart
 from loupe_tf.formats.kspace_volume import check_finite
 
@@ -81,13 +81,13 @@ def load_coils(path, key=None):
 
 
 def _hdf5_array(path, key):
-    with reading.open_hdf5(path) as file:
+    with hdf5.open_hdf5(path) as file:
         dataset = None
         if isinstance(key, str):
-            dataset = reading.hdf5_dataset(file, key.strip("/"))
+            dataset = hdf5.hdf5_dataset(file, key.strip("/"))
         if dataset is None:
             raise ValueError(
                 "Invalid value for argument `key`. Expected one of the arrays "
-                f"of {path}, {reading.hdf5_names(file)}. Received: key={key!r}"
+                f"of {path}, {hdf5.hdf5_names(file)}. Received: key={key!r}"
             )
-        return np.asarray(reading.read_hdf5(dataset))
+        return np.asarray(hdf5.read_hdf5(dataset))

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from loupe_tf import reading
+from loupe_tf import hdf5, reading
 from loupe_tf.reading import BadFileError
 
 # One value of each of these is taken at a time.
@@ -74,26 +74,26 @@ def read_heads(path, encoding=0, select=None):
         ValueError: If it has no such encoding, or nothing of what is selected.
     """
     ismrmrd = import_ismrmrd()
-    with reading.open_hdf5(path) as file:
+    with hdf5.open_hdf5(path) as file:
         xml, data = (
-            reading.hdf5_dataset(file, f"dataset/{name}")
+            hdf5.hdf5_dataset(file, f"dataset/{name}")
             for name in ("xml", "data")
         )
         if xml is None or data is None:
             raise BadFileError(
                 path,
                 "Expected a group `dataset` with `xml` and `data`. Received: "
-                f"{reading.hdf5_names(file)}",
+                f"{hdf5.hdf5_names(file)}",
             )
         with reading.naming(path, "ISMRM raw data"):
-            text = reading.read_hdf5(xml, 0)
+            text = hdf5.read_hdf5(xml, 0)
             reading.check_memory(path, reading.XML * len(text))
             reading.parse_xml(text)
             with warnings.catch_warnings():
                 # What is used of it is checked below.
                 warnings.simplefilter("ignore")
                 header = ismrmrd.xsd.CreateFromDocument(text)
-            heads = np.atleast_1d(reading.read_hdf5(data, field="head"))
+            heads = np.atleast_1d(hdf5.read_hdf5(data, field="head"))
             refs = heads["encoding_space_ref"]
     if (
         not isinstance(encoding, int)

@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from loupe_tf import reading
+from loupe_tf import hdf5, reading
 from loupe_tf.formats.cfl import read_cfl
 from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
 from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
@@ -134,7 +134,7 @@ def kind_of(path):
         start = file.read(10)
     if start.startswith(b"\x93NUMPY"):
         return "npy"
-    if reading.is_hdf5(path):
+    if hdf5.is_hdf5(path):
         return "hdf5"
     found = SIEMENS if path.suffix.lower() == ".dat" else "another kind of file"
     raise reading.BadFileError(
@@ -148,15 +148,15 @@ def _format(path):
     """Name of the format, and what opens it."""
     kind = kind_of(path)
     if kind == "hdf5":
-        with reading.open_hdf5(path) as file:
-            if reading.hdf5_dataset(file, "dataset/xml") is not None:
+        with hdf5.open_hdf5(path) as file:
+            if hdf5.hdf5_dataset(file, "dataset/xml") is not None:
                 return "ismrmrd", open_ismrmrd
-            if reading.hdf5_dataset(file, "kspace") is not None:
+            if hdf5.hdf5_dataset(file, "kspace") is not None:
                 return "fastmri", open_fastmri
             raise reading.BadFileError(
                 path,
                 "Expected fastMRI's `kspace` or ISMRMRD's `dataset`. Received: "
-                f"HDF5 with {reading.hdf5_names(file)}. One slice is read by "
+                f"HDF5 with {hdf5.hdf5_names(file)}. One slice is read by "
                 "`loupe_tf.formats.load_coils(path, key)`; numpy.save what it "
                 "returns, and give leading='coils' (--leading coils)",
             )

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from loupe_tf import reading
+from loupe_tf import hdf5, reading
 from loupe_tf.formats.ismrmrd_file import (
     COUNTERS,
     encoding_steps,
@@ -88,8 +88,8 @@ def _open(path, lines, space, heads, numbers):
         """`(width, coils, *counts)`: what was read out is transformed."""
         return ifftc(read(0), axes=(1,)).swapaxes(0, 1)
 
-    file = reading.open_hdf5(path)
-    dataset = reading.hdf5_dataset(file, "dataset/data")
+    file = hdf5.open_hdf5(path)
+    dataset = hdf5.hdf5_dataset(file, "dataset/data")
     _, *phases = space.view
     if len(counts) > 1:
         return KspaceVolume(

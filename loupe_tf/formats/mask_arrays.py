@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from loupe_tf import reading
+from loupe_tf import hdf5, reading
 from loupe_tf.atomic import hdf5_written, written_aside
 from loupe_tf.formats.cfl import pair, read_cfl, write_cfl
 from loupe_tf.masks.sampling_mask import COST, SamplingMask
@@ -97,24 +97,24 @@ def save_fastmri(mask, path):
 
 def load_fastmri(path):
     """Read `mask` of a file of fastMRI."""
-    with reading.open_hdf5(path) as file:
-        dataset = reading.hdf5_dataset(file, "mask")
+    with hdf5.open_hdf5(path) as file:
+        dataset = hdf5.hdf5_dataset(file, "mask")
         if dataset is None:
             raise reading.BadFileError(
                 path,
                 "Expected a data set `mask`. Received: "
-                f"{reading.hdf5_names(file)}",
+                f"{hdf5.hdf5_names(file)}",
             )
         with reading.naming(path, "a vector of 0 and 1, `mask`"):
             if dataset.ndim != 1:
                 raise ValueError(f"`mask` has the shape {dataset.shape}")
             reading.check_memory(path, COST * dataset.size)
-            array = reading.read_hdf5(dataset)
+            array = hdf5.read_hdf5(dataset)
             if MARK in file.attrs:
-                text = reading.hdf5_dataset(file, "mask_metadata")
-                metadata = reading.parse_json(reading.read_hdf5(text))
+                text = hdf5.hdf5_dataset(file, "mask_metadata")
+                metadata = reading.parse_json(hdf5.read_hdf5(text))
                 return SamplingMask.from_metadata(array[None], metadata), True
-            kspace = reading.hdf5_dataset(file, "kspace")
+            kspace = hdf5.hdf5_dataset(file, "kspace")
             matrix = None
             if kspace is not None:
                 matrix = tuple(int(n) for n in kspace.shape[-2:])
@@ -125,14 +125,14 @@ def refuse_other_data(path):
     """Keep a mask from taking the place of a measurement."""
     if not os.path.exists(path):
         return
-    with reading.open_hdf5(path) as file:
+    with hdf5.open_hdf5(path) as file:
         with reading.naming(path, "an HDF5 file"):
             is_mask = MARK in file.attrs
         if not is_mask:
             raise ValueError(
                 "Invalid value for argument `path`. Expected a new file, or "
                 f"one that holds a mask alone. Received: path={path}, which "
-                f"holds {reading.hdf5_names(file)}"
+                f"holds {hdf5.hdf5_names(file)}"
             )
 
 

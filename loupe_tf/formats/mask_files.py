@@ -3,7 +3,7 @@
 import inspect
 import pathlib
 
-from loupe_tf import reading
+from loupe_tf import hdf5
 from loupe_tf.formats import (
     mask_arrays,
     mask_ismrmrd,
@@ -135,8 +135,8 @@ def load_mask(path, format=None, shift=None, **options):
     """
     name = _format(path, format)
     if format is None and name == "fastmri":
-        with reading.open_hdf5(path) as file:
-            if reading.hdf5_dataset(file, "dataset/xml") is not None:
+        with hdf5.open_hdf5(path) as file:
+            if hdf5.hdf5_dataset(file, "dataset/xml") is not None:
                 name = "ismrmrd"
     load = FORMATS[name][1]
     check_options(name, load, options)

@@ -456,7 +456,7 @@ def test_real_images_in_other_encodings(kind):
     path = pydicom.data.get_testdata_file(f"MR_small_{kind}.dcm")
     expected = pydicom.data.get_testdata_file("MR_small.dcm", read=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of padding, by pydicom.
+        warnings.simplefilter("ignore")  # pydicom's, of padding.
         images = read_volume(path).images
     np.testing.assert_array_equal(images[0], expected.pixel_array)
 

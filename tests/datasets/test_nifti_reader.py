@@ -187,7 +187,7 @@ def test_length_that_contradicts_the_header(tmp_path, array, name):
     packed = name.endswith(".gz")
     content = path.read_bytes()
     content = bytearray(gzip.decompress(content) if packed else content)
-    content[46:48] = struct.pack("<h", 2)  # Of three slices.
+    content[46:48] = struct.pack("<h", 2)  # There are three slices.
     path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(BadVolumeError, match="472 bytes.*Received: 532"):
         read_volume(path)
