@@ -28,8 +28,9 @@ import sys
 import numpy as np
 from matplotlib.figure import Figure
 
+import experiments
 import loupe_tf
-from loupe_tf import evaluation, experiments, masks, report, runs
+from loupe_tf import evaluation, masks, report, runs
 
 # What may differ between commands that fill one folder.
 FREE = (

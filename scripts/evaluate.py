@@ -42,10 +42,10 @@ import sys
 
 import numpy as np
 
+import experiments
 from loupe_tf import (
     comparison,
     evaluation,
-    experiments,
     masks,
     plots,
     report,

@@ -26,10 +26,10 @@ import sys
 
 import numpy as np
 
+import experiments
 import loupe_tf
 from loupe_tf import (
     evaluation,
-    experiments,
     formats,
     masks,
     plots,

@@ -38,11 +38,11 @@ import sys
 import matplotlib.figure
 import numpy as np
 
+import experiments
 import loupe_tf
 from loupe_tf import (
     comparison,
     evaluation,
-    experiments,
     masks,
     plots,
     report,

@@ -33,7 +33,8 @@ import matplotlib.figure
 import numpy as np
 import tqdm
 
-from loupe_tf import evaluation, experiments, masks, plots, report, runs
+import experiments
+from loupe_tf import evaluation, masks, plots, report, runs
 from loupe_tf.formats import load_coils, read_cfl, write_cfl
 from loupe_tf.reconstruction import (
     Grappa,

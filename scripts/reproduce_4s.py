@@ -39,10 +39,10 @@ import sys
 import matplotlib.figure
 import numpy as np
 
+import experiments
 import loupe_tf
 from loupe_tf import (
     evaluation,
-    experiments,
     masks,
     plots,
     report,

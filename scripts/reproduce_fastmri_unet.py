@@ -42,11 +42,11 @@ import zlib
 import matplotlib.figure
 import numpy as np
 
+import experiments
 import loupe_tf
 from loupe_tf import (
     comparison,
     evaluation,
-    experiments,
     masks,
     plots,
     report,

@@ -61,6 +61,7 @@ def hook(event, arguments):
 
 
 sys.addaudithook(hook)
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
 try:
     runpy.run_path(sys.argv[0], run_name="__main__")
 finally:

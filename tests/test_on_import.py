@@ -94,6 +94,7 @@ def check(name, function, *arguments):
         assert error.code == 0, name
     assert "usage:" in text.getvalue(), name
     assert not heavy & set(sys.modules), name
+sys.path.insert(0, {str(SCRIPTS)!r})
 for path in sorted(pathlib.Path({str(SCRIPTS)!r}).glob("*.py")):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)

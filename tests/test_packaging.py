@@ -82,7 +82,7 @@ def undeclared(paths, declared, at_top):
     names = {re.sub(r"[-_.]+", "-", r.name).lower() for r in declared}
     # The builds of TensorFlow differ in name alone.
     names |= {"tensorflow-cpu"} if "tensorflow" in names else set()
-    ours = {"loupe_tf", *sys.stdlib_module_names}
+    ours = {"loupe_tf", "experiments", *sys.stdlib_module_names}
     return {
         (str(path.relative_to(ROOT)), module)
         for path in paths

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
+import experiments
 import loupe_tf
-from loupe_tf import evaluation, experiments, masks
+from loupe_tf import evaluation, masks
 
 
 @pytest.fixture(scope="module")

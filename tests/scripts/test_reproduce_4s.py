@@ -25,6 +25,7 @@ class Kill(keras.callbacks.TerminateOnNaN):
         epochs.append(epoch)
 
 keras.callbacks.TerminateOnNaN = Kill
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
 runpy.run_path(sys.argv.pop(1), run_name="__main__")
 """
 

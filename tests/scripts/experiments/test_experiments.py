@@ -5,7 +5,7 @@ import matplotlib.figure
 import numpy as np
 import pytest
 
-from loupe_tf import experiments
+import experiments
 from loupe_tf.models import loupe_model
 from loupe_tf.runs import RunFolder
 
