@@ -3,21 +3,25 @@
 import loupe_tf.datasets.fastmri_slices.fastmri_slices_dataset_builder  # noqa: F401, E501
 import loupe_tf.datasets.mni_brain.mni_brain_dataset_builder  # noqa: F401
 import loupe_tf.datasets.mri_volumes.mri_volumes_dataset_builder  # noqa: F401
-from loupe_tf.datasets.arrays import load_arrays, load_volumes, split_by_volume
-from loupe_tf.datasets.augment import Augment
-from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
-    FastmriSlicesConfig,
-)
-from loupe_tf.datasets.inspection import inspect, warn_of_data_crimes
-from loupe_tf.datasets.load_splits import Slices, load_splits
-from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig
-from loupe_tf.datasets.mri_volumes.mri_volumes_config import MriVolumesConfig
-from loupe_tf.datasets.pipeline import pipeline
-from loupe_tf.datasets.simulate_fastmri import (
+from loupe_tf.datasets.building.simulate_fastmri import (
     write_fastmri_dataset,
     write_fastmri_volume,
 )
-from loupe_tf.datasets.volume_reader import BadVolumeError
+from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
+    FastmriSlicesConfig,
+)
+from loupe_tf.datasets.feeding.arrays import (
+    load_arrays,
+    load_volumes,
+    split_by_volume,
+)
+from loupe_tf.datasets.feeding.augment import Augment
+from loupe_tf.datasets.feeding.load_splits import Slices, load_splits
+from loupe_tf.datasets.feeding.pipeline import pipeline
+from loupe_tf.datasets.inspecting.inspection import inspect, warn_of_data_crimes
+from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig
+from loupe_tf.datasets.mri_volumes.mri_volumes_config import MriVolumesConfig
+from loupe_tf.formats.bad_volume import BadVolumeError
 
 __all__ = [
     "Augment",

@@ -157,7 +157,7 @@ def coils(name, write, **options):
 
 
 def volume(name, write, loose="samples without a checksum", **options):
-    from loupe_tf.datasets.readers import read_volume
+    from loupe_tf.datasets.building.readers import read_volume
 
     return Format(
         lambda folder: write(folder / name),

@@ -10,7 +10,13 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from loupe_tf.datasets import voxel_size
-from loupe_tf.datasets.fastmri_file import FastmriFile
+from loupe_tf.datasets.building.volume_builder import (
+    VolumeBuilder,
+    common_features,
+)
+from loupe_tf.datasets.building.volume_reader import (
+    VolumeReader,
+)
 from loupe_tf.datasets.fastmri_slices import manifest as manifests
 from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
     KINDS,
@@ -18,8 +24,8 @@ from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
     FastmriSlicesConfig,
 )
 from loupe_tf.datasets.resize import center_crop_or_pad
-from loupe_tf.datasets.volume_builder import VolumeBuilder, common_features
-from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
+from loupe_tf.formats.bad_volume import BadVolumeError
+from loupe_tf.formats.fastmri_file import FastmriFile
 
 # How the names of acquisitions begin. Both parts of fastMRI have folders of the
 # same names, and are easily mixed up.

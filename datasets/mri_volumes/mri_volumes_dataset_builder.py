@@ -10,7 +10,19 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from loupe_tf.datasets import voxel_size
-from loupe_tf.datasets.inspector import Inspector
+from loupe_tf.datasets.building.readers import (
+    find_volumes,
+    read_header,
+    read_volume,
+)
+from loupe_tf.datasets.building.volume_builder import (
+    VolumeBuilder,
+    common_features,
+)
+from loupe_tf.datasets.building.volume_reader import (
+    VolumeReader,
+)
+from loupe_tf.datasets.inspecting.inspector import Inspector
 from loupe_tf.datasets.mri_volumes.geometry import (
     Resizing,
     common_field_of_view,
@@ -21,10 +33,8 @@ from loupe_tf.datasets.mri_volumes.patient_split import (
     split_of_patients,
     without_suffix,
 )
-from loupe_tf.datasets.readers import find_volumes, read_header, read_volume
-from loupe_tf.datasets.volume_builder import VolumeBuilder, common_features
-from loupe_tf.datasets.volume_reader import BadVolumeError, VolumeReader
 from loupe_tf.datasets.voxel_size import common_voxel_size
+from loupe_tf.formats.bad_volume import BadVolumeError
 
 # Bytes that a record takes beside its image, about.
 OVERHEAD = 600

@@ -166,7 +166,7 @@ def _format(path):
 def open_fastmri(path):
     """K-space of a file of fastMRI."""
     # Imports TFDS, which takes a moment.
-    from loupe_tf.datasets.fastmri_file import FastmriFile
+    from loupe_tf.formats.fastmri_file import FastmriFile
 
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(FastmriFile(path))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import masks
-from loupe_tf.datasets import simulate_fastmri
+from loupe_tf.datasets.building import simulate_fastmri
 from loupe_tf.formats import read_cfl, write_cfl
 from loupe_tf.reconstruction import (
     Sense,

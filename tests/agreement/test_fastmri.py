@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.datasets import write_fastmri_dataset
-from loupe_tf.datasets.fastmri_file import FastmriFile
+from loupe_tf.formats.fastmri_file import FastmriFile
 
 fastmri = pytest.importorskip("fastmri")
 

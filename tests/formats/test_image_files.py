@@ -22,7 +22,7 @@ def test_npy_is_the_array(volume, tmp_path):
 @pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
 def test_nifti(volume, tmp_path, suffix):
     nibabel = pytest.importorskip("nibabel")
-    from loupe_tf.datasets.readers import read_volume
+    from loupe_tf.datasets.building.readers import read_volume
 
     path = tmp_path / f"a.{suffix}"
     save_image(volume, path, (12, 24), 5)

@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from loupe_tf.datasets import simulate_fastmri
+from loupe_tf.datasets.building import simulate_fastmri
 from loupe_tf.numpy_fourier import fft2c
 
 

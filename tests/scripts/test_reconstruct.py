@@ -76,7 +76,7 @@ def test_three_formats(
         assert (out / f"{name}.nii.gz").exists()
         assert (out / f"{name}.png").exists()
     # The size of voxels, of the formats that know it.
-    from loupe_tf.datasets.readers import read_volume
+    from loupe_tf.datasets.building.readers import read_volume
 
     assert read_volume(out / "a.nii.gz").spacing == (3, 0.4375, 0.4375)
     assert read_volume(out / "b.nii.gz").spacing == (4, 2, 3)

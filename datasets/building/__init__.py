@@ -1,0 +1,1 @@
+"""Building TFDS data sets from files of volumes."""

@@ -1,0 +1,221 @@
+"""Reading a user's own volumes: NIfTI, DICOM, fastMRI's HDF5, NumPy."""
+
+import collections
+import dataclasses
+import fnmatch
+import math
+import os
+import pathlib
+import warnings
+from functools import partial
+
+import numpy as np
+
+from loupe_tf.datasets.building.dicom_reader import (
+    holds_image,
+    is_dicom,
+    open_dicom,
+)
+from loupe_tf.datasets.building.fastmri_reader import open_fastmri
+from loupe_tf.datasets.building.nifti_reader import is_nifti, open_nifti
+from loupe_tf.datasets.building.numpy_reader import open_numpy
+from loupe_tf.formats.bad_volume import BadVolumeError
+from loupe_tf.reading import check_file, check_memory, naming
+
+HDF5 = (".h5", ".hdf5")
+NUMPY = (".npy",)
+# Bytes that a voxel takes at most while a volume is read: a float64 or two,
+# of the file and after the slope was applied, and the float32 of the result.
+BYTES_A_VOXEL = 20
+# Interpolation undershoots by a few per cent; more is no magnitude.
+UNDERSHOOT = 0.1
+
+
+def find_volumes(folder, include="*", exclude=None):
+    """Lists the volumes in a folder and the folders below it.
+
+    Links to folders are followed; a folder that several paths lead to counts
+    once. Other files are left out, and listed in one warning.
+
+    Args:
+        folder: Path of a folder.
+        include: Pattern, or list of patterns, as those of a shell, of the
+            paths relative to `folder`: `"*FLAIR*"`, `"patient0?/*.nii.gz"`.
+            `*` matches any text, `/` too.
+        exclude: Pattern or list of patterns that leave volumes out again.
+
+    Returns:
+        A sorted list of relative paths with `/`: files that end in `.nii`,
+        `.nii.gz`, `.h5`, `.hdf5` or `.npy`, pairs of `.hdr` and `.img` under
+        the name of the latter, and folders that hold DICOM images, whatever
+        their names, each of which is one volume.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise ValueError(
+            "Invalid value for argument `folder`. Expected an existing folder. "
+            f"Received: folder={folder}"
+        )
+    found, others, seen = [], [], set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        parent = pathlib.Path(parent)
+        slices = []
+        for name in sorted(files):
+            path = parent / name
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(HDF5 + NUMPY):
+                found.append(path)
+            elif is_dicom(path):
+                slices.append(path)
+            elif is_nifti(path):
+                # A pair counts once.
+                if not name.lower().endswith((".hdr", ".hdr.gz")):
+                    found.append(path)
+            else:
+                others.append(path)
+        if any(holds_image(path) for path in slices):
+            found.append(parent)
+        else:
+            others += slices
+
+    def chosen(paths):
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        names = [name for name in names if _matches(name, include)]
+        if exclude is not None:
+            names = [name for name in names if not _matches(name, exclude)]
+        return sorted(names)
+
+    _tell_left_out(folder, chosen(others))
+    return chosen(found)
+
+
+def read_volume(path, slice_axis=None):
+    """Reads one volume.
+
+    Args:
+        path: Path of a file, or of a folder of DICOM files of one series.
+        slice_axis: `None` or 0, 1 or 2, the axis of a NIfTI file that counts
+            slices. By default the only axis of length 1, if there is one, else
+            the axis along which voxels are longest, if they are longer than
+            along both others by a fifth, else the last. The other two axes
+            stay in their order.
+
+    Returns:
+        A `Volume`. Complex values become magnitudes, which its `source` says.
+
+    Raises:
+        BadVolumeError: If the file is truncated or unreadable, has another
+            shape, asks for more memory than `loupe_tf.formats.memory_limit`,
+            holds values that are not finite, none above 0, or negative ones
+            that no magnitude has.
+        ImportError: If the library that reads the format is not installed.
+    """
+    kind, open_volume = _format_of(path, slice_axis)
+    with naming(path, kind, BadVolumeError):
+        header, read = open_volume()
+        nbytes = BYTES_A_VOXEL * math.prod(header.shape)
+        check_memory(path, nbytes, BadVolumeError)
+        volume = read()
+        images, source = volume.images, volume.source
+        if np.iscomplexobj(images):
+            images, source = np.abs(images), "magnitude_of_complex"
+        with np.errstate(over="ignore"):  # Found below, as infinity.
+            images = np.ascontiguousarray(images, dtype="float32")
+        lowest, highest = images.min(), images.max()
+        # Neither passes over a NaN.
+        if not np.isfinite([lowest, highest]).all():
+            raise BadVolumeError(
+                path,
+                "Expected finite values. Received: "
+                f"{np.sum(~np.isfinite(images))} that are not.",
+            )
+        if highest <= 0:
+            raise BadVolumeError(
+                path, f"Expected a maximum above 0. Received: {highest}."
+            )
+        if lowest < -UNDERSHOOT * highest:
+            raise BadVolumeError(
+                path,
+                "Expected magnitudes, which are not negative. Received: values "
+                f"from {lowest:g} to {highest:g}, as phases, maps and "
+                "normalized images have them; `exclude` leaves them out.",
+            )
+        if lowest < 0:
+            source = "signed_image"
+        return dataclasses.replace(volume, images=images, source=source)
+
+
+def read_header(path, slice_axis=None):
+    """Reads what is known of a volume without its images.
+
+    Args:
+        path, slice_axis: As those of `read_volume`.
+
+    Returns:
+        A `Header`, the named tuple `(shape, patient, spacing)`.
+    """
+    kind, open_volume = _format_of(path, slice_axis)
+    with naming(path, kind, BadVolumeError):
+        return open_volume()[0]
+
+
+def _format_of(path, slice_axis):
+    """What a volume should be, in words, and the function that opens it.
+
+    That function returns a `Header` and a function that reads the `Volume`.
+    """
+    if slice_axis not in (None, 0, 1, 2):
+        raise ValueError(
+            "Invalid value for argument `slice_axis`. Expected `None`, 0, 1 or "
+            f"2. Received: slice_axis={slice_axis}"
+        )
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return "DICOM files of one series", partial(open_dicom, path)
+    if not path.exists():
+        raise BadVolumeError(path, "Expected an existing file. Received: none.")
+    check_file(path, BadVolumeError)
+    name = path.name.lower()
+    if name.endswith(HDF5):
+        return "an HDF5 file of fastMRI", partial(open_fastmri, path)
+    if name.endswith(NUMPY):
+        return "an array in a .npy file", partial(open_numpy, path)
+    if is_dicom(path):
+        return "a DICOM file", partial(open_dicom, path)
+    if is_nifti(path):
+        return "a NIfTI file", partial(open_nifti, path, slice_axis)
+    raise BadVolumeError(
+        path,
+        "Expected NIfTI (.nii, .nii.gz, .hdr with .img), DICOM, fastMRI's HDF5 "
+        "(.h5) or NumPy (.npy). Received: another kind of file.",
+    )
+
+
+def _tell_left_out(folder, names):
+    """One warning of all files that are no volumes, by their endings."""
+    if not names:
+        return
+    endings = collections.defaultdict(list)
+    for name in names:
+        endings[pathlib.PurePosixPath(name).suffix].append(name)
+    several = ", ".join(
+        each[0] if len(each) == 1 else f"{each[0]} and {len(each) - 1} like it"
+        for each in endings.values()
+    )
+    warnings.warn(
+        f"No volumes, and left out, are {len(names)} of the files in {folder}: "
+        f"{several}.",
+        stacklevel=3,
+    )
+
+
+def _matches(name, patterns):
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

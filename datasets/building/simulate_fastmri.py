@@ -1,0 +1,330 @@
+"""Simulated files in the schema of fastMRI, for trying out and for testing."""
+
+import pathlib
+from xml.etree import ElementTree
+
+import h5py
+import numpy as np
+
+from loupe_tf.formats.fastmri_file import SIMULATED
+from loupe_tf.numpy_fourier import fft2c, ifft2c
+
+# Real files hold values of about this size.
+SCALE = 5e-4
+ACQUISITIONS = {
+    "knee": ("CORPD_FBK", "CORPDFS_FBK"),
+    "brain": ("AXT2", "AXT1", "AXFLAIR", "AXT1POST"),
+}
+SIZES = {"knee": (640, 368), "brain": (640, 320)}
+
+
+def write_fastmri_volume(
+    path,
+    slices=36,
+    size=(640, 368),
+    recon_size=(320, 320),
+    coils=None,
+    acquired=None,
+    acquisition="CORPD_FBK",
+    patient_id="simulated",
+    mask=None,
+    noise=0.02,
+    seed=0,
+):
+    """Writes one HDF5 file as those of the fastMRI data set.
+
+    The object is a stack of random ellipses with a smooth texture and a smooth
+    phase. It lies inside the central part of the field of view, which is what
+    the reconstructions show: k-space is oversampled, as it is in real files.
+    Columns that were not acquired are zero on both sides.
+
+    The file has the data sets `kspace`, complex64 of shape `(slices, H, W)` or
+    `(slices, coils, H, W)`, orthonormal and with DC in the centre;
+    `reconstruction_rss` and, without coils, `reconstruction_esc`, float32 of
+    shape `(slices, h, w)`; and `ismrmrd_header`. The attributes `max` and
+    `norm` are those of `reconstruction_esc`, or of `reconstruction_rss` where
+    there are coils. Without coils `reconstruction_rss` is the image without
+    noise. The header names the vendor of the scanner `simulated`.
+
+    Example:
+
+    ```python
+    write_fastmri_volume("file1000001.h5", slices=2, size=(64, 40),
+                         recon_size=(32, 32), coils=4)
+    ```
+
+    Args:
+        path: Path of the file. It is overwritten.
+        slices: Integer, the number of slices.
+        size: Two integers, the rows (frequency encoding) and columns (phase
+            encoding) of k-space.
+        recon_size: Two integers, not larger than `size`: the rows and columns
+            of the reconstruction.
+        coils: Optional integer, the number of receive coils, each with a smooth
+            complex sensitivity map. `None` is a single-coil file.
+        acquired: Optional integer, how many columns of k-space were acquired.
+            Defaults to seven eighths of them.
+        acquisition: String, the pulse sequence.
+        patient_id: String.
+        mask: Optional array of `W` booleans, the columns that are kept. The
+            file is then one of a test set: it has `mask`, and no
+            reconstructions.
+        noise: Float, the standard deviation of the complex noise of an image,
+            where 1 is about the brightest tissue.
+        seed: Integer, or sequence of integers, that the object is drawn from.
+    """
+    rows, columns = size
+    if recon_size[0] > rows or recon_size[1] > columns:
+        raise ValueError(
+            "Invalid value for argument `recon_size`. Expected a size not "
+            f"above that of k-space, {size}. Received: recon_size={recon_size}"
+        )
+    acquired = columns * 7 // 8 if acquired is None else acquired
+    if not 1 <= acquired <= columns:
+        raise ValueError(
+            "Invalid value for argument `acquired`. Expected a number of "
+            f"columns from 1 to {columns}. Received: acquired={acquired}"
+        )
+    if mask is not None:
+        mask = np.asarray(mask, bool)
+        if mask.shape != (columns,):
+            raise ValueError(
+                "Invalid value for argument `mask`. Expected an array of shape "
+                f"{(columns,)}. Received: shape={mask.shape}"
+            )
+    first = columns // 2 - acquired // 2
+    inside = slice(first, first + acquired)
+
+    rng = np.random.default_rng(seed)
+    slice_of = _anatomy(rng, recon_size)
+    maps = None if coils is None else _sensitivity_maps(rng, coils, recon_size)
+    shape = (slices, *recon_size)
+    kspace_shape = (*size,) if coils is None else (coils, *size)
+    with h5py.File(path, "w") as file:
+        kspace = file.create_dataset(
+            "kspace", (slices, *kspace_shape), np.complex64
+        )
+        recons = {"reconstruction_rss": np.empty(shape, np.float32)}
+        if coils is None:
+            recons["reconstruction_esc"] = np.empty(shape, np.float32)
+        heights = np.linspace(-0.7, 0.7, slices) if slices > 1 else [0.0]
+        for i, height in enumerate(heights):
+            clean = slice_of(height)
+            clean = clean if coils is None else maps * clean
+            clean = fft2c(_pad(clean, size))
+            draws = rng.normal(scale=noise * SCALE, size=(2, *clean.shape))
+            noisy = clean + draws[0] + 1j * draws[1]
+            noisy, clean = (_keep(k, inside) for k in (noisy, clean))
+            kspace[i] = noisy if mask is None else noisy * mask
+            images = (noisy, clean) if coils is None else (noisy,)
+            images = [abs(_crop(ifft2c(x), recon_size)) for x in images]
+            if coils is None:
+                recons["reconstruction_esc"][i] = images[0]
+                recons["reconstruction_rss"][i] = images[1]
+            else:
+                rss = np.sqrt(np.sum(images[0] ** 2, axis=0))
+                recons["reconstruction_rss"][i] = rss
+
+        limits = (acquired - 1, columns // 2 - first)
+        header = _header(size, recon_size, coils or 1, *limits)
+        file.create_dataset("ismrmrd_header", data=header)
+        file.attrs["acquisition"] = acquisition
+        file.attrs["patient_id"] = patient_id
+        if mask is not None:
+            file.create_dataset("mask", data=mask)
+            return
+        for name, recon in recons.items():
+            file.create_dataset(name, data=recon)
+        target = recons.get("reconstruction_esc", recons["reconstruction_rss"])
+        file.attrs["max"] = target.max()
+        file.attrs["norm"] = np.linalg.norm(target)
+
+
+def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
+    """Writes folders of files, named as those of the fastMRI data set.
+
+    Example:
+
+    ```python
+    write_fastmri_dataset("fastmri", {"singlecoil_train": 8,
+                                      "singlecoil_val": 2})
+    ```
+
+    Args:
+        folder: Path of the folder that holds the others. It is made if needed.
+        volumes: Dict of the number of files in each folder, such as
+            `{"multicoil_train": 8, "multicoil_val": 2}`. Folders whose name
+            begins with `multicoil` get files with coils, 15 by default. Those
+            with `test` or `challenge` in their name get undersampled files,
+            every fourth column and the centre, without reconstructions.
+        anatomy: String, `"knee"` or `"brain"`: the default size, the names of
+            the files and the acquisitions, which take turns.
+        seed: Integer, at least 0. The same object is drawn for the first volume
+            of `singlecoil_train` and of `multicoil_train`, and so on; objects
+            differ between `train`, `val` and the others.
+        **kwargs: As those of `write_fastmri_volume`.
+
+    Returns:
+        A dict of lists of the paths written, `{folder name: [path, ...]}`.
+    """
+    if anatomy not in ACQUISITIONS:
+        raise ValueError(
+            "Invalid value for argument `anatomy`. Expected one of "
+            f"{sorted(ACQUISITIONS)}. Received: anatomy={anatomy}"
+        )
+    kwargs = {"size": SIZES[anatomy], **kwargs}
+    coils = kwargs.pop("coils", 15)
+    paths = {}
+    for name, count in volumes.items():
+        kind, _, split = name.partition("_")
+        if kind not in ("singlecoil", "multicoil") or not split:
+            raise ValueError(
+                "Invalid value for argument `volumes`. Expected names of "
+                "folders that begin with singlecoil_ or multicoil_. "
+                f"Received: volumes={volumes}"
+            )
+        target = pathlib.Path(folder) / name
+        target.mkdir(parents=True, exist_ok=True)
+        # As numbers: strings would not do as a seed.
+        split_seed = int.from_bytes(split.encode(), "big")
+        paths[name] = []
+        for i in range(count):
+            acquisitions = ACQUISITIONS[anatomy]
+            acquisition = acquisitions[i % len(acquisitions)]
+            number = 1000001 + i + 1000 * (split_seed % 997)
+            prefix = "" if anatomy == "knee" else f"_brain_{acquisition}_"
+            path = target / f"file{prefix}{number}.h5"
+            write_fastmri_volume(
+                path,
+                **{
+                    "acquisition": acquisition,
+                    "patient_id": f"simulated{number}",
+                    "mask": _mask(split, kwargs["size"][1]),
+                    "coils": coils if kind == "multicoil" else None,
+                    "seed": (seed, split_seed, i),
+                    **kwargs,
+                },
+            )
+            paths[name].append(path)
+    return paths
+
+
+def _mask(split, columns):
+    if "test" not in split and "challenge" not in split:
+        return None
+    mask = np.arange(columns) % 4 == 0
+    center, half = columns // 2, max(1, columns // 25)
+    mask[center - half : center + half] = True
+    return mask
+
+
+def _anatomy(rng, size):
+    """Draws an object, a function of the height of a slice in `[-1, 1]`."""
+    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in size)
+    y = y[:, None]
+    # The body first, then what is inside it.
+    count = 10
+    centers = rng.uniform(-0.4, 0.4, (count, 3))
+    radii = rng.uniform(0.1, 0.4, (count, 3))
+    values = rng.uniform(-0.3, 0.4, count)
+    centers[0], radii[0], values[0] = 0, rng.uniform(0.75, 0.9, 3), 0.6
+    radii[0, 2] = 1.2
+    angles = rng.uniform(0, np.pi, count)
+    angles[0] = 0
+    waves = rng.normal(scale=6, size=(8, 3))
+    shifts = rng.uniform(0, 2 * np.pi, 8)
+    phase = rng.normal(scale=0.6, size=4)
+
+    def slice_of(height):
+        image = np.zeros(size, np.float32)
+        body = None
+        for center, radius, value, angle in zip(centers, radii, values, angles):
+            left = 1 - ((height - center[2]) / radius[2]) ** 2
+            if left <= 0:
+                continue
+            c, s = np.cos(angle), np.sin(angle)
+            v, u = y - center[0], x - center[1]
+            inside = ((c * v + s * u) / radius[0]) ** 2
+            inside = inside + ((c * u - s * v) / radius[1]) ** 2
+            # An edge one or two pixels wide, as that of a voxel cut in half.
+            soft = np.clip((left - inside) * min(size) / 8 + 0.5, 0, 1)
+            body = soft if body is None else body
+            image += value * soft
+        texture = sum(
+            np.cos(a * y + b * x + np.float32(c * height + d))
+            for (a, b, c), d in zip(waves.astype(np.float32), shifts)
+        )
+        image = np.clip(image, 0.05, None) * body * (1 + 0.03 * texture)
+        a, b, c, d = phase.astype(np.float32)
+        angle = a + b * y + c * x + d * x * y + np.float32(height)
+        return (SCALE * image * np.exp(1j * angle)).astype(np.complex64)
+
+    return slice_of
+
+
+def _sensitivity_maps(rng, coils, size):
+    """Smooth complex maps around the object; their squares sum to 1."""
+    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in size)
+    y = y[:, None]
+    maps = []
+    for i in range(coils):
+        angle = 2 * np.pi * (i + rng.uniform(-0.2, 0.2)) / coils
+        v, u = y - 1.1 * np.sin(angle), x - 1.1 * np.cos(angle)
+        a, b, c = rng.uniform(-1, 1, 3)
+        phase = np.exp(1j * (np.pi * a + b * y + c * x))
+        maps.append(np.exp(-(v**2 + u**2) / 1.5) * phase)
+    maps = np.stack(maps)
+    norm = np.sqrt(np.sum(np.abs(maps) ** 2, axis=0))
+    return (maps / norm).astype(np.complex64)
+
+
+def _crop(x, size):
+    # As fastMRI's `center_crop` does.
+    y, x0 = ((n - m) // 2 for n, m in zip(x.shape[-2:], size))
+    return x[..., y : y + size[0], x0 : x0 + size[1]]
+
+
+def _pad(x, size):
+    padded = np.zeros((*x.shape[:-2], *size), x.dtype)
+    _crop(padded, x.shape[-2:])[...] = x
+    return padded
+
+
+def _keep(kspace, columns):
+    kept = np.zeros(kspace.shape, np.complex64)
+    kept[..., columns] = kspace[..., columns]
+    return kept
+
+
+def _header(size, recon_size, coils, maximum, center):
+    """The XML header, as far as fastMRI's files and readers use it."""
+
+    def add(parent, tag, **values):
+        element = ElementTree.SubElement(parent, tag)
+        for key, value in values.items():
+            ElementTree.SubElement(element, key).text = str(value)
+        return element
+
+    namespace = "http://www.ismrm.org/ISMRMRD"
+    root = ElementTree.Element("ismrmrdHeader", xmlns=namespace)
+    system = {"systemVendor": SIMULATED, "receiverChannels": coils}
+    add(root, "acquisitionSystemInformation", **system)
+    encoding = add(root, "encoding")
+    for name, (rows, columns) in (
+        ("encodedSpace", size),
+        ("reconSpace", recon_size),
+    ):
+        space = add(encoding, name)
+        add(space, "matrixSize", x=rows, y=columns, z=1)
+        # 0.4375 mm × 0.4375 mm × 3 mm.
+        add(space, "fieldOfView_mm", x=0.4375 * rows, y=0.4375 * columns, z=3)
+    limits = add(encoding, "encodingLimits")
+    add(
+        limits,
+        "kspace_encoding_step_1",
+        minimum=0,
+        maximum=maximum,
+        center=center,
+    )
+    ElementTree.SubElement(encoding, "trajectory").text = "cartesian"
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)

@@ -1,0 +1,1 @@
+"""Feeding prepared images to a network."""

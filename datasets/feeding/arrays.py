@@ -1,0 +1,324 @@
+"""Slices of many volumes as NumPy arrays."""
+
+import pathlib
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.dataset_info import read_proto_from_builder_dir
+
+from loupe_tf.datasets.feeding.split_records import SplitRecords
+from loupe_tf.reading import BadFileError, load_npy, load_npz, naming
+
+# The files that describe a data set, and what reads each of them.
+DESCRIPTIONS = {
+    "dataset_info.json": read_proto_from_builder_dir,
+    "features.json": tfds.features.FeatureConnector.from_config,
+}
+
+
+def load_arrays(
+    name,
+    split,
+    data_dir=None,
+    image_key="image",
+    group_key="volume",
+    others=(),
+):
+    """Loads a split of a prepared TFDS data set into memory.
+
+    Images are returned as they are stored; they are not normalised.
+
+    Example:
+
+    ```python
+    images, volumes = load_arrays("mni_brain/96", "train")
+    ```
+
+    Args:
+        name: String, the name of a data set, such as `"mni_brain/96"`, or a
+            `tfds.core.DatasetBuilder`.
+        split: String, the split or a part of it, such as `"train[:50%]"`.
+        data_dir: Optional path of the folder that holds the data sets. Not used
+            when `name` is a builder.
+        image_key: String, the feature that holds the images: float32 of shape
+            `(H, W)` or `(H, W, 1)`, the same for all of them.
+        group_key: String, the feature that tells which volume (or patient) an
+            image belongs to.
+        others: List of strings, further features to return, of the same shape
+            in all examples.
+
+    Returns:
+        A tuple `(images, volumes, *others)`: a float32 array of shape
+        `(n, H, W, 1)`, and for `group_key` and each of `others` an array of
+        its `n` values, as strings where it is a text.
+    """
+    builder = prepared_builder(name, data_dir)
+    features = builder.info.features
+    asked = [("image_key", image_key), ("group_key", group_key)]
+    for argument, key in asked + [("others", key) for key in others]:
+        if key not in features:
+            raise ValueError(
+                f"Invalid value for argument `{argument}`. Expected a feature "
+                f"of {builder.info.full_name} in {builder.data_path}: "
+                f"{sorted(features)}. "
+                f"Received: {argument}={key}"
+            )
+
+    keys = [group_key, *others]
+    images, values = [], []
+    records = SplitRecords(builder, split, [image_key, *keys])
+    for example in records.fetch(range(records.count)):
+        with naming(builder.data_path, "text in UTF-8"):
+            values.append([_text(example[key]) for key in keys])
+        image = np.asarray(example[image_key])
+        where = f"volume {values[-1][0]} of {builder.data_path}"
+        if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,)):
+            raise ValueError(
+                f"Invalid image in {where}. Expected shape (H, W) or "
+                f"(H, W, 1). Received: shape={image.shape}"
+            )
+        if image.dtype != np.float32:
+            raise ValueError(
+                f"Invalid image in {where}. Expected dtype float32. "
+                f"Received: dtype={image.dtype}"
+            )
+        image = image.reshape(*image.shape[:2], 1)
+        _check_finite(image, where)
+        _check_size(image, images, where)
+        images.append(image)
+    return np.stack(images), *(np.array(column) for column in zip(*values))
+
+
+def load_volumes(path):
+    """Loads volumes of magnitude images from `.npy` and `.npz` files.
+
+    Each volume is divided by its own maximum.
+
+    Args:
+        path: Path of a file, or of a folder whose `.npy` and `.npz` files are
+            read in the order of their names. A `.npy` file holds one volume, a
+            `.npz` file one or several. A volume is a float32 or float64 array
+            of shape `(H, W)`, `(slices, H, W)` or `(slices, H, W, 1)`, with
+            the same `H` and `W` in all volumes.
+
+    Returns:
+        A tuple `(images, volumes)`: a float32 array of shape `(n, H, W, 1)`,
+        of maximum 1 in each volume, and an array of shape `(n,)` of strings
+        that name the volumes: `"file.npy"` or `"file.npz:key"`.
+    """
+    path = pathlib.Path(path)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [file for file in files if file.suffix in (".npy", ".npz")]
+    if not files or not path.exists():
+        raise ValueError(
+            "Invalid value for argument `path`. Expected a .npy or .npz file, "
+            f"or a folder of such files. Received: path={path}{_way_on(path)}"
+        )
+
+    images, volumes = [], []
+    for file in files:
+        for name, volume in _read(file):
+            if volume.dtype not in (np.float32, np.float64):
+                raise ValueError(
+                    f"Invalid volume {name}. Expected dtype float32 or "
+                    f"float64. Received: dtype={volume.dtype}"
+                )
+            if volume.ndim == 2:
+                volume = volume[None]
+            if (
+                volume.ndim not in (3, 4)
+                or volume.shape[3:] not in ((), (1,))
+                or volume.size == 0
+            ):
+                raise ValueError(
+                    f"Invalid volume {name}. Expected shape (H, W), "
+                    "(slices, H, W) or (slices, H, W, 1). "
+                    f"Received: shape={volume.shape}"
+                )
+            volume = volume.reshape(*volume.shape[:3], 1)
+            _check_finite(volume, f"volume {name}")
+            _check_size(volume[0], images, f"volume {name}")
+            maximum = volume.max()
+            if maximum <= 0:
+                raise ValueError(
+                    f"Invalid volume {name}. Expected a maximum above 0. "
+                    f"Received: maximum={maximum}"
+                )
+            images.extend((volume / maximum).astype("float32"))
+            volumes.extend([name] * len(volume))
+    return np.stack(images), np.array(volumes)
+
+
+def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
+    """Splits slices into training, validation and test, by volume.
+
+    Args:
+        volumes: Array of shape `(n,)`, the volume that each slice belongs to.
+        fractions: Three floats above 0 that sum to 1, the share of the volumes
+            in each split. Each gets one volume at least.
+        seed: Integer, what the order of the volumes is drawn from.
+
+    Returns:
+        A dict of three boolean arrays of shape `(n,)`, `"train"`,
+        `"validation"` and `"test"`: each slice is in exactly one of them, and
+        so are all slices of its volume.
+    """
+    if (
+        len(fractions) != 3
+        or min(fractions) <= 0
+        or not np.isclose(sum(fractions), 1.0)
+    ):
+        raise ValueError(
+            "Invalid value for argument `fractions`. Expected three floats "
+            f"above 0 that sum to 1. Received: fractions={fractions}"
+        )
+    volumes = np.asarray(volumes)
+    names = np.unique(volumes)
+    names = np.random.default_rng(seed).permutation(names)
+    validation, test = (
+        max(1, round(fraction * len(names))) for fraction in fractions[1:]
+    )
+    while validation + test >= len(names) >= 3:  # One is left to train on.
+        if validation > test:
+            validation -= 1
+        else:
+            test -= 1
+    train = len(names) - validation - test
+    if train < 1:
+        raise ValueError(
+            "Invalid value for argument `volumes`. Expected enough volumes for "
+            f"three splits of fractions {fractions}. "
+            f"Received: {len(names)} volumes"
+        )
+    parts = np.split(names, [train, train + validation])
+    train, validation, test = (np.isin(volumes, part) for part in parts)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def prepared_builder(name, data_dir=None, argument="name"):
+    """The builder of a data set that has been prepared.
+
+    Args:
+        name: String, the name of a data set, or a `tfds.core.DatasetBuilder`.
+        data_dir: Optional path of the folder that holds the data sets.
+        argument: String, what errors call `name`.
+
+    Returns:
+        A `tfds.core.DatasetBuilder`.
+    """
+    builder = name
+    if not isinstance(name, tfds.core.DatasetBuilder):
+        try:
+            builder = open_builder(name, data_dir)
+        except BadFileError:
+            raise
+        except ValueError as error:
+            raise ValueError(
+                f"Invalid value for argument `{argument}`. Expected the name "
+                "of a TFDS data set. "
+                f"Received: {argument}={name}, data_dir={data_dir}"
+            ) from error
+    if not builder.is_prepared():
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected a data set "
+            "that has been prepared with `builder.download_and_prepare()`. "
+            f"Received: {argument}={name}, looked for in {builder.data_path}"
+        )
+    return builder
+
+
+def open_builder(name, data_dir=None):
+    """The builder of this name, whether its data are prepared or not.
+
+    Args:
+        name: String, the name of a data set.
+        data_dir: Optional path of the folder that holds the data sets.
+
+    Returns:
+        A `tfds.core.DatasetBuilder`.
+
+    Raises:
+        BadFileError: If what describes its data is damaged.
+        ValueError: If there is none.
+    """
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+        return builder if builder.is_prepared() else _earlier_version(builder)
+    except Exception as error:
+        folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
+        folder = folder.expanduser() / name.split("/")[0].split(":")[0]
+        # TFDS does not say which of many files it was.
+        for path in sorted(folder.rglob("*.json")):
+            if path.name in DESCRIPTIONS:
+                with naming(path, "the description of a TFDS data set"):
+                    DESCRIPTIONS[path.name](path.parent)
+        if isinstance(error, ValueError):
+            raise
+        raise BadFileError(
+            folder, f"Expected a TFDS data set. Received: {error}"
+        ) from error
+
+
+def _earlier_version(builder):
+    """The builder of a data set that an earlier version has prepared, if any.
+
+    Args:
+        builder: A `tfds.core.DatasetBuilder` whose own version is not there.
+
+    Returns:
+        A `tfds.core.DatasetBuilder`, of the newest version that is there, or
+        `builder`.
+    """
+    own = pathlib.Path(builder.data_path)
+    found = []
+    for folder in own.parent.glob("*.*.*/dataset_info.json"):
+        try:
+            found.append((tfds.core.Version(folder.parent.name), folder.parent))
+        except ValueError:
+            continue  # Not a version, such as an unfinished one.
+    found = [pair for pair in found if pair[0] < own.name]
+    return tfds.builder_from_directory(max(found)[1]) if found else builder
+
+
+def _text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _check_finite(array, where):
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"Invalid values in {where}. Expected finite values. "
+            f"Received: {np.sum(~np.isfinite(array))} that are not"
+        )
+
+
+def _check_size(image, others, where):
+    if others and image.shape != others[0].shape:
+        raise ValueError(
+            f"Invalid image in {where}. Expected the size of the images before "
+            f"it, {others[0].shape[:2]}. Received: {image.shape[:2]}"
+        )
+
+
+def _way_on(path):
+    """How volumes in other files come to a training."""
+    if not path.exists():
+        return ""
+    source = path if path.is_dir() else path.parent
+    return (
+        ". NIfTI, DICOM and HDF5 become a data set first: `python "
+        f"scripts/build_dataset.py mri_volumes/mine --source {source}`, then "
+        "the data are called mri_volumes/mine (--data mri_volumes/mine)"
+    )
+
+
+def _read(file):
+    """Yields the name and the array of each volume of a file."""
+    if file.suffix == ".npy":
+        yield file.name, load_npy(file)
+        return
+    arrays = load_npz(file)
+    if not arrays:
+        raise BadFileError(file, "Expected arrays. Received: none")
+    for key, array in arrays.items():
+        yield f"{file.name}:{key}", array

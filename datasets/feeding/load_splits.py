@@ -1,0 +1,190 @@
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from loupe_tf.datasets.feeding.arrays import (
+    load_arrays,
+    load_volumes,
+    open_builder,
+    split_by_volume,
+)
+from loupe_tf.datasets.resize import crop_to_acquired
+from loupe_tf.datasets.voxel_size import common_voxel_size
+from loupe_tf.reading import BadFileError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Slices:
+    """The slices of a split, and where each of them comes from.
+
+    Attributes:
+        images: Float32 array `(n, H, W, 1)`.
+        volumes: Array `(n,)`, the volume of each slice.
+        patients: Array `(n,)`, its patient, or `None` where that is not known.
+        sources: Array `(n,)`, what was measured, such as `"raw_multicoil"`, or
+            `None` where that is not known.
+        voxel_sizes: Array `(n, 3)`, the distance of slices, rows and columns in
+            mm, 0 where it is not known; `None` where nothing is.
+    """
+
+    images: np.ndarray
+    volumes: np.ndarray
+    patients: np.ndarray | None = None
+    sources: np.ndarray | None = None
+    voxel_sizes: np.ndarray | None = None
+
+    @property
+    def voxel_size(self):
+        """`(slices, rows, columns)` in mm, `None` where unknown or mixed."""
+        if self.voxel_sizes is None:
+            return (None, None, None)
+        return common_voxel_size(self.voxel_sizes)
+
+    @property
+    def field_of_view(self):
+        """`(H, W)` of the images in mm, or `None` if it is unknown or mixed."""
+        _, *pixel = self.voxel_size
+        if None in pixel:
+            return None
+        return tuple(
+            float(f"{n * mm:.6g}")
+            for n, mm in zip(self.images.shape[1:3], pixel)
+        )
+
+    def __str__(self):
+        count = len(np.unique(self.volumes))
+        return f"{count} volumes ({len(self.images)} slices)"
+
+    def select(self, rows):
+        """Some of the slices, by numbers or a boolean array."""
+        fields = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self)
+        }
+        return Slices(
+            **{k: None if x is None else x[rows] for k, x in fields.items()}
+        )
+
+    def crop_to_acquired(self, extent):
+        """The same with k-space cropped to `(h, w)`, see `crop_to_acquired`.
+
+        Each volume is divided by its new maximum.
+        """
+        images = crop_to_acquired(self.images[..., 0], extent)[..., None]
+        for volume in np.unique(self.volumes):
+            rows = self.volumes == volume
+            images[rows] /= images[rows].max()
+        sizes = self.voxel_sizes
+        if sizes is not None:
+            # The field of view stays.
+            pairs = zip(self.images.shape[1:3], images.shape[1:3])
+            larger = [1.0, *(old / new for old, new in pairs)]
+            sizes = (sizes * larger).astype("float32")
+        return dataclasses.replace(self, images=images, voxel_sizes=sizes)
+
+
+def load_splits(data, data_dir=None, seed=0):
+    """Load training, validation and test images, whatever they are kept in.
+
+    Files are split by volume at random. A TFDS data set has splits of its own;
+    where it has no test split, half of the patients of its validation split
+    (of its volumes, where patients are not known), drawn at random, are the
+    test split.
+
+    Args:
+        data: String: a `.npy` or `.npz` file or a folder of such files, as
+            `load_volumes` reads them; or the name of a prepared TFDS data set
+            with the features `image` and `volume`, such as
+            `"fastmri_slices/knee_singlecoil"`. `mni_brain`, which needs no
+            download, is prepared here if it is not.
+        data_dir: Optional path of the folder that holds the TFDS data sets.
+        seed: Integer, what random splits are drawn from.
+
+    Returns:
+        A tuple `(splits, source)`: a dict of `Slices` by `"train"`,
+        `"validation"` and `"test"`, and a sentence that says where they are
+        from and how they were split.
+
+    Raises:
+        ValueError: If there is no such file or data set, it is not prepared,
+            or cannot be split.
+    """
+    path = pathlib.Path(data)
+    if path.exists():
+        every = Slices(*load_volumes(path))
+        rows = split_by_volume(every.volumes, seed=seed)
+        splits = {name: every.select(row) for name, row in rows.items()}
+        return splits, f"files {path.name}, split by volume at random"
+    builder = _builder(data, data_dir)
+    name = builder.info.full_name
+    missing = set(SPLITS[:2]) - set(builder.info.splits)
+    if missing:
+        raise ValueError(
+            f"Invalid data set {name}. Expected splits {SPLITS}, of which "
+            f"'test' may be absent. Received: {list(builder.info.splits)} in "
+            f"{builder.data_path / 'dataset_info.json'}"
+        )
+    splits = {
+        split: _load(builder, split)
+        for split in SPLITS
+        if split in builder.info.splits
+    }
+    if "test" in splits:
+        return splits, f"TFDS {name}, its own splits, by volume"
+    group, halves = _halves(splits["validation"], seed)
+    splits |= halves
+    return splits, (
+        f"TFDS {name}, its own splits; it has no test split, so its validation "
+        f"split was divided by {group} at random"
+    )
+
+
+def _builder(data, data_dir):
+    try:
+        builder = open_builder(data, data_dir)
+    except BadFileError:
+        raise
+    except ValueError:
+        # TFDS lists whatever names are near, of other data sets too.
+        raise ValueError(
+            "Invalid value for argument `data`. Expected a file, a folder, or "
+            "the name of a TFDS data set, such as mni_brain/96, that has been "
+            f"prepared in `data_dir`. Received: data={data}, "
+            f"data_dir={data_dir}"
+        ) from None
+    if builder.name == "mni_brain" and not builder.is_prepared():
+        print(f"Simulating {builder.info.full_name} ...", flush=True)
+        tfds.disable_progress_bar()
+        builder.download_and_prepare()
+    return builder
+
+
+def _load(builder, split):
+    names = {
+        "patient": "patients",
+        "source": "sources",
+        "voxel_size": "voxel_sizes",
+    }
+    names = {k: v for k, v in names.items() if k in builder.info.features}
+    images, volumes, *others = load_arrays(builder, split, others=list(names))
+    return Slices(images, volumes, **dict(zip(names.values(), others)))
+
+
+def _halves(validation, seed):
+    """Validation and test, no patient in both."""
+    group, names = "patient", validation.patients
+    if names is None:
+        group, names = "volume", validation.volumes
+    every = np.random.default_rng(seed).permutation(np.unique(names))
+    if len(every) < 2:
+        raise ValueError(
+            "Invalid validation split. Expected two patients or volumes at "
+            "least, one of them for the test split that the data set has not. "
+            f"Received: {every.tolist()}"
+        )
+    test = np.isin(names, every[: len(every) // 2])
+    halves = {"validation": ~test, "test": test}
+    return group, {k: validation.select(rows) for k, rows in halves.items()}

@@ -1,0 +1,258 @@
+"""From a data set to batches for `model.fit`."""
+
+import numbers
+
+import numpy as np
+
+from loupe_tf.datasets.feeding.arrays import prepared_builder
+from loupe_tf.datasets.feeding.cached_images import CachedImages
+from loupe_tf.datasets.feeding.split_images import SplitImages
+
+
+def pipeline(
+    source,
+    split=None,
+    batch_size=16,
+    *,
+    shuffle=True,
+    seed=0,
+    cache=False,
+    augment=None,
+    target="image",
+    size=None,
+    drop_remainder=None,
+    input_context=None,
+    image_key="image",
+    data_dir=None,
+):
+    """Batches of (input, target) for `model.fit`.
+
+    LOUPE's images are their own targets; augmentation may make the two differ.
+
+    Each epoch has every slice once, in an order that is uniform over all of
+    them. Batches, their order and what augmentation draws depend on `seed`, the
+    number of the epoch and the index of each slice alone: not on the backend,
+    the file format, or the number of threads, processes or replicas. The
+    number of the epoch is told by the callback `train.callback()`, so that a
+    run that was stopped goes on with the batches it would have had. Without it
+    each pass over the data counts as an epoch.
+
+    Example:
+
+    ```python
+    augment = Augment("horizontal", rotation=5)
+    train = pipeline("mni_brain/96", "train", augment=augment)
+    validation = pipeline("mni_brain/96", "validation", shuffle=False)
+    model.fit(
+        train,
+        validation_data=validation,
+        callbacks=[train.callback()],
+        shuffle=False,  # which Keras would do to batches, without a seed
+    )
+    ```
+
+    Args:
+        source: Name of a TFDS data set that has been prepared, a
+            `tfds.core.DatasetBuilder`, or an array of images
+            `(n, H, W, 1)` or `(n, H, W, 2)`, floating-point.
+        split: String, the split of a data set or a part of it, such as
+            `"train[:50%]"`. `None` for an array.
+        batch_size: Integer, images in a batch, those of all replicas together.
+        shuffle: Boolean. Another order in each epoch, or always that of the
+            data set.
+        seed: Integer, at least 0, of order and augmentation.
+        cache: `False`; `True` to hold images in memory once they have been
+            read, `4·n·H·W·C` bytes in the end; or path of a folder, where as
+            much is written to a file that later runs find again, unless the
+            data set has changed.
+        augment: `None`, an `Augment`, or a callable `(image, rng)` that returns
+            a pair (input, target): float32 arrays `(H, W, C)`, and a
+            `numpy.random.Generator` to draw from. What is cached is not
+            augmented yet.
+        target: `"image"`, or `"magnitude"`: the target of complex images is
+            their magnitude, `(batch, H, W, 1)`, which `loupe_model` with
+            `reconstruction="magnitude"` wants.
+        size: `None` or `(H, W)`, to which the images of a data set are cropped
+            or zero-padded around their centre. Needed where they differ in
+            size.
+        drop_remainder: Boolean. Leave out the last batch if it is smaller than
+            the others. `None` leaves it out only with an `input_context`. Set
+            it to train on several replicas, whose shares would be unequal.
+        input_context: `None`, or a `tf.distribute.InputContext`, to read the
+            part of one worker: batches of `batch_size / num_replicas_in_sync`.
+            All workers together get the batches that one process would get.
+        image_key: String, the feature that holds the images: float32 of shape
+            `(H, W)`, `(H, W, 1)`, or `(H, W, 2)` for (real, imaginary);
+            complex64 of shape `(H, W)`; or `"kspace"`, complex64 of shape
+            `(H, W)` with DC at `(H // 2, W // 2)`, which is transformed to an
+            image, divided by the feature `max` if there is one, and cropped to
+            `size`. K-space of several coils is refused.
+        data_dir: Optional path of the folder that holds the data sets.
+
+    Returns:
+        On the TensorFlow backend a `tf.data.Dataset` of pairs of float32
+        tensors `(batch, H, W, 1)`, or `(batch, H, W, 2)` for complex images.
+        On the others a `keras.utils.PyDataset` of the same batches, for which
+        TensorFlow is not imported. Both have a length, `callback()`, and
+        `set_epoch(epoch)`, which a training loop of your own calls before it
+        iterates.
+
+    Raises:
+        ValueError: If an argument is invalid, the data set is not prepared, an
+            image is not as described, or an epoch would have no batch.
+    """
+    import keras
+
+    from loupe_tf.datasets.feeding.slice_batches import SliceBatches
+
+    if not _is_integer(batch_size) or batch_size < 1:
+        _raise("batch_size", "a positive integer", batch_size)
+    if not _is_integer(seed) or seed < 0:
+        _raise("seed", "an integer of at least 0", seed)
+    if size is not None and len(np.atleast_1d(size)) != 2:
+        _raise("size", "`None` or two integers (H, W)", size)
+    if target not in ("image", "magnitude"):
+        _raise("target", "'image' or 'magnitude'", target)
+
+    if hasattr(source, "dtype") and hasattr(source, "shape"):
+        given = {"split": split, "cache": cache or None, "size": size}
+        for name, value in given.items():
+            if value is not None:
+                _raise(name, "none for an array", value)
+        images = ArrayImages(source)
+    else:
+        builder = prepared_builder(source, data_dir, argument="source")
+        if not isinstance(split, str):
+            _raise("split", "a string", split)
+        images = SplitImages(builder, split, image_key, size)
+        if cache:
+            folder = None if cache is True else cache
+            identity = [*_identity(builder), split, image_key, size]
+            images = CachedImages(images, folder, identity)
+
+    if drop_remainder is None:
+        drop_remainder = input_context is not None
+    batches = SliceBatches(
+        images,
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        augment=augment,
+        magnitude_target=target == "magnitude",
+        drop_remainder=drop_remainder,
+        share=_share(input_context, batch_size),
+    )
+    if not batches.steps:
+        _raise("batch_size", f"at most {images.count}, all images", batch_size)
+    if input_context is not None and images.count % batch_size:
+        if not drop_remainder:
+            _raise("drop_remainder", "True with `input_context`", False)
+    if keras.backend.backend() == "tensorflow":
+        return _to_tf_data(batches)
+    return batches
+
+
+class ArrayImages:
+    """Images of an array `(n, H, W, 1)` or `(n, H, W, 2)`."""
+
+    def __init__(self, array):
+        if (
+            len(array.shape) != 4
+            or array.shape[-1] not in (1, 2)
+            or not np.issubdtype(array.dtype, np.floating)
+        ):
+            raise ValueError(
+                "Invalid value for argument `source`. Expected a name, a "
+                "builder, or a floating-point array of shape (n, H, W, 1) or "
+                "(n, H, W, 2). Received: an array of "
+                f"shape={tuple(array.shape)}, dtype={array.dtype}"
+            )
+        self.array = array
+        self.count = len(array)
+        self.shape = tuple(array.shape[1:])
+
+    def fetch(self, indices):
+        """Return images, float32, in the order of the indices."""
+        return np.asarray(self.array[indices], "float32")
+
+
+def _to_tf_data(batches):
+    """A `tf.data.Dataset` that reads batches in parallel, in their order."""
+    import tensorflow as tf
+
+    from loupe_tf.datasets.feeding.slice_batches import READ_AHEAD, THREADS
+
+    # The number of the epoch is asked for when an iterator begins.
+    epochs = tf.data.Dataset.from_tensors(0).map(
+        lambda _: tf.numpy_function(
+            lambda: np.int64(batches.begin_epoch()), [], tf.int64
+        )
+    )
+    steps = epochs.flat_map(
+        lambda epoch: tf.data.Dataset.range(len(batches)).map(
+            lambda index: (epoch, index)
+        )
+    )
+    shape = (None, *batches.images.shape)
+    same = batches.augment is None and not batches.magnitude_target
+    target_shape = (*shape[:3], 1) if batches.magnitude_target else shape
+
+    def read(epoch, index):
+        if same:  # One array to hand over instead of two.
+            inputs = targets = tf.numpy_function(
+                lambda *where: batches.batch(*where)[0],
+                [epoch, index],
+                tf.float32,
+            )
+        else:
+            inputs, targets = tf.numpy_function(
+                batches.batch, [epoch, index], [tf.float32, tf.float32]
+            )
+        return (
+            tf.ensure_shape(inputs, shape),
+            tf.ensure_shape(targets, target_shape),
+        )
+
+    # AUTOTUNE begins with one thread, and takes an epoch to find more.
+    dataset = steps.map(read, num_parallel_calls=THREADS, deterministic=True)
+    dataset = dataset.apply(
+        tf.data.experimental.assert_cardinality(len(batches))
+    )
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    dataset = dataset.prefetch(READ_AHEAD).with_options(options)
+    dataset.callback = batches.callback
+    dataset.set_epoch = batches.set_epoch
+    return dataset
+
+
+def _share(context, batch_size):
+    """The `share` of `SliceBatches`."""
+    if context is None:
+        return (1, 0, 1)
+    replicas = context.num_replicas_in_sync
+    per_worker, rest = divmod(replicas, context.num_input_pipelines)
+    if rest:
+        _raise("input_context", "as many replicas in each worker", context)
+    if batch_size % replicas:
+        _raise("batch_size", f"a multiple of {replicas} replicas", batch_size)
+    return (replicas, context.input_pipeline_id * per_worker, per_worker)
+
+
+def _identity(builder):
+    """What changes when a data set is built again, or elsewhere."""
+    path = builder.data_path / "dataset_info.json"
+    return [builder.info.full_name, str(path), path.stat().mtime]
+
+
+def _is_integer(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _raise(argument, expected, received):
+    raise ValueError(
+        f"Invalid value for argument `{argument}`. Expected {expected}. "
+        f"Received: {argument}={received!r}"
+    )

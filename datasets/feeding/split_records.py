@@ -1,0 +1,123 @@
+import bisect
+import threading
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import file_adapters
+
+from loupe_tf.datasets.feeding.tfrecords import read_record, record_offsets
+from loupe_tf.reading import BadFileError, naming
+
+
+class SplitRecords:
+    """The records of a split of a TFDS data set, in any order.
+
+    Array_record files are read through TFDS's data source, and compare their
+    own checksums. TFRecord files, which TFDS reads in order only, are read
+    here: the lengths that stand before their records tell where each one is.
+    Both ways only what is asked for is read, and TensorFlow is not imported.
+
+    Args:
+        builder: A `tfds.core.DatasetBuilder` whose data are prepared.
+        split: String, the split or a part of it.
+        keys: List of strings, the features that are decoded.
+
+    Attributes:
+        count: Integer, the number of records.
+    """
+
+    def __init__(self, builder, split, keys):
+        info = builder.info
+        # Nothing else is decoded. (TFDS's `PartialDecoding` imports
+        # TensorFlow.)
+        self._features = tfds.features.FeaturesDict(
+            {key: info.features[key] for key in keys}
+        )
+        self._expected = f"a record of {info.full_name} with {sorted(keys)}"
+        self.count = info.splits[split].num_examples
+        if not self.count:
+            raise ValueError(
+                "Invalid value for argument `split`. Expected a split of "
+                f"{info.full_name} with records. Received: split={split!r}, "
+                "which holds no data"
+            )
+        description = builder.data_path / "dataset_info.json"
+        with naming(description, "the description of a TFDS data set"):
+            self._files = info.splits[split].file_instructions
+        ends = np.cumsum([file.take for file in self._files])
+        self._begins = np.concatenate([[0], ends]).tolist()
+        # What is known of each file, once it has been looked at.
+        self._known = [None] * len(self._files)
+        self._lock = threading.Lock()
+        self._format = info.file_format
+        if self._format == file_adapters.FileFormat.ARRAY_RECORD:
+            # What is beneath TFDS's returns bytes.
+            self._source = builder.as_data_source(split=split).data_source
+            self._read = self._read_array_records
+        else:
+            self._read = self._read_tfrecords
+
+    def fetch(self, indices):
+        """Read records.
+
+        Args:
+            indices: Sequence of integers.
+
+        Yields:
+            A dict of the features of each.
+
+        Raises:
+            BadFileError: If a record is damaged.
+        """
+        indices = [int(index) for index in indices]
+        for index, data in zip(indices, self._read(indices)):
+            with self._naming(index):
+                yield self._features.deserialize_example_np(data)
+
+    def where(self, index):
+        """Path of the file that a record is in, and its number there."""
+        number = bisect.bisect_right(self._begins, index) - 1
+        file = self._files[number]
+        return file.filename, file.skip + index - self._begins[number]
+
+    def _naming(self, index):
+        path, row = self.where(index)
+        return naming(path, f"{self._expected} at {row}, counted from 0")
+
+    def _read_tfrecords(self, indices):
+        for index in indices:
+            offsets = self._look_at(index, record_offsets)
+            path, row = self.where(index)
+            yield read_record(path, row, offsets[row])
+
+    def _read_array_records(self, indices):
+        for index in indices:
+            self._look_at(index, self._count)
+        try:
+            return self._source.__getitems__(indices)
+        except Exception:  # Which of them is it?
+            for index in indices:
+                with self._naming(index):
+                    self._source[index]
+            raise
+
+    def _count(self, path):
+        with naming(path, f"an {self._format.value} file"):
+            adapter = file_adapters.ADAPTER_FOR_FORMAT[self._format]
+            return range(adapter.num_examples(path))
+
+    def _look_at(self, index, function):
+        """What a function says of the file that a record is in."""
+        number = bisect.bisect_right(self._begins, index) - 1
+        with self._lock:
+            if self._known[number] is None:
+                file = self._files[number]
+                known = function(file.filename)
+                if len(known) != file.examples_in_shard:
+                    raise BadFileError(
+                        file.filename,
+                        f"Expected {file.examples_in_shard} records. "
+                        f"Received: {len(known)}",
+                    )
+                self._known[number] = known
+            return self._known[number]

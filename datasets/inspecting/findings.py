@@ -1,0 +1,167 @@
+"""What an inspection of images has found, as a table and as a picture."""
+
+import dataclasses
+import textwrap
+
+import numpy as np
+
+from loupe_tf.datasets.inspecting.acquired_extent import axis_profile
+
+FOUND, NOT_FOUND, UNKNOWN = "found", "not found", "not looked at"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for.
+
+    Args:
+        name: String, what it is called in JSON.
+        title: String, what it is called in a table.
+        verdict: String, `"found"`, `"not found"` or `"not looked at"`.
+        value: String, what was measured.
+        effect: String, what it does to a learned mask and to the figures that
+            are reported, `""` unless it was found.
+        numbers: Dictionary of what was measured, for JSON.
+    """
+
+    name: str
+    title: str
+    verdict: str
+    value: str
+    effect: str = ""
+    numbers: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def found(self):
+        return self.verdict == FOUND
+
+    @property
+    def sentence(self):
+        """The finding in words."""
+        return f"{self.title}: {self.value}. {self.effect}".strip()
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """What `inspect` has found; `print` shows it as a table.
+
+    Args:
+        findings: List of `Finding`.
+        size: Tuple `(H, W)`.
+        extent: Tuple `(h, w)`, the number of lines along each axis that were
+            acquired; `(H, W)` where no border was found. `crop_to_acquired`
+            takes it.
+        volumes: List of dictionaries, one a volume: its `name`, `split`,
+            `slices` and its own `extent`.
+        sources: List of strings, where the records say they come from.
+        spectrum: Array of shape `(H, W)`, the mean log10-power of the images,
+            with DC at `(H // 2, W // 2)`.
+    """
+
+    findings: list
+    size: tuple
+    extent: tuple
+    volumes: list
+    sources: list
+    spectrum: np.ndarray
+
+    def __getitem__(self, name):
+        for finding in self.findings:
+            if finding.name == name:
+                return finding
+        raise KeyError(name)
+
+    @property
+    def sentences(self):
+        """What was found, in words: a list of strings."""
+        return [f.sentence for f in self.findings if f.found]
+
+    def __str__(self):
+        splits = {}
+        for volume in self.volumes:
+            splits[volume["split"]] = splits.get(volume["split"], 0) + 1
+        height, width = self.size
+        slices = sum(volume["slices"] for volume in self.volumes)
+        counts = ", ".join(
+            f"{count} {split}".rstrip() for split, count in splits.items()
+        )
+        lines = [
+            f"{slices} images of {height} × {width}; volumes: {counts}; "
+            f"source: {', '.join(self.sources) or 'not known'}",
+            "",
+        ]
+        rows = [("looked for", "", "")]
+        rows += [(f.title, f.verdict, f.value) for f in self.findings]
+        widths = [max(len(row[i]) for row in rows) for i in range(2)]
+        for row in rows:
+            cells = [cell.ljust(n) for cell, n in zip(row, widths)]
+            lines.append("  ".join([*cells, row[2]]).rstrip())
+        for finding in self.findings:
+            if finding.found:
+                text = f"{finding.title}: {finding.effect}"
+                lines += ["", textwrap.fill(text, 80)]
+        return "\n".join(lines)
+
+    def to_json(self):
+        """All of it but the spectrum, as a dictionary for `json.dumps`."""
+        return {
+            "size": list(self.size),
+            "extent": list(self.extent),
+            "sources": self.sources,
+            "findings": [
+                {**dataclasses.asdict(f), "found": f.found}
+                for f in self.findings
+            ],
+            "volumes": self.volumes,
+        }
+
+    def plot(self, figure=None):
+        """Draws the mean log-spectrum and the extent that was acquired.
+
+        Args:
+            figure: (Optional) Matplotlib figure or sub-figure to draw into.
+
+        Returns:
+            The figure.
+        """
+        if figure is None:
+            from matplotlib.figure import Figure
+
+            figure = Figure(figsize=(11, 4), dpi=150, layout="constrained")
+        image, *curves = figure.subplots(1, 3)
+        height, width = self.size
+        left, top = -(width // 2) - 0.5, -(height // 2) - 0.5
+        low, high = np.quantile(self.spectrum, (0.01, 0.999))
+        drawn = image.imshow(
+            self.spectrum,
+            extent=(left, left + width, top + height, top),
+            cmap="viridis",
+            vmin=low,
+            vmax=high,
+        )
+        image.set_title("Mean log-spectrum")
+        image.set_xlabel("frequency along W")
+        image.set_ylabel("frequency along H")
+        figure.colorbar(
+            drawn, ax=image, fraction=0.046, pad=0.03, label="log10 power"
+        )
+        borders = [(-(m // 2) - 0.5, m - m // 2 - 0.5) for m in self.extent]
+        (y0, y1), (x0, x1) = borders
+        image.plot(
+            [x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], "--", color="#D55E00"
+        )
+        for axis, ax in enumerate(curves):
+            n, m = self.size[axis], self.extent[axis]
+            ax.plot(
+                np.arange(n) - n // 2,
+                axis_profile(self.spectrum, axis),
+                color="#0072B2",
+            )
+            for border in borders[axis] if m < n else ():
+                ax.axvline(border, color="#D55E00", linestyle="--")
+            name = "HW"[axis]
+            ax.set_title(f"Along {name}: {m} of {n} lines ({m / n:.2f})")
+            ax.set_xlabel(f"frequency along {name}")
+            ax.grid(alpha=0.3)
+        curves[0].set_ylabel("mean log10 power near the centre")
+        return figure

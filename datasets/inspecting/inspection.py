@@ -1,0 +1,203 @@
+"""What is wrong with images before a mask is learned on them."""
+
+import warnings
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from loupe_tf.datasets.feeding.arrays import prepared_builder
+from loupe_tf.datasets.inspecting.inspector import Inspector
+
+
+def inspect(
+    images,
+    volumes=None,
+    patients=None,
+    source=None,
+    data_dir=None,
+    max_slices=1000,
+):
+    """Looks for what makes a learned mask, or its figures, too good.
+
+    Data that were published to be looked at have been processed, and learning
+    to rebuild them is easier than rebuilding a scan (Shimron, Tamir, Wang and
+    Lustig, "Implicit data crimes", PNAS 119, 2022). Looked for are:
+
+    - a Hermitian k-space, whose one half tells the other: all magnitude images
+        have one;
+    - borders of k-space that were filled with zeros, along each axis, and
+        corners that were filtered away;
+    - 8-bit quantisation, and the 8×8 blocks of JPEG;
+    - the same patient, or nearly the same slice, in two splits.
+
+    What was *not found* may be there all the same: a narrow border, a signal
+    that had sunk into noise before, JPEG of a quality above 90.
+
+    Example:
+
+    ```python
+    inspection = loupe_tf.datasets.inspect("mri_volumes/flair")
+    print(inspection)
+    inspection.plot().savefig("spectrum.png")
+    ```
+
+    Args:
+        images: One of: an array of shape `(n, H, W)` or `(n, H, W, 1)`, real or
+            complex, or `(n, H, W, 2)`, real and imaginary; a dictionary of such
+            arrays by split; the name of a prepared TFDS data set with a feature
+            `image`, or its `tfds.core.DatasetBuilder`, of which all splits are
+            read.
+        volumes: Array of shape `(n,)`, the volume of each image, or a
+            dictionary of them by split. By default a split is one volume. Not
+            used with a data set, whose features say it.
+        patients: The same for patients.
+        source: String, or the same for it: where the images come from, such as
+            `"magnitude_image"`.
+        data_dir: Optional path of the folder that holds the TFDS data sets.
+        max_slices: Integer, how many images of a split are looked at, evenly
+            spread. All of them are compared between splits.
+
+    Returns:
+        An `loupe_tf.datasets.inspecting.findings.Inspection`.
+    """
+    inspector = Inspector()
+    if isinstance(images, str) or isinstance(images, tfds.core.DatasetBuilder):
+        _add_dataset(inspector, images, data_dir, max_slices)
+        return inspector.result()
+
+    splits = images if isinstance(images, dict) else {"": images}
+    if not splits:
+        raise ValueError(
+            "Invalid value for argument `images`. Expected images. "
+            "Received: an empty dictionary"
+        )
+    for split, array in splits.items():
+        array = _to_images(array)
+        columns = {}
+        for name, argument, each in (
+            ("volume", "volumes", volumes),
+            ("patient", "patients", patients),
+            ("source", "source", source),
+        ):
+            columns[name] = _column(argument, each, split, len(array))
+        looked_at = _spread(len(array), max_slices)
+        for i, image in enumerate(array):
+            inspector.add(
+                image,
+                split=split,
+                **{name: column[i] for name, column in columns.items()},
+                signature_only=not looked_at[i],
+            )
+    return inspector.result()
+
+
+def warn_of_data_crimes(images, volumes=None, patients=None, source=None):
+    """Warns, once, of what makes training on these images too easy.
+
+    To be called before training. What it returns belongs into the report of the
+    run, beside the figures.
+
+    Args:
+        images, volumes, patients, source: As those of `inspect`. At most 256
+            images of a split are looked at, and all are compared between
+            splits.
+
+    Returns:
+        A list of sentences, empty if nothing was found. There is one
+        `UserWarning` with all of them.
+    """
+    inspection = inspect(images, volumes, patients, source, max_slices=256)
+    sentences = inspection.sentences
+    if sentences:
+        lines = "\n".join(f"- {sentence}" for sentence in sentences)
+        warnings.warn(
+            "Figures obtained from these images will be optimistic:\n" + lines,
+            stacklevel=2,
+        )
+    return sentences
+
+
+def _add_dataset(inspector, name, data_dir, max_slices):
+    builder = prepared_builder(name, data_dir, argument="images")
+    features = builder.info.features
+    if "image" not in features:
+        raise ValueError(
+            "Invalid value for argument `images`. Expected a data set with a "
+            f"feature `image`. Received: {builder.info.full_name} with "
+            f"{sorted(features)}"
+        )
+    keys = {
+        "volume": "volume",
+        "patient": "patient" if "patient" in features else "subject",
+        "source": "source",
+    }
+    keys = {name: key for name, key in keys.items() if key in features}
+    for split, info in builder.info.splits.items():
+        looked_at = _spread(info.num_examples, max_slices)
+        for i, record in enumerate(_records(builder, split, keys.values())):
+            texts = {name: _decoded(record[key]) for name, key in keys.items()}
+            inspector.add(
+                _to_images(record["image"][None])[0],
+                split=split,
+                **texts,
+                signature_only=not looked_at[i],
+            )
+
+
+def _records(builder, split, keys):
+    file_format = tfds.core.FileFormat.ARRAY_RECORD
+    if builder.info.file_format == file_format:
+        return iter(builder.as_data_source(split=split))
+    wanted = dict.fromkeys(("image", *keys), True)
+    decoders = tfds.decode.PartialDecoding(wanted)
+    return tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders))
+
+
+def _to_images(array):
+    """Images `(n, H, W)`, real or complex, from whatever `inspect` takes."""
+    array = np.asarray(array)
+    if array.ndim == 4 and array.shape[-1] == 1:
+        array = array[..., 0]
+    elif array.ndim == 4 and array.shape[-1] == 2:
+        array = array[..., 0] + 1j * array[..., 1]
+    # What is one pixel wide is no image: such as one of shape (H, W, 1).
+    is_image = array.ndim == 3 and len(array) and min(array.shape[1:]) > 1
+    if not is_image or array.dtype.kind not in "uifc":
+        raise ValueError(
+            "Invalid value for argument `images`. Expected numbers of shape "
+            "(n, H, W), (n, H, W, 1) or (n, H, W, 2), H and W of 2 or more; a "
+            "single image has n = 1. "
+            f"Received: shape={array.shape}, dtype={array.dtype}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(
+            "Invalid value for argument `images`. Expected finite values. "
+            f"Received: {np.sum(~np.isfinite(array))} that are not"
+        )
+    return array
+
+
+def _column(name, values, split, length):
+    """What `volumes`, `patients` or `source` says of each image of a split."""
+    if isinstance(values, dict):
+        values = values.get(split)
+    if values is None or isinstance(values, str):
+        return [values or ""] * length
+    values = np.asarray(values)
+    if values.shape != (length,):
+        raise ValueError(
+            f"Invalid shape for argument `{name}`. Expected ({length},), one "
+            f"for each image. Received: shape={values.shape}"
+        )
+    return [_decoded(value) for value in values.tolist()]
+
+
+def _spread(length, number):
+    """Booleans that choose `number` of `length`, evenly spread."""
+    chosen = np.zeros(length, bool)
+    chosen[np.linspace(0, length - 1, min(number, length)).astype(int)] = True
+    return chosen
+
+
+def _decoded(value):
+    return value.decode() if isinstance(value, bytes) else str(value)

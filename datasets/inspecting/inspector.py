@@ -1,0 +1,463 @@
+"""Looks at images one by one for what makes them too easy."""
+
+import itertools
+
+import numpy as np
+
+from loupe_tf.datasets.inspecting.acquired_extent import (
+    acquired_extent,
+    acquired_lines,
+    axis_profile,
+    corner_radius,
+    log_power,
+)
+from loupe_tf.datasets.inspecting.findings import (
+    FOUND,
+    NOT_FOUND,
+    UNKNOWN,
+    Finding,
+    Inspection,
+)
+
+# A complex image is real, but for a constant phase, when no more than this
+# share of its energy is imaginary.
+IMAGINARY = 1e-4
+# An 8-bit image has no more grey levels.
+COARSE = 256
+# Beyond this many, levels are not counted on.
+MANY_LEVELS = 4096
+# Steps across the borders of 8×8 blocks are larger than their neighbours by
+# this share, and by this many standard errors, along both axes.
+BLOCK, BLOCK_ERRORS = 0.03, 4.5
+SMALLEST_FOR_BLOCKS = 32
+# Correlation of two slices, reduced to 32×32 and without their coarse shape,
+# above which they are one. Slices of different patients stay below 0.7,
+# neighbours 3 mm apart below 0.9.
+SAME_SLICE = 0.95
+SIGNATURE = 32
+LEAK = (
+    "What is tested on was trained on. The network can remember it, and the "
+    "figures say nothing of patients it has not seen. Split by patient."
+)
+
+
+class Inspector:
+    """Gathers, image by image, what `inspect` needs to know.
+
+    Images come volume by volume or mixed; memory grows by a few kB an image.
+    All have one size.
+    """
+
+    def __init__(self):
+        self._volumes = {}
+        self._patients = {}
+        self._signatures = {}
+        self._sources = set()
+        self._size = None
+        self._is_complex = None
+        self._spectrum, self._count = 0.0, 0
+        self._imaginary = []
+        self._steps = None
+
+    def add(
+        self,
+        image,
+        volume="",
+        patient="",
+        source="",
+        split="",
+        signature_only=False,
+    ):
+        """Adds one image of shape `(H, W)`, of the volume and patient named."""
+        if self._size is None:
+            self._size = image.shape
+            self._is_complex = np.iscomplexobj(image)
+        if image.shape != self._size:
+            raise ValueError(
+                "Invalid shape of an image. Expected one size for all, "
+                f"{self._size}. Received: {image.shape} in volume {volume}"
+            )
+        kept = self._volumes.setdefault((split, volume), _Volume(split, volume))
+        kept.slices += 1
+        self._patients.setdefault(split, set()).add(patient)
+        if source:
+            self._sources.add(source)
+        self._signatures.setdefault(split, []).append(
+            (volume, _signature(np.abs(image)))
+        )
+        if signature_only:
+            return
+        spectrum, count = log_power(image[None])
+        if not count:
+            return
+        self._spectrum = self._spectrum + spectrum
+        self._count += 1
+        kept.add(image, spectrum)
+        if self._is_complex:
+            # The constant phase that makes the image as real as possible.
+            turn = np.exp(-0.5j * np.angle(np.sum(image.astype(complex) ** 2)))
+            energy = np.abs(image) ** 2
+            self._imaginary.append(
+                np.sum((image * turn).imag ** 2) / energy.sum()
+            )
+        elif min(self._size) >= SMALLEST_FOR_BLOCKS:
+            steps = _steps(image.astype("float64"))
+            self._steps = (
+                steps
+                if self._steps is None
+                else [a + b for a, b in zip(self._steps, steps)]
+            )
+
+    def result(self):
+        """Returns the `Inspection` of all images added."""
+        if not self._count:
+            raise ValueError(
+                "Invalid images. Expected at least one that is not zero "
+                "everywhere. Received: none"
+            )
+        spectrum = self._spectrum / self._count
+        volumes = [v.summary(self._size, self._is_complex) for v in self._each]
+        extent = acquired_extent(spectrum, self._count, self._is_complex)
+        findings = [
+            self._hermitian(),
+            *(self._border(axis, extent, volumes) for axis in (0, 1)),
+            self._corners(spectrum, extent),
+            self._quantised(),
+            self._jpeg(),
+            self._same_patient(),
+            self._same_slice(),
+        ]
+        return Inspection(
+            findings=findings,
+            size=tuple(self._size),
+            extent=extent,
+            volumes=volumes,
+            sources=sorted(self._sources),
+            spectrum=spectrum,
+        )
+
+    @property
+    def _each(self):
+        return self._volumes.values()
+
+    def _hermitian(self):
+        effect = (
+            "One half of k-space tells the other, and so would a scan only if "
+            "its images had no phase. A mask learned on these images takes "
+            "samples from one half alone, or gains from it; the acceleration "
+            "it reaches at a given PSNR is up to twice that of a scan. Use "
+            "complex images where there are any."
+        )
+        if not self._is_complex:
+            why = "the images are real (magnitudes)"
+            if "magnitude_of_complex" in self._sources:
+                why = (
+                    "magnitudes are taken of images that are complex: the "
+                    "files have the phase, and it is dropped"
+                )
+            return Finding(
+                "hermitian",
+                "Hermitian k-space",
+                FOUND,
+                f"by construction, for {why}",
+                effect,
+                {"imaginary_energy": 0.0},
+            )
+        share = float(np.median(self._imaginary))
+        found = share < IMAGINARY
+        return Finding(
+            "hermitian",
+            "Hermitian k-space",
+            FOUND if found else NOT_FOUND,
+            f"{100 * share:.2g} % of the energy is imaginary",
+            effect if found else "",
+            {"imaginary_energy": share},
+        )
+
+    def _border(self, axis, extent, volumes):
+        n, m, name = self._size[axis], extent[axis], "HW"[axis]
+        title = f"Zero-filled border along {name}"
+        each = [v["extent"][axis] for v in volumes if v["extent"]]
+        having = [lines for lines in each if lines < n]
+        numbers = {
+            "lines": n,
+            "acquired_lines": m,
+            "share_of_nyquist": m / n,
+            "volumes_with_border": len(having),
+            "volumes": len(each),
+        }
+        if m == n:
+            value = f"no edge of the spectrum in {n} lines"
+            if having:
+                value += f", but in {len(having)} of {len(each)} volumes"
+            key = f"zero_filled_{name.lower()}"
+            return Finding(key, title, NOT_FOUND, value, "", numbers)
+        value = f"{m} of {n} lines acquired, {m / n:.2f} of Nyquist"
+        if len(each) > 1 and having:
+            value += f"; seen in {len(having)} of {len(each)} volumes"
+        elif len(each) > 1:
+            # The mean over volumes shows what is lost in the noise of each.
+            value += f"; seen in the mean of {len(each)} volumes, in none alone"
+        if having and max(having) - min(having) > 0.05 * n:
+            value += (
+                f", from {min(having) / n:.2f} to {max(having) / n:.2f}: look "
+                "at acquisitions apart"
+            )
+        effect = (
+            "Beyond it the scanner has acquired nothing, or next to nothing. A "
+            "learned mask finds that out and spends its budget inside, so that "
+            f"an acceleration of 4 on the whole matrix is {4 * m / n:.1f} on "
+            "what was acquired along this axis, and the PSNR is that of the "
+            "lower one. Build the data with crop_to_acquired=True."
+        )
+        return Finding(
+            f"zero_filled_{name.lower()}", title, FOUND, value, effect, numbers
+        )
+
+    def _corners(self, spectrum, extent):
+        title = "Empty corners of k-space"
+        found = corner_radius(spectrum, self._count, extent)
+        if found is None:
+            return Finding(
+                "empty_corners", title, NOT_FOUND, "no circle or ellipse seen"
+            )
+        (a, b), share = found
+        return Finding(
+            "empty_corners",
+            title,
+            FOUND,
+            f"nothing outside an ellipse of {a:.2f} × {b:.2f} of Nyquist, "
+            f"which is {100 * share:.0f} % of what was acquired",
+            "A filter has taken the corners away, or they were never acquired. "
+            "A learned mask of points leaves them out for that reason, and its "
+            f"acceleration is flattered by up to {100 * share:.0f} %. Masks of "
+            "lines are hardly touched.",
+            {"radii": [float(a), float(b)], "share": share},
+        )
+
+    def _quantised(self):
+        title = "Coarse quantisation"
+        if self._is_complex:
+            return Finding("quantised", title, UNKNOWN, "complex images")
+        known = [v for v in self._each if v.levels is not None]
+        counts = [len(v.levels) for v in known]
+        coarse = [
+            v for v in known if 1 < len(v.levels) <= min(COARSE, v.nonzero / 8)
+        ]
+        if not coarse:
+            value = "more than 4096 levels in each volume"
+            if counts:
+                value = f"{min(counts)} levels or more in each volume"
+            return Finding(
+                "quantised",
+                title,
+                NOT_FOUND,
+                value,
+                numbers={"fewest_levels": min(counts, default=None)},
+            )
+        step = np.median(
+            [np.diff(v.levels).min() / v.levels.max() for v in coarse]
+        )
+        ceiling = float(10 * np.log10(12 / step**2))
+        return Finding(
+            "quantised",
+            title,
+            FOUND,
+            f"{min(map(len, (v.levels for v in coarse)))} levels or more, 256 "
+            f"or fewer, in {len(coarse)} of {len(self._volumes)} volumes",
+            "The images were stored in 8 bits or less. Rounding is noise that "
+            f"no reconstruction removes: a PSNR of {ceiling:.0f} dB or more "
+            "means nothing. It fills k-space evenly, so that it also hides "
+            "where the acquisition ended.",
+            {
+                "fewest_levels": min(map(len, (v.levels for v in coarse))),
+                "volumes": len(coarse),
+                "psnr_of_rounding": ceiling,
+            },
+        )
+
+    def _jpeg(self):
+        title = "JPEG blocks"
+        if self._is_complex:
+            return Finding("jpeg", title, UNKNOWN, "complex images")
+        if min(self._size) < SMALLEST_FOR_BLOCKS:
+            return Finding("jpeg", title, UNKNOWN, "images are too small")
+        measured = [
+            _blocks(step, around)
+            for step, around in zip(self._steps[::2], self._steps[1::2])
+        ]
+        excess, errors = (min(each) for each in zip(*measured))
+        found = excess >= BLOCK and errors >= BLOCK_ERRORS
+        return Finding(
+            "jpeg",
+            title,
+            FOUND if found else NOT_FOUND,
+            f"steps across 8×8 blocks are larger by {100 * excess:.1f} %",
+            "Lossy compression has thrown away detail block by block. The "
+            "network learns to draw blocks, and the true images are not the "
+            "truth: figures compare with the compressed ones. Go back to the "
+            "images before compression."
+            if found
+            else "",
+            {"excess": float(excess), "standard_errors": float(errors)},
+        )
+
+    def _same_patient(self):
+        title = "A patient in two splits"
+        if len(self._patients) < 2:
+            return Finding("same_patient", title, UNKNOWN, "there is one split")
+        if any(not any(names) for names in self._patients.values()):
+            return Finding(
+                "same_patient", title, UNKNOWN, "patients are not named"
+            )
+        shared = set()
+        for one, other in itertools.combinations(self._patients.values(), 2):
+            shared |= (one & other) - {""}
+        shared = sorted(map(str, shared))
+        count = len(shared)
+        return Finding(
+            "same_patient",
+            title,
+            FOUND if shared else NOT_FOUND,
+            f"{count} by name: {_some(shared)}" if shared else "none by name",
+            LEAK if shared else "",
+            {"patients": shared},
+        )
+
+    def _same_slice(self):
+        title = "A slice in two splits"
+        if len(self._signatures) < 2:
+            return Finding("same_slice", title, UNKNOWN, "there is one split")
+        splits = {
+            split: (
+                np.array([str(name) for name, _ in each]),
+                np.stack([signature for _, signature in each]),
+            )
+            for split, each in self._signatures.items()
+        }
+        largest, pairs, count = 0.0, set(), 0
+        for one, other in itertools.combinations(splits, 2):
+            names, signatures = splits[one]
+            others, those = splits[other]
+            for start in range(0, len(those), 1024):
+                part = signatures @ those[start : start + 1024].T
+                largest = max(largest, float(part.max()))
+                same = np.argwhere(part > SAME_SLICE)
+                count += len(np.unique(same[:, 1]))
+                pairs |= {
+                    f"{one} {names[i]} and {other} {others[start + j]}"
+                    for i, j in same
+                }
+        pairs = sorted(pairs)
+        value = f"largest correlation {largest:.2f}"
+        if pairs:
+            value = f"{count} slices nearly identical: {_some(pairs)}"
+        return Finding(
+            "same_slice",
+            title,
+            FOUND if pairs else NOT_FOUND,
+            value,
+            LEAK if pairs else "",
+            {"slices": count, "volumes": pairs, "correlation": largest},
+        )
+
+
+class _Volume:
+    """What is kept of one volume."""
+
+    def __init__(self, split, name):
+        self.split, self.name = split, name
+        self.slices, self._count, self.nonzero = 0, 0, 0
+        self._profiles = None
+        self.levels = np.zeros(0)
+
+    def add(self, image, spectrum):
+        profiles = [axis_profile(spectrum, axis) for axis in (0, 1)]
+        if self._count:
+            profiles = [a + b for a, b in zip(self._profiles, profiles)]
+        self._profiles = profiles
+        self._count += 1
+        if self.levels is not None and not np.iscomplexobj(image):
+            self.nonzero += np.count_nonzero(image)
+            self.levels = np.union1d(self.levels, image)
+            if len(self.levels) > MANY_LEVELS:
+                self.levels = None
+
+    def summary(self, size, is_complex):
+        extent = None
+        if self._count:
+            extent = [
+                acquired_lines(
+                    self._profiles[axis] / self._count,
+                    self._count * size[1 - axis],
+                    is_complex,
+                )
+                for axis in (0, 1)
+            ]
+        return {
+            "name": str(self.name),
+            "split": self.split,
+            "slices": self.slices,
+            "extent": extent,
+        }
+
+
+def _some(names, most=3):
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _signature(image):
+    """What a slice looks like: small, without coarse shape, of norm one."""
+    for axis in (0, 1):
+        n = image.shape[axis]
+        if n > SIGNATURE:
+            edges = np.linspace(0, n, SIGNATURE + 1).round().astype(int)
+            sums = np.add.reduceat(image, edges[:-1], axis)
+            image = sums / np.expand_dims(np.diff(edges), 1 - axis)
+    height, width = image.shape
+    padded = np.pad(image, 1, mode="edge")
+    around = sum(
+        padded[i : i + height, j : j + width]
+        for i in range(3)
+        for j in range(3)
+    )
+    detail = (image - around / 9).ravel().astype("float32")
+    return detail / max(np.linalg.norm(detail), 1e-12)
+
+
+def _steps(image):
+    """By column, and then by row: the step to the next, less its neighbours.
+
+    Returns:
+        Four arrays: along W the mean of each step less that of the two beside
+        it, and the latter; and the same along H.
+    """
+    out = []
+    for pixels in (image, image.T):
+        step = np.abs(np.diff(pixels, axis=1))
+        around = (step[:, :-2] + step[:, 2:]) / 2
+        out += [(step[:, 1:-1] - around).mean(0), around.mean(0)]
+    return out
+
+
+def _blocks(step, around):
+    """How much larger the steps are at every eighth place than elsewhere.
+
+    Returns:
+        The excess as a share of the mean step, and in standard errors.
+    """
+    phase = np.arange(len(step)) % 8
+    groups = [step[phase == p] for p in range(8)]
+    means = np.array([group.mean() for group in groups])
+    variances = [group.var(ddof=1) / len(group) for group in groups]
+    largest = int(np.argmax(means))
+    others = np.delete(np.arange(8), largest)
+    excess = means[largest] - means[others].mean()
+    error = np.sqrt(
+        variances[largest] + np.mean([variances[p] for p in others]) / 7
+    )
+    level = around.mean()
+    if not level or not error:
+        return 0.0, 0.0
+    return excess / level, excess / error

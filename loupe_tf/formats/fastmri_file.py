@@ -1,0 +1,255 @@
+"""Reads one HDF5 file of the fastMRI data set."""
+
+import contextlib
+import functools
+import pathlib
+import re
+
+import h5py
+import numpy as np
+
+from loupe_tf import hdf5, reading
+from loupe_tf.formats.bad_volume import BadVolumeError
+
+NAMESPACE = "{http://www.ismrm.org/ISMRMRD}"
+# What `simulate_fastmri` writes in place of a maker of scanners.
+SIMULATED = "simulated"
+
+
+class FastmriFile(contextlib.AbstractContextManager):
+    """One volume of fastMRI, read slice by slice.
+
+    Example:
+
+    ```python
+    with FastmriFile("singlecoil_val/file1000001.h5") as file:
+        print(file.acquisition, file.header["padding_left"])
+        kspace = file.kspace(0)
+    ```
+
+    All methods and properties raise a `BadVolumeError`, which names the file,
+    if what they need is missing, unreadable, of a wrong shape or not finite.
+
+    Args:
+        path: Path of the file.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self._datasets = {}
+        with self._naming():
+            self._file = hdf5.open_hdf5(self.path)
+
+    def __exit__(self, *args):
+        self._file.close()
+
+    @property
+    def name(self):
+        """The name of the volume, that of the file without suffix."""
+        return self.path.stem
+
+    @functools.cached_property
+    def kspace_shape(self):
+        """`(slices, H, W)` or `(slices, coils, H, W)`."""
+        return self._shape("kspace", (3, 4), "c")
+
+    @functools.cached_property
+    def target_name(self):
+        """The reconstruction that goes with the k-space.
+
+        `"reconstruction_esc"` of emulated single-coil files,
+        `"reconstruction_rss"` of multi-coil ones.
+        """
+        esc = "reconstruction_esc"
+        return "reconstruction_rss" if self._dataset(esc) is None else esc
+
+    @functools.cached_property
+    def target_shape(self):
+        """`(slices, h, w)`."""
+        return self._shape(self.target_name, (3,), "f")
+
+    def kspace(self, i):
+        """The k-space of slice `i`: complex64, `(H, W)` or `(coils, H, W)`."""
+        return self._read("kspace", i, np.complex64)
+
+    def target(self):
+        """The reconstruction of all slices: float32, `(slices, h, w)`."""
+        return self._read(self.target_name, ..., np.float32)
+
+    @property
+    def acquisition(self):
+        """The name of the pulse sequence, `""` where there is none."""
+        return self._text("acquisition")
+
+    @property
+    def patient(self):
+        """The identifier of the patient, `""` where there is none."""
+        return self._text("patient_id")
+
+    @functools.cached_property
+    def header(self):
+        """What the XML header says of k-space, a dict.
+
+        - `encoded_size`, `recon_size`: three integers;
+        - `acquired_columns`: integer, how many columns were acquired;
+        - `padding_left`, `padding_right`: integers, the first column that was
+          acquired and the one after the last, as fastMRI's own reader computes
+          them.
+        """
+        encoding = "encoding"
+        columns = "encodingLimits/kspace_encoding_step_1"
+        encoded, recon = (
+            tuple(
+                self._number(f"{encoding}/{space}/matrixSize/{axis}")
+                for axis in "xyz"
+            )
+            for space in ("encodedSpace", "reconSpace")
+        )
+        center = self._number(f"{encoding}/{columns}/center")
+        acquired = self._number(f"{encoding}/{columns}/maximum") + 1
+        left = encoded[1] // 2 - center
+        return {
+            "encoded_size": encoded,
+            "recon_size": recon,
+            "acquired_columns": acquired,
+            "padding_left": left,
+            "padding_right": left + acquired,
+        }
+
+    @functools.cached_property
+    def field_of_view(self):
+        """Rows, columns and slice of k-space in mm, or `None` if not known."""
+        if self._dataset("ismrmrd_header") is None:
+            return None
+        space = "encoding/encodedSpace/fieldOfView_mm"
+        texts = [self._find(f"{space}/{axis}") for axis in "xyz"]
+        try:
+            view = tuple(float(text) for text in texts)
+        except (TypeError, ValueError):
+            return None
+        return view if all(0 < mm < float("inf") for mm in view) else None
+
+    @property
+    def voxel_size(self):
+        """Slices, rows and columns of all images in mm, or `None`.
+
+        Reconstructions are cut out of the image of the k-space: their pixels
+        are as large.
+        """
+        size = "encoding/encodedSpace/matrixSize"
+        if self.field_of_view is None:
+            return None
+        try:
+            counts = [self._number(f"{size}/{axis}") for axis in "xy"]
+        except BadVolumeError:
+            return None
+        if min(counts) < 1:
+            return None
+        *view, thickness = self.field_of_view  # Of 2-D scans.
+        return thickness, *(mm / n for mm, n in zip(view, counts))
+
+    @property
+    def simulated(self):
+        """Whether `write_fastmri_volume` has made the file."""
+        if self._dataset("ismrmrd_header") is None:
+            return False
+        path = "acquisitionSystemInformation/systemVendor"
+        return self._find(path) == SIMULATED
+
+    @functools.cached_property
+    def _xml(self):
+        dataset = self._needed("ismrmrd_header")
+        with self._naming():
+            text = hdf5.read_hdf5(dataset)
+            text = text.item() if isinstance(text, np.ndarray) else text
+            reading.check_memory(self.path, reading.XML * len(text))
+            return reading.parse_xml(text)
+
+    def _find(self, path):
+        path = "/".join(NAMESPACE + tag for tag in path.split("/"))
+        return self._xml.findtext(path)
+
+    def _number(self, path):
+        value = self._find(path)
+        # As the schema has it: up to 65535.
+        if not re.fullmatch(r"\s*[0-9]{1,5}\s*", value or ""):
+            raise self._bad(
+                f"Expected an integer {path} in ismrmrd_header. "
+                f"Received: {str(value)[:80]}"
+            )
+        return int(value)
+
+    def _text(self, name):
+        with self._naming():
+            value = hdf5.hdf5_attribute(self._file, name)
+        if value is None or isinstance(value, h5py.Empty):
+            return ""
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.item()
+        if isinstance(value, str):
+            # h5py keeps bytes that are not UTF-8 as halves of characters,
+            # which nothing can write.
+            value = value.encode("utf-8", "surrogateescape")
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        return str(value)
+
+    def _dataset(self, name):
+        """The data set of that name, or `None`."""
+        if name not in self._datasets:
+            with self._naming():
+                found = hdf5.hdf5_dataset(self._file, name)
+            self._datasets[name] = found
+        return self._datasets[name]
+
+    def _needed(self, name):
+        dataset = self._dataset(name)
+        if dataset is None:
+            raise self._bad(
+                f"Expected an HDF5 file of fastMRI. Received: one that has no "
+                f"data set {name}"
+            )
+        return dataset
+
+    def _shape(self, name, dimensions, kind):
+        dataset = self._needed(name)
+        shape = dataset.shape or ()
+        if len(shape) not in dimensions or 0 in shape:
+            raise self._bad(
+                f"Expected {name} with {' or '.join(map(str, dimensions))} "
+                f"axes, none of them empty. Received: shape={shape}"
+            )
+        if dataset.dtype.kind != kind:
+            kinds = {"c": "complex", "f": "real floating point"}
+            raise self._bad(
+                f"Expected {name} of {kinds[kind]} numbers. "
+                f"Received: dtype={dataset.dtype}"
+            )
+        return shape
+
+    def _read(self, name, index, dtype):
+        dataset = self._needed(name)
+        with self._naming():
+            array = hdf5.read_hdf5(dataset, index)
+            array = array.astype(dtype, copy=False)
+            # Neither passes over a NaN, and no mask as large as a volume is
+            # made. Real numbers are checked faster than complex ones.
+            numbers = array.view(np.float32)
+            extremes = numbers.min(), numbers.max()
+        if not np.isfinite(extremes).all():
+            wrong = np.count_nonzero(~np.isfinite(numbers))
+            where = "" if index is ... else f" of slice {index}"
+            raise self._bad(
+                f"Expected finite values in {name}{where}. "
+                f"Received: {wrong} numbers that are not"
+            )
+        return array
+
+    def _bad(self, reason):
+        return BadVolumeError(self.path, f"{reason}.")
+
+    def _naming(self):
+        """Names the file in whatever goes wrong with reading it."""
+        return reading.naming(
+            self.path, "an HDF5 file of fastMRI", BadVolumeError
+        )
