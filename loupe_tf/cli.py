@@ -10,10 +10,15 @@ import sys
 
 import numpy as np
 
-from loupe_tf.formats.mask_files import FORMATS, SUFFIXES, load_mask, save_mask
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.centre import centred
 from loupe_tf.masks.description import density_profile, overlap, side_lobe
+from loupe_tf.masks.files.mask_files import (
+    FORMATS,
+    SUFFIXES,
+    load_mask,
+    save_mask,
+)
 from loupe_tf.report import save_figure, text_table
 from loupe_tf.runs import Parser, exit_code
 from loupe_tf.version import __version__

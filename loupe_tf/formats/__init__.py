@@ -1,12 +1,12 @@
 """Files of other toolboxes: masks, raw k-space and images in them."""
 
-from loupe_tf.formats.cfl import read_cfl, write_cfl
+from loupe_tf.cfl import read_cfl, write_cfl
 from loupe_tf.formats.coil_files import load_coils
 from loupe_tf.formats.image_files import save_image
 from loupe_tf.formats.kspace_files import load_kspace
 from loupe_tf.formats.kspace_volume import KspaceVolume
-from loupe_tf.formats.mask_files import load_mask, save_mask
-from loupe_tf.formats.mask_pulseq import pulseq_sequence
+from loupe_tf.masks.files.mask_files import load_mask, save_mask
+from loupe_tf.masks.files.pulseq import pulseq_sequence
 from loupe_tf.reading import BadFileError, memory_limit, set_memory_limit
 
 __all__ = [

@@ -7,10 +7,10 @@ import pathlib
 import numpy as np
 
 from loupe_tf import hdf5, reading
-from loupe_tf.formats.cfl import read_cfl
+from loupe_tf.cfl import read_cfl
 from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
 from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
-from loupe_tf.formats.mask_files import check_options
+from loupe_tf.masks.files.mask_files import check_options
 from loupe_tf.numpy_fourier import ifftc
 
 # BART's dimensions that k-space may have: read-out, two phase encodings, coils

@@ -6,14 +6,14 @@ import math
 import numpy as np
 
 from loupe_tf import hdf5, reading
-from loupe_tf.formats.ismrmrd_file import (
+from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
+from loupe_tf.ismrmrd_file import (
     COUNTERS,
     encoding_steps,
     has_flags,
     import_ismrmrd,
     read_heads,
 )
-from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
 from loupe_tf.numpy_fourier import fftc, ifftc
 from loupe_tf.reading import BadFileError
 

@@ -249,7 +249,7 @@ class SamplingMask:
             ValueError: If the suffix is that of no mask (`.mat`, `.png`), or
                 its format cannot hold this one.
         """
-        from loupe_tf.formats import mask_files  # They use this module.
+        from loupe_tf.masks.files import mask_files  # They use this module.
 
         suffix = pathlib.Path(path).suffix.lower()
         if (
@@ -284,7 +284,7 @@ class SamplingMask:
                 version, or contradicts itself.
             OSError: If the file cannot be opened.
         """
-        from loupe_tf.formats import mask_files  # They use this module.
+        from loupe_tf.masks.files import mask_files  # They use this module.
 
         name = mask_files.SUFFIXES.get(pathlib.Path(path).suffix.lower(), "npz")
         if name not in ("npz", "npy"):  # .npy holds an array alone.

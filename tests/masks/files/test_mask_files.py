@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from loupe_tf.formats import load_mask, save_mask, set_memory_limit
-from loupe_tf.formats.mask_files import FORMATS, SUFFIXES
 from loupe_tf.masks import SamplingMask, gaussian, random_lines
 from loupe_tf.masks.acquisition_order import ORDERS
+from loupe_tf.masks.files.mask_files import FORMATS, SUFFIXES
 
 NEEDS = {".mrd": "ismrmrd", ".seq": "pypulseq"}
 # Those that hold everything.

@@ -9,13 +9,13 @@ import tempfile
 import numpy as np
 
 from loupe_tf.atomic import written_aside
-from loupe_tf.formats.mask_arrays import (
+from loupe_tf.masks.acquisition_order import acquisition_order
+from loupe_tf.masks.files.arrays import (
     check_lines,
     with_field_of_view,
     with_matrix,
 )
-from loupe_tf.formats.mask_ismrmrd import check_positive
-from loupe_tf.masks.acquisition_order import acquisition_order
+from loupe_tf.masks.files.ismrmrd import check_positive
 from loupe_tf.masks.sampling_mask import COST, SamplingMask
 from loupe_tf.reading import check_file, check_memory, naming
 

@@ -4,24 +4,19 @@ import inspect
 import pathlib
 
 from loupe_tf import hdf5
-from loupe_tf.formats import (
-    mask_arrays,
-    mask_ismrmrd,
-    mask_pulseq,
-    mask_text,
-)
 from loupe_tf.masks.centre import centred
+from loupe_tf.masks.files import arrays, ismrmrd, pulseq, text
 
 # By name: how a mask is written and read.
 FORMATS = {
-    "npz": (mask_arrays.save_npz, mask_arrays.load_npz),
-    "npy": (mask_arrays.save_npy, mask_arrays.load_npy),
-    "json": (mask_text.save_json, mask_text.load_json),
-    "csv": (mask_text.save_csv, mask_text.load_csv),
-    "bart": (mask_arrays.save_bart, mask_arrays.load_bart),
-    "fastmri": (mask_arrays.save_fastmri, mask_arrays.load_fastmri),
-    "ismrmrd": (mask_ismrmrd.save_ismrmrd, mask_ismrmrd.load_ismrmrd),
-    "pulseq": (mask_pulseq.save_pulseq, mask_pulseq.load_pulseq),
+    "npz": (arrays.save_npz, arrays.load_npz),
+    "npy": (arrays.save_npy, arrays.load_npy),
+    "json": (text.save_json, text.load_json),
+    "csv": (text.save_csv, text.load_csv),
+    "bart": (arrays.save_bart, arrays.load_bart),
+    "fastmri": (arrays.save_fastmri, arrays.load_fastmri),
+    "ismrmrd": (ismrmrd.save_ismrmrd, ismrmrd.load_ismrmrd),
+    "pulseq": (pulseq.save_pulseq, pulseq.load_pulseq),
 }
 SUFFIXES = {
     ".npz": "npz",
@@ -98,7 +93,7 @@ def save_mask(mask, path, format=None, shift=None, **options):
         )
     save = FORMATS[name][0]
     # Those of `save_pulseq` are handed on.
-    known = mask_pulseq.pulseq_sequence if name == "pulseq" else save
+    known = pulseq.pulseq_sequence if name == "pulseq" else save
     check_options(name, known, options)
     save(centred(mask, shift), path, **options)
 

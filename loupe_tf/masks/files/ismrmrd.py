@@ -7,19 +7,19 @@ import numpy as np
 
 from loupe_tf import reading
 from loupe_tf.atomic import written_aside
-from loupe_tf.formats.ismrmrd_file import (
+from loupe_tf.ismrmrd_file import (
     encoding_steps,
     import_ismrmrd,
     read_heads,
 )
-from loupe_tf.formats.mask_arrays import (
+from loupe_tf.masks.acquisition_order import acquisition_order
+from loupe_tf.masks.budget import calibration_region
+from loupe_tf.masks.files.arrays import (
     MARK,
     refuse_other_data,
     with_field_of_view,
     with_matrix,
 )
-from loupe_tf.masks.acquisition_order import acquisition_order
-from loupe_tf.masks.budget import calibration_region
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from loupe_tf import hdf5, reading
 from loupe_tf.atomic import hdf5_written, written_aside
-from loupe_tf.formats.cfl import pair, read_cfl, write_cfl
+from loupe_tf.cfl import pair, read_cfl, write_cfl
 from loupe_tf.masks.sampling_mask import COST, SamplingMask
 
 MARK = "loupe_tf_mask"

@@ -1,0 +1,1 @@
+"""Masks in files: one format a file."""
