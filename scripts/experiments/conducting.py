@@ -1,0 +1,95 @@
+"""Training the runs of a grid, each once."""
+
+import numpy as np
+
+from loupe_tf.runs import RunFolder, provenance
+
+
+def conduct(settings, todo, build, train, kind, free):
+    """Train what has not been trained yet.
+
+    Whatever may be refused (the data, the folder, a model) is refused before
+    the first training.
+
+    Args:
+        settings: Dict; `data` and `data_dir` are those of
+            `loupe_tf.datasets.load_splits`, `out` is the folder.
+        todo: List of runs, each with a `name` of its own.
+        build: Callable `(run, settings, image_shape)` that makes the model.
+        train: Callable `(run, settings, splits, folder)` that returns a
+            record, a dict that JSON can store.
+        kind: Callable that takes a run and returns what decides whether its
+            model can be built: of equals one is built for a try.
+        free: Names of settings that may differ within one folder.
+
+    Returns:
+        A tuple `(folder, facts, records)`: the `RunFolder`, texts by name for
+        a report, and all records that the folder holds.
+
+    Raises:
+        ValueError: If the data cannot be split into training, validation and
+            test volumes, the folder holds runs of other settings, or a model
+            cannot be built.
+    """
+    import keras
+
+    from loupe_tf.datasets import load_splits
+
+    splits, source = load_splits(settings["data"], settings["data_dir"])
+    facts = provenance(settings, source, splits)
+    print(f"Data: {source}; {facts['volumes']}")
+    shape = splits["test"].images.shape[1:]
+    for run in {kind(run): run for run in todo}.values():
+        build(run, settings, shape)
+        keras.utils.clear_session(free_memory=False)
+    # Settings that nothing can be built with claim no folder.
+    folder = RunFolder(settings["out"])
+    same = {k: v for k, v in settings.items() if k not in free}
+    folder.check_settings({**same, "volumes": facts["volumes"]})
+
+    def train_one(run):
+        keras.utils.clear_session(free_memory=False)
+        return train(run, settings, splits, folder)
+
+    return folder, facts, folder.complete(todo, train_one)
+
+
+def fit(model, run, settings, train, validation, folder):
+    """Train in the two rounds of the 4S paper, by the settings of `TRAINING`.
+
+    Args:
+        model: Compiled model; 4S raises its slope if it has one.
+        run: The run, with a `name` and a `seed`.
+        settings: Dict.
+        train, validation: As `fit_two_rounds` takes them.
+        folder: `RunFolder`; what an unfinished run needs to go on is kept
+            there, if `settings["backup"]`.
+
+    Returns:
+        A pair: the history, a dict of lists, and whether all losses in it are
+        finite.
+    """
+    import keras
+
+    from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
+    from loupe_tf.callbacks.slopes import slope_layers
+
+    unfinished = folder / "unfinished" / run.name
+    history = fit_two_rounds(
+        model,
+        train,
+        validation_data=validation,
+        epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        slope_callback=bool(slope_layers(model, required=False))
+        and SelfShrinkingSigmoidSlope(
+            patience=settings["patience"], cooldown=settings["cooldown"]
+        ),
+        stop_patience=settings["stop_patience"],
+        lr_patience=settings["lr_patience"],
+        directory=unfinished if settings["backup"] else None,
+        callbacks=[keras.callbacks.TerminateOnNaN()],
+        seed=run.seed,
+        verbose=0,
+    ).history
+    return history, np.isfinite(history["loss"] + history["val_loss"]).all()
