@@ -20,7 +20,7 @@ FOLDERS = {
 FLOORS = (
     {"version", "checks", "fourier", "numpy_fourier", "on_import", "reading"},
     {"atomic", "hdf5", "simulation"},
-    {"run_files"},
+    {"cfl", "ismrmrd_file", "run_files"},
     {"run_folder"},
     {"metrics", "operators"},
     {"losses", "masks"},
@@ -41,9 +41,10 @@ FLOORS = (
 )
 # What goes up today: (from, to). The list may only shrink: whoever mends one
 # deletes its line, and no line is added.
-UPWARD = {
-    ("formats", "datasets"),
-    ("masks", "formats"),
+UPWARD = set()
+# Pairs of modules that close a circle today; the same holds.
+IN_CIRCLES = {
+    ("loupe_tf.masks.sampling_mask", "loupe_tf.masks.files.mask_files"),
 }
 # Callbacks that import a model, today: this list, too, may only shrink.
 OF_A_MODEL = {"loupe_tf.callbacks.mask_validation"}
@@ -93,7 +94,7 @@ def source_of(module, name):
         if f"{module}.{name}" in FILES and module == "loupe_tf":
             return f"{module}.{name}"
         for source, handed_on in imported(module):
-            if handed_on == name and source in FILES:
+            if handed_on == name and source in FILES and source != module:
                 return source_of(source, name)
     full = f"{module}.{name}"
     return full if full in FILES else module
@@ -145,11 +146,21 @@ def test_the_graph_is_read_as_python_reads_it():
 
 
 def test_no_circle_between_files():
-    allowed = {
-        module: {t for t in targets if (room(module), room(t)) not in UPWARD}
-        for module, targets in GRAPH.items()
-    }
-    assert circle(allowed) is None
+    def without(pairs):
+        return {
+            module: {
+                target
+                for target in targets
+                if (room(module), room(target)) not in UPWARD
+                and (module, target) not in pairs
+            }
+            for module, targets in GRAPH.items()
+        }
+
+    assert circle(without(IN_CIRCLES)) is None
+    for pair in IN_CIRCLES:
+        others = circle(without(IN_CIRCLES - {pair}))
+        assert others is not None, f"mended: delete {pair} of IN_CIRCLES"
 
 
 def test_no_circle_between_rooms():
