@@ -1,8 +1,9 @@
 import keras
-import numpy as np
+
+from loupe_tf.callbacks.ordered_batches import OrderedBatches
 
 
-class ShuffledBatches(keras.utils.PyDataset):
+class ShuffledBatches(OrderedBatches):
     """Batches of arrays in an order that depends on seed and epoch alone.
 
     `model.fit` on arrays shuffles with a state that is lost when a run is
@@ -21,24 +22,11 @@ class ShuffledBatches(keras.utils.PyDataset):
     """
 
     def __init__(self, x, y, batch_size=16, seed=0, drop_remainder=False):
-        super().__init__()
-        self.x, self.y = x, y
-        self.examples = len(y)
-        self.batch_size = batch_size
-        self.seed = seed
-        self.drop_remainder = drop_remainder
-        self.set_epoch(0)
-
-    def set_epoch(self, epoch):
-        """Draw the order of an epoch."""
-        rng = np.random.default_rng([self.seed, epoch])
-        self._order = rng.permutation(self.examples)
-
-    def callback(self):
-        """The callback that `fit` needs beside this data set."""
-        return keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: self.set_epoch(epoch)
+        super().__init__(
+            len(y), batch_size, seed, drop_remainder=drop_remainder
         )
+        self.x, self.y = x, y
+        self.set_epoch(0)
 
     def to_tf_dataset(self):
         """The same batches as a `tf.data.Dataset` that does not tune itself.
@@ -64,17 +52,7 @@ class ShuffledBatches(keras.utils.PyDataset):
         cardinality = tf.data.experimental.assert_cardinality(len(self))
         return dataset.apply(cardinality).with_options(options)
 
-    def __len__(self):
-        if self.drop_remainder:
-            return self.examples // self.batch_size
-        return -(-self.examples // self.batch_size)
-
     def __getitem__(self, index):
         rows = self.rows(index)
         inputs = keras.tree.map_structure(lambda array: array[rows], self.x)
         return inputs, self.y[rows]
-
-    def rows(self, index):
-        """The numbers of the examples of a batch."""
-        begin = index * self.batch_size
-        return self._order[begin : begin + self.batch_size]

@@ -2,9 +2,7 @@
 
 from loupe_tf.datasets.building.volume import Volume
 from loupe_tf.datasets.building.volume_header import Header
-from loupe_tf.datasets.building.volume_reader import (
-    check_shape,
-)
+from loupe_tf.datasets.building.volume_reader import check_shape
 from loupe_tf.formats.bad_volume import BadVolumeError
 from loupe_tf.reading import load_npy
 

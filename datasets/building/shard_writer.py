@@ -14,9 +14,7 @@ from tensorflow_datasets.core import utils as tfds_utils
 from tensorflow_datasets.proto import tf_feature_pb2
 
 from loupe_tf.atomic import naming_disk
-from loupe_tf.datasets.building.volume_reader import (
-    VolumeReader,
-)
+from loupe_tf.datasets.building.volume_reader import VolumeReader
 from loupe_tf.formats.bad_volume import BadVolumeError
 
 

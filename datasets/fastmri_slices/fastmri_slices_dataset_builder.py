@@ -14,9 +14,7 @@ from loupe_tf.datasets.building.volume_builder import (
     VolumeBuilder,
     common_features,
 )
-from loupe_tf.datasets.building.volume_reader import (
-    VolumeReader,
-)
+from loupe_tf.datasets.building.volume_reader import VolumeReader
 from loupe_tf.datasets.fastmri_slices import manifest as manifests
 from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
     KINDS,

@@ -3,17 +3,10 @@
 import pathlib
 
 import numpy as np
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core.dataset_info import read_proto_from_builder_dir
 
 from loupe_tf.datasets.feeding.split_records import SplitRecords
+from loupe_tf.datasets.prepared import prepared_builder
 from loupe_tf.reading import BadFileError, load_npy, load_npz, naming
-
-# The files that describe a data set, and what reads each of them.
-DESCRIPTIONS = {
-    "dataset_info.json": read_proto_from_builder_dir,
-    "features.json": tfds.features.FeatureConnector.from_config,
-}
 
 
 def load_arrays(
@@ -193,91 +186,6 @@ def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
     parts = np.split(names, [train, train + validation])
     train, validation, test = (np.isin(volumes, part) for part in parts)
     return {"train": train, "validation": validation, "test": test}
-
-
-def prepared_builder(name, data_dir=None, argument="name"):
-    """The builder of a data set that has been prepared.
-
-    Args:
-        name: String, the name of a data set, or a `tfds.core.DatasetBuilder`.
-        data_dir: Optional path of the folder that holds the data sets.
-        argument: String, what errors call `name`.
-
-    Returns:
-        A `tfds.core.DatasetBuilder`.
-    """
-    builder = name
-    if not isinstance(name, tfds.core.DatasetBuilder):
-        try:
-            builder = open_builder(name, data_dir)
-        except BadFileError:
-            raise
-        except ValueError as error:
-            raise ValueError(
-                f"Invalid value for argument `{argument}`. Expected the name "
-                "of a TFDS data set. "
-                f"Received: {argument}={name}, data_dir={data_dir}"
-            ) from error
-    if not builder.is_prepared():
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected a data set "
-            "that has been prepared with `builder.download_and_prepare()`. "
-            f"Received: {argument}={name}, looked for in {builder.data_path}"
-        )
-    return builder
-
-
-def open_builder(name, data_dir=None):
-    """The builder of this name, whether its data are prepared or not.
-
-    Args:
-        name: String, the name of a data set.
-        data_dir: Optional path of the folder that holds the data sets.
-
-    Returns:
-        A `tfds.core.DatasetBuilder`.
-
-    Raises:
-        BadFileError: If what describes its data is damaged.
-        ValueError: If there is none.
-    """
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-        return builder if builder.is_prepared() else _earlier_version(builder)
-    except Exception as error:
-        folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
-        folder = folder.expanduser() / name.split("/")[0].split(":")[0]
-        # TFDS does not say which of many files it was.
-        for path in sorted(folder.rglob("*.json")):
-            if path.name in DESCRIPTIONS:
-                with naming(path, "the description of a TFDS data set"):
-                    DESCRIPTIONS[path.name](path.parent)
-        if isinstance(error, ValueError):
-            raise
-        raise BadFileError(
-            folder, f"Expected a TFDS data set. Received: {error}"
-        ) from error
-
-
-def _earlier_version(builder):
-    """The builder of a data set that an earlier version has prepared, if any.
-
-    Args:
-        builder: A `tfds.core.DatasetBuilder` whose own version is not there.
-
-    Returns:
-        A `tfds.core.DatasetBuilder`, of the newest version that is there, or
-        `builder`.
-    """
-    own = pathlib.Path(builder.data_path)
-    found = []
-    for folder in own.parent.glob("*.*.*/dataset_info.json"):
-        try:
-            found.append((tfds.core.Version(folder.parent.name), folder.parent))
-        except ValueError:
-            continue  # Not a version, such as an unfinished one.
-    found = [pair for pair in found if pair[0] < own.name]
-    return tfds.builder_from_directory(max(found)[1]) if found else builder
 
 
 def _text(value):

@@ -7,9 +7,9 @@ import tensorflow_datasets as tfds
 from loupe_tf.datasets.feeding.arrays import (
     load_arrays,
     load_volumes,
-    open_builder,
     split_by_volume,
 )
+from loupe_tf.datasets.prepared import open_builder
 from loupe_tf.datasets.resize import crop_to_acquired
 from loupe_tf.datasets.voxel_size import common_voxel_size
 from loupe_tf.reading import BadFileError

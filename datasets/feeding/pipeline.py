@@ -4,9 +4,9 @@ import numbers
 
 import numpy as np
 
-from loupe_tf.datasets.feeding.arrays import prepared_builder
 from loupe_tf.datasets.feeding.cached_images import CachedImages
 from loupe_tf.datasets.feeding.split_images import SplitImages
+from loupe_tf.datasets.prepared import prepared_builder
 
 
 def pipeline(
@@ -142,13 +142,13 @@ def pipeline(
         drop_remainder=drop_remainder,
         share=_share(input_context, batch_size),
     )
-    if not batches.steps:
+    if not len(batches):
         _raise("batch_size", f"at most {images.count}, all images", batch_size)
     if input_context is not None and images.count % batch_size:
         if not drop_remainder:
             _raise("drop_remainder", "True with `input_context`", False)
     if keras.backend.backend() == "tensorflow":
-        return _to_tf_data(batches)
+        return batches.to_tf_dataset()
     return batches
 
 
@@ -174,58 +174,6 @@ class ArrayImages:
     def fetch(self, indices):
         """Return images, float32, in the order of the indices."""
         return np.asarray(self.array[indices], "float32")
-
-
-def _to_tf_data(batches):
-    """A `tf.data.Dataset` that reads batches in parallel, in their order."""
-    import tensorflow as tf
-
-    from loupe_tf.datasets.feeding.slice_batches import READ_AHEAD, THREADS
-
-    # The number of the epoch is asked for when an iterator begins.
-    epochs = tf.data.Dataset.from_tensors(0).map(
-        lambda _: tf.numpy_function(
-            lambda: np.int64(batches.begin_epoch()), [], tf.int64
-        )
-    )
-    steps = epochs.flat_map(
-        lambda epoch: tf.data.Dataset.range(len(batches)).map(
-            lambda index: (epoch, index)
-        )
-    )
-    shape = (None, *batches.images.shape)
-    same = batches.augment is None and not batches.magnitude_target
-    target_shape = (*shape[:3], 1) if batches.magnitude_target else shape
-
-    def read(epoch, index):
-        if same:  # One array to hand over instead of two.
-            inputs = targets = tf.numpy_function(
-                lambda *where: batches.batch(*where)[0],
-                [epoch, index],
-                tf.float32,
-            )
-        else:
-            inputs, targets = tf.numpy_function(
-                batches.batch, [epoch, index], [tf.float32, tf.float32]
-            )
-        return (
-            tf.ensure_shape(inputs, shape),
-            tf.ensure_shape(targets, target_shape),
-        )
-
-    # AUTOTUNE begins with one thread, and takes an epoch to find more.
-    dataset = steps.map(read, num_parallel_calls=THREADS, deterministic=True)
-    dataset = dataset.apply(
-        tf.data.experimental.assert_cardinality(len(batches))
-    )
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.DATA
-    )
-    dataset = dataset.prefetch(READ_AHEAD).with_options(options)
-    dataset.callback = batches.callback
-    dataset.set_epoch = batches.set_epoch
-    return dataset
 
 
 def _share(context, batch_size):

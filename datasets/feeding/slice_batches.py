@@ -1,7 +1,8 @@
 import concurrent.futures
 
-import keras
 import numpy as np
+
+from loupe_tf.callbacks.ordered_batches import OrderedBatches
 
 # Batches that are read while the network is busy with one, and threads that
 # read them.
@@ -9,7 +10,7 @@ READ_AHEAD = 4
 THREADS = 2
 
 
-class SliceBatches(keras.utils.PyDataset):
+class SliceBatches(OrderedBatches):
     """Batches of (input, target), the same ones for the same seed.
 
     The order of an epoch and what augmentation draws depend on the seed, the
@@ -45,35 +46,23 @@ class SliceBatches(keras.utils.PyDataset):
         drop_remainder=False,
         share=(1, 0, 1),
     ):
-        super().__init__()
+        super().__init__(
+            images.count, batch_size, seed, shuffle, drop_remainder
+        )
         self.images = images
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = seed
         self.augment = augment
         self.magnitude_target = magnitude_target
         self.share = share
-        self.steps = images.count // batch_size
-        if not drop_remainder and images.count % batch_size:
-            self.steps += 1
-        self.epoch = 0
         self._told = False
-        self._order = None
         self._ahead = {}
         self._threads = None
 
     def set_epoch(self, epoch):
         """Tell the number of the epoch that begins."""
-        self.epoch = int(epoch)
+        super().set_epoch(epoch)
         # From now on it changes only when it is told to: Keras begins
         # iterators that it never uses.
         self._told = True
-
-    def callback(self):
-        """The callback that tells it in `model.fit`."""
-        return keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: self.set_epoch(epoch)
-        )
 
     def begin_epoch(self):
         """The number of the epoch, to one that iterates anew."""
@@ -90,7 +79,7 @@ class SliceBatches(keras.utils.PyDataset):
         self.end_epoch()
 
     def __len__(self):
-        return self.steps * self.share[2]
+        return super().__len__() * self.share[2]
 
     def __getitem__(self, index):
         if not 0 <= index < len(self):
@@ -109,24 +98,63 @@ class SliceBatches(keras.utils.PyDataset):
         """The batch of this index in any epoch."""
         replicas, first, per_worker = self.share
         step, part = divmod(int(index), per_worker)
-        begin = step * self.batch_size
-        rows = self.order(int(epoch))[begin : begin + self.batch_size]
+        rows = self.rows(step, int(epoch))
         if replicas > 1:
             size = self.batch_size // replicas
             begin = (first + part) * size
             rows = rows[begin : begin + size]
         return self._pairs(self.images.fetch(rows), rows, epoch)
 
-    def order(self, epoch):
-        """The indices of all images, in the order of an epoch."""
-        if not self.shuffle:
-            return np.arange(self.images.count)
-        known = self._order
-        if known is None or known[0] != epoch:
-            # As in `ShuffledBatches`.
-            rng = np.random.default_rng([self.seed, epoch])
-            known = self._order = (epoch, rng.permutation(self.images.count))
-        return known[1]
+    def to_tf_dataset(self):
+        """The same as a `tf.data.Dataset`, which reads batches in parallel."""
+        import tensorflow as tf
+
+        # The number of the epoch is asked for when an iterator begins.
+        epochs = tf.data.Dataset.from_tensors(0).map(
+            lambda _: tf.numpy_function(
+                lambda: np.int64(self.begin_epoch()), [], tf.int64
+            )
+        )
+        steps = epochs.flat_map(
+            lambda epoch: tf.data.Dataset.range(len(self)).map(
+                lambda index: (epoch, index)
+            )
+        )
+        shape = (None, *self.images.shape)
+        same = self.augment is None and not self.magnitude_target
+        target_shape = (*shape[:3], 1) if self.magnitude_target else shape
+
+        def read(epoch, index):
+            if same:  # One array to hand over instead of two.
+                inputs = targets = tf.numpy_function(
+                    lambda *where: self.batch(*where)[0],
+                    [epoch, index],
+                    tf.float32,
+                )
+            else:
+                inputs, targets = tf.numpy_function(
+                    self.batch, [epoch, index], [tf.float32, tf.float32]
+                )
+            return (
+                tf.ensure_shape(inputs, shape),
+                tf.ensure_shape(targets, target_shape),
+            )
+
+        # AUTOTUNE begins with one thread, and takes an epoch to find more.
+        dataset = steps.map(
+            read, num_parallel_calls=THREADS, deterministic=True
+        )
+        dataset = dataset.apply(
+            tf.data.experimental.assert_cardinality(len(self))
+        )
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.DATA
+        )
+        dataset = dataset.prefetch(READ_AHEAD).with_options(options)
+        dataset.callback = self.callback
+        dataset.set_epoch = self.set_epoch
+        return dataset
 
     def _pairs(self, images, indices, epoch):
         """Inputs and targets, `(n, H, W, C)` each, of images."""

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import tensorflow_datasets as tfds
 
-from loupe_tf.datasets.feeding.arrays import prepared_builder
 from loupe_tf.datasets.inspecting.inspector import Inspector
+from loupe_tf.datasets.prepared import prepared_builder
 
 
 def inspect(

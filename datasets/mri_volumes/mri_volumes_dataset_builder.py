@@ -19,9 +19,7 @@ from loupe_tf.datasets.building.volume_builder import (
     VolumeBuilder,
     common_features,
 )
-from loupe_tf.datasets.building.volume_reader import (
-    VolumeReader,
-)
+from loupe_tf.datasets.building.volume_reader import VolumeReader
 from loupe_tf.datasets.inspecting.inspector import Inspector
 from loupe_tf.datasets.mri_volumes.geometry import (
     Resizing,

@@ -26,9 +26,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from loupe_tf.datasets.building.volume_builder import VolumeBuilder
-from loupe_tf.datasets.building.volume_reader import (
-    VolumeReader,
-)
+from loupe_tf.datasets.building.volume_reader import VolumeReader
 from loupe_tf.formats.bad_volume import BadVolumeError
 
 
