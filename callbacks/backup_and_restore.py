@@ -7,7 +7,7 @@ import numpy as np
 
 from loupe_tf.atomic import written_aside
 from loupe_tf.reading import BadFileError, load_npz
-from loupe_tf.run_files import (
+from loupe_tf.run_folder import (
     advising,
     check,
     checksum,

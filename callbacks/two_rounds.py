@@ -24,7 +24,7 @@ from loupe_tf.callbacks.slopes import slope_layers, slope_logs
 from loupe_tf.distribution.multi_worker_trainer import trainer_of
 from loupe_tf.distribution.replicas import num_replicas, scope_of
 from loupe_tf.reading import BadFileError
-from loupe_tf.run_files import (
+from loupe_tf.run_folder import (
     checksum,
     folder_lock,
     load_weights,

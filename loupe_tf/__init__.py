@@ -16,6 +16,7 @@ from loupe_tf.version import __version__
 if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
     from loupe_tf import (
         callbacks,
+        command_line,
         comparison,
         datasets,
         distribution,
@@ -28,9 +29,10 @@ if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
         metrics,
         models,
         plots,
+        provenance,
         reconstruction,
         report,
-        runs,
+        run_folder,
         simulation,
     )
     from loupe_tf.export import export_model
@@ -38,6 +40,7 @@ if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
 __all__ = [
     "__version__",
     "callbacks",
+    "command_line",
     "comparison",
     "datasets",
     "distribution",
@@ -51,10 +54,11 @@ __all__ = [
     "metrics",
     "models",
     "plots",
+    "provenance",
     "reconstruct",
     "reconstruction",
     "report",
-    "runs",
+    "run_folder",
     "simulation",
 ]
 

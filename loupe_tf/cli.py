@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 
+from loupe_tf.command_line import Parser, exit_code
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.centre import centred
 from loupe_tf.masks.description import density_profile, overlap, side_lobe
@@ -20,7 +21,6 @@ from loupe_tf.masks.files.mask_files import (
     save_mask,
 )
 from loupe_tf.report import save_figure, text_table
-from loupe_tf.runs import Parser, exit_code
 from loupe_tf.version import __version__
 
 FILES = """\
@@ -116,7 +116,7 @@ def main(arguments=None):
         arguments: (Optional) list of words; by default those of the process.
 
     Returns:
-        An exit code, see `loupe_tf.runs.exit_code`.
+        An exit code, see `loupe_tf.command_line.exit_code`.
     """
     options = parser().parse_args(arguments)
     return exit_code(options.run, options, interrupted="Stopped.")

@@ -57,10 +57,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 import loupe_tf.datasets
+from loupe_tf.command_line import argument_parser, exit_code
 from loupe_tf.datasets.building.volume_builder import LostRecordsError
 from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
 from loupe_tf.datasets.mri_volumes import mri_volumes_dataset_builder
-from loupe_tf.runs import argument_parser, exit_code
 
 
 def fastmri_slices(config, options):

@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 
 import experiments
 import loupe_tf
-from loupe_tf import evaluation, masks, report, runs
+from loupe_tf import command_line, evaluation, masks, provenance, report
 
 # What may differ between commands that fill one folder.
 FREE = (
@@ -199,7 +199,7 @@ def train(run, settings, splits, folder):
         "trace": experiments.to_trace(history, ("loss", "val_loss")),
         "slopes": sorted(set(history["slope"])),
         "slices": {name: len(part.images) for name, part in parts.items()},
-        **runs.environment(),
+        **provenance.environment(),
         "diverged": not finite,
         "calibration": run.calibration,
         "acquired": masks.from_model(model).acquired,
@@ -363,7 +363,7 @@ def compare(settings):
 
 
 def main(arguments=None):
-    return runs.exit_code(compare, parse_arguments(arguments))
+    return command_line.exit_code(compare, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

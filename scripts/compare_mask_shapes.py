@@ -32,12 +32,13 @@ import numpy as np
 import experiments
 import loupe_tf
 from loupe_tf import (
+    command_line,
     comparison,
     evaluation,
     masks,
     plots,
+    provenance,
     report,
-    runs,
 )
 
 PLACES = ("out", "data_dir", "preset", "backup")
@@ -179,7 +180,7 @@ def train(run, settings, splits, folder):
         **dataclasses.asdict(run),
         "epochs": len(history["loss"]),
         "trace": experiments.to_trace(history, ("loss", "val_loss", "round")),
-        **runs.environment(),
+        **provenance.environment(),
         "diverged": not finite,
     }
     record["results"] = judge(model, run, settings, splits["test"], folder)
@@ -361,7 +362,7 @@ def compare(settings):
 
 
 def main(arguments=None):
-    return runs.exit_code(compare, parse_arguments(arguments))
+    return command_line.exit_code(compare, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

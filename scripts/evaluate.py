@@ -44,12 +44,13 @@ import numpy as np
 
 import experiments
 from loupe_tf import (
+    command_line,
     comparison,
     evaluation,
     masks,
     plots,
+    provenance,
     report,
-    runs,
 )
 from loupe_tf.reconstruction import Network, ZeroFilled
 from loupe_tf.reconstruction.network import load_model
@@ -115,10 +116,10 @@ def _slug(name):
 
 
 def parse_arguments(arguments=None):
-    parser = runs.argument_parser(__doc__)
+    parser = command_line.argument_parser(__doc__)
     parser.set_defaults(**DEFAULTS)
     add = parser.add_argument
-    runs.add_data_options(parser, DEFAULTS["data"])
+    command_line.add_data_options(parser, DEFAULTS["data"])
     add("--out", help="folder of the results (%(default)s)")
     add(
         "--masks",
@@ -260,7 +261,11 @@ def check(cell, settings, image_shape):
 
 def evaluate_cell(cell, settings, splits, folder):
     """Judge one row, and return its record: metrics, or an error."""
-    record = {**dataclasses.asdict(cell), **runs.environment(), "error": None}
+    record = {
+        **dataclasses.asdict(cell),
+        **provenance.environment(),
+        "error": None,
+    }
     test = splits["test"]
     try:
         mask = find_mask(cell, settings, splits["train"].images)
@@ -509,7 +514,7 @@ def evaluate(settings):
 
 
 def main(arguments=None):
-    return runs.exit_code(evaluate, parse_arguments(arguments))
+    return command_line.exit_code(evaluate, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -43,10 +43,10 @@ import sys
 
 import loupe_tf.datasets
 from loupe_tf import report
+from loupe_tf.command_line import argument_parser, exit_code
 from loupe_tf.datasets import BadVolumeError
 from loupe_tf.datasets.building.readers import find_volumes, read_volume
 from loupe_tf.datasets.inspecting.inspector import Inspector
-from loupe_tf.runs import argument_parser, exit_code
 
 
 def parse_arguments(arguments=None):

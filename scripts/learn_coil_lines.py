@@ -29,13 +29,15 @@ import numpy as np
 import experiments
 import loupe_tf
 from loupe_tf import (
+    command_line,
     evaluation,
     formats,
     masks,
     plots,
+    provenance,
     reconstruction,
     report,
-    runs,
+    run_folder,
     simulation,
 )
 from loupe_tf.atomic import written_aside
@@ -58,11 +60,11 @@ SIMULATED = (
 
 
 def parse_arguments(arguments=None):
-    parser = runs.argument_parser(__doc__)
+    parser = command_line.argument_parser(__doc__)
     add = parser.add_argument
     add("--test", required=True, help="file of the scan's k-space")
     add("--key", help="of an HDF5 file: which array")
-    runs.add_data_options(parser, "mni_brain/64")
+    command_line.add_data_options(parser, "mni_brain/64")
     add("--out", default="runs/coil_lines", help="folder (%(default)s)")
     add("--acceleration", type=float, default=4.0, help="R > 1 (%(default)s)")
     add("--lines", choices=["columns", "rows"], default="columns")
@@ -276,10 +278,10 @@ def run(options):
         options.data, options.data_dir, options.seed
     )
     data = {name: fit_size(slices, size) for name, slices in splits.items()}
-    folder = runs.RunFolder(options.out)
+    folder = run_folder.RunFolder(options.out)
     settings = {k: v for k, v in vars(options).items() if k != "out"}
     folder.check_settings(settings)
-    facts = runs.provenance(settings, source, splits)
+    facts = provenance.provenance(settings, source, splits)
     facts["scan"] = f"{os.path.basename(options.test)}, {kspace.shape}"
     print(f"Images: {source}; {facts['volumes']}\nScan: {facts['scan']}")
 
@@ -386,7 +388,7 @@ def publish(folder, facts, found, images, simulated, histories, truth):
 
 
 def main(arguments=None):
-    return runs.exit_code(run, parse_arguments(arguments))
+    return command_line.exit_code(run, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

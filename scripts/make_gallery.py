@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 
-from loupe_tf.runs import argument_parser
+from loupe_tf.command_line import argument_parser
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGE = ROOT / "docs/gallery.md"

@@ -41,12 +41,13 @@ import numpy as np
 import experiments
 import loupe_tf
 from loupe_tf import (
+    command_line,
     comparison,
     evaluation,
     masks,
     plots,
+    provenance,
     report,
-    runs,
 )
 from loupe_tf.atomic import written_aside
 from loupe_tf.reconstruction import Network
@@ -216,7 +217,7 @@ def train(run, settings, splits, folder):
         **dataclasses.asdict(run),
         "epochs": len(history["loss"]),
         "trace": experiments.to_trace(history, ("loss", "val_loss", "round")),
-        **runs.environment(),
+        **provenance.environment(),
         "error": None,
     }
     if not finite:
@@ -261,7 +262,11 @@ def find_file(folder, kind, run, mask):
 
 def try_on_all(run, settings, splits, folder):
     """Judge a reconstructor on every mask of its R and seed."""
-    record = {**dataclasses.asdict(run), **runs.environment(), "results": {}}
+    record = {
+        **dataclasses.asdict(run),
+        **provenance.environment(),
+        "results": {},
+    }
     test = some_slices(splits["test"], settings["test_slices"])
     network = None
     if run.subject not in CLASSICAL:
@@ -583,7 +588,7 @@ def reproduce(settings):
 
 
 def main(arguments=None):
-    return runs.exit_code(reproduce, parse_arguments(arguments))
+    return command_line.exit_code(reproduce, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -41,10 +41,18 @@ import numpy as np
 import tqdm
 
 import loupe_tf
-from loupe_tf import evaluation, formats, masks, reading, report, runs
+from loupe_tf import (
+    command_line,
+    evaluation,
+    formats,
+    masks,
+    reading,
+    report,
+    run_folder,
+)
 from loupe_tf.formats.kspace_ismrmrd import COUNTERS
 from loupe_tf.reconstruction import Network, ZeroFilled
-from loupe_tf.run_files import read_json
+from loupe_tf.run_folder import read_json
 
 FORMATS = ("npy", "nii", "nii.gz", "png")
 CONVENTION = (
@@ -57,7 +65,7 @@ FIGURES = (("nmse", 4), ("psnr", 2), ("ssim", 3))
 
 
 def parse_arguments(arguments=None):
-    parser = runs.argument_parser(__doc__)
+    parser = command_line.argument_parser(__doc__)
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE", help="k-space, one volume each")
     add("--model", required=True, help="trained model (.keras)")
@@ -303,7 +311,7 @@ def reconstruct_all(options):
     network = Network(options.model)
     mask = load_mask(options, network)
     maps = load_maps(options.maps)
-    folder = runs.RunFolder(options.out)
+    folder = run_folder.RunFolder(options.out)
     folder.check_settings(settings_of(options))
     failed = []
     bar = tqdm.tqdm(options.files, unit="volume")
@@ -317,7 +325,8 @@ def reconstruct_all(options):
             except (ValueError, ImportError, OSError) as error:
                 failed.append(path)
                 bar.write(
-                    f"{path}: error: {runs.in_flags(str(error))}", sys.stderr
+                    f"{path}: error: {command_line.in_flags(str(error))}",
+                    sys.stderr,
                 )
         for warning in caught:
             # Packages force others on us.
@@ -339,7 +348,7 @@ def reconstruct_all(options):
 
 
 def main(arguments=None):
-    return runs.exit_code(reconstruct_all, parse_arguments(arguments))
+    return command_line.exit_code(reconstruct_all, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,15 @@ import numpy as np
 import tqdm
 
 import experiments
-from loupe_tf import evaluation, masks, plots, report, runs
+from loupe_tf import (
+    command_line,
+    evaluation,
+    masks,
+    plots,
+    provenance,
+    report,
+    run_folder,
+)
 from loupe_tf.formats import load_coils, read_cfl, write_cfl
 from loupe_tf.reconstruction import (
     Grappa,
@@ -57,7 +65,7 @@ HEADER = ["mask", "R", "method", "NMSE", "PSNR [dB]", "SSIM", "BART", "seconds"]
 
 
 def parse_arguments(arguments=None):
-    parser = runs.argument_parser(__doc__)
+    parser = command_line.argument_parser(__doc__)
     add = parser.add_argument
     add("kspace", help="file of k-space, complex (coils, H, W)")
     add("--key", help="of an HDF5 file: which array")
@@ -197,7 +205,7 @@ def compare(options):
         )
     kspace = load_coils(options.kspace, options.key)
     chosen = choose_masks(kspace, options)
-    folder = runs.RunFolder(options.out)
+    folder = run_folder.RunFolder(options.out)
     print(f"K-space: {options.kspace}, {kspace.shape}")
     everything = np.ones(kspace.shape[1:], bool)
     is_full = np.any(kspace != 0, axis=0).all()
@@ -246,7 +254,7 @@ def compare(options):
             "data": f"{pathlib.Path(options.kspace).name}, k-space of shape "
             f"{kspace.shape}",
             "settings": ", ".join(f"{k}={v}" for k, v in vars(options).items()),
-            **runs.environment("sigpy"),
+            **provenance.environment("sigpy"),
             "command": "python " + " ".join(sys.argv),
         },
         CONVENTION,
@@ -279,7 +287,7 @@ def row(record):
 
 
 def main(arguments=None):
-    return runs.exit_code(compare, parse_arguments(arguments))
+    return command_line.exit_code(compare, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -42,13 +42,15 @@ import numpy as np
 import experiments
 import loupe_tf
 from loupe_tf import (
+    command_line,
     evaluation,
     masks,
     plots,
+    provenance,
     report,
-    runs,
+    run_folder,
 )
-from loupe_tf.run_files import read_json
+from loupe_tf.run_folder import read_json
 
 # What the paper says, and where it is silent what its authors' code does.
 PAPER = {
@@ -400,7 +402,7 @@ def train(run, settings, splits, folder):
     test = splits["test"]
     own = settings_of(run, settings)
     model = build_model(run, own, test.images.shape[1:])
-    unfinished = runs.RunFolder(folder / "unfinished" / run.name)
+    unfinished = run_folder.RunFolder(folder / "unfinished" / run.name)
 
     def fit(model, epochs, slope_callback, name):
         return loupe_tf.callbacks.fit_two_rounds(
@@ -443,7 +445,7 @@ def train(run, settings, splits, folder):
             history, ("loss", "val_loss", "slope", "learning_rate", "round")
         ),
         **judge(model, run, test, own, folder),
-        **runs.environment(),
+        **provenance.environment(),
     }
 
 
@@ -858,7 +860,7 @@ def reproduce(settings):
 
 
 def main(arguments=None):
-    return runs.exit_code(reproduce, parse_arguments(arguments))
+    return command_line.exit_code(reproduce, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

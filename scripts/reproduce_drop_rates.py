@@ -32,12 +32,13 @@ import numpy as np
 import experiments
 import loupe_tf
 from loupe_tf import (
+    command_line,
     comparison,
     evaluation,
     masks,
     plots,
+    provenance,
     report,
-    runs,
 )
 
 # What the report says. It is silent on sizes, epochs and batches.
@@ -225,7 +226,7 @@ def train(run, settings, splits, folder):
         **dataclasses.asdict(run),
         "epochs": len(history["loss"]),
         "trace": experiments.to_trace(history, keys),
-        **runs.environment(),
+        **provenance.environment(),
     }
     if not np.isfinite(history["loss"] + history["val_loss"]).all():
         return {**record, "diverged": True, "splits": {}}
@@ -443,7 +444,7 @@ def reproduce(settings):
 
 
 def main(arguments=None):
-    return runs.exit_code(reproduce, parse_arguments(arguments))
+    return command_line.exit_code(reproduce, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -45,12 +45,14 @@ import numpy as np
 import experiments
 import loupe_tf
 from loupe_tf import (
+    command_line,
     comparison,
     evaluation,
     masks,
     plots,
+    provenance,
     report,
-    runs,
+    run_folder,
 )
 from loupe_tf.plots.drawing import COLOURS
 
@@ -310,7 +312,7 @@ def train(run, settings, splits, folder):
             images, images, size, run.seed
         )
         validation_data = held_out
-    unfinished = runs.RunFolder(folder / "unfinished" / run.name)
+    unfinished = run_folder.RunFolder(folder / "unfinished" / run.name)
     with unfinished.stopwatch("spent") as seconds:
         history = loupe_tf.callbacks.fit_two_rounds(
             model,
@@ -344,7 +346,7 @@ def train(run, settings, splits, folder):
             images.shape[2], run.acceleration
         ),
         "trace": experiments.to_trace(history, keys),
-        **runs.environment(),
+        **provenance.environment(),
     }
     outputs, acquired = reconstruct(model, run, test, size)
     finite = [history["loss"], history["val_loss"], *outputs.values()]
@@ -686,7 +688,7 @@ def reproduce(settings):
 
 
 def main(arguments=None):
-    return runs.exit_code(reproduce, parse_arguments(arguments))
+    return command_line.exit_code(reproduce, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -31,13 +31,9 @@ import loupe_tf
 import loupe_tf.datasets
 from loupe_tf import comparison, distribution, evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
-from loupe_tf.runs import (
-    RunFolder,
-    add_data_options,
-    argument_parser,
-    exit_code,
-    provenance,
-)
+from loupe_tf.command_line import add_data_options, argument_parser, exit_code
+from loupe_tf.provenance import provenance
+from loupe_tf.run_folder import RunFolder
 
 # The settings of `--demo`: a few minutes on two cores.
 DEMO = {

@@ -20,7 +20,7 @@ FOLDERS = {
 FLOORS = (
     {"version", "checks", "fourier", "numpy_fourier", "on_import", "reading"},
     {"atomic", "hdf5", "simulation"},
-    {"cfl", "ismrmrd_file", "run_files"},
+    {"cfl", "ismrmrd_file"},
     {"run_folder"},
     {"metrics", "operators"},
     {"losses", "masks"},
@@ -34,7 +34,8 @@ FLOORS = (
     {"distribution"},
     {"callbacks"},
     {"datasets"},
-    {"comparison", "runs"},
+    {"comparison", "provenance"},
+    {"command_line"},
     {"experiments"},
     {"cli"},
     {""},

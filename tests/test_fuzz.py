@@ -346,7 +346,7 @@ def two_rounds(folder):
 
 
 def settings(folder):
-    from loupe_tf.runs import RunFolder
+    from loupe_tf.run_folder import RunFolder
 
     folder = RunFolder(folder)
     folder.check_settings({"acceleration": 4.0, "seed": 0, "data": "brain"})
@@ -354,7 +354,7 @@ def settings(folder):
 
 
 def write_settings(folder):
-    from loupe_tf.runs import RunFolder
+    from loupe_tf.run_folder import RunFolder
 
     settings(folder)
     RunFolder(folder / "runs").write_json("a.json", {"psnr": 31.5})

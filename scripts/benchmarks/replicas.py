@@ -37,8 +37,9 @@ import tensorflow as tf
 
 import loupe_tf
 from loupe_tf.callbacks import ShuffledBatches
+from loupe_tf.command_line import argument_parser
 from loupe_tf.distribution import Distribution
-from loupe_tf.runs import argument_parser, environment
+from loupe_tf.provenance import environment
 
 LIMIT = 1e-5
 NORMALIZATIONS = {

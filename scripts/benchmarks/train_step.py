@@ -38,7 +38,8 @@ import numpy as np
 import tensorflow as tf
 
 import loupe_tf
-from loupe_tf.runs import argument_parser, environment
+from loupe_tf.command_line import argument_parser
+from loupe_tf.provenance import environment
 
 # Which else warns of one model after another.
 tf.get_logger().setLevel("ERROR")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from loupe_tf.runs import RunFolder, provenance
+from loupe_tf.provenance import provenance
+from loupe_tf.run_folder import RunFolder
 
 
 def conduct(settings, todo, build, train, kind, free):

@@ -1,6 +1,6 @@
 """What is typed: options of the command line that all experiments have."""
 
-from loupe_tf import runs
+from loupe_tf import command_line
 
 
 def argument_parser(doc, name, presets, sizes):
@@ -18,7 +18,7 @@ def argument_parser(doc, name, presets, sizes):
         `--out` and `--seeds`, to which a script adds its own, without
         defaults: those are the preset's.
     """
-    parser = runs.argument_parser(doc)
+    parser = command_line.argument_parser(doc)
     add = parser.add_argument
     add(
         "--preset",
@@ -26,7 +26,7 @@ def argument_parser(doc, name, presets, sizes):
         default="smoke",
         help=f"{sizes} (%(default)s). Other options win",
     )
-    runs.add_data_options(parser)
+    command_line.add_data_options(parser)
     add("--out", help=f"folder of the results (runs/{name}_PRESET)")
     add("--seeds", type=int, nargs="+", metavar="N")
     parser.set_defaults(_name=name, _presets=presets)

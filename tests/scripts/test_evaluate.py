@@ -177,7 +177,7 @@ def test_nothing_is_chosen_on_test_volumes(script, folder, monkeypatch):
         script.Cell("spectrum", "wavelet_l1", 4.0),
         settings,
         splits,
-        script.runs.RunFolder(folder / "out"),
+        script.run_folder.RunFolder(folder / "out"),
     )
     (name, images, *others), _ = seen["fixed_mask"]
     assert (name, others) == ("spectrum", [4.0, 2, 5])

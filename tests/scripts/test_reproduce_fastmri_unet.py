@@ -67,7 +67,7 @@ def test_leaves_everything_and_repeats_no_run(
 
         # What it says of the zero-filled images, NumPy says as well.
         images = script.experiments.load_images(
-            script.runs.RunFolder(out), f"R4-{mask}-seed0"
+            script.run_folder.RunFolder(out), f"R4-{mask}-seed0"
         )
         assert images["mask"].shape == (1, 16) and images["mask"].sum() == 4
         found = _zero_filled(images["truth"][..., 0], images["mask"])

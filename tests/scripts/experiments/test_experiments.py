@@ -7,7 +7,7 @@ import pytest
 
 import experiments
 from loupe_tf.models import loupe_model
-from loupe_tf.runs import RunFolder
+from loupe_tf.run_folder import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)

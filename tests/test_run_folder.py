@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pathlib
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from loupe_tf.reading import BadFileError
-from loupe_tf.run_files import (
+from loupe_tf.run_folder import (
+    RunFolder,
     checksum,
     folder_lock,
     load_weights,
@@ -141,3 +143,128 @@ def test_where_nothing_can_be_written_nothing_is_locked(tmp_path, monkeypatch):
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     with folder_lock(pathlib.Path(tmp_path)):
         pass
+
+
+def test_belongs_to_one_run(tmp_path):
+    settings = {"acceleration": 4.0, "epochs": [2, 1]}
+    folder = RunFolder(tmp_path / "a" / "run")
+    folder.check_settings(settings)
+    folder.write_json("metrics.json", {})
+    assert json.loads((folder / "settings.json").read_text()) == settings
+    folder.check_settings(settings)
+    with pytest.raises(ValueError, match="--out.*'acceleration': 8.0.*4.0"):
+        folder.check_settings({**settings, "acceleration": 8.0})
+    assert json.loads((folder / "settings.json").read_text()) == settings
+
+
+def test_a_call_that_failed_claims_no_folder(tmp_path):
+    """Not even when it had begun: the corrected call is accepted."""
+    folder = RunFolder(tmp_path / "run")
+    folder.check_settings({"leading": None})
+    assert not folder.path.exists()
+    with pytest.raises(ValueError, match="wrong"):
+        with folder.stopwatch("learned"):
+            raise ValueError("wrong")
+    folder = RunFolder(tmp_path / "run")
+    folder.check_settings({"leading": "coils"})
+    folder.claim()
+    (folder / "volume.npy").touch()
+    assert json.loads((folder / "settings.json").read_text()) == {
+        "leading": "coils"
+    }
+    with pytest.raises(ValueError, match="--out"):
+        RunFolder(tmp_path / "run").check_settings({"leading": None})
+
+
+def test_another_worker_checks_and_writes_nothing(tmp_path):
+    other = RunFolder(tmp_path / "run", writes=False)
+    other.check_settings({"seed": 0})
+    with other.stopwatch("learned") as seconds:
+        pass
+    assert seconds() >= 0 and not other.path.exists()
+    folder = RunFolder(tmp_path / "run")
+    folder.check_settings({"seed": 0})
+    folder.write_json("metrics.json", {})
+    with pytest.raises(ValueError, match="'seed': 1"):
+        other.check_settings({"seed": 1})
+
+
+@pytest.mark.parametrize(
+    "name, remedy",
+    [
+        ("settings.json", "Delete it if this command"),
+        ("seconds_learned.json", "Delete it: no more than the time"),
+        ("runs/a.json", "Delete it to do that run again"),
+    ],
+)
+@pytest.mark.parametrize("content", ["", "{", "[1]"])
+def test_damaged_files_are_named_and_say_what_to_do(
+    tmp_path, name, remedy, content
+):
+    folder = RunFolder(tmp_path)
+    folder.check_settings({"seed": 0})
+    folder.write_json("seconds_learned.json", 100.0)
+    folder.write_json("runs/a.json", {})
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BadFileError, match=f"{tmp_path / name}.*{remedy}"):
+        RunFolder(tmp_path).check_settings({"seed": 0})
+        folder.records()
+        with folder.stopwatch("learned"):
+            pass
+
+
+def test_another_process_in_the_folder_is_named(tmp_path):
+    with filelock.FileLock(tmp_path / ".lock"):
+        folder = RunFolder(tmp_path)
+        folder.check_settings({"seed": 0})
+        with pytest.raises(ValueError, match=f"{tmp_path}, in which another"):
+            folder.write_json("metrics.json", {})
+        reader = RunFolder(tmp_path, writes=False)
+        reader.check_settings({"seed": 0})
+        reader.claim()
+    folder.write_json("metrics.json", {})
+    # This process may come again.
+    again = RunFolder(tmp_path)
+    again.check_settings({"seed": 0})
+    again.write_json("metrics.json", {})
+
+
+def test_stopwatch_goes_on(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write_json("seconds_learned.json", 100.0)
+    with pytest.raises(KeyboardInterrupt):
+        with folder.stopwatch("learned"):
+            raise KeyboardInterrupt
+    with folder.stopwatch("learned") as seconds:
+        pass
+    saved = json.loads((folder / "seconds_learned.json").read_text())
+    assert 100 < saved < 110 and seconds() == saved
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    name: str
+
+
+def test_a_grid_repeats_no_run(tmp_path):
+    folder, done = RunFolder(tmp_path), []
+
+    def do(run):
+        backup = tmp_path / "unfinished" / run.name
+        backup.mkdir(parents=True, exist_ok=True)
+        if run.name == "b" and len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(run.name)
+        return {"name": run.name}
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.complete([Named("a"), Named("b")], do)
+    assert folder.records() == [{"name": "a"}]
+    # It is gone when it is not needed any more, and not before.
+    kept = [path.name for path in (tmp_path / "unfinished").iterdir()]
+    assert kept == ["b"]
+    done.append("stopped")
+    records = folder.complete([Named("c"), Named("b")], do)
+    assert done == ["a", "stopped", "c", "b"]
+    assert [record["name"] for record in records] == ["a", "b", "c"]
+    assert not any((tmp_path / "unfinished").iterdir())

@@ -1,0 +1,103 @@
+import pytest
+
+from loupe_tf.command_line import add_data_options, argument_parser, exit_code
+from loupe_tf.distribution import ReplicaError
+
+
+def test_argument_parser(capsys):
+    parser = argument_parser("What it is.\n\nHow:\n\n    python a.py  # 5 %")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    text = capsys.readouterr().out
+    assert "What it is." in text and "    python a.py  # 5 %" in text
+    assert "%%" not in text
+
+
+@pytest.mark.parametrize("default", [None, "mni_brain/64"])
+def test_data_options(default, capsys):
+    parser = argument_parser("What it is.")
+    add_data_options(parser, default)
+    given = vars(parser.parse_args([]))
+    assert given == {"data": default, "data_dir": None}
+    given = vars(parser.parse_args(["--data", "a/b", "--data-dir", "c"]))
+    assert given == {"data": "a/b", "data_dir": "c"}
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"(slices, H, W){f' ({default})' if default else ''} --data" in text
+
+
+@pytest.mark.parametrize(
+    "error, code, printed",
+    [
+        (None, 0, ""),
+        (ValueError("Expected R"), 2, "error: Expected R\n"),
+        (FileNotFoundError("gone"), 2, "error: gone\n"),
+        (ReplicaError("lost"), 1, "error: lost\n"),
+        (KeyboardInterrupt(), 130, "\nStopped. "),
+    ],
+)
+def test_exit_code(error, code, printed, capsys):
+    given = []
+
+    def function(*arguments):
+        given.extend(arguments)
+        if error is not None:
+            raise error
+
+    assert exit_code(function, 1, 2) == code
+    assert given == [1, 2]
+    assert capsys.readouterr().err.startswith(printed)
+
+
+def test_messages_name_flags(capsys):
+    parser = argument_parser("What it is.")
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--leading")
+    parser.add_argument("--accelerations")
+    parser.add_argument("--fov", dest="field_of_view")
+    shift = {"action": "store_const", "dest": "shift"}
+    parser.add_argument("--shift", const=True, **shift)
+    parser.add_argument("--as-is", const=False, **shift)
+    parser.parse_args(["a.npy"])
+
+    def function():
+        raise ValueError(
+            "Invalid value for argument `leading`. Expected 'coils'. "
+            "Received: leading=None, shape=(2, 3). With shift=True (--shift) "
+            "or shift=False, "
+            "leading='slices', field_of_view=(3, 4.5); `files`, "
+            "`acceleration`, a.npy leading=coils."
+        )
+
+    assert exit_code(function) == 2
+    assert capsys.readouterr().err == (
+        "error: Invalid value for argument --leading. Expected 'coils'. "
+        "Received: no --leading, shape=(2, 3). With --shift or --as-is, "
+        "--leading slices, --fov 3 4.5; `files`, --accelerations, a.npy "
+        "--leading coils.\n"
+    )
+    argument_parser("Another.").parse_args([])
+    assert exit_code(function) == 2
+    assert "`leading`" in capsys.readouterr().err
+
+
+def test_messages_name_flags_of_commands(capsys):
+    parser = argument_parser("What it is.")
+    command = parser.add_subparsers().add_parser("show")
+    command.add_argument("--lines")
+    parser.parse_args(["show"])
+
+    def function():
+        raise ValueError("Expected `lines`")
+
+    assert exit_code(function) == 2
+    assert capsys.readouterr().err == "error: Expected --lines\n"
+
+
+def test_exit_code_of_a_mistake_of_ours():
+    def function():
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        exit_code(function)
