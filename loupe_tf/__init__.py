@@ -17,7 +17,6 @@ if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
     from loupe_tf import (
         callbacks,
         command_line,
-        comparison,
         datasets,
         distribution,
         evaluation,
@@ -41,7 +40,6 @@ __all__ = [
     "__version__",
     "callbacks",
     "command_line",
-    "comparison",
     "datasets",
     "distribution",
     "evaluation",

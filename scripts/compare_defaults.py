@@ -219,7 +219,7 @@ def by_cell(records):
     """By mask, region and slope: lists of records, sorted by seed."""
     fields = [f.name for f in dataclasses.fields(Run)][:-1]
     order = list(REGIONS)
-    return experiments.by_cell(
+    return evaluation.by_cell(
         [r for r in records if r["results"]],
         key=lambda r: tuple(r[name] for name in fields),
         order=lambda r: (
@@ -267,7 +267,7 @@ def verdicts(cells):
     for key, found in cells.items():
         *mask, estimator, region, slope = key
         default = (*mask, estimator, "whole", DEFAULTS[estimator])
-        gains = experiments.paired(
+        gains = evaluation.paired(
             found,
             cells.get(default, []),
             lambda record: record["results"]["validation"],

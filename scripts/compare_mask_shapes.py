@@ -33,7 +33,6 @@ import experiments
 import loupe_tf
 from loupe_tf import (
     command_line,
-    comparison,
     evaluation,
     masks,
     plots,
@@ -192,7 +191,7 @@ def judge(model, run, settings, test, folder):
     rates = rates_of(run, settings)
     found = masks.from_model(model)
     found = found if isinstance(found, tuple) else (found,)
-    shown = comparison.middle_slice(test.volumes)
+    shown = evaluation.middle_slice(test.volumes)
     pictures = {"truth": test.images[shown]}
     results = {}
     for number, (rate, mask) in enumerate(zip(rates, found, strict=True)):
@@ -229,7 +228,7 @@ def in_rows(records):
 
 def by_cell(records):
     shapes = list(SHAPES)
-    return experiments.by_cell(
+    return evaluation.by_cell(
         in_rows(records),
         key=lambda row: (row["acceleration"], row["shape"]),
         order=lambda row: (row["acceleration"], shapes.index(row["shape"])),
@@ -238,7 +237,7 @@ def by_cell(records):
 
 def paired(cells, rate, shape):
     """Differences of a shape from points, by seed and volume."""
-    return experiments.paired(
+    return evaluation.paired(
         cells[rate, shape],
         cells.get((rate, "points"), []),
         lambda row: row["volumes"],
@@ -284,9 +283,9 @@ def verdicts(cells):
             continue
         sentences.append(
             f"R = {rate:g}: {shape} against points "
-            + experiments.in_words(
+            + evaluation.in_words(
                 differences,
-                experiments.number_of_volumes(
+                evaluation.number_of_volumes(
                     cells[rate, shape], lambda row: row["volumes"]
                 ),
             )

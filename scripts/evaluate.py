@@ -45,7 +45,6 @@ import numpy as np
 import experiments
 from loupe_tf import (
     command_line,
-    comparison,
     evaluation,
     masks,
     plots,
@@ -108,7 +107,7 @@ class Cell:
 
 def _slug(name):
     """A name for a file: that of a pattern or method, or of what a file is."""
-    if name in comparison.PATTERNS or name in comparison.CLASSICAL:
+    if name in evaluation.PATTERNS or name in evaluation.CLASSICAL:
         return name
     path = pathlib.Path(name)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
@@ -125,13 +124,13 @@ def parse_arguments(arguments=None):
         "--masks",
         nargs="+",
         metavar="MASK",
-        help=f"of {', '.join(comparison.PATTERNS)}, or files (.npz, .keras)",
+        help=f"of {', '.join(evaluation.PATTERNS)}, or files (.npz, .keras)",
     )
     add(
         "--reconstructors",
         nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(comparison.CLASSICAL)}, or .keras files "
+        help=f"of {', '.join(evaluation.CLASSICAL)}, or .keras files "
         "(zero_filled)",
     )
     add(
@@ -173,8 +172,8 @@ def parse_arguments(arguments=None):
     baseline = settings["baseline"] or settings["masks"][:1]
     settings["baseline"] = baseline
     for option, names in (
-        ("masks", comparison.PATTERNS),
-        ("reconstructors", comparison.CLASSICAL),
+        ("masks", evaluation.PATTERNS),
+        ("reconstructors", evaluation.CLASSICAL),
     ):
         for name in settings[option]:
             suffix = pathlib.Path(name).suffix
@@ -209,15 +208,15 @@ def grid(settings):
         settings["masks"],
     )
     for rate, reconstructor, mask in cells:
-        drawn = mask in comparison.PATTERNS
+        drawn = mask in evaluation.PATTERNS
         every.append(Cell(mask, reconstructor, rate if drawn else None))
     return list(dict.fromkeys(every))
 
 
 def find_mask(cell, settings, images):
     """The mask of a row; `spectrum` is of the images."""
-    if cell.mask in comparison.PATTERNS:
-        return comparison.fixed_mask(
+    if cell.mask in evaluation.PATTERNS:
+        return evaluation.fixed_mask(
             cell.mask,
             images,
             cell.acceleration,
@@ -238,8 +237,8 @@ def find_mask(cell, settings, images):
 
 def find_reconstructor(cell, settings, mask, validation):
     """Reconstructor of a row, and the scores that chose its regularization."""
-    if cell.reconstructor in comparison.CLASSICAL:
-        return comparison.tune(
+    if cell.reconstructor in evaluation.CLASSICAL:
+        return evaluation.tune(
             cell.reconstructor,
             mask,
             validation.images,
@@ -251,12 +250,12 @@ def find_reconstructor(cell, settings, mask, validation):
 def check(cell, settings, image_shape):
     """Try what does not depend on files, on an image of zeros."""
     zeros = np.zeros((1, *image_shape), "float32")
-    if cell.mask not in comparison.PATTERNS:
+    if cell.mask not in evaluation.PATTERNS:
         return
     mask = find_mask(cell, settings, zeros)
-    if cell.reconstructor in comparison.CLASSICAL:
-        reconstructor = comparison.CLASSICAL[cell.reconstructor]
-        comparison.reconstruct(reconstructor, mask, zeros)
+    if cell.reconstructor in evaluation.CLASSICAL:
+        reconstructor = evaluation.CLASSICAL[cell.reconstructor]
+        evaluation.reconstruct(reconstructor, mask, zeros)
 
 
 def evaluate_cell(cell, settings, splits, folder):
@@ -278,26 +277,26 @@ def evaluate_cell(cell, settings, splits, folder):
             record["regularization_psnr"] = {
                 f"{key:g}": value for key, value in scores.items()
             }
-        result = comparison.judge(
+        result = evaluation.judge(
             reconstructor, mask, test.images, test.volumes
         )
     except ValueError as error:
         return {**record, "error": str(error)}
     if cell.reconstructor != "zero_filled":
-        record["zero_filled"] = comparison.judge(
+        record["zero_filled"] = evaluation.judge(
             ZeroFilled(), mask, test.images, test.volumes
         )["unit_range"]
     record |= result
     if not result["unit_range"]:
         return {**record, "error": "no volume could be judged"}
-    shown = comparison.middle_slice(test.volumes, next(iter(result["fastmri"])))
+    shown = evaluation.middle_slice(test.volumes, next(iter(result["fastmri"])))
     images = test.images[shown : shown + 1]
     experiments.save_images(
         folder,
         cell.name,
         mask=mask.array,
-        truth=comparison.magnitude(images),
-        output=comparison.reconstruct(reconstructor, mask, images),
+        truth=evaluation.magnitude(images),
+        output=evaluation.reconstruct(reconstructor, mask, images),
         voxel_size=test.voxel_size,
     )
     return record

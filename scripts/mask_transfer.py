@@ -42,7 +42,6 @@ import experiments
 import loupe_tf
 from loupe_tf import (
     command_line,
-    comparison,
     evaluation,
     masks,
     plots,
@@ -54,7 +53,7 @@ from loupe_tf.reconstruction import Network
 
 # Beside those of the training. All test slices are tried, if `None`.
 TRIALS = {
-    "regularizations": list(comparison.REGULARIZATIONS),
+    "regularizations": list(evaluation.REGULARIZATIONS),
     "tuning_slices": 8,
     "test_slices": None,
 }
@@ -161,10 +160,10 @@ def build_model(run, settings, image_shape, images=None):
         images = np.zeros((1, *image_shape), "float32")
     if run.task == "try":
         # Whether sigpy is there.
-        reconstructor = comparison.CLASSICAL.get(run.subject)
+        reconstructor = evaluation.CLASSICAL.get(run.subject)
         if reconstructor is not None:
             every = np.ones((1, image_shape[1]))
-            comparison.reconstruct(reconstructor, every, images[:1])
+            evaluation.reconstruct(reconstructor, every, images[:1])
         return None
     keras.utils.set_random_seed(run.seed)
     if run.subject in LEARNED:
@@ -181,7 +180,7 @@ def build_model(run, settings, image_shape, images=None):
             )
     else:
         sampling = {
-            "mask": comparison.fixed_mask(
+            "mask": evaluation.fixed_mask(
                 run.subject, images, run.acceleration, seed=run.seed
             )
         }
@@ -284,7 +283,7 @@ def try_on_all(run, settings, splits, folder):
             )
             reconstructor = network
             if network is None:
-                reconstructor, scores = comparison.tune(
+                reconstructor, scores = evaluation.tune(
                     run.subject,
                     mask,
                     splits["validation"].images,
@@ -293,7 +292,7 @@ def try_on_all(run, settings, splits, folder):
                 )
                 if scores:
                     found["regularization"] = reconstructor.regularization
-            found |= comparison.judge(
+            found |= evaluation.judge(
                 reconstructor, mask, test.images, test.volumes
             )
         except ValueError as error:
@@ -303,11 +302,11 @@ def try_on_all(run, settings, splits, folder):
         if not found["unit_range"]:
             continue
         volume = next(iter(found["unit_range"]))
-        shown = comparison.middle_slice(test.volumes, volume)
+        shown = evaluation.middle_slice(test.volumes, volume)
         images = test.images[shown : shown + 1]
-        output = comparison.reconstruct(reconstructor, mask, images)
+        output = evaluation.reconstruct(reconstructor, mask, images)
         pictures[name] = output
-        pictures["truth"] = comparison.magnitude(images)
+        pictures["truth"] = evaluation.magnitude(images)
     experiments.save_images(folder, run.stem, test.voxel_size, **pictures)
     return {**record, "error": None}
 
@@ -339,7 +338,7 @@ def in_rows(records):
 
 
 def by_cell(rows):
-    return experiments.by_cell(
+    return evaluation.by_cell(
         rows,
         key=lambda row: (
             row["acceleration"],
@@ -445,14 +444,14 @@ def compare_masks(cells, rate, name, learned):
         ),
     )
     volumes = operator.itemgetter("volumes")
-    differences = experiments.paired(records, found[best], volumes)
+    differences = evaluation.paired(records, found[best], volumes)
     if not len(differences):
         return []
     return [
         f"R = {rate:g}, {name.replace('_', ' ')}: {learned} against {best}, "
         f"the best unlearned {'points' if kind == POINTS else 'lines'}: "
-        + experiments.in_words(
-            differences, experiments.number_of_volumes(records, volumes)
+        + evaluation.in_words(
+            differences, evaluation.number_of_volumes(records, volumes)
         )
     ]
 

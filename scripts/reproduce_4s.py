@@ -505,7 +505,7 @@ def psnr(record, kind="exact"):
 
 
 def by_cell(records):
-    return experiments.by_cell(
+    return evaluation.by_cell(
         records,
         key=lambda r: (
             r["acceleration"],
@@ -601,8 +601,8 @@ def verdicts(cells):
             f"R = {acceleration:g}, {protocol.replace('_', ' ')}: 4S against "
             f"the fixed slope that is best on validation ({best[-1]}), "
             "exact-budget masks: "
-            + experiments.in_words(
-                differences, experiments.number_of_volumes(found, volumes_of)
+            + evaluation.in_words(
+                differences, evaluation.number_of_volumes(found, volumes_of)
             )
             + " Volumes of one patient and seeds on one volume are not "
             "independent, so take it as a hint."
@@ -626,8 +626,8 @@ def shorter(cells):
         sentences.append(
             f"R = {key[0]:g}: {key[1]} against 4s_full, in {share:.2f} of its "
             "epochs: "
-            + experiments.in_words(
-                differences, experiments.number_of_volumes(records, volumes_of)
+            + evaluation.in_words(
+                differences, evaluation.number_of_volumes(records, volumes_of)
             )
         )
     return sentences
@@ -635,7 +635,7 @@ def shorter(cells):
 
 def paired(records, others):
     """Differences of PSNR for the same seed and the same test volume."""
-    return experiments.paired(records, others, volumes_of)
+    return evaluation.paired(records, others, volumes_of)
 
 
 def volumes_of(record):

@@ -33,7 +33,6 @@ import experiments
 import loupe_tf
 from loupe_tf import (
     command_line,
-    comparison,
     evaluation,
     masks,
     plots,
@@ -245,7 +244,7 @@ def train(run, settings, splits, folder):
         }
     mask = masks.from_model(model)
     record["achieved_acceleration"] = mask.achieved_acceleration
-    shown = comparison.middle_slice(splits["test"].volumes)
+    shown = evaluation.middle_slice(splits["test"].volumes)
     experiments.save_images(
         folder,
         run.name,
@@ -258,7 +257,7 @@ def train(run, settings, splits, folder):
 
 
 def by_cell(records):
-    return experiments.by_cell(
+    return evaluation.by_cell(
         records,
         key=lambda r: (r["loss"], r["drop_rate"], r["mask"]),
         order=lambda r: (
@@ -329,12 +328,12 @@ def verdicts(cells):
             continue
         records = cells[loss, rate, mask]
         others = cells.get((loss, rate, "unlearned"), [])
-        differences = experiments.paired(records, others, volumes)
+        differences = evaluation.paired(records, others, volumes)
         if len(differences):
             sentences.append(
                 f"{loss}, drop rate {rate:g}: learned against unlearned mask "
-                + experiments.in_words(
-                    differences, experiments.number_of_volumes(records, volumes)
+                + evaluation.in_words(
+                    differences, evaluation.number_of_volumes(records, volumes)
                 )
             )
     return sentences

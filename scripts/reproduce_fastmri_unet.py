@@ -46,7 +46,6 @@ import experiments
 import loupe_tf
 from loupe_tf import (
     command_line,
-    comparison,
     evaluation,
     masks,
     plots,
@@ -362,7 +361,7 @@ def train(run, settings, splits, folder):
     record["test"] = {
         name: judge(test, output) for name, output in outputs.items()
     }
-    shown = comparison.middle_slice(test.volumes)
+    shown = evaluation.middle_slice(test.volumes)
     experiments.save_images(
         folder,
         run.name,
@@ -428,7 +427,7 @@ def judge(part, output):
 
 
 def by_cell(records):
-    return experiments.by_cell(
+    return evaluation.by_cell(
         records,
         key=lambda r: (r["acceleration"], r["mask"]),
         order=lambda r: (r["acceleration"], MASKS.index(r["mask"])),
@@ -511,7 +510,7 @@ def verdicts(cells):
         for convention in ("volume", "slice"):
             volumes = functools.partial(unet_volumes, convention)
             differences = {
-                metric: experiments.paired(
+                metric: evaluation.paired(
                     learned, cells[acceleration, mask], volumes, metric
                 )
                 for metric in METRICS
@@ -519,7 +518,7 @@ def verdicts(cells):
             psnr = differences["psnr"]
             if not len(psnr):
                 continue
-            several = experiments.number_of_volumes(learned, volumes) > 1
+            several = evaluation.number_of_volumes(learned, volumes) > 1
             figures = []
             for metric, values in differences.items():
                 values = values if several else [values.mean()]

@@ -29,7 +29,7 @@ import tqdm
 
 import loupe_tf
 import loupe_tf.datasets
-from loupe_tf import comparison, distribution, evaluation, masks, plots, report
+from loupe_tf import distribution, evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
 from loupe_tf.command_line import add_data_options, argument_parser, exit_code
 from loupe_tf.provenance import provenance
@@ -472,7 +472,7 @@ def write_results(
             "These brains are simulated from one average anatomy: good for "
             "trying and testing, not for conclusions.",
         ]
-    shown = comparison.central_slices(test.volumes)
+    shown = evaluation.central_slices(test.volumes)
     report.write_report(
         out / "report.html",
         f"A k-space mask learned at R = {options.acceleration:g}",

@@ -34,7 +34,7 @@ FLOORS = (
     {"distribution"},
     {"callbacks"},
     {"datasets"},
-    {"comparison", "provenance"},
+    {"provenance"},
     {"command_line"},
     {"experiments"},
     {"cli"},

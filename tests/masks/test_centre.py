@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from loupe_tf import comparison, layers, masks, models, reconstruction
+from loupe_tf import evaluation, layers, masks, models, reconstruction
 from loupe_tf.callbacks import MaskedBatches
 from loupe_tf.masks import (
     SamplingMask,
@@ -140,7 +140,7 @@ TAKERS = {
     ),
     "choose_regularization": _regularization,
     "MaskedBatches": _batches,
-    "comparison": lambda mask: comparison.judge(
+    "comparison": lambda mask: evaluation.judge(
         reconstruction.ZeroFilled(), mask, IMAGES, np.arange(2)
     ),
 }

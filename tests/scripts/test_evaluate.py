@@ -112,8 +112,8 @@ def test_the_regularization_is_recorded(script, folder, monkeypatch):
         asked.append((method, len(images), options))
         return real(method, mask, images, [0.01, 0.1], **options)
 
-    real = script.comparison.tune
-    monkeypatch.setattr(script.comparison, "tune", tune)
+    real = script.evaluation.tune
+    monkeypatch.setattr(script.evaluation, "tune", tune)
     arguments = ["--masks", "random_lines", "--reconstructors", "wavelet_l1"]
     assert (
         script.main(_arguments(folder, *arguments, "--tuning-slices", "1")) == 0
@@ -163,13 +163,13 @@ def test_nothing_is_chosen_on_test_volumes(script, folder, monkeypatch):
     seen = {}
 
     def spy(name):
-        function = getattr(script.comparison, name)
+        function = getattr(script.evaluation, name)
 
         def call(*args, **options):
             seen[name] = args, options
             return function(*args, **options)
 
-        monkeypatch.setattr(script.comparison, name, call)
+        monkeypatch.setattr(script.evaluation, name, call)
 
     spy("fixed_mask")
     spy("tune")

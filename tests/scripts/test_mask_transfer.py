@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import loupe_tf
-from loupe_tf import comparison, masks
+from loupe_tf import evaluation, masks
 from loupe_tf.reconstruction import Network, ZeroFilled
 
 
@@ -75,7 +75,7 @@ def test_leaves_everything_and_repeats_no_run(
     test = small.some_slices(splits["test"], 1)
     model = keras.models.load_model(out / "models/R4-gaussian-seed0.keras")
     mask = masks.SamplingMask.load(out / "masks/R4-learned-seed0.npz")
-    expected = comparison.judge(Network(model), mask, test.images, test.volumes)
+    expected = evaluation.judge(Network(model), mask, test.images, test.volumes)
     found = tried["unet_gaussian"]["results"]["learned"]["unit_range"]
     for volume, values in expected["unit_range"].items():
         assert found[volume] == pytest.approx(values, rel=1e-4)
@@ -138,7 +138,7 @@ def test_learned_masks_have_the_budget_of_the_others(
     x = np.random.default_rng(0).uniform(size=(1, 20, 56, 1)).astype("float32")
     np.testing.assert_allclose(
         model.predict(x, verbose=0),
-        comparison.reconstruct(ZeroFilled(), mask, x),
+        evaluation.reconstruct(ZeroFilled(), mask, x),
         atol=1e-5,
     )
 

@@ -142,23 +142,6 @@ def test_images_are_kept(tmp_path, rng):
     assert not (tmp_path / "no").exists()
 
 
-def test_paired():
-    def record(seed, *values):
-        volumes = {str(i): {"psnr": v} for i, v in enumerate(values)}
-        return {"seed": seed, "volumes": volumes or None}
-
-    ours = [
-        record(0, 30.0, 31.0),
-        record(1, 32.0, 33.0),
-        record(2),
-        record(3, 9),
-    ]
-    others = [record(1, 31.0, 31.5), record(0, 30.5, 30.0), record(2, 1, 2)]
-    found = experiments.paired(ours, others, lambda r: r["volumes"])
-    np.testing.assert_allclose(found, [-0.5, 1.0, 1.0, 1.5])
-    assert not len(experiments.paired(ours, [], lambda r: r["volumes"]))
-
-
 PRESETS = {
     "paper": {"data": "a", "accelerations": [4.0], "epochs": 100},
     "smoke": {"data": "b", "accelerations": [8.0], "epochs": 1},
@@ -235,41 +218,3 @@ def test_help_tells_the_sizes(capsys):
     found = " ".join(capsys.readouterr().out.split())
     assert "paper: long; smoke: short (smoke). Other options win" in found
     assert "folder of the results (runs/name_PRESET)" in found
-
-
-def test_cells_are_sorted_and_so_are_their_seeds():
-    records = [
-        {"mask": mask, "seed": seed}
-        for mask, seed in [("b", 2), ("a", 1), ("b", 0), ("a", 0)]
-    ]
-
-    def mask_of(record):
-        return record["mask"]
-
-    found = experiments.by_cell(records, mask_of)
-    assert list(found) == ["b", "a"]
-    assert [r["seed"] for r in found["b"]] == [0, 2]
-    assert [r["seed"] for r in found["a"]] == [0, 1]
-    assert list(experiments.by_cell(records, mask_of, order=mask_of)) == [
-        "a",
-        "b",
-    ]
-
-
-def test_in_words():
-    assert experiments.in_words(np.array([1.0, 2.0, 3.0])) == (
-        "+2.00 ± 0.82 dB over 3 pairs of seed and test volume; p = 0.250 "
-        "(paired sign-flip test)."
-    )
-
-
-@pytest.mark.parametrize("differences", [[2.0], [1.0, 3.0]])
-def test_one_volume_has_neither_a_deviation_nor_a_test(differences):
-    found = experiments.in_words(np.array(differences), volumes=1)
-    assert found == (
-        f"+2.00 dB on one test volume, mean over {len(differences)} seeds; one "
-        "volume tells nothing of others."
-    )
-    records = [{"volumes": {"a": 1}}, {"volumes": None}]
-    count = experiments.number_of_volumes(records, lambda r: r["volumes"])
-    assert count == 1

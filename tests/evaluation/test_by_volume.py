@@ -56,50 +56,6 @@ def test_fastmri_metrics_of_volumes_that_have_none():
     assert perfect["psnr"] == pytest.approx(100) and perfect["nmse"] == 0
 
 
-def test_paired_difference():
-    better = {"a": {"psnr": 30.0}, "b": {"psnr": 20.0}}
-    # In another order.
-    other = {"b": {"psnr": 21.0}, "a": {"psnr": 28.0}}
-    difference = evaluation.paired_difference(better, other)
-    assert difference.tolist() == [2.0, -1.0]
-
-
-def test_sign_flip_test():
-    # Of 2³ signs two give a mean as large.
-    assert evaluation.sign_flip_test([1.0, 2.0, 3.0]) == 2 / 8
-    assert evaluation.sign_flip_test([1.0, -1.0]) == 1.0
-    many = evaluation.sign_flip_test(np.full(20, 1.0))
-    assert many < 0.01
-
-
-def test_bootstrap_interval_agrees_with_scipy(rng):
-    stats = pytest.importorskip("scipy.stats")
-    values = rng.normal(1, 2, size=9)
-    expected = stats.bootstrap(
-        (values,), np.mean, n_resamples=20000, method="percentile", rng=rng
-    ).confidence_interval
-    found = evaluation.bootstrap_interval(values, draws=20000)
-    np.testing.assert_allclose(found, expected, atol=0.06)
-    narrower = evaluation.bootstrap_interval(values, level=0.5)
-    assert found[0] < narrower[0] < values.mean() < narrower[1] < found[1]
-    assert narrower == evaluation.bootstrap_interval(values, level=0.5)
-    assert evaluation.bootstrap_interval([2.0, 2.0]) == (2.0, 2.0)
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]]])
-def test_bootstrap_interval_needs_two_values(values):
-    with pytest.raises(ValueError, match="`values`.*two"):
-        evaluation.bootstrap_interval(values)
-
-
-def test_one_volume_has_no_deviation():
-    one = {"a": {"psnr": 30.0}}
-    assert evaluation.mean_and_deviation(one, "psnr")[0] == 30.0
-    assert np.isnan(evaluation.mean_and_deviation(one, "psnr")[1])
-    two = {**one, "b": {"psnr": 32.0}}
-    assert evaluation.mean_and_deviation(two, "psnr") == (31.0, 1.0)
-
-
 @pytest.mark.parametrize(
     "psnr, ssim, said",
     [

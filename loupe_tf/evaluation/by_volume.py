@@ -4,19 +4,9 @@ Slices of one volume are nearly the same image, so that volumes, not slices,
 are what a mean and a deviation are taken over.
 """
 
-import itertools
-
 import numpy as np
 
-__all__ = [
-    "bootstrap_interval",
-    "fastmri_metrics",
-    "mean_and_deviation",
-    "paired_difference",
-    "per_volume",
-    "sign_flip_test",
-    "worse_than_zero_filled",
-]
+from loupe_tf.evaluation.statistics import mean_and_deviation
 
 
 def per_volume(images, outputs, volumes):
@@ -104,21 +94,6 @@ def fastmri_metrics(volume, output):
     }
 
 
-def mean_and_deviation(result, metric):
-    """Mean and standard deviation of a metric over volumes.
-
-    Args:
-        result: What `per_volume` returns.
-        metric: String, `"psnr"`, `"ssim"` or `"nmse"`.
-
-    Returns:
-        A pair of floats. The deviation of a single volume is NaN, not known.
-    """
-    values = np.array([volume[metric] for volume in result.values()])
-    deviation = values.std() if len(values) > 1 else np.nan
-    return float(values.mean()), float(deviation)
-
-
 def worse_than_zero_filled(name, result, zero_filled):
     """What to say of a reconstruction that is no better than none.
 
@@ -151,75 +126,3 @@ def worse_than_zero_filled(name, result, zero_filled):
         "than those of the training, and other data than those. Such figures "
         "say nothing of the mask."
     )
-
-
-def paired_difference(result, other, metric="psnr"):
-    """By how much one result is above another in each of the same volumes.
-
-    Args:
-        result, other: What `per_volume` returns, for the same volumes.
-        metric: String, `"psnr"`, `"ssim"` or `"nmse"`.
-
-    Returns:
-        Array `(volumes,)`.
-    """
-    return np.array([result[v][metric] - other[v][metric] for v in result])
-
-
-def bootstrap_interval(values, level=0.95, draws=10000, seed=0):
-    """Interval of a mean, by the percentile bootstrap (Efron, 1979).
-
-    As many values are drawn with replacement, again and again, and the middle
-    `level` of their means is the interval. Of few values it is too narrow.
-
-    Args:
-        values: Array `(n,)`, two values or more, such as `paired_difference`
-            returns.
-        level: Float between 0 and 1.
-        draws: Integer, how often values are drawn.
-        seed: Integer, of the draws.
-
-    Returns:
-        A pair of floats.
-
-    Raises:
-        ValueError: If there are fewer than two values: one does not tell how
-            much another would differ.
-    """
-    values = np.asarray(values, "float64")
-    if values.ndim != 1 or len(values) < 2:
-        raise ValueError(
-            "Invalid value for argument `values`. Expected an array of two "
-            f"values or more. Received: shape={values.shape}"
-        )
-    rows = np.random.default_rng(seed).integers(
-        len(values), size=(draws, len(values))
-    )
-    tails = (1 - level) / 2, (1 + level) / 2
-    low, high = np.quantile(values[rows].mean(axis=1), tails)
-    return float(low), float(high)
-
-
-def sign_flip_test(differences, draws=10000, seed=0):
-    """How often would signs by chance give a mean as far from zero?
-
-    The paired permutation test: under the hypothesis that neither is better,
-    each difference might as well have had the other sign.
-
-    Args:
-        differences: Array `(pairs,)`, such as `paired_difference` returns.
-        draws: Integer, draws of the signs. Of up to 12 pairs all signs are
-            taken.
-        seed: Integer, of the draws.
-
-    Returns:
-        Float, the two-sided p-value.
-    """
-    differences = np.asarray(differences, "float64")
-    n = len(differences)
-    if n <= 12:
-        signs = np.array(list(itertools.product((-1, 1), repeat=n)))
-    else:
-        signs = np.random.default_rng(seed).choice((-1, 1), (draws, n))
-    means = np.abs(signs @ differences) / n
-    return float(np.mean(means >= abs(differences.mean()) - 1e-12))

@@ -1,0 +1,45 @@
+"""What reconstructions are worth, and whether that is by chance."""
+
+from loupe_tf.evaluation.by_volume import (
+    fastmri_metrics,
+    per_volume,
+    worse_than_zero_filled,
+)
+from loupe_tf.evaluation.fixed_masks import PATTERNS, fixed_mask
+from loupe_tf.evaluation.judging import judge, magnitude, reconstruct
+from loupe_tf.evaluation.showing import central_slices, middle_slice
+from loupe_tf.evaluation.statistics import (
+    bootstrap_interval,
+    by_cell,
+    in_words,
+    mean_and_deviation,
+    number_of_volumes,
+    paired,
+    paired_difference,
+    sign_flip_test,
+)
+from loupe_tf.evaluation.tuning import CLASSICAL, REGULARIZATIONS, tune
+
+__all__ = [
+    "CLASSICAL",
+    "PATTERNS",
+    "REGULARIZATIONS",
+    "bootstrap_interval",
+    "by_cell",
+    "central_slices",
+    "fastmri_metrics",
+    "fixed_mask",
+    "in_words",
+    "judge",
+    "magnitude",
+    "mean_and_deviation",
+    "middle_slice",
+    "number_of_volumes",
+    "paired",
+    "paired_difference",
+    "per_volume",
+    "reconstruct",
+    "sign_flip_test",
+    "tune",
+    "worse_than_zero_filled",
+]

@@ -1,0 +1,77 @@
+"""Classical methods, each with its best regularization for a mask."""
+
+import numpy as np
+
+from loupe_tf.evaluation.judging import to_complex
+from loupe_tf.masks.centre import judging
+from loupe_tf.reconstruction import (
+    TotalVariation,
+    WaveletL1,
+    ZeroFilled,
+    choose_regularization,
+    forward,
+)
+
+CLASSICAL = {
+    "zero_filled": ZeroFilled(),
+    "wavelet_l1": WaveletL1(0.0),
+    "total_variation": TotalVariation(0.0),
+}
+"""Reconstructors that need no training, by name."""
+
+
+REGULARIZATIONS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+"""What `tune` tries, in shares of the brightest zero-filled pixel."""
+
+
+@judging
+def tune(method, mask, images, candidates=REGULARIZATIONS, slices=4):
+    """A reconstructor of `CLASSICAL`, its regularization chosen for a mask.
+
+    By `choose_regularization`, with PSNR, on a few slices of validation
+    volumes, spread evenly over them: the best value hardly differs from slice
+    to slice, and each trial costs a reconstruction.
+
+    Args:
+        method: String, a key of `CLASSICAL`.
+        mask: `SamplingMask`, or an array of one of its shapes.
+        images: Validation images, `(n, H, W, 1)` or `(n, H, W, 2)`. Those of
+            one value alone are left out.
+        candidates: Sequence of numbers of at least 0.
+        slices: Integer, how many of the images are taken at most.
+
+    Returns:
+        A pair: the reconstructor; and the mean PSNR by candidate, empty where
+        there is nothing to choose.
+
+    Raises:
+        ValueError: If the method is unknown, the mask is for another matrix
+            size, or there is no image to choose on.
+        ImportError: If sigpy is not installed (the extra `reconstruction`).
+    """
+    if method not in CLASSICAL:
+        raise ValueError(
+            "Invalid value for argument `method`. Expected one of "
+            f"{list(CLASSICAL)}. Received: {method!r}"
+        )
+    reconstructor = CLASSICAL[method]
+    if not hasattr(reconstructor, "regularization"):
+        return reconstructor, {}
+    images = np.asarray(images)
+    finite = np.isfinite(images).all(axis=(1, 2, 3))
+    usable = np.flatnonzero(finite & (np.ptp(images, axis=(1, 2, 3)) > 0))
+    if not len(usable):
+        raise ValueError(
+            "Invalid value for argument `images`. Expected validation images "
+            f"that are not constant. Received: none among {len(images)}"
+        )
+    # The middles of equal parts: the first and last slices show little.
+    parts = np.array_split(usable, min(slices, len(usable)))
+    chosen = to_complex(images[[part[len(part) // 2] for part in parts]])
+    return choose_regularization(
+        reconstructor,
+        candidates,
+        [forward(image, mask) for image in chosen],
+        np.asarray(mask),
+        list(np.abs(chosen)),
+    )

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+import loupe_tf
+from loupe_tf import evaluation, masks
+from loupe_tf.reconstruction import Network, ZeroFilled
+
+
+def _zero_filled(image, mask):
+    """An independent version: DC in the corner throughout."""
+    kspace = np.fft.fft2(image)
+    kept = np.where(np.fft.ifftshift(np.broadcast_to(mask, image.shape)), 1, 0)
+    return np.abs(np.fft.ifft2(kspace * kept))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("lines", [False, True])
+def test_judge_agrees_with_numpy(images, volumes, rng, channels, lines):
+    mask = rng.uniform(size=(1, 18) if lines else (16, 18)) < 0.5
+    phase = np.exp(0.7j) if channels == 2 else 1
+    given = images * phase
+    if channels == 2:
+        given = np.concatenate([given.real, given.imag], axis=-1)
+    outputs = [_zero_filled(image, mask) for image in images[..., 0] * phase]
+    errors = np.square(np.array(outputs) - images[..., 0])
+    squares = np.square(images[..., 0])
+
+    found = evaluation.judge(
+        ZeroFilled(), mask, given.astype("float32"), volumes
+    )
+
+    assert found["refused"] == {}
+    for volume in "ab":
+        rows = volumes == volume
+        per_slice = errors[rows].mean(axis=(1, 2))
+        ours = found["unit_range"][volume]
+        assert ours["psnr"] == pytest.approx(
+            np.mean(-10 * np.log10(per_slice)), abs=1e-3
+        )
+        nmse = errors[rows].sum((1, 2)) / squares[rows].sum((1, 2))
+        assert ours["nmse"] == pytest.approx(nmse.mean(), rel=1e-4)
+        ours = found["fastmri"][volume]
+        peak = images[rows].max()
+        assert ours["psnr"] == pytest.approx(
+            10 * np.log10(peak**2 / errors[rows].mean()), abs=1e-3
+        )
+        assert ours["nmse"] == pytest.approx(
+            errors[rows].sum() / squares[rows].sum(), rel=1e-4
+        )
+        assert 0 < ours["ssim"] < 1
+
+
+def test_network_on_its_own_mask_is_the_model(images):
+    model = loupe_tf.models.loupe_model(
+        (16, 18, 1), acceleration=3, filters=2, depth=2, seed=0
+    )
+    output = evaluation.reconstruct(
+        Network(model), masks.from_model(model), images
+    )
+    expected = model.predict(images, verbose=0)
+    np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_bad_volumes_are_left_out_with_a_reason(images, volumes):
+    mask = np.ones((1, 18), bool)
+    whole = evaluation.judge(ZeroFilled(), mask, images, volumes)
+    for value, reason in [
+        (0, "0 everywhere"),
+        (0.5, "0.5"),
+        (np.nan, "finite"),
+    ]:
+        bad = images.copy()
+        bad[volumes == "b"] = value
+        found = evaluation.judge(ZeroFilled(), mask, bad, volumes)
+        assert reason in found["refused"]["b"]
+        assert found["unit_range"] == {"a": whole["unit_range"]["a"]}
+        assert found["fastmri"] == {"a": whole["fastmri"]["a"]}
+
+
+def test_a_reconstruction_that_is_not_finite_has_no_figures(images, volumes):
+    class Broken(ZeroFilled):
+        def reconstruct(self, kspace, mask, maps):
+            return np.full(mask.shape, np.nan, "float32")
+
+    found = evaluation.judge(Broken(), np.ones((1, 18)), images, volumes)
+    assert found["unit_range"] == found["fastmri"] == {}
+    assert set(found["refused"]) == {"a", "b"}
+
+
+def test_another_matrix_size_is_refused(images, volumes):
+    with pytest.raises(ValueError, match=r"`mask`.*\(16, 18\)"):
+        evaluation.judge(ZeroFilled(), np.ones((16, 16)), images, volumes)
+    with pytest.raises(ValueError, match="`images`.*Received: .5, 16, 18"):
+        evaluation.judge(
+            ZeroFilled(), np.ones((16, 18)), images[..., 0], volumes
+        )
