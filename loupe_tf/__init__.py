@@ -32,7 +32,6 @@ if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
         reconstruction,
         report,
         run_folder,
-        samplers,
         simulation,
     )
     from loupe_tf.export import export_model
@@ -58,7 +57,6 @@ __all__ = [
     "reconstruction",
     "report",
     "run_folder",
-    "samplers",
     "simulation",
 ]
 

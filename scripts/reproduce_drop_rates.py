@@ -26,84 +26,48 @@ import dataclasses
 import itertools
 import sys
 
-import matplotlib.figure
 import numpy as np
 
 import experiments
 import loupe_tf
-from loupe_tf import (
-    command_line,
-    evaluation,
-    masks,
-    plots,
-    provenance,
-    report,
+from loupe_tf import evaluation, masks, plots, report
+from loupe_tf.command_line import exit_code
+
+PRESETS = experiments.side_by_side(
+    # The report is silent on the sizes of images, epochs and batches.
+    ("paper", "cpu", "smoke"),
+    data=("fastmri_slices/knee_singlecoil", "mni_brain/64", "mni_brain/64"),
+    drop_rates=([0.2, 0.4, 0.6], [0.2, 0.4, 0.6], [0.4, 0.6]),
+    losses=["mse"],
+    seeds=([0, 1, 2], [0, 1, 2], [0]),
+    filters=(32, 8, 4),
+    depth=(7, 4, 2),
+    batch_size=(16, 8, 16),
+    learning_rate=(1e-3, 1e-2, 1e-2),
+    epochs=(100, 30, 3),
+    slope=20.0,
+    patience=(5, 2, 1),
+    cooldown=(2, 1, 0),
+    stop_patience=(30, 15, 3),
+    lr_patience=(10, 5, 1),
+    # A killed training goes on from its last epoch, where that is worth it.
+    backup=(True, False, False),
 )
-
-# What the report says. It is silent on sizes, epochs and batches.
-PAPER = {
-    "data": "fastmri_slices/knee_singlecoil",
-    "drop_rates": [0.2, 0.4, 0.6],
-    "losses": ["mse"],
-    "seeds": [0, 1, 2],
-    "filters": 32,
-    "depth": 7,
-    "batch_size": 16,
-    "learning_rate": 1e-3,
-    "epochs": 100,
-    "slope": 20.0,
-    "patience": 5,
-    "cooldown": 2,
-    "stop_patience": 30,
-    "lr_patience": 10,
-}
-PRESETS = {
-    "paper": PAPER,
-    "cpu": {
-        **PAPER,
-        "data": "mni_brain/64",
-        "filters": 8,
-        "depth": 4,
-        "batch_size": 8,
-        "learning_rate": 1e-2,
-        "epochs": 30,
-        "patience": 2,
-        "cooldown": 1,
-        "stop_patience": 15,
-        "lr_patience": 5,
-    },
-    "smoke": {
-        **PAPER,
-        "data": "mni_brain/64",
-        "drop_rates": [0.4, 0.6],
-        "seeds": [0],
-        "filters": 4,
-        "depth": 2,
-        "learning_rate": 1e-2,
-        "epochs": 3,
-        "patience": 1,
-        "cooldown": 0,
-        "stop_patience": 3,
-        "lr_patience": 1,
-    },
-}
-# What may differ between the runs of one folder, and what changes no figure.
+# What may differ between the runs of one folder.
 GRID = ("drop_rates", "losses", "seeds")
-PLACES = ("out", "data_dir", "preset")
 
-# Names in `loupe_tf.losses`, or one of Keras.
-LOSSES = {"mse": "mse", "ssim": "SSIM", "l1_ssim": "L1SSIM"}
+LOSSES = ("mse", "ssim", "l1_ssim")
 MASKS = ("unlearned", "learned")
-# The table of the report, test PSNR in dB.
+# The table of the report, test PSNR in dB by drop rate.
 REPORTED = {
-    (0.2, "unlearned"): 28.56,
-    (0.2, "learned"): 28.71,
-    (0.4, "unlearned"): 26.32,
-    (0.4, "learned"): 26.68,
-    (0.6, "unlearned"): 23.22,
-    (0.6, "learned"): 25.13,
+    "unlearned": {0.2: 28.56, 0.4: 26.32, 0.6: 23.22},
+    "learned": {0.2: 28.71, 0.4: 26.68, 0.6: 25.13},
 }
-
+HEADER = [
+    *("loss", "drop rate", "mask", "train [dB]", "slices", "test [dB]"),
+    *("slices", "test SSIM", "report's test [dB]", "epochs", "seeds"),
+    "diverged",
+]
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
     "maximum. Mean over the slices, then over seeds ± their standard "
@@ -114,13 +78,15 @@ CONVENTION = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    """One training: a cell of the grid, and a seed."""
+class Run(experiments.Run):
+    """One training."""
 
+    loss: str
     drop_rate: float
     mask: str
-    loss: str
     seed: int
+
+    order = {"loss": LOSSES, "mask": MASKS}
 
     @property
     def name(self):
@@ -137,7 +103,7 @@ def parse_arguments(arguments=None):
     )
     add = parser.add_argument
     add("--drop-rates", type=float, nargs="+", metavar="D", help="0 < D < 1")
-    add("--losses", nargs="+", choices=list(LOSSES), help="(mse)")
+    add("--losses", nargs="+", choices=LOSSES, help="(mse)")
     add("--epochs", type=int, metavar="N", help="the most of each round")
     add("--filters", type=int, metavar="N", help="of the finest scale")
     add("--depth", type=int, metavar="N", help="how often images are halved")
@@ -154,7 +120,7 @@ def grid(settings):
     cells = itertools.product(
         settings["seeds"], settings["losses"], settings["drop_rates"], MASKS
     )
-    return [Run(rate, mask, loss, seed) for seed, loss, rate, mask in cells]
+    return [Run(*cell, seed) for seed, *cell in cells]
 
 
 def build_model(run, settings, image_shape):
@@ -162,38 +128,38 @@ def build_model(run, settings, image_shape):
 
     keras.utils.set_random_seed(run.seed)
     acceleration = 1 / (1 - run.drop_rate)
-    if run.mask == "learned":
-        sampling = {
-            "acceleration": acceleration,
-            "calibration": None,
-            "slope": settings["slope"],
-        }
-    else:
-        sampling = {
-            "mask": masks.uniform_random(
-                image_shape[:2], acceleration, seed=run.seed
-            )
-        }
+    sampling = {
+        "acceleration": acceleration,
+        "calibration": None,
+        "slope": settings["slope"],
+    }
+    if run.mask == "unlearned":
+        size = image_shape[:2]
+        mask = masks.uniform_random(size, acceleration, seed=run.seed)
+        sampling = {"mask": mask}
+    network = loupe_tf.models.encoder_decoder(
+        (*image_shape[:2], 2),
+        filters=settings["filters"],
+        depth=settings["depth"],
+        # Start from the zero-filled image, so that the mask sees sound
+        # gradients from the first step.
+        output_initializer="zeros",
+    )
     model = loupe_tf.models.loupe_model(
         image_shape,
         **sampling,
-        reconstructor=loupe_tf.models.encoder_decoder(
-            (*image_shape[:2], 2),
-            filters=settings["filters"],
-            depth=settings["depth"],
-            # Start from the zero-filled image, so that the mask sees sound
-            # gradients from the first step.
-            output_initializer="zeros",
-        ),
+        reconstructor=network,
         seed=run.seed,
         name=run.mask,
     )
-    loss = LOSSES[run.loss]
-    if loss != run.loss:
-        loss = getattr(loupe_tf.losses, loss)()
+    losses = {
+        "mse": "mse",
+        "ssim": loupe_tf.losses.SSIM(),
+        "l1_ssim": loupe_tf.losses.L1SSIM(),
+    }
     model.compile(
         keras.optimizers.Adam(settings["learning_rate"]),
-        loss=loss,
+        loss=losses[run.loss],
         metrics=[loupe_tf.metrics.PSNR()],
     )
     return model
@@ -201,87 +167,48 @@ def build_model(run, settings, image_shape):
 
 def train(run, settings, splits, folder):
     """Train and test one cell of the grid, and return its record."""
-    import keras
-
-    model = build_model(run, settings, splits["test"].images.shape[1:])
-    history = loupe_tf.callbacks.fit_two_rounds(
+    test = splits["test"]
+    model = build_model(run, settings, test.images.shape[1:])
+    history, finite = experiments.fit(
         model,
+        run,
+        settings,
         splits["train"].images,
-        validation_data=splits["validation"].images,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        slope_callback=run.mask == "learned"
-        and loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
-            patience=settings["patience"], cooldown=settings["cooldown"]
-        ),
-        stop_patience=settings["stop_patience"],
-        lr_patience=settings["lr_patience"],
-        callbacks=[keras.callbacks.TerminateOnNaN()],
-        seed=run.seed,
-        verbose=0,
-    ).history
+        splits["validation"].images,
+        folder,
+    )
     keys = ("loss", "val_loss", "psnr", "val_psnr", "round")
     record = {
-        **dataclasses.asdict(run),
-        "epochs": len(history["loss"]),
-        "trace": experiments.to_trace(history, keys),
-        **provenance.environment(),
+        **run.record(history, keys),
+        "diverged": not finite,
+        "splits": {},
     }
-    if not np.isfinite(history["loss"] + history["val_loss"]).all():
-        return {**record, "diverged": True, "splits": {}}
-    record["diverged"] = False
-    record["splits"] = {}
+    if not finite:
+        return record
     for name in ("train", "test"):
-        part = splits[name]
-        output = model.predict(part.images, settings["batch_size"], verbose=0)
-        slices = keras.ops.convert_to_numpy(
-            loupe_tf.metrics.psnr(part.images, output)
-        )
+        images, volumes = splits[name].images, splits[name].volumes
+        output = model.predict(images, settings["batch_size"], verbose=0)
+        slices = np.asarray(loupe_tf.metrics.psnr(images, output))
         record["splits"][name] = {
             "psnr": float(slices.mean()),
             "psnr_over_slices": float(slices.std()),
-            "volumes": evaluation.per_volume(part.images, output, part.volumes),
+            "volumes": evaluation.per_volume(images, output, volumes),
         }
     mask = masks.from_model(model)
-    record["achieved_acceleration"] = mask.achieved_acceleration
-    shown = evaluation.middle_slice(splits["test"].volumes)
+    shown = evaluation.middle_slice(test.volumes)
     experiments.save_images(
         folder,
         run.name,
         mask=mask.array,
-        truth=splits["test"].images[shown],
+        truth=test.images[shown],
         output=output[shown],
-        voxel_size=splits["test"].voxel_size,
+        voxel_size=test.voxel_size,
     )
-    return record
+    return {**record, "achieved_acceleration": mask.achieved_acceleration}
 
 
-def by_cell(records):
-    return evaluation.by_cell(
-        records,
-        key=lambda r: (r["loss"], r["drop_rate"], r["mask"]),
-        order=lambda r: (
-            list(LOSSES).index(r["loss"]),
-            r["drop_rate"],
-            MASKS.index(r["mask"]),
-        ),
-    )
-
-
-HEADER = [
-    "loss",
-    "drop rate",
-    "mask",
-    "train [dB]",
-    "slices",
-    "test [dB]",
-    "slices",
-    "test SSIM",
-    "report's test [dB]",
-    "epochs",
-    "seeds",
-    "diverged",
-]
+def volumes_of(record):
+    return record["splits"].get("test", {}).get("volumes")
 
 
 def table_rows(cells):
@@ -289,145 +216,80 @@ def table_rows(cells):
     for (loss, rate, mask), records in cells.items():
         good = [r["splits"] for r in records if not r["diverged"]]
         row = [loss, f"{rate:g}", mask]
-        for split in ("train", "test"):
-            row += [
-                report.spread([s[split]["psnr"] for s in good]),
-                report.spread(
-                    [np.mean([s[split]["psnr_over_slices"] for s in good])]
-                    if good
-                    else []
-                ),
-            ]
-        ssim = [
-            evaluation.mean_and_deviation(s["test"]["volumes"], "ssim")[0]
-            for s in good
-        ]
-        reported = REPORTED.get((rate, mask)) if loss == "mse" else None
-        rows.append(
-            [
-                *row,
-                report.spread(ssim, 4),
-                "-" if reported is None else f"{reported:.2f}",
-                report.spread([r["epochs"] for r in records], 0),
-                str(len(records)),
-                str(len(records) - len(good)),
-            ]
+        for name in ("train", "test"):
+            row.append(report.spread([s[name]["psnr"] for s in good]))
+            slices = [s[name]["psnr_over_slices"] for s in good]
+            row.append(report.spread([np.mean(slices)] if good else []))
+        row.append(
+            report.spread(experiments.means(records, volumes_of, "ssim"), 4)
         )
+        reported = REPORTED[mask].get(rate) if loss == "mse" else None
+        row.append(report.spread([reported]))
+        row.append(report.spread([r["epochs"] for r in records], 0))
+        rows.append([*row, str(len(records)), str(len(records) - len(good))])
     return rows
 
 
 def verdicts(cells):
     """A sentence on learned against unlearned masks, for each drop rate."""
-
-    def volumes(record):
-        return record["splits"].get("test", {}).get("volumes")
-
     sentences = []
-    for loss, rate, mask in cells:
-        if mask != "learned":
-            continue
-        records = cells[loss, rate, mask]
-        others = cells.get((loss, rate, "unlearned"), [])
-        differences = evaluation.paired(records, others, volumes)
-        if len(differences):
-            sentences.append(
-                f"{loss}, drop rate {rate:g}: learned against unlearned mask "
-                + evaluation.in_words(
-                    differences, evaluation.number_of_volumes(records, volumes)
-                )
-            )
+    for loss, rate in dict.fromkeys(key[:2] for key in cells):
+        learned, unlearned = (
+            cells.get((loss, rate, mask), [])
+            for mask in ("learned", "unlearned")
+        )
+        subject = f"{loss}, drop rate {rate:g}: learned against unlearned mask"
+        sentences += experiments.compare(
+            subject, learned, unlearned, volumes_of
+        )
     return sentences
 
 
 def draw_curves(cells, loss):
     """Loss of training and validation, a column for each drop rate."""
     rates = list(dict.fromkeys(key[1] for key in cells if key[0] == loss))
-    figure = matplotlib.figure.Figure(
-        figsize=(4.2 * len(rates), 3.4), layout="constrained"
-    )
-    axes = figure.subplots(1, len(rates), squeeze=False, sharey=True)[0]
-    for ax, rate in zip(axes, rates):
-        for color, mask in zip(("tab:blue", "tab:orange"), MASKS):
-            if (loss, rate, mask) not in cells:
-                continue
-            trace = cells[loss, rate, mask][0]["trace"]
-            for key, style in (("loss", "-"), ("val_loss", "--")):
-                values = [np.nan if x is None else x for x in trace[key]]
-                label = mask if key == "loss" else f"{mask}, validation"
-                ax.plot(values, style, color=color, label=label)
-        ax.set_yscale("log")
-        ax.set_title(f"drop rate {rate:g}")
-        ax.set_xlabel("epoch")
-        ax.grid(alpha=0.3)
-    axes[0].set_ylabel(f"loss ({loss})")
-    axes[0].legend(frameon=False, fontsize=8)
+    figure, axes = experiments.panels(1, len(rates), (4.2, 3.4), sharey=True)
+    for (of, rate, mask), records in cells.items():
+        if of != loss:
+            continue
+        ax = axes[0, rates.index(rate)]
+        for key, style in (("loss", "-"), ("val_loss", "--")):
+            ax.plot(
+                np.array(records[0]["trace"][key], "float"),
+                style,
+                color=("tab:blue", "tab:orange")[MASKS.index(mask)],
+                label=mask if key == "loss" else f"{mask}, validation",
+            )
+        ax.set(yscale="log", title=f"drop rate {rate:g}", xlabel="epoch")
+    axes[0, 0].set_ylabel(f"loss ({loss})")
+    axes[0, 0].legend(frameon=False, fontsize=8)
     return figure
 
 
-def load_images(record, folder):
-    """Mask, true and rebuilt slice of a run; empty if it left none."""
-    run = Run(*(record[f.name] for f in dataclasses.fields(Run)))
-    return experiments.load_images(folder, run.name)
-
-
-def draw_reconstructions(cells, loss, rate, folder):
-    """True slice and both reconstructions of one drop rate, first seed."""
-    found = {
-        mask: load_images(cells[loss, rate, mask][0], folder)
-        for mask in MASKS
-        if (loss, rate, mask) in cells
-    }
-    found = {mask: images for mask, images in found.items() if images}
-    if not found:
-        return None
-    first = next(iter(found.values()))
-    return plots.reconstructions(
-        first["truth"][None],
-        {mask: images["output"][None] for mask, images in found.items()},
-        voxel_size=first.get("voxel_size"),
-    )
-
-
-def draw_masks(cells, loss, folder):
-    """The masks of the first seed."""
-    shown = {
-        f"{key[2]}, d = {key[1]:g}": load_images(records[0], folder)
-        for key, records in cells.items()
-        if key[0] == loss
-    }
-    shown = {title: images["mask"] for title, images in shown.items() if images}
-    return plots.masks(shown) if shown else None
-
-
-def write_report(facts, records, folder):
-    """Everything that the folder's runs have to say."""
-    cells = by_cell(records)
+def draw(cells, folder):
+    """All figures with their captions, by name."""
     figures = {}
+    images = experiments.first_images(cells, folder, Run)
     for loss in dict.fromkeys(key[0] for key in cells):
+        shown = {key[1:]: x for key, x in images.items() if key[0] == loss}
         figures[f"curves_{loss}"] = (
             draw_curves(cells, loss),
             f"Training with the loss {loss}, first seed.",
         )
+        found = {f"{m}, d = {d:g}": x["mask"] for (d, m), x in shown.items()}
         figures[f"masks_{loss}"] = (
-            draw_masks(cells, loss, folder),
+            plots.masks(found) if found else None,
             f"Masks, loss {loss}, first seed. DC is in the centre.",
         )
-        for rate in dict.fromkeys(key[1] for key in cells if key[0] == loss):
+        for rate in dict.fromkeys(key[0] for key in shown):
             figures[f"reconstructions_{loss}_d{rate:g}"] = (
-                draw_reconstructions(cells, loss, rate, folder),
+                experiments.draw_outputs(
+                    {m: x for (d, m), x in shown.items() if d == rate}
+                ),
                 f"Drop rate {rate:g}, loss {loss}, first seed: the middle "
                 "slice of the first test volume.",
             )
-    experiments.publish(
-        folder,
-        "Learned and unlearned masks by drop rate",
-        facts,
-        CONVENTION,
-        (HEADER, table_rows(cells)),
-        figures,
-        verdicts(cells),
-        records,
-    )
+    return figures
 
 
 def reproduce(settings):
@@ -436,14 +298,23 @@ def reproduce(settings):
         grid(settings),
         build=build_model,
         train=train,
-        kind=lambda run: (run.drop_rate, run.mask, run.loss),
-        free=(*GRID, *PLACES),
+        free=GRID,
     )
-    write_report(facts, records, folder)
+    cells = Run.cells(records)
+    experiments.publish(
+        folder,
+        "Learned and unlearned masks by drop rate",
+        facts,
+        CONVENTION,
+        (HEADER, table_rows(cells)),
+        draw(cells, folder),
+        verdicts(cells),
+        records,
+    )
 
 
 def main(arguments=None):
-    return command_line.exit_code(reproduce, parse_arguments(arguments))
+    return exit_code(reproduce, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

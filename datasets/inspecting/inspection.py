@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import tensorflow_datasets as tfds
 
-from loupe_tf.checks import invalid
 from loupe_tf.datasets.inspecting.inspector import Inspector
 from loupe_tf.datasets.prepared import prepared_builder
 
@@ -68,7 +67,10 @@ def inspect(
 
     splits = images if isinstance(images, dict) else {"": images}
     if not splits:
-        raise invalid("images", "images", found="an empty dictionary")
+        raise ValueError(
+            "Invalid value for argument `images`. Expected images. "
+            "Received: an empty dictionary"
+        )
     for split, array in splits.items():
         array = _to_images(array)
         columns = {}
@@ -119,10 +121,10 @@ def _add_dataset(inspector, name, data_dir, max_slices):
     builder = prepared_builder(name, data_dir, argument="images")
     features = builder.info.features
     if "image" not in features:
-        raise invalid(
-            "images",
-            "a data set with a feature `image`",
-            found=f"{builder.info.full_name} with {sorted(features)}",
+        raise ValueError(
+            "Invalid value for argument `images`. Expected a data set with a "
+            f"feature `image`. Received: {builder.info.full_name} with "
+            f"{sorted(features)}"
         )
     keys = {
         "volume": "volume",
@@ -161,17 +163,16 @@ def _to_images(array):
     # What is one pixel wide is no image: such as one of shape (H, W, 1).
     is_image = array.ndim == 3 and len(array) and min(array.shape[1:]) > 1
     if not is_image or array.dtype.kind not in "uifc":
-        raise invalid(
-            "images",
-            "numbers of shape (n, H, W), (n, H, W, 1) or (n, H, W, 2), H and "
-            "W of 2 or more; a single image has n = 1",
-            found=f"shape={array.shape}, dtype={array.dtype}",
+        raise ValueError(
+            "Invalid value for argument `images`. Expected numbers of shape "
+            "(n, H, W), (n, H, W, 1) or (n, H, W, 2), H and W of 2 or more; a "
+            "single image has n = 1. "
+            f"Received: shape={array.shape}, dtype={array.dtype}"
         )
     if not np.isfinite(array).all():
-        raise invalid(
-            "images",
-            "finite values",
-            found=f"{np.sum(~np.isfinite(array))} that are not",
+        raise ValueError(
+            "Invalid value for argument `images`. Expected finite values. "
+            f"Received: {np.sum(~np.isfinite(array))} that are not"
         )
     return array
 
@@ -184,10 +185,9 @@ def _column(name, values, split, length):
         return [values or ""] * length
     values = np.asarray(values)
     if values.shape != (length,):
-        raise invalid(
-            name,
-            f"({length},), one for each image",
-            found=f"shape={values.shape}",
+        raise ValueError(
+            f"Invalid shape for argument `{name}`. Expected ({length},), one "
+            f"for each image. Received: shape={values.shape}"
         )
     return [_decoded(value) for value in values.tolist()]
 

@@ -5,8 +5,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from loupe_tf.datasets.mni_brain import simulate
-from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig
-from loupe_tf.datasets.splits import SPLITS
+from loupe_tf.datasets.mni_brain.mni_brain_config import SPLITS, MniBrainConfig
 
 
 def _named(size):

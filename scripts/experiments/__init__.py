@@ -4,33 +4,37 @@ An experiment is a grid of runs. Each is trained, judged and recorded by
 itself; a report is made of all records that a folder holds.
 """
 
-from experiments.conducting import conduct, fit, time_spent
+from experiments.cells import compare, means
+from experiments.conducting import conduct, fit
 from experiments.keeping import load_images, save_images, to_trace
 from experiments.options import (
-    add_options,
     add_training_options,
     argument_parser,
     parse,
 )
+from experiments.panels import panels
 from experiments.presets import TRAINING
 from experiments.publishing import publish
-from experiments.tables import count, count_diverged, spread, table
+from experiments.run import Run
+from experiments.showing import draw_outputs, first_images
+from experiments.side_by_side import side_by_side
 
 __all__ = [
     "TRAINING",
-    "add_options",
+    "Run",
     "add_training_options",
     "argument_parser",
+    "compare",
     "conduct",
-    "count",
-    "count_diverged",
+    "draw_outputs",
+    "first_images",
     "fit",
     "load_images",
+    "means",
+    "panels",
     "parse",
     "publish",
     "save_images",
-    "spread",
-    "table",
-    "time_spent",
+    "side_by_side",
     "to_trace",
 ]

@@ -1,14 +1,15 @@
 """Training the runs of a grid, each once."""
 
-import json
-
 import numpy as np
 
 from loupe_tf.provenance import provenance
-from loupe_tf.run_folder import RunFolder, read_json
+from loupe_tf.run_folder import RunFolder
+
+# Settings that change no figure.
+PLACES = ("out", "data_dir", "preset", "backup")
 
 
-def conduct(settings, todo, build, train, kind, free, own=None):
+def conduct(settings, todo, build, train, free, kind=lambda run: run.cell):
     """Train what has not been trained yet.
 
     Whatever may be refused (the data, the folder, a model) is refused before
@@ -21,11 +22,11 @@ def conduct(settings, todo, build, train, kind, free, own=None):
         build: Callable `(run, settings, image_shape)` that makes the model.
         train: Callable `(run, settings, splits, folder)` that returns a
             record, a dict that JSON can store.
+        free: Names of settings that may differ within one folder, beside
+            those of places: `out`, `data_dir`, `preset` and `backup`.
         kind: Callable that takes a run and returns what decides whether its
-            model can be built: of equals one is built for a try.
-        free: Names of settings that may differ within one folder.
-        own: (Optional) callable `(run, settings)` that returns what the
-            `settings` of a record, which has some of its own, have to be.
+            model can be built: of equals one is built for a try. By default
+            that is the cell of the run.
 
     Returns:
         A tuple `(folder, facts, records)`: the `RunFolder`, texts by name for
@@ -40,8 +41,6 @@ def conduct(settings, todo, build, train, kind, free, own=None):
 
     from loupe_tf.datasets import load_splits
 
-    if own is not None:
-        _check_finished(todo, settings, own)
     splits, source = load_splits(settings["data"], settings["data_dir"])
     facts = provenance(settings, source, splits)
     print(f"Data: {source}; {facts['volumes']}")
@@ -51,7 +50,7 @@ def conduct(settings, todo, build, train, kind, free, own=None):
         keras.utils.clear_session(free_memory=False)
     # Settings that nothing can be built with claim no folder.
     folder = RunFolder(settings["out"])
-    same = {k: v for k, v in settings.items() if k not in free}
+    same = {k: v for k, v in settings.items() if k not in (*free, *PLACES)}
     folder.check_settings({**same, "volumes": facts["volumes"]})
 
     def train_one(run):
@@ -61,63 +60,16 @@ def conduct(settings, todo, build, train, kind, free, own=None):
     return folder, facts, folder.complete(todo, train_one)
 
 
-def _check_finished(todo, settings, own):
-    """Refuse to count a run of other settings as one of these."""
-    folder = RunFolder(settings["out"])
-    names = {run.name: run for run in todo}
-    for path in sorted((folder / "runs").glob("*.json")):
-        if path.stem not in names:
-            continue
-        expected = json.loads(json.dumps(own(names[path.stem], settings)))
-        found = read_json(path, "Delete it to do that run again")
-        found = found.get("settings", expected)
-        if found != expected:
-            differing = [k for k in expected if found.get(k) != expected[k]]
-            raise ValueError(
-                f"Invalid value for argument --out. Expected {path} to be of "
-                f"{ {k: expected[k] for k in differing} }. Received: one of "
-                f"{ {k: found.get(k) for k in differing} }"
-            )
-
-
-def time_spent(run, folder):
-    """Context manager: the seconds spent inside, those before a restart too.
-
-    Args:
-        run: The run, with a `name`.
-        folder: `RunFolder`.
-
-    Returns:
-        A context manager that gives a callable; when it has ended the callable
-        returns the seconds.
-    """
-    return RunFolder(folder / "unfinished" / run.name).stopwatch("spent")
-
-
-def fit(
-    model,
-    run,
-    settings,
-    train,
-    validation,
-    folder,
-    slope_callback=None,
-    callbacks=(),
-    part="rounds",
-):
+def fit(model, run, settings, train, validation, folder):
     """Train in the two rounds of the 4S paper, by the settings of `TRAINING`.
 
     Args:
-        model: Compiled model.
+        model: Compiled model; 4S raises its slope if it has one.
         run: The run, with a `name` and a `seed`.
         settings: Dict.
         train, validation: As `fit_two_rounds` takes them.
         folder: `RunFolder`; what an unfinished run needs to go on is kept
             there, if `settings["backup"]`.
-        slope_callback: (Optional) what changes the slope, `False` to hold it;
-            by default 4S raises it, if the model has one.
-        callbacks: Further callbacks.
-        part: String, of a run that trains in several parts.
 
     Returns:
         A pair: the history, a dict of lists, and whether all losses in it are
@@ -128,23 +80,21 @@ def fit(
     from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
     from loupe_tf.callbacks.slopes import slope_layers
 
-    if slope_callback is None:
-        slope_callback = bool(slope_layers(model, required=False))
-        slope_callback = slope_callback and SelfShrinkingSigmoidSlope(
-            patience=settings["patience"], cooldown=settings["cooldown"]
-        )
-    unfinished = folder / "unfinished" / run.name / part
+    unfinished = folder / "unfinished" / run.name
     history = fit_two_rounds(
         model,
         train,
         validation_data=validation,
         epochs=settings["epochs"],
         batch_size=settings["batch_size"],
-        slope_callback=slope_callback,
+        slope_callback=bool(slope_layers(model, required=False))
+        and SelfShrinkingSigmoidSlope(
+            patience=settings["patience"], cooldown=settings["cooldown"]
+        ),
         stop_patience=settings["stop_patience"],
         lr_patience=settings["lr_patience"],
         directory=unfinished if settings["backup"] else None,
-        callbacks=[*callbacks, keras.callbacks.TerminateOnNaN()],
+        callbacks=[keras.callbacks.TerminateOnNaN()],
         seed=run.seed,
         verbose=0,
     ).history

@@ -57,7 +57,7 @@ def test_leaves_everything_and_repeats_no_run(
 def test_both_masks_have_the_budget(script):
     settings = {**script.PRESETS["smoke"], "depth": 1}
     for mask in script.MASKS:
-        run = script.Run(0.2, mask, "l1_ssim", 3)
+        run = script.Run("l1_ssim", 0.2, mask, 3)
         model = script.build_model(run, settings, (20, 22, 1))
         found = script.masks.from_model(model)
         assert found.array.sum() == round(0.8 * 20 * 22)
@@ -111,5 +111,5 @@ def test_pairs_are_of_the_same_seed_and_volume(script):
         record("learned", 0, 99.0),
         record("learned", 1, 22.0),
     ]
-    (sentence,) = script.verdicts(script.by_cell(records))
+    (sentence,) = script.verdicts(script.Run.cells(records))
     assert "+2.00 ± 0.00 dB" in sentence and "over 2 pairs" in sentence

@@ -1,3 +1,0 @@
-"""The splits of a data set."""
-
-SPLITS = ("train", "validation", "test")

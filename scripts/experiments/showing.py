@@ -1,0 +1,50 @@
+"""Figures of what runs have left with `save_images`."""
+
+from experiments.keeping import load_images
+from loupe_tf import plots
+
+
+def first_images(cells, folder, run):
+    """What the first run of each cell that left images shows.
+
+    Args:
+        cells: Dict of lists of records.
+        folder: `RunFolder`.
+        run: The class of runs, a subclass of `experiments.Run`.
+
+    Returns:
+        Dict of what `load_images` returns, without cells that left none.
+    """
+    shown = {}
+    for cell, records in cells.items():
+        names = [run.of(record).name for record in records]
+        found = (load_images(folder, name) for name in names)
+        images = next(filter(None, found), None)
+        if images:
+            shown[cell] = images
+    return shown
+
+
+def draw_outputs(*groups):
+    """True slice, reconstructions and errors.
+
+    Args:
+        *groups: Dicts by name of dicts with `"truth"`, `"output"` and, if it is
+            known, `"voxel_size"`, all of the same slice. Several are drawn one
+            below the other, with a part magnified. Empty ones are left out.
+
+    Returns:
+        The figure; `None` if there is nothing to draw.
+    """
+    groups = [group for group in groups if group]
+    if not groups:
+        return None
+    first = next(iter(groups[0].values()))
+    truth, voxel_size = first["truth"][None], first.get("voxel_size")
+    outputs = [
+        {name: images["output"][None] for name, images in group.items()}
+        for group in groups
+    ]
+    if len(outputs) == 1:
+        return plots.reconstructions(truth, *outputs, voxel_size=voxel_size)
+    return plots.reconstruction_groups(truth, outputs, voxel_size=voxel_size)
