@@ -12,7 +12,8 @@ FASTMRI := fastmri==0.3.0
 FASTMRI_NEEDS := "pytorch-lightning<3" "torchmetrics<2" "pandas<4" \
 	"xmltodict<2" "PyYAML<7" "runstats<3" "requests<3"
 # Tests of what must run on every backend; the others need TensorFlow.
-BACKEND_TESTS := tests/layers tests/models tests/callbacks tests/test_fourier.py \
+BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
+	tests/test_fourier.py \
 	tests/distribution/test_check_fft.py \
 	tests/reconstruction/test_network.py \
 	tests/test_losses.py tests/test_metrics.py tests/test_export.py

@@ -5,6 +5,7 @@ import pathlib
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_info import read_proto_from_builder_dir
 
+from loupe_tf.checks import invalid
 from loupe_tf.reading import BadFileError, naming
 
 # The files that describe a data set, and what reads each of them.
@@ -32,16 +33,17 @@ def prepared_builder(name, data_dir=None, argument="name"):
         except BadFileError:
             raise
         except ValueError as error:
-            raise ValueError(
-                f"Invalid value for argument `{argument}`. Expected the name "
-                "of a TFDS data set. "
-                f"Received: {argument}={name}, data_dir={data_dir}"
+            raise invalid(
+                argument,
+                "the name of a TFDS data set",
+                found=f"{argument}={name}, data_dir={data_dir}",
             ) from error
     if not builder.is_prepared():
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected a data set "
-            "that has been prepared with `builder.download_and_prepare()`. "
-            f"Received: {argument}={name}, looked for in {builder.data_path}"
+        raise invalid(
+            argument,
+            "a data set that has been prepared with "
+            "`builder.download_and_prepare()`",
+            found=f"{argument}={name}, looked for in {builder.data_path}",
         )
     return builder
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 
@@ -21,7 +22,7 @@ def center_crop_or_pad(images, size):
         An array of shape `(..., h, w)` and the dtype of `images`, a copy.
     """
     images = np.asarray(images)
-    h, w = _check_size("size", size)
+    h, w = check_size("size", size)
     _check_images(images)
     out = np.zeros((*images.shape[:-2], h, w), images.dtype)
     source, target = zip(
@@ -50,13 +51,14 @@ def crop_to_acquired(images, extent):
         images, complex64 of complex ones. A constant image keeps its value.
     """
     images = np.asarray(images)
-    h, w = _check_size("extent", extent)
+    h, w = check_size("extent", extent)
     _check_images(images)
     height, width = images.shape[-2:]
     if h > height or w > width:
-        raise ValueError(
-            "Invalid value for argument `extent`. Expected at most the size "
-            f"of the images, {(height, width)}. Received: extent={(h, w)}"
+        raise invalid(
+            "extent",
+            f"at most the size of the images, {(height, width)}",
+            (h, w),
         )
     return resize_kspace(images, (h, w))
 
@@ -78,7 +80,7 @@ def resize_kspace(images, size):
         images, complex64 of complex ones. A constant image keeps its value.
     """
     images = np.asarray(images)
-    h, w = _check_size("size", size)
+    h, w = check_size("size", size)
     _check_images(images)
     height, width = images.shape[-2:]
     is_complex = np.iscomplexobj(images)
@@ -100,23 +102,27 @@ def _overlap(n, m):
     return slice(0, n), slice(-shift, -shift + n)
 
 
-def _check_size(name, size):
+def check_size(argument, size):
+    """Refuses what is not two positive integers.
+
+    Args:
+        argument: String, name of the argument.
+        size: What was given for it.
+
+    Returns:
+        A tuple of two `int`.
+    """
     values = tuple(size) if np.iterable(size) else (size,)
-    if (
-        len(values) != 2
-        or not all(isinstance(v, (int, np.integer)) for v in values)
-        or min(values) < 1
-    ):
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected two positive "
-            f"integers (h, w). Received: {name}={size}"
-        )
-    return tuple(int(v) for v in values)
+    if len(values) != 2 or not all(map(_is_positive_integer, values)):
+        raise invalid(argument, "two positive integers (h, w)", size)
+    return tuple(map(int, values))
+
+
+def _is_positive_integer(value):
+    is_integer = isinstance(value, (int, np.integer))
+    return is_integer and not isinstance(value, bool) and value > 0
 
 
 def _check_images(images):
     if images.ndim < 2 or 0 in images.shape:
-        raise ValueError(
-            "Invalid shape for argument `images`. Expected (..., H, W). "
-            f"Received: shape={images.shape}"
-        )
+        raise invalid("images", "(..., H, W)", found=f"shape={images.shape}")

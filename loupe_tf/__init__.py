@@ -32,6 +32,7 @@ if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
         reconstruction,
         report,
         run_folder,
+        samplers,
         simulation,
     )
     from loupe_tf.export import export_model
@@ -57,6 +58,7 @@ __all__ = [
     "reconstruction",
     "report",
     "run_folder",
+    "samplers",
     "simulation",
 ]
 

@@ -4,9 +4,17 @@ Every function here either returns the argument in its standard form, or raises
 the `ValueError` that `invalid` makes.
 """
 
+import inspect
+import math
 import numbers
 
-__all__ = ["check_choice", "check_integer", "check_number", "invalid"]
+__all__ = [
+    "check_choice",
+    "check_integer",
+    "check_number",
+    "check_options",
+    "invalid",
+]
 
 
 def invalid(argument, expected, *received, found=None):
@@ -103,13 +111,40 @@ def check_number(
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if (
         not is_number
-        or not abs(value) < float("inf")
+        or not _is_finite(value)
         or not all(holds() for *_, holds in bounds)
     ):
         words = [f"{word} {bound}" for bound, word, _ in bounds]
         expected = " ".join(["a finite number", " and ".join(words)]).strip()
         raise invalid(argument, expected, value)
     return float(value)
+
+
+def check_options(what, function, options):
+    """Refuse keyword arguments that a function does not take.
+
+    Args:
+        what: String, what they are for: "the format 'csv'".
+        function: Callable that they are handed on to; its `mask` and `path`
+            are no options.
+        options: Dictionary of the keyword arguments.
+    """
+    known = [f"`{name}`" for name in inspect.signature(function).parameters]
+    known = [name for name in known if name not in ("`mask`", "`path`")]
+    unknown = sorted({f"`{name}`" for name in options} - set(known))
+    if unknown:
+        raise invalid(
+            "options",
+            f"for {what} {', '.join(known) or 'none'}",
+            found=", ".join(unknown),
+        )
+
+
+def _is_finite(value):
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # An integer that no float can hold.
+        return False
 
 
 def _equal(value, choice):

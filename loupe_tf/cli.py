@@ -14,12 +14,8 @@ from loupe_tf.command_line import Parser, exit_code
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.centre import centred
 from loupe_tf.masks.description import density_profile, overlap, side_lobe
-from loupe_tf.masks.files.mask_files import (
-    FORMATS,
-    SUFFIXES,
-    load_mask,
-    save_mask,
-)
+from loupe_tf.masks.files.mask_files import FORMATS, SUFFIXES, save_mask
+from loupe_tf.masks.sampling_mask import load_mask
 from loupe_tf.report import save_figure, text_table
 from loupe_tf.version import __version__
 

@@ -69,7 +69,7 @@ def register(at_end_of=None):
             act. Where Keras comes with a subpackage that is not complete yet,
             it is too early before.
     """
-    for name in ("layers", "models"):
+    for name in ("layers", "samplers", "models"):
         module = sys.modules.get(f"loupe_tf.{name}")
         spec = getattr(module, "__spec__", None)
         if name != at_end_of and getattr(spec, "_initializing", False):

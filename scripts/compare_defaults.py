@@ -123,7 +123,7 @@ def parse_arguments(arguments=None):
 
 def grid(settings):
     """All trainings, one seed after another."""
-    from loupe_tf.models.sampler import SLOPES as DEFAULTS
+    from loupe_tf.samplers.learned import SLOPES as DEFAULTS
 
     every = []
     for seed, size, estimator, rate, lines in itertools.product(
@@ -261,7 +261,7 @@ def table(cells, estimator, split):
 
 def verdicts(cells):
     """What other slopes and regions are worth beside the default."""
-    from loupe_tf.models.sampler import SLOPES as DEFAULTS
+    from loupe_tf.samplers.learned import SLOPES as DEFAULTS
 
     differences = {}
     for key, found in cells.items():

@@ -5,6 +5,7 @@ from loupe_tf.checks import (
     check_choice,
     check_integer,
     check_number,
+    check_options,
     invalid,
 )
 
@@ -59,3 +60,19 @@ def test_numbers(bounds, good, bad):
 def test_a_bound_is_in_the_message():
     with pytest.raises(ValueError, match="above 0 and below 1. Received: x=1"):
         check_number("x", 1, above=0, below=1)
+
+
+def test_an_integer_that_no_float_can_hold():
+    with pytest.raises(ValueError, match="`x`. Expected a finite number"):
+        check_number("x", 10**400)
+
+
+def test_options():
+    def save(mask, path, order="linear"):
+        """Takes one option."""
+
+    check_options("the format 'csv'", save, {"order": "smooth"})
+    with pytest.raises(ValueError, match="the format 'csv' `order`. .*`te`$"):
+        check_options("the format 'csv'", save, {"te": 3})
+    with pytest.raises(ValueError, match="Received: `path`"):
+        check_options("the format 'csv'", save, {"path": "mask.csv"})

@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from loupe_tf.checks import check_choice, invalid
 from loupe_tf.datasets.building.dicom_reader import (
     holds_image,
     is_dicom,
@@ -52,10 +53,7 @@ def find_volumes(folder, include="*", exclude=None):
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise ValueError(
-            "Invalid value for argument `folder`. Expected an existing folder. "
-            f"Received: folder={folder}"
-        )
+        raise invalid("folder", "an existing folder", str(folder))
     found, others, seen = [], [], set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
@@ -171,11 +169,7 @@ def _format_of(path, slice_axis):
 
     That function returns a `Header` and a function that reads the `Volume`.
     """
-    if slice_axis not in (None, 0, 1, 2):
-        raise ValueError(
-            "Invalid value for argument `slice_axis`. Expected `None`, 0, 1 or "
-            f"2. Received: slice_axis={slice_axis}"
-        )
+    check_choice("slice_axis", slice_axis, (None, 0, 1, 2))
     path = pathlib.Path(path)
     if path.is_dir():
         return "DICOM files of one series", partial(open_dicom, path)

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import h5py
 import numpy as np
 
+from loupe_tf.checks import check_choice, invalid
 from loupe_tf.formats.fastmri_file import SIMULATED
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
@@ -75,22 +76,21 @@ def write_fastmri_volume(
     """
     rows, columns = size
     if recon_size[0] > rows or recon_size[1] > columns:
-        raise ValueError(
-            "Invalid value for argument `recon_size`. Expected a size not "
-            f"above that of k-space, {size}. Received: recon_size={recon_size}"
+        raise invalid(
+            "recon_size",
+            f"a size not above that of k-space, {size}",
+            recon_size,
         )
     acquired = columns * 7 // 8 if acquired is None else acquired
     if not 1 <= acquired <= columns:
-        raise ValueError(
-            "Invalid value for argument `acquired`. Expected a number of "
-            f"columns from 1 to {columns}. Received: acquired={acquired}"
-        )
+        raise invalid("acquired", f"1 to {columns} columns", acquired)
     if mask is not None:
         mask = np.asarray(mask, bool)
         if mask.shape != (columns,):
-            raise ValueError(
-                "Invalid value for argument `mask`. Expected an array of shape "
-                f"{(columns,)}. Received: shape={mask.shape}"
+            raise invalid(
+                "mask",
+                f"an array of shape {(columns,)}",
+                found=f"shape={mask.shape}",
             )
     first = columns // 2 - acquired // 2
     inside = slice(first, first + acquired)
@@ -167,21 +167,17 @@ def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
     Returns:
         A dict of lists of the paths written, `{folder name: [path, ...]}`.
     """
-    if anatomy not in ACQUISITIONS:
-        raise ValueError(
-            "Invalid value for argument `anatomy`. Expected one of "
-            f"{sorted(ACQUISITIONS)}. Received: anatomy={anatomy}"
-        )
+    check_choice("anatomy", anatomy, sorted(ACQUISITIONS))
     kwargs = {"size": SIZES[anatomy], **kwargs}
     coils = kwargs.pop("coils", 15)
     paths = {}
     for name, count in volumes.items():
         kind, _, split = name.partition("_")
         if kind not in ("singlecoil", "multicoil") or not split:
-            raise ValueError(
-                "Invalid value for argument `volumes`. Expected names of "
-                "folders that begin with singlecoil_ or multicoil_. "
-                f"Received: volumes={volumes}"
+            raise invalid(
+                "volumes",
+                "names of folders that begin with singlecoil_ or multicoil_",
+                volumes,
             )
         target = pathlib.Path(folder) / name
         target.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import utils as tfds_utils
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
+from loupe_tf.checks import check_choice, invalid
 from loupe_tf.datasets.building.shard_writer import (
     RecordWriter,
     ShardTask,
@@ -90,11 +91,7 @@ class VolumeBuilder(FileReaderBuilder):
     # mixes up the lengths of more than ten shards.
 
     def __init__(self, *, on_bad_volume="stop", config=None, **kwargs):
-        if on_bad_volume not in ("stop", "skip"):
-            raise ValueError(
-                "Invalid value for argument `on_bad_volume`. Expected 'stop' "
-                f"or 'skip'. Received: on_bad_volume={on_bad_volume}"
-            )
+        check_choice("on_bad_volume", on_bad_volume, ("stop", "skip"))
         if getattr(config, "name", None) in self.builder_configs:
             # TFDS accepts one of its own by name only.
             config = config.name
@@ -172,9 +169,10 @@ class VolumeBuilder(FileReaderBuilder):
         try:
             return lock.acquire(timeout=0)
         except filelock.Timeout as error:
-            raise ValueError(
-                "Invalid value for argument `data_dir`. Expected a folder that "
-                f"no other process is building in. Received: {final}"
+            raise invalid(
+                "data_dir",
+                "a folder that no other process is building in",
+                found=final,
             ) from error
 
     def _download_and_prepare(self, dl_manager, download_config=None):
@@ -219,10 +217,11 @@ class VolumeBuilder(FileReaderBuilder):
     def _check_disk(self, needed):
         free = shutil.disk_usage(self.data_path).free
         if needed > free:
-            raise ValueError(
-                "Invalid value for argument `data_dir`. Expected a disk with "
-                f"{needed / 1e9:.3g} GB free, which is what the build needs. "
-                f"Received: {free / 1e9:.3g} GB free in {self.data_path.parent}"
+            raise invalid(
+                "data_dir",
+                f"a disk with {needed / 1e9:.3g} GB free, which is "
+                "what the build needs",
+                found=f"{free / 1e9:.3g} GB free in {self.data_path.parent}",
             )
 
     def _write(self, reader, tasks, config):

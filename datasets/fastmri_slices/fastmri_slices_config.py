@@ -5,6 +5,8 @@ import pathlib
 
 import tensorflow_datasets as tfds
 
+from loupe_tf.checks import check_choice, check_integer, invalid
+
 # The folders of each kind, and what their slices are.
 KINDS = {
     "knee_singlecoil": (
@@ -61,24 +63,17 @@ class FastmriSlicesConfig(tfds.core.BuilderConfig):
     """
 
     def __init__(self, kind, size=None, manifest=None, seed=0):
-        if kind not in KINDS:
-            raise ValueError(
-                "Invalid value for argument `kind`. Expected one of "
-                f"{list(KINDS)}. Received: kind={kind}"
+        check_choice("kind", kind, KINDS)
+        if kind in MAGNITUDE:
+            size = 320 if size is None else size
+            check_integer("size", size, at_least=1)
+        elif size is not None:
+            raise invalid(
+                "size",
+                f"None for {kind}, whose k-space comes as acquired",
+                size,
             )
-        magnitude = kind in MAGNITUDE
-        if size is not None and not magnitude:
-            raise ValueError(
-                f"Invalid value for argument `size`. Expected None for {kind}, "
-                f"whose k-space comes as acquired. Received: size={size}"
-            )
-        size = 320 if size is None and magnitude else size
-        for name, value, least in (("size", size, 1), ("seed", seed, 0)):
-            if value is not None and (type(value) is not int or value < least):
-                raise ValueError(
-                    f"Invalid value for argument `{name}`. Expected an integer "
-                    f"of at least {least}. Received: {name}={value}"
-                )
+        check_integer("seed", seed, at_least=0)
         self.kind = kind
         self.size = size
         self.seed = seed
@@ -89,9 +84,10 @@ class FastmriSlicesConfig(tfds.core.BuilderConfig):
             try:
                 self.manifest = pathlib.Path(manifest).read_bytes()
             except OSError as error:
-                raise ValueError(
-                    "Invalid value for argument `manifest`. Expected the path "
-                    f"of a JSON file. Received: manifest={manifest} ({error})"
+                raise invalid(
+                    "manifest",
+                    "the path of a JSON file",
+                    found=f"manifest={manifest} ({error})",
                 ) from error
             digest = hashlib.sha256(self.manifest).hexdigest()
             name = f"{name}_manifest_{digest[:8]}"

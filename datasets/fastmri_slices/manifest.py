@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 
+from loupe_tf.datasets.splits import SPLITS
+
 # Slices of the subset of the 4S paper (Martinini et al., BioCAS 2022).
 SLICES_4S = {"train": 1895, "validation": 188, "test": 186}
-SPLITS = ("train", "validation", "test")
 
 
 def parse(text, available):

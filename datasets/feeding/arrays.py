@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets.feeding.split_records import SplitRecords
 from loupe_tf.datasets.prepared import prepared_builder
 from loupe_tf.reading import BadFileError, load_npy, load_npz, naming
@@ -50,11 +51,11 @@ def load_arrays(
     asked = [("image_key", image_key), ("group_key", group_key)]
     for argument, key in asked + [("others", key) for key in others]:
         if key not in features:
-            raise ValueError(
-                f"Invalid value for argument `{argument}`. Expected a feature "
-                f"of {builder.info.full_name} in {builder.data_path}: "
-                f"{sorted(features)}. "
-                f"Received: {argument}={key}"
+            raise invalid(
+                argument,
+                f"a feature of {builder.info.full_name} in "
+                f"{builder.data_path}: {sorted(features)}",
+                key,
             )
 
     keys = [group_key, *others]
@@ -103,9 +104,10 @@ def load_volumes(path):
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     files = [file for file in files if file.suffix in (".npy", ".npz")]
     if not files or not path.exists():
-        raise ValueError(
-            "Invalid value for argument `path`. Expected a .npy or .npz file, "
-            f"or a folder of such files. Received: path={path}{_way_on(path)}"
+        raise invalid(
+            "path",
+            "a .npy or .npz file, or a folder of such files",
+            found=f"path={path}{_way_on(path)}",
         )
 
     images, volumes = [], []
@@ -161,9 +163,8 @@ def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
         or min(fractions) <= 0
         or not np.isclose(sum(fractions), 1.0)
     ):
-        raise ValueError(
-            "Invalid value for argument `fractions`. Expected three floats "
-            f"above 0 that sum to 1. Received: fractions={fractions}"
+        raise invalid(
+            "fractions", "three floats above 0 that sum to 1", fractions
         )
     volumes = np.asarray(volumes)
     names = np.unique(volumes)
@@ -178,10 +179,10 @@ def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
             test -= 1
     train = len(names) - validation - test
     if train < 1:
-        raise ValueError(
-            "Invalid value for argument `volumes`. Expected enough volumes for "
-            f"three splits of fractions {fractions}. "
-            f"Received: {len(names)} volumes"
+        raise invalid(
+            "volumes",
+            f"enough volumes for three splits of fractions {fractions}",
+            found=f"{len(names)} volumes",
         )
     parts = np.split(names, [train, train + validation])
     train, validation, test = (np.isin(volumes, part) for part in parts)

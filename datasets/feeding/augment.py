@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from loupe_tf.checks import check_choice, check_number, invalid
+
 FLIPS = (None, "horizontal", "vertical", "horizontal_and_vertical")
 
 
@@ -64,25 +66,20 @@ class Augment:
         snr=None,
         noise_in="input",
     ):
-        if flip not in FLIPS:
-            _raise("flip", f"one of {FLIPS}", flip)
-        if not 0 <= rotation <= 180:
-            _raise("rotation", "degrees in [0, 180]", rotation)
-        if not 0 <= intensity < 1:
-            _raise("intensity", "a number in [0, 1)", intensity)
-        if noise_in not in ("input", "both"):
-            _raise("noise_in", "'input' or 'both'", noise_in)
-        noise = _range("noise", noise)
-        if noise[0] < 0:
-            _raise("noise", "numbers of at least 0", noise)
-        if snr is not None and noise != (0, 0):
-            _raise("snr", "`None` beside `noise`", snr)
-        self.flip = flip
-        self.rotation = rotation
-        self.intensity = intensity
-        self.noise = noise
+        self.flip = check_choice("flip", flip, FLIPS)
+        self.rotation = check_number(
+            "rotation", rotation, at_least=0, at_most=180
+        )
+        self.intensity = check_number(
+            "intensity", intensity, at_least=0, below=1
+        )
+        self.noise = _range("noise", noise)
+        if self.noise[0] < 0:
+            raise invalid("noise", "numbers of at least 0", noise)
+        if snr is not None and self.noise != (0, 0):
+            raise invalid("snr", "`None` beside `noise`", snr)
         self.snr = None if snr is None else _range("snr", snr)
-        self.noise_in = noise_in
+        self.noise_in = check_choice("noise_in", noise_in, ("input", "both"))
 
     def __call__(self, image, rng):
         image = np.asarray(image, "float32")
@@ -161,14 +158,7 @@ def _range(name, value):
     """`(low, high)` of a number or of a pair."""
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2 or not all(math.isfinite(v) for v in pair):
-        _raise(name, "a finite number, or a pair of them", value)
+        raise invalid(name, "a finite number, or a pair of them", value)
     if pair[0] > pair[1]:
-        _raise(name, "a pair (lowest, highest)", value)
+        raise invalid(name, "a pair (lowest, highest)", value)
     return pair
-
-
-def _raise(argument, expected, received):
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected {expected}. "
-        f"Received: {argument}={received!r}"
-    )

@@ -4,6 +4,7 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets.feeding.arrays import (
     load_arrays,
     load_volumes,
@@ -11,10 +12,9 @@ from loupe_tf.datasets.feeding.arrays import (
 )
 from loupe_tf.datasets.prepared import open_builder
 from loupe_tf.datasets.resize import crop_to_acquired
+from loupe_tf.datasets.splits import SPLITS
 from loupe_tf.datasets.voxel_size import common_voxel_size
 from loupe_tf.reading import BadFileError
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,11 +149,11 @@ def _builder(data, data_dir):
         raise
     except ValueError:
         # TFDS lists whatever names are near, of other data sets too.
-        raise ValueError(
-            "Invalid value for argument `data`. Expected a file, a folder, or "
-            "the name of a TFDS data set, such as mni_brain/96, that has been "
-            f"prepared in `data_dir`. Received: data={data}, "
-            f"data_dir={data_dir}"
+        raise invalid(
+            "data",
+            "a file, a folder, or the name of a TFDS data set, such as "
+            "mni_brain/96, that has been prepared in `data_dir`",
+            found=f"data={data}, data_dir={data_dir}",
         ) from None
     if builder.name == "mni_brain" and not builder.is_prepared():
         print(f"Simulating {builder.info.full_name} ...", flush=True)

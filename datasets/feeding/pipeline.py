@@ -1,12 +1,12 @@
 """From a data set to batches for `model.fit`."""
 
-import numbers
-
 import numpy as np
 
+from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.datasets.feeding.cached_images import CachedImages
 from loupe_tf.datasets.feeding.split_images import SplitImages
 from loupe_tf.datasets.prepared import prepared_builder
+from loupe_tf.datasets.resize import check_size
 
 
 def pipeline(
@@ -105,25 +105,21 @@ def pipeline(
 
     from loupe_tf.datasets.feeding.slice_batches import SliceBatches
 
-    if not _is_integer(batch_size) or batch_size < 1:
-        _raise("batch_size", "a positive integer", batch_size)
-    if not _is_integer(seed) or seed < 0:
-        _raise("seed", "an integer of at least 0", seed)
-    if size is not None and len(np.atleast_1d(size)) != 2:
-        _raise("size", "`None` or two integers (H, W)", size)
-    if target not in ("image", "magnitude"):
-        _raise("target", "'image' or 'magnitude'", target)
+    batch_size = check_integer("batch_size", batch_size, at_least=1)
+    seed = check_integer("seed", seed, at_least=0)
+    size = size if size is None else check_size("size", size)
+    check_choice("target", target, ("image", "magnitude"))
 
     if hasattr(source, "dtype") and hasattr(source, "shape"):
         given = {"split": split, "cache": cache or None, "size": size}
         for name, value in given.items():
             if value is not None:
-                _raise(name, "none for an array", value)
+                raise invalid(name, "none for an array", value)
         images = ArrayImages(source)
     else:
         builder = prepared_builder(source, data_dir, argument="source")
         if not isinstance(split, str):
-            _raise("split", "a string", split)
+            raise invalid("split", "a string", split)
         images = SplitImages(builder, split, image_key, size)
         if cache:
             folder = None if cache is True else cache
@@ -143,10 +139,12 @@ def pipeline(
         share=_share(input_context, batch_size),
     )
     if not len(batches):
-        _raise("batch_size", f"at most {images.count}, all images", batch_size)
+        raise invalid(
+            "batch_size", f"at most {images.count}, all images", batch_size
+        )
     if input_context is not None and images.count % batch_size:
         if not drop_remainder:
-            _raise("drop_remainder", "True with `input_context`", False)
+            raise invalid("drop_remainder", "True with `input_context`", False)
     if keras.backend.backend() == "tensorflow":
         return batches.to_tf_dataset()
     return batches
@@ -161,11 +159,12 @@ class ArrayImages:
             or array.shape[-1] not in (1, 2)
             or not np.issubdtype(array.dtype, np.floating)
         ):
-            raise ValueError(
-                "Invalid value for argument `source`. Expected a name, a "
-                "builder, or a floating-point array of shape (n, H, W, 1) or "
-                "(n, H, W, 2). Received: an array of "
-                f"shape={tuple(array.shape)}, dtype={array.dtype}"
+            raise invalid(
+                "source",
+                "a name, a builder, or a floating-point array of shape (n, "
+                "H, W, 1) or (n, H, W, 2)",
+                found=f"an array of shape={tuple(array.shape)}, "
+                f"dtype={array.dtype}",
             )
         self.array = array
         self.count = len(array)
@@ -183,9 +182,13 @@ def _share(context, batch_size):
     replicas = context.num_replicas_in_sync
     per_worker, rest = divmod(replicas, context.num_input_pipelines)
     if rest:
-        _raise("input_context", "as many replicas in each worker", context)
+        raise invalid(
+            "input_context", "as many replicas in each worker", context
+        )
     if batch_size % replicas:
-        _raise("batch_size", f"a multiple of {replicas} replicas", batch_size)
+        raise invalid(
+            "batch_size", f"a multiple of {replicas} replicas", batch_size
+        )
     return (replicas, context.input_pipeline_id * per_worker, per_worker)
 
 
@@ -193,14 +196,3 @@ def _identity(builder):
     """What changes when a data set is built again, or elsewhere."""
     path = builder.data_path / "dataset_info.json"
     return [builder.info.full_name, str(path), path.stat().mtime]
-
-
-def _is_integer(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _raise(argument, expected, received):
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected {expected}. "
-        f"Received: {argument}={received!r}"
-    )

@@ -1,5 +1,6 @@
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets.feeding.split_records import SplitRecords
 from loupe_tf.datasets.resize import center_crop_or_pad
 from loupe_tf.numpy_fourier import ifft2c
@@ -91,10 +92,10 @@ class SplitImages:
 
 def _check_feature(info, image_key):
     if image_key not in info.features:
-        raise ValueError(
-            "Invalid value for argument `image_key`. Expected a feature of "
-            f"{info.full_name}: {sorted(info.features)}. "
-            f"Received: image_key={image_key}"
+        raise invalid(
+            "image_key",
+            f"a feature of {info.full_name}: {sorted(info.features)}",
+            image_key,
         )
     feature = info.features[image_key]
     shape, dtype = feature.shape, np.dtype(feature.np_dtype)
@@ -108,9 +109,10 @@ def _check_feature(info, image_key):
             and shape[2:] in ((), (1,), (2,))
         )
     if not fits:
-        raise ValueError(
-            "Invalid value for argument `image_key`. Expected images, float32 "
-            "of shape (H, W), (H, W, 1) or (H, W, 2), or complex64 of shape "
-            "(H, W); or `kspace` of one coil, complex64 of shape (H, W). "
-            f"Received: {image_key} of shape {shape} and dtype {dtype}"
+        raise invalid(
+            "image_key",
+            "images, float32 of shape (H, W), (H, W, 1) or (H, W, 2), or "
+            "complex64 of shape (H, W); or `kspace` of one coil, complex64 "
+            "of shape (H, W)",
+            found=f"{image_key} of shape {shape} and dtype {dtype}",
         )

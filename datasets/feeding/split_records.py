@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets.feeding.tfrecords import read_record, record_offsets
 from loupe_tf.reading import BadFileError, naming
 
@@ -36,10 +37,10 @@ class SplitRecords:
         self._expected = f"a record of {info.full_name} with {sorted(keys)}"
         self.count = info.splits[split].num_examples
         if not self.count:
-            raise ValueError(
-                "Invalid value for argument `split`. Expected a split of "
-                f"{info.full_name} with records. Received: split={split!r}, "
-                "which holds no data"
+            raise invalid(
+                "split",
+                f"a split of {info.full_name} with records",
+                found=f"split={split!r}, which holds no data",
             )
         description = builder.data_path / "dataset_info.json"
         with naming(description, "the description of a TFDS data set"):

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import tensorflow_datasets as tfds
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets.inspecting.inspector import Inspector
 from loupe_tf.datasets.prepared import prepared_builder
 
@@ -67,10 +68,7 @@ def inspect(
 
     splits = images if isinstance(images, dict) else {"": images}
     if not splits:
-        raise ValueError(
-            "Invalid value for argument `images`. Expected images. "
-            "Received: an empty dictionary"
-        )
+        raise invalid("images", "images", found="an empty dictionary")
     for split, array in splits.items():
         array = _to_images(array)
         columns = {}
@@ -121,10 +119,10 @@ def _add_dataset(inspector, name, data_dir, max_slices):
     builder = prepared_builder(name, data_dir, argument="images")
     features = builder.info.features
     if "image" not in features:
-        raise ValueError(
-            "Invalid value for argument `images`. Expected a data set with a "
-            f"feature `image`. Received: {builder.info.full_name} with "
-            f"{sorted(features)}"
+        raise invalid(
+            "images",
+            "a data set with a feature `image`",
+            found=f"{builder.info.full_name} with {sorted(features)}",
         )
     keys = {
         "volume": "volume",
@@ -163,16 +161,17 @@ def _to_images(array):
     # What is one pixel wide is no image: such as one of shape (H, W, 1).
     is_image = array.ndim == 3 and len(array) and min(array.shape[1:]) > 1
     if not is_image or array.dtype.kind not in "uifc":
-        raise ValueError(
-            "Invalid value for argument `images`. Expected numbers of shape "
-            "(n, H, W), (n, H, W, 1) or (n, H, W, 2), H and W of 2 or more; a "
-            "single image has n = 1. "
-            f"Received: shape={array.shape}, dtype={array.dtype}"
+        raise invalid(
+            "images",
+            "numbers of shape (n, H, W), (n, H, W, 1) or (n, H, W, 2), H and "
+            "W of 2 or more; a single image has n = 1",
+            found=f"shape={array.shape}, dtype={array.dtype}",
         )
     if not np.isfinite(array).all():
-        raise ValueError(
-            "Invalid value for argument `images`. Expected finite values. "
-            f"Received: {np.sum(~np.isfinite(array))} that are not"
+        raise invalid(
+            "images",
+            "finite values",
+            found=f"{np.sum(~np.isfinite(array))} that are not",
         )
     return array
 
@@ -185,9 +184,10 @@ def _column(name, values, split, length):
         return [values or ""] * length
     values = np.asarray(values)
     if values.shape != (length,):
-        raise ValueError(
-            f"Invalid shape for argument `{name}`. Expected ({length},), one "
-            f"for each image. Received: shape={values.shape}"
+        raise invalid(
+            name,
+            f"({length},), one for each image",
+            found=f"shape={values.shape}",
         )
     return [_decoded(value) for value in values.tolist()]
 

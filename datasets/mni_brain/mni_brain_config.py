@@ -1,10 +1,9 @@
 """Configuration of the data set `mni_brain`."""
 
-import numbers
-
 import tensorflow_datasets as tfds
 
-SPLITS = ("train", "validation", "test")
+from loupe_tf.checks import check_integer, invalid
+from loupe_tf.datasets.splits import SPLITS
 
 
 class MniBrainConfig(tfds.core.BuilderConfig):
@@ -43,34 +42,19 @@ class MniBrainConfig(tfds.core.BuilderConfig):
             or not subjects
             or not set(subjects) <= set(SPLITS)
         ):
-            raise ValueError(
-                "Invalid value for argument `subjects`. Expected a dict whose "
-                f"keys are among {SPLITS}. Received: subjects={subjects}"
+            raise invalid(
+                "subjects", f"a dict whose keys are among {SPLITS}", subjects
             )
-        _check_integer("size", size, at_least=16)
-        _check_integer("slices", slices, at_least=1)
-        _check_integer("seed", seed, at_least=0)
-        for split, count in subjects.items():
-            _check_integer(f"subjects[{split!r}]", count, at_least=1)
-
-        self.size = int(size)
-        self.slices = int(slices)
-        self.subjects = {s: int(subjects[s]) for s in SPLITS if s in subjects}
-        self.seed = int(seed)
+        self.size = check_integer("size", size, at_least=16)
+        self.slices = check_integer("slices", slices, at_least=1)
+        self.seed = check_integer("seed", seed, at_least=0)
+        self.subjects = {
+            split: check_integer(f"subjects[{split!r}]", subjects[split], 1)
+            for split in SPLITS
+            if split in subjects
+        }
         counts = "_".join(f"{s}{n}" for s, n in self.subjects.items())
         super().__init__(
             name=f"{self.size}_slices{self.slices}_{counts}_seed{self.seed}",
             description=f"Images of {self.size} x {self.size} pixels.",
-        )
-
-
-def _check_integer(name, value, at_least):
-    if (
-        not isinstance(value, numbers.Integral)
-        or isinstance(value, bool)
-        or value < at_least
-    ):
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected an integer of at "
-            f"least {at_least}. Received: {name}={value}"
         )

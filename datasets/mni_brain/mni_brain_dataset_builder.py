@@ -5,7 +5,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from loupe_tf.datasets.mni_brain import simulate
-from loupe_tf.datasets.mni_brain.mni_brain_config import SPLITS, MniBrainConfig
+from loupe_tf.datasets.mni_brain.mni_brain_config import MniBrainConfig
+from loupe_tf.datasets.splits import SPLITS
 
 
 def _named(size):

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets.resize import center_crop_or_pad, resize_kspace
 
 # What rounding may do to a matrix size that is a whole number.
@@ -134,35 +135,30 @@ def plan(sizes, spacings, extents, field_of_view, size=None, zero_fill=None):
             for extent, new, n in zip(extents[name], pixels[name], old)
         )
     if zero_fill not in ("image", "both"):
-        _refuse(
-            "field_of_view",
-            {
-                name: tuple(
-                    float(f"{n * s:.4g}")
-                    for n, s in zip(sizes[name], spacings[name][1:])
-                )
-                for name, new in pixels.items()
-                if any(m > n for m, n in zip(new, sizes[name]))
-            },
-            "mm",
-            field_of_view,
-            "image",
-        )
+        short = {
+            name: tuple(
+                float(f"{n * s:.4g}")
+                for n, s in zip(sizes[name], spacings[name][1:])
+            )
+            for name, new in pixels.items()
+            if _is_beyond(new, sizes[name])
+        }
+        if short:
+            raise _not_acquired(
+                "field_of_view", field_of_view, short, "mm", "image"
+            )
     largest = np.array(list(limits.values())).min(axis=0)
     if size is None:
         size = tuple(int(max(1, n - n % 2)) for n in largest)
     if zero_fill not in ("kspace", "both"):
-        _refuse(
-            "size",
-            {
-                name: limit
-                for name, limit in limits.items()
-                if any(m > n for m, n in zip(size, limit))
-            },
-            "lines over the field of view",
-            size,
-            "kspace",
-        )
+        short = {
+            name: limit
+            for name, limit in limits.items()
+            if _is_beyond(size, limit)
+        }
+        if short:
+            unit = "lines over the field of view"
+            raise _not_acquired("size", size, short, unit, "kspace")
     size = tuple(size)
     return size, {
         name: Resizing(
@@ -172,19 +168,21 @@ def plan(sizes, spacings, extents, field_of_view, size=None, zero_fill=None):
     }
 
 
-def _refuse(argument, short, unit, received, where):
-    if not short:
-        return
+def _is_beyond(size, limit):
+    return any(m > n for m, n in zip(size, limit))
+
+
+def _not_acquired(argument, received, short, unit, where):
+    """The error of what is more than some volumes, `short`, have acquired."""
     least = tuple(min(values) for values in zip(*short.values()))
     named = ", ".join(
         f"{name} ({h:g}×{w:g})" for name, (h, w) in list(short.items())[:3]
     )
     more = f" and {len(short) - 3} more" if len(short) > 3 else ""
-    flag = argument.replace("_", "-")
-    raise ValueError(
-        f"Invalid value for argument `{argument}` (--{flag}). Expected at most "
-        f"what all volumes have acquired, {least[0]:g}×{least[1]:g} {unit}, or "
-        f"zero_fill={where!r} (--zero-fill {where}), or other volumes by "
-        f"`include` and `exclude`. Received: {argument}={received}, which is "
-        f"more than {named}{more} have"
+    return invalid(
+        argument,
+        f"at most what all volumes have acquired, {least[0]:g}×{least[1]:g} "
+        f"{unit}, or zero_fill={where!r} (--zero-fill {where}), or other "
+        "volumes by `include` and `exclude`",
+        found=f"{argument}={received}, which is more than {named}{more} have",
     )

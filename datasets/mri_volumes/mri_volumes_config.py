@@ -8,8 +8,11 @@ import re
 
 import tensorflow_datasets as tfds
 
+from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.datasets.mri_volumes.geometry import ZERO_FILL
-from loupe_tf.datasets.mri_volumes.patient_split import SPLITS, CsvSplit
+from loupe_tf.datasets.mri_volumes.patient_split import CsvSplit
+from loupe_tf.datasets.resize import check_size
+from loupe_tf.datasets.splits import SPLITS
 
 
 class MriVolumesConfig(tfds.core.BuilderConfig):
@@ -107,39 +110,28 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
         )
         self.field_of_view = _field_of_view(field_of_view)
         if zero_fill not in ZERO_FILL or (zero_fill and not field_of_view):
-            raise ValueError(
-                "Invalid value for argument `zero_fill`. Expected one of "
-                f"{ZERO_FILL}, with a `field_of_view`. "
-                f"Received: zero_fill={zero_fill!r}"
+            raise invalid(
+                "zero_fill",
+                f"one of {ZERO_FILL}, with a `field_of_view`",
+                zero_fill,
             )
         self.zero_fill = zero_fill
         if field_of_view and not isinstance(crop_to_acquired, bool):
-            raise ValueError(
-                "Invalid value for argument `crop_to_acquired`. Expected False "
-                "or True beside `field_of_view`, for a number of lines means "
-                "another resolution in each volume. "
-                f"Received: crop_to_acquired={crop_to_acquired}"
+            raise invalid(
+                "crop_to_acquired",
+                "False or True beside `field_of_view`, for a number of lines "
+                "means another resolution in each volume",
+                crop_to_acquired,
             )
-        if slice_axis not in (None, 0, 1, 2):
-            raise ValueError(
-                "Invalid value for argument `slice_axis`. Expected `None`, 0, "
-                f"1 or 2. Received: slice_axis={slice_axis}"
-            )
-        self.slice_axis = slice_axis
-        if type(seed) is not int or seed < 0:
-            raise ValueError(
-                "Invalid value for argument `seed`. Expected an integer of at "
-                f"least 0. Received: seed={seed}"
-            )
-        self.seed = seed
+        self.slice_axis = check_choice(
+            "slice_axis", slice_axis, (None, 0, 1, 2)
+        )
+        self.seed = check_integer("seed", seed, at_least=0)
         if name is None:
             stem = re.sub(r"[^\w.-]+", "_", self.folder.resolve().name)
             name = f"{stem or 'volumes'}_{self.digest[:8]}"
         elif not re.fullmatch(r"\w[\w.-]*", name):
-            raise ValueError(
-                "Invalid value for argument `name`. Expected letters, digits, "
-                f"'_', '-' and '.'. Received: name={name}"
-            )
+            raise invalid("name", "letters, digits, '_', '-' and '.'", name)
         # What the builder finds in the folder: read once.
         self.layout = None
         super().__init__(
@@ -179,9 +171,8 @@ def _split(split):
         return CsvSplit(split)
     if isinstance(split, dict):
         if not split or not set(split) <= set(SPLITS):
-            raise ValueError(
-                "Invalid value for argument `split`. Expected a dictionary "
-                f"whose keys are among {SPLITS}. Received: split={split}"
+            raise invalid(
+                "split", f"a dictionary whose keys are among {SPLITS}", split
             )
         return {name: list(map(str, split[name])) for name in split}
     try:
@@ -189,10 +180,11 @@ def _split(split):
     except (TypeError, ValueError):
         shares = ()
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
-        raise ValueError(
-            "Invalid value for argument `split`. Expected three shares of at "
-            "least 0 that sum to 1, a dictionary of lists of patients, or the "
-            f"path of a CSV file. Received: split={split}"
+        raise invalid(
+            "split",
+            "three shares of at least 0 that sum to 1, a dictionary of lists "
+            "of patients, or the path of a CSV file",
+            split,
         )
     return shares
 
@@ -205,27 +197,14 @@ def _pattern(pattern):
     except (re.error, TypeError):
         groups = None
     if groups != 1:
-        raise ValueError(
-            "Invalid value for argument `patient`. Expected a regular "
-            f"expression with one group. Received: patient={pattern}"
-        )
+        raise invalid("patient", "a regular expression with one group", pattern)
     return pattern
 
 
 def _size(name, size):
     if size is None:
         return None
-    both = (size, size) if type(size) is int else size
-    try:
-        both = tuple(both)
-    except TypeError:
-        both = ()
-    if len(both) != 2 or any(type(n) is not int or n < 1 for n in both):
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected two integers of at "
-            f"least 1. Received: {name}={size}"
-        )
-    return both
+    return check_size(name, (size, size) if type(size) is int else size)
 
 
 def _field_of_view(view):
@@ -241,9 +220,9 @@ def _field_of_view(view):
         or len(both) != 2
         or not all(0 < mm < float("inf") for mm in both)
     ):
-        raise ValueError(
-            "Invalid value for argument `field_of_view`. Expected `True`, or "
-            "two positive numbers (H, W) in mm. "
-            f"Received: field_of_view={view!r}"
+        raise invalid(
+            "field_of_view",
+            "`True`, or two positive numbers (H, W) in mm",
+            view,
         )
     return both

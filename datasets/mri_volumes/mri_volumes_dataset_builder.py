@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets import voxel_size
 from loupe_tf.datasets.building.readers import (
     find_volumes,
@@ -83,10 +84,10 @@ class Builder(VolumeBuilder):
     def _info(self):
         config = self.builder_config
         if not isinstance(config, MriVolumesConfig):
-            raise ValueError(
-                "Invalid value for argument `config`. Expected a "
-                "loupe_tf.datasets.MriVolumesConfig, which names the folder. "
-                f"Received: config={config}"
+            raise invalid(
+                "config",
+                "a loupe_tf.datasets.MriVolumesConfig, which names the folder",
+                config,
             )
         if (self.data_path / "features.json").exists():
             # The folder need not be there any more.
@@ -116,11 +117,12 @@ class Builder(VolumeBuilder):
         if overwrite:
             metadata.update(digest=config.digest, settings=config.settings)
         elif metadata["digest"] != config.digest:
-            raise ValueError(
-                "Invalid value for argument `config`. Expected the folder and "
-                f"the settings that {self.info.full_name} was built with: "
-                f"{metadata['settings']}. Give the others another name, or "
-                f"overwrite it. Received: {config.settings}"
+            raise invalid(
+                "config",
+                f"the folder and the settings that {self.info.full_name} was "
+                f"built with: {metadata['settings']}. Give the others another "
+                "name, or overwrite it",
+                found=config.settings,
             )
         super().download_and_prepare(download_config=download_config, **kwargs)
 
@@ -193,10 +195,11 @@ def _layout(config):
 def _read_layout(config):
     names = find_volumes(config.folder, config.include, config.exclude)
     if not names:
-        raise ValueError(
-            "Invalid value for argument `folder`. Expected a folder with "
-            f"volumes that match include={config.include!r} and not "
-            f"exclude={config.exclude!r}. Received: none in {config.folder}"
+        raise invalid(
+            "folder",
+            f"a folder with volumes that match include={config.include!r} and "
+            f"not exclude={config.exclude!r}",
+            found=f"none in {config.folder}",
         )
     sizes, spacings, patients, bad = {}, {}, {}, []
     for name in names:
@@ -219,11 +222,11 @@ def _read_layout(config):
         if config.patient is not None:
             match = re.search(config.patient, name)
             if match is None or not match[1]:
-                raise ValueError(
-                    "Invalid value for argument `patient`. Expected a pattern "
-                    "that matches each volume. "
-                    f"Received: patient={config.patient!r}, which does not "
-                    f"match {name}"
+                raise invalid(
+                    "patient",
+                    "a pattern that matches each volume",
+                    found=f"patient={config.patient!r}, which does not match "
+                    f"{name}",
                 )
             patients[name] = match[1]
     if not sizes:
@@ -284,10 +287,10 @@ def _plan(config, sizes, spacings):
         elif config.crop_to_acquired:
             extent = config.crop_to_acquired
             if extent[0] > size[0] or extent[1] > size[1]:
-                raise ValueError(
-                    "Invalid value for argument `crop_to_acquired`. Expected "
-                    f"at most the size of the images, {size}. "
-                    f"Received: crop_to_acquired={extent}"
+                raise invalid(
+                    "crop_to_acquired",
+                    f"at most the size of the images, {size}",
+                    extent,
                 )
             steps.append(("acquired_extent", extent))
     size = config.size or (steps[-1][1] if steps else size)
@@ -318,10 +321,11 @@ def _check_mixed(sizes, spacings, size):
         "field of view and one voxel size"
     )
     if size and any(new < n for s in sizes.values() for new, n in zip(size, s)):
-        raise ValueError(
-            "Invalid value for argument `size` (--size). Expected volumes of "
-            "one voxel size, for where pixels are small a crop cuts off more; "
-            f"{advice}. Received: {found}"
+        raise invalid(
+            "size",
+            "volumes of one voxel size, for where pixels are small a crop "
+            f"cuts off more; {advice}",
+            found=found,
         )
     warnings.warn(f"Voxel sizes are mixed: {found}. {advice}.", stacklevel=2)
 
@@ -331,10 +335,11 @@ def _check_names(names):
     for name in names:
         short = without_suffix(name)
         if short in seen:
-            raise ValueError(
-                "Invalid value for argument `folder`. Expected volumes whose "
-                "names differ in more than their endings; `exclude` leaves "
-                f"some out. Received: {seen[short]} and {name}"
+            raise invalid(
+                "folder",
+                "volumes whose names differ in more than their endings; "
+                "`exclude` leaves some out",
+                found=f"{seen[short]} and {name}",
             )
         seen[short] = name
 

@@ -7,7 +7,9 @@ import pathlib
 
 import numpy as np
 
-SPLITS = ("train", "validation", "test")
+from loupe_tf.checks import invalid
+from loupe_tf.datasets.splits import SPLITS
+
 SUFFIXES = (".nii.gz", ".img.gz", ".nii", ".img", ".hdf5", ".h5", ".npy")
 
 
@@ -52,11 +54,12 @@ def split_of_patients(patients, split, seed=0):
         out = {name: volumes for name, volumes in out.items() if volumes}
     empty = [name for name, volumes in out.items() if not volumes]
     if empty or not out:
-        raise ValueError(
-            "Invalid value for argument `split`. Expected volumes in each "
-            f"split. Received: none in {' and '.join(empty) or 'any'}, of "
-            f"{len(set(patients.values()))} patients; name the patients of "
-            "each split, or take other shares"
+        raise invalid(
+            "split",
+            "volumes in each split",
+            found=f"none in {' and '.join(empty) or 'any'}, of "
+            f"{len(set(patients.values()))} patients; name the patients "
+            "of each split, or take other shares",
         )
     return out
 
@@ -76,9 +79,8 @@ class CsvSplit:
             # Spreadsheets put a mark before the first character.
             self.text = self.path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(
-                "Invalid value for argument `split`. Expected a CSV file. "
-                f"Received: split={path} ({error})"
+            raise invalid(
+                "split", "a CSV file", found=f"split={path} ({error})"
             ) from error
         reader = csv.DictReader(io.StringIO(self.text))
         columns = set(reader.fieldnames or ())
@@ -153,16 +155,17 @@ def _of_lists(patients, split):
     for name, each in split.items():
         for patient in each:
             if wanted.setdefault(patient, name) != name:
-                raise ValueError(
-                    "Invalid value for argument `split`. Expected each patient "
-                    f"in one split. Received: {patient} in {wanted[patient]} "
-                    f"and {name}"
+                raise invalid(
+                    "split",
+                    "each patient in one split",
+                    found=f"{patient} in {wanted[patient]} and {name}",
                 )
     absent = sorted(set(wanted) - set(patients.values()))
     if absent:
-        raise ValueError(
-            "Invalid value for argument `split`. Expected patients that are "
-            f"there: {sorted(set(patients.values()))[:10]}. Received: {absent}"
+        raise invalid(
+            "split",
+            f"patients that are there: {sorted(set(patients.values()))[:10]}",
+            found=absent,
         )
     return {
         volume: wanted[patient]
@@ -204,8 +207,9 @@ def _check_patients(patients, chosen):
         splits.setdefault(patients[volume], set()).add(name)
     both = sorted(p for p, names in splits.items() if len(names) > 1)
     if both:
-        raise ValueError(
-            "Invalid value for argument `split`. Expected each patient in one "
-            f"split. Received: {', '.join(both[:5])} in "
-            f"{' and '.join(sorted(splits[both[0]]))}"
+        raise invalid(
+            "split",
+            "each patient in one split",
+            found=f"{', '.join(both[:5])} in "
+            f"{' and '.join(sorted(splits[both[0]]))}",
         )

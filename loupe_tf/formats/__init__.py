@@ -5,8 +5,9 @@ from loupe_tf.formats.coil_files import load_coils
 from loupe_tf.formats.image_files import save_image
 from loupe_tf.formats.kspace_files import load_kspace
 from loupe_tf.formats.kspace_volume import KspaceVolume
-from loupe_tf.masks.files.mask_files import load_mask, save_mask
-from loupe_tf.masks.files.pulseq import pulseq_sequence
+from loupe_tf.masks.files.mask_files import save_mask
+from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
+from loupe_tf.masks.sampling_mask import load_mask
 from loupe_tf.reading import BadFileError, memory_limit, set_memory_limit
 
 __all__ = [

@@ -8,9 +8,9 @@ import numpy as np
 
 from loupe_tf import hdf5, reading
 from loupe_tf.cfl import read_cfl
+from loupe_tf.checks import check_options
 from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
 from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
-from loupe_tf.masks.files.mask_files import check_options
 from loupe_tf.numpy_fourier import ifftc
 
 # BART's dimensions that k-space may have: read-out, two phase encodings, coils
@@ -85,7 +85,7 @@ def load_kspace(path, **options):
     """  # noqa: E501
     path = pathlib.Path(path)
     name, open_ = _format(path)
-    check_options(name, open_, options)
+    check_options(f"the format {name!r}", open_, options)
     return open_(path, **options)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loupe_tf.masks.patterns import generator
+from loupe_tf.masks.generator import generator
 
 ORDERS = ("linear", "centre_out", "shuffled", "smooth")
 

@@ -9,9 +9,9 @@ from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.budget import (
     budget,
     calibration_region,
-    is_integer,
     standardize_shape,
 )
+from loupe_tf.masks.generator import generator
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 
@@ -201,16 +201,6 @@ def distance_from_dc(shape):
     """Distance of each entry from DC, in halves of the width and height."""
     rows, columns = ((np.arange(n) - n // 2) / (n / 2) for n in shape)
     return np.hypot(rows[:, None], columns[None, :])
-
-
-def generator(seed):
-    """A random generator of our own: NumPy's global one is left alone."""
-    if not is_integer(seed) or seed < 0:
-        raise ValueError(
-            "Invalid value for argument `seed`. Expected a non-negative "
-            f"integer. Received: seed={seed!r}"
-        )
-    return np.random.default_rng(seed)
 
 
 def default_calibration(shape, acceleration, lines=None):

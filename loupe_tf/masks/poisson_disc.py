@@ -7,7 +7,8 @@ import numpy as np
 
 from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.budget import budget, calibration_region, standardize_shape
-from loupe_tf.masks.patterns import distance_from_dc, generator
+from loupe_tf.masks.generator import generator
+from loupe_tf.masks.patterns import distance_from_dc
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 

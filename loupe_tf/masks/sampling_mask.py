@@ -1,27 +1,23 @@
 """The mask as an object that can be saved."""
 
-import json
 import math
 import pathlib
-import zlib
-from numbers import Real
 
 import numpy as np
 
-from loupe_tf.atomic import written_aside
-from loupe_tf.masks.budget import (
-    calibration_region,
-    standardize_calibration,
-    standardize_shape,
+from loupe_tf.checks import check_number, invalid
+from loupe_tf.masks.arguments import (
+    standardize_array,
+    standardize_field_of_view,
+    standardize_matrix,
+    standardize_provenance,
 )
-from loupe_tf.reading import check_memory, load_npz, naming, parse_json
+from loupe_tf.masks.budget import calibration_region, standardize_calibration
+from loupe_tf.masks.centre import centred
+from loupe_tf.masks.files.mask_files import SUFFIXES, read_mask, save_mask
+from loupe_tf.masks.metadata import VERSION, arguments_of, facts, lines_of
+from loupe_tf.reading import naming
 
-FORMAT_VERSION = 1
-# Bytes of memory that an entry takes while a mask is made and judged.
-COST = 32
-# What the array tells as well.
-REDUNDANT = ("dc", "axes", "shape", "lines", "acquired", "crc32")
-REDUNDANT += ("achieved_acceleration",)
 # Suffixes of what is no mask in any format of ours.
 OTHERS = (".mat", ".nii", ".gz", ".png", ".dcm", ".txt", ".keras", ".pkl")
 
@@ -73,34 +69,28 @@ class SamplingMask:
         matrix=None,
         field_of_view=None,
     ):
-        self.array = _standardize_array(array)
+        self.array = standardize_array(array)
         """Boolean array, read-only."""
         if acceleration is None:
             acceleration = self.achieved_acceleration
-        if not _is_real(acceleration) or not acceleration >= 1:
-            raise ValueError(
-                "Invalid value for argument `acceleration`. Expected a number "
-                f"of at least 1. Received: acceleration={acceleration!r}"
-            )
+        # A mask that acquires nothing has an infinite one.
+        if not (isinstance(acceleration, float) and acceleration == math.inf):
+            check_number("acceleration", acceleration, at_least=1)
         self.acceleration = float(acceleration)
         """The acceleration that was asked for."""
         if not self.array[calibration_region(self.shape, calibration)].all():
-            raise ValueError(
-                "Invalid value for argument `array`. Expected a mask that "
-                "acquires its whole calibration region. Received: a mask "
-                f"that leaves part of it out, calibration={calibration}"
+            raise invalid(
+                "array",
+                "a mask that acquires its whole calibration region",
+                found="a mask that leaves part of it out, "
+                f"calibration={calibration}",
             )
         self.calibration = standardize_calibration(calibration)
-        if slope is not None and not (_is_real(slope) and math.isfinite(slope)):
-            raise ValueError(
-                "Invalid value for argument `slope`. Expected None or a "
-                f"finite number. Received: slope={slope!r}"
-            )
-        self.slope = None if slope is None else float(slope)
-        self.provenance = _standardize_provenance(provenance)
+        self.slope = None if slope is None else check_number("slope", slope)
+        self.provenance = standardize_provenance(provenance)
         if matrix is None and not self.lines:
             matrix = self.shape
-        self.matrix = _standardize_matrix(matrix, self.shape)
+        self.matrix = standardize_matrix(matrix, self.shape)
         """Size `(H, W)` of k-space, or `None` for lines of unknown length."""
         self.field_of_view = standardize_field_of_view(field_of_view)
         """Size `(H, W)` of the image in mm, or `None`."""
@@ -120,9 +110,7 @@ class SamplingMask:
     @property
     def lines(self):
         """`"columns"` or `"rows"` if whole lines are taken, else `None`."""
-        if self.shape[0] == 1:
-            return "columns"
-        return "rows" if self.shape[1] == 1 else None
+        return lines_of(self.shape)
 
     @property
     def acquired(self):
@@ -146,28 +134,21 @@ class SamplingMask:
     def metadata(self):
         """All but the array, as a dictionary that JSON can store.
 
-        Some of it follows from the array, and is there for whoever reads a file
-        without this package, and to find out damaged ones: `crc32` is the
-        checksum of the array, a byte of 0 or 1 an entry, row by row.
+        Some of it follows from the array; `from_metadata` compares it.
         """
-        achieved = self.achieved_acceleration
+        several = isinstance(self.calibration, tuple)
         return {
-            "version": FORMAT_VERSION,
-            "dc": "N // 2",
-            "axes": "(H, W)",
-            "shape": list(self.shape),
-            "lines": self.lines,
+            "version": VERSION,
+            **facts(self.array),
             "matrix": self.matrix and list(self.matrix),
             "field_of_view": self.field_of_view and list(self.field_of_view),
             "voxel_size": self.voxel_size and list(self.voxel_size),
-            "acquired": self.acquired,
-            "crc32": zlib.crc32(self.array.tobytes()),
-            "acceleration": _finite(self.acceleration),
-            "achieved_acceleration": _finite(achieved),
+            # JSON has no infinity.
+            "acceleration": (
+                None if self.acceleration == math.inf else self.acceleration
+            ),
             "calibration": (
-                list(self.calibration)
-                if isinstance(self.calibration, tuple)
-                else self.calibration
+                list(self.calibration) if several else self.calibration
             ),
             "slope": self.slope,
             "provenance": self.provenance,
@@ -189,31 +170,7 @@ class SamplingMask:
             KeyError: If the dictionary lacks an entry.
             ValueError: If it is of another version, or contradicts the array.
         """
-        if metadata["version"] != FORMAT_VERSION:
-            raise ValueError(
-                f"Expected version {FORMAT_VERSION} of the format. "
-                f"Received: version={metadata['version']}"
-            )
-        acceleration = metadata["acceleration"]
-        mask = cls(
-            array,
-            # JSON has no infinity.
-            acceleration=math.inf if acceleration is None else acceleration,
-            calibration=metadata["calibration"],
-            slope=metadata["slope"],
-            provenance=metadata["provenance"],
-            matrix=metadata.get("matrix"),
-            field_of_view=metadata.get("field_of_view"),
-        )
-        found = mask.metadata
-        for name in REDUNDANT:
-            expected = found[name]
-            if metadata.get(name, expected) != expected:
-                raise ValueError(
-                    f"Expected {name}={expected!r}, which is that of the "
-                    f"array. Received: {name}={metadata[name]!r}"
-                )
-        return mask
+        return cls(**arguments_of(array, metadata))
 
     def replace(self, **changes):
         """The same mask with other attributes.
@@ -249,23 +206,9 @@ class SamplingMask:
             ValueError: If the suffix is that of no mask (`.mat`, `.png`), or
                 its format cannot hold this one.
         """
-        from loupe_tf.masks.files import mask_files  # They use this module.
-
         suffix = pathlib.Path(path).suffix.lower()
-        if (
-            suffix in OTHERS
-            or suffix != ".npz"
-            and suffix in mask_files.SUFFIXES
-        ):
-            return mask_files.save_mask(self, path, shift=False)
-        self.save_npz(path)
-
-    def save_npz(self, path):
-        """Write `.npz`, whatever the suffix says: `save_mask` was told so."""
-        with written_aside(path) as partial, open(partial, "xb") as file:
-            np.savez_compressed(
-                file, mask=self.array, metadata=json.dumps(self.metadata)
-            )
+        unknown = suffix not in (*SUFFIXES, *OTHERS)
+        save_mask(self, path, "npz" if unknown else None, shift=False)
 
     @classmethod
     def load(cls, path):
@@ -284,21 +227,10 @@ class SamplingMask:
                 version, or contradicts itself.
             OSError: If the file cannot be opened.
         """
-        from loupe_tf.masks.files import mask_files  # They use this module.
-
-        name = mask_files.SUFFIXES.get(pathlib.Path(path).suffix.lower(), "npz")
-        if name not in ("npz", "npy"):  # .npy holds an array alone.
-            return mask_files.load_mask(path)
-        return cls.load_npz(path)
-
-    @classmethod
-    def load_npz(cls, path):
-        """Read `.npz`, whatever the suffix says: `load_mask` was told so."""
-        arrays = load_npz(path)
-        with naming(path, "a file written by `SamplingMask.save`"):
-            check_memory(path, COST * arrays["mask"].size)
-            metadata = parse_json(arrays["metadata"].item())
-            return cls.from_metadata(arrays["mask"], metadata)
+        suffix = pathlib.Path(path).suffix.lower()
+        # `.npy` holds an array alone.
+        known = suffix in SUFFIXES and suffix != ".npy"
+        return load_mask(path, None if known else "npz")
 
     def plot(self, ax=None):
         """Draw the mask, acquired entries in white, DC in the centre.
@@ -335,9 +267,8 @@ class SamplingMask:
     def __array__(self, dtype=None, copy=None):
         dtype = np.dtype(bool if dtype is None else dtype)
         if copy is False and dtype.kind != "b":
-            raise ValueError(
-                "Invalid value for argument `copy`. Expected None or True for "
-                f"an array of dtype {dtype}. Received: copy={copy}"
+            raise invalid(
+                "copy", f"None or True for an array of dtype {dtype}", copy
             )
         return self.array.astype(dtype, copy=bool(copy))
 
@@ -383,93 +314,38 @@ class SamplingMask:
         )
 
 
-def _standardize_array(array):
-    array = np.asarray(array)
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(
-            "Invalid value for argument `array`. Expected shape (H, W), "
-            f"(1, W) or (H, 1). Received: array of shape {array.shape}"
-        )
-    if (
-        array.dtype.kind not in "fiub"
-        or not ((array == 0) | (array == 1)).all()
-    ):
-        raise ValueError(
-            "Invalid value for argument `array`. Expected booleans, or 0 and "
-            f"1 alone. Received: array of dtype {array.dtype} with other values"
-        )
-    array = array.astype(bool)  # A copy, so that nobody else can write to it.
-    array.setflags(write=False)
-    return array
+def load_mask(path, format=None, shift=None, **options):
+    """Read a mask from a file of any of the formats of `save_mask`.
 
+    What `save_mask` wrote is read back as the same mask, with all attributes;
+    from `.npy` as an array alone, and from `.seq` without those parts of the
+    provenance that the format has no room for. Files of others are read as far
+    as they tell: a `.npy` array, a pattern of BART, of which all rows (or all
+    columns) alike mean lines, fastMRI's `mask`, and the acquisitions of an
+    ISMRMRD measurement. Nothing is unpickled.
 
-def _standardize_provenance(provenance):
-    """Pass `provenance` through JSON, as `save` and `load` do."""
-    provenance = {} if provenance is None else provenance
-    try:
-        stored = json.loads(json.dumps(provenance, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "Invalid value for argument `provenance`. Expected what JSON can "
-            f"store. Received: provenance={provenance} ({error})"
-        ) from error
-    if not isinstance(stored, dict):
-        raise ValueError(
-            "Invalid value for argument `provenance`. Expected a dictionary. "
-            f"Received: provenance={provenance}"
-        )
-    return stored
+    Args:
+        path: Path of the file.
+        format: (Optional) one of the names of `save_mask`. By default the
+            suffix tells, and of HDF5 files their content.
+        shift: What to do with a mask that has DC in a corner, if the file does
+            not say where it is: `None` to refuse it, `True` to move DC to the
+            centre, `False` to read the mask as it is.
+        **options: For ISMRMRD, `encoding`, the number of the encoding space, 0
+            by default; `lines`, `"columns"` (by default) or `"rows"`, what the
+            lines of a measurement are; and `select`, as in `load_kspace`.
 
+    Returns:
+        A `SamplingMask`.
 
-def _standardize_matrix(matrix, shape):
-    if matrix is None:
-        return None
-    try:
-        matrix = standardize_shape(matrix)
-    except ValueError:
-        fits = False
-    else:
-        # A line is as long as the matrix, and a point is an entry of it.
-        lines = 1 in shape
-        fits = all(
-            m == n or (lines and n == 1)
-            for m, n in zip(matrix, shape, strict=True)
-        )
-    if not fits:
-        raise ValueError(
-            "Invalid value for argument `matrix`. Expected the size (H, W) of "
-            f"k-space for a mask of shape {shape}. Received: matrix={matrix!r}"
-        )
-    return matrix
-
-
-def standardize_field_of_view(field_of_view):
-    """Two floats `(H, W)` in mm, or `None`."""
-    if field_of_view is None:
-        return None
-    if (
-        not isinstance(field_of_view, (tuple, list))
-        or len(field_of_view) != 2
-        or not all(_is_real(x) and 0 < x < math.inf for x in field_of_view)
-    ):
-        raise ValueError(
-            "Invalid value for argument `field_of_view`. Expected None or a "
-            "pair of positive numbers, (H, W) in mm. "
-            f"Received: field_of_view={field_of_view!r}"
-        )
-    return tuple(float(x) for x in field_of_view)
-
-
-def _finite(value):
-    return value if math.isfinite(value) else None
-
-
-def _is_real(value):
-    """Whether it is a number that fits into a float."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        return False
-    try:
-        float(value)
-    except OverflowError:
-        return False
-    return True
+    Raises:
+        ImportError: If a package of the extra `export` is missing.
+        ValueError: If the file is damaged, is of another format, or has values
+            other than 0 and 1, or an argument is invalid.
+        OSError: If the file cannot be opened.
+    """
+    arguments, says_centre = read_mask(path, format, **options)
+    with naming(path, "a mask"):
+        mask = SamplingMask(**arguments)
+    # What says itself where DC is, is moved only when that is asked for.
+    return mask if says_centre and shift is None else centred(mask, shift)

@@ -1,8 +1,9 @@
 import keras
 
 from loupe_tf import layers
-from loupe_tf.models.sampler import raise_invalid, sampler
+from loupe_tf.checks import check_choice, invalid
 from loupe_tf.models.unet import unet
+from loupe_tf.samplers import from_keywords
 
 
 def loupe_model(
@@ -143,53 +144,27 @@ def loupe_model(
     """
     input_shape = tuple(input_shape)
     if len(input_shape) not in (3, 4) or input_shape[-1] not in (1, 2):
-        raise_invalid(
+        raise invalid(
             "input_shape",
             "(H, W, 1), (H, W, 2), (D, H, W, 1) or (D, H, W, 2)",
             input_shape,
         )
-    if reconstruction not in ("magnitude", "complex"):
-        raise_invalid(
-            "reconstruction", "'magnitude' or 'complex'", reconstruction
-        )
+    check_choice("reconstruction", reconstruction, ("magnitude", "complex"))
     is_magnitude = reconstruction == "magnitude"
     if data_consistency and is_magnitude and input_shape[-1] == 2:
-        raise_invalid(
+        raise invalid(
             "data_consistency",
             "reconstruction='complex', since the phase of a complex image is "
             "not in its magnitude",
-            "reconstruction='magnitude'",
+            found="reconstruction='magnitude'",
         )
     if coils is not None:
         is_count = isinstance(coils, int) and coils > 0
         if coils != "any" and (not is_count or coils is True):
-            raise_invalid("coils", "None, a positive integer or 'any'", coils)
+            raise invalid("coils", "None, a positive integer or 'any'", coils)
         if len(input_shape) != 3 or input_shape[-1] != 2:
-            raise_invalid("input_shape", "(H, W, 2) with coils", input_shape)
-    if half_plane and snr is not None:
-        raise_invalid(
-            "snr",
-            "none beside half_plane=True, where a sample and its mirror have "
-            "the same noise",
-            snr,
-        )
-    if unet_options and reconstructor is not None:
-        raise_invalid(
-            "reconstructor",
-            "options of the U-Net only where no reconstructor is given",
-            sorted(unet_options),
-        )
-
-    if coils is None:
-        inputs = [keras.Input(input_shape, dtype="float32", name="input")]
-    else:
-        shape = (None if coils == "any" else coils, *input_shape)
-        inputs = [
-            keras.Input(shape, dtype="float32", name=key)
-            for key in ("kspace", "maps")
-        ]
-    mask_tensor, more_inputs = sampler(
-        inputs[0],
+            raise invalid("input_shape", "(H, W, 2) with coils", input_shape)
+    sampler = from_keywords(
         acceleration=acceleration,
         mask=mask,
         mask_input=mask_input,
@@ -204,6 +179,38 @@ def loupe_model(
         sparsity_penalty=sparsity_penalty,
         seed=seed,
     )
+    if sampler.half_plane and input_shape[-1] != 1:
+        raise invalid(
+            "half_plane",
+            "False for complex images, whose k-space has no symmetry",
+            half_plane,
+        )
+    if sampler.half_plane and snr is not None:
+        raise invalid(
+            "snr",
+            "none beside half_plane=True, where a sample and its mirror have "
+            "the same noise",
+            snr,
+        )
+    if unet_options and reconstructor is not None:
+        raise invalid(
+            "reconstructor",
+            "options of the U-Net only where no reconstructor is given",
+            sorted(unet_options),
+        )
+
+    if coils is None:
+        inputs = [keras.Input(input_shape, dtype="float32", name="input")]
+    else:
+        shape = (None if coils == "any" else coils, *input_shape)
+        inputs = [
+            keras.Input(shape, dtype="float32", name=key)
+            for key in ("kspace", "maps")
+        ]
+    more_inputs = sampler.inputs(input_shape[-3:-1])
+    mask_tensor = sampler(inputs[0], *more_inputs)
+    if sampler.half_plane:
+        mask_tensor = layers.ConjugateFill(name="filled_mask")(mask_tensor)
 
     # The forward operator: y = M ∘ F x. Of volumes F is left to H and W: the
     # mask is the same all along D, whose transform its inverse would undo.
@@ -219,7 +226,7 @@ def loupe_model(
             snr, None if seed is None else seed + 2, name="receiver_noise"
         )(kspace)
     if field_of_view is None:
-        field_of_view = getattr(mask, "field_of_view", None)
+        field_of_view = sampler.field_of_view
     measured = layers.UnderSample(
         **dc, field_of_view=field_of_view, name="under_sample_kspace"
     )([kspace, mask_tensor])

@@ -5,9 +5,10 @@ itself; a report is made of all records that a folder holds.
 """
 
 from experiments.cells import compare, means
-from experiments.conducting import conduct, fit
+from experiments.conducting import conduct, fit, time_spent
 from experiments.keeping import load_images, save_images, to_trace
 from experiments.options import (
+    add_options,
     add_training_options,
     argument_parser,
     parse,
@@ -18,14 +19,18 @@ from experiments.publishing import publish
 from experiments.run import Run
 from experiments.showing import draw_outputs, first_images
 from experiments.side_by_side import side_by_side
+from experiments.tables import count, count_diverged, spread, table
 
 __all__ = [
     "TRAINING",
     "Run",
+    "add_options",
     "add_training_options",
     "argument_parser",
     "compare",
     "conduct",
+    "count",
+    "count_diverged",
     "draw_outputs",
     "first_images",
     "fit",
@@ -36,5 +41,8 @@ __all__ = [
     "publish",
     "save_images",
     "side_by_side",
+    "spread",
+    "table",
+    "time_spent",
     "to_trace",
 ]

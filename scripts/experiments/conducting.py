@@ -1,15 +1,19 @@
 """Training the runs of a grid, each once."""
 
+import json
+
 import numpy as np
 
 from loupe_tf.provenance import provenance
-from loupe_tf.run_folder import RunFolder
+from loupe_tf.run_folder import RunFolder, read_json
 
 # Settings that change no figure.
 PLACES = ("out", "data_dir", "preset", "backup")
 
 
-def conduct(settings, todo, build, train, free, kind=lambda run: run.cell):
+def conduct(
+    settings, todo, build, train, free, kind=lambda run: run.cell, own=None
+):
     """Train what has not been trained yet.
 
     Whatever may be refused (the data, the folder, a model) is refused before
@@ -27,6 +31,8 @@ def conduct(settings, todo, build, train, free, kind=lambda run: run.cell):
         kind: Callable that takes a run and returns what decides whether its
             model can be built: of equals one is built for a try. By default
             that is the cell of the run.
+        own: (Optional) callable `(run, settings)` that returns what the
+            `settings` of a record, which has some of its own, have to be.
 
     Returns:
         A tuple `(folder, facts, records)`: the `RunFolder`, texts by name for
@@ -41,6 +47,8 @@ def conduct(settings, todo, build, train, free, kind=lambda run: run.cell):
 
     from loupe_tf.datasets import load_splits
 
+    if own is not None:
+        _check_finished(todo, settings, own)
     splits, source = load_splits(settings["data"], settings["data_dir"])
     facts = provenance(settings, source, splits)
     print(f"Data: {source}; {facts['volumes']}")
@@ -60,16 +68,63 @@ def conduct(settings, todo, build, train, free, kind=lambda run: run.cell):
     return folder, facts, folder.complete(todo, train_one)
 
 
-def fit(model, run, settings, train, validation, folder):
+def _check_finished(todo, settings, own):
+    """Refuse to count a run of other settings as one of these."""
+    folder = RunFolder(settings["out"])
+    names = {run.name: run for run in todo}
+    for path in sorted((folder / "runs").glob("*.json")):
+        if path.stem not in names:
+            continue
+        expected = json.loads(json.dumps(own(names[path.stem], settings)))
+        found = read_json(path, "Delete it to do that run again")
+        found = found.get("settings", expected)
+        if found != expected:
+            differing = [k for k in expected if found.get(k) != expected[k]]
+            raise ValueError(
+                f"Invalid value for argument --out. Expected {path} to be of "
+                f"{ {k: expected[k] for k in differing} }. Received: one of "
+                f"{ {k: found.get(k) for k in differing} }"
+            )
+
+
+def time_spent(run, folder):
+    """Context manager: the seconds spent inside, those before a restart too.
+
+    Args:
+        run: The run, with a `name`.
+        folder: `RunFolder`.
+
+    Returns:
+        A context manager that gives a callable; when it has ended the callable
+        returns the seconds.
+    """
+    return RunFolder(folder / "unfinished" / run.name).stopwatch("spent")
+
+
+def fit(
+    model,
+    run,
+    settings,
+    train,
+    validation,
+    folder,
+    slope_callback=None,
+    callbacks=(),
+    part="rounds",
+):
     """Train in the two rounds of the 4S paper, by the settings of `TRAINING`.
 
     Args:
-        model: Compiled model; 4S raises its slope if it has one.
+        model: Compiled model.
         run: The run, with a `name` and a `seed`.
         settings: Dict.
         train, validation: As `fit_two_rounds` takes them.
         folder: `RunFolder`; what an unfinished run needs to go on is kept
             there, if `settings["backup"]`.
+        slope_callback: (Optional) what changes the slope, `False` to hold it;
+            by default 4S raises it, if the model has one.
+        callbacks: Further callbacks.
+        part: String, of a run that trains in several parts.
 
     Returns:
         A pair: the history, a dict of lists, and whether all losses in it are
@@ -80,21 +135,23 @@ def fit(model, run, settings, train, validation, folder):
     from loupe_tf.callbacks import SelfShrinkingSigmoidSlope, fit_two_rounds
     from loupe_tf.callbacks.slopes import slope_layers
 
-    unfinished = folder / "unfinished" / run.name
+    if slope_callback is None:
+        slope_callback = bool(slope_layers(model, required=False))
+        slope_callback = slope_callback and SelfShrinkingSigmoidSlope(
+            patience=settings["patience"], cooldown=settings["cooldown"]
+        )
+    unfinished = folder / "unfinished" / run.name / part
     history = fit_two_rounds(
         model,
         train,
         validation_data=validation,
         epochs=settings["epochs"],
         batch_size=settings["batch_size"],
-        slope_callback=bool(slope_layers(model, required=False))
-        and SelfShrinkingSigmoidSlope(
-            patience=settings["patience"], cooldown=settings["cooldown"]
-        ),
+        slope_callback=slope_callback,
         stop_patience=settings["stop_patience"],
         lr_patience=settings["lr_patience"],
         directory=unfinished if settings["backup"] else None,
-        callbacks=[keras.callbacks.TerminateOnNaN()],
+        callbacks=[*callbacks, keras.callbacks.TerminateOnNaN()],
         seed=run.seed,
         verbose=0,
     ).history

@@ -33,24 +33,50 @@ def argument_parser(doc, name, presets, sizes):
     return parser
 
 
+def add_options(parser, **options):
+    """Add settings that one may want to change.
+
+    Args:
+        parser: What `argument_parser` returns.
+        **options: Help by the name of the setting, or a tuple: how help names
+            the value, and the help. The type is that of the presets: an
+            integer, a float, or a list of one of these.
+
+    Example:
+
+    ```python
+    add_options(parser, slopes=("S", "fixed slopes"), depth="of the U-Net")
+    ```
+    """
+    preset = next(iter(parser.get_default("_presets").values()))
+    for name, words in options.items():
+        metavar, text = ("N", words) if isinstance(words, str) else words
+        kind = {"metavar": metavar, "help": text, "type": type(preset[name])}
+        if isinstance(preset[name], list):
+            kind |= {"type": type(preset[name][0]), "nargs": "+"}
+        parser.add_argument(f"--{name.replace('_', '-')}", **kind)
+
+
 def add_training_options(parser):
     """Add those settings of `TRAINING` that one may want to change.
 
     Args:
         parser: What `argument_parser` returns.
     """
-    add = parser.add_argument
-    add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
-    add(
+    parser.add_argument(
         "--epochs",
         type=int,
         nargs=2,
         metavar=("FIRST", "SECOND"),
         help="the most epochs of the two rounds",
     )
-    add("--filters", type=int, metavar="N", help="of the finest scale")
-    add("--depth", type=int, metavar="N", help="scales of the U-Net")
-    add("--batch-size", type=int, metavar="N", help="images in a batch")
+    add_options(
+        parser,
+        accelerations=("R", "R > 1"),
+        filters="of the finest scale",
+        depth="scales of the U-Net",
+        batch_size="images in a batch",
+    )
 
 
 def parse(parser, arguments=None):

@@ -456,7 +456,7 @@ def test_configurations():
 @pytest.mark.parametrize(
     "args, match",
     [
-        (("knee",), "`kind`.*kind=knee"),
+        (("knee",), "`kind`.*kind='knee'"),
         (("knee_multicoil", 320), "`size`.*size=320"),
         (("knee_singlecoil", 0), "`size`.*size=0"),
         (("knee_singlecoil", 8.0), "`size`.*size=8.0"),

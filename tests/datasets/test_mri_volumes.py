@@ -275,7 +275,7 @@ def test_mixed_voxel_sizes_are_not_cropped_alike(tmp_path):
     folder = write_mixed(tmp_path / "scans")
     with pytest.raises(
         ValueError,
-        match=r"`size` \(--size\).*`field_of_view=True` \(--field-of-view\).*"
+        match=r"`size`.*`field_of_view=True` \(--field-of-view\).*"
         r"32×32 of 0.95×0.95 mm \(1 volumes.*p3/a.nii\); 36×48 of 0.6",
     ):
         make(config(folder, include="*", size=30), tmp_path)

@@ -1,8 +1,6 @@
 import json
 import math
 import os
-import pickle
-import zipfile
 
 import numpy as np
 import pytest
@@ -148,32 +146,15 @@ def test_repr():
     assert "lines=columns" in repr(masks()[2])
 
 
-@pytest.mark.parametrize(
-    "array",
-    [np.zeros(4), np.zeros((1, 4, 4, 1)), np.zeros((0, 4)), True],
-)
-def test_refuses_shape(array):
-    with pytest.raises(ValueError, match="`array`. Expected shape"):
-        SamplingMask(array)
-
-
-@pytest.mark.parametrize(
-    "array", [[[0.5, 1]], [[2, 1]], [[np.nan, 1]], [["0", "1"]], [[0j, 1]]]
-)
-def test_refuses_values(array):
-    with pytest.raises(ValueError, match="`array`. Expected booleans, or 0"):
-        SamplingMask(array)
-
-
 @pytest.mark.parametrize("acceleration", [0.9, -4, math.nan, "4", True, [4]])
 def test_refuses_acceleration(acceleration):
-    with pytest.raises(ValueError, match="`acceleration`. Expected a number"):
+    with pytest.raises(ValueError, match="`acceleration`. Expected a finite"):
         SamplingMask(checkerboard(), acceleration)
 
 
 @pytest.mark.parametrize("slope", [math.nan, math.inf, "4", True])
 def test_refuses_slope(slope):
-    with pytest.raises(ValueError, match="`slope`. Expected None or a finite"):
+    with pytest.raises(ValueError, match="`slope`. Expected a finite"):
         SamplingMask(checkerboard(), slope=slope)
 
 
@@ -188,18 +169,6 @@ def test_refuses_calibration_that_is_not_acquired():
         SamplingMask(checkerboard(), calibration=4)
 
 
-@pytest.mark.parametrize("provenance", [[1], "x", 3])
-def test_refuses_provenance_that_is_no_dictionary(provenance):
-    with pytest.raises(ValueError, match="`provenance`. Expected a dictionary"):
-        SamplingMask(checkerboard(), provenance=provenance)
-
-
-@pytest.mark.parametrize("value", [np.zeros(2), {1}, math.nan, object()])
-def test_refuses_provenance_that_json_cannot_store(value):
-    with pytest.raises(ValueError, match="`provenance`. Expected what JSON"):
-        SamplingMask(checkerboard(), provenance={"a": value})
-
-
 def test_matrix_and_field_of_view():
     points = SamplingMask(np.eye(3), field_of_view=[240, np.float64(220)])
     assert points.matrix == (3, 3) and points.field_of_view == (240.0, 220.0)
@@ -209,31 +178,6 @@ def test_matrix_and_field_of_view():
     for shape, lines in (((7, 5), "columns"), ((5, 7), "rows")):
         mask = random_lines(shape, 2, 1, lines=lines)
         assert mask.matrix == shape
-
-
-@pytest.mark.parametrize(
-    "shape, matrix",
-    [
-        ((3, 3), (3, 4)),
-        ((1, 3), (3, 4)),
-        ((3, 1), (1, 3)),
-        ((1, 3), (0, 3)),
-        ((1, 3), 3),
-        ((1, 3), "3"),
-        ((1, 3), (2.5, 3)),
-    ],
-)
-def test_refuses_matrix(shape, matrix):
-    with pytest.raises(ValueError, match="`matrix`. Expected the size"):
-        SamplingMask(np.ones(shape), matrix=matrix)
-
-
-@pytest.mark.parametrize(
-    "size", [240, (240,), (240, 0), (240, -1), (240, math.inf), ("a", 1)]
-)
-def test_refuses_field_of_view(size):
-    with pytest.raises(ValueError, match="`field_of_view`. Expected None or"):
-        SamplingMask(np.eye(3), field_of_view=size)
 
 
 def test_replace():
@@ -258,9 +202,6 @@ def test_refuses_metadata_that_contradict_the_array(change):
     mask = masks()[0]
     with pytest.raises(ValueError, match=f"Expected {list(change)[0]}="):
         SamplingMask.from_metadata(mask.array, mask.metadata | change)
-
-
-# --- Files ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mask", masks(), ids=repr)
@@ -302,144 +243,9 @@ def test_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, function):
     assert SamplingMask.load(path) == masks()[0]
 
 
-def good_contents():
-    metadata = {
-        "version": 1,
-        "acceleration": 2.0,
-        "calibration": [2, 2],
-        "slope": None,
-        "provenance": {},
-    }
-    return checkerboard(), metadata
-
-
-def write(path, array, metadata):
-    np.savez(path, mask=array, metadata=json.dumps(metadata))
-
-
-def refuses(path, match):
-    with pytest.raises(ValueError, match=match) as info:
-        SamplingMask.load(path)
-    assert str(path) in str(info.value)
-
-
-def test_load_reads_the_documented_format(tmp_path):
-    path = tmp_path / "mask.npz"
-    write(path, *good_contents())
-    assert SamplingMask.load(path) == SamplingMask(checkerboard(), 2, (2, 2))
-
-
-class Trap:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-
-    def __reduce__(self):
-        return os.mkdir, (self.folder,)
-
-
-def test_load_never_unpickles(tmp_path):
-    pickle.loads(pickle.dumps(Trap(tmp_path / "works")))
-    assert (tmp_path / "works").exists()
-    path = tmp_path / "mask.npz"
-    array, metadata = good_contents()
-    trap = np.array([[Trap(tmp_path / "sprung")]], dtype=object)
-    np.savez(path, mask=trap, metadata=json.dumps(metadata))
-    refuses(path, "never unpickled")
-    np.savez(path, mask=array, metadata=trap)
-    refuses(path, "never unpickled")
-    np.save(tmp_path / "trap.npy", trap)
-    refuses(tmp_path / "trap.npy", "cannot be read")
-    assert not (tmp_path / "sprung").exists()
-
-
-@pytest.mark.parametrize("key", ["mask", "metadata"])
-def test_load_refuses_missing_array(tmp_path, key):
-    array, metadata = good_contents()
-    contents = {"mask": array, "metadata": json.dumps(metadata)}
-    del contents[key]
-    path = tmp_path / "mask.npz"
-    np.savez(path, **contents)
-    refuses(path, f"KeyError.*{key}")
-
-
-@pytest.mark.parametrize("key", list(good_contents()[1]))
-def test_load_refuses_missing_metadata(tmp_path, key):
-    array, metadata = good_contents()
-    del metadata[key]
-    path = tmp_path / "mask.npz"
-    write(path, array, metadata)
-    refuses(path, f"KeyError.*{key}")
-
-
-@pytest.mark.parametrize(
-    "change, match",
-    [
-        ({"version": 2}, "Expected version 1 .* Received: version=2"),
-        ({"acceleration": "4"}, "`acceleration`"),
-        ({"calibration": [4, 4]}, "whole calibration region"),
-        ({"calibration": "2"}, "`calibration`"),
-        ({"slope": "2"}, "`slope`"),
-        ({"provenance": []}, "`provenance`"),
-    ],
-)
-def test_load_refuses_inconsistent_metadata(tmp_path, change, match):
-    array, metadata = good_contents()
-    path = tmp_path / "mask.npz"
-    write(path, array, metadata | change)
-    refuses(path, match)
-
-
-def test_load_refuses_wrong_array(tmp_path):
-    path = tmp_path / "mask.npz"
-    write(path, checkerboard() * 0.5, good_contents()[1])
-    refuses(path, "`array`")
-    write(path, checkerboard().ravel(), good_contents()[1])
-    refuses(path, "`array`")
-
-
-@pytest.mark.parametrize("metadata", [b"{", b"[1]", b"3"])
-def test_load_refuses_wrong_json(tmp_path, metadata):
-    path = tmp_path / "mask.npz"
-    np.savez(path, mask=checkerboard(), metadata=metadata.decode())
-    refuses(path, "cannot be read")
-
-
-def test_load_refuses_damaged_files(tmp_path):
-    path = tmp_path / "mask.npz"
-    masks()[0].save(path)
-    whole = path.read_bytes()
-    for length in range(0, len(whole), 7):
-        path.write_bytes(whole[:length])
-        refuses(path, "cannot be read")
-    broken = bytearray(whole)
-    start = whole.index(b"mask.npy") + 60  # Within the compressed array.
-    broken[start : start + 8] = b"x" * 8
-    path.write_bytes(broken)
-    refuses(path, "cannot be read")
-
-
-def test_load_refuses_other_files(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("R,calibration\n4,20\n")
-    refuses(path, "cannot be read")
-    path = tmp_path / "array.npy"
-    np.save(path, checkerboard())
-    refuses(path, "cannot be read")
-    path = tmp_path / "archive.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("mask", "not an array")
-        archive.writestr("metadata", "{}")
-    refuses(path, "cannot be read")
-
-
 def test_load_names_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.npz"):
         SamplingMask.load(tmp_path / "nowhere.npz")
-
-
-# --- Plot -----------------------------------------------------------------
 
 
 @pytest.fixture

@@ -273,20 +273,23 @@ def test_with_binarization(images):
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        ({"acceleration": 1}, "`acceleration`.*R > 1.*1"),
+        ({"acceleration": 1}, "`acceleration`.*above 1.*=1"),
         ({"acceleration": None}, "`acceleration`.*None"),
         ({"acceleration": float("nan")}, "`acceleration`.*nan"),
         ({"acceleration": 4, "calibration": 10}, "`calibration`.*72 of 288"),
         ({"acceleration": 4, "lines": "all"}, "`lines`.*'all'"),
         ({"acceleration": 4, "estimator": "x"}, "`estimator`.*'x'"),
         ({"acceleration": 4, "reconstruction": "x"}, "`reconstruction`.*'x'"),
-        ({"acceleration": 4, "mask": np.ones((16, 18))}, "`mask`.*no `acc"),
+        (
+            {"acceleration": 4, "mask": np.ones((16, 18))},
+            "`acceleration`.*None beside a mask",
+        ),
         ({"mask": np.ones((16, 18)), "calibration": 4}, "`calibration`.*given"),
         ({"acceleration": 4, "calibration": "x"}, "`calibration`.*'auto'.*'x'"),
         ({"acceleration": 4, "calibration": -1}, "`calibration`.*-1"),
         ({"acceleration": 999}, "`acceleration`.*288 entries.*999"),
         ({"mask_input": True, "lines": "rows"}, "`lines`.*given.*'rows'"),
-        ({"acceleration": 4, "sparsity_penalty": 1.0}, "`acceleration`.*no"),
+        ({"acceleration": 4, "sparsity_penalty": 1.0}, "`acceleration`.*None"),
         ({"mask": np.ones((4, 4))}, r"`mask`.*\(16, 18\).*\(4, 4\)"),
         (
             {

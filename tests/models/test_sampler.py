@@ -6,7 +6,7 @@ import pytest
 
 from loupe_tf import masks
 from loupe_tf.models import loupe_model
-from loupe_tf.models.sampler import SLOPES
+from loupe_tf.samplers.learned import SLOPES
 
 # Size of the volumes along the read-out.
 DEPTH = 3
@@ -461,14 +461,14 @@ def test_penalty_for_groups():
         ({"acceleration": (8, 4)}, r"`acceleration`.*rising.*\(8, 4\)"),
         ({"acceleration": (4,)}, "`acceleration`.*rising"),
         ({"acceleration": (4, 4)}, "`acceleration`.*rising"),
-        ({"acceleration": (1, 4)}, "`acceleration`.*R > 1"),
+        ({"acceleration": (1, 4)}, "`acceleration`.*above 1"),
         (
             {"acceleration": (8, 8.1), "lines": "columns"},
             r"`sparsity`.*another budget.*\[2, 2\]",
         ),
         ({"acceleration": (4, 8), "calibration": 7}, "`calibration`.*36 of"),
         ({"acceleration": (4, 8), "groups": 2}, "`groups`.*share one mask"),
-        ({"groups": 1}, "`groups`.*≥ 2.*1"),
+        ({"groups": 1}, "`groups`.*at least 2.*1"),
         ({"groups": 2.0}, "`groups`.*integer"),
         ({"lines": "both", "groups": 2}, "`groups`.*lines='both'"),
         ({"lines": "both", "half_plane": True}, "`half_plane`.*lines='both'"),

@@ -7,20 +7,17 @@ import numpy as np
 
 from loupe_tf import reading
 from loupe_tf.atomic import written_aside
+from loupe_tf.checks import check_choice, check_number, invalid
 from loupe_tf.ismrmrd_file import (
+    LARGEST,
     encoding_steps,
     import_ismrmrd,
     read_heads,
 )
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.budget import calibration_region
-from loupe_tf.masks.files.arrays import (
-    MARK,
-    refuse_other_data,
-    with_field_of_view,
-    with_matrix,
-)
-from loupe_tf.masks.sampling_mask import SamplingMask
+from loupe_tf.masks.files.common import MARK, refuse_other_data, with_sizes
+from loupe_tf.masks.metadata import arguments_of
 
 
 def save_ismrmrd(
@@ -59,15 +56,14 @@ def save_ismrmrd(
         ValueError: If an argument is invalid, or the mask is empty.
     """
     ismrmrd = import_ismrmrd()
-    mask = with_matrix(mask, matrix)
-    mask = with_field_of_view(mask, field_of_view)
-    if not mask.acquired or max(mask.matrix) > 2**16 - 1:
-        raise ValueError(
-            "Invalid value for argument `mask`. Expected one that acquires "
-            "something, of at most 65535 lines. Received: a mask of shape "
-            f"{mask.matrix} with {mask.acquired} entries"
+    mask = with_sizes(mask, matrix=matrix, field_of_view=field_of_view)
+    if not mask.acquired or max(mask.matrix) > LARGEST:
+        raise invalid(
+            "mask",
+            f"one that acquires something, of at most {LARGEST} lines",
+            found=f"a mask of shape {mask.matrix} with {mask.acquired} entries",
         )
-    check_positive(slice_thickness=slice_thickness)
+    check_number("slice_thickness", slice_thickness, above=0)
     entries = acquisition_order(mask, order, seed)
     if mask.lines:
         along = 0 if mask.lines == "columns" else 1
@@ -104,7 +100,7 @@ def save_ismrmrd(
 
 
 def load_ismrmrd(path, encoding=0, lines=None, select=None):
-    """Read which lines or points were acquired from ISMRM raw data.
+    """Read which lines or points were acquired; returns as `read_mask`.
 
     Args:
         path: Path of an HDF5 file with the group `dataset`.
@@ -121,11 +117,7 @@ def load_ismrmrd(path, encoding=0, lines=None, select=None):
             itself.
         ValueError: If it has no such encoding, or nothing of what is selected.
     """
-    if lines not in (None, "columns", "rows"):
-        raise ValueError(
-            "Invalid value for argument `lines`. Expected None, 'columns' or "
-            f"'rows'. Received: lines={lines!r}"
-        )
+    check_choice("lines", lines, (None, "columns", "rows"))
     header, space, heads, _ = read_heads(path, encoding, select)
     with reading.naming(path, "ISMRM raw data"):
         stored = _metadata(header)
@@ -137,40 +129,20 @@ def load_ismrmrd(path, encoding=0, lines=None, select=None):
         array[steps if points else (0, *steps)] = True
     kind = stored.get("lines") if stored else (lines or "columns")
     if stored and lines not in (None, kind):
-        raise ValueError(
-            "Invalid value for argument `lines`. Expected what the file says, "
-            f"{kind!r}. Received: lines={lines!r}"
-        )
+        raise invalid("lines", f"what the file says, {kind!r}", lines)
     if points and lines:
-        raise ValueError(
-            "Invalid value for argument `lines`. Expected None for points. "
-            f"Received: lines={lines!r}"
-        )
+        raise invalid("lines", "None for points", lines)
     if not points and kind == "rows":
         array = array.T
     if stored:
         with reading.naming(path, "a mask in ISMRM raw data"):
-            return SamplingMask.from_metadata(array, stored), True
+            return arguments_of(array, stored), True
     matrix = None if points else space.matrix[:2]
     view = space.view[1:] if points else space.view[:2]
     view = None if None in view else view
     if kind == "rows" and not points:
         matrix, view = matrix[::-1], view and view[::-1]
-    return SamplingMask(array, matrix=matrix, field_of_view=view), True
-
-
-def check_positive(**arguments):
-    """Refuse what is not a positive, finite number."""
-    for name, value in arguments.items():
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float, np.number))
-            or not 0 < value < float("inf")
-        ):
-            raise ValueError(
-                f"Invalid value for argument `{name}`. Expected a positive "
-                f"number. Received: {name}={value!r}"
-            )
+    return {"array": array, "matrix": matrix, "field_of_view": view}, True
 
 
 def _header(ismrmrd, mask, samples, slice_thickness):

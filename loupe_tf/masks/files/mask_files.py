@@ -1,22 +1,30 @@
 """Masks in the files of scanners and toolboxes."""
 
-import inspect
 import pathlib
 
 from loupe_tf import hdf5
+from loupe_tf.checks import check_choice, check_options, invalid
 from loupe_tf.masks.centre import centred
-from loupe_tf.masks.files import arrays, ismrmrd, pulseq, text
+from loupe_tf.masks.files.bart import load_bart, save_bart
+from loupe_tf.masks.files.csv_text import load_csv, save_csv
+from loupe_tf.masks.files.fastmri import load_fastmri, save_fastmri
+from loupe_tf.masks.files.ismrmrd import load_ismrmrd, save_ismrmrd
+from loupe_tf.masks.files.json_text import load_json, save_json
+from loupe_tf.masks.files.npy import load_npy, save_npy
+from loupe_tf.masks.files.npz import load_npz, save_npz
+from loupe_tf.masks.files.pulseq import load_pulseq, save_pulseq
+from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 
 # By name: how a mask is written and read.
 FORMATS = {
-    "npz": (arrays.save_npz, arrays.load_npz),
-    "npy": (arrays.save_npy, arrays.load_npy),
-    "json": (text.save_json, text.load_json),
-    "csv": (text.save_csv, text.load_csv),
-    "bart": (arrays.save_bart, arrays.load_bart),
-    "fastmri": (arrays.save_fastmri, arrays.load_fastmri),
-    "ismrmrd": (ismrmrd.save_ismrmrd, ismrmrd.load_ismrmrd),
-    "pulseq": (pulseq.save_pulseq, pulseq.load_pulseq),
+    "npz": (save_npz, load_npz),
+    "npy": (save_npy, load_npy),
+    "json": (save_json, load_json),
+    "csv": (save_csv, load_csv),
+    "bart": (save_bart, load_bart),
+    "fastmri": (save_fastmri, load_fastmri),
+    "ismrmrd": (save_ismrmrd, load_ismrmrd),
+    "pulseq": (save_pulseq, load_pulseq),
 }
 SUFFIXES = {
     ".npz": "npz",
@@ -86,47 +94,27 @@ def save_mask(mask, path, format=None, shift=None, **options):
     suffix = pathlib.Path(path).suffix.lower()
     is_hdf5 = suffix in HDF5 and name in ("fastmri", "ismrmrd")
     if SUFFIXES.get(suffix, name) != name and not is_hdf5:
-        raise ValueError(
-            f"Invalid value for argument `format`. Expected "
-            f"{SUFFIXES[suffix]!r} for a path that ends in {suffix}. "
-            f"Received: format={name!r}, path={path}"
+        raise invalid(
+            "format",
+            f"{SUFFIXES[suffix]!r} for a path that ends in {suffix}",
+            found=f"format={name!r}, path={path}",
         )
     save = FORMATS[name][0]
     # Those of `save_pulseq` are handed on.
-    known = pulseq.pulseq_sequence if name == "pulseq" else save
-    check_options(name, known, options)
+    known = pulseq_sequence if name == "pulseq" else save
+    check_options(f"the format {name!r}", known, options)
     save(centred(mask, shift), path, **options)
 
 
-def load_mask(path, format=None, shift=None, **options):
-    """Read a mask from a file of any of the formats of `save_mask`.
-
-    What `save_mask` wrote is read back as the same mask, with all attributes;
-    from `.npy` as an array alone, and from `.seq` without those parts of the
-    provenance that the format has no room for. Files of others are read as far
-    as they tell: a `.npy` array, a pattern of BART, of which all rows (or all
-    columns) alike mean lines, fastMRI's `mask`, and the acquisitions of an
-    ISMRMRD measurement. Nothing is unpickled.
+def read_mask(path, format=None, **options):
+    """Read what a file tells of a mask.
 
     Args:
-        path: Path of the file.
-        format: (Optional) one of the names of `save_mask`. By default the
-            suffix tells, and of HDF5 files their content.
-        shift: What to do with a mask that has DC in a corner, if the file does
-            not say where it is: `None` to refuse it, `True` to move DC to the
-            centre, `False` to read the mask as it is.
-        **options: For ISMRMRD, `encoding`, the number of the encoding space, 0
-            by default; `lines`, `"columns"` (by default) or `"rows"`, what the
-            lines of a measurement are; and `select`, as in `load_kspace`.
+        path, format, **options: See `loupe_tf.formats.load_mask`.
 
     Returns:
-        A `SamplingMask`.
-
-    Raises:
-        ImportError: If a package of the extra `export` is missing.
-        ValueError: If the file is damaged, is of another format, or has values
-            other than 0 and 1, or an argument is invalid.
-        OSError: If the file cannot be opened.
+        The arguments of `SamplingMask`, a dictionary; and whether the file
+        says that DC is in the centre.
     """
     name = _format(path, format)
     if format is None and name == "fastmri":
@@ -134,39 +122,18 @@ def load_mask(path, format=None, shift=None, **options):
             if hdf5.hdf5_dataset(file, "dataset/xml") is not None:
                 name = "ismrmrd"
     load = FORMATS[name][1]
-    check_options(name, load, options)
-    mask, known = load(path, **options)
-    # What says itself where DC is, is moved only when that is asked for.
-    return mask if known and shift is None else centred(mask, shift)
+    check_options(f"the format {name!r}", load, options)
+    return load(path, **options)
 
 
 def _format(path, name):
     if name is None:
         name = SUFFIXES.get(pathlib.Path(path).suffix.lower())
         if name is None:
-            raise ValueError(
-                "Invalid value for argument `path`. Expected a path that ends "
-                f"in one of {', '.join(SUFFIXES)}, or a format. "
-                f"Received: path={path}"
+            suffixes = ", ".join(SUFFIXES)
+            raise invalid(
+                "path",
+                f"a path that ends in one of {suffixes}, or a format",
+                found=f"path={path}",
             )
-    if name not in FORMATS:
-        raise ValueError(
-            "Invalid value for argument `format`. Expected one of "
-            f"{', '.join(FORMATS)}. Received: format={name!r}"
-        )
-    return name
-
-
-def check_options(name, function, options):
-    """Refuse options that a format does not take."""
-    parameters = inspect.signature(function).parameters
-    known = [option for option in parameters if option not in ("mask", "path")]
-    known = [f"`{option}`" for option in known]
-    unknown = sorted(f"`{option}`" for option in options)
-    unknown = [option for option in unknown if option not in known]
-    if unknown:
-        raise ValueError(
-            f"Invalid value for argument `options`. Expected for the format "
-            f"{name!r} {', '.join(known) or 'none'}. "
-            f"Received: {', '.join(unknown)}"
-        )
+    return check_choice("format", name, FORMATS)

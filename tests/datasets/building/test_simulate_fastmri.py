@@ -173,7 +173,7 @@ def test_invalid_volume(tmp_path, kwargs, match):
 
 
 def test_invalid_dataset(tmp_path):
-    with pytest.raises(ValueError, match="`anatomy`.*anatomy=heart"):
+    with pytest.raises(ValueError, match="`anatomy`.*anatomy='heart'"):
         write_fastmri_dataset(tmp_path, {"singlecoil_val": 1}, "heart")
     with pytest.raises(ValueError, match="`volumes`.*train"):
         write_fastmri_dataset(tmp_path, {"train": 1})

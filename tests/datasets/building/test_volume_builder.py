@@ -411,7 +411,7 @@ def test_slices_are_not_kept(make, toy, monkeypatch):
 
 
 def test_on_bad_volume(make):
-    with pytest.raises(ValueError, match="`on_bad_volume`.*=ignore"):
+    with pytest.raises(ValueError, match="`on_bad_volume`.*='ignore'"):
         make(on_bad_volume="ignore")
     builder = pickle.loads(pickle.dumps(make(on_bad_volume="skip")))
     assert builder.on_bad_volume == "skip"

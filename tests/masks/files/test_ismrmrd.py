@@ -163,7 +163,7 @@ def test_contradicting_lines(tmp_path):
     )
     with pytest.raises(ValueError, match="`lines`. Expected what the file"):
         load_mask(path, lines="rows")
-    with pytest.raises(ValueError, match="`lines`. Expected None, 'columns'"):
+    with pytest.raises(ValueError, match="`lines`. Expected one of .None"):
         load_mask(path, lines="both")
 
 
@@ -220,7 +220,7 @@ def test_header_with_a_document_type(tmp_path):
 
 @pytest.mark.parametrize("thickness", [0, -1, np.nan, "5", True])
 def test_refuses_thickness(tmp_path, thickness):
-    with pytest.raises(ValueError, match="`slice_thickness`. Expected a posi"):
+    with pytest.raises(ValueError, match="`slice_thickness`. Expected a fini"):
         save_mask(
             random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)),
             tmp_path / "mask.mrd",

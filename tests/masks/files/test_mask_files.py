@@ -241,7 +241,7 @@ def test_names_of_formats(tmp_path):
     assert set(SUFFIXES.values()) == set(FORMATS)
     with pytest.raises(ValueError, match="`path`. Expected a path that ends"):
         save_mask(mask, tmp_path / "mask.mat")
-    with pytest.raises(ValueError, match="`format`. Expected one of npz"):
+    with pytest.raises(ValueError, match="`format`. Expected one of .'npz'"):
         load_mask(tmp_path / "mask", format="matlab")
 
 

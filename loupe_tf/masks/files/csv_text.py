@@ -1,4 +1,4 @@
-"""Masks as text: JSON and CSV."""
+"""Masks as CSV: what is acquired, in order."""
 
 import csv
 import json
@@ -9,30 +9,9 @@ import numpy as np
 from loupe_tf.atomic import written_aside
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.budget import standardize_shape
-from loupe_tf.masks.sampling_mask import COST, SamplingMask
+from loupe_tf.masks.files.common import COST
+from loupe_tf.masks.metadata import arguments_of
 from loupe_tf.reading import check_memory, naming, parse_json, read_text
-
-
-def save_json(mask, path):
-    """Write a mask as JSON: `metadata`, and `"mask"`, 0 and 1 row by row."""
-    rows = ["".join("01"[int(entry)] for entry in row) for row in mask.array]
-    content = {"format": "loupe_tf.mask", **mask.metadata, "mask": rows}
-    with written_aside(path) as partial:
-        partial.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-
-
-def load_json(path):
-    """Read what `save_json` wrote."""
-    text = read_text(path, cost=COST)
-    with naming(path, "JSON of a mask"):
-        content = parse_json(text)
-        rows = content["mask"]
-        if not isinstance(rows, list) or any(
-            not isinstance(row, str) or set(row) - {"0", "1"} for row in rows
-        ):
-            raise ValueError("Expected rows of 0 and 1 alone")
-        array = np.array([[entry == "1" for entry in row] for row in rows])
-        return SamplingMask.from_metadata(array, content), True
 
 
 def save_csv(mask, path, order="linear", seed=0):
@@ -64,7 +43,7 @@ def save_csv(mask, path, order="linear", seed=0):
 
 
 def load_csv(path):
-    """Read what `save_csv` wrote."""
+    """Read what `save_csv` wrote; see `read_mask` for what is returned."""
     lines = read_text(path, cost=COST).splitlines()
     with naming(path, "CSV of a mask, with its comments"):
         metadata = {}
@@ -87,7 +66,7 @@ def load_csv(path):
             if min(index) < 0 or array[tuple(index)]:
                 raise ValueError(f"Expected each entry once, not {row}")
             array[tuple(index)] = True
-        return SamplingMask.from_metadata(array, metadata), True
+        return arguments_of(array, metadata), True
 
 
 def _axes(lines):

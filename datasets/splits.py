@@ -1,0 +1,3 @@
+"""The splits of a data set."""
+
+SPLITS = ("train", "validation", "test")

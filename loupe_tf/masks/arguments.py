@@ -1,0 +1,82 @@
+"""The arguments of `SamplingMask`, checked and in their standard form."""
+
+import json
+
+import numpy as np
+
+from loupe_tf.checks import check_number, invalid
+from loupe_tf.masks.budget import standardize_shape
+
+
+def standardize_array(array):
+    """A boolean copy of a matrix of 0 and 1 that nobody can write to."""
+    array = np.asarray(array)
+    if array.ndim != 2 or array.size == 0:
+        raise invalid(
+            "array",
+            "shape (H, W), (1, W) or (H, 1)",
+            found=f"an array of shape {array.shape}",
+        )
+    if (
+        array.dtype.kind not in "fiub"
+        or not ((array == 0) | (array == 1)).all()
+    ):
+        raise invalid(
+            "array",
+            "booleans, or 0 and 1 alone",
+            found=f"dtype {array.dtype} with other values",
+        )
+    array = array.astype(bool)
+    array.setflags(write=False)
+    return array
+
+
+def standardize_provenance(provenance):
+    """Pass `provenance` through JSON, as `save` and `load` do."""
+    provenance = {} if provenance is None else provenance
+    try:
+        stored = json.loads(json.dumps(provenance, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise invalid(
+            "provenance",
+            "what JSON can store",
+            found=f"provenance={provenance} ({error})",
+        ) from error
+    if not isinstance(stored, dict):
+        raise invalid("provenance", "a dictionary", provenance)
+    return stored
+
+
+def standardize_matrix(matrix, shape):
+    """Two integers `(H, W)` to which a mask of that shape fits, or `None`."""
+    if matrix is None:
+        return None
+    try:
+        matrix = standardize_shape(matrix)
+    except ValueError:
+        fits = False
+    else:
+        # A line is as long as the matrix, and a point is an entry of it.
+        lines = 1 in shape
+        fits = all(
+            m == n or (lines and n == 1)
+            for m, n in zip(matrix, shape, strict=True)
+        )
+    if not fits:
+        raise invalid(
+            "matrix",
+            f"the size (H, W) of k-space for a mask of shape {shape}",
+            matrix,
+        )
+    return matrix
+
+
+def standardize_field_of_view(field_of_view):
+    """Two floats `(H, W)` in mm, or `None`."""
+    if field_of_view is None:
+        return None
+    if not isinstance(field_of_view, (tuple, list)) or len(field_of_view) != 2:
+        raise invalid("field_of_view", "a pair (H, W) in mm", field_of_view)
+    return tuple(
+        check_number("field_of_view", size, above=0) for size in field_of_view
+    )

@@ -1,0 +1,20 @@
+"""Masks as NumPy's `.npy`: the array alone."""
+
+import numpy as np
+
+from loupe_tf import reading
+from loupe_tf.atomic import written_aside
+from loupe_tf.masks.files.common import COST
+
+
+def save_npy(mask, path):
+    """Write the boolean array of a mask alone."""
+    with written_aside(path) as partial:
+        np.save(partial, mask.array)
+
+
+def load_npy(path):
+    """Read an array of booleans, or of 0 and 1; returns as `read_mask`."""
+    array = reading.load_npy(path)
+    reading.check_memory(path, COST * array.size)
+    return {"array": array}, False

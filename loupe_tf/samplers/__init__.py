@@ -1,0 +1,24 @@
+"""Samplers: which samples of k-space are acquired, and what learns them.
+
+Each is a plain object that makes layers. It does not know which network
+follows, and `loupe_tf.models.loupe_model` takes any of them.
+"""
+
+from loupe_tf.on_import import register
+from loupe_tf.samplers.from_keywords import from_keywords
+from loupe_tf.samplers.given_mask import GivenMask
+from loupe_tf.samplers.learned_mask import LearnedMask
+from loupe_tf.samplers.mask_input import MaskInput
+from loupe_tf.samplers.rows_and_columns import RowsAndColumns
+from loupe_tf.samplers.sampler import Sampler
+
+__all__ = [
+    "GivenMask",
+    "LearnedMask",
+    "MaskInput",
+    "RowsAndColumns",
+    "Sampler",
+    "from_keywords",
+]
+
+register(at_end_of="samplers")  # Where Keras came with this package.

@@ -1,0 +1,59 @@
+import inspect
+
+from loupe_tf.checks import check_choice, invalid
+from loupe_tf.samplers.given_mask import GivenMask
+from loupe_tf.samplers.learned_mask import LearnedMask
+from loupe_tf.samplers.mask_input import MaskInput
+from loupe_tf.samplers.rows_and_columns import RowsAndColumns
+
+LINES = (None, "columns", "rows", "both")
+# Of every keyword that some kinds of sampler take, and others do not.
+DEFAULTS = {"mask": None} | {
+    parameter.name: parameter.default
+    for parameter in inspect.signature(LearnedMask).parameters.values()
+}
+
+
+def from_keywords(mask=None, mask_input=False, lines=None, **keywords):
+    """Make the sampler that the keywords of `loupe_model` describe.
+
+    Args:
+        mask: `None`, or the mask of a `GivenMask`.
+        mask_input: Boolean. Whether it is a `MaskInput`.
+        lines: `"both"` for `RowsAndColumns`, else that of a `LearnedMask`.
+        **keywords: The other arguments of `LearnedMask`. Those that another
+            kind does not have are left as they are by default, or are none;
+            but for the seed, which a model uses for more than its mask.
+
+    Returns:
+        A `loupe_tf.samplers.Sampler`.
+
+    Raises:
+        ValueError: If an argument is invalid, or is not one of that kind.
+
+    Example:
+
+    >>> loupe_tf.samplers.from_keywords(acceleration=4, lines="columns")
+    <loupe_tf.samplers.learned_mask.LearnedMask object at ...>
+    """
+    check_choice("lines", lines, LINES)
+    keywords = {"mask": mask, "lines": lines, **keywords}
+    if mask_input:
+        kind, reason = MaskInput, "mask_input=True: no mask is learned or given"
+    elif mask is not None:
+        kind, reason = GivenMask, "a mask that is given, not learned"
+    elif lines == "both":
+        kind, reason = RowsAndColumns, "lines='both'"
+        del keywords["lines"]
+    else:
+        kind, reason = LearnedMask, "a mask that is learned"
+    taken = inspect.signature(kind).parameters
+    arguments = {}
+    for name, value in keywords.items():
+        if name in taken or name not in DEFAULTS:
+            arguments[name] = value
+        elif name != "seed" and value is not None and value is not False:
+            default = DEFAULTS[name]
+            if not isinstance(value, type(default)) or value != default:
+                raise invalid(name, f"{default!r} beside {reason}", value)
+    return kind(**arguments)

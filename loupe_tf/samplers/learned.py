@@ -1,0 +1,143 @@
+import keras
+
+from loupe_tf.checks import check_choice, check_integer, check_number, invalid
+from loupe_tf.layers import ProbMask, RescaleProbMap, ThresholdRandomMask
+from loupe_tf.layers.threshold_random_mask import BINARIZATIONS, ESTIMATORS
+from loupe_tf.masks.budget import standardize_calibration
+from loupe_tf.masks.patterns import default_calibration
+from loupe_tf.samplers.sampler import Sampler
+
+# Where each estimator learns well (docs/results/defaults.md): the slope
+# multiplies P - U for the first two, and logits for the others.
+SLOPES = {
+    "relaxed": 20.0,
+    "straight_through": 12.0,
+    "concrete": 1.5,
+    "gumbel_topk": 1.0,
+}
+
+
+class Learned(Sampler):
+    """What all samplers with logits share: how masks are drawn from them.
+
+    The arguments are those of `LearnedMask`.
+    """
+
+    def __init__(
+        self,
+        calibration="auto",
+        estimator="relaxed",
+        slope=None,
+        prob_slope=5.0,
+        binarization="exact",
+        seed=None,
+    ):
+        if isinstance(calibration, str):
+            if calibration != "auto":
+                raise invalid(
+                    "calibration",
+                    "'auto', None, a non-negative integer or a pair of them",
+                    calibration,
+                )
+        else:
+            calibration = standardize_calibration(calibration)
+        self.calibration = calibration
+        self.estimator = check_choice("estimator", estimator, ESTIMATORS)
+        if slope is None:
+            slope = SLOPES[estimator]
+        self.slope = check_number("slope", slope, above=0)
+        self.prob_slope = check_number("prob_slope", prob_slope, above=0)
+        self.binarization = check_choice(
+            "binarization", binarization, BINARIZATIONS
+        )
+        self.seed = None if seed is None else check_integer("seed", seed)
+
+    def get_config(self):
+        return {
+            "calibration": self.calibration,
+            "estimator": self.estimator,
+            "slope": self.slope,
+            "prob_slope": self.prob_slope,
+            "binarization": self.binarization,
+            "seed": self.seed,
+        }
+
+    def _calibration(self, reference, sparsity, lines):
+        """The calibration region of a learned mask.
+
+        That of fastMRI by default, and of nested masks that of the smallest;
+        none without a sparsity, or in too small a matrix or budget for any.
+        """
+        if self.calibration != "auto":
+            return self.calibration
+        if sparsity is None:
+            return None
+        smallest = sparsity[-1] if isinstance(sparsity, tuple) else sparsity
+        size = tuple(reference.shape[-3:-1])
+        return default_calibration(size, 1 / smallest, lines) or None
+
+    def _mask(
+        self,
+        reference,
+        *inputs,
+        sparsity,
+        calibration,
+        lines,
+        half_plane=False,
+        groups=None,
+        sparsity_penalty=None,
+        number=0,
+        suffix="",
+    ):
+        """A learned mask, from its logits on.
+
+        Args:
+            number: Which of several masks it is, each with a seed of its own.
+            suffix: String at the end of the names of its layers.
+        """
+        # One for the logits, the next for the realizations: generators of one
+        # seed would begin with the same numbers.
+        seeds = [None, None]
+        if self.seed is not None:
+            seeds = [self.seed + 2 * number, self.seed + 2 * number + 1]
+        prob = ProbMask(
+            slope=self.prob_slope,
+            lines=lines,
+            groups=groups,
+            seed=seeds[0],
+            name=f"prob_mask{suffix}",
+        )(reference)
+        if sparsity_penalty is None:
+            prob = RescaleProbMap(
+                sparsity,
+                calibration=calibration,
+                half_plane=half_plane,
+                name=f"prob_mask_scaled{suffix}",
+            )(prob)
+        else:
+            prob = keras.layers.ActivityRegularization(
+                # Keras itself divides by the number of groups, the first axis.
+                l1=sparsity_penalty / (prob.shape[1] * prob.shape[2]),
+                dtype="float32",
+                name="sparsity_penalty",
+            )(prob)
+        return ThresholdRandomMask(
+            slope=self.slope,
+            sparsity=sparsity,
+            calibration=calibration,
+            half_plane=half_plane,
+            estimator=self.estimator,
+            binarization=self.binarization,
+            seed=seeds[1],
+            name=f"sampled_mask{suffix}",
+        )([prob, reference, *inputs])
+
+
+def standardize_acceleration(acceleration):
+    """Check one R, or several, and return a `float` or a tuple of them."""
+    if isinstance(acceleration, tuple | list):
+        return tuple(
+            check_number("acceleration", value, above=1)
+            for value in acceleration
+        )
+    return check_number("acceleration", acceleration, above=1)

@@ -1,0 +1,42 @@
+"""Tables: a row for each cell of a grid."""
+
+from loupe_tf import report
+
+
+def table(cells, columns):
+    """What each column says of each cell.
+
+    Args:
+        cells: Dict of lists of records.
+        columns: Dict by heading of callables `(cell, records)` that return a
+            text.
+
+    Returns:
+        A tuple `(header, rows)` of lists of texts, as `publish` takes it.
+    """
+    return list(columns), [
+        [str(text(cell, records)) for text in columns.values()]
+        for cell, records in cells.items()
+    ]
+
+
+def spread(value, digits=2):
+    """A column with the mean and the deviation of a value over the seeds.
+
+    Args:
+        value: String, a key of the records, or a callable that takes a record
+            and returns a float; `None` and what is not finite is left out.
+        digits: Integer, behind the point.
+    """
+    value_of = value if callable(value) else lambda record: record.get(value)
+    return lambda cell, records: report.spread(map(value_of, records), digits)
+
+
+def count(cell, records):
+    """A column with the number of seeds."""
+    return len(records)
+
+
+def count_diverged(cell, records):
+    """A column with the number of seeds whose training has diverged."""
+    return sum(record["diverged"] for record in records)

@@ -1,0 +1,142 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import experiments
+from loupe_tf.models import loupe_model
+from loupe_tf.run_folder import RunFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    size: int
+    seed: int
+
+    @property
+    def name(self):
+        return f"{self.size}-{self.seed}"
+
+
+GRID = [Run(size, seed) for size in (1, 2) for seed in (0, 1)]
+
+
+@pytest.fixture
+def settings(tmp_path, rng):
+    (tmp_path / "data").mkdir()
+    for i in range(4):
+        volume = rng.uniform(size=(2, 12, 14)).astype("float32")
+        np.save(tmp_path / "data" / f"{i}.npy", volume)
+    return {
+        "data": str(tmp_path / "data"),
+        "data_dir": None,
+        "out": str(tmp_path / "out"),
+        "epochs": 3,
+    }
+
+
+def _conduct(settings, todo=GRID, refused=None, own=None):
+    built, trained = [], []
+
+    def build(run, settings, shape):
+        built.append((run.name, shape))
+        if run.size == refused:
+            raise ValueError("Expected another size")
+
+    def train(run, settings, splits, folder):
+        trained.append(run.name)
+        return {"name": run.name, "slices": len(splits["train"].images)}
+
+    found = experiments.conduct(
+        settings,
+        todo,
+        build,
+        train,
+        kind=lambda run: run.size,
+        free=("data_dir", "out"),
+        own=own,
+    )
+    return found, built, trained
+
+
+def test_trains_what_is_missing(settings):
+    (folder, facts, records), built, trained = _conduct(settings, GRID[:1])
+    assert trained == ["1-0"] and facts["image size"] == "12×14"
+    (folder, facts, records), built, trained = _conduct(settings)
+    # One model of each kind is tried.
+    assert [name[0] for name, _ in built] == ["1", "2"]
+    assert {shape for _, shape in built} == {(12, 14, 1)}
+    assert trained == ["1-1", "2-0", "2-1"]
+    assert [r["name"] for r in records] == ["1-0", "1-1", "2-0", "2-1"]
+
+
+def test_refuses_before_the_first_training(settings, tmp_path):
+    with pytest.raises(ValueError, match="another size"):
+        _conduct(settings, refused=2)
+    assert not (tmp_path / "out").exists()
+    _conduct(settings, GRID[:1])
+    with pytest.raises(ValueError, match="'epochs': 4.*'epochs': 3"):
+        _conduct({**settings, "epochs": 4})
+
+
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("backup", [False, True])
+def test_fit(tmp_path, images, learns, backup):
+    sampling = {"acceleration": 4} if learns else {"mask": np.eye(16, 18)}
+    model = loupe_model((16, 18, 1), **sampling, filters=2, depth=1, seed=0)
+    model.compile("adam", loss="mse")
+    settings = {
+        **experiments.TRAINING["smoke"],
+        "backup": backup,
+        "slope": 20.0,
+    }
+    folder = RunFolder(tmp_path)
+    arguments = model, GRID[0], settings, images, images, folder
+    history, finite = experiments.fit(*arguments)
+    assert history["round"] == [1, 1, 2] and finite
+    assert ("slope" in history) == learns
+    # Where it is kept, a finished training is not done again.
+    assert (tmp_path / "unfinished" / "1-0").exists() == backup
+    again, _ = experiments.fit(*arguments)
+    assert (again["loss"] == history["loss"]) == backup
+
+
+def test_refuses_a_record_of_other_settings(settings):
+    def own(run, settings):
+        return {"size": run.size, "epochs": (settings["epochs"], 1)}
+
+    _conduct(settings, GRID[:2])
+    runs = RunFolder(settings["out"]) / "runs"
+    # The first was trained with these; the second does not say.
+    (runs / "1-0.json").write_text(
+        '{"settings": {"size": 1, "epochs": [3, 1]}}'
+    )
+    _conduct(settings, GRID[:2], own=own)
+    (runs / "1-0.json").write_text(
+        '{"settings": {"size": 1, "epochs": [4, 1]}}'
+    )
+    _conduct(settings, GRID[1:2], own=own)
+    with pytest.raises(ValueError, match=r"1-0.*\[3, 1\].*\[4, 1\]"):
+        _conduct(settings, GRID[:2], own=own)
+
+
+def test_fit_in_parts(tmp_path, images):
+    model = loupe_model((16, 18, 1), 4, slope=20.0, filters=2, depth=1)
+    model.compile("adam", loss="mse")
+    settings = {**experiments.TRAINING["smoke"], "backup": True}
+    folder = RunFolder(tmp_path)
+    seen = keras.callbacks.LambdaCallback(lambda epoch, logs: epochs.append(1))
+    epochs = []
+    with experiments.time_spent(GRID[0], folder) as seconds:
+        for part in ("one", "two"):
+            history, _ = experiments.fit(
+                *(model, GRID[0], settings, images, images, folder),
+                slope_callback=False,
+                callbacks=[seen],
+                part=part,
+            )
+            assert set(history["slope"]) == {20.0}
+    assert len(epochs) == 6 and seconds() > 0
+    parts = {path.name for path in (tmp_path / "unfinished/1-0").iterdir()}
+    assert parts >= {"one", "two"}

@@ -1,0 +1,76 @@
+import pytest
+
+import experiments
+
+PRESETS = {
+    "paper": {"data": "a", "accelerations": [4.0], "epochs": 100},
+    "smoke": {"data": "b", "accelerations": [8.0], "epochs": 1},
+}
+
+
+def _parse(*arguments):
+    parser = experiments.argument_parser(
+        "Title.\n\nText.", "name", PRESETS, "paper: long; smoke: short"
+    )
+    parser.add_argument("--accelerations", type=float, nargs="+")
+    parser.add_argument("--epochs", type=int)
+    return experiments.parse(parser, arguments)
+
+
+def test_given_options_win_over_the_preset(capsys):
+    assert _parse() == {
+        **PRESETS["smoke"],
+        "preset": "smoke",
+        "data_dir": None,
+        "out": "runs/name_smoke",
+    }
+    found = _parse("--preset", "paper", "--epochs", "7", "--out", "o")
+    assert found["data"] == "a" and found["out"] == "o"
+    assert found["epochs"] == 7
+    assert PRESETS["paper"]["epochs"] == 100
+    with pytest.raises(SystemExit):
+        _parse("--accelerations", "4", "1")
+    assert "--accelerations: expected R > 1, not 1" in capsys.readouterr().err
+
+
+def test_training_options_win_over_the_preset():
+    parser = experiments.argument_parser(
+        "Text.", "name", experiments.TRAINING, "sizes"
+    )
+    experiments.add_training_options(parser)
+    words = "--preset cpu --epochs 4 2 --filters 3 --accelerations 5 6"
+    found = experiments.parse(parser, words.split())
+    expected = {"epochs": [4, 2], "filters": 3, "accelerations": [5.0, 6.0]}
+    assert found == {
+        **experiments.TRAINING["cpu"],
+        **expected,
+        "preset": "cpu",
+        "data_dir": None,
+        "out": "runs/name_cpu",
+    }
+
+
+def test_help_tells_the_sizes(capsys):
+    with pytest.raises(SystemExit):
+        _parse("--help")
+    found = " ".join(capsys.readouterr().out.split())
+    assert "paper: long; smoke: short (smoke). Other options win" in found
+    assert "folder of the results (runs/name_PRESET)" in found
+
+
+def test_options_have_the_type_of_the_preset(capsys):
+    presets = {"smoke": {"depth": 2, "rate": 0.1, "slopes": [20.0]}}
+    parser = experiments.argument_parser("Text.", "name", presets, "sizes")
+    experiments.add_options(
+        parser, depth="scales", rate=("LR", "of Adam"), slopes=("S", "fixed")
+    )
+    words = "--depth 3 --rate 1 --slopes 2 3"
+    found = experiments.parse(parser, words.split())
+    assert {k: found[k] for k in presets["smoke"]} == {
+        "depth": 3,
+        "rate": 1.0,
+        "slopes": [2.0, 3.0],
+    }
+    with pytest.raises(SystemExit):
+        experiments.parse(parser, ["--depth", "2.5"])
+    assert "--depth" in capsys.readouterr().err

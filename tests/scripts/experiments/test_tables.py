@@ -1,0 +1,27 @@
+import experiments
+
+
+def test_table():
+    cells = {
+        (4.0, "learned"): [
+            {"psnr": 30.0, "test": 0.25, "diverged": False},
+            {"psnr": 31.0, "test": None, "diverged": True},
+        ],
+        (8.0, "random"): [{"psnr": 20.0, "diverged": False}],
+    }
+    header, rows = experiments.table(
+        cells,
+        {
+            "R": lambda cell, _: f"{cell[0]:g}",
+            "PSNR": experiments.spread("psnr"),
+            "test": experiments.spread("test", 3),
+            "twice": experiments.spread(lambda r: 2 * r["psnr"], 0),
+            "seeds": experiments.count,
+            "diverged": experiments.count_diverged,
+        },
+    )
+    assert header == ["R", "PSNR", "test", "twice", "seeds", "diverged"]
+    assert rows == [
+        ["4", "30.50 ± 0.50", "0.250", "61 ± 1", "2", "1"],
+        ["8", "20.00", "-", "40", "1", "0"],
+    ]
