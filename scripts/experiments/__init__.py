@@ -5,7 +5,7 @@ itself; a report is made of all records that a folder holds.
 """
 
 from experiments.cells import compare, means
-from experiments.conducting import conduct, fit, time_spent
+from experiments.conducting import PLACES, conduct, fit, time_spent
 from experiments.keeping import load_images, save_images, to_trace
 from experiments.options import (
     add_options,
@@ -13,15 +13,16 @@ from experiments.options import (
     argument_parser,
     parse,
 )
-from experiments.panels import panels
+from experiments.panels import errorbars, panels
 from experiments.presets import TRAINING
 from experiments.publishing import publish
 from experiments.run import Run
 from experiments.showing import draw_outputs, first_images
 from experiments.side_by_side import side_by_side
-from experiments.tables import count, count_diverged, spread, table
+from experiments.tables import count, count_diverged, metric, spread, table
 
 __all__ = [
+    "PLACES",
     "TRAINING",
     "Run",
     "add_options",
@@ -32,10 +33,12 @@ __all__ = [
     "count",
     "count_diverged",
     "draw_outputs",
+    "errorbars",
     "first_images",
     "fit",
     "load_images",
     "means",
+    "metric",
     "panels",
     "parse",
     "publish",

@@ -2,6 +2,24 @@
 
 from loupe_tf import command_line
 
+OPTIONS = {
+    "accelerations": ("R", "R > 1"),
+    "slopes": ("S", "fixed slopes"),
+    "slope": ("S", "where 4S begins"),
+    "first_slope": ("S", "where 4S and schedules begin"),
+    "last_slope": ("S", "where schedules end"),
+    "epochs": ("N", "the most epochs of each round"),
+    "patience": ("N", "of 4S"),
+    "factor": ("M", "by which 4S raises s"),
+    "cooldown": ("N", "of 4S"),
+    "stop_patience": ("N", "epochs without improvement that end a round"),
+    "lr_patience": ("N", "of ReduceLROnPlateau"),
+    "filters": ("N", "channels at the finest scale"),
+    "depth": ("N", "scales of the U-Net"),
+    "batch_size": ("N", "images in a batch"),
+}
+"""How help names the value of a setting, and what it says of it."""
+
 
 def argument_parser(doc, name, presets, sizes):
     """Parser with the options that all experiments have.
@@ -33,24 +51,17 @@ def argument_parser(doc, name, presets, sizes):
     return parser
 
 
-def add_options(parser, **options):
+def add_options(parser, *names, **others):
     """Add settings that one may want to change.
 
     Args:
         parser: What `argument_parser` returns.
-        **options: Help by the name of the setting, or a tuple: how help names
-            the value, and the help. The type is that of the presets: an
-            integer, a float, or a list of one of these.
-
-    Example:
-
-    ```python
-    add_options(parser, slopes=("S", "fixed slopes"), depth="of the U-Net")
-    ```
+        *names: Names of settings that are in `OPTIONS`.
+        **others: By the name of a setting a tuple as those of `OPTIONS`.
     """
     preset = next(iter(parser.get_default("_presets").values()))
-    for name, words in options.items():
-        metavar, text = ("N", words) if isinstance(words, str) else words
+    described = {**{name: OPTIONS[name] for name in names}, **others}
+    for name, (metavar, text) in described.items():
         kind = {"metavar": metavar, "help": text, "type": type(preset[name])}
         if isinstance(preset[name], list):
             kind |= {"type": type(preset[name][0]), "nargs": "+"}
@@ -70,19 +81,14 @@ def add_training_options(parser):
         metavar=("FIRST", "SECOND"),
         help="the most epochs of the two rounds",
     )
-    add_options(
-        parser,
-        accelerations=("R", "R > 1"),
-        filters="of the finest scale",
-        depth="scales of the U-Net",
-        batch_size="images in a batch",
-    )
+    add_options(parser, "accelerations", "filters", "depth", "batch_size")
 
 
 def parse(parser, arguments=None):
     """The settings of an experiment: those of the preset, unless given.
 
-    Accelerations that are not above 1 are refused, as the parser refuses.
+    Accelerations that are not above 1, and slopes that are not above 0, are
+    refused as the parser refuses.
 
     Args:
         parser: What `argument_parser` returns.
@@ -101,7 +107,10 @@ def parse(parser, arguments=None):
         **presets[preset],
         **given,
     }
-    for value in settings.get("accelerations", ()):
-        if not 1 < value < float("inf"):
-            parser.error(f"--accelerations: expected R > 1, not {value:g}")
+    for name, letter, least in ("accelerations", "R", 1), ("slopes", "S", 0):
+        for value in settings.get(name) or ():
+            if not least < value < float("inf"):
+                parser.error(
+                    f"--{name}: expected {letter} > {least}, not {value:g}"
+                )
     return settings

@@ -1,5 +1,6 @@
 """Panels for curves, all of one size."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
 
@@ -21,3 +22,24 @@ def panels(rows, columns, size, **subplots):
     for ax in axes.flat:
         ax.grid(alpha=0.3)
     return figure, axes
+
+
+def errorbars(ax, groups, horizontal=False, **style):
+    """Draw means with their standard deviations.
+
+    Args:
+        ax: Axes.
+        groups: Dict of lists of values, by where they are drawn; empty ones
+            are left out.
+        horizontal: Boolean. Whether the values run along x.
+        **style: Of `Axes.errorbar`.
+    """
+    groups = {place: values for place, values in groups.items() if len(values)}
+    if not groups:
+        return
+    means = [np.mean(values) for values in groups.values()]
+    deviations = [np.std(values) for values in groups.values()]
+    if horizontal:
+        ax.errorbar(means, list(groups), xerr=deviations, capsize=3, **style)
+    else:
+        ax.errorbar(list(groups), means, deviations, capsize=3, **style)

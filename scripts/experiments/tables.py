@@ -1,5 +1,6 @@
 """Tables: a row for each cell of a grid."""
 
+from experiments.cells import means
 from loupe_tf import report
 
 
@@ -30,6 +31,19 @@ def spread(value, digits=2):
     """
     value_of = value if callable(value) else lambda record: record.get(value)
     return lambda cell, records: report.spread(map(value_of, records), digits)
+
+
+def metric(volumes, name="psnr", digits=2):
+    """A column with a metric: mean over volumes, then as `spread`.
+
+    Args:
+        volumes: See `experiments.cells`.
+        name: String, the metric.
+        digits: Integer, behind the point.
+    """
+    return lambda cell, records: report.spread(
+        means(records, volumes, name), digits
+    )
 
 
 def count(cell, records):

@@ -61,9 +61,7 @@ def test_help_tells_the_sizes(capsys):
 def test_options_have_the_type_of_the_preset(capsys):
     presets = {"smoke": {"depth": 2, "rate": 0.1, "slopes": [20.0]}}
     parser = experiments.argument_parser("Text.", "name", presets, "sizes")
-    experiments.add_options(
-        parser, depth="scales", rate=("LR", "of Adam"), slopes=("S", "fixed")
-    )
+    experiments.add_options(parser, "depth", "slopes", rate=("LR", "of Adam"))
     words = "--depth 3 --rate 1 --slopes 2 3"
     found = experiments.parse(parser, words.split())
     assert {k: found[k] for k in presets["smoke"]} == {
@@ -71,6 +69,10 @@ def test_options_have_the_type_of_the_preset(capsys):
         "rate": 1.0,
         "slopes": [2.0, 3.0],
     }
-    with pytest.raises(SystemExit):
-        experiments.parse(parser, ["--depth", "2.5"])
-    assert "--depth" in capsys.readouterr().err
+    for words, said in (
+        (["--depth", "2.5"], "--depth"),
+        (["--slopes", "0"], "--slopes: expected S > 0, not 0"),
+    ):
+        with pytest.raises(SystemExit):
+            experiments.parse(parser, words)
+        assert said in capsys.readouterr().err

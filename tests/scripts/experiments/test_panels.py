@@ -1,4 +1,4 @@
-from experiments.panels import panels
+from experiments.panels import errorbars, panels
 
 
 def test_panels():
@@ -8,3 +8,17 @@ def test_panels():
     top, bottom = axes[:, 0]
     assert top.get_shared_x_axes().joined(top, bottom)
     assert all(line.get_visible() for line in top.get_xgridlines())
+
+
+def test_errorbars():
+    _, axes = panels(1, 2, (3.0, 2.0))
+    groups = {20.0: [1.0, 3.0], 200.0: [], 2000.0: [5.0]}
+    for ax, horizontal in zip(axes[0], (False, True)):
+        errorbars(ax, groups, horizontal, marker="o")
+        line, _, (bars,) = ax.containers[0]
+        places, means = line.get_data()[:: -1 if horizontal else 1]
+        assert list(places) == [20.0, 2000.0] and list(means) == [2.0, 5.0]
+        first = bars.get_segments()[0][:, 0 if horizontal else 1]
+        assert list(first) == [1.0, 3.0]
+        errorbars(ax, {1.0: []})
+        assert len(ax.containers) == 1

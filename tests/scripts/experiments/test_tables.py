@@ -25,3 +25,13 @@ def test_table():
         ["4", "30.50 ± 0.50", "0.250", "61 ± 1", "2", "1"],
         ["8", "20.00", "-", "40", "1", "0"],
     ]
+
+
+def test_metric_is_of_volumes_then_of_seeds():
+    records = [
+        {"volumes": {"a": {"ssim": 0.5}, "b": {"ssim": 0.7}}},
+        {"volumes": {"a": {"ssim": 0.8}, "b": {"ssim": 0.8}}},
+        {"volumes": None},
+    ]
+    column = experiments.metric(lambda r: r["volumes"], "ssim", 3)
+    assert column(None, records) == "0.700 ± 0.100"
