@@ -1,4 +1,18 @@
-"""Data sets: importing this module registers the TFDS builders."""
+"""Data sets: importing this module registers the TFDS builders.
+
+There are three wings, and none of them imports another:
+
+- `building`, from volumes to records: what reads a kind of file as a volume, or
+  writes volumes as records. Here belong further kinds of files.
+- `feeding`, from records to batches: what reads records or arrays, keeps,
+  changes, splits or orders them for a training.
+- `inspecting`, looking for data crimes: what is measured in images, and what it
+  does to a learned mask.
+
+Beside them lies what two of them need, and imports none. Above them each TFDS
+builder has a folder, by whose name TFDS finds it, with its configuration and
+what it alone needs. What reads fastMRI's files is in `loupe_tf.formats`.
+"""
 
 import loupe_tf.datasets.fastmri_slices.fastmri_slices_dataset_builder  # noqa: F401, E501
 import loupe_tf.datasets.mni_brain.mni_brain_dataset_builder  # noqa: F401

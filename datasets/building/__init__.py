@@ -1,1 +1,1 @@
-"""Building TFDS data sets from files of volumes."""
+"""From volumes to records."""

@@ -102,14 +102,7 @@ def order_of_slices(path, frames):
     if len(frames) == 1:
         return frames, stated or thickness
     if placed and orientation is not None:
-        row, column = orientation.reshape(2, 3)
-        normal = np.cross(row, column)
-        if not abs(np.linalg.norm(normal) - 1) < ROUNDING:
-            raise BadVolumeError(
-                path,
-                "Expected ImageOrientationPatient of two unit vectors at right "
-                f"angles. Received: {orientation.tolist()} in {frames[0]}.",
-            )
+        normal = _normal(path, frames[0], orientation)
         places = np.array(places)
         positions, unit = places @ normal, " mm"
     else:
@@ -125,16 +118,7 @@ def order_of_slices(path, frames):
             path, ordered, places[order] - np.outer(positions, normal)
         )
     step = float(np.median(steps))
-    wrong = np.abs(steps - step)
-    if wrong.max() > UNEVEN * step:
-        i = int(wrong.argmax())
-        raise BadVolumeError(
-            path,
-            f"Expected slices at even distances, {step:.4g}{unit} as most are. "
-            f"Received: {steps[i]:.4g}{unit} between {ordered[i]} (at "
-            f"{positions[i]:.4g}{unit}) and {ordered[i + 1]} (at "
-            f"{positions[i + 1]:.4g}{unit}); a slice may be missing.",
-        )
+    _check_even(path, ordered, positions, step, unit)
     if not unit:
         return ordered, stated or thickness
     # Some write the gap alone under this name, which is less than the slice.
@@ -148,6 +132,34 @@ def order_of_slices(path, frames):
                 "may be missing.",
             )
     return ordered, step
+
+
+def _normal(path, frame, orientation):
+    """The direction from slice to slice, of length one."""
+    row, column = orientation.reshape(2, 3)
+    normal = np.cross(row, column)
+    if not abs(np.linalg.norm(normal) - 1) < ROUNDING:
+        raise BadVolumeError(
+            path,
+            "Expected ImageOrientationPatient of two unit vectors at right "
+            f"angles. Received: {orientation.tolist()} in {frame}.",
+        )
+    return normal
+
+
+def _check_even(path, ordered, positions, step, unit):
+    """Refuses slices that are not all about a `step` apart."""
+    steps = np.diff(positions)
+    wrong = np.abs(steps - step)
+    if wrong.max() > UNEVEN * step:
+        i = int(wrong.argmax())
+        raise BadVolumeError(
+            path,
+            f"Expected slices at even distances, {step:.4g}{unit} as most are. "
+            f"Received: {steps[i]:.4g}{unit} between {ordered[i]} (at "
+            f"{positions[i]:.4g}{unit}) and {ordered[i + 1]} (at "
+            f"{positions[i + 1]:.4g}{unit}); a slice may be missing.",
+        )
 
 
 def _numbers(path, frames):

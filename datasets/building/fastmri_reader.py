@@ -14,16 +14,14 @@ def open_fastmri(path):
 
     def read():
         with FastmriFile(path) as file:
-            multicoil = file.target_name == "reconstruction_rss"
-            source = "raw_multicoil" if multicoil else "emulated_singlecoil"
             return Volume(
                 images=file.target(),
                 stored="float32",
                 patient=file.patient,
                 acquisition=file.acquisition,
                 spacing=file.voxel_size,
-                source="simulated" if file.simulated else source,
-                combined_by="rss" if multicoil else "emulated_singlecoil",
+                source=file.source,
+                combined_by=file.combined_by,
             )
 
     with FastmriFile(path) as file:

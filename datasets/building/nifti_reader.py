@@ -9,10 +9,7 @@ import numpy as np
 
 from loupe_tf.datasets.building.volume import Volume
 from loupe_tf.datasets.building.volume_header import Header
-from loupe_tf.datasets.building.volume_reader import (
-    check_shape,
-    import_extra,
-)
+from loupe_tf.datasets.building.volume_reader import check_shape, import_extra
 from loupe_tf.formats.bad_volume import BadVolumeError
 from loupe_tf.reading import check_file, check_memory
 

@@ -12,11 +12,8 @@ from functools import partial
 import numpy as np
 
 from loupe_tf.checks import check_choice, invalid
-from loupe_tf.datasets.building.dicom_reader import (
-    holds_image,
-    is_dicom,
-    open_dicom,
-)
+from loupe_tf.datasets.building.dicom_file import holds_image, is_dicom
+from loupe_tf.datasets.building.dicom_reader import open_dicom
 from loupe_tf.datasets.building.fastmri_reader import open_fastmri
 from loupe_tf.datasets.building.nifti_reader import is_nifti, open_nifti
 from loupe_tf.datasets.building.numpy_reader import open_numpy

@@ -81,9 +81,7 @@ def write_fastmri_volume(
             f"a size not above that of k-space, {size}",
             recon_size,
         )
-    acquired = columns * 7 // 8 if acquired is None else acquired
-    if not 1 <= acquired <= columns:
-        raise invalid("acquired", f"1 to {columns} columns", acquired)
+    inside = _acquired_columns(acquired, columns)
     if mask is not None:
         mask = np.asarray(mask, bool)
         if mask.shape != (columns,):
@@ -92,8 +90,6 @@ def write_fastmri_volume(
                 f"an array of shape {(columns,)}",
                 found=f"shape={mask.shape}",
             )
-    first = columns // 2 - acquired // 2
-    inside = slice(first, first + acquired)
 
     rng = np.random.default_rng(seed)
     slice_of = _anatomy(rng, recon_size)
@@ -104,29 +100,17 @@ def write_fastmri_volume(
         kspace = file.create_dataset(
             "kspace", (slices, *kspace_shape), np.complex64
         )
-        recons = {"reconstruction_rss": np.empty(shape, np.float32)}
-        if coils is None:
-            recons["reconstruction_esc"] = np.empty(shape, np.float32)
+        recons = {}
         heights = np.linspace(-0.7, 0.7, slices) if slices > 1 else [0.0]
         for i, height in enumerate(heights):
-            clean = slice_of(height)
-            clean = clean if coils is None else maps * clean
-            clean = fft2c(_pad(clean, size))
-            draws = rng.normal(scale=noise * SCALE, size=(2, *clean.shape))
-            noisy = clean + draws[0] + 1j * draws[1]
-            noisy, clean = (_keep(k, inside) for k in (noisy, clean))
+            image = slice_of(height)
+            image = image if coils is None else maps * image
+            noisy, clean = _measure(rng, image, size, noise, inside)
             kspace[i] = noisy if mask is None else noisy * mask
-            images = (noisy, clean) if coils is None else (noisy,)
-            images = [abs(_crop(ifft2c(x), recon_size)) for x in images]
-            if coils is None:
-                recons["reconstruction_esc"][i] = images[0]
-                recons["reconstruction_rss"][i] = images[1]
-            else:
-                rss = np.sqrt(np.sum(images[0] ** 2, axis=0))
-                recons["reconstruction_rss"][i] = rss
+            for name, recon in _reconstruct(noisy, clean, recon_size).items():
+                recons.setdefault(name, np.empty(shape, np.float32))[i] = recon
 
-        limits = (acquired - 1, columns // 2 - first)
-        header = _header(size, recon_size, coils or 1, *limits)
+        header = _header(size, recon_size, coils or 1, inside)
         file.create_dataset("ismrmrd_header", data=header)
         file.attrs["acquisition"] = acquisition
         file.attrs["patient_id"] = patient_id
@@ -203,6 +187,34 @@ def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
             )
             paths[name].append(path)
     return paths
+
+
+def _acquired_columns(acquired, columns):
+    """The slice of all columns that is acquired, around the centre."""
+    acquired = columns * 7 // 8 if acquired is None else acquired
+    if not 1 <= acquired <= columns:
+        raise invalid("acquired", f"1 to {columns} columns", acquired)
+    first = columns // 2 - acquired // 2
+    return slice(first, first + acquired)
+
+
+def _measure(rng, image, size, noise, columns):
+    """K-space of an image, with noise and without, where it is acquired."""
+    clean = fft2c(_pad(image, size))
+    draws = rng.normal(scale=noise * SCALE, size=(2, *clean.shape))
+    noisy = clean + draws[0] + 1j * draws[1]
+    return [_keep(kspace, columns) for kspace in (noisy, clean)]
+
+
+def _reconstruct(noisy, clean, size):
+    """The reconstructions of a slice, by the name of their data set."""
+    image = abs(_crop(ifft2c(noisy), size))
+    if image.ndim == 3:
+        return {"reconstruction_rss": np.sqrt(np.sum(image**2, axis=0))}
+    return {
+        "reconstruction_rss": abs(_crop(ifft2c(clean), size)),
+        "reconstruction_esc": image,
+    }
 
 
 def _mask(split, columns):
@@ -292,7 +304,7 @@ def _keep(kspace, columns):
     return kept
 
 
-def _header(size, recon_size, coils, maximum, center):
+def _header(size, recon_size, coils, acquired):
     """The XML header, as far as fastMRI's files and readers use it."""
 
     def add(parent, tag, **values):
@@ -319,8 +331,8 @@ def _header(size, recon_size, coils, maximum, center):
         limits,
         "kspace_encoding_step_1",
         minimum=0,
-        maximum=maximum,
-        center=center,
+        maximum=acquired.stop - acquired.start - 1,
+        center=size[1] // 2 - acquired.start,
     )
     ElementTree.SubElement(encoding, "trajectory").text = "cartesian"
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)

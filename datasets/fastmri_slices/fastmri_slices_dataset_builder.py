@@ -231,8 +231,6 @@ class _Reader(VolumeReader):
 
     def _common(self, file, target):
         """The features that all slices of a volume share."""
-        multicoil = self.coils == "multicoil"
-        source = "raw_multicoil" if multicoil else "emulated_singlecoil"
         return {
             "volume": file.name,
             "patient": file.patient,
@@ -240,10 +238,10 @@ class _Reader(VolumeReader):
             "max": target.max(),
             "norm": np.linalg.norm(target),
             "voxel_size": voxel_size.standardize(file.voxel_size),
-            "source": "simulated" if file.simulated else source,
+            "source": file.source,
             "normalized_by": "none",
             "cropped_by": "none",
-            "combined_by": "rss" if multicoil else "emulated_singlecoil",
+            "combined_by": file.combined_by,
         }
 
 

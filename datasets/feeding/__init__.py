@@ -1,1 +1,1 @@
-"""Feeding prepared images to a network."""
+"""From records to batches."""

@@ -1,1 +1,1 @@
-"""Inspecting images for what is wrong."""
+"""Looking for data crimes."""

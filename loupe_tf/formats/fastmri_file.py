@@ -149,12 +149,24 @@ class FastmriFile(contextlib.AbstractContextManager):
         return thickness, *(mm / n for mm, n in zip(view, counts))
 
     @property
-    def simulated(self):
-        """Whether `write_fastmri_volume` has made the file."""
-        if self._dataset("ismrmrd_header") is None:
-            return False
-        path = "acquisitionSystemInformation/systemVendor"
-        return self._find(path) == SIMULATED
+    def source(self):
+        """What was measured.
+
+        `"raw_multicoil"`, `"emulated_singlecoil"`, or `"simulated"` of a file
+        that `write_fastmri_volume` has made.
+        """
+        if self._dataset("ismrmrd_header") is not None:
+            path = "acquisitionSystemInformation/systemVendor"
+            if self._find(path) == SIMULATED:
+                return "simulated"
+        multicoil = self.target_name == "reconstruction_rss"
+        return "raw_multicoil" if multicoil else "emulated_singlecoil"
+
+    @property
+    def combined_by(self):
+        """How coils were combined: `"rss"` or `"emulated_singlecoil"`."""
+        multicoil = self.target_name == "reconstruction_rss"
+        return "rss" if multicoil else "emulated_singlecoil"
 
     @functools.cached_property
     def _xml(self):

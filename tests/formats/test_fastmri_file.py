@@ -31,7 +31,7 @@ def test_reads(path):
         target = stored["reconstruction_esc"][()]
         np.testing.assert_array_equal(file.target(), target)
         np.testing.assert_array_equal(file.kspace(1), stored["kspace"][1])
-        assert file.simulated
+        assert file.source == "simulated"
         assert file.header == {
             "encoded_size": (16, 12, 1),
             "recon_size": (8, 8, 1),
@@ -175,7 +175,7 @@ def test_damaged_tables_of_names(path):
     # What says what is in a group; h5py raises RuntimeError.
     path.write_bytes(path.read_bytes().replace(b"SNOD", b"XXXX"))
     with FastmriFile(path) as file:
-        for name in ("target_name", "kspace_shape", "header", "simulated"):
+        for name in ("target_name", "kspace_shape", "header", "source"):
             with pytest.raises(BadVolumeError, match="file1000001.h5"):
                 getattr(file, name)
 
