@@ -107,7 +107,7 @@ class Cell:
 
 def _slug(name):
     """A name for a file: that of a pattern or method, or of what a file is."""
-    if name in evaluation.PATTERNS or name in evaluation.CLASSICAL:
+    if name in masks.PATTERNS or name in evaluation.CLASSICAL:
         return name
     path = pathlib.Path(name)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
@@ -124,7 +124,7 @@ def parse_arguments(arguments=None):
         "--masks",
         nargs="+",
         metavar="MASK",
-        help=f"of {', '.join(evaluation.PATTERNS)}, or files (.npz, .keras)",
+        help=f"of {', '.join(masks.PATTERNS)}, or files (.npz, .keras)",
     )
     add(
         "--reconstructors",
@@ -145,7 +145,8 @@ def parse_arguments(arguments=None):
         type=int,
         metavar="N",
         help="lines, or side of the square, at the centre of k-space that "
-        "patterns always acquire (0.32/R of the side; spectrum: 0)",
+        f"patterns always acquire ({masks.CALIBRATION_SHARE}/R of the side; "
+        "spectrum: 0)",
     )
     add(
         "--baseline",
@@ -172,7 +173,7 @@ def parse_arguments(arguments=None):
     baseline = settings["baseline"] or settings["masks"][:1]
     settings["baseline"] = baseline
     for option, names in (
-        ("masks", evaluation.PATTERNS),
+        ("masks", masks.PATTERNS),
         ("reconstructors", evaluation.CLASSICAL),
     ):
         for name in settings[option]:
@@ -208,15 +209,15 @@ def grid(settings):
         settings["masks"],
     )
     for rate, reconstructor, mask in cells:
-        drawn = mask in evaluation.PATTERNS
+        drawn = mask in masks.PATTERNS
         every.append(Cell(mask, reconstructor, rate if drawn else None))
     return list(dict.fromkeys(every))
 
 
 def find_mask(cell, settings, images):
     """The mask of a row; `spectrum` is of the images."""
-    if cell.mask in evaluation.PATTERNS:
-        return evaluation.fixed_mask(
+    if cell.mask in masks.PATTERNS:
+        return masks.fixed_mask(
             cell.mask,
             images,
             cell.acceleration,
@@ -250,7 +251,7 @@ def find_reconstructor(cell, settings, mask, validation):
 def check(cell, settings, image_shape):
     """Try what does not depend on files, on an image of zeros."""
     zeros = np.zeros((1, *image_shape), "float32")
-    if cell.mask not in evaluation.PATTERNS:
+    if cell.mask not in masks.PATTERNS:
         return
     mask = find_mask(cell, settings, zeros)
     if cell.reconstructor in evaluation.CLASSICAL:

@@ -180,7 +180,7 @@ def build_model(run, settings, image_shape, images=None):
             )
     else:
         sampling = {
-            "mask": evaluation.fixed_mask(
+            "mask": masks.fixed_mask(
                 run.subject, images, run.acceleration, seed=run.seed
             )
         }

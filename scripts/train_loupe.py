@@ -59,14 +59,6 @@ NETWORKS = {
     "encoder_decoder": ("encoder-decoder", 7),
 }
 
-PATTERNS = {
-    "gaussian": masks.gaussian,
-    "uniform_random": masks.uniform_random,
-    "poisson_disc": masks.poisson_disc,
-    "random_lines": masks.random_lines,
-    "equispaced_lines": masks.equispaced_lines,
-}
-
 # What the options of version 0.1.0 called them.
 OLD_NAMES = {"uniform": "uniform_random", "poisson": "poisson_disc"}
 
@@ -108,8 +100,8 @@ def parse_arguments(arguments=None):
         "--calibration",
         type=int,
         help="lines, or side of the square, at the centre of k-space that are "
-        "always acquired, inside the budget (fastMRI's share of them, 0.32/R; "
-        "0 for none)",
+        "always acquired, inside the budget (fastMRI's share of them, "
+        f"{masks.CALIBRATION_SHARE}/R; 0 for none)",
     )
     add(
         "--estimator",
@@ -125,7 +117,7 @@ def parse_arguments(arguments=None):
     )
     add(
         "--fixed",
-        choices=list(PATTERNS),
+        choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
         type=lambda name: OLD_NAMES.get(name, name),
         help="the fixed pattern to compare with (gaussian: points of variable "
         "density; random_lines for lines)",
@@ -199,7 +191,7 @@ def parse_arguments(arguments=None):
         options.depth = NETWORKS[options.network][1]
     if options.fixed is None:
         options.fixed = "random_lines" if options.lines else "gaussian"
-    if options.lines and not options.fixed.endswith("lines"):
+    if options.lines and not masks.PATTERNS[options.fixed].of_lines:
         parser.error(f"--fixed {options.fixed} has no --lines")
     return options
 
@@ -259,7 +251,8 @@ def fixed_mask(options, shape):
     arguments = {"seed": options.seed, "calibration": options.calibration}
     if options.lines:
         arguments["lines"] = options.lines
-    return PATTERNS[options.fixed](shape, options.acceleration, **arguments)
+    make = masks.PATTERNS[options.fixed].make
+    return make(shape, options.acceleration, **arguments)
 
 
 class Progress:

@@ -5,7 +5,6 @@ from loupe_tf.evaluation.by_volume import (
     per_volume,
     worse_than_zero_filled,
 )
-from loupe_tf.evaluation.fixed_masks import PATTERNS, fixed_mask
 from loupe_tf.evaluation.judging import judge, magnitude, reconstruct
 from loupe_tf.evaluation.showing import central_slices, middle_slice
 from loupe_tf.evaluation.statistics import (
@@ -22,13 +21,11 @@ from loupe_tf.evaluation.tuning import CLASSICAL, REGULARIZATIONS, tune
 
 __all__ = [
     "CLASSICAL",
-    "PATTERNS",
     "REGULARIZATIONS",
     "bootstrap_interval",
     "by_cell",
     "central_slices",
     "fastmri_metrics",
-    "fixed_mask",
     "in_words",
     "judge",
     "magnitude",

@@ -1,7 +1,7 @@
 """Any mask with any reconstructor, judged alike.
 
 ```python
-mask = evaluation.fixed_mask("poisson_disc", train_images, acceleration=4)
+mask = masks.fixed_mask("poisson_disc", train_images, acceleration=4)
 method, _ = evaluation.tune("wavelet_l1", mask, validation_images)
 result = evaluation.judge(method, mask, test_images, test_volumes)
 ```

@@ -10,9 +10,11 @@ from loupe_tf.masks.description import (
     point_spread,
     side_lobe,
 )
+from loupe_tf.masks.fixed_mask import PATTERNS, fixed_mask
 from loupe_tf.masks.from_model import from_model, probability_from_model
 from loupe_tf.masks.half_plane import half_plane, mirrored
 from loupe_tf.masks.patterns import (
+    CALIBRATION_SHARE,
     default_calibration,
     equispaced_lines,
     gaussian,
@@ -24,6 +26,8 @@ from loupe_tf.masks.sampling_mask import SamplingMask
 from loupe_tf.masks.spectrum import spectrum
 
 __all__ = [
+    "CALIBRATION_SHARE",
+    "PATTERNS",
     "SamplingMask",
     "acquisition_order",
     "binarize",
@@ -34,6 +38,7 @@ __all__ = [
     "default_calibration",
     "density_profile",
     "equispaced_lines",
+    "fixed_mask",
     "from_model",
     "gaussian",
     "half_plane",

@@ -14,6 +14,9 @@ from loupe_tf.masks.budget import (
 from loupe_tf.masks.generator import generator
 from loupe_tf.masks.sampling_mask import SamplingMask
 
+CALIBRATION_SHARE = 0.32
+"""fastMRI's share of the budget of lines that lies in their centre."""
+
 
 def uniform_random(shape, acceleration, calibration=None, seed=0):
     """Acquire entries at random, each as likely as any other.
@@ -102,8 +105,7 @@ def random_lines(
         acceleration: Real number `R` greater than 1.
         calibration: Integer, the number of lines in the centre that are always
             acquired, inside the budget; 0 for none. `None`, the default, is
-            the fraction `0.32 / R` of all lines, as in fastMRI: 8 % at
-            `R = 4`, 4 % at `R = 8`.
+            that of `default_calibration`: 8 % of all lines at `R = 4`.
         lines: `"columns"` or `"rows"`, which lines are taken whole.
         seed: Non-negative integer. The same seed gives the same mask.
 
@@ -146,8 +148,7 @@ def equispaced_lines(
         acceleration: Real number `R` greater than 1.
         calibration: Integer, the number of lines in the centre that are always
             acquired, inside the budget; 0 for none. `None`, the default, is
-            the fraction `0.32 / R` of all lines, as in fastMRI: 8 % at
-            `R = 4`, 4 % at `R = 8`.
+            that of `default_calibration`: 8 % of all lines at `R = 4`.
         lines: `"columns"` or `"rows"`, which lines are taken whole.
         seed: Non-negative integer, from which the offset is drawn.
 
@@ -204,7 +205,7 @@ def distance_from_dc(shape):
 
 
 def default_calibration(shape, acceleration, lines=None):
-    """fastMRI's calibration region: the share `0.32 / R` of the lines.
+    """fastMRI's calibration region, `CALIBRATION_SHARE / R` of the lines.
 
     That is 8 % at R = 4 and 4 % at R = 8 (Zbontar et al., arXiv:1811.08839,
     2018). For points it is the side of a square, of the smaller side.
@@ -231,4 +232,4 @@ def default_calibration(shape, acceleration, lines=None):
     length = {"columns": width, "rows": height}.get(lines)
     budget(length or height * width, acceleration)  # Checks `acceleration`.
     length = length or min(height, width)
-    return round(0.32 / acceleration * length)
+    return round(CALIBRATION_SHARE / acceleration * length)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from loupe_tf import evaluation
+from loupe_tf import evaluation, masks
 from loupe_tf.evaluation import tuning
 from loupe_tf.reconstruction import TotalVariation, ZeroFilled
 
@@ -29,7 +29,7 @@ def test_tune_looks_at_a_few_slices_of_all(images, monkeypatch):
 
 def test_tune_keeps_the_best(images):
     pytest.importorskip("sigpy")
-    mask = evaluation.fixed_mask("random_lines", images, 2)
+    mask = masks.fixed_mask("random_lines", images, 2)
     best, scores = evaluation.tune(
         "total_variation", mask, images, [0.0, 0.01, 10.0], slices=2
     )

@@ -6,6 +6,7 @@ import pytest
 
 import loupe_tf.datasets
 from loupe_tf import evaluation, masks
+from loupe_tf.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -162,22 +163,22 @@ def test_nothing_is_chosen_on_test_volumes(script, folder, monkeypatch):
     settings = {"calibration": 2, "seed": 5, "tuning_slices": 1}
     seen = {}
 
-    def spy(name):
-        function = getattr(script.evaluation, name)
+    def spy(module, name):
+        function = getattr(module, name)
 
         def call(*args, **options):
             seen[name] = args, options
             return function(*args, **options)
 
-        monkeypatch.setattr(script.evaluation, name, call)
+        monkeypatch.setattr(module, name, call)
 
-    spy("fixed_mask")
-    spy("tune")
+    spy(script.masks, "fixed_mask")
+    spy(script.evaluation, "tune")
     script.evaluate_cell(
         script.Cell("spectrum", "wavelet_l1", 4.0),
         settings,
         splits,
-        script.run_folder.RunFolder(folder / "out"),
+        RunFolder(folder / "out"),
     )
     (name, images, *others), _ = seen["fixed_mask"]
     assert (name, others) == ("spectrum", [4.0, 2, 5])
