@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import struct
 import uuid
 
 import numpy as np
@@ -15,7 +14,9 @@ from tensorflow_datasets.proto import tf_feature_pb2
 
 from loupe_tf.atomic import naming_disk
 from loupe_tf.datasets.building.volume_reader import VolumeReader
+from loupe_tf.datasets.tfrecords import record_offsets
 from loupe_tf.formats.bad_volume import BadVolumeError
+from loupe_tf.reading import BadFileError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,12 +168,7 @@ def count_records(shard, file_format):
         return 0
     if file_format != file_adapters.FileFormat.TFRECORD:
         return file_adapters.ADAPTER_FOR_FORMAT[file_format].num_examples(shard)
-    # A record has its length (8 bytes, and 4 of checksum) before it and a
-    # checksum of 4 bytes behind it: no need to read the data.
-    size, position, count = os.path.getsize(shard), 0, 0
-    with open(shard, "rb") as file:
-        while position + 8 <= size:
-            (length,) = struct.unpack("<Q", file.read(8))
-            position = file.seek(4 + length + 4, os.SEEK_CUR)
-            count += 1
-    return count if position == size else None
+    try:
+        return len(record_offsets(shard))
+    except BadFileError:
+        return None

@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
 from loupe_tf.checks import invalid
-from loupe_tf.datasets.feeding.tfrecords import read_record, record_offsets
+from loupe_tf.datasets.tfrecords import read_record, record_offsets
 from loupe_tf.reading import BadFileError, naming
 
 

@@ -1,5 +1,6 @@
 """TFDS builder of the data set `mri_volumes`."""
 
+import contextlib
 import dataclasses
 import warnings
 
@@ -190,15 +191,10 @@ class _Reader(VolumeReader):
             yield {**common, "image": image, "slice": i}
 
 
-class _naming:
+@contextlib.contextmanager
+def _naming(volume):
     """Calls a bad volume by the name that it has in the folder."""
-
-    def __init__(self, volume):
-        self._volume = volume
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if isinstance(error, BadVolumeError):
-            raise BadVolumeError(self._volume, error.reason) from error
+    try:
+        yield
+    except BadVolumeError as error:
+        raise BadVolumeError(volume, error.reason) from error

@@ -5,7 +5,6 @@ import functools
 import pathlib
 import re
 
-import h5py
 import numpy as np
 
 from loupe_tf import hdf5, reading
@@ -192,6 +191,8 @@ class FastmriFile(contextlib.AbstractContextManager):
         return int(value)
 
     def _text(self, name):
+        import h5py
+
         with self._naming():
             value = hdf5.hdf5_attribute(self._file, name)
         if value is None or isinstance(value, h5py.Empty):

@@ -9,6 +9,7 @@ import numpy as np
 from loupe_tf import hdf5, reading
 from loupe_tf.cfl import read_cfl
 from loupe_tf.checks import check_options
+from loupe_tf.formats.fastmri_file import FastmriFile
 from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
 from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
 from loupe_tf.numpy_fourier import ifftc
@@ -165,9 +166,6 @@ def _format(path):
 
 def open_fastmri(path):
     """K-space of a file of fastMRI."""
-    # Imports TFDS, which takes a moment.
-    from loupe_tf.formats.fastmri_file import FastmriFile
-
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(FastmriFile(path))
         shape = file.kspace_shape

@@ -88,15 +88,8 @@ def make_data(folder, setting):
     folder = pathlib.Path(folder)
     import tensorflow_datasets as tfds
 
-    import loupe_tf.datasets
-    from loupe_tf.datasets.building.simulate_fastmri import (
-        write_fastmri_dataset,
-    )
-    from loupe_tf.datasets.fastmri_slices.fastmri_slices_config import (
-        FastmriSlicesConfig,
-    )
+    from loupe_tf.datasets import FastmriSlicesConfig, write_fastmri_dataset
 
-    assert loupe_tf.datasets  # registers the builder
     tfds.disable_progress_bar()
     volumes = {"singlecoil_train": setting["volumes"]}
     write_fastmri_dataset(
@@ -129,7 +122,7 @@ def open_pipeline(prepared, cache):
 
 def check_nothing():
     """Takes the checks out of this process: what do they cost?"""
-    from loupe_tf.datasets.feeding import tfrecords
+    from loupe_tf.datasets import tfrecords
     from loupe_tf.datasets.feeding.split_images import SplitImages
 
     tfrecords._check = lambda *arguments: None

@@ -95,7 +95,8 @@ def test_the_pipeline_reads_what_was_made(read_dataset, tmp_path, reader):
 
 
 def test_what_is_held_against_it_checks_nothing(read_dataset, monkeypatch):
-    from loupe_tf.datasets.feeding import split_images, tfrecords
+    from loupe_tf.datasets import tfrecords
+    from loupe_tf.datasets.feeding import split_images
 
     # To be restored after the test.
     monkeypatch.setattr(tfrecords, "_check", tfrecords._check)

@@ -19,7 +19,7 @@ from loupe_tf.datasets import (
 from loupe_tf.datasets.feeding.cached_images import CachedImages
 from loupe_tf.datasets.feeding.pipeline import ArrayImages
 from loupe_tf.datasets.feeding.slice_batches import SliceBatches
-from loupe_tf.datasets.feeding.tfrecords import record_offsets
+from loupe_tf.datasets.tfrecords import record_offsets
 from loupe_tf.numpy_fourier import fft2c
 
 SPLITS = {"train": 23, "validation": 5}

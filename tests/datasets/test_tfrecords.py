@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from loupe_tf.datasets.feeding.tfrecords import (
+from loupe_tf.datasets.tfrecords import (
     masked_crc32c,
     read_record,
     record_offsets,
