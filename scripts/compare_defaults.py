@@ -123,7 +123,7 @@ def parse_arguments(arguments=None):
 
 def grid(settings):
     """All trainings, one seed after another."""
-    from loupe_tf.samplers.learned import SLOPES as DEFAULTS
+    from loupe_tf.layers.estimators import ESTIMATORS
 
     every = []
     for seed, size, estimator, rate, lines in itertools.product(
@@ -141,7 +141,7 @@ def grid(settings):
             if (
                 region == "whole"
                 or (region == "none" and relaxed)
-                or (relaxed and slope == DEFAULTS[estimator])
+                or (relaxed and slope == ESTIMATORS[estimator].slope)
             ):
                 every.append(Run(*cell, region, slope, seed))
     return every
@@ -261,12 +261,12 @@ def table(cells, estimator, split):
 
 def verdicts(cells):
     """What other slopes and regions are worth beside the default."""
-    from loupe_tf.samplers.learned import SLOPES as DEFAULTS
+    from loupe_tf.layers.estimators import ESTIMATORS
 
     differences = {}
     for key, found in cells.items():
         *mask, estimator, region, slope = key
-        default = (*mask, estimator, "whole", DEFAULTS[estimator])
+        default = (*mask, estimator, "whole", ESTIMATORS[estimator].slope)
         gains = evaluation.paired(
             found,
             cells.get(default, []),
@@ -278,8 +278,8 @@ def verdicts(cells):
     return [
         f"{size}×{size}, {estimator}, region {region}, s = {slope:g}: "
         f"{np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f}) "
-        f"beside region whole, s = {DEFAULTS[estimator]:g}, over {len(gains)} "
-        "pairs of mask and seed, validation."
+        f"beside region whole, s = {ESTIMATORS[estimator].slope:g}, over "
+        f"{len(gains)} pairs of mask and seed, validation."
         for (size, estimator, region, slope), gains in differences.items()
     ]
 

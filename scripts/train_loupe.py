@@ -16,6 +16,7 @@ metrics.json and report.html, a page that needs nothing else. A run that was
 stopped goes on when the same command is given again.
 """
 
+import argparse
 import functools
 import os
 import sys
@@ -69,6 +70,15 @@ CONVENTION = (
 )
 
 
+def estimator(name):
+    """Check the name before data are read; `--help` waits for no Keras."""
+    from loupe_tf.layers.estimators import ESTIMATORS
+
+    if name not in ESTIMATORS:
+        raise argparse.ArgumentTypeError(f"none of {tuple(ESTIMATORS)}: {name}")
+    return name
+
+
 def parse_arguments(arguments=None):
     parser = argument_parser(__doc__)
     add = parser.add_argument
@@ -106,8 +116,10 @@ def parse_arguments(arguments=None):
     add(
         "--estimator",
         default="relaxed",
-        choices=["relaxed", "straight_through", "concrete", "gumbel_topk"],
-        help="how masks are drawn in training (%(default)s, the paper's)",
+        type=estimator,
+        metavar="NAME",
+        help="how masks are drawn in training: %(default)s, the paper's, or "
+        "another that the guide has",
     )
     add(
         "--slope",

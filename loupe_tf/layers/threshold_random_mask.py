@@ -2,12 +2,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from loupe_tf.checks import check_choice, check_number, invalid
+from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.layers.float32_layer import Float32Layer
-from loupe_tf.layers.rescale_prob_map import logit, standardize_sparsity
+from loupe_tf.layers.rescale_prob_map import standardize_sparsity
 from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 from loupe_tf.masks.half_plane import required_and_allowed
 
-ESTIMATORS = ("relaxed", "straight_through", "concrete", "gumbel_topk")
 BINARIZATIONS = ("exact", "threshold", "sampled", "relaxed")
 
 
@@ -89,30 +90,18 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not slope > 0:
-            raise ValueError(
-                "Invalid value for argument `slope`. Expected a positive "
-                f"number. Received: slope={slope}"
-            )
-        if estimator not in ESTIMATORS:
-            raise ValueError(
-                "Invalid value for argument `estimator`. Expected one of "
-                f"{ESTIMATORS}. Received: estimator={estimator!r}"
-            )
-        if binarization not in BINARIZATIONS:
-            raise ValueError(
-                "Invalid value for argument `binarization`. Expected one of "
-                f"{BINARIZATIONS}. Received: binarization={binarization!r}"
-            )
-        if sparsity is None and estimator == "gumbel_topk":
-            raise ValueError(
-                "Missing argument `sparsity`. Expected a number in (0, 1), "
-                "since estimator='gumbel_topk' draws exactly the budget. "
-                "Received: sparsity=None"
+        self.initial_slope = check_number("slope", slope, above=0)
+        check_choice("estimator", estimator, ESTIMATORS)
+        check_choice("binarization", binarization, BINARIZATIONS)
+        if sparsity is None and ESTIMATORS[estimator].needs_budget:
+            raise invalid(
+                "sparsity",
+                f"a number in (0, 1) for estimator={estimator!r}, which draws "
+                "exactly the budget",
+                sparsity,
             )
         if sparsity is not None:
             sparsity = standardize_sparsity(sparsity)
-        self.initial_slope = float(slope)
         self.sparsity = sparsity
         self.calibration = calibration
         self.half_plane = half_plane
@@ -128,10 +117,10 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         self.number_of_masks = number = number or 1
         self._nested = isinstance(self.sparsity, tuple)
         if self._nested and len(self.sparsity) != number:
-            raise ValueError(
-                "Invalid value for argument `sparsity`. Expected one number, "
-                f"or one for each of {number} probability masks. Received: "
-                f"sparsity={self.sparsity}"
+            raise invalid(
+                "sparsity",
+                f"one number, or one for each of {number} probability masks",
+                self.sparsity,
             )
         if self.number_of_masks > 1 and reference is not None and index is None:
             raise ValueError(
@@ -141,10 +130,11 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
             )
         self._size = shape[0] * shape[1]
         if self.sparsity is not None and not np.min(self._budgets()):
-            raise ValueError(
-                "Infeasible argument `sparsity`, one over the acceleration. "
-                f"Expected one that leaves at least one of the {self._size} "
-                f"entries to acquire. Received: sparsity={self.sparsity}"
+            raise invalid(
+                "sparsity",
+                "one over an `acceleration` that leaves at least one of the "
+                f"{self._size} entries to acquire",
+                self.sparsity,
             )
         required, allowed = (
             entries[None, :, :, None]
@@ -214,24 +204,18 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
 
     def _realization(self, prob, shape, pick):
         uniform = self._uniform(shape)
-        chosen = pick(prob)
-        if self.estimator in ("concrete", "gumbel_topk"):
-            score = logit(chosen) - logit(uniform)
-            if self.estimator == "concrete":
-                return ops.sigmoid(self.slope * score)
+
+        def largest(score):
             budget = self._budget_of_draws(prob, pick)
-            middle = self._last_taken(score, budget)
-            soft = ops.sigmoid(self.slope * (score - middle))
-            hard = self._largest(score, budget, ops.shape(score)[0])
-            return _straight_through(ops.reshape(hard, ops.shape(score)), soft)
-        soft = ops.sigmoid(self.slope * (chosen - uniform))
-        if self.estimator == "straight_through":
-            hard = ops.cast(chosen > uniform, "float32")
-            return _straight_through(hard, soft)
-        return soft
+            mask = self._largest(score, budget, ops.shape(score)[0])
+            threshold = self._last_taken(score, budget)
+            return ops.reshape(mask, ops.shape(score)), threshold
+
+        draw = ESTIMATORS[self.estimator].draw
+        return draw(pick(prob), uniform, self.slope, largest)
 
     def _binary_realization(self, prob, shape, pick):
-        if self.estimator == "gumbel_topk":
+        if ESTIMATORS[self.estimator].needs_budget:
             return self._realization(prob, shape, pick)
         return ops.cast(pick(prob) > self._uniform(shape), "float32")
 
@@ -308,8 +292,3 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         if self._excluded is not None:
             middle = ops.where(ops.isfinite(middle), middle, last)
         return ops.stop_gradient(ops.reshape(middle, (-1, 1, 1, 1)))
-
-
-def _straight_through(hard, soft):
-    # In this order the value is exactly that of `hard`: soft - soft is zero.
-    return ops.stop_gradient(hard) + (soft - ops.stop_gradient(soft))

@@ -2,19 +2,11 @@ import keras
 
 from loupe_tf.checks import check_choice, check_integer, check_number, invalid
 from loupe_tf.layers import ProbMask, RescaleProbMap, ThresholdRandomMask
-from loupe_tf.layers.threshold_random_mask import BINARIZATIONS, ESTIMATORS
+from loupe_tf.layers.estimators import ESTIMATORS
+from loupe_tf.layers.threshold_random_mask import BINARIZATIONS
 from loupe_tf.masks.budget import standardize_calibration
 from loupe_tf.masks.patterns import default_calibration
 from loupe_tf.samplers.sampler import Sampler
-
-# Where each estimator learns well (docs/results/defaults.md): the slope
-# multiplies P - U for the first two, and logits for the others.
-SLOPES = {
-    "relaxed": 20.0,
-    "straight_through": 12.0,
-    "concrete": 1.5,
-    "gumbel_topk": 1.0,
-}
 
 
 class Learned(Sampler):
@@ -44,7 +36,7 @@ class Learned(Sampler):
         self.calibration = calibration
         self.estimator = check_choice("estimator", estimator, ESTIMATORS)
         if slope is None:
-            slope = SLOPES[estimator]
+            slope = ESTIMATORS[estimator].slope
         self.slope = check_number("slope", slope, above=0)
         self.prob_slope = check_number("prob_slope", prob_slope, above=0)
         self.binarization = check_choice(

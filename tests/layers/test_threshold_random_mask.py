@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.layers import ThresholdRandomMask
-from loupe_tf.layers.threshold_random_mask import ESTIMATORS
+from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.masks import half_plane, mirrored
 
 BINARY = ("straight_through", "gumbel_topk")
@@ -197,7 +197,7 @@ def test_slope_and_seed_state_are_saved(tmp_path, prob):
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        ({"slope": 0}, "`slope`.*positive"),
+        ({"slope": 0}, "`slope`.*above 0"),
         ({"estimator": "hard"}, "`estimator`.*'relaxed'.*'hard'"),
         ({"binarization": "round"}, "`binarization`.*'exact'.*'round'"),
         ({"sparsity": 4}, r"`sparsity`.*\(0, 1\).*4"),

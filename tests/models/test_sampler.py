@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from loupe_tf import masks
+from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.models import loupe_model
-from loupe_tf.samplers.learned import SLOPES
 
 # Size of the volumes along the read-out.
 DEPTH = 3
@@ -38,7 +38,7 @@ every_estimator = pytest.mark.parametrize(
     [
         (shape, estimator)
         for shape in SHAPES
-        for estimator in SLOPES
+        for estimator in ESTIMATORS
         if estimator == "relaxed" or shape in KINDS
     ],
 )
