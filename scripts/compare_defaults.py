@@ -274,7 +274,7 @@ def verdicts(cells):
         )
         if key != default and len(gains):
             case = mask[0], estimator, region, slope
-            differences.setdefault(case, []).extend(gains)
+            differences.setdefault(case, []).extend(gains.ravel())
     return [
         f"{size}×{size}, {estimator}, region {region}, s = {slope:g}: "
         f"{np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f}) "

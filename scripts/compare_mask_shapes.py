@@ -261,7 +261,7 @@ def table_rows(cells):
         differences = paired(cells, rate, shape)
         gain = "-"
         if shape != "points" and len(differences):
-            gain = report.spread(differences, sign="+")
+            gain = report.spread(differences.ravel(), sign="+")
         rows.append(
             [
                 *(f"{rate:g}", shape, *spreads, gain),
@@ -283,12 +283,7 @@ def verdicts(cells):
             continue
         sentences.append(
             f"R = {rate:g}: {shape} against points "
-            + evaluation.in_words(
-                differences,
-                evaluation.number_of_volumes(
-                    cells[rate, shape], lambda row: row["volumes"]
-                ),
-            )
+            + evaluation.in_words(differences)
         )
     return sentences
 

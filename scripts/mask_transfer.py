@@ -450,9 +450,7 @@ def compare_masks(cells, rate, name, learned):
     return [
         f"R = {rate:g}, {name.replace('_', ' ')}: {learned} against {best}, "
         f"the best unlearned {'points' if kind == POINTS else 'lines'}: "
-        + evaluation.in_words(
-            differences, evaluation.number_of_volumes(records, volumes)
-        )
+        + evaluation.in_words(differences)
     ]
 
 

@@ -601,9 +601,7 @@ def verdicts(cells):
             f"R = {acceleration:g}, {protocol.replace('_', ' ')}: 4S against "
             f"the fixed slope that is best on validation ({best[-1]}), "
             "exact-budget masks: "
-            + evaluation.in_words(
-                differences, evaluation.number_of_volumes(found, volumes_of)
-            )
+            + evaluation.in_words(differences)
             + " Volumes of one patient and seeds on one volume are not "
             "independent, so take it as a hint."
         )
@@ -625,10 +623,7 @@ def shorter(cells):
         )
         sentences.append(
             f"R = {key[0]:g}: {key[1]} against 4s_full, in {share:.2f} of its "
-            "epochs: "
-            + evaluation.in_words(
-                differences, evaluation.number_of_volumes(records, volumes_of)
-            )
+            "epochs: " + evaluation.in_words(differences)
         )
     return sentences
 

@@ -518,10 +518,10 @@ def verdicts(cells):
             psnr = differences["psnr"]
             if not len(psnr):
                 continue
-            several = evaluation.number_of_volumes(learned, volumes) > 1
+            several = psnr.shape[1] > 1
             figures = []
             for metric, values in differences.items():
-                values = values if several else [values.mean()]
+                values = values.ravel() if several else [values.mean()]
                 text = report.spread(values, METRICS[metric], sign="+")
                 unit = " dB" if metric == "psnr" else ""
                 figures.append(f"{metric.upper()} {text}{unit}")
@@ -530,7 +530,7 @@ def verdicts(cells):
             else:
                 p_value = evaluation.sign_flip_test(psnr)
                 verdict = (
-                    f"PSNR better in {np.sum(psnr > 0)} of {len(psnr)} pairs, "
+                    f"PSNR better in {np.sum(psnr > 0)} of {psnr.size} pairs, "
                     f"p = {p_value:.3f}"
                 )
             parts.append(f"{', '.join(figures)} by {convention}s ({verdict})")

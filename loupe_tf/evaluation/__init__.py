@@ -5,14 +5,18 @@ from loupe_tf.evaluation.by_volume import (
     per_volume,
     worse_than_zero_filled,
 )
-from loupe_tf.evaluation.judging import judge, magnitude, reconstruct
+from loupe_tf.evaluation.judging import (
+    judge,
+    judge_images,
+    magnitude,
+    reconstruct,
+)
 from loupe_tf.evaluation.showing import central_slices, middle_slice
 from loupe_tf.evaluation.statistics import (
     bootstrap_interval,
     by_cell,
     in_words,
     mean_and_deviation,
-    number_of_volumes,
     paired,
     paired_difference,
     sign_flip_test,
@@ -28,10 +32,10 @@ __all__ = [
     "fastmri_metrics",
     "in_words",
     "judge",
+    "judge_images",
     "magnitude",
     "mean_and_deviation",
     "middle_slice",
-    "number_of_volumes",
     "paired",
     "paired_difference",
     "per_volume",

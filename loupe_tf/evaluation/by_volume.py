@@ -6,6 +6,7 @@ are what a mean and a deviation are taken over.
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.evaluation.statistics import mean_and_deviation
 
 
@@ -72,16 +73,15 @@ def fastmri_metrics(volume, output):
         for x in (volume, output)
     )
     if volume.shape != output.shape:
-        raise ValueError(
-            "Invalid shapes for arguments `volume` and `output`. Expected "
-            f"equal shapes. Received: {volume.shape} and {output.shape}"
+        raise invalid(
+            "output", f"shape {volume.shape}", found=f"shape={output.shape}"
         )
     peak = volume.max()
     if not (np.isfinite(volume).all() and peak > 0):
-        raise ValueError(
-            "Invalid value for argument `volume`. Expected finite magnitudes "
-            "that are not zero everywhere. Received: values from "
-            f"{volume.min()} to {peak}"
+        raise invalid(
+            "volume",
+            "finite magnitudes that are not zero everywhere",
+            found=f"values from {volume.min()} to {peak}",
         )
     error = float(np.mean((output - volume) ** 2))
     ssim = metrics.ssim(

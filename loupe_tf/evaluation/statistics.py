@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 
+from loupe_tf.checks import invalid
+
 
 def mean_and_deviation(result, metric):
     """Mean and standard deviation of a metric over volumes.
@@ -55,9 +57,10 @@ def bootstrap_interval(values, level=0.95, draws=10000, seed=0):
     """
     values = np.asarray(values, "float64")
     if values.ndim != 1 or len(values) < 2:
-        raise ValueError(
-            "Invalid value for argument `values`. Expected an array of two "
-            f"values or more. Received: shape={values.shape}"
+        raise invalid(
+            "values",
+            "an array of two values or more",
+            found=f"shape={values.shape}",
         )
     rows = np.random.default_rng(seed).integers(
         len(values), size=(draws, len(values))
@@ -74,7 +77,7 @@ def sign_flip_test(differences, draws=10000, seed=0):
     each difference might as well have had the other sign.
 
     Args:
-        differences: Array `(pairs,)`, such as `paired_difference` returns.
+        differences: Array, such as `paired_difference` or `paired` returns.
         draws: Integer, draws of the signs. Of up to 12 pairs all signs are
             taken.
         seed: Integer, of the draws.
@@ -82,7 +85,7 @@ def sign_flip_test(differences, draws=10000, seed=0):
     Returns:
         Float, the two-sided p-value.
     """
-    differences = np.asarray(differences, "float64")
+    differences = np.ravel(differences).astype("float64")
     n = len(differences)
     if n <= 12:
         signs = np.array(list(itertools.product((-1, 1), repeat=n)))
@@ -121,51 +124,43 @@ def paired(records, others, volumes, metric="psnr"):
             that have no partner are left out.
         volumes: Callable that takes a record and returns the metrics of each
             volume (`loupe_tf.evaluation.per_volume`), or `None` if the run has
-            diverged.
+            diverged. The volumes are those of all records.
         metric: String, the metric.
 
     Returns:
-        Array of `records - others`, one value for each seed and volume.
+        Array `(seeds, volumes)` of `records - others`, without a row if there
+        is no pair.
     """
     others = {record["seed"]: volumes(record) for record in others}
-    differences = [np.zeros(0)]
-    for record in records:
-        pair = volumes(record), others.get(record["seed"])
-        if None not in pair:
-            differences.append(paired_difference(*pair, metric))
-    return np.concatenate(differences)
+    pairs = [(volumes(r), others.get(r["seed"])) for r in records]
+    pairs = [pair for pair in pairs if None not in pair]
+    if not pairs:
+        return np.zeros((0, 0))
+    return np.stack([paired_difference(*pair, metric) for pair in pairs])
 
 
-def number_of_volumes(records, volumes):
-    """How many test volumes records are of.
-
-    Args:
-        records: List of records.
-        volumes: As in `paired`.
-    """
-    return max((len(volumes(record) or ()) for record in records), default=0)
-
-
-def in_words(differences, volumes=None):
+def in_words(differences):
     """Mean, deviation and significance of what `paired` returns.
 
+    One volume gives neither a deviation nor a test, however many seeds there
+    are.
+
     Args:
-        differences: Array of decibels, one for each seed and volume.
-        volumes: (Optional) integer, of how many volumes they are; by default
-            of as many as there are differences. One volume gives neither a
-            deviation nor a test, however many seeds there are.
+        differences: Array `(seeds, volumes)`, of decibels.
 
     Returns:
         A string, the end of a sentence.
     """
-    if (volumes or len(differences)) < 2:
+    seeds, volumes = differences.shape
+    differences = differences.ravel()
+    if volumes < 2:
         return (
             f"{differences.mean():+.2f} dB on one test volume, mean over "
-            f"{len(differences)} seeds; one volume tells nothing of others."
+            f"{seeds} seeds; one volume tells nothing of others."
         )
     p_value = sign_flip_test(differences)
     return (
         f"{differences.mean():+.2f} ± {differences.std():.2f} dB over "
-        f"{len(differences)} pairs of seed and test volume; p = {p_value:.3f} "
+        f"{differences.size} pairs of seed and test volume; p = {p_value:.3f} "
         "(paired sign-flip test)."
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from loupe_tf.checks import check_choice, invalid
 from loupe_tf.evaluation.judging import to_complex
 from loupe_tf.masks.centre import judging
 from loupe_tf.reconstruction import (
@@ -49,21 +50,17 @@ def tune(method, mask, images, candidates=REGULARIZATIONS, slices=4):
             size, or there is no image to choose on.
         ImportError: If sigpy is not installed (the extra `reconstruction`).
     """
-    if method not in CLASSICAL:
-        raise ValueError(
-            "Invalid value for argument `method`. Expected one of "
-            f"{list(CLASSICAL)}. Received: {method!r}"
-        )
-    reconstructor = CLASSICAL[method]
+    reconstructor = CLASSICAL[check_choice("method", method, CLASSICAL)]
     if not hasattr(reconstructor, "regularization"):
         return reconstructor, {}
     images = np.asarray(images)
     finite = np.isfinite(images).all(axis=(1, 2, 3))
     usable = np.flatnonzero(finite & (np.ptp(images, axis=(1, 2, 3)) > 0))
     if not len(usable):
-        raise ValueError(
-            "Invalid value for argument `images`. Expected validation images "
-            f"that are not constant. Received: none among {len(images)}"
+        raise invalid(
+            "images",
+            "validation images that are not constant",
+            found=f"none among {len(images)}",
         )
     # The middles of equal parts: the first and last slices show little.
     parts = np.array_split(usable, min(slices, len(usable)))

@@ -8,7 +8,6 @@ callable that takes a record and returns the metrics of each test volume
 from loupe_tf.evaluation import (
     in_words,
     mean_and_deviation,
-    number_of_volumes,
     paired,
 )
 
@@ -41,7 +40,4 @@ def compare(subject, records, others, volumes):
         A list of one string, or of none where no pair is to be had.
     """
     differences = paired(records, others, volumes)
-    if not len(differences):
-        return []
-    count = number_of_volumes(records, volumes)
-    return [f"{subject} {in_words(differences, count)}"]
+    return [f"{subject} {in_words(differences)}"] if differences.size else []

@@ -3,7 +3,8 @@ import pytest
 
 import loupe_tf
 from loupe_tf import evaluation, masks
-from loupe_tf.reconstruction import Network, ZeroFilled
+from loupe_tf.numpy_fourier import ifft2c
+from loupe_tf.reconstruction import Network, ZeroFilled, adjoint, forward
 
 
 def _zero_filled(image, mask):
@@ -90,7 +91,48 @@ def test_a_reconstruction_that_is_not_finite_has_no_figures(images, volumes):
 def test_another_matrix_size_is_refused(images, volumes):
     with pytest.raises(ValueError, match=r"`mask`.*\(16, 18\)"):
         evaluation.judge(ZeroFilled(), np.ones((16, 16)), images, volumes)
-    with pytest.raises(ValueError, match="`images`.*Received: .5, 16, 18"):
+    with pytest.raises(ValueError, match="`images`.*shape=.5, 16, 18"):
         evaluation.judge(
             ZeroFilled(), np.ones((16, 18)), images[..., 0], volumes
         )
+
+
+def test_images_that_are_there_are_judged_alike(images, volumes):
+    mask = np.arange(18)[None] % 2 > 0
+    outputs = evaluation.reconstruct(ZeroFilled(), mask, images)
+    found = evaluation.judge_images(images, outputs, volumes)
+    assert found == evaluation.judge(ZeroFilled(), mask, images, volumes)
+    outputs[0, 0, 0] = np.inf
+    refused = evaluation.judge_images(images, outputs, volumes)
+    assert list(refused["refused"]) == ["b"]
+    assert refused["unit_range"] == {"a": found["unit_range"]["a"]}
+
+
+def test_any_callable_is_judged(images, volumes, rng):
+    """Coils, with maps of each image, by a reconstructor of one line."""
+    shape = len(images), 3, *images.shape[1:3]
+    maps = rng.normal(size=shape) + 1j * rng.normal(size=shape)
+    maps /= np.linalg.norm(maps, axis=1, keepdims=True)
+    mask = np.arange(18)[None] % 2 > 0
+
+    def sum_of_coils(kspace, mask, maps):
+        assert kspace.shape == maps.shape == shape[1:]
+        return (maps.conj() * ifft2c(kspace)).sum(axis=0)
+
+    found = evaluation.judge(sum_of_coils, mask, images, volumes, maps)
+    expected = [
+        np.abs(adjoint(forward(x[..., 0], mask, s), mask, s))
+        for x, s in zip(images, maps)
+    ]
+    expected = evaluation.per_volume(
+        images, np.array(expected)[..., None], volumes
+    )
+    for volume, values in expected.items():
+        assert found["unit_range"][volume] == pytest.approx(values, rel=1e-4)
+    one = evaluation.judge(sum_of_coils, mask, images[:1], ["a"], maps[0])
+    assert one == evaluation.judge(
+        sum_of_coils, mask, images[:1], ["a"], maps[:1]
+    )
+    for wrong in (maps[:2], maps[0, :, :4]):
+        with pytest.raises(ValueError, match="`maps`"):
+            evaluation.judge(sum_of_coils, mask, images, volumes, wrong)

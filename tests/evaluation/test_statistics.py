@@ -61,8 +61,8 @@ def test_paired():
     ]
     others = [record(1, 31.0, 31.5), record(0, 30.5, 30.0), record(2, 1, 2)]
     found = evaluation.paired(ours, others, lambda r: r["volumes"])
-    np.testing.assert_allclose(found, [-0.5, 1.0, 1.0, 1.5])
-    assert not len(evaluation.paired(ours, [], lambda r: r["volumes"]))
+    np.testing.assert_allclose(found, [[-0.5, 1.0], [1.0, 1.5]])
+    assert not evaluation.paired(ours, [], lambda r: r["volumes"]).size
 
 
 def test_cells_are_sorted_and_so_are_their_seeds():
@@ -85,19 +85,15 @@ def test_cells_are_sorted_and_so_are_their_seeds():
 
 
 def test_in_words():
-    assert evaluation.in_words(np.array([1.0, 2.0, 3.0])) == (
+    assert evaluation.in_words(np.array([[1.0, 2.0, 3.0]])) == (
         "+2.00 ± 0.82 dB over 3 pairs of seed and test volume; p = 0.250 "
         "(paired sign-flip test)."
     )
 
 
-@pytest.mark.parametrize("differences", [[2.0], [1.0, 3.0]])
+@pytest.mark.parametrize("differences", [[[2.0]], [[1.0], [3.0]]])
 def test_one_volume_has_neither_a_deviation_nor_a_test(differences):
-    found = evaluation.in_words(np.array(differences), volumes=1)
-    assert found == (
+    assert evaluation.in_words(np.array(differences)) == (
         f"+2.00 dB on one test volume, mean over {len(differences)} seeds; one "
         "volume tells nothing of others."
     )
-    records = [{"volumes": {"a": 1}}, {"volumes": None}]
-    count = evaluation.number_of_volumes(records, lambda r: r["volumes"])
-    assert count == 1

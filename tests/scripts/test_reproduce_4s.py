@@ -279,4 +279,4 @@ def test_the_best_slope_is_chosen_on_validation(script):
 def test_pairs_are_of_the_same_seed(script):
     found = [_record(seed=0, psnr=30.0), _record(seed=1, psnr=32.0)]
     others = [_record(seed=1, psnr=30.0)]
-    np.testing.assert_allclose(script.paired(found, others), [2.0, 2.0])
+    np.testing.assert_allclose(script.paired(found, others), [[2.0, 2.0]])

@@ -7,6 +7,7 @@ import pytest
 
 import loupe_tf
 from loupe_tf.datasets import Slices
+from loupe_tf.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_leaves_everything_and_repeats_no_run(
 
         # What it says of the zero-filled images, NumPy says as well.
         images = script.experiments.load_images(
-            script.run_folder.RunFolder(out), f"R4-{mask}-seed0"
+            RunFolder(out), f"R4-{mask}-seed0"
         )
         assert images["mask"].shape == (1, 16) and images["mask"].sum() == 4
         found = _zero_filled(images["truth"][..., 0], images["mask"])
