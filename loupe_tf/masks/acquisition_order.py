@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from loupe_tf.checks import check_choice
 from loupe_tf.masks.generator import generator
 
 ORDERS = ("linear", "centre_out", "shuffled", "smooth")
@@ -43,11 +44,7 @@ def acquisition_order(mask, order="linear", seed=0):
     >>> acquisition_order(SamplingMask([[1, 0, 1, 1, 0, 1]]), "centre_out")
     array([3, 2, 5, 0])
     """
-    if order not in ORDERS:
-        raise ValueError(
-            f"Invalid value for argument `order`. Expected one of {ORDERS}. "
-            f"Received: order={order!r}"
-        )
+    check_choice("order", order, ORDERS)
     random = generator(seed)
     points = np.argwhere(mask.array)
     offsets = points - np.array(mask.shape) // 2

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from loupe_tf.checks import check_number, invalid
-from loupe_tf.masks.budget import standardize_shape
+from loupe_tf.masks.budget import check_pair, standardize_shape
 
 
 def standardize_array(array):
@@ -75,8 +75,10 @@ def standardize_field_of_view(field_of_view):
     """Two floats `(H, W)` in mm, or `None`."""
     if field_of_view is None:
         return None
-    if not isinstance(field_of_view, (tuple, list)) or len(field_of_view) != 2:
-        raise invalid("field_of_view", "a pair (H, W) in mm", field_of_view)
-    return tuple(
-        check_number("field_of_view", size, above=0) for size in field_of_view
+    return check_pair(
+        "field_of_view",
+        field_of_view,
+        "a pair of positive numbers, (H, W) in mm",
+        check_number,
+        above=0,
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.masks.budget import budget
 from loupe_tf.masks.half_plane import required_and_allowed
 
@@ -44,30 +45,32 @@ def binarize(prob, acceleration, calibration=None, half_plane=False):
     """
     prob = np.asarray(prob)
     if prob.ndim != 2 or prob.size == 0 or prob.dtype.kind not in "fiub":
-        raise ValueError(
-            "Invalid value for argument `prob`. Expected a real array of "
-            "shape (H, W), (1, W) or (H, 1). "
-            f"Received: prob of shape {prob.shape} and dtype {prob.dtype}"
+        raise invalid(
+            "prob",
+            "a real array of shape (H, W), (1, W) or (H, 1)",
+            found=f"prob of shape {prob.shape} and dtype {prob.dtype}",
         )
     if np.isnan(prob).any():
-        raise ValueError(
-            "Invalid value for argument `prob`. Expected no NaN. Received: "
-            f"prob with {np.isnan(prob).sum()} NaN of {prob.size} entries"
+        raise invalid(
+            "prob",
+            "no NaN",
+            found=f"{np.isnan(prob).sum()} NaN of {prob.size} entries",
         )
     entries = budget(prob.size, acceleration)
     region, allowed = required_and_allowed(prob.shape, calibration, half_plane)
     if allowed.sum() < entries:
-        raise ValueError(
-            "Invalid value for argument `acceleration`. Expected a budget of "
-            f"at most the {allowed.sum()} entries of the half-plane. "
-            f"Received: acceleration={acceleration}, {entries} entries"
+        raise invalid(
+            "acceleration",
+            f"a budget of at most the {allowed.sum()} entries of the "
+            "half-plane",
+            found=f"acceleration={acceleration}, {entries} entries",
         )
     if region.sum() > entries:
-        raise ValueError(
-            "Invalid value for argument `calibration`. Expected a region "
-            f"within the budget of {entries} entries (acceleration="
-            f"{acceleration}, shape {prob.shape}). Received: calibration="
-            f"{calibration}, which is {region.sum()} entries"
+        raise invalid(
+            "calibration",
+            f"a region within the budget of {entries} entries "
+            f"(acceleration={acceleration}, shape {prob.shape})",
+            found=f"calibration={calibration}, which is {region.sum()} entries",
         )
     # `lexsort` is stable and its last key comes first: what is allowed, the
     # calibration region, the largest probability, then the lower index.

@@ -1,9 +1,11 @@
 """How many entries a mask acquires, and which of them it must."""
 
-import math
-from numbers import Integral, Real
+import contextlib
+from numbers import Integral
 
 import numpy as np
+
+from loupe_tf.checks import check_integer, check_number, invalid
 
 
 def budget(size, acceleration):
@@ -31,26 +33,14 @@ def budget(size, acceleration):
     >>> budget(320, 13.7)
     23
     """
-    if not is_integer(size) or size < 1:
-        raise ValueError(
-            "Invalid value for argument `size`. Expected a positive integer. "
-            f"Received: size={size}"
-        )
-    if (
-        not isinstance(acceleration, Real)
-        or not math.isfinite(acceleration)
-        or acceleration <= 1
-    ):
-        raise ValueError(
-            "Invalid value for argument `acceleration`. Expected a finite "
-            f"number greater than 1. Received: acceleration={acceleration!r}"
-        )
-    entries = round(int(size) / float(acceleration))
+    size = check_integer("size", size, at_least=1)
+    acceleration = check_number("acceleration", acceleration, above=1)
+    entries = round(size / acceleration)
     if entries == 0:
-        raise ValueError(
-            "Invalid value for argument `acceleration`. Expected one that "
-            f"leaves at least one of the {size} entries to acquire. "
-            f"Received: acceleration={acceleration}"
+        raise invalid(
+            "acceleration",
+            f"one that leaves at least one of the {size} entries to acquire",
+            acceleration,
         )
     return entries
 
@@ -87,10 +77,10 @@ def calibration_region(shape, calibration):
         return region
     if isinstance(calibration, tuple):
         if 1 in shape:
-            raise ValueError(
-                "Invalid value for argument `calibration`. Expected the "
-                f"number of lines for a mask of lines of shape {shape}. "
-                f"Received: calibration={calibration}"
+            raise invalid(
+                "calibration",
+                f"the number of lines for a mask of lines of shape {shape}",
+                calibration,
             )
         sizes = calibration
     elif 1 in shape:  # Lines: one axis is counted, the other taken whole.
@@ -98,10 +88,10 @@ def calibration_region(shape, calibration):
     else:
         sizes = (calibration, calibration)
     if any(c > n for c, n in zip(sizes, shape, strict=True)):
-        raise ValueError(
-            "Invalid value for argument `calibration`. Expected a region that "
-            f"fits into a mask of shape {shape}. "
-            f"Received: calibration={calibration}"
+        raise invalid(
+            "calibration",
+            f"a region that fits into a mask of shape {shape}",
+            calibration,
         )
     starts = [n // 2 - c // 2 for c, n in zip(sizes, shape, strict=True)]
     rows, columns = (
@@ -115,33 +105,38 @@ def standardize_calibration(calibration):
     """Check `calibration` and return `None`, an `int` or a pair of `int`."""
     if calibration is None:
         return None
-    if is_integer(calibration) and calibration >= 0:
-        return int(calibration)
-    if (
-        isinstance(calibration, (tuple, list))
-        and len(calibration) == 2
-        and all(is_integer(c) and c >= 0 for c in calibration)
-    ):
-        return tuple(int(c) for c in calibration)
-    raise ValueError(
-        "Invalid value for argument `calibration`. Expected None, a "
-        "non-negative integer or a pair of them. "
-        f"Received: calibration={calibration!r}"
-    )
+    if isinstance(calibration, (tuple, list)):
+        expected = "None, a non-negative integer or a pair of them"
+        return check_pair(
+            "calibration", calibration, expected, check_integer, at_least=0
+        )
+    return check_integer("calibration", calibration, at_least=0)
 
 
 def standardize_shape(shape):
     """Check the shape of a mask and return it as a pair of `int`."""
-    if (
-        not isinstance(shape, (tuple, list))
-        or len(shape) != 2
-        or not all(is_integer(n) and n >= 1 for n in shape)
-    ):
-        raise ValueError(
-            "Invalid value for argument `shape`. Expected a pair of positive "
-            f"integers. Received: shape={shape!r}"
-        )
-    return tuple(int(n) for n in shape)
+    return check_pair(
+        "shape", shape, "a pair of positive integers", check_integer, at_least=1
+    )
+
+
+def check_pair(argument, value, expected, check, **bounds):
+    """Refuse what is no pair, or has an entry that `check` refuses.
+
+    Args:
+        argument: String, name of the argument.
+        value: What was given for it; a list will do.
+        expected: String for the message, what is expected of both.
+        check: `check_integer` or `check_number`.
+        **bounds: Those of `check`.
+
+    Returns:
+        A tuple.
+    """
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        with contextlib.suppress(ValueError):
+            return tuple(check(argument, entry, **bounds) for entry in value)
+    raise invalid(argument, expected, value)
 
 
 def is_integer(value):

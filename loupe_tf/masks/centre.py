@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 
+from loupe_tf.checks import check_choice, invalid
 from loupe_tf.masks.budget import calibration_region
 
 # Our patterns whose density says nothing, but by chance.
@@ -181,26 +182,24 @@ def centred(mask, shift=None):
         ValueError: If DC lies in a corner, or, with `shift=True`, in the centre
             already (both by `dc_position`, or by its calibration region).
     """
-    if shift not in (None, True, False):
-        raise ValueError(
-            "Invalid value for argument `shift`. Expected None, True or False. "
-            f"Received: shift={shift!r}"
-        )
+    check_choice("shift", shift, (None, True, False))
     if shift is False:
         return mask
     found = judge(mask)
     if shift is None and found == "corner":
-        raise ValueError(
-            "Invalid value for argument `mask`. Expected a mask with DC in the "
-            "centre, at (H // 2, W // 2). Received: one that is densest around "
-            "the corner (0, 0). With shift=True (--shift) DC is moved from "
-            "there to the centre; shift=False (--as-is) takes it as it is"
+        raise invalid(
+            "mask",
+            "a mask with DC in the centre, at (H // 2, W // 2)",
+            found="one that is densest around the corner (0, 0). With "
+            "shift=True (--shift) DC is moved from there to the centre; "
+            "shift=False (--as-is) takes it as it is",
         )
     if shift is None:
         return mask
     if found == "centre":
-        raise ValueError(
-            "Invalid value for argument `shift`. Expected a mask with DC in a "
-            "corner for shift=True. Received: one with DC in the centre"
+        raise invalid(
+            "shift",
+            "a mask with DC in a corner for shift=True",
+            found="one with DC in the centre",
         )
     return mask.replace(array=np.fft.fftshift(mask.array))

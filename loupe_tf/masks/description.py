@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from loupe_tf.masks.budget import is_integer
+from loupe_tf.checks import check_integer, invalid
 from loupe_tf.masks.patterns import distance_from_dc
 
 
@@ -20,11 +20,7 @@ def density_profile(mask, bins=16):
         A pair of float arrays: `bins + 1` edges, in halves of the width and
         height of k-space, and `bins` shares, NaN where a ring is empty.
     """
-    if not is_integer(bins) or bins < 1:
-        raise ValueError(
-            "Invalid value for argument `bins`. Expected a positive integer. "
-            f"Received: bins={bins!r}"
-        )
+    bins = check_integer("bins", bins, at_least=1)
     distance = distance_from_dc(mask.shape)
     if mask.lines:  # The axis of size 1 is no distance.
         size = mask.array.size
@@ -128,10 +124,11 @@ def overlap(mask, other):
         for pair in zip(mask.shape, other.shape)
     )
     if len(sizes) > 1 or not fits:
-        raise ValueError(
-            "Invalid value for argument `other`. Expected a mask of shape "
-            f"{mask.shape}, matrix {mask.matrix}, or lines of it. Received: "
-            f"one of shape {other.shape}, matrix {other.matrix}"
+        raise invalid(
+            "other",
+            f"a mask of shape {mask.shape}, matrix {mask.matrix}, or lines of "
+            "it",
+            found=f"one of shape {other.shape}, matrix {other.matrix}",
         )
     first, second = np.broadcast_arrays(mask.array, other.array)
     both = int(np.sum(first & second))

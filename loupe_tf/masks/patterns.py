@@ -1,10 +1,8 @@
 """Fixed patterns, with which learned masks are compared."""
 
-import math
-from numbers import Real
-
 import numpy as np
 
+from loupe_tf.checks import check_choice, check_number
 from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.budget import (
     budget,
@@ -71,11 +69,7 @@ def gaussian(shape, acceleration, calibration=None, std=0.4, seed=0):
             exceeds the budget.
     """
     shape = standardize_shape(shape)
-    if not isinstance(std, Real) or not 0 < std < math.inf:
-        raise ValueError(
-            "Invalid value for argument `std`. Expected a positive, finite "
-            f"number. Received: std={std!r}"
-        )
+    std = check_number("std", std, above=0)
     log_weight = -0.5 * (distance_from_dc(shape) / std) ** 2
     noise = generator(seed).gumbel(size=shape)
     array = binarize(log_weight + noise, acceleration, calibration)
@@ -85,7 +79,7 @@ def gaussian(shape, acceleration, calibration=None, std=0.4, seed=0):
         calibration,
         provenance={
             "pattern": "gaussian",
-            "std": float(std),
+            "std": std,
             "seed": int(seed),
         },
     )
@@ -188,14 +182,8 @@ def equispaced_lines(
 def lines_shape(shape, lines):
     """Shape of a mask of lines: `(1, W)` for columns, `(H, 1)` for rows."""
     height, width = standardize_shape(shape)
-    if lines == "columns":
-        return (1, width)
-    if lines == "rows":
-        return (height, 1)
-    raise ValueError(
-        "Invalid value for argument `lines`. Expected 'columns' or 'rows'. "
-        f"Received: lines={lines!r}"
-    )
+    check_choice("lines", lines, ("columns", "rows"))
+    return (1, width) if lines == "columns" else (height, 1)
 
 
 def distance_from_dc(shape):
@@ -224,11 +212,7 @@ def default_calibration(shape, acceleration, lines=None):
             `lines` is another word.
     """
     height, width = standardize_shape(shape)
-    if lines not in (None, "columns", "rows", "both"):
-        raise ValueError(
-            "Invalid value for argument `lines`. Expected None, 'columns', "
-            f"'rows' or 'both'. Received: lines={lines!r}"
-        )
+    check_choice("lines", lines, (None, "columns", "rows", "both"))
     length = {"columns": width, "rows": height}.get(lines)
     budget(length or height * width, acceleration)  # Checks `acceleration`.
     length = length or min(height, width)

@@ -1,10 +1,10 @@
 """The Poisson disc pattern."""
 
 import math
-from numbers import Real
 
 import numpy as np
 
+from loupe_tf.checks import check_number
 from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.budget import budget, calibration_region, standardize_shape
 from loupe_tf.masks.generator import generator
@@ -49,11 +49,7 @@ def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
             exceeds the budget.
     """
     shape = standardize_shape(shape)
-    if not isinstance(growth, Real) or not 0 <= growth < math.inf:
-        raise ValueError(
-            "Invalid value for argument `growth`. Expected a non-negative, "
-            f"finite number. Received: growth={growth!r}"
-        )
+    growth = check_number("growth", growth, at_least=0)
     size = shape[0] * shape[1]
     entries = budget(size, acceleration)
     region = calibration_region(shape, calibration)
@@ -78,7 +74,7 @@ def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
         calibration,
         provenance={
             "pattern": "poisson_disc",
-            "growth": float(growth),
+            "growth": growth,
             "radius": radius,
             "seed": int(seed),
         },

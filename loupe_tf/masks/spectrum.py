@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.half_plane import half_plane_facts, is_own_mirror
 from loupe_tf.masks.patterns import lines_shape
@@ -51,16 +52,13 @@ def spectrum(
         or images.size == 0
         or images.shape[3:] not in ((), (1,), (2,))
     ):
-        raise ValueError(
-            "Invalid value for argument `images`. Expected shape (n, H, W), "
-            "(n, H, W, 1) or (n, H, W, 2). "
-            f"Received: images of shape {images.shape} and dtype {images.dtype}"
+        raise invalid(
+            "images",
+            "shape (n, H, W), (n, H, W, 1) or (n, H, W, 2)",
+            found=f"images of shape {images.shape} and dtype {images.dtype}",
         )
     if not np.isfinite(images).all():
-        raise ValueError(
-            "Invalid value for argument `images`. Expected finite values. "
-            "Received: images with NaN or infinite values"
-        )
+        raise invalid("images", "finite values", found="NaN or infinite values")
     power = np.zeros(images.shape[1:3])
     for image in images:
         if image.shape[2:] == (2,):

@@ -56,5 +56,5 @@ def test_refuses_matrix(shape, matrix):
     "size", [240, (240,), (240, 0), (240, -1), (240, math.inf), ("a", 1)]
 )
 def test_refuses_field_of_view(size):
-    with pytest.raises(ValueError, match="`field_of_view`. Expected a"):
+    with pytest.raises(ValueError, match="`field_of_view`. Expected a pair"):
         SamplingMask(np.eye(3), field_of_view=size)

@@ -40,7 +40,7 @@ def test_budget_refuses_to_acquire_nothing():
 
 @pytest.mark.parametrize("size", [0, -1, 2.0, "3", True, None])
 def test_budget_refuses_size(size):
-    with pytest.raises(ValueError, match="`size`. Expected a positive integer"):
+    with pytest.raises(ValueError, match="`size`. Expected an integer of at"):
         budget(size, 4)
 
 
@@ -79,10 +79,7 @@ def test_no_calibration_region(shape, calibration):
     "calibration", [-1, 2.0, "4", True, (2, -1), (2, 2, 2), (2.0, 2), {2: 2}]
 )
 def test_calibration_region_refuses_wrong_type(calibration):
-    with pytest.raises(
-        ValueError,
-        match="`calibration`. Expected None, a non-negative integer or",
-    ):
+    with pytest.raises(ValueError, match="`calibration`. Expected .*integer"):
         calibration_region((8, 8), calibration)
 
 

@@ -85,7 +85,7 @@ def test_calibration_tells():
 
 
 def test_refuses_shift():
-    with pytest.raises(ValueError, match="`shift`. Expected None, True or Fa"):
+    with pytest.raises(ValueError, match="`shift`. Expected one of"):
         centred(SamplingMask([[1]]), shift="corner")
 
 

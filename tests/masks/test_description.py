@@ -39,7 +39,7 @@ def test_density_of_rings_without_entries():
     shares = density_profile(SamplingMask(np.ones((2, 2))), bins=9)[1]
     assert np.isnan(shares).any() and np.nanmin(shares) == 1
     assert density_profile(SamplingMask([[1]]), bins=1)[1] == [1]
-    with pytest.raises(ValueError, match="`bins`. Expected a positive"):
+    with pytest.raises(ValueError, match="`bins`. Expected an integer"):
         density_profile(SamplingMask([[1]]), bins=0)
 
 

@@ -209,7 +209,7 @@ def test_gaussian_std():
 
 @pytest.mark.parametrize("std", [0, -1, float("nan"), float("inf"), "1"])
 def test_gaussian_refuses_std(std):
-    with pytest.raises(ValueError, match="`std`. Expected a positive, finite"):
+    with pytest.raises(ValueError, match="`std`. Expected a finite number"):
         gaussian((32, 32), 4, std=std)
 
 

@@ -83,5 +83,5 @@ def test_large_mask():
 
 @pytest.mark.parametrize("growth", [-0.1, float("nan"), float("inf"), "1"])
 def test_refuses_growth(growth):
-    with pytest.raises(ValueError, match="`growth`. Expected a non-negative"):
+    with pytest.raises(ValueError, match="`growth`. Expected a finite number"):
         poisson_disc((32, 32), 4, growth=growth)
