@@ -57,6 +57,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 import loupe_tf.datasets
+from loupe_tf.checks import invalid
 from loupe_tf.command_line import argument_parser, exit_code
 from loupe_tf.datasets.building.volume_builder import LostRecordsError
 from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
@@ -70,10 +71,7 @@ def fastmri_slices(config, options):
     given = given_options(options, ("size", "manifest", "seed"))
     if "size" in given:
         if len(given["size"]) > 1:
-            raise ValueError(
-                "Invalid option --size. Expected one number for "
-                f"fastmri_slices. Received: {given['size']}"
-            )
+            raise invalid("size", "one number", given["size"])
         (given["size"],) = given["size"]
     config = loupe_tf.datasets.FastmriSlicesConfig(config, **given)
     return fastmri_slices_dataset_builder.Builder, config
@@ -92,9 +90,10 @@ def mri_volumes(config, options):
     if "field_of_view" in given:
         view = given["field_of_view"]
         if len(view) > 2:
-            raise ValueError(
-                "Invalid option --field-of-view. Expected two numbers H W in "
-                f"mm, one for both, or none. Received: {view}"
+            raise invalid(
+                "field_of_view",
+                "two numbers H W in mm, one for both, or none",
+                view,
             )
         given["field_of_view"] = (*view, *view)[:2] or True
     if "crop_to_acquired" in given:
@@ -117,9 +116,10 @@ def parse_split(words):
     try:
         return [float(word) for word in words]
     except ValueError:
-        raise ValueError(
-            "Invalid option --split. Expected three shares, a CSV file, or "
-            f"train=PATIENT,... test=PATIENT,... Received: {words}"
+        raise invalid(
+            "split",
+            "three shares, a CSV file, or train=PATIENT,... test=PATIENT,...",
+            words,
         ) from None
 
 
@@ -305,17 +305,14 @@ def parse_arguments(arguments=None):
 def make_builder(options):
     name, _, config = options.name.partition("/")
     if name not in DATA_SETS:
-        raise ValueError(
-            f"Invalid name of a data set. Expected one of {sorted(DATA_SETS)}. "
-            f"Received: {name}"
+        raise invalid(
+            "name", f"the name of a data set, one of {sorted(DATA_SETS)}", name
         )
     make, own, _ = DATA_SETS[name]
     for option in set().union(*(o for _, o, _ in DATA_SETS.values())) - own:
-        if getattr(options, option) is not None:
-            raise ValueError(
-                f"Invalid option --{option.replace('_', '-')}. Expected none, "
-                f"for it does not apply to {name}."
-            )
+        value = getattr(options, option)
+        if value is not None:
+            raise invalid(option, f"none, as {name} does not have it", value)
     cls, config = make(config, options)
     # First in whatever format is there.
     builder = cls(
@@ -332,10 +329,11 @@ def make_builder(options):
             file_format=options.file_format,
         )
     if found != options.file_format:
-        raise ValueError(
-            f"Invalid option --file-format. Expected {found}, which is the "
-            f"format of what is already in {builder.data_dir}, or another "
-            f"--data-dir. Received: {options.file_format}"
+        raise invalid(
+            "file_format",
+            f"{found}, which is the format of what is already in "
+            f"{builder.data_dir}, or another --data-dir",
+            options.file_format,
         )
     return builder
 
@@ -355,9 +353,10 @@ def download_config(options):
         config = config.replace(manual_dir=source)
     if options.beam_options:
         if not options.beam_runner:
-            raise ValueError(
-                "Invalid option --beam-options. Expected a --beam-runner with "
-                "it. Received: none"
+            raise invalid(
+                "beam_options",
+                "a --beam-runner with them",
+                options.beam_options,
             )
         config = config.replace(beam_options=beam_options(options.beam_options))
     return config

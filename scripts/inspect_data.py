@@ -43,6 +43,7 @@ import sys
 
 import loupe_tf.datasets
 from loupe_tf import report
+from loupe_tf.checks import invalid
 from loupe_tf.command_line import argument_parser, exit_code
 from loupe_tf.datasets import BadVolumeError
 from loupe_tf.datasets.building.readers import find_volumes, read_volume
@@ -115,19 +116,16 @@ def inspect_files(options):
 
 def run(options):
     of_files = {
-        "--include": options.include,
-        "--exclude": options.exclude,
-        "--slice-axis": options.slice_axis,
+        "include": options.include,
+        "exclude": options.exclude,
+        "slice_axis": options.slice_axis,
     }
     is_file = pathlib.Path(options.data).expanduser().exists()
-    unused = {"--data-dir": options.data_dir} if is_file else of_files
-    unused = [name for name, value in unused.items() if value is not None]
-    if unused:
-        what = "a file or a folder" if is_file else "no file or folder"
-        raise ValueError(
-            f"Invalid option {unused[0]}. Expected none, for {options.data} is "
-            f"{what}"
-        )
+    unused = {"data_dir": options.data_dir} if is_file else of_files
+    for name, value in unused.items():
+        if value is not None:
+            what = "a file or a folder" if is_file else "no file or folder"
+            raise invalid(name, f"none, as {options.data} is {what}", value)
     inspections, left_out = [], []
     if is_file:
         inspections, left_out = inspect_files(options)

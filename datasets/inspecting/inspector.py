@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets.inspecting.acquired_extent import (
     acquired_extent,
     acquired_lines,
@@ -62,9 +63,10 @@ class Inspector:
             self._size = image.shape
             self._is_complex = np.iscomplexobj(image)
         if image.shape != self._size:
-            raise ValueError(
-                "Invalid shape of an image. Expected one size for all, "
-                f"{self._size}. Received: {image.shape} in volume {volume}"
+            raise invalid(
+                "image",
+                f"one size for all, {self._size}",
+                found=f"{image.shape} in volume {volume}",
             )
         kept = self._volumes.setdefault((split, volume), _Volume(split, volume))
         kept.slices += 1
@@ -97,9 +99,8 @@ class Inspector:
     def result(self):
         """Returns the `Inspection` of all images added."""
         if not self._count:
-            raise ValueError(
-                "Invalid images. Expected at least one that is not zero "
-                "everywhere. Received: none"
+            raise invalid(
+                "images", "one at least that is not zero", found="none"
             )
         spectrum = self._spectrum / self._count
         volumes = [v.summary(self._size, self._is_complex) for v in self._each]

@@ -133,10 +133,7 @@ class CsvSplit:
         return chosen
 
     def _bad(self, expected, received):
-        return ValueError(
-            f"Invalid value for argument `split`. Expected {expected} in "
-            f"{self.path}. Received: {received}"
-        )
+        return invalid("split", f"{expected} in {self.path}", found=received)
 
 
 def without_suffix(name):
