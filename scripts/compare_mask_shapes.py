@@ -31,16 +31,8 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from loupe_tf import (
-    command_line,
-    evaluation,
-    masks,
-    plots,
-    provenance,
-    report,
-)
-
-PLACES = ("out", "data_dir", "preset", "backup")
+from loupe_tf import evaluation, masks, plots, report
+from loupe_tf.command_line import exit_code
 
 NESTED = "nested points"
 SHAPES = {
@@ -51,11 +43,6 @@ SHAPES = {
     "rows": {"lines": "rows"},
     NESTED: {},
 }
-DIGITS = {"psnr": 2, "ssim": 4, "nmse": 5}
-HEADER = [
-    *("R", "shape", "PSNR [dB]", "SSIM", "NMSE", "from points [dB]"),
-    *("acquired", "epochs", "seeds", "diverged"),
-]
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
     "maximum, mean over the slices of a volume, then over the test volumes; ± "
@@ -68,7 +55,7 @@ CONVENTION = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Run(experiments.Run):
     """A training: a shape, and its R, which nested masks have all of."""
 
     shape: str
@@ -79,24 +66,6 @@ class Run:
     def name(self):
         rate = "all" if self.acceleration is None else f"{self.acceleration:g}"
         return f"{self.shape.replace(' ', '_')}-R{rate}-seed{self.seed}"
-
-
-def nested_batches(images, count, batch_size, seed):
-    """Batches `((images, index), images)` with another R in each epoch."""
-    from loupe_tf.callbacks import ShuffledBatches
-
-    class NestedBatches(ShuffledBatches):
-        def set_epoch(self, epoch):
-            super().set_epoch(epoch)
-            # One more number than the order is drawn from.
-            rng = np.random.default_rng([self.seed, epoch, 1])
-            self._index = rng.integers(count, size=self.examples)
-
-        def __getitem__(self, index):
-            rows = self.rows(index)
-            return (self.x[rows], self._index[rows]), self.y[rows]
-
-    return NestedBatches(images, images, batch_size, seed)
 
 
 def parse_arguments(arguments=None):
@@ -159,46 +128,40 @@ def build_model(run, settings, image_shape):
     return model
 
 
+def nested_batches(images, count, batch_size, seed):
+    """Batches `((images, index), images)` with another R in each epoch."""
+    from loupe_tf.callbacks import ShuffledBatches
+
+    class NestedBatches(ShuffledBatches):
+        def set_epoch(self, epoch):
+            super().set_epoch(epoch)
+            # One more number than the order is drawn from.
+            rng = np.random.default_rng([self.seed, epoch, 1])
+            self._index = rng.integers(count, size=self.examples)
+
+        def __getitem__(self, index):
+            rows = self.rows(index)
+            return (self.x[rows], self._index[rows]), self.y[rows]
+
+    return NestedBatches(images, images, batch_size, seed)
+
+
 def train(run, settings, splits, folder):
     """Train and test one shape, and return its record."""
-    model = build_model(run, settings, splits["test"].images.shape[1:])
-    training, validation = (
-        splits[name].images for name in ("train", "validation")
-    )
+    test = splits["test"]
+    model = build_model(run, settings, test.images.shape[1:])
+    images, held_out = (splits[name].images for name in ("train", "validation"))
     if run.shape == NESTED:
         count = len(settings["accelerations"])
-        training = nested_batches(
-            training, count, settings["batch_size"], run.seed
-        )
-        index = np.arange(len(validation)) % count
-        validation = ([validation, index], validation)
+        images = nested_batches(images, count, settings["batch_size"], run.seed)
+        held_out = ([held_out, np.arange(len(held_out)) % count], held_out)
     history, finite = experiments.fit(
-        model, run, settings, training, validation, folder
+        model, run, settings, images, held_out, folder
     )
-    record = {
-        **dataclasses.asdict(run),
-        "epochs": len(history["loss"]),
-        "trace": experiments.to_trace(history, ("loss", "val_loss", "round")),
-        **provenance.environment(),
-        "diverged": not finite,
-    }
-    record["results"] = judge(model, run, settings, splits["test"], folder)
-    return record
-
-
-def judge(model, run, settings, test, folder):
-    """What the model of a run makes of the test volumes, by R."""
-    rates = rates_of(run, settings)
-    found = masks.from_model(model)
-    found = found if isinstance(found, tuple) else (found,)
     shown = evaluation.middle_slice(test.volumes)
     pictures = {"truth": test.images[shown]}
     results = {}
-    for number, (rate, mask) in enumerate(zip(rates, found, strict=True)):
-        inputs = test.images
-        if run.shape == NESTED:
-            inputs = [inputs, np.full(len(inputs), number)]
-        output = model.predict(inputs, settings["batch_size"], verbose=0)
+    for rate, mask, output in rebuild(model, run, settings, test.images):
         results[f"{rate:g}"] = {
             "acquired": mask.acquired,
             "slope": mask.slope,
@@ -209,154 +172,139 @@ def judge(model, run, settings, test, folder):
         pictures[f"mask_{rate:g}"] = np.broadcast_to(mask.array, mask.matrix)
         pictures[f"output_{rate:g}"] = output[shown]
     experiments.save_images(folder, run.name, test.voxel_size, **pictures)
-    return results
+    return {**run.record(history), "diverged": not finite, "results": results}
 
 
-def in_rows(records):
-    """One dict for each mask that a run has judged."""
-    return [
+def rebuild(model, run, settings, images):
+    """What a model makes of images at each R: `(R, mask, output)`."""
+    found = masks.from_model(model)
+    found = found if isinstance(found, tuple) else (found,)
+    rates = rates_of(run, settings)
+    for number, (rate, mask) in enumerate(zip(rates, found, strict=True)):
+        inputs = images
+        if run.shape == NESTED:
+            inputs = [images, np.full(len(images), number)]
+        yield (
+            rate,
+            mask,
+            model.predict(inputs, settings["batch_size"], verbose=0),
+        )
+
+
+def by_cell(records):
+    """By R and shape: a row for each mask that a run has."""
+    shapes = list(SHAPES)
+    rows = [
         {
-            **{k: record[k] for k in ("shape", "seed", "epochs")},
-            "run": Run(*(record[f.name] for f in dataclasses.fields(Run))),
+            "run": Run.of(record),
+            "seed": record["seed"],
+            "epochs": record["epochs"],
+            "shape": record["shape"],
             "acceleration": float(rate),
+            "diverged": not result["volumes"],
             **result,
         }
         for record in records
         for rate, result in record["results"].items()
     ]
-
-
-def by_cell(records):
-    shapes = list(SHAPES)
     return evaluation.by_cell(
-        in_rows(records),
+        rows,
         key=lambda row: (row["acceleration"], row["shape"]),
         order=lambda row: (row["acceleration"], shapes.index(row["shape"])),
     )
 
 
-def paired(cells, rate, shape):
-    """Differences of a shape from points, by seed and volume."""
-    return evaluation.paired(
-        cells[rate, shape],
-        cells.get((rate, "points"), []),
-        lambda row: row["volumes"],
-    )
+def volumes_of(row):
+    return row["volumes"]
 
 
-def table_rows(cells):
-    rows = []
-    for (rate, shape), found in cells.items():
-        judged = [row for row in found if row["volumes"]]
-        spreads = [
-            report.spread(
-                [
-                    evaluation.mean_and_deviation(row["volumes"], name)[0]
-                    for row in judged
-                ],
-                digits,
-            )
-            for name, digits in DIGITS.items()
-        ]
-        differences = paired(cells, rate, shape)
-        gain = "-"
-        if shape != "points" and len(differences):
-            gain = report.spread(differences.ravel(), sign="+")
-        rows.append(
-            [
-                *(f"{rate:g}", shape, *spreads, gain),
-                " ".join(map(str, sorted({row["acquired"] for row in found}))),
-                report.spread([row["epochs"] for row in found], 0),
-                str(len(found)),
-                str(len(found) - len(judged)),
-            ]
+def table(cells):
+    def from_points(cell, rows):
+        rate, shape = cell
+        points = cells.get((rate, "points"), []) if shape != "points" else []
+        return report.spread(
+            evaluation.paired(rows, points, volumes_of).ravel(), sign="+"
         )
-    return rows
+
+    metric = experiments.metric
+    columns = {
+        "R": lambda cell, rows: f"{cell[0]:g}",
+        "shape": lambda cell, rows: cell[1],
+        "PSNR [dB]": metric(volumes_of, "psnr", 2),
+        "SSIM": metric(volumes_of, "ssim", 4),
+        "NMSE": metric(volumes_of, "nmse", 5),
+        "from points [dB]": from_points,
+        "acquired": lambda cell, rows: " ".join(
+            map(str, sorted({row["acquired"] for row in rows}))
+        ),
+        "epochs": experiments.spread("epochs", 0),
+        "seeds": experiments.count,
+        "diverged": experiments.count_diverged,
+    }
+    return experiments.table(cells, columns)
 
 
 def verdicts(cells):
     """A sentence for each shape and R: what it is worth beside points."""
     sentences = []
-    for rate, shape in cells:
-        differences = paired(cells, rate, shape)
-        if shape == "points" or not len(differences):
-            continue
-        sentences.append(
-            f"R = {rate:g}: {shape} against points "
-            + evaluation.in_words(differences)
-        )
+    for (rate, shape), rows in cells.items():
+        if shape != "points":
+            sentences += experiments.compare(
+                f"R = {rate:g}: {shape} against points",
+                rows,
+                cells.get((rate, "points"), []),
+                volumes_of,
+            )
     return sentences
 
 
-def first_images(cells, rate, folder):
-    """Truth, mask, output of the first seed and voxel size, by shape."""
-    shown = {}
-    for (other, shape), rows in cells.items():
-        images = experiments.load_images(folder, rows[0]["run"].name)
-        if other == rate and images:
-            shown[shape] = (
-                images["truth"],
-                images[f"mask_{rate:g}"],
-                images[f"output_{rate:g}"],
-                images.get("voxel_size"),
-            )
-    return shown
-
-
-def write_report(facts, records, folder):
-    """Everything that the folder's runs have to say."""
-    cells = by_cell(records)
+def draw(cells, folder):
+    """All figures with their captions, by name."""
     figures = {}
-    for rate in sorted({rate for rate, _ in cells}):
-        shown = first_images(cells, rate, folder)
-        if not shown:
-            continue
+    images = experiments.first_images(cells, folder, lambda row: row["run"])
+    for rate in dict.fromkeys(rate for rate, _ in images):
+        shown = {
+            shape: {
+                "truth": found["truth"],
+                "mask": found[f"mask_{rate:g}"],
+                "output": found[f"output_{rate:g}"],
+                "voxel_size": found.get("voxel_size"),
+            }
+            for (other, shape), found in images.items()
+            if other == rate
+        }
         figures[f"masks_R{rate:g}"] = (
-            plots.masks({k: v[1] for k, v in shown.items()}, columns=3),
+            plots.masks({k: x["mask"] for k, x in shown.items()}, columns=3),
             f"R = {rate:g}: learned masks, first seed. DC is in the centre.",
         )
-        truth, *_, voxel_size = next(iter(shown.values()))
-        truth = truth[None]
-        pictures = [(k, v[2][None]) for k, v in shown.items()]
+        pictures = list(shown.items())
         figures[f"reconstructions_R{rate:g}"] = (
-            plots.reconstruction_groups(
-                truth,
-                [dict(pictures[:3]), dict(pictures[3:])],
-                voxel_size=voxel_size,
-            )
-            if len(pictures) > 3
-            else plots.reconstructions(
-                truth, dict(pictures), voxel_size=voxel_size
-            ),
+            experiments.draw_outputs(dict(pictures[:3]), dict(pictures[3:])),
             f"R = {rate:g}: the middle slice of the first test volume, first "
             "seed.",
         )
+    return figures
+
+
+def reproduce(settings):
+    folder, facts, records = experiments.conduct(
+        settings, grid(settings), build_model, train, free=("seeds",)
+    )
+    cells = by_cell(records)
     experiments.publish(
         folder,
         "What is each shape of a learned mask worth?",
         facts,
         CONVENTION,
-        (HEADER, table_rows(cells)),
-        figures,
+        table(cells),
+        draw(cells, folder),
         verdicts(cells),
         records,
     )
 
 
-def compare(settings):
-    folder, facts, records = experiments.conduct(
-        settings,
-        grid(settings),
-        build=build_model,
-        train=train,
-        kind=lambda run: (run.shape, run.acceleration),
-        free=("seeds", *PLACES),
-    )
-    write_report(facts, records, folder)
-
-
 def main(arguments=None):
-    return command_line.exit_code(compare, parse_arguments(arguments))
+    return exit_code(reproduce, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

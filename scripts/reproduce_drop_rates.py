@@ -101,13 +101,12 @@ def parse_arguments(arguments=None):
         "paper: the network of the report, a GPU for a day; cpu: small "
         "images, hours; smoke: two minutes",
     )
-    add = parser.add_argument
-    add("--drop-rates", type=float, nargs="+", metavar="D", help="0 < D < 1")
-    add("--losses", nargs="+", choices=LOSSES, help="(mse)")
-    add("--epochs", type=int, metavar="N", help="the most of each round")
-    add("--filters", type=int, metavar="N", help="of the finest scale")
-    add("--depth", type=int, metavar="N", help="how often images are halved")
-    add("--batch-size", type=int, metavar="N", help="images in a batch")
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, help="(mse)")
+    experiments.add_options(
+        parser,
+        *("epochs", "filters", "depth", "batch_size"),
+        drop_rates=("D", "0 < D < 1"),
+    )
     settings = experiments.parse(parser, arguments)
     for rate in settings["drop_rates"]:
         if not 0 < rate < 1:
@@ -220,9 +219,8 @@ def table_rows(cells):
             row.append(report.spread([s[name]["psnr"] for s in good]))
             slices = [s[name]["psnr_over_slices"] for s in good]
             row.append(report.spread([np.mean(slices)] if good else []))
-        row.append(
-            report.spread(experiments.means(records, volumes_of, "ssim"), 4)
-        )
+        ssim = experiments.means(records, volumes_of, "ssim")
+        row.append(report.spread(ssim, 4))
         reported = REPORTED[mask].get(rate) if loss == "mse" else None
         row.append(report.spread([reported]))
         row.append(report.spread([r["epochs"] for r in records], 0))
@@ -269,7 +267,7 @@ def draw_curves(cells, loss):
 def draw(cells, folder):
     """All figures with their captions, by name."""
     figures = {}
-    images = experiments.first_images(cells, folder, Run)
+    images = experiments.first_images(cells, folder, Run.of)
     for loss in dict.fromkeys(key[0] for key in cells):
         shown = {key[1:]: x for key, x in images.items() if key[0] == loss}
         figures[f"curves_{loss}"] = (

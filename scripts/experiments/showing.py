@@ -4,20 +4,21 @@ from experiments.keeping import load_images
 from loupe_tf import plots
 
 
-def first_images(cells, folder, run):
+def first_images(cells, folder, run_of):
     """What the first run of each cell that left images shows.
 
     Args:
         cells: Dict of lists of records.
         folder: `RunFolder`.
-        run: The class of runs, a subclass of `experiments.Run`.
+        run_of: Callable that takes a record and returns its run, such as
+            `Run.of`.
 
     Returns:
         Dict of what `load_images` returns, without cells that left none.
     """
     shown = {}
     for cell, records in cells.items():
-        names = [run.of(record).name for record in records]
+        names = [run_of(record).name for record in records]
         found = (load_images(folder, name) for name in names)
         images = next(filter(None, found), None)
         if images:

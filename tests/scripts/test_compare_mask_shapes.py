@@ -180,8 +180,8 @@ def test_table_and_sentences(script):
             _record("columns", 1, R4=None),
         ]
     )
-    rows = script.table_rows(cells)
-    assert all(len(row) == len(script.HEADER) for row in rows)
+    header, rows = script.table(cells)
+    assert all(len(row) == len(header) for row in rows)
     assert [row[:2] for row in rows] == [
         ["4", "points"],
         ["4", "columns"],

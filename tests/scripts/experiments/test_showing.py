@@ -26,7 +26,7 @@ def test_first_images(tmp_path):
         mask: [{"mask": mask, "seed": seed} for seed in (0, 1, 2)]
         for mask in ("learned", "random")
     }
-    shown = first_images(cells, folder, Run)
+    shown = first_images(cells, folder, Run.of)
     assert list(shown) == ["learned"]
     assert (shown["learned"]["image"] == 1).all()
 
