@@ -5,6 +5,7 @@ import numpy as np
 
 from loupe_tf import reading
 from loupe_tf.atomic import written_aside
+from loupe_tf.checks import invalid
 
 ITEM = np.dtype("<c8")
 
@@ -33,17 +34,14 @@ def write_cfl(path, array, sections=None):
         and array.size
         and (np.issubdtype(array.dtype, np.number) or array.dtype == bool)
     ):
-        raise ValueError(
-            "Invalid value for argument `array`. Expected numbers in 1 to 16 "
-            "dimensions, none of them 0. Received: an array of shape "
-            f"{array.shape} and dtype {array.dtype}"
+        raise invalid(
+            "array",
+            "numbers in 1 to 16 dimensions, none of them 0",
+            found=f"an array of shape {array.shape} and dtype {array.dtype}",
         )
     texts = [text for section in (sections or {}).items() for text in section]
     if any(text.splitlines() != [text] for text in texts):
-        raise ValueError(
-            "Invalid value for argument `sections`. Expected one line of text "
-            f"each. Received: {sections}"
-        )
+        raise invalid("sections", "one line of text each", sections)
     header, data = pair(path)
     for file in (header, data):
         if file.is_dir():

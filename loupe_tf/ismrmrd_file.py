@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from loupe_tf import hdf5, reading
+from loupe_tf.checks import invalid
 from loupe_tf.reading import BadFileError
 
 # One value of each of these is taken at a time.
@@ -100,11 +101,12 @@ def read_heads(path, encoding=0, select=None):
         or not 0 <= encoding < len(header.encoding)
         or not np.any(refs == encoding)
     ):
-        raise ValueError(
-            "Invalid value for argument `encoding`. Expected the number of an "
-            f"encoding space of {path}, which has {len(header.encoding)} and "
-            f"acquisitions of {np.unique(refs).tolist()}. "
-            f"Received: encoding={encoding!r}"
+        raise invalid(
+            "encoding",
+            f"the number of an encoding space of {path}, which has "
+            f"{len(header.encoding)} and acquisitions of "
+            f"{np.unique(refs).tolist()}",
+            encoding,
         )
     with reading.naming(path, "ISMRM raw data"):
         space = _space(path, header.encoding[encoding])
@@ -225,18 +227,18 @@ def _selected(path, heads, select):
     """Which acquisitions are of the repetition, contrast, ... asked for."""
     select = {} if select is None else select
     if not isinstance(select, dict) or set(select) - set(COUNTERS):
-        raise ValueError(
-            "Invalid value for argument `select`. Expected a dictionary of "
-            f"integers by {COUNTERS}. Received: {select}"
+        raise invalid(
+            "select", f"a dictionary of integers by {COUNTERS}", select
         )
     kept = np.ones(len(heads), bool)
     for name in COUNTERS:
         kept &= heads["idx"][name] == select.get(name, 0)
     if not kept.any():
         found = {n: np.unique(heads["idx"][n]).tolist() for n in COUNTERS}
-        raise ValueError(
-            "Invalid value for argument `select`. Expected some of the "
-            f"acquisitions of {path}, which has {found}. Received: {select}"
+        raise invalid(
+            "select",
+            f"some of the acquisitions of {path}, which has {found}",
+            select,
         )
     return kept
 

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from loupe_tf import hdf5, reading
+from loupe_tf.checks import invalid
 from loupe_tf.formats.kspace_files import kind_of, open_bart
 from loupe_tf.formats.kspace_volume import check_finite
 
@@ -45,10 +46,7 @@ def load_coils(path, key=None):
     if kind == "hdf5":
         array = _hdf5_array(path, key)
     elif key is not None:
-        raise ValueError(
-            f"Invalid value for argument `key`. Expected None for {path}, "
-            f"which is one array. Received: key={key!r}"
-        )
+        raise invalid("key", f"None for {path}, which is one array", key)
     elif kind == "bart":
         with open_bart(path) as volume:
             if len(volume) > 1:
@@ -86,8 +84,6 @@ def _hdf5_array(path, key):
         if isinstance(key, str):
             dataset = hdf5.hdf5_dataset(file, key.strip("/"))
         if dataset is None:
-            raise ValueError(
-                "Invalid value for argument `key`. Expected one of the arrays "
-                f"of {path}, {hdf5.hdf5_names(file)}. Received: key={key!r}"
-            )
+            found = hdf5.hdf5_names(file)
+            raise invalid("key", f"one of the arrays of {path}, {found}", key)
         return np.asarray(hdf5.read_hdf5(dataset))

@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from loupe_tf.atomic import written_aside
+from loupe_tf.checks import invalid
 
 WHITE = 99.5
 
@@ -57,20 +58,23 @@ def save_image(
     writers[".nii.gz"] = writers[".nii"]
     write = [w for suffix, w in writers.items() if name.endswith(suffix)]
     if not write:
-        raise ValueError(
-            "Invalid value for argument `path`. Expected a path that ends in "
-            f"one of {', '.join(writers)}. Received: path={path}"
+        raise invalid(
+            "path",
+            f"a path that ends in one of {', '.join(writers)}",
+            found=f"path={path}",
         )
     image = np.asarray(image)
     if image.ndim not in (2, 3) or not image.size:
-        raise ValueError(
-            "Invalid value for argument `image`. Expected shape (H, W) or "
-            f"(slices, H, W). Received: shape={image.shape}"
+        raise invalid(
+            "image",
+            "shape (H, W) or (slices, H, W)",
+            found=f"shape={image.shape}",
         )
     if image.dtype.kind not in "fcui" or not np.isfinite(image).all():
-        raise ValueError(
-            "Invalid value for argument `image`. Expected finite numbers. "
-            f"Received: dtype={image.dtype} with other values"
+        raise invalid(
+            "image",
+            "finite numbers",
+            found=f"dtype={image.dtype} with other values",
         )
     with written_aside(path) as partial:
         write[0](partial)
@@ -107,10 +111,7 @@ def _png(image, path, window, field_of_view):
     low, high = window or (0.0, np.percentile(pixels, WHITE))
     if not low < high:
         if window:
-            raise ValueError(
-                "Invalid value for argument `window`. Expected two numbers, "
-                f"black < white. Received: window={window}"
-            )
+            raise invalid("window", "two numbers, black < white", window)
         high = pixels.max() or 1.0
     pixels = np.clip((pixels - low) / (high - low), 0, 1) * 255
     pixels = np.round(pixels).astype(np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 
 from loupe_tf import hdf5, reading
 from loupe_tf.cfl import read_cfl
-from loupe_tf.checks import check_options
+from loupe_tf.checks import check_options, invalid
 from loupe_tf.formats.fastmri_file import FastmriFile
 from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
 from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
@@ -104,17 +104,18 @@ def four_axes(shape, leading):
     if leading not in (None, "coils", "slices") or (
         (leading is None) == (len(shape) == 3)
     ):
-        raise ValueError(
-            "Invalid value for argument `leading`. Expected 'coils' or "
-            "'slices' for k-space with three axes, to say what the first one "
-            f"counts, and None otherwise. Received: leading={leading!r}, "
-            f"shape={tuple(shape)}"
+        raise invalid(
+            "leading",
+            "'coils' or 'slices' for k-space with three axes, to say what the "
+            "first one counts, and None otherwise",
+            found=f"leading={leading!r}, shape={tuple(shape)}",
         )
     if not 2 <= len(shape) <= 4 or 0 in shape:
-        raise ValueError(
-            "Invalid value for argument `kspace`. Expected shape (H, W), "
-            "(coils, H, W), (slices, H, W) or (slices, coils, H, W). "
-            f"Received: shape={tuple(shape)}"
+        raise invalid(
+            "kspace",
+            "shape (H, W), (coils, H, W), (slices, H, W) or (slices, coils, H, "
+            "W)",
+            found=f"shape={tuple(shape)}",
         )
     *first, height, width = shape
     first = [1] * (2 - len(first)) + first

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from loupe_tf import hdf5, reading
+from loupe_tf.checks import check_choice
 from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
 from loupe_tf.ismrmrd_file import (
     COUNTERS,
@@ -25,11 +26,7 @@ INTERPOLATION = 4
 
 def open_ismrmrd(path, lines="columns", encoding=0, select=None):
     """K-space of ISMRM raw data; see `load_kspace`."""
-    if lines not in ("columns", "rows"):
-        raise ValueError(
-            "Invalid value for argument `lines`. Expected 'columns' or 'rows'. "
-            f"Received: lines={lines!r}"
-        )
+    check_choice("lines", lines, ("columns", "rows"))
     _, space, heads, numbers = read_heads(path, encoding, select)
     with reading.naming(path, "ISMRM raw data"):
         return _open(path, lines, space, heads, numbers)
@@ -46,26 +43,9 @@ def _open(path, lines, space, heads, numbers):
             f"{space.matrix}",
         )
     slices, spacing = _stack(heads, slices)
-    coils = np.unique(heads["active_channels"]).tolist()
-    if len(coils) > 1 or coils[0] < 1:
-        raise BadFileError(
-            path,
-            "Expected acquisitions of one number of channels. "
-            f"Received: {coils} channels",
-        )
-    (coils,) = coils
+    coils = _coils(path, heads)
     samples, width, along = _read_out(path, space, heads)
-    # Where in the matrix lies what was read out.
-    first = samples // 2 - heads["center_sample"].astype(int)
-    start = first + heads["discard_pre"]
-    stop = first + heads["number_of_samples"] - heads["discard_post"]
-    if (start >= stop).any() or first.min() < 0 or stop.max() > samples:
-        raise BadFileError(
-            path,
-            f"Expected acquisitions within the {samples} samples of the "
-            f"encoded space. Received: samples {start.min()} to "
-            f"{stop.max() - 1}",
-        )
+    first, start, stop = _extent(path, heads, samples)
     reading.check_memory(path, COPIES * 8 * coils * samples * math.prod(counts))
 
     def read(i):
@@ -111,6 +91,33 @@ def _open(path, lines, space, heads, numbers):
         None if None in view else view,
         (space.recon_view[2] or space.view[2]) if spacing is None else spacing,
     )
+
+
+def _coils(path, heads):
+    """The number of coils, of all acquisitions the same."""
+    coils = np.unique(heads["active_channels"]).tolist()
+    if len(coils) > 1 or coils[0] < 1:
+        raise BadFileError(
+            path,
+            "Expected acquisitions of one number of channels. "
+            f"Received: {coils} channels",
+        )
+    return coils[0]
+
+
+def _extent(path, heads, samples):
+    """Where in the matrix read-outs begin, and what is kept of them."""
+    first = samples // 2 - heads["center_sample"].astype(int)
+    start = first + heads["discard_pre"]
+    stop = first + heads["number_of_samples"] - heads["discard_post"]
+    if (start >= stop).any() or first.min() < 0 or stop.max() > samples:
+        raise BadFileError(
+            path,
+            f"Expected acquisitions within the {samples} samples of the "
+            f"encoded space. Received: samples {start.min()} to "
+            f"{stop.max() - 1}",
+        )
+    return first, start, stop
 
 
 def _refuse_coded(path, heads):

@@ -3,6 +3,7 @@
 import numpy as np
 
 # Keras is imported by what needs it: the command-line tool draws masks without.
+from loupe_tf.checks import invalid
 from loupe_tf.plots.drawing import COLOURS, get_figure, plain
 
 
@@ -49,44 +50,14 @@ def reconstructions(
     """
     from loupe_tf import metrics
 
-    shape = tuple(np.shape(truth))
-    if len(shape) != 4 or shape[-1] not in (1, 2):
-        raise ValueError(
-            "Invalid shape for argument `truth`. Expected (n, H, W, 1) or "
-            f"(n, H, W, 2). Received: shape={shape}"
-        )
-    shapes = {name: tuple(np.shape(x)) for name, x in reconstructions.items()}
-    if not shapes or any(other != shape for other in shapes.values()):
-        raise ValueError(
-            "Invalid value for argument `reconstructions`. Expected a "
-            f"dictionary of images of the shape of `truth`, {shape}. "
-            f"Received: shapes={shapes}"
-        )
-    count, height, width, _ = shape
+    _check_images(truth, reconstructions)
+    count, height, width, _ = np.shape(truth)
     aspect = pixel_aspect(voxel_size)
     heights = [aspect * height / width]
     if zoom is not None:
         _check_zoom(zoom, height, width)
         heights.append(aspect * zoom[2] / zoom[3])
-    columns = 1 + 2 * len(reconstructions)
-    cell = 2.2
-    figure = get_figure(
-        figure,
-        cell * columns,
-        (cell * sum(heights) + 0.25 * len(heights)) * count + 0.45,
-    )
-    axes = figure.subplots(
-        count * len(heights),
-        columns,
-        squeeze=False,
-        height_ratios=count * heights,
-    )
-    # The rows of panels of one example: the whole image, then its zoom.
-    axes = axes.reshape(count, len(heights), columns)
-    for ax in axes.flat:
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-
+    figure, axes = _panels(figure, count, heights, 1 + 2 * len(reconstructions))
     style = {"vmin": 0, "vmax": max_value, "aspect": aspect}
     _draw_images(axes[..., 0], "truth", truth, zoom, **style)
     for row, ax in enumerate(axes[:, 0, 0]):
@@ -125,10 +96,7 @@ def reconstruction_groups(truth, groups, zoom=None, voxel_size=None):
         The figure.
     """
     if not groups:
-        raise ValueError(
-            "Invalid value for argument `groups`. Expected one dictionary or "
-            "more. Received: none"
-        )
+        raise invalid("groups", "one dictionary or more", found="none")
     if zoom is None:
         height, width = np.shape(truth)[1:3]
         zoom = (height // 3, width // 3, height // 3, width // 3)
@@ -149,6 +117,45 @@ def reconstruction_groups(truth, groups, zoom=None, voxel_size=None):
     return figure
 
 
+def _check_images(truth, reconstructions):
+    shape = tuple(np.shape(truth))
+    if len(shape) != 4 or shape[-1] not in (1, 2):
+        raise invalid(
+            "truth",
+            "shape (n, H, W, 1) or (n, H, W, 2)",
+            found=f"shape={shape}",
+        )
+    shapes = {name: tuple(np.shape(x)) for name, x in reconstructions.items()}
+    if not shapes or any(other != shape for other in shapes.values()):
+        raise invalid(
+            "reconstructions",
+            f"a dictionary of images of the shape of `truth`, {shape}",
+            found=f"shapes={shapes}",
+        )
+
+
+def _panels(figure, count, heights, columns):
+    """The figure, and empty axes `(count, len(heights), columns)`."""
+    cell = 2.2
+    figure = get_figure(
+        figure,
+        cell * columns,
+        (cell * sum(heights) + 0.25 * len(heights)) * count + 0.45,
+    )
+    axes = figure.subplots(
+        count * len(heights),
+        columns,
+        squeeze=False,
+        height_ratios=count * heights,
+    )
+    # The rows of panels of one example: the whole image, then its zoom.
+    axes = axes.reshape(count, len(heights), columns)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    return figure, axes
+
+
 def _check_zoom(zoom, height, width):
     integers = len(zoom) == 4 and all(
         isinstance(n, (int, np.integer)) for n in zoom
@@ -158,10 +165,11 @@ def _check_zoom(zoom, height, width):
         inside = 0 <= top < top + high <= height
         if inside and 0 <= left < left + wide <= width:
             return
-    raise ValueError(
-        "Invalid value for argument `zoom`. Expected integers (top, left, "
-        f"height, width) of a region within {height}×{width} pixels. "
-        f"Received: {zoom}"
+    raise invalid(
+        "zoom",
+        "integers (top, left, height, width) of a region within "
+        f"{height}×{width} pixels",
+        zoom,
     )
 
 
@@ -178,9 +186,8 @@ def pixel_aspect(voxel_size):
     if not rows or not columns:
         return 1.0
     if not (0 < rows < np.inf and 0 < columns < np.inf):
-        raise ValueError(
-            "Invalid value for argument `voxel_size`. Expected positive "
-            f"numbers (rows, columns) in mm. Received: {voxel_size}"
+        raise invalid(
+            "voxel_size", "positive numbers (rows, columns) in mm", voxel_size
         )
     return float(rows / columns)
 

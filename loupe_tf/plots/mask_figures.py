@@ -3,6 +3,7 @@
 import numpy as np
 
 # Keras is imported by what needs it: the command-line tool draws masks without.
+from loupe_tf.checks import invalid
 from loupe_tf.masks.description import (
     density_profile,
     overlap,
@@ -40,9 +41,10 @@ def mask(mask, probability=None, figure=None):
     shown = mask
     mask, aspect = _shown("mask", shown)
     if not np.isin(mask, (0, 1)).all():
-        raise ValueError(
-            "Invalid value for argument `mask`. Expected a binary mask, zeros "
-            f"and ones. Received: values from {mask.min()} to {mask.max()}"
+        raise invalid(
+            "mask",
+            "a binary mask, zeros and ones",
+            found=f"values from {mask.min()} to {mask.max()}",
         )
     panels = 1
     if probability is not None:
@@ -52,9 +54,10 @@ def mask(mask, probability=None, figure=None):
         probability = _frequencies("probability", probability)
         _check_probability("probability", probability)
         if probability.shape != mask.shape:
-            raise ValueError(
-                "Invalid shape for argument `probability`. Expected the shape "
-                f"of the mask, {mask.shape}. Received: {probability.shape}"
+            raise invalid(
+                "probability",
+                f"the shape of the mask, {mask.shape}",
+                found=f"shape={probability.shape}",
             )
     figure = get_figure(figure, 4.0 * panels + 0.4 * (panels - 1), 4.0)
     axes = figure.subplots(1, panels, squeeze=False)[0]
@@ -117,10 +120,7 @@ def mask_comparison(masks, figure=None):
         The figure.
     """
     if len(masks) != 2:
-        raise ValueError(
-            "Invalid value for argument `masks`. Expected two masks. "
-            f"Received: {list(masks)}"
-        )
+        raise invalid("masks", "two masks", found=f"{list(masks)}")
     masks = {plain(title): mask for title, mask in masks.items()}
     (first, mask), (second, other) = masks.items()
     common = overlap(mask, other)
@@ -179,10 +179,7 @@ def masks(masks, columns=None, figure=None):
         The figure.
     """
     if not masks:
-        raise ValueError(
-            "Invalid value for argument `masks`. Expected one mask or more. "
-            "Received: none"
-        )
+        raise invalid("masks", "one mask or more", found="none")
     columns = columns or len(masks)
     rows = -(-len(masks) // columns)
     figure = get_figure(figure, 1.9 * columns, 2.2 * rows)
@@ -249,9 +246,10 @@ def _frequencies(name, array):
     """A mask as `(H, W)`, lines spread over a square."""
     array = np.asarray(array)
     if array.ndim != 2:
-        raise ValueError(
-            f"Invalid shape for argument `{name}`. Expected (H, W), or (1, W) "
-            f"or (H, 1) for lines. Received: shape={array.shape}"
+        raise invalid(
+            name,
+            "shape (H, W), or (1, W) or (H, 1) for lines",
+            found=f"shape={array.shape}",
         )
     if 1 in array.shape:
         array = np.broadcast_to(array, (array.size, array.size))
@@ -270,10 +268,11 @@ def _shown(name, mask):
 def _check_probability(name, values):
     # Written so that a NaN fails too.
     if not (values.size and values.min() >= 0 and values.max() <= 1 + 1e-6):
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected probabilities in "
-            f"[0, 1]. Received: {values.size} values from "
-            f"{values.min(initial=np.inf)} to {values.max(initial=-np.inf)}"
+        raise invalid(
+            name,
+            "probabilities in [0, 1]",
+            found=f"{values.size} values from {values.min(initial=np.inf)} to "
+            f"{values.max(initial=-np.inf)}",
         )
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.plots.drawing import COLOURS, STYLES, get_figure
 
 
@@ -32,10 +33,10 @@ def training_curves(history, validation_freq=1, figure=None):
     ]
     panels = [(label, names) for label, names in panels if names]
     if not panels:
-        raise ValueError(
-            "Invalid value for argument `history`. Expected a dictionary with "
-            "a loss, a slope or a learning rate. Received: "
-            f"names={list(history)}"
+        raise invalid(
+            "history",
+            "a dictionary with a loss, a slope or a learning rate",
+            found=f"names={list(history)}",
         )
     figure = get_figure(figure, 7.0, 1.6 + 1.7 * len(panels))
     axes = figure.subplots(
@@ -47,19 +48,10 @@ def training_curves(history, validation_freq=1, figure=None):
 
     for ax, (label, names) in zip(axes, panels, strict=True):
         for i, name in enumerate(names):
-            values = history[name]
-            step = validation_freq if name.startswith("val_") else 1
-            if None in values:  # In the place of epochs that lack one.
-                step = 1
-            points = [
-                (step * epoch, value)
-                for epoch, value in enumerate(values, 1)
-                if value is not None
-            ]
             ax.plot(
-                *np.asarray(points, dtype=float).reshape(-1, 2).T,
+                *_points(name, history[name], validation_freq),
                 # A single epoch has no line.
-                marker="." if len(values) < 20 else None,
+                marker="." if len(history[name]) < 20 else None,
                 color=COLOURS[i % len(COLOURS)],
                 linestyle=STYLES[i % len(STYLES)],
                 label=name,
@@ -74,6 +66,19 @@ def training_curves(history, validation_freq=1, figure=None):
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.get_major_locator().set_params(integer=True)
     return figure
+
+
+def _points(name, values, validation_freq):
+    """Epochs, and the values in them."""
+    step = validation_freq if name.startswith("val_") else 1
+    if None in values:  # In the place of epochs that lack one.
+        step = 1
+    points = [
+        (step * epoch, value)
+        for epoch, value in enumerate(values, 1)
+        if value is not None
+    ]
+    return np.asarray(points, dtype=float).reshape(-1, 2).T
 
 
 def _mark_rounds(axes, rounds):
