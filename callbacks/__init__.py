@@ -18,7 +18,7 @@ from loupe_tf.callbacks.slope_schedule import (
     geometric,
     linear,
 )
-from loupe_tf.callbacks.two_rounds import fit_two_rounds
+from loupe_tf.callbacks.two_rounds.fit import fit_two_rounds
 
 __all__ = [
     "BackupAndRestore",

@@ -7,15 +7,15 @@ import numpy as np
 
 from loupe_tf.atomic import written_aside
 from loupe_tf.reading import BadFileError, load_npz
-from loupe_tf.run_folder import (
+from loupe_tf.records import (
     advising,
     check,
     checksum,
-    folder_lock,
     read_record,
     save_weights,
     write_record,
 )
+from loupe_tf.run_folder import folder_lock
 
 # What each of Keras's own callbacks would need to go on, and does not save.
 STATE = {
@@ -138,9 +138,11 @@ class BackupAndRestore(keras.callbacks.Callback):
         remedy = f"Delete {self.backup_dir} to start again"
         path = folder / "state.json"
         state = read_record(path, RECORD, remedy)
-        kinds = [type(c).__name__ for c in self.callbacks]
+        kinds = [type(c).__name__.removeprefix("_") for c in self.callbacks]
         with advising(path, "the state of a backup", remedy):
             found = [saved["class_name"] for saved in state["callbacks"]]
+            # `BestWeights` of `fit_two_rounds` was a private class once.
+            found = [name.removeprefix("_") for name in found]
         if kinds != found:
             raise ValueError(
                 f"Invalid backup in {self.backup_dir}. Expected that of a run "

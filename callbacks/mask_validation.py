@@ -2,8 +2,8 @@ import keras
 import numpy as np
 
 from loupe_tf.callbacks.slopes import slope_value
-from loupe_tf.distribution.multi_worker_trainer import trainer_of
 from loupe_tf.distribution.replicas import scope_of
+from loupe_tf.distribution.trainer import trainer_of
 
 
 class MaskValidation(keras.callbacks.Callback):

@@ -45,6 +45,21 @@ def written_aside(path):
             os.replace(partial, path)
 
 
+def remove_strays(folder):
+    """Delete what processes killed inside of `written_aside` have left.
+
+    Args:
+        folder: Path of the folder that they wrote to, in which no process
+            writes now.
+    """
+    for stray in pathlib.Path(folder).glob(".*.*"):
+        name = stray.name[1:].rpartition(".")[0]
+        if stray.is_dir() and not (
+            {each.name for each in stray.iterdir()} - {name, f"{name}.before"}
+        ):
+            shutil.rmtree(stray, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def naming_disk(path):
     """Name the file, and say what room there is, when a disk is full.

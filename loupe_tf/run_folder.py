@@ -1,7 +1,6 @@
-"""The folder of a run: its settings, its lock, its files written whole."""
+"""The folder of a run: its settings, its lock, its records."""
 
 import contextlib
-import io
 import json
 import os
 import pathlib
@@ -9,20 +8,25 @@ import shutil
 import time
 
 import filelock
-import google_crc32c
 import tqdm
 
-from loupe_tf.atomic import written_aside
-from loupe_tf.reading import BadFileError, check_file, naming, read_text
+from loupe_tf.atomic import remove_strays, written_aside
+from loupe_tf.checks import invalid
+from loupe_tf.records import read_json, read_record, write_record
 
 
 class RunFolder:
-    """The folder that `--out` of a script names. It belongs to one run.
+    """A folder that belongs to one run, or to one grid of runs.
+
+    It is locked from the first result on, until this object is gone or the
+    `with` statement that it is in has ended.
 
     Args:
         path: Path; the folder is made when something is written to it.
         writes: Boolean. Whether this process writes there; of several workers
             one does.
+        argument: String, name of the argument or option that the path is from,
+            for messages.
 
     Example:
 
@@ -35,9 +39,10 @@ class RunFolder:
     ```
     """
 
-    def __init__(self, path, writes=True):
+    def __init__(self, path, writes=True, argument="out"):
         self.path = pathlib.Path(path)
         self.writes = writes
+        self.argument = argument
         self._settings = None
         self._checked = False
         self._lock = None
@@ -45,6 +50,12 @@ class RunFolder:
     def __truediv__(self, name):
         """Path of a file in the folder."""
         return self.path / name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._lock = None
 
     def check_settings(self, settings):
         """Claim the folder for a run of these settings.
@@ -56,28 +67,21 @@ class RunFolder:
             settings: Dict of values that JSON can store.
 
         Raises:
-            ValueError: If the folder holds a run of others, or another process
+            ValueError: If the folder holds a run of others, or one of a version
+                of this package that knew fewer of them, or if another process
                 is at work there (once something is written).
         """
         self._checked = True
         path = self / "settings.json"
-        if path.exists() and self._holds_results():
-            saved = read_json(
-                path, "Delete it if this command is that of the folder's run"
-            )
-            differing = [k for k in settings if saved.get(k) != settings[k]]
-            if differing:
-                raise ValueError(
-                    f"Invalid value for argument --out. Expected {self.path} "
-                    f"to hold a run with "
-                    f"{ {k: settings[k] for k in differing} }. Received: "
-                    f"one with { {k: saved.get(k) for k in differing} }"
-                )
-        else:
+        if not path.exists() or not self._holds_results():
             self._settings = settings
+            return
+        remedy = "Delete it if the run in its folder is this one"
+        saved = read_json(path, remedy)
+        check_same_settings(self.argument, self.path, settings, saved)
 
     def claim(self):
-        """Write the settings that were checked, if they are not there.
+        """Lock the folder, and write the settings that were checked.
 
         To be called before something is written by other means than this
         class.
@@ -88,21 +92,18 @@ class RunFolder:
         if settings is not None:
             self.write_json("settings.json", settings, indent=2)
 
-    def _holds_results(self):
-        """Whether there is more than settings, and seconds spent in vain."""
-        return any(
-            path.is_file()
-            and not path.name.startswith((".", "seconds_"))
-            and path != self / "settings.json"
-            for path in self.path.rglob("*")
-        )
-
     def write_json(self, name, value, indent=None):
         """Write a file of the folder, all or nothing: others may read it."""
         self.claim()
         if self.writes:
             with written_aside(self / name) as partial:
                 partial.write_text(json.dumps(value, indent=indent) + "\n")
+
+    def write_record(self, name, record):
+        """Write a dict that is to be found again, with its checksum."""
+        self.claim()
+        if self.writes:
+            write_record(self / name, record)
 
     def complete(self, todo, do):
         """Do what has left no record in `runs/` yet, with a progress bar.
@@ -122,12 +123,12 @@ class RunFolder:
             runs than `todo` included.
         """
         self.claim()
-        records = RunFolder(self / "runs", self.writes)
         bar = tqdm.tqdm(list(todo), unit="run")
         for run in bar:
             bar.set_description(run.name)
-            if not (records / f"{run.name}.json").exists():
-                records.write_json(f"{run.name}.json", do(run))
+            name = f"runs/{run.name}.json"
+            if not (self / name).exists():
+                self.write_record(name, do(run))
             if self.writes:
                 unfinished = self / "unfinished" / run.name
                 shutil.rmtree(unfinished, ignore_errors=True)
@@ -135,8 +136,9 @@ class RunFolder:
 
     def records(self):
         """All records in `runs/`, by name."""
+        remedy = "Delete it to do that run again"
         return [
-            read_json(path, "Delete it to do that run again")
+            read_record(path, {}, remedy)
             for path in sorted((self / "runs").glob("*.json"))
         ]
 
@@ -157,9 +159,52 @@ class RunFolder:
             spent.append(before + time.time() - begin)
             self.write_json(path.name, spent[0])
 
+    def _holds_results(self):
+        """Whether there is more than settings, and seconds spent in vain."""
+        return any(
+            path.is_file()
+            and not path.name.startswith("seconds_")
+            and path != self / "settings.json"
+            # Locks, and what a killed process has half written.
+            and not any(
+                part.startswith(".")
+                for part in path.relative_to(self.path).parts
+            )
+            for path in self.path.rglob("*")
+        )
+
+
+def check_same_settings(argument, path, settings, saved):
+    """Refuse to take a run of other settings for one of these.
+
+    Args:
+        argument: String, name of the argument or option that the path is from.
+        path: Path of the run.
+        settings: Dict of values that JSON can store.
+        saved: Dict of those that were read from there.
+
+    Raises:
+        ValueError: That names those that differ, and says what to do.
+    """
+    settings = json.loads(json.dumps(settings))  # As they were read.
+    differing = [k for k in settings if saved.get(k) != settings[k]]
+    if not differing:
+        return
+    advice = "Choose another folder, or repeat the settings of that run"
+    if unknown := [key for key in differing if key not in saved]:
+        advice = (
+            f"It is of another version, which did not note {unknown}: finish "
+            "it with that one, or choose another folder"
+        )
+    raise invalid(
+        argument,
+        f"{path} to hold a run with { {k: settings[k] for k in differing} }",
+        found=f"one with { {k: saved.get(k) for k in differing} }. {advice}",
+    )
+
 
 def folder_lock(folder):
-    """Keep a folder to this process.
+    """Keep a folder to this process, and clear what killed ones have left.
 
     The kernel frees the lock when the process ends, however it ends. Within a
     process it may be taken several times. Who cannot write into the folder, or
@@ -194,147 +239,5 @@ def folder_lock(folder):
         ) from error
     except (OSError, NotImplementedError):
         return contextlib.nullcontext()
+    remove_strays(folder)
     return lock
-
-
-@contextlib.contextmanager
-def advising(path, expected, remedy):
-    """Name the file in whatever goes wrong, and say what to do.
-
-    Args:
-        path: Path of the file. If it is not there, that is damage too.
-        expected: String, what the file should have been.
-        remedy: String, a sentence.
-
-    Raises:
-        BadFileError: In place of any exception but `ImportError`.
-    """
-    try:
-        with naming(path, expected, _BadRunFileError):
-            yield
-    except BadFileError as error:
-        raise BadFileError(path, f"{error.reason}. {remedy}") from error
-
-
-class _BadRunFileError(BadFileError):
-    """So that `naming` names errors of the system too."""
-
-
-def read_json(path, remedy, kind=dict):
-    """Read what `json.dump` has written.
-
-    Args:
-        path: Path of the file.
-        remedy: String, a sentence that says what to do if it is damaged.
-        kind: Class, or tuple of classes, of the value.
-
-    Returns:
-        The value.
-
-    Raises:
-        BadFileError: If the file is damaged. It ends with the remedy.
-    """
-    with advising(path, "JSON that this package has written", remedy):
-        value = json.loads(read_text(path))
-        if not isinstance(value, kind):
-            raise ValueError(f"it holds a {type(value).__name__}")
-        return value
-
-
-def write_record(path, record):
-    """Write a dict that JSON can store, with a checksum, all or nothing."""
-    content = json.dumps(record, sort_keys=True)
-    crc = google_crc32c.value(content.encode())
-    with written_aside(path) as partial:
-        partial.write_text(json.dumps({**record, "crc32c": crc}) + "\n")
-
-
-def read_record(path, keys, remedy):
-    """Read what `write_record` has written.
-
-    Args:
-        path: Path of the file.
-        keys: Dict, the class (or classes) of each value that is needed.
-        remedy: String, a sentence that says what to do if it is damaged.
-
-    Returns:
-        The dict.
-
-    Raises:
-        BadFileError: If the file is damaged. It ends with the remedy.
-    """
-    record = read_json(path, remedy)
-    with advising(path, "a record that this package has written", remedy):
-        # Version 0.1.0 wrote none.
-        crc = record.pop("crc32c", None)
-        content = json.dumps(record, sort_keys=True)
-        if crc not in (None, google_crc32c.value(content.encode())):
-            raise ValueError("its checksum differs")
-        for key, kind in keys.items():
-            if not isinstance(record[key], kind):
-                raise ValueError(f"{key} is {record[key]!r}")
-        return record
-
-
-def save_weights(model, path):
-    """Save the weights of a model, all or nothing.
-
-    HDF5 may end the process if the disk is full, so it writes to memory.
-
-    Args:
-        model: A built `keras.Model`.
-        path: Path that ends in `.weights.h5`.
-    """
-    buffer = _Buffer(path)
-    model.save_weights(buffer)
-    with written_aside(path) as partial:
-        partial.write_bytes(buffer.getbuffer())
-
-
-def checksum(path):
-    """CRC32C of a file, an integer."""
-    check_file(path)
-    return google_crc32c.value(pathlib.Path(path).read_bytes())
-
-
-def check(path, crc, remedy):
-    """Compare the checksum of a file.
-
-    Args:
-        path: Path of the file.
-        crc: What `checksum` returned once, or `None` if that is not known.
-        remedy: String, a sentence that says what to do if it is damaged.
-
-    Raises:
-        BadFileError: If the file is damaged. It ends with the remedy.
-    """
-    with advising(path, "a file as this package wrote it", remedy):
-        if checksum(path) != crc and crc is not None:
-            raise ValueError("its checksum differs")
-
-
-def load_weights(model, path, crc, remedy):
-    """Load weights that `save_weights` has written.
-
-    Args:
-        model: A built `keras.Model`.
-        path, crc, remedy: As those of `check`.
-
-    Raises:
-        BadFileError: If the file is damaged, or the weights are those of
-            another model. It ends with the remedy.
-    """
-    check(path, crc, remedy)
-    with advising(path, f"the weights of model '{model.name}'", remedy):
-        model.load_weights(path)
-
-
-class _Buffer(io.BytesIO):
-    """Memory that Keras takes for a file of this name."""
-
-    def __init__(self, path):
-        super().__init__()
-        self._path = os.fspath(path)
-
-    def __str__(self):
-        return self._path

@@ -52,7 +52,7 @@ from loupe_tf import (
 )
 from loupe_tf.formats.kspace_ismrmrd import COUNTERS
 from loupe_tf.reconstruction import Network, ZeroFilled
-from loupe_tf.run_folder import read_json
+from loupe_tf.records import read_json
 
 FORMATS = ("npy", "nii", "nii.gz", "png")
 CONVENTION = (

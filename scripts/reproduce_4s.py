@@ -50,7 +50,7 @@ from loupe_tf import (
     report,
     run_folder,
 )
-from loupe_tf.run_folder import read_json
+from loupe_tf.records import read_json
 
 # What the paper says, and where it is silent what its authors' code does.
 PAPER = {

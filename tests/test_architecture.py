@@ -21,6 +21,7 @@ FLOORS = (
     {"version", "checks", "fourier", "numpy_fourier", "on_import", "reading"},
     {"atomic", "hdf5", "simulation"},
     {"cfl", "ismrmrd_file"},
+    {"records"},
     {"run_folder"},
     {"metrics", "operators"},
     {"losses", "masks"},

@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from loupe_tf.atomic import hdf5_written, written_aside
+from loupe_tf.atomic import hdf5_written, remove_strays, written_aside
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path):
@@ -95,3 +95,15 @@ def test_hdf5_is_written_whole(tmp_path, full_disk):
             file["x"] = [3] * 1000
     assert path.read_bytes() == content
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_only_strays_are_removed(tmp_path):
+    """Folders that `written_aside` makes, as a killed process leaves them."""
+    kept = [".git", ".cache.d/other", "a.b/b", ".file.x"]
+    for name in [".a.json.1_a2b3cd/a.json", ".b.x1/b.before", ".c.x1", *kept]:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch() if name == ".file.x" else path.mkdir()
+    remove_strays(tmp_path)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".cache.d", ".file.x", ".git", "a.b"]

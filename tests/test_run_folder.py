@@ -3,116 +3,10 @@ import json
 import pathlib
 
 import filelock
-import keras
-import numpy as np
 import pytest
 
 from loupe_tf.reading import BadFileError
-from loupe_tf.run_folder import (
-    RunFolder,
-    checksum,
-    folder_lock,
-    load_weights,
-    read_json,
-    read_record,
-    save_weights,
-    write_record,
-)
-
-RECORD = {"best": 0.1 + 0.2, "weights": None, "history": {"loss": [1e-9]}}
-KEYS = {"best": float, "history": dict}
-
-
-def test_a_record_is_found_again(tmp_path):
-    path = tmp_path / "new" / "record.json"
-    write_record(path, RECORD)
-    assert read_record(path, KEYS, "Delete it") == RECORD
-    # By others too.
-    assert json.loads(path.read_text())["best"] == RECORD["best"]
-
-
-def test_every_damaged_byte_of_a_record_is_found(tmp_path):
-    path = tmp_path / "record.json"
-    write_record(path, RECORD)
-    content = path.read_bytes()
-    for at in range(len(content)):
-        path.write_bytes(content[:at] + b"7" + content[at + 1 :])
-        try:
-            found = read_record(path, KEYS, "Delete it")
-            # It was the name of the checksum itself, or a space.
-            assert {key: found[key] for key in RECORD} == RECORD
-        except BadFileError as error:
-            assert str(error).endswith("Delete it")
-            assert "record.json" in str(error)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"best": 1.0}', None],
-)
-def test_what_is_no_record_is_named(tmp_path, content):
-    path = tmp_path / "record.json"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(BadFileError, match=r"record.json.*\. Delete it$"):
-        read_record(path, KEYS, "Delete it")
-
-
-def test_json_of_another_kind(tmp_path):
-    path = tmp_path / "seconds.json"
-    path.write_text("12")
-    assert read_json(path, "Delete it", (int, float)) == 12
-    with pytest.raises(BadFileError, match="seconds.json.*holds a int.*Delete"):
-        read_json(path, "Delete it")
-
-
-@pytest.fixture
-def model():
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(30)])
-    model.compile("adam", "mse")
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def test_weights_are_those_that_keras_saves(tmp_path, model):
-    model.save_weights(tmp_path / "theirs.weights.h5")
-    save_weights(model, tmp_path / "new" / "ours.weights.h5")
-    saved = model.get_weights()
-    for path in tmp_path.rglob("*.h5"):
-        model.set_weights([0 * x for x in saved])
-        load_weights(model, path, checksum(path), "Delete it")
-        for a, b in zip(model.get_weights(), saved):
-            np.testing.assert_array_equal(a, b)
-
-
-def test_damaged_weights_are_named(tmp_path, model):
-    path = tmp_path / "a.weights.h5"
-    save_weights(model, path)
-    crc, content = checksum(path), path.read_bytes()
-    at = content.index(np.asarray(model.get_weights()[0]).tobytes()[:16])
-    path.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
-    with pytest.raises(BadFileError, match="a.weights.h5.*differs.*Delete it$"):
-        load_weights(model, path, crc, "Delete it")
-    path.write_bytes(content[:900])
-    with pytest.raises(BadFileError, match="a.weights.h5.*Delete it$"):
-        load_weights(model, path, None, "Delete it")
-    path.unlink()
-    with pytest.raises(BadFileError, match="a.weights.h5.*Delete it$"):
-        load_weights(model, path, crc, "Delete it")
-
-
-def test_a_full_disk_leaves_the_weights_that_were_there(
-    tmp_path, model, full_disk
-):
-    path = tmp_path / "a.weights.h5"
-    save_weights(model, path)
-    content = path.read_bytes()
-    full_disk(2000, at=0).on_epoch_end(0)
-    with pytest.raises(OSError, match="File too large.*a.weights.h5"):
-        save_weights(model, path)
-    assert path.read_bytes() == content
-    assert [*tmp_path.iterdir()] == [path]
+from loupe_tf.run_folder import RunFolder, folder_lock
 
 
 def test_a_folder_belongs_to_one_process(tmp_path):
@@ -152,7 +46,7 @@ def test_belongs_to_one_run(tmp_path):
     folder.write_json("metrics.json", {})
     assert json.loads((folder / "settings.json").read_text()) == settings
     folder.check_settings(settings)
-    with pytest.raises(ValueError, match="--out.*'acceleration': 8.0.*4.0"):
+    with pytest.raises(ValueError, match="`out`.*'acceleration': 8.0.*4.0"):
         folder.check_settings({**settings, "acceleration": 8.0})
     assert json.loads((folder / "settings.json").read_text()) == settings
 
@@ -172,7 +66,7 @@ def test_a_call_that_failed_claims_no_folder(tmp_path):
     assert json.loads((folder / "settings.json").read_text()) == {
         "leading": "coils"
     }
-    with pytest.raises(ValueError, match="--out"):
+    with pytest.raises(ValueError, match="`out`"):
         RunFolder(tmp_path / "run").check_settings({"leading": None})
 
 
@@ -192,7 +86,7 @@ def test_another_worker_checks_and_writes_nothing(tmp_path):
 @pytest.mark.parametrize(
     "name, remedy",
     [
-        ("settings.json", "Delete it if this command"),
+        ("settings.json", "Delete it if the run"),
         ("seconds_learned.json", "Delete it: no more than the time"),
         ("runs/a.json", "Delete it to do that run again"),
     ],
@@ -268,3 +162,63 @@ def test_a_grid_repeats_no_run(tmp_path):
     assert done == ["a", "stopped", "c", "b"]
     assert [record["name"] for record in records] == ["a", "b", "c"]
     assert not any((tmp_path / "unfinished").iterdir())
+
+
+SETTINGS_0_1_0 = {"data": "mni_brain/96", "acceleration": 4.0, "lines": None}
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A folder as version 0.1.0 wrote it: no checksums, no lock."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "settings.json").write_text(json.dumps(SETTINGS_0_1_0))
+    (tmp_path / "runs" / "a.json").write_text('{"psnr": 31.5}')
+    (tmp_path / "seconds_learned.json").write_text("12.5")
+    return RunFolder(tmp_path)
+
+
+def test_a_folder_of_version_0_1_0_goes_on(old):
+    # What is off by default may be new.
+    old.check_settings({**SETTINGS_0_1_0, "dropout": None})
+    with old.stopwatch("learned") as seconds:
+        pass
+    assert seconds() > 12.5
+    records = old.complete([Named("a"), Named("b")], lambda run: {"psnr": 32})
+    assert records == [{"psnr": 31.5}, {"psnr": 32}]
+
+
+def test_a_folder_of_version_0_1_0_that_tells_too_little(old):
+    match = r"`out`.*another version, which did not note \['network'\]: finish"
+    with pytest.raises(ValueError, match=match):
+        old.check_settings({**SETTINGS_0_1_0, "network": "unet"})
+    with pytest.raises(ValueError, match="8.0.*Choose another folder"):
+        old.check_settings({**SETTINGS_0_1_0, "acceleration": 8.0})
+
+
+def test_what_a_killed_process_leaves_is_no_result(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.check_settings({"seed": 0})
+    folder.claim()
+    stray = tmp_path / ".metrics.json.1_a2b3cd"
+    stray.mkdir()
+    (stray / "metrics.json").touch()
+    del folder
+    with RunFolder(tmp_path) as folder:
+        folder.check_settings({"seed": 1})
+        folder.claim()
+        assert not stray.exists()
+        other = filelock.FileLock(tmp_path / ".lock", timeout=0)
+        with pytest.raises(filelock.Timeout):
+            other.acquire()
+    with other:  # The folder is free, though its object is still there.
+        assert folder.records() == []
+
+
+def test_a_damaged_record_of_a_grid_is_found(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.complete([Named("a")], lambda run: {"psnr": {2: 31.5, 10: 32.5}})
+    assert folder.records() == [{"psnr": {"2": 31.5, "10": 32.5}}]
+    path = tmp_path / "runs" / "a.json"
+    path.write_text(path.read_text().replace("31.5", "37.5"))
+    with pytest.raises(BadFileError, match="a.json.*checksum.*that run again"):
+        folder.records()

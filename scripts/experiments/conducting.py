@@ -5,7 +5,8 @@ import json
 import numpy as np
 
 from loupe_tf.provenance import provenance
-from loupe_tf.run_folder import RunFolder, read_json
+from loupe_tf.records import read_json
+from loupe_tf.run_folder import RunFolder
 
 # Settings that change no figure.
 PLACES = ("out", "data_dir", "preset", "backup")

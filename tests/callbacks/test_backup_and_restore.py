@@ -195,11 +195,13 @@ def test_damaged_backups_say_what_to_do(tmp_path):
 
 
 def test_a_state_without_checksum_is_looked_at(tmp_path):
-    """Those of version 0.1.0 have none."""
+    """Those of version 0.1.0 have none, and a private class among them."""
     _fit(tmp_path / "run", epochs=1)
     path = tmp_path / "run/epoch_0000001/state.json"
     state = json.loads(path.read_text())
     del state["crc32c"], state["weights_crc32c"]
+    for saved in state["callbacks"]:
+        saved["class_name"] = f"_{saved['class_name']}"
     path.write_text(json.dumps(state))
     _, again, _ = _fit(tmp_path / "run", epochs=1)
     assert len(again.history["loss"]) == 1

@@ -19,7 +19,7 @@ from loupe_tf.distribution import (
     ReplicaError,
 )
 from loupe_tf.models import loupe_model
-from loupe_tf.run_folder import write_record
+from loupe_tf.records import write_record
 
 folder = pathlib.Path(sys.argv[1])
 mode = sys.argv[2]

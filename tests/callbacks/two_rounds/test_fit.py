@@ -218,6 +218,55 @@ def test_damaged_files_are_named_and_say_what_to_do(tmp_path, ended):
         path.write_bytes(content)
 
 
+def test_a_run_without_checksums_is_found_again(tmp_path, ended):
+    """Those of version 0.1.0 have none."""
+    whole = ended().history
+    for path in (tmp_path / "run").glob("round_*.json"):
+        record = json.loads(path.read_text())
+        del record["crc32c"], record["weights_crc32c"]
+        path.write_text(json.dumps(record))
+    assert ended().history == whole
+    (tmp_path / "run/round_2.json").unlink()
+    again = ended().history
+    assert again["val_loss"] == pytest.approx(whole["val_loss"])
+
+
+def test_a_run_of_version_0_1_0_says_what_to_do(tmp_path, model, images):
+    """It noted neither the data nor what the slope callback was told."""
+    settings = {
+        "model": model.name,
+        "parameters": model.count_params(),
+        "epochs": [2, 1],
+        "batch_size": 16,
+        "monitor": "val_loss",
+        "stop_patience": 100,
+        "lr": [50, 0.2, 1e-6],
+        "seed": 0,
+        "slope_callback": "SelfShrinkingSigmoidSlope",
+    }
+    record = {"history": {}, "epochs": 0, "best": 0.1, "weights": None}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    (tmp_path / "round_1.json").write_text(json.dumps(record))
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    match = "`directory`.*another version.*'samplers', 'data'.*finish it with"
+    with pytest.raises(ValueError, match=match):
+        fit_two_rounds(
+            model, images, images, (2, 1), directory=tmp_path, verbose=0
+        )
+    assert files == {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_settings_that_trained_nothing_claim_no_folder(tmp_path, model, images):
+    def fit(**options):
+        return fit_two_rounds(
+            model, images, images, 1, directory=tmp_path, verbose=0, **options
+        )
+
+    with pytest.raises(ValueError, match="`monitor`"):
+        fit(monitor="val_x", mode="min")
+    assert fit().history["round"] == [1, 2]
+
+
 def test_a_deleted_record_trains_what_follows_again(tmp_path, ended):
     (tmp_path / "run/round_1.json").unlink()
     (tmp_path / "run/round_2.weights.h5").write_bytes(b"stale")
@@ -312,13 +361,13 @@ def test_a_run_that_diverges_ends_with_what_it_has(model, images):
 @pytest.mark.parametrize(
     "train, match",
     [
-        (np.zeros((4, 16, 18, 1), "int16"), "dtype.*`train`.*int16"),
-        (np.zeros((4, 16, 18, 1), "complex64"), "dtype.*`train`.*complex64"),
+        (np.zeros((4, 16, 18, 1), "int16"), "`train`.*dtype=.*int16"),
+        (np.zeros((4, 16, 18, 1), "complex64"), "`train`.*dtype=.*complex64"),
         (np.full((4, 16, 18, 1), np.nan, "float32"), r"`train`.*\[0, 1, 2, 3"),
         (([np.zeros((4, 1)), np.zeros(3)], np.zeros((4, 1))), r"\[4, 3, 4\]"),
         (
             ([np.zeros((4, 1)), np.array(list("abcd"))], np.zeros((4, 1))),
-            "dtype.*`train`.*U1",
+            "`train`.*dtype=.*U1",
         ),
     ],
 )
