@@ -164,6 +164,34 @@ def _load_script(name):
 
 
 @pytest.fixture
+def kspace(rng):
+    """K-space `(slices, coils, H, W)`: three slices, two coils."""
+    pair = rng.normal(size=(2, 3, 2, 8, 7))
+    return (pair[0] + 1j * pair[1]).astype(np.complex64)
+
+
+@pytest.fixture
+def scan_path(tmp_path):
+    """Where `write_ismrmrd` may put a scan."""
+    return tmp_path / "scan.mrd"
+
+
+@pytest.fixture
+def read_kspace():
+    """`read_kspace(path, **options)`: all slices of `load_kspace`, stacked."""
+    return _read_kspace
+
+
+def _read_kspace(path, **options):
+    from loupe_tf.formats import load_kspace
+
+    with load_kspace(path, **options) as volume:
+        array = np.stack([volume[i] for i in range(len(volume))])
+        assert volume.shape == array.shape and array.dtype == np.complex64
+        return array
+
+
+@pytest.fixture
 def write_ismrmrd():
     """`write_ismrmrd(path, kspace, mask)`: a measurement as ISMRM raw data."""
     return _write_ismrmrd

@@ -43,22 +43,6 @@ OTHER = [
 CODED = ["ACQ_IS_REVERSE", *(f"ACQ_COMPRESSION{n}" for n in range(1, 5))]
 
 
-@pytest.fixture
-def kspace(rng):
-    pair = rng.normal(size=(2, 2, 2, 8, 7))
-    return (pair[0] + 1j * pair[1]).astype(np.complex64)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "scan.mrd"
-
-
-def read(path, **options):
-    with load_kspace(path, **options) as volume:
-        return np.stack([volume[i] for i in range(len(volume))])
-
-
 def flagged(*flags):
     """Line 3 is acquired again and line 0 not at all but with a flag."""
 
@@ -82,63 +66,69 @@ def test_every_flag_of_the_standard_is_one_of_ours():
 
 
 @pytest.mark.parametrize("flag", OTHER)
-def test_flags_of_other_data(path, kspace, write_ismrmrd, flag):
+def test_flags_of_other_data(
+    scan_path, kspace, write_ismrmrd, flag, read_kspace
+):
     change = flagged(getattr(ismrmrd, flag))
-    write_ismrmrd(path, kspace, change=change, repetitions=2)
+    write_ismrmrd(scan_path, kspace, change=change, repetitions=2)
     kspace[..., 0] = 0
-    np.testing.assert_array_equal(read(path), kspace)
-    mask = load_mask(path, shift=False)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
+    mask = load_mask(scan_path, shift=False)
     assert mask.array.tolist() == [[False] + [True] * 6]
 
 
 @pytest.mark.parametrize("flag", IMAGE)
-def test_flags_of_the_image(path, kspace, write_ismrmrd, flag):
+def test_flags_of_the_image(
+    scan_path, kspace, write_ismrmrd, flag, read_kspace
+):
     change = flagged(getattr(ismrmrd, flag))
-    write_ismrmrd(path, kspace, change=change, repetitions=2)
+    write_ismrmrd(scan_path, kspace, change=change, repetitions=2)
     kspace[..., 3] *= 201 / 2
-    np.testing.assert_allclose(read(path), kspace, rtol=1e-5)
-    assert load_mask(path, shift=False).array.all()
+    np.testing.assert_allclose(read_kspace(scan_path), kspace, rtol=1e-5)
+    assert load_mask(scan_path, shift=False).array.all()
 
 
 @pytest.mark.parametrize("flag", CODED)
-def test_flags_of_samples_to_be_decoded(path, kspace, write_ismrmrd, flag):
-    write_ismrmrd(path, kspace, change=flagged(getattr(ismrmrd, flag)))
+def test_flags_of_samples_to_be_decoded(scan_path, kspace, write_ismrmrd, flag):
+    write_ismrmrd(scan_path, kspace, change=flagged(getattr(ismrmrd, flag)))
     with pytest.raises(
         BadFileError, match=rf"scan\.mrd.*{flag.rstrip('1234')}"
     ):
-        load_kspace(path)
+        load_kspace(scan_path)
     # They do lie where the mask says.
-    assert load_mask(path, shift=False).array.all()
+    assert load_mask(scan_path, shift=False).array.all()
 
 
 @pytest.mark.parametrize("flag", [32, 52])
-def test_flags_without_a_meaning(path, kspace, write_ismrmrd, flag):
-    write_ismrmrd(path, kspace, change=flagged(flag))
+def test_flags_without_a_meaning(scan_path, kspace, write_ismrmrd, flag):
+    write_ismrmrd(scan_path, kspace, change=flagged(flag))
     for load in (load_kspace, load_mask):
         with pytest.raises(BadFileError, match="flags 32 to 52"):
-            load(path)
+            load(scan_path)
 
 
-def test_calibration_that_is_imaging_too(path, kspace, write_ismrmrd):
+def test_calibration_that_is_imaging_too(
+    scan_path, kspace, write_ismrmrd, read_kspace
+):
     flags = (
         ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,
         ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING,
     )
-    write_ismrmrd(path, kspace, change=flagged(*flags))
-    np.testing.assert_array_equal(read(path), kspace)
+    write_ismrmrd(scan_path, kspace, change=flagged(*flags))
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
 
 
-def test_nothing_but_other_data(path, kspace, write_ismrmrd):
+def test_nothing_but_other_data(scan_path, kspace, write_ismrmrd):
     def change(acquisition):
         acquisition.setFlag(ismrmrd.ACQ_IS_NAVIGATION_DATA)
 
-    write_ismrmrd(path, kspace, change=change)
+    write_ismrmrd(scan_path, kspace, change=change)
     for load in (load_kspace, load_mask):
         with pytest.raises(BadFileError, match="all are flagged: ACQ_IS_NAVI"):
-            load(path)
+            load(scan_path)
 
 
-def test_selected(path, kspace, write_ismrmrd):
+def test_selected(scan_path, kspace, write_ismrmrd, read_kspace):
     """The mask is that of what `load_kspace` reads."""
 
     def change(acquisition):
@@ -147,17 +137,17 @@ def test_selected(path, kspace, write_ismrmrd):
         acquisition.idx.repetition = 0
         return line % 2 == acquisition.idx.contrast
 
-    write_ismrmrd(path, kspace, change=change, repetitions=2)
+    write_ismrmrd(scan_path, kspace, change=change, repetitions=2)
     for contrast in (0, 1):
         select = {"contrast": contrast}
-        mask = load_mask(path, shift=False, select=select)
+        mask = load_mask(scan_path, shift=False, select=select)
         expected = np.arange(7) % 2 == contrast
         np.testing.assert_array_equal(mask.array, expected[None])
-        found = read(path, select=select).any(axis=(0, 1, 2))
+        found = read_kspace(scan_path, select=select).any(axis=(0, 1, 2))
         np.testing.assert_array_equal(found, expected)
-    assert load_mask(path, shift=False).acquired == 4
+    assert load_mask(scan_path, shift=False).acquired == 4
     with pytest.raises(ValueError, match="`select`.*'contrast': .0, 1."):
-        load_mask(path, select={"contrast": 2})
+        load_mask(scan_path, select={"contrast": 2})
 
 
 def flat(header):
@@ -175,14 +165,14 @@ def flat_without_limits(header):
 
 @pytest.mark.parametrize("change", [flat, flat_without_limits])
 def test_two_dimensions_of_a_matrix_of_three(
-    path, kspace, write_ismrmrd, change
+    scan_path, kspace, write_ismrmrd, change, read_kspace
 ):
-    write_ismrmrd(path, kspace, change_header=change)
-    np.testing.assert_array_equal(read(path), kspace)
-    with load_kspace(path) as volume:
+    write_ismrmrd(scan_path, kspace, change_header=change)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
+    with load_kspace(scan_path) as volume:
         assert volume.field_of_view == (16, 21)
         assert volume.slice_spacing == 4
-    mask = load_mask(path, shift=False)
+    mask = load_mask(scan_path, shift=False)
     assert mask.matrix == (8, 7) and mask.lines == "columns"
 
 
@@ -218,36 +208,38 @@ SIZE, VIEW = "encodedSpace.matrixSize", "encodedSpace.fieldOfView_mm"
     ],
 )
 def test_headers_that_contradict_the_data(
-    path, kspace, write_ismrmrd, name, value, message
+    scan_path, kspace, write_ismrmrd, name, value, message
 ):
-    write_ismrmrd(path, kspace, change_header=setter(name, value))
+    write_ismrmrd(scan_path, kspace, change_header=setter(name, value))
     for load in (load_kspace, load_mask):
         with pytest.raises(BadFileError, match=rf"scan\.mrd.*{message}"):
-            load(path)
+            load(scan_path)
 
 
-def test_second_steps_of_a_scan_of_two_dimensions(path, kspace, write_ismrmrd):
+def test_second_steps_of_a_scan_of_two_dimensions(
+    scan_path, kspace, write_ismrmrd
+):
     def change(acquisition):
         acquisition.idx.kspace_encode_step_2 = acquisition.idx.slice
         acquisition.idx.slice = 0
 
-    write_ismrmrd(path, kspace, change=change)
+    write_ismrmrd(scan_path, kspace, change=change)
     for load in (load_kspace, load_mask):
         with pytest.raises(BadFileError, match="kspace_encode_step_2 within"):
-            load(path)
+            load(scan_path)
 
     no_limits = setter("encodingLimits.kspace_encoding_step_2", None)
-    write_ismrmrd(path, kspace, change=change, change_header=no_limits)
+    write_ismrmrd(scan_path, kspace, change=change, change_header=no_limits)
     with pytest.raises(BadFileError, match="step_2 within the 1 of"):
-        load_kspace(path)
+        load_kspace(scan_path)
 
 
-def test_missing_limits(path, kspace, write_ismrmrd):
-    write_ismrmrd(path, kspace, change_header=setter(STEP_1, None))
-    np.testing.assert_array_equal(read(path), kspace)
+def test_missing_limits(scan_path, kspace, write_ismrmrd, read_kspace):
+    write_ismrmrd(scan_path, kspace, change_header=setter(STEP_1, None))
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
 
 
-def test_partial_fourier(path, kspace, write_ismrmrd):
+def test_partial_fourier(scan_path, kspace, write_ismrmrd, read_kspace):
     """Lines 2 to 6 of 7 are acquired, and counted from 0."""
 
     def change(acquisition):
@@ -259,36 +251,38 @@ def test_partial_fourier(path, kspace, write_ismrmrd):
         setter(f"{STEP_1}.center", 1)(header)
         setter(f"{STEP_1}.maximum", 4)(header)
 
-    write_ismrmrd(path, kspace, change=change, change_header=change_header)
+    write_ismrmrd(scan_path, kspace, change=change, change_header=change_header)
     kspace[..., :2] = 0
-    np.testing.assert_array_equal(read(path), kspace)
-    mask = load_mask(path, shift=False)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
+    mask = load_mask(scan_path, shift=False)
     assert mask.array.tolist() == [[False] * 2 + [True] * 5]
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
-def test_field_of_view_that_is_none(path, kspace, write_ismrmrd, value):
+def test_field_of_view_that_is_none(
+    scan_path, kspace, write_ismrmrd, value, read_kspace
+):
     change = setter(f"{VIEW}.y", value)
-    write_ismrmrd(path, kspace, change_header=change)
-    np.testing.assert_array_equal(read(path), kspace)
-    with load_kspace(path) as volume:
+    write_ismrmrd(scan_path, kspace, change_header=change)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
+    with load_kspace(scan_path) as volume:
         assert volume.field_of_view is None
-    assert load_mask(path, shift=False).field_of_view is None
+    assert load_mask(scan_path, shift=False).field_of_view is None
 
 
-def test_trajectories_of_their_own(path, kspace, write_ismrmrd):
+def test_trajectories_of_their_own(scan_path, kspace, write_ismrmrd):
     def change(acquisition):
         data = acquisition.data.copy()
         acquisition.resize(8, 2, trajectory_dimensions=2)
         acquisition.data[:] = data
 
-    write_ismrmrd(path, kspace, change=change)
+    write_ismrmrd(scan_path, kspace, change=change)
     for load in (load_kspace, load_mask):
         with pytest.raises(BadFileError, match="trajectory of their own"):
-            load(path)
+            load(scan_path)
 
 
-def test_several_encodings(path, kspace, write_ismrmrd):
+def test_several_encodings(scan_path, kspace, write_ismrmrd, read_kspace):
     """The second has a matrix of its own, and other lines."""
     import copy
 
@@ -304,14 +298,14 @@ def test_several_encodings(path, kspace, write_ismrmrd):
         limits = header.encoding[1].encodingLimits.kspace_encoding_step_1
         limits.maximum, limits.center = 5, 3
 
-    write_ismrmrd(path, kspace, None, 1, change, 2, change_header)
-    np.testing.assert_array_equal(read(path), kspace)
-    second = read(path, encoding=1)
+    write_ismrmrd(scan_path, kspace, None, 1, change, 2, change_header)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
+    second = read_kspace(scan_path, encoding=1)
     np.testing.assert_array_equal(second, 2 * kspace[..., :6])
-    assert load_mask(path, shift=False, encoding=1).matrix == (8, 6)
+    assert load_mask(scan_path, shift=False, encoding=1).matrix == (8, 6)
 
 
-def test_memory(path, kspace, write_ismrmrd, monkeypatch):
+def test_memory(scan_path, kspace, write_ismrmrd, monkeypatch):
     def change_header(header):
         for axis in "yz":
             setter(f"{SIZE}.{axis}", 65535)(header)
@@ -320,13 +314,13 @@ def test_memory(path, kspace, write_ismrmrd, monkeypatch):
             setter(f"{limits}.maximum", 65534)(header)
             setter(f"{limits}.center", 32767)(header)
 
-    write_ismrmrd(path, kspace[:1], change_header=change_header)
+    write_ismrmrd(scan_path, kspace[:1], change_header=change_header)
     for load in (load_kspace, load_mask):
         with pytest.raises(BadFileError, match=r"scan\.mrd.*of memory"):
-            load(path)
-    write_ismrmrd(path, kspace)
+            load(scan_path)
+    write_ismrmrd(scan_path, kspace)
     # The heads, and then the header, ask for more.
     for limit in ("4K", "100K"):
         monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", limit)
         with pytest.raises(BadFileError, match=r"scan\.mrd.*of memory"):
-            load_mask(path)
+            load_mask(scan_path)

@@ -35,15 +35,7 @@ def write_bart(path, kspace):
     formats.write_cfl(path, array.reshape(shape))
 
 
-def read(path, **options):
-    with formats.load_kspace(path, **options) as volume:
-        array = np.stack([volume[i] for i in range(len(volume))])
-        assert volume.shape == array.shape
-        assert array.dtype == np.complex64
-        return array
-
-
-def test_all_formats_agree(kspace, tmp_path, write_ismrmrd):
+def test_all_formats_agree(kspace, tmp_path, write_ismrmrd, read_kspace):
     write_fastmri(tmp_path / "scan.h5", kspace)
     write_ismrmrd(tmp_path / "scan.mrd", kspace)
     # The content tells, not the suffix.
@@ -51,27 +43,33 @@ def test_all_formats_agree(kspace, tmp_path, write_ismrmrd):
     write_bart(tmp_path / "scan.cfl", kspace)
     np.save(tmp_path / "scan.npy", kspace)
     for name in ("scan.h5", "scan.mrd", "scan_mrd.h5", "scan.cfl", "scan.npy"):
-        np.testing.assert_array_equal(read(tmp_path / name), kspace, name)
+        np.testing.assert_array_equal(
+            read_kspace(tmp_path / name), kspace, name
+        )
 
 
-def test_one_coil_and_one_slice(kspace, tmp_path):
+def test_one_coil_and_one_slice(kspace, tmp_path, read_kspace):
     write_fastmri(tmp_path / "scan.h5", kspace[:, 0])
-    np.testing.assert_array_equal(read(tmp_path / "scan.h5"), kspace[:, :1])
+    np.testing.assert_array_equal(
+        read_kspace(tmp_path / "scan.h5"), kspace[:, :1]
+    )
     formats.write_cfl(tmp_path / "scan.cfl", kspace[0, 0])
-    np.testing.assert_array_equal(read(tmp_path / "scan.cfl"), kspace[:1, :1])
+    np.testing.assert_array_equal(
+        read_kspace(tmp_path / "scan.cfl"), kspace[:1, :1]
+    )
     np.save(tmp_path / "scan.npy", kspace[0])
-    found = read(tmp_path / "scan.npy", leading="coils")
+    found = read_kspace(tmp_path / "scan.npy", leading="coils")
     np.testing.assert_array_equal(found, kspace[:1])
     np.save(tmp_path / "scan.npy", kspace[:, 0])
-    found = read(tmp_path / "scan.npy", leading="slices")
+    found = read_kspace(tmp_path / "scan.npy", leading="slices")
     np.testing.assert_array_equal(found, kspace[:, :1])
 
 
-def test_three_dimensions_of_bart(kspace, tmp_path):
+def test_three_dimensions_of_bart(kspace, tmp_path, read_kspace):
     # Slices are the points of the read-out, the first of BART's dimensions.
     scan = fftc(kspace, axes=(0,)).transpose(0, 2, 3, 1)
     formats.write_cfl(tmp_path / "scan.cfl", scan)
-    found = read(tmp_path / "scan.cfl")
+    found = read_kspace(tmp_path / "scan.cfl")
     np.testing.assert_allclose(found, kspace, atol=1e-5)
 
 
@@ -92,7 +90,7 @@ def test_field_of_view_of_fastmri(kspace, tmp_path):
         assert volume.field_of_view is None
 
 
-def test_reads_one_slice_at_a_time(kspace, tmp_path, monkeypatch):
+def test_reads_one_slice_at_a_time(kspace, tmp_path, monkeypatch, read_kspace):
     write_fastmri(tmp_path / "scan.h5", kspace)
     seen = []
     original = h5py.Dataset.__getitem__
@@ -104,7 +102,7 @@ def test_reads_one_slice_at_a_time(kspace, tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(h5py.Dataset, "__getitem__", getitem)
-    read(tmp_path / "scan.h5")
+    read_kspace(tmp_path / "scan.h5")
     assert seen == [SHAPE[1:]] * 3
     np.save(tmp_path / "scan.npy", kspace)
     with formats.load_kspace(tmp_path / "scan.npy") as volume:
@@ -112,7 +110,7 @@ def test_reads_one_slice_at_a_time(kspace, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["scan.h5", "scan.npy", "scan.cfl"])
-def test_names_a_truncated_file(kspace, tmp_path, name):
+def test_names_a_truncated_file(kspace, tmp_path, name, read_kspace):
     path = tmp_path / name
     if name == "scan.h5":
         write_fastmri(path, kspace)
@@ -122,7 +120,7 @@ def test_names_a_truncated_file(kspace, tmp_path, name):
         write_bart(path, kspace)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=name):
-        read(path)
+        read_kspace(path)
 
 
 def test_names_a_sample_that_is_not_finite(kspace, tmp_path):
@@ -162,20 +160,20 @@ def test_refuses_other_files(kspace, tmp_path):
         formats.load_kspace(tmp_path / "scan.cfl", leading="coils")
 
 
-def test_hdf5_behind_a_block_of_a_user(kspace, tmp_path):
+def test_hdf5_behind_a_block_of_a_user(kspace, tmp_path, read_kspace):
     with h5py.File(tmp_path / "scan.h5", "w", userblock_size=512) as file:
         file["kspace"] = kspace
-    np.testing.assert_array_equal(read(tmp_path / "scan.h5"), kspace)
+    np.testing.assert_array_equal(read_kspace(tmp_path / "scan.h5"), kspace)
 
 
-def test_memory(kspace, tmp_path, monkeypatch):
+def test_memory(kspace, tmp_path, monkeypatch, read_kspace):
     formats.write_cfl(tmp_path / "scan.cfl", np.ones((4, 4, 2, 8)))
     np.save(tmp_path / "scan.npy", kspace)
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         file.create_dataset("kspace", (1, 2, 10**6, 10**6), "c8", chunks=True)
     # The limit is for what is in memory at once: a slice of 896 bytes.
     monkeypatch.setenv("LOUPE_TF_MEMORY_LIMIT", "900")
-    np.testing.assert_array_equal(read(tmp_path / "scan.npy"), kspace)
+    np.testing.assert_array_equal(read_kspace(tmp_path / "scan.npy"), kspace)
     for name in ("scan.h5", "scan.cfl"):
         with pytest.raises(formats.BadFileError, match=f"{name}.*of memory"):
             formats.load_kspace(tmp_path / name)

@@ -9,46 +9,28 @@ from loupe_tf.numpy_fourier import fftc, ifftc
 ismrmrd = pytest.importorskip("ismrmrd")
 
 
-@pytest.fixture
-def kspace(rng):
-    pair = rng.normal(size=(2, 3, 2, 8, 7))
-    return (pair[0] + 1j * pair[1]).astype(np.complex64)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "scan.mrd"
-
-
-def read(path, **options):
-    with load_kspace(path, **options) as volume:
-        array = np.stack([volume[i] for i in range(len(volume))])
-        assert volume.shape == array.shape
-        return array
-
-
-def test_acquired_columns(path, kspace, write_ismrmrd):
+def test_acquired_columns(scan_path, kspace, write_ismrmrd, read_kspace):
     mask = random_lines((8, 7), 2, 2, seed=0)
-    write_ismrmrd(path, kspace, mask)
+    write_ismrmrd(scan_path, kspace, mask)
     expected = np.where(mask.array, kspace, 0)
-    np.testing.assert_array_equal(read(path), expected)
+    np.testing.assert_array_equal(read_kspace(scan_path), expected)
     # The mask of the same file.
-    np.testing.assert_array_equal(load_mask(path).array, mask.array)
-    rows = read(path, lines="rows")
+    np.testing.assert_array_equal(load_mask(scan_path).array, mask.array)
+    rows = read_kspace(scan_path, lines="rows")
     np.testing.assert_array_equal(rows, expected.swapaxes(2, 3))
-    with load_kspace(path) as volume:
+    with load_kspace(scan_path) as volume:
         assert volume.field_of_view == (16, 21)
         assert volume.slice_spacing == 4
-    with load_kspace(path, lines="rows") as volume:
+    with load_kspace(scan_path, lines="rows") as volume:
         assert volume.field_of_view == (21, 16)
 
 
-def test_oversampling_is_removed(path, kspace, write_ismrmrd):
-    write_ismrmrd(path, kspace, oversampling=2)
-    found = read(path)
+def test_oversampling_is_removed(scan_path, kspace, write_ismrmrd, read_kspace):
+    write_ismrmrd(scan_path, kspace, oversampling=2)
+    found = read_kspace(scan_path)
     image = ifftc(kspace, axes=(2,))[:, :, 2:6]
     np.testing.assert_allclose(ifftc(found, (2,)), image, atol=1e-5)
-    with load_kspace(path) as volume:
+    with load_kspace(scan_path) as volume:
         assert volume.shape == (3, 2, 4, 7)
         assert volume.field_of_view == (8, 21)
 
@@ -61,13 +43,15 @@ def removed(acquisition):
     acquisition.center_sample = 2
 
 
-def test_oversampling_that_was_removed_already(path, kspace, write_ismrmrd):
+def test_oversampling_that_was_removed_already(
+    scan_path, kspace, write_ismrmrd, read_kspace
+):
     """The header still speaks of 8 samples over 16 mm."""
-    write_ismrmrd(path, kspace, oversampling=2)
-    expected = read(path)
-    write_ismrmrd(path, kspace, oversampling=2, change=removed)
-    np.testing.assert_allclose(read(path), expected, atol=1e-6)
-    with load_kspace(path) as volume:
+    write_ismrmrd(scan_path, kspace, oversampling=2)
+    expected = read_kspace(scan_path)
+    write_ismrmrd(scan_path, kspace, oversampling=2, change=removed)
+    np.testing.assert_allclose(read_kspace(scan_path), expected, atol=1e-6)
+    with load_kspace(scan_path) as volume:
         assert volume.shape == (3, 2, 4, 7)
         assert volume.field_of_view == (8, 21)
 
@@ -75,9 +59,9 @@ def test_oversampling_that_was_removed_already(path, kspace, write_ismrmrd):
         """Without its field of view it could be a scan of low resolution."""
         header.encoding[0].encodedSpace.fieldOfView_mm.x = 0
 
-    write_ismrmrd(path, kspace, None, 2, removed, 1, change_header)
+    write_ismrmrd(scan_path, kspace, None, 2, removed, 1, change_header)
     with pytest.raises(BadFileError, match="4 samples in the middle"):
-        load_kspace(path)
+        load_kspace(scan_path)
 
 
 @pytest.mark.parametrize(
@@ -91,37 +75,39 @@ def test_oversampling_that_was_removed_already(path, kspace, write_ismrmrd):
     ],
 )
 def test_fields_of_view_that_contradict_the_matrix(
-    path, kspace, write_ismrmrd, matrix, view, message
+    scan_path, kspace, write_ismrmrd, matrix, view, message
 ):
     def change_header(header):
         space = header.encoding[0].reconSpace
         space.matrixSize.x, space.fieldOfView_mm.x = matrix, view
 
-    write_ismrmrd(path, kspace, change_header=change_header)
+    write_ismrmrd(scan_path, kspace, change_header=change_header)
     with pytest.raises(BadFileError, match=message):
-        load_kspace(path)
+        load_kspace(scan_path)
 
 
 @pytest.mark.parametrize("view", [0.0, np.nan, 17.0, 16.0])
-def test_unknown_or_larger_field_of_view(path, kspace, write_ismrmrd, view):
+def test_unknown_or_larger_field_of_view(
+    scan_path, kspace, write_ismrmrd, view, read_kspace
+):
     def change_header(header):
         header.encoding[0].reconSpace.fieldOfView_mm.x = view
 
-    write_ismrmrd(path, kspace, change_header=change_header)
-    np.testing.assert_array_equal(read(path), kspace)
-    with load_kspace(path) as volume:
+    write_ismrmrd(scan_path, kspace, change_header=change_header)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
+    with load_kspace(scan_path) as volume:
         assert volume.field_of_view == (16, 21)
 
 
-def test_zero_filled_images_are_cropped(path, kspace, write_ismrmrd):
+def test_zero_filled_images_are_cropped(scan_path, kspace, write_ismrmrd):
     """Pixels of reconSpace are half as large, on both axes."""
 
     def change_header(header):
         size = header.encoding[0].reconSpace.matrixSize
         size.x, size.y = 8, 14
 
-    write_ismrmrd(path, kspace, None, 2, None, 1, change_header)
-    with load_kspace(path) as volume:
+    write_ismrmrd(scan_path, kspace, None, 2, None, 1, change_header)
+    with load_kspace(scan_path) as volume:
         assert volume.shape == (3, 2, 4, 7)
 
 
@@ -137,29 +123,33 @@ def test_zero_filled_images_are_cropped(path, kspace, write_ismrmrd):
         ((0, np.nan, 6), (0, 1, 2), 4),
     ],
 )
-def test_positions(path, kspace, write_ismrmrd, places, order, spacing):
+def test_positions(
+    scan_path, kspace, write_ismrmrd, places, order, spacing, read_kspace
+):
     def change(acquisition):
         # Oblique: y is no part of it.
         place = places[acquisition.idx.slice]
         acquisition.position[:] = 0.6 * place, 7, 0.8 * place
         acquisition.slice_dir[:] = 0.6, 0, 0.8
 
-    write_ismrmrd(path, kspace, change=change)
-    np.testing.assert_array_equal(read(path), kspace[list(order)])
-    with load_kspace(path) as volume:
+    write_ismrmrd(scan_path, kspace, change=change)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace[list(order)])
+    with load_kspace(scan_path) as volume:
         assert volume.slice_spacing == spacing or np.isclose(
             volume.slice_spacing, spacing
         )
 
 
-def test_slices_of_several_directions(path, kspace, write_ismrmrd):
+def test_slices_of_several_directions(
+    scan_path, kspace, write_ismrmrd, read_kspace
+):
     def change(acquisition):
         acquisition.position[:] = 3 * (acquisition.idx.slice,)
         acquisition.slice_dir[:] = tuple(np.eye(3)[acquisition.idx.slice])
 
-    write_ismrmrd(path, kspace, change=change)
-    np.testing.assert_array_equal(read(path), kspace)
-    with load_kspace(path) as volume:
+    write_ismrmrd(scan_path, kspace, change=change)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
+    with load_kspace(scan_path) as volume:
         assert volume.slice_spacing is None
 
 
@@ -170,44 +160,48 @@ def test_slices_of_several_directions(path, kspace, write_ismrmrd):
         (0, 1, r"0 to 1.*some of slices \[2\]"),
     ],
 )
-def test_limits_of_slices(path, kspace, write_ismrmrd, low, high, message):
+def test_limits_of_slices(scan_path, kspace, write_ismrmrd, low, high, message):
     def change_header(header):
         header.encoding[0].encodingLimits.slice = ismrmrd.xsd.limitType(
             minimum=low, maximum=high, center=low
         )
 
-    write_ismrmrd(path, kspace, change_header=change_header)
+    write_ismrmrd(scan_path, kspace, change_header=change_header)
     with pytest.raises(BadFileError, match=message):
-        load_kspace(path)
+        load_kspace(scan_path)
 
 
-def test_averages_of_which_samples_are_discarded(path, kspace, write_ismrmrd):
+def test_averages_of_which_samples_are_discarded(
+    scan_path, kspace, write_ismrmrd, read_kspace
+):
     def change(acquisition):
         if acquisition.idx.repetition:
             acquisition.idx.average = 1
             acquisition.idx.repetition = 0
             acquisition.discard_pre = 3
 
-    write_ismrmrd(path, kspace, change=change, repetitions=2)
+    write_ismrmrd(scan_path, kspace, change=change, repetitions=2)
     kspace[:, :, 3:] *= 1.5  # The mean of one and two times.
-    np.testing.assert_allclose(read(path), kspace, rtol=1e-6)
+    np.testing.assert_allclose(read_kspace(scan_path), kspace, rtol=1e-6)
 
 
-def test_three_dimensions(path, kspace, write_ismrmrd):
+def test_three_dimensions(scan_path, kspace, write_ismrmrd, read_kspace):
     mask = poisson_disc((8, 7), 2, calibration=2, seed=0)
     scan = np.where(mask.array, kspace, 0)
     # (x, coils, y, z), with the read-out along x.
-    write_ismrmrd(path, fftc(scan, (0,)).transpose(1, 0, 2, 3), mask)
-    found = read(path)
+    write_ismrmrd(scan_path, fftc(scan, (0,)).transpose(1, 0, 2, 3), mask)
+    found = read_kspace(scan_path)
     np.testing.assert_allclose(found, scan, atol=1e-5)
     # What was not acquired is zero, exactly.
     assert not found[..., ~mask.array].any()
-    with load_kspace(path) as volume:
+    with load_kspace(scan_path) as volume:
         assert volume.field_of_view == (3 * 8, 4)
         assert volume.slice_spacing == 2
 
 
-def test_averages_and_repetitions(path, kspace, write_ismrmrd):
+def test_averages_and_repetitions(
+    scan_path, kspace, write_ismrmrd, read_kspace
+):
     def halves(acquisition):
         # Segments, of which only those of even lines come twice.
         acquisition.idx.average = acquisition.idx.repetition
@@ -215,18 +209,20 @@ def test_averages_and_repetitions(path, kspace, write_ismrmrd):
             acquisition.idx.repetition = 0
             return acquisition.idx.kspace_encode_step_1 % 2 == 0
 
-    write_ismrmrd(path, kspace, change=halves, repetitions=2)
+    write_ismrmrd(scan_path, kspace, change=halves, repetitions=2)
     expected = kspace.copy()
     expected[..., ::2] *= 1.5  # The mean of one and two times.
-    np.testing.assert_allclose(read(path), expected, rtol=1e-6)
+    np.testing.assert_allclose(read_kspace(scan_path), expected, rtol=1e-6)
 
-    write_ismrmrd(path, kspace, repetitions=2)
-    np.testing.assert_array_equal(read(path), kspace)
-    second = read(path, select={"repetition": 1})
+    write_ismrmrd(scan_path, kspace, repetitions=2)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
+    second = read_kspace(scan_path, select={"repetition": 1})
     np.testing.assert_array_equal(second, 2 * kspace)
 
 
-def test_noise_and_asymmetric_echoes(path, kspace, write_ismrmrd):
+def test_noise_and_asymmetric_echoes(
+    scan_path, kspace, write_ismrmrd, read_kspace
+):
     def cut(acquisition):
         """A first line of noise, and echoes without their first samples."""
         first = acquisition.idx.kspace_encode_step_1 == 0
@@ -239,10 +235,10 @@ def test_noise_and_asymmetric_echoes(path, kspace, write_ismrmrd):
         acquisition.discard_pre = 1
         acquisition.discard_post = 2
 
-    write_ismrmrd(path, kspace, change=cut)
+    write_ismrmrd(scan_path, kspace, change=cut)
     expected = np.zeros_like(kspace)
     expected[:, :, 2:6, 1:] = kspace[:, :, 2:6, 1:]
-    np.testing.assert_array_equal(read(path), expected)
+    np.testing.assert_array_equal(read_kspace(scan_path), expected)
 
 
 def missing_slice(acquisition):
@@ -301,14 +297,14 @@ def one_in_the_middle(acquisition):
         (one_in_the_middle, "acquisitions of 4 samples in the middle"),
     ],
 )
-def test_refuses(path, kspace, write_ismrmrd, change, message):
-    write_ismrmrd(path, kspace, change=change)
+def test_refuses(scan_path, kspace, write_ismrmrd, change, message):
+    write_ismrmrd(scan_path, kspace, change=change)
     with pytest.raises(ValueError, match=rf"scan\.mrd.*{message}"):
-        load_kspace(path)
+        load_kspace(scan_path)
 
 
-def test_refuses_options(path, kspace, write_ismrmrd):
-    write_ismrmrd(path, kspace)
+def test_refuses_options(scan_path, kspace, write_ismrmrd):
+    write_ismrmrd(scan_path, kspace)
     for options, name in (
         ({"lines": "both"}, "lines"),
         ({"select": {"contrast": 1}}, "select"),
@@ -317,25 +313,25 @@ def test_refuses_options(path, kspace, write_ismrmrd):
         ({"leading": "coils"}, "options"),
     ):
         with pytest.raises(ValueError, match=f"`{name}`"):
-            load_kspace(path, **options)
+            load_kspace(scan_path, **options)
 
 
-def test_names_a_damaged_acquisition(path, kspace, write_ismrmrd):
-    write_ismrmrd(path, kspace)
-    with h5py.File(path, "a") as file:
+def test_names_a_damaged_acquisition(scan_path, kspace, write_ismrmrd):
+    write_ismrmrd(scan_path, kspace)
+    with h5py.File(scan_path, "a") as file:
         record = file["dataset/data"][7]
         record["data"] = record["data"][:-2]
         file["dataset/data"][7] = record
-    with load_kspace(path) as volume:
+    with load_kspace(scan_path) as volume:
         with pytest.raises(ValueError, match=r"scan\.mrd.*slice 1"):
             volume[1]
 
 
-def test_empty_mask_file(path):
+def test_empty_mask_file(scan_path, read_kspace):
     """What `save_mask` writes are acquisitions without samples."""
     from loupe_tf.formats import save_mask
 
     mask = SamplingMask(np.eye(4)).replace(field_of_view=(4, 4))
-    save_mask(mask, path)
-    found = read(path)
+    save_mask(mask, scan_path)
+    found = read_kspace(scan_path)
     assert found.shape == (1, 1, 4, 4) and not found.any()
