@@ -10,10 +10,8 @@ import numpy as np
 from loupe_tf.atomic import written_aside
 from loupe_tf.checks import invalid
 from loupe_tf.masks.files.common import COST
-from loupe_tf.masks.files.pulseq_sequence import (
-    import_pypulseq,
-    pulseq_sequence,
-)
+from loupe_tf.masks.files.pulseq_events import import_pypulseq
+from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 from loupe_tf.reading import check_file, check_memory, naming
 
 

@@ -6,6 +6,12 @@ import math
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.files.common import check_lines, with_sizes
+from loupe_tf.masks.files.pulseq_events import (
+    clinical_system,
+    events_of,
+    import_pypulseq,
+    plan_of,
+)
 
 # Quadratic phase increment of RF spoiling (Zur, Wood and Neuringer, MRM 21,
 # 1991).
@@ -77,9 +83,9 @@ def pulseq_sequence(
     check_integer("dummy_scans", dummy_scans, at_least=0)
     lines = acquisition_order(mask, order, seed)
     if system is None:
-        system = _clinical_system(pp)
-    plan = _plan(mask, slice_thickness)
-    events = _events(pp, system, plan, flip_angle, bandwidth)
+        system = clinical_system(pp)
+    plan = plan_of(mask, slice_thickness)
+    events = events_of(pp, system, plan, flip_angle, bandwidth)
     timing = _timing(pp, system, plan, events, te, tr)
     sequence = _assemble(pp, system, plan, events, timing, lines, dummy_scans)
     definitions = {
@@ -97,46 +103,6 @@ def pulseq_sequence(
     return sequence
 
 
-def import_pypulseq():
-    """The package `pypulseq`, or an error that says how to install it."""
-    try:
-        import pypulseq
-    except ImportError as error:
-        raise ImportError(
-            "Pulseq protocols require the package pypulseq. Install it with: "
-            'pip install "loupe-tf[export]"'
-        ) from error
-    return pypulseq
-
-
-@dataclasses.dataclass
-class _Plan:
-    """What is read out (`x`) and encoded (`y`); lengths in m."""
-
-    samples: int
-    lines: int
-    read_view: float
-    phase_view: float
-    thickness: float
-
-    @property
-    def largest(self):
-        """Area of the largest phase encoding, in 1 / m."""
-        return max(self.lines // 2, 1) / self.phase_view
-
-
-@dataclasses.dataclass
-class _Events:
-    """Events of a repetition; `before` and `behind` the read-out, by axis."""
-
-    pulse: object
-    selection: object
-    readout: object
-    receiver: object
-    before: dict
-    behind: dict
-
-
 @dataclasses.dataclass
 class _Timing:
     """Durations of the blocks behind the pulse, TE and TR; in s."""
@@ -146,56 +112,6 @@ class _Timing:
     behind: float
     te: float
     tr: float
-
-
-def _clinical_system(pp):
-    return pp.Opts(
-        max_grad=28,
-        grad_unit="mT/m",
-        max_slew=150,
-        slew_unit="T/m/s",
-        rf_ringdown_time=20e-6,
-        rf_dead_time=100e-6,
-        adc_dead_time=10e-6,
-    )
-
-
-def _plan(mask, slice_thickness):
-    readout, phase = (0, 1) if mask.lines == "columns" else (1, 0)
-    view = [size / 1000 for size in mask.field_of_view]
-    return _Plan(
-        mask.matrix[readout],
-        mask.matrix[phase],
-        view[readout],
-        view[phase],
-        slice_thickness / 1000,
-    )
-
-
-def _events(pp, system, plan, flip_angle, bandwidth):
-    """Events; gradients that run together are as short as all can be."""
-    pulse, selection = _excitation(pp, system, flip_angle, plan.thickness)
-    readout, receiver = _readout(pp, system, plan, bandwidth)
-    ramp = (readout.area - readout.flat_area) / 2
-    # From the centre of the pulse, half of it and a ramp.
-    after = selection.area * (1 - _share_before(pp, pulse, selection))
-    half = (plan.samples // 2 + 0.5) * receiver.dwell
-    prephase = -ramp - half * readout.amplitude
-    before = {"x": prephase, "y": plan.largest, "z": -after}
-    # Four cycles across a slice, and two across a pixel.
-    behind = {
-        "x": 2 * plan.samples / plan.read_view,
-        "z": 4 / plan.thickness,
-        "y": plan.largest,
-    }
-    return _Events(
-        pulse,
-        selection,
-        readout,
-        receiver,
-        _together(pp, system, before, "field_of_view"),
-        _together(pp, system, behind, "slice_thickness"),
-    )
 
 
 def _timing(pp, system, plan, events, te, tr):
@@ -271,84 +187,6 @@ def _mask_definitions(mask):
         digest = mask.provenance["weights_sha256"]
         definitions["MaskModel"] = f"sha256:{digest}"
     return definitions
-
-
-def _excitation(pp, system, flip_angle, thickness):
-    """Pulse and the gradient that selects the slice."""
-    try:
-        return pp.make_sinc_pulse(
-            flip_angle=math.radians(flip_angle),
-            duration=2e-3,
-            slice_thickness=thickness,
-            apodization=0.5,
-            time_bw_product=4,
-            delay=system.rf_dead_time,
-            system=system,
-            return_gz=True,
-            use="excitation",
-        )[:2]
-    except (ValueError, AssertionError) as error:
-        raise invalid(
-            "slice_thickness",
-            "one that the scanner can select with a pulse of 2 ms",
-            found=f"{1000 * thickness:g} mm ({error})",
-        ) from error
-
-
-def _readout(pp, system, plan, bandwidth):
-    """Gradient and receiver; samples 1 / `read_view` apart."""
-    samples, view = plan.samples, plan.read_view
-    unit = system.adc_raster_time
-    dwell = round(1 / (bandwidth * samples) / unit) * unit
-    if dwell < unit or 1 / (view * dwell) > system.max_grad:
-        most = min(view * system.max_grad, 1 / unit) / samples
-        raise invalid(
-            "bandwidth",
-            f"at most {most:.0f} Hz for a pixel, for {samples} samples over "
-            f"{1000 * view:g} mm",
-            bandwidth,
-        )
-    raster = system.grad_raster_time
-    flat = math.ceil(samples * dwell / raster - 1e-6) * raster
-    amplitude = 1 / (view * dwell)
-    gradient = pp.make_trapezoid(
-        "x", flat_area=amplitude * flat, flat_time=flat, system=system
-    )
-    # The receiver's dead time fits into the ramp.
-    receiver = pp.make_adc(
-        samples, dwell=dwell, delay=gradient.rise_time, system=system
-    )
-    return gradient, receiver
-
-
-def _share_before(pp, pulse, selection):
-    """Part of the gradient's area that lies before the centre of the pulse."""
-    centre = pulse.delay + pp.calc_rf_center(pulse)[0] - selection.delay
-    flat = centre - selection.rise_time
-    area = selection.amplitude * (selection.rise_time / 2 + flat)
-    return area / selection.area
-
-
-def _together(pp, system, areas, argument):
-    """Trapezoids of these areas, all of the same duration."""
-    try:
-        alone = [
-            pp.make_trapezoid(channel, area=area, system=system)
-            for channel, area in areas.items()
-        ]
-        duration = max(pp.calc_duration(gradient) for gradient in alone)
-        return {
-            channel: pp.make_trapezoid(
-                channel, area=area, duration=duration, system=system
-            )
-            for channel, area in areas.items()
-        }
-    except (ValueError, AssertionError) as error:
-        raise invalid(
-            argument,
-            "gradients that the scanner can do",
-            found=f"areas of {areas} / m ({error})",
-        ) from error
 
 
 def _duration(pp, gradients):
