@@ -35,43 +35,26 @@ import itertools
 import operator
 import sys
 
-import matplotlib.figure
 import numpy as np
 
 import experiments
 import loupe_tf
-from loupe_tf import (
-    command_line,
-    evaluation,
-    masks,
-    plots,
-    provenance,
-    report,
-)
+from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
+from loupe_tf.command_line import exit_code
 from loupe_tf.reconstruction import Network
 
-# Beside those of the training. All test slices are tried, if `None`.
-TRIALS = {
-    "regularizations": list(evaluation.REGULARIZATIONS),
-    "tuning_slices": 8,
-    "test_slices": None,
-}
+REGULARIZATIONS = list(evaluation.REGULARIZATIONS)
+TRIALS = experiments.side_by_side(
+    ("paper", "cpu", "smoke"),
+    accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
+    regularizations=(REGULARIZATIONS, REGULARIZATIONS, [0.01, 0.1]),
+    tuning_slices=(8, 4, 1),
+    test_slices=(None, None, 1),  # Of each volume; `None` are all of them.
+)
 PRESETS = {
-    "paper": {**experiments.TRAINING["paper"], **TRIALS},
-    # All trials of one R and seed take some minutes.
-    "cpu": {**experiments.TRAINING["cpu"], **TRIALS, "tuning_slices": 4},
-    "smoke": {
-        **experiments.TRAINING["smoke"],
-        "accelerations": [4.0],
-        "regularizations": [0.01, 0.1],
-        "tuning_slices": 1,
-        "test_slices": 1,
-    },
+    name: {**experiments.TRAINING[name], **own} for name, own in TRIALS.items()
 }
-# What may differ between the runs of one folder, and what changes no figure.
-GRID = ("accelerations", "seeds")
-PLACES = ("out", "data_dir", "preset", "backup")
 
 # Those with a calibration region have that of the unlearned ones.
 LEARNED = (
@@ -85,7 +68,7 @@ LINES = (*LEARNED[2:], "random_lines", "equispaced_lines")
 MASKS = (*POINTS, *LINES)
 CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
 OWN, OTHERS, BEST_OTHER = "own U-Net", "others' U-Nets", "best other U-Net"
-METRICS = {"psnr": ("PSNR [dB]", 2), "ssim": ("SSIM", 4)}
+DIGITS = {"psnr": 2, "ssim": 4}
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
@@ -100,7 +83,7 @@ SSIM_CAPTION = "The same, SSIM with data range 1."
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Run(experiments.Run):
     """A training for a mask, or the trial of a reconstructor on all masks."""
 
     task: str
@@ -148,45 +131,30 @@ def mask_of(unet):
     return unet.removeprefix("unet_")
 
 
-def build_model(run, settings, image_shape, images=None):
-    """The model of a training; of a classical trial there is none.
+def sampling(run, settings, images):
+    """What samples k-space: a mask to learn, or one that is given."""
+    rate, subject = run.acceleration, run.subject
+    if subject not in LEARNED:
+        return {"mask": masks.fixed_mask(subject, images, rate, seed=run.seed)}
+    lines = "columns" if "lines" in subject else None
+    calibration = None
+    if "calibrated" in subject:
+        calibration = masks.default_calibration(images.shape[1:3], rate, lines)
+    return {
+        "acceleration": rate,
+        "lines": lines,
+        "calibration": calibration,
+        "slope": settings["slope"],
+    }
 
-    Without training images the mask that is made of them is that of zeros,
-    which is enough to see whether the model can be built.
-    """
+
+def build_model(run, settings, images):
     import keras
 
-    if images is None:
-        images = np.zeros((1, *image_shape), "float32")
-    if run.task == "try":
-        # Whether sigpy is there.
-        reconstructor = evaluation.CLASSICAL.get(run.subject)
-        if reconstructor is not None:
-            every = np.ones((1, image_shape[1]))
-            evaluation.reconstruct(reconstructor, every, images[:1])
-        return None
     keras.utils.set_random_seed(run.seed)
-    if run.subject in LEARNED:
-        sampling = {
-            "acceleration": run.acceleration,
-            "calibration": None,
-            "slope": settings["slope"],
-        }
-        if "lines" in run.subject:
-            sampling["lines"] = "columns"
-        if "calibrated" in run.subject:
-            sampling["calibration"] = masks.default_calibration(
-                image_shape[:2], run.acceleration, sampling.get("lines")
-            )
-    else:
-        sampling = {
-            "mask": masks.fixed_mask(
-                run.subject, images, run.acceleration, seed=run.seed
-            )
-        }
     model = loupe_tf.models.loupe_model(
-        image_shape,
-        **sampling,
+        images.shape[1:],
+        **sampling(run, settings, images),
         filters=settings["filters"],
         depth=settings["depth"],
         # Start from the zero-filled image, and let the statistics follow
@@ -202,23 +170,27 @@ def build_model(run, settings, image_shape, images=None):
     return model
 
 
+def check(run, settings, image_shape):
+    """Try what a run needs, on an image of zeros."""
+    zeros = np.zeros((1, *image_shape), "float32")
+    if run.task == "train":
+        build_model(run, settings, zeros)
+    elif run.subject in CLASSICAL:
+        # Whether sigpy is there.
+        method = evaluation.CLASSICAL[run.subject]
+        evaluation.reconstruct(method, np.ones((1, image_shape[1])), zeros)
+
+
 def train(run, settings, splits, folder):
     """Train the U-Net for a mask, learning the mask if it is a learned one."""
     import keras
 
-    images = splits["train"].images
-    model = build_model(run, settings, images.shape[1:], images)
-    validation = splits["validation"].images
+    images, held_out = (splits[name].images for name in ("train", "validation"))
+    model = build_model(run, settings, images)
     history, finite = experiments.fit(
-        model, run, settings, images, validation, folder
+        model, run, settings, images, held_out, folder
     )
-    record = {
-        **dataclasses.asdict(run),
-        "epochs": len(history["loss"]),
-        "trace": experiments.to_trace(history, ("loss", "val_loss", "round")),
-        **provenance.environment(),
-        "error": None,
-    }
+    record = run.record(history)
     if not finite:
         return {**record, "error": "the training has diverged"}
     mask = masks.from_model(model)
@@ -231,29 +203,19 @@ def train(run, settings, splits, folder):
         trained.save(partial)
     return {
         **record,
+        "error": None,
         "achieved_acceleration": mask.achieved_acceleration,
         "slope": mask.slope,
     }
 
 
-def some_slices(part, count):
-    """`count` slices of each volume, evenly spread; all if it is `None`."""
-    if count is None:
-        return part
-    rows = []
-    for volume in np.unique(part.volumes):
-        parts = np.array_split(np.flatnonzero(part.volumes == volume), count)
-        rows += [rows[len(rows) // 2] for rows in parts if len(rows)]
-    return part.select(np.array(rows))
-
-
-def find_file(folder, kind, run, mask):
+def find_file(folder, name, run, mask):
     """What the training for a mask, at the R and seed of a run, has left."""
     stem = dataclasses.replace(run, subject=mask).stem
-    path = folder / kind / f"{stem}.{'npz' if kind == 'masks' else 'keras'}"
+    path = folder / name.format(stem)
     if not path.exists():
         raise ValueError(
-            f"no {kind}/{path.name}: its training has diverged, or was done "
+            f"no {name.format(stem)}: its training has diverged, or was done "
             "elsewhere and its files were not copied"
         )
     return path
@@ -261,26 +223,23 @@ def find_file(folder, kind, run, mask):
 
 def try_on_all(run, settings, splits, folder):
     """Judge a reconstructor on every mask of its R and seed."""
-    record = {
-        **dataclasses.asdict(run),
-        **provenance.environment(),
-        "results": {},
-    }
-    test = some_slices(splits["test"], settings["test_slices"])
-    network = None
+    record = {**run.record(), "error": None, "results": {}}
+    test, network = splits["test"], None
+    if settings["test_slices"] is not None:
+        test = test.evenly(settings["test_slices"])
     if run.subject not in CLASSICAL:
+        mask = mask_of(run.subject)
         try:
-            path = find_file(folder, "models", run, mask_of(run.subject))
+            path = find_file(folder, "models/{}.keras", run, mask)
         except ValueError as error:
             return {**record, "error": str(error)}
         network = Network(path)
     pictures = {}
     for name in MASKS:
-        found = {}
+        found = record["results"][name] = {}
         try:
-            mask = masks.SamplingMask.load(
-                find_file(folder, "masks", run, name)
-            )
+            path = find_file(folder, "masks/{}.npz", run, name)
+            mask = masks.SamplingMask.load(path)
             reconstructor = network
             if network is None:
                 reconstructor, scores = evaluation.tune(
@@ -297,160 +256,137 @@ def try_on_all(run, settings, splits, folder):
             )
         except ValueError as error:
             record["results"][name] = {"error": str(error)}
-            continue
-        record["results"][name] = found
-        if not found["unit_range"]:
-            continue
-        volume = next(iter(found["unit_range"]))
-        shown = evaluation.middle_slice(test.volumes, volume)
-        images = test.images[shown : shown + 1]
-        output = evaluation.reconstruct(reconstructor, mask, images)
-        pictures[name] = output
-        pictures["truth"] = evaluation.magnitude(images)
+        if found.get("unit_range"):
+            volume = next(iter(found["unit_range"]))
+            shown = [evaluation.middle_slice(test.volumes, volume)]
+            images = test.images[shown]
+            pictures["truth"] = evaluation.magnitude(images)
+            pictures[name] = evaluation.reconstruct(reconstructor, mask, images)
     experiments.save_images(folder, run.stem, test.voxel_size, **pictures)
-    return {**record, "error": None}
+    return record
 
 
 def do(run, settings, splits, folder):
-    return (train if run.task == "train" else try_on_all)(
-        run, settings, splits, folder
-    )
+    task = train if run.task == "train" else try_on_all
+    return task(run, settings, splits, folder)
 
 
-def in_rows(records):
-    """One dict for each mask and reconstructor that a trial has judged."""
-    rows = []
-    for record in records:
-        for mask, result in record.get("results", {}).items():
-            rows.append(
-                {
-                    **{k: record[k] for k in ("acceleration", "seed")},
-                    "mask": mask,
-                    "reconstructor": record["subject"],
-                    "volumes": result.get("unit_range"),
-                }
-            )
-    every = {v for row in rows for v in row["volumes"] or ()}
-    # Means over other volumes are not to be compared.
-    return [
-        row for row in rows if row["volumes"] and every == {*row["volumes"]}
+def by_cell(records):
+    """By R, mask and reconstructor, what trials have judged: rows by seed."""
+    rows = [
+        {
+            "cell": (record["acceleration"], mask, record["subject"]),
+            "seed": record["seed"],
+            "volumes": result.get("unit_range"),
+        }
+        for record in records
+        for mask, result in record.get("results", {}).items()
     ]
+    # Means over other volumes are not to be compared.
+    every = {volume for row in rows for volume in row["volumes"] or ()}
+    rows = [row for row in rows if row["volumes"]]
+    rows = [row for row in rows if every == {*row["volumes"]}]
+    return evaluation.by_cell(rows, key=operator.itemgetter("cell"))
 
 
-def by_cell(rows):
-    return evaluation.by_cell(
-        rows,
-        key=lambda row: (
-            row["acceleration"],
-            row["mask"],
-            row["reconstructor"],
-        ),
-    )
-
-
-def means(cells, key, metric):
-    """Mean over the volumes, by seed."""
-    return {
-        row["seed"]: evaluation.mean_and_deviation(row["volumes"], metric)[0]
-        for row in cells.get(key, [])
-    }
-
-
-def others(cells, rate, mask, metric):
-    """Means by seed of the other masks' U-Nets, by the name of the mask."""
-    found = {
-        other: means(cells, (rate, mask, unet_of(other)), metric)
-        for other in MASKS
-        if other != mask
-    }
-    return {other: values for other, values in found.items() if values}
+volumes_of = operator.itemgetter("volumes")
 
 
 def rates_of(cells):
     return sorted({key[0] for key in cells})
 
 
+def scores_of(cells, rate, metric="psnr"):
+    """Means over the volumes: by mask, reconstructor and seed.
+
+    Returns:
+        A masked array. Reconstructors are the classical ones, then the U-Nets
+        in the order of their masks.
+    """
+    seeds = sorted({row["seed"] for rows in cells.values() for row in rows})
+    names = (*CLASSICAL, *map(unet_of, MASKS))
+    scores = np.full((len(MASKS), len(names), len(seeds)), np.nan)
+    for i, j in np.ndindex(scores.shape[:2]):
+        for row in cells.get((rate, MASKS[i], names[j]), []):
+            mean, _ = evaluation.mean_and_deviation(row["volumes"], metric)
+            scores[i, j, seeds.index(row["seed"])] = mean
+    return np.ma.masked_invalid(scores)
+
+
+def own_and_others(scores, i):
+    """Of a mask's scores those of its own U-Net, and of those of others."""
+    unets = scores[i, len(CLASSICAL) :]
+    return unets[i], unets[[j for j in range(len(MASKS)) if j != i]]
+
+
 def table(cells, metric):
+    header = ["R", "mask", *(name.replace("_", " ") for name in CLASSICAL)]
+    header += [OWN, OTHERS, BEST_OTHER, "seeds"]
     rows = []
-    digits = METRICS[metric][1]
-    for rate, mask in itertools.product(rates_of(cells), MASKS):
-        columns = [
-            means(cells, (rate, mask, name), metric)
-            for name in (*CLASSICAL, unet_of(mask))
-        ]
-        rest = others(cells, rate, mask, metric)
-        seeds = {seed for values in rest.values() for seed in values}
-        columns.append(
-            {
-                seed: np.mean([v[seed] for v in rest.values() if seed in v])
-                for seed in seeds
-            }
-        )
-        row = [report.spread(c.values(), digits) for c in columns]
-        best = "-"
-        if rest:
-            name = max(rest, key=lambda k: np.mean([*rest[k].values()]))
-            best = f"{report.spread(rest[name].values(), digits)} ({name})"
-        count = max(map(len, columns))
-        rows.append([f"{rate:g}", mask, *row, best, str(count)])
-    header = [
-        "R",
-        "mask",
-        *(name.replace("_", " ") for name in CLASSICAL),
-        *(OWN, OTHERS, BEST_OTHER, "seeds"),
-    ]
+    for rate in rates_of(cells):
+        scores = scores_of(cells, rate, metric)
+        for i, mask in enumerate(MASKS):
+            own, others = own_and_others(scores, i)
+            best = "-"
+            if others.count():
+                j = others.mean(axis=1).argmax()
+                name = [other for other in MASKS if other != mask][j]
+                best = f"{spread(others[j], metric)} ({name})"
+            columns = [*scores[i, : len(CLASSICAL)], own, others.mean(axis=0)]
+            texts = [spread(column, metric) for column in columns]
+            count = max(column.count() for column in columns)
+            rows.append([f"{rate:g}", mask, *texts, best, str(count)])
     return header, rows
+
+
+def spread(values, metric):
+    return report.spread(values.compressed(), DIGITS[metric])
 
 
 def verdicts(cells):
     """What each reconstructor does best on, and what a foreign mask costs."""
     sentences = []
     for rate in rates_of(cells):
-        for name in (*CLASSICAL, OWN):
-            for mask in LEARNED:
-                sentences += compare_masks(cells, rate, name, mask)
-        costs = []
-        for mask in MASKS:
-            own = means(cells, (rate, mask, unet_of(mask)), "psnr")
-            for values in others(cells, rate, mask, "psnr").values():
-                costs += [own[s] - values[s] for s in values if s in own]
-        if costs:
-            sentences.append(
-                f"R = {rate:g}: a mask's own U-Net is better than another's by "
-                f"{np.mean(costs):.2f} dB on average, from {min(costs):.2f} to "
-                f"{max(costs):.2f} over {len(costs)} pairs and seeds."
-            )
+        for name, mask in itertools.product((*CLASSICAL, OWN), LEARNED):
+            sentences += compare_masks(cells, rate, name, mask)
+        sentences += cost_of_others(cells, rate)
     return sentences
 
 
 def compare_masks(cells, rate, name, learned):
     """A learned against the best unlearned mask of the same kind."""
-    kind = POINTS if learned in POINTS else LINES
-    found = {}
-    for mask in (learned, *(m for m in kind if m not in LEARNED)):
-        subject = unet_of(mask) if name == OWN else name
-        if (rate, mask, subject) in cells:
-            found[mask] = cells[rate, mask, subject]
-    records = found.pop(learned, None)
-    if records is None or not found:
+    kind = "points" if learned in POINTS else "lines"
+    found = {
+        mask: cells.get((rate, mask, unet_of(mask) if name == OWN else name))
+        for mask in (POINTS if kind == "points" else LINES)
+    }
+    unlearned = [m for m in found if found[m] and m not in LEARNED]
+    if not (found.get(learned) and unlearned):
         return []
     best = max(
-        found,
-        key=lambda mask: np.mean(
-            [
-                evaluation.mean_and_deviation(row["volumes"], "psnr")[0]
-                for row in found[mask]
-            ]
-        ),
+        unlearned,
+        key=lambda m: np.mean(experiments.means(found[m], volumes_of)),
     )
-    volumes = operator.itemgetter("volumes")
-    differences = evaluation.paired(records, found[best], volumes)
-    if not len(differences):
+    return experiments.compare(
+        f"R = {rate:g}, {name.replace('_', ' ')}: {learned} against {best}, "
+        f"the best unlearned {kind}:",
+        found[learned],
+        found[best],
+        volumes_of,
+    )
+
+
+def cost_of_others(cells, rate):
+    """By how much a U-Net is worse than the mask's own."""
+    scores = scores_of(cells, rate)
+    pairs = [own_and_others(scores, i) for i in range(len(MASKS))]
+    costs = np.ma.concatenate([own - others for own, others in pairs])
+    if not costs.count():
         return []
     return [
-        f"R = {rate:g}, {name.replace('_', ' ')}: {learned} against {best}, "
-        f"the best unlearned {'points' if kind == POINTS else 'lines'}: "
-        + evaluation.in_words(differences)
+        f"R = {rate:g}: a mask's own U-Net is better than another's by "
+        f"{costs.mean():.2f} dB on average, from {costs.min():.2f} to "
+        f"{costs.max():.2f} over {costs.count()} pairs and seeds."
     ]
 
 
@@ -458,7 +394,7 @@ def failures(records):
     """A sentence for each run, and each trial, that has no figures."""
     sentences = []
     for record in records:
-        name = Run(*(record[f.name] for f in dataclasses.fields(Run))).name
+        name = Run.of(record).name
         if record["error"]:
             sentences.append(f"{name}: {record['error']}.")
         for mask, result in record.get("results", {}).items():
@@ -473,37 +409,17 @@ def failures(records):
 
 def draw_matrix(cells, rate):
     """PSNR of each U-Net on each mask, the mean over seeds."""
-    matrix = np.full((len(MASKS), len(MASKS)), np.nan)
-    for i, j in np.ndindex(matrix.shape):
-        key = (rate, MASKS[j], unet_of(MASKS[i]))
-        values = [*means(cells, key, "psnr").values()]
-        if values:
-            matrix[i, j] = np.mean(values)
-    if np.isnan(matrix).all():
+    matrix = scores_of(cells, rate)[:, len(CLASSICAL) :].mean(axis=2).T
+    if not matrix.count():
         return None
-    figure = matplotlib.figure.Figure(figsize=(7.5, 6.0), layout="constrained")
-    ax = figure.subplots()
-    image = ax.imshow(matrix, cmap="viridis")
-    names = [mask.replace("_", "\n") for mask in MASKS]
-    ax.set_xticks(range(len(MASKS)), names, fontsize=8)
-    ax.set_yticks(range(len(MASKS)), names, fontsize=8)
-    ax.set_xlabel("mask that is tested")
-    ax.set_ylabel("mask that the U-Net was trained for")
-    ax.set_title(f"R = {rate:g}: PSNR [dB]")
-    middle = np.nanmean([np.nanmin(matrix), np.nanmax(matrix)])
-    for (i, j), value in np.ndenumerate(matrix):
-        if np.isfinite(value):
-            ax.text(
-                j,
-                i,
-                f"{value:.2f}",
-                ha="center",
-                va="center",
-                fontsize=9,
-                fontweight="bold" if i == j else None,
-                color="white" if value < middle else "black",
-            )
-    figure.colorbar(image, ax=ax, fraction=0.046, pad=0.03)
+    figure, ax = experiments.heat_map(
+        matrix, [mask.replace("_", "\n") for mask in MASKS]
+    )
+    ax.set(
+        xlabel="mask that is tested",
+        ylabel="mask that the U-Net was trained for",
+        title=f"R = {rate:g}: PSNR [dB]",
+    )
     return figure
 
 
@@ -519,73 +435,69 @@ def draw_masks(rate, seed, folder):
 
 def draw_reconstructions(rate, seed, name, folder):
     """The same slice by one reconstructor, on points and on lines."""
-    truth, shown = None, {}
+    groups = {}
     for mask in MASKS:
         subject = unet_of(mask) if name == OWN else name
-        stem = Run("try", rate, subject, seed).stem
-        images = experiments.load_images(folder, stem)
+        run = Run("try", rate, subject, seed)
+        images = experiments.load_images(folder, run.stem)
         if mask in images:
-            truth, shown[mask] = images["truth"], images[mask]
-            voxel_size = images.get("voxel_size")
-    kinds = [
-        {mask.replace("_", " "): shown[mask] for mask in kind if mask in shown}
-        for kind in (POINTS, LINES)
-    ]
-    kinds = [kind for kind in kinds if kind]
-    if not kinds:
-        return None
-    return plots.reconstruction_groups(truth, kinds, voxel_size=voxel_size)
+            group = groups.setdefault(mask in POINTS, {})
+            group[mask.replace("_", " ")] = {
+                "truth": images["truth"][0],
+                "output": images[mask][0],
+                "voxel_size": images.get("voxel_size"),
+            }
+    return experiments.draw_outputs(*groups.values())
 
 
-def write_report(facts, records, folder):
-    """Everything that the folder's runs have to say."""
-    cells = by_cell(in_rows(records))
+def draw(cells, folder):
+    """All figures with their captions, by name."""
     figures = {}
+    seeds = [row["seed"] for rows in cells.values() for row in rows]
     for rate in rates_of(cells):
-        seed = min(row["seed"] for key in cells for row in cells[key])
         figures[f"transfer_R{rate:g}"] = (
             draw_matrix(cells, rate),
             f"R = {rate:g}: each U-Net on each mask, mean over seeds; in bold "
             "on its own.",
         )
         figures[f"masks_R{rate:g}"] = (
-            draw_masks(rate, seed, folder),
+            draw_masks(rate, min(seeds), folder),
             f"R = {rate:g}: masks, first seed. DC is in the centre.",
         )
         for name in ("wavelet_l1", OWN):
             title = name.replace("_", " ")
             figures[f"reconstructions_R{rate:g}_{name.replace(' ', '_')}"] = (
-                draw_reconstructions(rate, seed, name, folder),
+                draw_reconstructions(rate, min(seeds), name, folder),
                 f"R = {rate:g}, {title}, first seed: the middle slice of the "
                 "first test volume, on points above and on lines below.",
             )
-    experiments.publish(
-        folder,
-        "Which masks serve which reconstructor?",
-        facts,
-        CONVENTION,
-        table(cells, "psnr"),
-        figures,
-        [*verdicts(cells), *failures(records)],
-        records,
-        tables={SSIM_CAPTION: table(cells, "ssim")},
-    )
+    return figures
 
 
 def reproduce(settings):
     folder, facts, records = experiments.conduct(
         settings,
         grid(settings),
-        build=build_model,
+        build=check,
         train=do,
-        kind=lambda run: (run.task, run.acceleration, run.subject),
-        free=(*GRID, *PLACES),
+        free=("accelerations", "seeds"),
     )
-    write_report(facts, records, folder)
+    cells = by_cell(records)
+    experiments.publish(
+        folder,
+        "Which masks serve which reconstructor?",
+        facts,
+        CONVENTION,
+        table(cells, "psnr"),
+        draw(cells, folder),
+        [*verdicts(cells), *failures(records)],
+        records,
+        tables={SSIM_CAPTION: table(cells, "ssim")},
+    )
 
 
 def main(arguments=None):
-    return command_line.exit_code(reproduce, parse_arguments(arguments))
+    return exit_code(reproduce, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

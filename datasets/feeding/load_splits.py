@@ -68,6 +68,15 @@ class Slices:
             **{k: None if x is None else x[rows] for k, x in fields.items()}
         )
 
+    def evenly(self, count):
+        """`count` slices of each volume, evenly spread, or all it has."""
+        chosen = []
+        for volume in np.unique(self.volumes):
+            rows = np.flatnonzero(self.volumes == volume)
+            parts = np.array_split(rows, count)
+            chosen += [part[len(part) // 2] for part in parts if len(part)]
+        return self.select(np.array(chosen))
+
     def crop_to_acquired(self, extent):
         """The same with k-space cropped to `(h, w)`, see `crop_to_acquired`.
 

@@ -6,6 +6,7 @@ itself; a report is made of all records that a folder holds.
 
 from experiments.cells import compare, means
 from experiments.conducting import PLACES, conduct, fit, time_spent
+from experiments.heat_map import heat_map
 from experiments.keeping import load_images, save_images, to_trace
 from experiments.options import (
     add_options,
@@ -36,6 +37,7 @@ __all__ = [
     "errorbars",
     "first_images",
     "fit",
+    "heat_map",
     "load_images",
     "means",
     "metric",

@@ -72,7 +72,7 @@ def test_leaves_everything_and_repeats_no_run(
 
     # One figure of the record, from the files: a U-Net on another's mask.
     splits, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
-    test = small.some_slices(splits["test"], 1)
+    test = splits["test"].evenly(1)
     model = keras.models.load_model(out / "models/R4-gaussian-seed0.keras")
     mask = masks.SamplingMask.load(out / "masks/R4-learned-seed0.npz")
     expected = evaluation.judge(Network(model), mask, test.images, test.volumes)
@@ -129,7 +129,7 @@ def test_learned_masks_have_the_budget_of_the_others(
 ):
     settings = {**script.PRESETS["smoke"], "depth": 1}
     run = script.Run("train", 5.0, name, 1)
-    model = script.build_model(run, settings, (20, 56, 1))
+    model = script.build_model(run, settings, np.zeros((1, 20, 56, 1)))
     mask = masks.from_model(model)
     assert mask.lines == lines and mask.calibration == calibration
     assert mask.slope == settings["slope"]
@@ -146,18 +146,9 @@ def test_learned_masks_have_the_budget_of_the_others(
 def test_spectrum_is_that_of_the_training_images(script, images):
     run = script.Run("train", 4.0, "spectrum", 0)
     settings = {**script.PRESETS["smoke"], "depth": 1}
-    model = script.build_model(run, settings, (16, 18, 1), images)
+    model = script.build_model(run, settings, images)
     found = masks.from_model(model).array
     np.testing.assert_array_equal(found, masks.spectrum(images, 4).array)
-
-
-def test_some_slices_are_of_every_volume(script, images):
-    volumes = np.array(["a"] * 6 + ["b"] * 2)
-    part = loupe_tf.datasets.Slices(images, volumes)
-    assert script.some_slices(part, None) is part
-    few = script.some_slices(part, 3)
-    assert few.volumes.tolist() == ["a"] * 3 + ["b"] * 2
-    np.testing.assert_array_equal(few.images, images[[1, 3, 5, 6, 7]])
 
 
 def _trial(subject, seed, **psnr):
@@ -195,7 +186,7 @@ def cells(small):
             values = [x + seed for x in values]
             named = dict(zip(small.MASKS, values))
             records.append(_trial(subject, seed, **named))
-    return small.by_cell(small.in_rows(records))
+    return small.by_cell(records)
 
 
 def test_the_table_has_own_and_other_networks(small, cells):
@@ -232,8 +223,8 @@ def test_means_over_other_volumes_are_left_out(small):
     )
     del part["results"]["learned"]["unit_range"]["w"]
     part["results"]["learned"]["refused"] = {"w": "it is not finite"}
-    (row,) = small.in_rows([whole, part])
-    assert row["reconstructor"] == "zero_filled"
+    cells = small.by_cell([whole, part])
+    assert list(cells) == [(4.0, "learned", "zero_filled")]
     (sentence,) = small.failures([whole, part])
     assert "try-R4-x-seed0: learned: volume w" in sentence
 

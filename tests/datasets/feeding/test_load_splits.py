@@ -130,6 +130,13 @@ def test_files(tmp_path, rng):
     assert data["train"].patients is None
 
 
+def test_evenly_takes_some_of_every_volume(images):
+    volumes = np.array(["a"] * 6 + ["b"] * 2)
+    few = Slices(images, volumes).evenly(3)
+    assert few.volumes.tolist() == ["a"] * 3 + ["b"] * 2
+    np.testing.assert_array_equal(few.images, images[[1, 3, 5, 6, 7]])
+
+
 def test_crop_to_acquired(rng):
     images = rng.uniform(size=(4, 8, 8, 1)).astype("float32")
     sizes = np.full((4, 3), 0.5, "float32")
