@@ -12,10 +12,9 @@ whole volumes.
     python scripts/evaluate.py --masks runs/demo/model.keras gaussian \\
         --reconstructors runs/demo/model.keras --baseline gaussian
 
-A mask is the name of a pattern (uniform_random, gaussian, poisson_disc,
-random_lines, equispaced_lines, spectrum), drawn anew for each R; or a file,
-which has an R of its own: a mask that `SamplingMask.save` wrote, or a model,
-whose mask is taken. spectrum is made of the training images.
+A mask is the name of a pattern, drawn anew for each R; or a file, which has an
+R of its own: a mask that `SamplingMask.save` wrote, or a model, whose mask is
+taken. spectrum is made of the training images.
 
 A reconstructor is zero_filled, wavelet_l1 or total_variation (the extra
 `reconstruction`), whose regularization is chosen for each mask on slices of
