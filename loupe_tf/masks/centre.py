@@ -79,7 +79,7 @@ def _dc_position(shape, data, strictness):
     return None
 
 
-def judge(mask):
+def _dc_of(mask):
     """Where a mask has DC, by all that is known of it.
 
     A calibration region that is acquired says where the centre is, and of
@@ -114,7 +114,7 @@ def judged(*masks):
     if _JUDGES.get():
         for mask in {id(mask): mask for mask in masks}.values():
             shape = np.shape(mask)
-            if len(shape) == 2 and 0 not in shape and judge(mask) == "corner":
+            if len(shape) == 2 and 0 not in shape and _dc_of(mask) == "corner":
                 warnings.warn(
                     "The mask is densest around the corner (0, 0), and is "
                     "taken to have DC in the centre, at (H // 2, W // 2). If "
@@ -185,7 +185,7 @@ def centred(mask, shift=None):
     check_choice("shift", shift, (None, True, False))
     if shift is False:
         return mask
-    found = judge(mask)
+    found = _dc_of(mask)
     if shift is None and found == "corner":
         raise invalid(
             "mask",

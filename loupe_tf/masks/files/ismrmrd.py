@@ -77,21 +77,7 @@ def save_ismrmrd(
         inside = inside[tuple(entries.T)]
     refuse_other_data(path)
     header = _header(ismrmrd, mask, samples, slice_thickness)
-    acquisitions = []
-    for counter, (first, second) in enumerate(steps.tolist()):
-        acquisition = ismrmrd.Acquisition.from_array(
-            np.zeros((1, samples), np.complex64),
-            scan_counter=counter,
-            center_sample=samples // 2,
-        )
-        acquisition.idx.kspace_encode_step_1 = first
-        acquisition.idx.kspace_encode_step_2 = second
-        if inside[counter]:
-            acquisition.setFlag(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING)
-        acquisitions.append(acquisition)
-    acquisitions[0].setFlag(ismrmrd.ACQ_FIRST_IN_SLICE)
-    acquisitions[-1].setFlag(ismrmrd.ACQ_LAST_IN_SLICE)
-    acquisitions[-1].setFlag(ismrmrd.ACQ_LAST_IN_MEASUREMENT)
+    acquisitions = _acquisitions(ismrmrd, samples, steps, inside)
     with written_aside(path) as partial:
         with ismrmrd.File(str(partial), "w") as file:
             file["dataset"].header = header
@@ -143,6 +129,26 @@ def load_ismrmrd(path, encoding=0, lines=None, select=None):
     if kind == "rows" and not points:
         matrix, view = matrix[::-1], view and view[::-1]
     return {"array": array, "matrix": matrix, "field_of_view": view}, True
+
+
+def _acquisitions(ismrmrd, samples, steps, inside):
+    """Empty read-outs of these steps; some `inside` the calibration region."""
+    acquisitions = []
+    for counter, (first, second) in enumerate(steps.tolist()):
+        acquisition = ismrmrd.Acquisition.from_array(
+            np.zeros((1, samples), np.complex64),
+            scan_counter=counter,
+            center_sample=samples // 2,
+        )
+        acquisition.idx.kspace_encode_step_1 = first
+        acquisition.idx.kspace_encode_step_2 = second
+        if inside[counter]:
+            acquisition.setFlag(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING)
+        acquisitions.append(acquisition)
+    acquisitions[0].setFlag(ismrmrd.ACQ_FIRST_IN_SLICE)
+    acquisitions[-1].setFlag(ismrmrd.ACQ_LAST_IN_SLICE)
+    acquisitions[-1].setFlag(ismrmrd.ACQ_LAST_IN_MEASUREMENT)
+    return acquisitions
 
 
 def _header(ismrmrd, mask, samples, slice_thickness):
