@@ -1,6 +1,7 @@
 import keras
 
 from loupe_tf.layers import FixedMask
+from loupe_tf.masks.arguments import standardize_field_of_view
 from loupe_tf.samplers.sampler import Sampler
 
 
@@ -20,7 +21,7 @@ class GivenMask(Sampler):
         self.mask = FixedMask(mask).get_config()["mask"]
         if field_of_view is None:
             field_of_view = getattr(mask, "field_of_view", None)
-        self.field_of_view = field_of_view
+        self.field_of_view = standardize_field_of_view(field_of_view)
 
     def __call__(self, reference):
         return FixedMask(self.mask, name="sampled_mask")(reference)

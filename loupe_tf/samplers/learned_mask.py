@@ -1,6 +1,7 @@
 import keras
 
 from loupe_tf.checks import check_choice, check_integer, check_number, invalid
+from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.layers.prob_mask import LINES
 from loupe_tf.samplers.learned import Learned, standardize_acceleration
 
@@ -80,6 +81,12 @@ class LearnedMask(Learned):
                     "acceleration",
                     "None beside `sparsity_penalty`, from which it comes out",
                     acceleration,
+                )
+            if ESTIMATORS[estimator].needs_budget:
+                raise invalid(
+                    "estimator",
+                    "one that needs no budget, beside `sparsity_penalty`",
+                    estimator,
                 )
             if half_plane:
                 raise invalid(
