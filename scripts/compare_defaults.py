@@ -26,17 +26,16 @@ import itertools
 import sys
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import experiments
 import loupe_tf
-from loupe_tf import command_line, evaluation, masks, provenance, report
+from loupe_tf import evaluation, masks, report
+from loupe_tf.checks import invalid
+from loupe_tf.command_line import exit_code
+from loupe_tf.layers.estimators import ESTIMATORS
 
 # What may differ between commands that fill one folder.
-FREE = (
-    *("seeds", "sizes", "estimators", "slopes", "accelerations"),
-    *("out", "data_dir", "preset", "backup"),
-)
+GRID = ("seeds", "sizes", "estimators", "slopes", "accelerations")
 
 # Sides of the region, as shares of fastMRI's, 0.32 / R of the lines.
 REGIONS = {"none": 0.0, "half": 0.5, "whole": 1.0}
@@ -49,22 +48,17 @@ SLOPES = {
 }
 # Every how many slices are used, and how many are in a batch.
 SIZES = {16: (1, 8), 32: (4, 4), 64: (2, 8), 128: (4, 4), 320: (15, 1)}
+CHANGES = experiments.side_by_side(
+    ("cpu", "smoke"),
+    accelerations=([4.0, 8.0], [4.0]),
+    epochs=([20, 10], [1, 1]),
+    sizes=([64, 128, 320], [32]),
+    estimators=["relaxed"],
+    slopes=None,  # Those of SLOPES.
+)
 PRESETS = {
-    "cpu": {
-        **experiments.TRAINING["cpu"],
-        "epochs": [20, 10],
-        "sizes": [64, 128, 320],
-        "estimators": ["relaxed"],
-        "slopes": None,
-    },
-    "smoke": {
-        **experiments.TRAINING["smoke"],
-        "epochs": [1, 1],
-        "accelerations": [4.0],
-        "sizes": [32],
-        "estimators": ["relaxed"],
-        "slopes": None,
-    },
+    name: {**experiments.TRAINING[name], **changes}
+    for name, changes in CHANGES.items()
 }
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice in dB, images divided by their volume's "
@@ -76,16 +70,18 @@ CONVENTION = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Run(experiments.Run):
     """A training: the mask, and what it begins with."""
 
     size: int
+    estimator: str
     acceleration: float
     lines: str | None
-    estimator: str
     region: str
     slope: float
     seed: int
+
+    order = {"estimator": SLOPES, "region": REGIONS}
 
     @property
     def name(self):
@@ -123,8 +119,6 @@ def parse_arguments(arguments=None):
 
 def grid(settings):
     """All trainings, one seed after another."""
-    from loupe_tf.layers.estimators import ESTIMATORS
-
     every = []
     for seed, size, estimator, rate, lines in itertools.product(
         settings["seeds"],
@@ -133,17 +127,16 @@ def grid(settings):
         settings["accelerations"],
         LINES,
     ):
-        cell = size, rate, lines, estimator
-        for slope, region in itertools.product(
-            settings["slopes"] or SLOPES[estimator], REGIONS
-        ):
+        slopes = settings["slopes"] or SLOPES[estimator]
+        for slope, region in itertools.product(slopes, REGIONS):
             relaxed = estimator == "relaxed"
             if (
                 region == "whole"
                 or (region == "none" and relaxed)
                 or (relaxed and slope == ESTIMATORS[estimator].slope)
             ):
-                every.append(Run(*cell, region, slope, seed))
+                cell = (size, estimator, rate, lines, region, slope)
+                every.append(Run(*cell, seed))
     return every
 
 
@@ -151,10 +144,8 @@ def build_model(run, settings, image_shape):
     import keras
 
     if min(image_shape[:2]) < run.size:
-        raise ValueError(
-            f"Invalid value for argument --sizes. Expected at most that of "
-            f"the images, {image_shape[:2]}. Received: {run.size}"
-        )
+        expected = f"at most the size of the images, {image_shape[:2]}"
+        raise invalid("sizes", expected, run.size)
     keras.utils.set_random_seed(run.seed)
     model = loupe_tf.models.loupe_model(
         (run.size, run.size, 1),
@@ -177,14 +168,13 @@ def build_model(run, settings, image_shape):
 
 def train(run, settings, splits, folder):
     """Train and test one mask, and return its record."""
+    model = build_model(run, settings, splits["test"].images.shape[1:])
     step, batch_size = SIZES[run.size]
+    every = slice(None, None, step)
     parts = {
-        name: part.select(slice(None, None, step)).crop_to_acquired(
-            (run.size, run.size)
-        )
+        name: part.select(every).crop_to_acquired((run.size, run.size))
         for name, part in splits.items()
     }
-    model = build_model(run, settings, splits["test"].images.shape[1:])
     history, finite = experiments.fit(
         model,
         run,
@@ -193,87 +183,68 @@ def train(run, settings, splits, folder):
         parts["validation"].images,
         folder,
     )
-    record = {
-        **dataclasses.asdict(run),
-        "epochs": len(history["loss"]),
-        "trace": experiments.to_trace(history, ("loss", "val_loss")),
+    results = {}
+    for name in ("validation", "test"):
+        images, volumes = parts[name].images, parts[name].volumes
+        output = model.predict(images, batch_size, verbose=0)
+        if np.isfinite(output).all():
+            results[name] = evaluation.per_volume(images, output, volumes)
+    return {
+        **run.record(history, ("loss", "val_loss")),
         "slopes": sorted(set(history["slope"])),
         "slices": {name: len(part.images) for name, part in parts.items()},
-        **provenance.environment(),
         "diverged": not finite,
         "calibration": run.calibration,
         "acquired": masks.from_model(model).acquired,
-        "results": {},
+        "results": results,
     }
-    for name in ("validation", "test"):
-        part = parts[name]
-        output = model.predict(part.images, batch_size, verbose=0)
-        if np.isfinite(output).all():
-            record["results"][name] = evaluation.per_volume(
-                part.images, output, part.volumes
-            )
-    return record
 
 
 def by_cell(records):
-    """By mask, region and slope: lists of records, sorted by seed."""
-    fields = [f.name for f in dataclasses.fields(Run)][:-1]
-    order = list(REGIONS)
-    return evaluation.by_cell(
-        [r for r in records if r["results"]],
-        key=lambda r: tuple(r[name] for name in fields),
-        order=lambda r: (
-            *(r["size"], list(SLOPES).index(r["estimator"])),
-            *(r["acceleration"], r["lines"] or ""),
-            *(order.index(r["region"]), r["slope"]),
-        ),
-    )
+    """The cells of the grid, without what has diverged."""
+    return Run.cells([record for record in records if record["results"]])
 
 
 def psnr(records, split):
-    return [
-        evaluation.mean_and_deviation(r["results"][split], "psnr")[0]
-        for r in records
-    ]
+    return experiments.means(records, lambda record: record["results"][split])
 
 
 def table(cells, estimator, split):
     """Header and rows: masks and regions down, slopes across."""
-    slopes = SLOPES[estimator]
-    header = ["size", "R", "mask", "region"]
-    header += [f"s = {slope:g}" for slope in slopes] + ["seeds"]
-    rows = {}
-    for (size, rate, lines, kind, region, slope), found in cells.items():
-        if kind != estimator:
-            continue
-        row = rows.setdefault(
-            (size, rate, lines, region),
-            [f"{size}", f"{rate:g}", lines or "points"]
-            + [f"{region} ({found[0]['calibration'] or 0})"]
-            + ["-"] * len(slopes)
-            + [""],
+    grouped = {}
+    for (size, kind, *mask, slope), records in cells.items():
+        if kind == estimator:
+            grouped.setdefault((size, *mask), {})[slope] = records
+    slopes = sorted({*SLOPES[estimator], *itertools.chain(*grouped.values())})
+    rows = []
+    for (size, rate, lines, region), found in grouped.items():
+        calibration = next(iter(found.values()))[0]["calibration"] or 0
+        counts = sorted({len(records) for records in found.values()})
+        rows.append(
+            [
+                *(f"{size}", f"{rate:g}", lines or "points"),
+                f"{region} ({calibration})",
+                *(report.spread(psnr(found.get(s, []), split)) for s in slopes),
+                "–".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
+            ]
         )
-        counts = {len(found), *map(int, row[-1].split("–") if row[-1] else [])}
-        row[-1] = "–".join(map(str, sorted({min(counts), max(counts)})))
-        row[4 + slopes.index(slope)] = report.spread(psnr(found, split), 2)
-    return header, list(rows.values())
+    header = ["size", "R", "mask", "region"]
+    return [*header, *(f"s = {slope:g}" for slope in slopes), "seeds"], rows
 
 
 def verdicts(cells):
     """What other slopes and regions are worth beside the default."""
-    from loupe_tf.layers.estimators import ESTIMATORS
-
     differences = {}
-    for key, found in cells.items():
-        *mask, estimator, region, slope = key
-        default = (*mask, estimator, "whole", ESTIMATORS[estimator].slope)
+    for key, records in cells.items():
+        size, estimator, *mask, region, slope = key
+        default = ESTIMATORS[estimator].slope
         gains = evaluation.paired(
-            found,
-            cells.get(default, []),
+            records,
+            cells.get((size, estimator, *mask, "whole", default), []),
             lambda record: record["results"]["validation"],
         )
-        if key != default and len(gains):
-            case = mask[0], estimator, region, slope
+        if (region, slope) != ("whole", default) and len(gains):
+            case = size, estimator, region, slope
             differences.setdefault(case, []).extend(gains.ravel())
     return [
         f"{size}×{size}, {estimator}, region {region}, s = {slope:g}: "
@@ -286,27 +257,25 @@ def verdicts(cells):
 
 def draw(cells):
     """PSNR of the validation volumes against the initial slope."""
-    cells = {key: x for key, x in cells.items() if key[3] == "relaxed"}
+    cells = {key: x for key, x in cells.items() if key[1] == "relaxed"}
     sizes = sorted({key[0] for key in cells})
-    columns = sorted({(key[1], key[2] or "points") for key in cells})
-    figure = Figure(
-        figsize=(2.6 * len(columns), 2.4 * len(sizes)), layout="constrained"
-    )
-    axes = figure.subplots(len(sizes), len(columns), squeeze=False)
-    for ax, (size, (rate, name)) in zip(
-        axes.ravel(), itertools.product(sizes, columns), strict=True
+    columns = {key[2:4] for key in cells}
+    columns = sorted(columns, key=lambda mask: (mask[0], mask[1] or "points"))
+    figure, axes = experiments.panels(len(sizes), len(columns), (2.6, 2.4))
+    for (i, size), (j, mask) in itertools.product(
+        enumerate(sizes), enumerate(columns)
     ):
-        ax.set_title(f"{size}×{size}, R = {rate:g}, {name}", fontsize=9)
+        ax = axes[i, j]
         for region, colour in zip(REGIONS, ("C1", "C2", "C0")):
-            points = sorted(
-                (key[-1], np.mean(psnr(x, "validation")))
-                for key, x in cells.items()
-                if key[:3] == (size, rate, None if name == "points" else name)
-                and key[4] == region
-            )
+            points = [
+                (key[-1], np.mean(psnr(records, "validation")))
+                for key, records in cells.items()
+                if key[:-1] == (size, "relaxed", *mask, region)
+            ]
             if points:
                 ax.semilogx(*zip(*points), "o-", ms=4, c=colour, label=region)
-        ax.grid(alpha=0.3)
+        name = f"R = {mask[0]:g}, {mask[1] or 'points'}"
+        ax.set_title(f"{size}×{size}, {name}", fontsize=9)
         ax.set_xticks(SLOPES["relaxed"], [f"{s:g}" for s in SLOPES["relaxed"]])
         ax.minorticks_off()
         ax.set_visible(bool(ax.lines))
@@ -319,8 +288,15 @@ def draw(cells):
     return figure
 
 
-def write_report(facts, records, folder):
-    """Everything that the folder's runs have to say."""
+def compare(settings):
+    folder, facts, records = experiments.conduct(
+        settings,
+        grid(settings),
+        build_model,
+        train,
+        free=GRID,
+        kind=lambda run: (run.size, run.estimator, run.acceleration, run.lines),
+    )
     cells = by_cell(records)
     tables = {
         f"{estimator}: PSNR [dB], {split} volumes": table(
@@ -328,7 +304,7 @@ def write_report(facts, records, folder):
         )
         for estimator in SLOPES
         for split in ("validation", "test")
-        if any(key[3] == estimator for key in cells)
+        if any(key[1] == estimator for key in cells)
     }
     first, *others = tables
     print(first)
@@ -350,20 +326,8 @@ def write_report(facts, records, folder):
     )
 
 
-def compare(settings):
-    folder, facts, records = experiments.conduct(
-        settings,
-        grid(settings),
-        build=build_model,
-        train=train,
-        kind=lambda run: (run.size, run.acceleration, run.lines, run.estimator),
-        free=FREE,
-    )
-    write_report(facts, records, folder)
-
-
 def main(arguments=None):
-    return command_line.exit_code(compare, parse_arguments(arguments))
+    return exit_code(compare, parse_arguments(arguments))
 
 
 if __name__ == "__main__":
