@@ -396,7 +396,7 @@ def draw_masks(images):
 def draw(cells, folder):
     """All figures with their captions, by name."""
     two_rounds = {k: x for k, x in cells.items() if k[2] == "two_rounds"}
-    images = experiments.first_images(two_rounds, folder, Run)
+    images = experiments.first_images(two_rounds, folder, Run.of)
     paper = {k: x for k, x in images.items() if k[1] in OF_PAPER}
     others = {k: x for k, x in images.items() if k[1] not in OF_PAPER}
     figures = {}
