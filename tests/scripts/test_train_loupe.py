@@ -195,7 +195,7 @@ def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        (("--acceleration", "1"), "argument --acceleration.*greater than 1"),
+        (("--acceleration", "1"), "argument --acceleration.*above 1"),
         (("--calibration", "17"), "argument --calibration"),
         (("--dropout", "1"), "argument --dropout"),
         (("--data", "no_such_data"), "argument --data.*no_such_data"),
