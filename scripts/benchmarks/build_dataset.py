@@ -22,6 +22,7 @@ in a temporary folder that is removed at the end.
 """
 
 import argparse
+import importlib.metadata
 import itertools
 import json
 import os
@@ -34,16 +35,10 @@ import sys
 import tempfile
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import h5py
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
 
 import loupe_tf
-from loupe_tf.datasets import FastmriSlicesConfig, write_fastmri_dataset
-from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
 
 SPEED_LIMIT = 0.5
 MEMORY_LIMIT = 1.1
@@ -62,13 +57,17 @@ MEMORY_SLICES = 12
 
 def build(config, source, target, file_format):
     """Builds the data set; what is measured."""
+    import tensorflow_datasets as tfds
+
+    from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
+
     size = {}
     if config == "knee_singlecoil":
         with h5py.File(next(source.glob("*/*.h5"))) as file:
             size = {"size": file["reconstruction_esc"].shape[-1]}
     builder = fastmri_slices_dataset_builder.Builder(
         data_dir=target,
-        config=FastmriSlicesConfig(config, **size),
+        config=loupe_tf.datasets.FastmriSlicesConfig(config, **size),
         file_format=file_format,
     )
     config = tfds.download.DownloadConfig(manual_dir=source)
@@ -159,7 +158,9 @@ def write_memory_sources(folder, slices, size):
     """As many volumes as are needed, under many names but few on the disk."""
     few = folder / "few"
     counts = {"singlecoil_train": 2}
-    paths = write_fastmri_dataset(few, counts, slices=slices, **size)
+    paths = loupe_tf.datasets.write_fastmri_dataset(
+        few, counts, slices=slices, **size
+    )
     paths = itertools.cycle(paths["singlecoil_train"])
     sources = {}
     for count in MEMORY_VOLUMES:
@@ -225,10 +226,12 @@ def table(rows):
 
 
 def environment():
+    version = importlib.metadata.version
     return (
         f"{platform.machine()}, {os.cpu_count()} cores; "
-        f"loupe_tf {loupe_tf.__version__}, TFDS {tfds.__version__}, "
-        f"TensorFlow {tf.__version__}, h5py {h5py.__version__}, "
+        f"loupe_tf {loupe_tf.__version__}, "
+        f"TFDS {version('tensorflow-datasets')}, "
+        f"TensorFlow {version('tensorflow')}, h5py {h5py.__version__}, "
         f"NumPy {np.__version__}, Python {platform.python_version()}"
     )
 
@@ -257,6 +260,8 @@ def parse_arguments(arguments=None):
 
 def main(arguments=None):
     options = parse_arguments(arguments)
+    import tensorflow_datasets as tfds
+
     tfds.disable_progress_bar()
     if options.memory_of:
         source, target = pathlib.Path(options.folder), options.target
@@ -282,7 +287,9 @@ def main(arguments=None):
             rows.append(memory_row(config, peaks))
         source = folder / "source"
         counts = {"singlecoil_train": volumes}
-        write_fastmri_dataset(source, counts, slices=slices, **size)
+        loupe_tf.datasets.write_fastmri_dataset(
+            source, counts, slices=slices, **size
+        )
         for config in CONFIGS:
             for file_format in FORMATS:
                 given = (config, file_format, source, folder, rounds)

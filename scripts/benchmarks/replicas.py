@@ -23,45 +23,28 @@ in every other round, and the median and the quartiles are those of the rounds'
 ratios. The exit code is 0 whether the limits hold or not.
 """
 
+import functools
 import json
-import os
 import pathlib
 import sys
-import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import numpy as np
-import tensorflow as tf
 
 import loupe_tf
-from loupe_tf.callbacks import ShuffledBatches
 from loupe_tf.command_line import argument_parser
-from loupe_tf.distribution import Distribution
 from loupe_tf.provenance import environment
 
 LIMIT = 1e-5
-NORMALIZATIONS = {
-    "instance": "instance",
-    "synchronized": lambda name: keras.layers.BatchNormalization(
-        synchronized=True, name=name
-    ),
-    "batch": "batch",
-}
-
-
-class EpochSeconds(keras.callbacks.Callback):
-    """How long the training steps of an epoch took."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.begin = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.seconds = (time.perf_counter() - self.begin) / (batch + 1)
+NORMALIZATIONS = ("instance", "synchronized", "batch")
 
 
 def build(options, normalization, mask=None):
+    import keras
+
+    if normalization == "synchronized":
+        normalization = functools.partial(
+            keras.layers.BatchNormalization, synchronized=True
+        )
     size = (options.size, options.size)
     keras.utils.set_random_seed(0)
     sampling = {"mask": mask}
@@ -81,16 +64,20 @@ def build(options, normalization, mask=None):
 
 def train(options, name, scopes, images):
     """Losses and seconds a step of each round: arrays `(rounds, 2)`."""
+    from epoch_seconds import EpochSeconds
+
     mask = loupe_tf.masks.gaussian((options.size, options.size), 4)
     models = []
     for scope in scopes:
         with scope():
-            models.append(build(options, NORMALIZATIONS[name], mask))
+            models.append(build(options, name, mask))
     losses, seconds = [], []
     for epoch in range(options.rounds + 1):
         logs, times = [None, None], [None, None]
         for which in (0, 1) if epoch % 2 else (1, 0):
-            batches = ShuffledBatches(images, images, options.batch)
+            batches = loupe_tf.callbacks.ShuffledBatches(
+                images, images, options.batch
+            )
             batches.set_epoch(epoch)
             clock = EpochSeconds()
             history = (
@@ -128,7 +115,11 @@ def infer(options, scopes, images):
 
 
 def measure(options):
-    devices = Distribution("mirrored", options.logical_devices)
+    import tensorflow as tf
+
+    devices = loupe_tf.distribution.Distribution(
+        "mirrored", options.logical_devices
+    )
     if devices.replicas != 2:
         raise ValueError(
             "Invalid value for argument --logical-devices. Expected two "
@@ -209,6 +200,8 @@ def parse_arguments(arguments=None):
 def main(arguments=None):
     options = parse_arguments(arguments)
     if options.logical_devices is None:
+        import tensorflow as tf
+
         if not tf.config.list_physical_devices("GPU"):
             options.logical_devices = 2
     try:

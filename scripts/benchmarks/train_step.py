@@ -18,11 +18,15 @@ that of a fresh process for each model.
 Without --size, --batch, --filters and --depth two settings are measured, with
 limits on the ratio over the bare U-Net: 1.05 for 320×320, batch 4, 32 filters,
 and 1.10 for 128×128, batch 16, 16 filters. Over the original's graph the limit
-is 1. The exit code is 0 whether they hold or not.
+is 1. The exit code is 0 whether they hold or not. On JAX there is no original
+to compare with: its graph is TensorFlow's.
+
+    python scripts/benchmarks/train_step.py --backend jax
 """
 
 import argparse
 import json
+import logging
 import os
 import pathlib
 import resource
@@ -30,19 +34,11 @@ import subprocess
 import sys
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
-import keras
 import numpy as np
-import tensorflow as tf
 
 import loupe_tf
 from loupe_tf.command_line import argument_parser
 from loupe_tf.provenance import environment
-
-# Which else warns of one model after another.
-tf.get_logger().setLevel("ERROR")
 
 # Each setting with the limit on the ratio of LOUPE over the bare U-Net.
 PRESETS = [
@@ -61,7 +57,16 @@ WARM_UP_STEPS = 2
 STEPS_ALONE = 20
 MEMORY_STEPS = 3
 
-MODELS = ("loupe", "unet", "original", "loupe_alone", "original_alone")
+MODELS = {
+    "tensorflow": (
+        "loupe",
+        "unet",
+        "original",
+        "loupe_alone",
+        "original_alone",
+    ),
+    "jax": ("loupe", "unet"),
+}
 # Numerator, denominator, what is compared.
 RATIOS = [
     ("loupe", "unet", "over the bare U-Net's"),
@@ -74,55 +79,10 @@ TITLE = (
 )
 
 
-class OriginalGraph(keras.layers.Layer):
-    """The original's way from an image to the adjoint of its k-space.
-
-    `x̂ = F⁻¹(σ(s·(P - U)) ∘ F(x + 0i))` on complex64 tensors, F un-normalised
-    and with DC in the corner. The logits are broadcast over the batch before
-    anything else is done with them, so that each example has probabilities of
-    its own, which are rescaled by their mean over the batch.
-
-    Input shape:
-        `(batch, H, W, 1)`, real.
-
-    Output shape:
-        A pair: `|x̂|`, `(batch, H, W, 1)`, and the real and imaginary parts of
-        x̂, `(batch, H, W, 2)`.
-    """
-
-    def build(self, input_shape):
-        self.logits = self.add_weight(
-            name="logits",
-            shape=tuple(input_shape[1:]),
-            initializer=loupe_tf.layers.LogitUniform(PROB_SLOPE),
-        )
-
-    def call(self, image):
-        kspace = tf.signal.fft2d(to_complex(image))
-        logits = tf.broadcast_to(self.logits, tf.shape(image))
-        prob = self.rescale(tf.sigmoid(PROB_SLOPE * logits), 1 / ACCELERATION)
-        mask = tf.sigmoid(SLOPE * (prob - self.uniform(tf.shape(prob))))
-        adjoint = tf.signal.ifft2d(to_complex(mask) * kspace)
-        parts = [tf.math.real(adjoint), tf.math.imag(adjoint)]
-        return tf.abs(adjoint)[..., None], tf.stack(parts, axis=-1)
-
-    def rescale(self, prob, sparsity):
-        mean = tf.reduce_mean(prob)
-        down = prob * (sparsity / mean)
-        up = 1 - (1 - prob) * ((1 - sparsity) / (1 - mean))
-        return tf.where(mean >= sparsity, down, up)
-
-    def uniform(self, shape):
-        return tf.random.uniform(shape)
-
-
-def to_complex(x):
-    """`(batch, H, W, 1)`, real, to `(batch, H, W)`, complex64."""
-    return tf.complex(x, tf.zeros_like(x))[..., 0]
-
-
 def build_model(name, size, filters, depth, **_):
     """One of `MODELS`, compiled."""
+    import keras
+
     unet = keras.layers.Conv2D(1, 1, data_format="channels_last")
     if not name.endswith("alone"):
         shape = (size, size, 2)
@@ -139,8 +99,11 @@ def build_model(name, size, filters, depth, **_):
             reconstructor=unet,
         )
     else:
+        from original_graph import OriginalGraph
+
         image = keras.Input((size, size, 1))
-        magnitude, parts = OriginalGraph(name="graph")(image)
+        graph = OriginalGraph(ACCELERATION, PROB_SLOPE, SLOPE, name="graph")
+        magnitude, parts = graph(image)
         output = keras.layers.Add()([magnitude, unet(parts)])
         model = keras.Model(image, output)
     model.compile(keras.optimizers.Adam(1e-3), loss="mse")
@@ -149,24 +112,26 @@ def build_model(name, size, filters, depth, **_):
 
 def make_step(name, setting):
     """A function that trains the model on one batch, always the same."""
+    from keras import ops
+
     model = build_model(name, **setting)
     shape = (setting["batch"], setting["size"], setting["size"], 1)
     y = np.random.default_rng(0).uniform(size=shape).astype("float32")
     x = np.concatenate([y, 0 * y], axis=-1) if name == "unet" else y
-    x, y = tf.constant(x), tf.constant(y)
+    x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
     return lambda: model.train_on_batch(x, y)
 
 
-def measure_time(setting, rounds):
+def measure_time(models, setting, rounds):
     """Seconds of steps, `{model: [one a round]}`."""
-    steps = {name: make_step(name, setting) for name in MODELS}
+    steps = {name: make_step(name, setting) for name in models}
     for step in steps.values():
         for _ in range(WARM_UP_STEPS):
             step()
-    seconds = {name: [] for name in MODELS}
+    seconds = {name: [] for name in models}
     rng = np.random.default_rng(0)
     for _ in range(rounds):
-        for name in rng.permutation(MODELS):
+        for name in rng.permutation(models):
             count = STEPS_ALONE if name.endswith("alone") else 1
             begin = time.perf_counter()
             for _ in range(count):
@@ -175,11 +140,14 @@ def measure_time(setting, rounds):
     return seconds
 
 
-def measure_memory(setting):
+def measure_memory(backend, setting):
     """MiB of each model, in a process of its own, before and after training."""
     memory = {}
-    for name in ("loupe", "unet", "original"):
-        command = [sys.executable, __file__, "--memory-of", name]
+    for name in MODELS[backend]:
+        if name.endswith("alone"):
+            continue
+        command = [sys.executable, __file__, "--backend", backend]
+        command += ["--memory-of", name]
         for key, value in setting.items():
             command += [f"--{key}", str(value)]
         result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
@@ -206,6 +174,8 @@ def compare(seconds, memory, limit):
     """The rows of the table."""
     rows = []
     for top, bottom, what in RATIOS:
+        if bottom not in seconds:
+            continue
         ratios = np.divide(seconds[top], seconds[bottom])
         low, median, high = np.percentile(ratios, [25, 50, 75]).tolist()
         row = {"what": f"step, {what}", "ratio": median}
@@ -214,7 +184,9 @@ def compare(seconds, memory, limit):
             row["limit"] = limit if bottom == "unet" else ORIGINAL_LIMIT
             row["held"] = median <= row["limit"]
         rows.append(row)
-    for top, bottom, what in RATIOS[:2]:
+    for top, bottom, what in RATIOS:
+        if bottom not in memory:
+            continue
         ratio = memory[top]["peak"] / memory[bottom]["peak"]
         rows.append({"what": f"peak memory, {what}", "ratio": ratio})
     return rows
@@ -252,9 +224,15 @@ def parse_arguments(arguments=None):
     add("--filters", type=int, help="of the U-Net at its finest scale (32)")
     add("--depth", type=int, help="scales of the U-Net (5)")
     add("--rounds", type=int, help="steps of each model (15)")
+    add(
+        "--backend",
+        choices=MODELS,
+        default="tensorflow",
+        help="%(choices)s (%(default)s)",
+    )
     add("--json", metavar="OUT", help="file for the ratios and every time")
     add("--quick", action="store_true", help="a toy: does it run at all?")
-    add("--memory-of", choices=MODELS, help=argparse.SUPPRESS)
+    add("--memory-of", choices=MODELS["tensorflow"], help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     for name, value in vars(options).items():
         if type(value) is int and value < 1:
@@ -276,17 +254,23 @@ def chosen_settings(options):
 def main(arguments=None):
     options = parse_arguments(arguments)
     settings = chosen_settings(options)
+    # Keras reads its backend when it is imported, here and in other processes.
+    os.environ["KERAS_BACKEND"] = options.backend
+    # TensorFlow warns of one model after another.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if options.memory_of:
         print(json.dumps(memory_of(options.memory_of, settings[0][0])))
         return 0
     rounds = options.rounds or (3 if options.quick else 15)
-    where = "; ".join(environment("tensorflow").values())
+    where = "; ".join(environment(options.backend).values())
     print(f"{where}\n", flush=True)
     # Memory first: a new process starts from the peak of the one it comes from.
-    memory = [measure_memory(setting) for setting, _ in settings]
+    memory = [
+        measure_memory(options.backend, setting) for setting, _ in settings
+    ]
     results = []
     for (setting, limit), peaks in zip(settings, memory):
-        seconds = measure_time(setting, rounds)
+        seconds = measure_time(MODELS[options.backend], setting, rounds)
         result = {"setting": setting, "rounds": rounds}
         result["ratios"] = compare(seconds, peaks, limit)
         results.append({**result, "memory": peaks, "seconds": seconds})

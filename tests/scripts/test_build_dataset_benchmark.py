@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from loupe_tf import datasets
+
 SCRIPT = (
     pathlib.Path(__file__).parents[2] / "scripts/benchmarks/build_dataset.py"
 )
@@ -57,7 +59,7 @@ def test_loop_and_build_write_as_many_bytes(benchmark, tmp_path):
     source = tmp_path / "source"
     counts = {"singlecoil_train": 1}
     size = {"size": (64, 48), "recon_size": (40, 40)}
-    benchmark.write_fastmri_dataset(source, counts, slices=3, **size)
+    datasets.write_fastmri_dataset(source, counts, slices=3, **size)
     for config in benchmark.CONFIGS:
         data, arrays = tmp_path / "data" / config, tmp_path / config
         benchmark.build(config, source, data, "tfrecord")

@@ -47,7 +47,9 @@ def test_quick_run_prints_ratios_and_writes_them(tmp_path):
 
 
 def test_the_median_is_held_against_the_limit(train_step):
-    seconds = {name: [1.0, 2.0, 3.0] for name in train_step.MODELS}
+    seconds = {
+        name: [1.0, 2.0, 3.0] for name in train_step.MODELS["tensorflow"]
+    }
     # In every round slower than the U-Net by its own share, one of them odd.
     seconds["loupe"] = [1.2, 2.08, 9.0]
     memory = {name: {"peak": 2.0} for name in ("loupe", "unet", "original")}
@@ -57,10 +59,29 @@ def test_the_median_is_held_against_the_limit(train_step):
         assert (rows[0]["limit"], rows[0]["held"]) == (limit, held)
         assert (rows[1]["limit"], rows[1]["held"]) == (1.0, False)
         assert (rows[2]["ratio"], rows[2]["held"]) == (1.0, True)
+        assert len(rows) == 5
         result = {"rounds": 3, "memory": {}, "ratios": rows}
         result["setting"] = train_step.QUICK
         text = train_step.table([result])
         assert f"  {limit:.2f}  {'yes' if held else 'NO'}\n" in text
+
+
+def test_without_the_original_the_unet_is_compared_with(train_step):
+    seconds = {name: [1.0] for name in train_step.MODELS["jax"]}
+    memory = {name: {"peak": 1.0} for name in seconds}
+    rows = train_step.compare(seconds, memory, 1.05)
+    assert [row["what"].partition(",")[2] for row in rows] == 2 * [
+        " over the bare U-Net's"
+    ]
+
+
+@pytest.mark.slow
+def test_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    command = [sys.executable, SCRIPT, "--quick", "--backend", "jax"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert " on jax, " in run.stdout and "original" not in run.stdout
 
 
 def test_help_teaches_and_nonsense_is_refused(train_step, capsys):
