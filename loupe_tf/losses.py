@@ -9,6 +9,10 @@ import keras
 from keras import ops
 
 from loupe_tf import metrics
+from loupe_tf.checks import check_choice, check_number
+from loupe_tf.metrics.images import modulus, to_images
+from loupe_tf.metrics.mean_over_images import per_image
+from loupe_tf.metrics.ssim import WINDOWS
 
 __all__ = ["L1SSIM", "SSIM"]
 
@@ -54,13 +58,11 @@ class SSIM(keras.losses.Loss):
         super().__init__(
             name=name, reduction=reduction, dtype=dtype or "float32"
         )
-        metrics.window_weights(window)  # Refuses an unknown window.
-        self.max_value = metrics.check_max_value(max_value)
-        self.window = window
+        self.max_value = check_number("max_value", max_value, above=0)
+        self.window = check_choice("window", window, WINDOWS)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        weight = metrics.per_image(sample_weight)
-        return super().__call__(y_true, y_pred, weight)
+        return super().__call__(y_true, y_pred, per_image(sample_weight))
 
     def call(self, y_true, y_pred):
         return 1.0 - metrics.ssim(y_true, y_pred, self.max_value, self.window)
@@ -118,17 +120,12 @@ class L1SSIM(SSIM):
         dtype=None,
     ):
         super().__init__(max_value, window, reduction, name, dtype)
-        if not 0 <= alpha <= 1:
-            raise ValueError(
-                "Invalid value for argument `alpha`. Expected a number in "
-                f"[0, 1]. Received: alpha={alpha}"
-            )
-        self.alpha = alpha
+        self.alpha = check_number("alpha", alpha, at_least=0, at_most=1)
 
     def call(self, y_true, y_pred):
         ssim_loss = super().call(y_true, y_pred)
-        y_true, y_pred = metrics.to_images(y_true, y_pred)
-        error = metrics.modulus(y_true - y_pred) / self.max_value
+        y_true, y_pred = to_images(y_true, y_pred)
+        error = modulus(y_true - y_pred) / self.max_value
         l1 = ops.mean(error, axis=(1, 2, 3))
         return self.alpha * ssim_loss + (1.0 - self.alpha) * l1
 

@@ -6,6 +6,7 @@ trained on can be simulated from any images, with NumPy alone.
 
 import numpy as np
 
+from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.numpy_fourier import fft2c
 
 __all__ = ["birdcage_maps", "simulate_kspace", "smooth_phase"]
@@ -40,11 +41,10 @@ def birdcage_maps(size, coils, radius=1.5, angle=0.0):
     >>> maps = loupe_tf.simulation.birdcage_maps((96, 96), coils=8)
     """
     _check_size(size)
-    if not isinstance(coils, (int, np.integer)) or coils < 1:
-        _raise("coils", "a positive integer", coils)
+    check_integer("coils", coils, at_least=1)
     # Closer than a corner, a pixel may lie in a coil, where 1/0 is no number.
     if not np.sqrt(2) < radius < np.inf:
-        _raise("radius", "a finite number above √2", radius)
+        raise invalid("radius", "a finite number above √2", radius)
     y, x = ((np.arange(n) - n // 2) / (n / 2) for n in size)
     turns = 2 * np.pi * np.arange(coils)[:, None, None] / coils
     v = y[:, None] - radius * np.sin(angle + turns)
@@ -77,8 +77,7 @@ def smooth_phase(size, deviation=1.0, rng=None):
         ValueError: If an argument is invalid.
     """
     _check_size(size)
-    if not 0 <= deviation < np.inf:
-        _raise("deviation", "a finite number of at least 0", deviation)
+    check_number("deviation", deviation, at_least=0)
     rng = np.random.default_rng() if rng is None else rng
     order = np.arange(3)
     weights = 1 / (1 + order[:, None] ** 2 + order**2)
@@ -129,17 +128,21 @@ def simulate_kspace(images, maps, phase=1.0, seed=None):
     """
     images, maps = np.asarray(images), np.asarray(maps)
     if images.ndim != 4 or images.shape[-1] not in (1, 2):
-        _raise("images", "shape (n, H, W, 1) or (n, H, W, 2)", images.shape)
+        raise invalid(
+            "images",
+            "shape (n, H, W, 1) or (n, H, W, 2)",
+            found=f"shape={images.shape}",
+        )
     count, *size, channels = images.shape
     if maps.ndim == 3:
         maps = maps[None]
     fits = maps.ndim == 4 and maps.shape[2:] == (*size,)
     if not (np.iscomplexobj(maps) and fits and len(maps) in (1, count)):
-        _raise(
+        raise invalid(
             "maps",
             f"a complex array (coils, {size[0]}, {size[1]}), or one for each "
             "image",
-            f"shape={maps.shape}, dtype={maps.dtype}",
+            found=f"shape={maps.shape}, dtype={maps.dtype}",
         )
     x = images[..., 0]
     if channels == 2:
@@ -159,11 +162,4 @@ def _to_channels(array):
 def _check_size(size):
     positive = [isinstance(n, (int, np.integer)) and n > 0 for n in size]
     if len(positive) != 2 or not all(positive):
-        _raise("size", "two positive integers (H, W)", size)
-
-
-def _raise(argument, expected, received):
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected {expected}. "
-        f"Received: {received}"
-    )
+        raise invalid("size", "two positive integers (H, W)", size)

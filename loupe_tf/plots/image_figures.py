@@ -49,6 +49,7 @@ def reconstructions(
     ```
     """
     from loupe_tf import metrics
+    from loupe_tf.metrics.images import modulus, to_images
 
     _check_images(truth, reconstructions)
     count, height, width, _ = np.shape(truth)
@@ -63,9 +64,9 @@ def reconstructions(
     for row, ax in enumerate(axes[:, 0, 0]):
         ax.set_ylabel(f"example {row + 1}")
     for i, (name, images) in enumerate(reconstructions.items()):
-        true, images = metrics.to_images(truth, images)
+        true, images = to_images(truth, images)
         decibels = metrics.psnr(true, images, max_value)
-        error = metrics.modulus(true - images)
+        error = modulus(true - images)
         image_axes, error_axes = axes[..., 1 + 2 * i], axes[..., 2 + 2 * i]
         _draw_images(image_axes, name, images, zoom, **style)
         _draw_images(
@@ -197,12 +198,11 @@ def _draw_images(axes, title, images, zoom, cmap="gray", **style):
     from keras import ops
     from matplotlib.patches import Rectangle
 
-    from loupe_tf import metrics
+    from loupe_tf.metrics.images import magnitude
 
     axes[0, 0].set_title(plain(title))
-    images = ops.convert_to_numpy(
-        metrics.magnitude(ops.convert_to_tensor(images))
-    )[..., 0]
+    images = magnitude(ops.convert_to_tensor(images))
+    images = ops.convert_to_numpy(images)[..., 0]
     style["cmap"] = cmap
     for ax, image in zip(axes, images, strict=True):
         ax[0].imshow(image, **style)

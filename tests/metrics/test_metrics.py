@@ -1,70 +1,23 @@
+"""What all metrics have in common."""
+
 import keras
 import numpy as np
 import pytest
-import skimage.metrics
 from keras import ops
 
 from loupe_tf import losses, metrics
 
-WINDOWS = {
-    "gaussian": {
-        "gaussian_weights": True,
-        "sigma": 1.5,
-        "use_sample_covariance": False,
-    },
-    "uniform": {"win_size": 7, "use_sample_covariance": True},
-}
+numpy = ops.convert_to_numpy
 CLASSES = [metrics.PSNR, metrics.NMSE, metrics.SSIM]
 FUNCTIONS = [metrics.psnr, metrics.nmse, metrics.ssim]
-
-
-def images(batch=3, size=(31, 33), channels=1, seed=0):
-    """Smooth positive images, and the same with noise."""
-    rng = np.random.default_rng(seed)
-    row, column = np.mgrid[: size[0], : size[1]] / 10.0
-    phase = rng.uniform(0, 6, size=(batch, 1, 1, channels))
-    grid = (row + column**1.5)[None, :, :, None]
-    true = 0.5 + 0.4 * np.sin(grid + phase)
-    noise = np.array([0.01, 0.05, 0.2, 0.1])[:batch, None, None, None]
-    pred = true + noise * rng.normal(size=true.shape)
-    return true.astype("float32"), pred.astype("float32")
 
 
 def as_complex(x):
     return x[..., 0] + 1j * x[..., 1]
 
 
-def numpy(x):
-    return ops.convert_to_numpy(x)
-
-
-@pytest.fixture
-def mixed_float16():
-    before = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy("mixed_float16")
-    yield
-    keras.mixed_precision.set_dtype_policy(before)
-
-
-@pytest.mark.parametrize("max_value", [1.0, 0.7, 255])
-def test_psnr_agrees_with_scikit_image(max_value):
-    true, pred = images()
-    expected = [
-        skimage.metrics.peak_signal_noise_ratio(t, p, data_range=max_value)
-        for t, p in zip(true, pred, strict=True)
-    ]
-    actual = metrics.psnr(true, pred, max_value)
-    np.testing.assert_allclose(numpy(actual), expected, atol=1e-4)
-
-
-def test_psnr_is_equation_7():
-    true, pred = images(batch=1)
-    expected = -10 * np.log10(np.mean((true - pred) ** 2))
-    assert float(metrics.psnr(true, pred)[0]) == pytest.approx(expected)
-
-
-def test_psnr_and_nmse_compare_complex_images_as_complex_numbers():
-    true, pred = images(channels=2)
+def test_psnr_and_nmse_compare_complex_images_as_complex_numbers(pair):
+    true, pred = pair(channels=2)
     power = np.abs(as_complex(true) - as_complex(pred)) ** 2
     np.testing.assert_allclose(
         numpy(metrics.psnr(true, pred)),
@@ -79,95 +32,11 @@ def test_psnr_and_nmse_compare_complex_images_as_complex_numbers():
     )
 
 
-def test_nmse_agrees_with_scikit_image():
-    true, pred = images()
-    expected = [
-        skimage.metrics.normalized_root_mse(t, p, normalization="euclidean")
-        ** 2
-        for t, p in zip(true, pred, strict=True)
-    ]
-    np.testing.assert_allclose(
-        numpy(metrics.nmse(true, pred)), expected, rtol=1e-4
-    )
-
-
-@pytest.mark.parametrize("size", [(31, 33), (11, 48), (64, 64)])
-@pytest.mark.parametrize("max_value", [1.0, 2.5])
-@pytest.mark.parametrize("window", WINDOWS)
-def test_ssim_agrees_with_scikit_image(window, max_value, size):
-    true, pred = images(size=size)
-    expected = [
-        skimage.metrics.structural_similarity(
-            t[..., 0].astype("float64"),
-            p[..., 0].astype("float64"),
-            data_range=max_value,
-            **WINDOWS[window],
-        )
-        for t, p in zip(true, pred, strict=True)
-    ]
-    actual = numpy(metrics.ssim(true, pred, max_value, window))
-    assert actual.min() < 0.9  # The images are not all alike.
-    np.testing.assert_allclose(actual, expected, atol=1e-5)
-
-
-def test_ssim_compares_complex_images_by_magnitude():
-    true, pred = images(channels=2)
-    expected = metrics.ssim(
-        np.abs(as_complex(true))[..., None], np.abs(as_complex(pred))[..., None]
-    )
-    np.testing.assert_allclose(
-        numpy(metrics.ssim(true, pred)), numpy(expected), atol=1e-5
-    )
-    # A turn of the phase is an error to PSNR, and none to SSIM.
-    turned = np.stack([-true[..., 1], true[..., 0]], axis=-1)
-    assert numpy(metrics.ssim(true, turned)).min() > 0.9999
-    assert numpy(metrics.psnr(true, turned)).max() < 10
-
-
-@pytest.mark.parametrize("level", [1e2, 1e4, 1e6])
-def test_ssim_of_images_out_of_range_stays_in_range(rng, level):
-    # A network that has run away is far from the range of the pixels, and
-    # almost constant there: rounding is larger than the variances.
-    true = rng.uniform(size=(2, 31, 33, 1)).astype("float32")
-    away = (level + 1e-3 * true).astype("float32")
-    for pair in ((true, away), (away, away), (away, away[:, ::-1])):
-        value = keras.ops.convert_to_numpy(metrics.ssim(*pair))
-        assert (abs(value) <= 1 + 1e-5).all()
-
-
-def test_ssim_keeps_the_sign_of_one_channel():
-    true, pred = (x[2:] - 0.5 for x in images())
-    expected = skimage.metrics.structural_similarity(
-        true[0, ..., 0], pred[0, ..., 0], data_range=1.0, **WINDOWS["gaussian"]
-    )
-    assert float(metrics.ssim(true, pred)[0]) == pytest.approx(expected, 1e-4)
-    absolute = float(metrics.ssim(np.abs(true), np.abs(pred))[0])
-    assert absolute != pytest.approx(expected, 1e-2)
-
-
-def test_perfect_images():
-    true, _ = images()
+def test_perfect_images(pair):
+    true, _ = pair()
     np.testing.assert_allclose(numpy(metrics.psnr(true, true)), 100.0)
     np.testing.assert_allclose(numpy(metrics.nmse(true, true)), 0.0)
     np.testing.assert_allclose(numpy(metrics.ssim(true, true)), 1.0, atol=1e-6)
-
-
-def test_a_perfect_image_does_not_poison_the_mean():
-    true, pred = images(batch=2)
-    pred[0] = true[0]
-    metric = metrics.PSNR()
-    metric.update_state(true, pred)
-    expected = (100.0 + float(metrics.psnr(true, pred)[1])) / 2
-    assert float(metric.result()) == pytest.approx(expected)
-
-
-def test_the_floor_of_psnr_scales_with_max_value():
-    true = np.zeros((1, 16, 16, 1), "float32")
-    # 90 dB below the peak is a real value, 110 dB counts as 100.
-    pred = true + 255 * 10**-4.5
-    assert float(metrics.psnr(true, pred, 255)[0]) == pytest.approx(90, 1e-4)
-    pred = true + 255 * 10**-5.5
-    assert float(metrics.psnr(true, pred, 255)[0]) == pytest.approx(100)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -191,21 +60,21 @@ def test_a_volume_is_one_image(rng, function, channels):
     ]
     folded = [x.reshape(2, 30, 7, channels) for x in volumes]
     np.testing.assert_allclose(function(*volumes), function(*folded), rtol=1e-5)
-    with pytest.raises(ValueError, match="Expected equal shapes"):
+    with pytest.raises(ValueError, match="`y_pred`.*the shape of `y_true`"):
         function(volumes[0], folded[1])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_nan_stays_visible(function):
-    true, pred = images()
+def test_a_nan_stays_visible(pair, function):
+    true, pred = pair()
     pred[1, 15, 15] = np.nan
     values = numpy(function(true, pred))
     np.testing.assert_array_equal(np.isnan(values), [False, True, False])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_numpy_of_any_real_dtype(function):
-    true, pred = images()
+def test_numpy_of_any_real_dtype(pair, function):
+    true, pred = pair()
     expected = numpy(function(true, pred))
     for dtype in ("float64", "float16"):
         values = function(true.astype(dtype), pred.astype(dtype))
@@ -217,8 +86,8 @@ def test_numpy_of_any_real_dtype(function):
 @pytest.mark.parametrize(
     "cls, function", list(zip(CLASSES, FUNCTIONS, strict=True))
 )
-def test_mean_over_images(cls, function):
-    true, pred = images(batch=4)
+def test_mean_over_images(pair, cls, function):
+    true, pred = pair(batch=4)
     values = numpy(function(true, pred))
     metric = cls()
     # Batches of unequal size: the mean is over images, not over batches.
@@ -236,9 +105,9 @@ def test_mean_over_images(cls, function):
         metric.update_state(true, pred, sample_weight=np.ones((4, 31, 33)))
 
 
-def test_one_shape_of_weights_serves_losses_of_keras_too():
+def test_one_shape_of_weights_serves_losses_of_keras_too(pair):
     """Other shapes weight pixels there: as many columns as images, say."""
-    true, pred = images(batch=4, size=(16, 4 * 4))
+    true, pred = pair(batch=4, size=(16, 4 * 4))
     weight = np.array([0.0, 1.0, 3.0, 0.5], "float32")[:, None, None]
     inputs = keras.Input((16, 16, 1))
     model = keras.Model(inputs, keras.layers.Identity()(inputs))
@@ -275,20 +144,20 @@ def test_one_shape_of_weights_serves_losses_of_keras_too():
     ],
     ids=lambda metric: type(metric).__name__,
 )
-def test_serialization(metric):
+def test_serialization(pair, metric):
     config = keras.metrics.serialize(metric)
     assert config["registered_name"] == f"loupe_tf>{type(metric).__name__}"
     copy = keras.metrics.deserialize(config)
     assert type(copy) is type(metric)
     assert copy.get_config() == metric.get_config()
-    true, pred = images()
+    true, pred = pair()
     assert float(copy(true, pred)) == float(metric(true, pred))
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_mixed_float16(cls, mixed_float16):
+def test_mixed_float16(pair, cls, mixed_float16):
     # Their squares overflow float16, and so would the sums.
-    true, pred = (1000 * x for x in images())
+    true, pred = (1000 * x for x in pair())
     kwargs = {} if cls is metrics.NMSE else {"max_value": 1000.0}
     expected = cls(**kwargs)(true, pred)
     metric = cls(**kwargs)
@@ -297,8 +166,8 @@ def test_mixed_float16(cls, mixed_float16):
     assert float(value) == pytest.approx(float(expected), rel=5e-3)
 
 
-def test_fit_and_early_stopping():
-    true, pred = images(size=(16, 16))
+def test_fit_and_early_stopping(pair):
+    true, pred = pair(size=(16, 16))
     model = keras.Sequential([keras.layers.Conv2D(1, 1)])
     model.compile("sgd", "mse", metrics=[cls() for cls in CLASSES])
     for cls in CLASSES:
@@ -324,10 +193,10 @@ def test_fit_and_early_stopping():
     keras.backend.backend() != "tensorflow", reason="shapes known in part"
 )
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_unknown_static_shape(function):
+def test_unknown_static_shape(pair, function):
     import tensorflow as tf
 
-    true, pred = images()
+    true, pred = pair()
     spec = tf.TensorSpec((None, None, None, 1))
     traced = tf.function(function, input_signature=[spec, spec])
     np.testing.assert_allclose(
@@ -336,40 +205,26 @@ def test_unknown_static_shape(function):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_invalid_images(function):
-    true, pred = images()
+def test_invalid_images(pair, function):
+    true, pred = pair()
     with pytest.raises(ValueError, match=r"`y_true`.*\(batch, H, W, 1\)"):
         function(true[..., 0], pred)
     with pytest.raises(ValueError, match=r"`y_pred`.*shape=\(3, 31, 33, 3\)"):
         function(true, np.repeat(pred, 3, axis=-1))
-    with pytest.raises(ValueError, match="Expected equal shapes"):
+    with pytest.raises(ValueError, match="`y_pred`.*the shape of `y_true`"):
         function(true, pred[:, :-1])
-    with pytest.raises(ValueError, match="Expected equal shapes"):
+    with pytest.raises(ValueError, match="`y_pred`.*the shape of `y_true`"):
         function(true, np.repeat(pred, 2, axis=-1))
     with pytest.raises(ValueError, match="two channels.*complex64"):
         function(true.astype("complex64"), pred)
 
 
-@pytest.mark.parametrize("window, size", [("gaussian", 11), ("uniform", 7)])
-def test_images_smaller_than_the_window(window, size):
-    true, pred = images(size=(size, size))
-    assert numpy(metrics.ssim(true, pred, window=window)).shape == (3,)
-    for small in [(size - 1, 20), (20, size - 1)]:
-        with pytest.raises(ValueError, match=f"at least {size}.*{window}"):
-            metrics.ssim(*images(size=small), window=window)
-
-
 @pytest.mark.parametrize("max_value", [0, -1.0, float("nan"), float("inf")])
-def test_invalid_max_value(max_value):
-    true, pred = images()
+def test_invalid_max_value(pair, max_value):
+    true, pred = pair()
     for function in (metrics.psnr, metrics.ssim):
-        with pytest.raises(ValueError, match="`max_value`.*positive number"):
+        with pytest.raises(ValueError, match="`max_value`.*number above 0"):
             function(true, pred, max_value=max_value)
     for cls in (metrics.PSNR, metrics.SSIM):
-        with pytest.raises(ValueError, match="`max_value`.*positive number"):
+        with pytest.raises(ValueError, match="`max_value`.*number above 0"):
             cls(max_value=max_value)
-
-
-def test_invalid_window():
-    with pytest.raises(ValueError, match="`window`.*'gaussian' or 'uniform'"):
-        metrics.SSIM(window="box")
