@@ -4,6 +4,7 @@ They know only "a layer with a variable named `slope`", and no model.
 """
 
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
+from loupe_tf.callbacks.coil_batches import CoilBatches
 from loupe_tf.callbacks.mask_tensorboard import MaskTensorBoard
 from loupe_tf.callbacks.mask_validation import MaskValidation
 from loupe_tf.callbacks.masked_batches import MaskedBatches
@@ -22,6 +23,7 @@ from loupe_tf.callbacks.two_rounds.fit import fit_two_rounds
 
 __all__ = [
     "BackupAndRestore",
+    "CoilBatches",
     "MaskTensorBoard",
     "MaskValidation",
     "MaskedBatches",

@@ -34,16 +34,32 @@ from loupe_tf import (
     formats,
     masks,
     plots,
-    provenance,
     reconstruction,
     report,
-    run_folder,
-    simulation,
 )
 from loupe_tf.atomic import written_aside
+from loupe_tf.provenance import provenance
+from loupe_tf.run_folder import RunFolder
 
+OPTIONS = {
+    "acceleration": (4.0, "R > 1"),
+    "calibration": (
+        12,
+        "central lines that are always acquired, inside the budget; maps are "
+        "estimated from them",
+    ),
+    "coils": (8, "that are simulated"),
+    "snr": (30.0, "in dB"),
+    "phase": (1.0, "deviation of the images' phase, in radians"),
+    "filters": (16, "of the U-Net"),
+    "depth": (4, "of the U-Net"),
+    "batch-size": (8, "images in a batch"),
+    "learning-rate": (3e-3, "of Adam"),
+    "slope": (20.0, "that 4S raises"),
+    "patience": (2, "epochs, of 4S"),
+    "seed": (0, "of everything"),
+}
 MASKS = ("learned", "equispaced")
-SCAN_HEADER = ["mask", "R", "method", "NRMSE", "PSNR [dB]", "SSIM"]
 SCAN = (
     "The real scan: magnitudes inside the object, which is where the maps of "
     "all samples are not zero, compared with the SENSE combination of these. "
@@ -51,7 +67,6 @@ SCAN = (
     "peak, and SSIM a 7×7 uniform window with that pixel for its range "
     "(fastMRI)."
 )
-SIMULATED_HEADER = ["mask", "R", "PSNR [dB]", "SSIM"]
 SIMULATED = (
     "The network on the test volumes with simulated coils, without noise: PSNR "
     "= -10 log10(MSE) on images divided by their volume's maximum, SSIM with "
@@ -66,26 +81,7 @@ def parse_arguments(arguments=None):
     add("--key", help="of an HDF5 file: which array")
     command_line.add_data_options(parser, "mni_brain/64")
     add("--out", default="runs/coil_lines", help="folder (%(default)s)")
-    add("--acceleration", type=float, default=4.0, help="R > 1 (%(default)s)")
     add("--lines", choices=["columns", "rows"], default="columns")
-    add(
-        "--calibration",
-        type=int,
-        default=12,
-        metavar="N",
-        help="central lines that are always acquired, inside the budget; maps "
-        "are estimated from them (%(default)s)",
-    )
-    add("--coils", type=int, default=8, help="simulated (%(default)s)")
-    add("--snr", type=float, default=30.0, help="in dB (%(default)s)")
-    add(
-        "--phase",
-        type=float,
-        default=1.0,
-        help="deviation of the images' phase, in radians (%(default)s)",
-    )
-    add("--filters", type=int, default=16, help="of the U-Net (%(default)s)")
-    add("--depth", type=int, default=4, help="of the U-Net (%(default)s)")
     add(
         "--epochs",
         type=int,
@@ -94,64 +90,38 @@ def parse_arguments(arguments=None):
         metavar=("FIRST", "SECOND"),
         help="the most epochs of the two rounds (%(default)s)",
     )
-    add("--batch-size", type=int, default=8, help="(%(default)s)")
-    add("--learning-rate", type=float, default=3e-3, help="(%(default)s)")
-    add(
-        "--slope", type=float, default=20.0, help="that 4S raises (%(default)s)"
-    )
-    add("--patience", type=int, default=2, help="epochs, of 4S (%(default)s)")
-    add("--seed", type=int, default=0, help="of everything (%(default)s)")
+    for name, (default, text) in OPTIONS.items():
+        text = f"{text} (%(default)s)"
+        add(f"--{name}", type=type(default), default=default, help=text)
     options = parser.parse_args(arguments)
     if options.calibration < 7:
         parser.error("--calibration: expected 7 lines or more, for ESPIRiT")
     return options
 
 
-def coil_batches(images, options, turns=True):
-    """Batches `((kspace, maps), images)` of simulated coils.
+def load_scan(options):
+    """K-space of the scan, and the magnitudes of all its samples' image."""
+    kspace = formats.load_coils(options.test, options.key)
+    if not np.any(kspace != 0, axis=0).all():
+        raise ValueError(
+            f"Invalid file {options.test}. Expected fully sampled k-space, to "
+            "compare with. Received: samples that are zero in all coils"
+        )
+    everything = np.ones(kspace.shape[1:], bool)
+    maps = reconstruction.espirit_maps(kspace, everything)
+    return kspace, np.abs(reconstruction.adjoint(kspace, everything, maps))
 
-    In each epoch each example lies in another orientation, among coils that
-    are turned by another angle, and has another phase.
-    """
-    from loupe_tf.callbacks import ShuffledBatches
 
-    # A turn by the distance of two coils would only number them anew.
-    step = 2 * np.pi / options.coils / 8
-    rings = np.stack(
-        [
-            simulation.birdcage_maps(
-                images.shape[1:3], options.coils, angle=step * i
-            )
-            for i in range(8)
-        ]
+def coil_batches(images, options, turns=False):
+    """Batches `((kspace, maps), images)` of simulated coils."""
+    return loupe_tf.callbacks.CoilBatches(
+        images,
+        options.coils,
+        options.batch_size,
+        options.seed,
+        options.phase,
+        turns,
     )
-
-    class CoilBatches(ShuffledBatches):
-        def set_epoch(self, epoch):
-            super().set_epoch(epoch)
-            self._epoch = epoch
-
-        def __getitem__(self, index):
-            rows = self.rows(index)
-            rng = np.random.default_rng([self.seed, self._epoch, index])
-            images = self.x[rows]
-            if turns:
-                images = np.stack([turn(image, rng) for image in images])
-            maps = rings[rng.integers(len(rings), size=len(rows))]
-            kspace, maps, _ = simulation.simulate_kspace(
-                images, maps, options.phase, seed=rng.integers(2**32)
-            )
-            return (kspace, maps), images
-
-    return CoilBatches(images, images, options.batch_size, options.seed)
-
-
-def turn(image, rng):
-    """One of the orientations that a slice may have in the matrix."""
-    down, right, across = rng.integers(2, size=3)
-    image = image[:: 1 - 2 * down, :: 1 - 2 * right]
-    is_square = image.shape[0] == image.shape[1]
-    return image.swapaxes(0, 1) if across and is_square else image
 
 
 def fit_size(slices, size):
@@ -208,20 +178,22 @@ def train(model, data, options, folder):
     with folder.stopwatch(model.name) as seconds:
         history = loupe_tf.callbacks.fit_two_rounds(
             model,
-            coil_batches(data["train"][0], options),
-            validation_data=coil_batches(data["validation"][0], options, False),
+            coil_batches(data["train"][0], options, turns=True),
+            validation_data=coil_batches(data["validation"][0], options),
             epochs=options.epochs,
             slope_callback=slope_callback,
             lr_patience=2,
             directory=folder / f"backup_{model.name}",
             verbose=2,
         )
+    with written_aside(folder / f"{model.name}.keras") as partial:
+        model.save(partial)
     return history.history, seconds()
 
 
 def judge_simulated(model, images, volumes, options):
     """What the network makes of the test volumes, volume by volume."""
-    batches = coil_batches(images, options, turns=False)
+    batches = coil_batches(images, options)
     output = np.empty_like(images)
     for index in range(len(batches)):
         inputs, _ = batches[index]
@@ -254,136 +226,124 @@ def reconstruct(model, mask, kspace, options):
     }
 
 
-def run(options):
-    kspace = formats.load_coils(options.test, options.key)
-    if not np.any(kspace != 0, axis=0).all():
-        raise ValueError(
-            f"Invalid file {options.test}. Expected fully sampled k-space, to "
-            "compare with. Received: samples that are zero in all coils"
+def scan_table(records):
+    columns = {
+        "mask": lambda r: r["mask"],
+        "R": lambda r: f"{r['acceleration']:.2f}",
+        "method": lambda r: r["method"],
+        "NRMSE": lambda r: f"{np.sqrt(r['nmse']):.4f}",
+        "PSNR [dB]": lambda r: f"{r['psnr']:.2f}",
+        "SSIM": lambda r: f"{r['ssim']:.4f}",
+    }
+    rows = [[text(record) for text in columns.values()] for record in records]
+    return list(columns), rows
+
+
+def simulated_table(found, simulated):
+    rows = []
+    for name, volumes in simulated.items():
+        psnr, ssim = (
+            [metrics[key] for metrics in volumes.values()]
+            for key in ("psnr", "ssim")
         )
-    size = kspace.shape[1:]
-    everything = np.ones(size, bool)
-    full_maps = reconstruction.espirit_maps(kspace, everything)
-    truth = np.abs(reconstruction.adjoint(kspace, everything, full_maps))
-    equispaced = masks.equispaced_lines(
-        size,
-        options.acceleration,
-        options.calibration,
-        lines=options.lines,
-        seed=options.seed,
-    )
-    models = [build_model(options, size, mask) for mask in (None, equispaced)]
-
-    splits, source = loupe_tf.datasets.load_splits(
-        options.data, options.data_dir, options.seed
-    )
-    data = {name: fit_size(slices, size) for name, slices in splits.items()}
-    folder = run_folder.RunFolder(options.out)
-    settings = {k: v for k, v in vars(options).items() if k != "out"}
-    folder.check_settings(settings)
-    facts = provenance.provenance(settings, source, splits)
-    facts["scan"] = f"{os.path.basename(options.test)}, {kspace.shape}"
-    print(f"Images: {source}; {facts['volumes']}\nScan: {facts['scan']}")
-
-    found, images, simulated, histories = {}, {}, {}, {}
-    for model in models:
-        name = model.name
-        histories[name], seconds = train(model, data, options, folder)
-        mask = masks.from_model(model, provenance={"data": source})
-        found[name] = mask
-        images[name] = {
-            method: image * (truth > 0)
-            for method, image in reconstruct(
-                model, mask, kspace, options
-            ).items()
-        }
-        simulated[name] = judge_simulated(model, *data["test"], options)
-        facts[f"seconds, {name}"] = f"{seconds:.0f}"
-        with written_aside(folder / f"{name}.keras") as partial:
-            model.save(partial)
-        mask.save(folder / f"{name}.npz")
-    publish(folder, facts, found, images, simulated, histories, truth)
+        rate = f"{found[name].achieved_acceleration:.2f}"
+        rows.append([name, rate, report.spread(psnr), report.spread(ssim, 4)])
+    return ["mask", "R", "PSNR [dB]", "SSIM"], rows
 
 
-def publish(folder, facts, found, images, simulated, histories, truth):
-    records = [
-        {
-            "mask": name,
-            "acceleration": found[name].achieved_acceleration,
-            "method": method,
-            **evaluation.fastmri_metrics(truth[None], image[None]),
-        }
-        for name in MASKS
-        for method, image in images[name].items()
-    ]
+def verdicts(simulated):
     gains = evaluation.paired_difference(*(simulated[name] for name in MASKS))
-    sentences = [
+    return [
         "On the simulated test volumes the learned lines are worth "
         f"{report.spread(gains, sign='+')} dB over equispaced ones "
         f"(test volumes: {len(gains)}).",
         "The scan is one slice: its figures have no spread.",
     ]
-    scan_rows = [
-        [
-            record["mask"],
-            f"{record['acceleration']:.2f}",
-            record["method"],
-            f"{np.sqrt(record['nmse']):.4f}",
-            f"{record['psnr']:.2f}",
-            f"{record['ssim']:.4f}",
-        ]
-        for record in records
-    ]
-    simulated_rows = [
-        [
-            name,
-            f"{found[name].achieved_acceleration:.2f}",
-            *(
-                report.spread([v[metric] for v in simulated[name].values()], n)
-                for metric, n in (("psnr", 2), ("ssim", 4))
-            ),
-        ]
+
+
+def draw(truth, images, found, histories):
+    """All figures with their captions, by name."""
+    peak = truth.max()
+    groups = [
+        {
+            f"{name}, {method}": image[None, ..., None] / peak
+            for method, image in images[name].items()
+        }
         for name in MASKS
     ]
-    peak = truth.max()
-    pictures = plots.reconstruction_groups(
-        truth[None, ..., None] / peak,
-        [
-            {
-                f"{name}, {method}": image[None, ..., None] / peak
-                for method, image in images[name].items()
-            }
-            for name in MASKS
-        ],
-    )
-    size = truth.shape
-    drawn = {
+    scan = plots.reconstruction_groups(truth[None, ..., None] / peak, groups)
+    lines = {
         f"{name} ({mask.achieved_acceleration:.2f})": np.broadcast_to(
-            mask.array, size
+            mask.array, truth.shape
         ).astype(float)
         for name, mask in found.items()
     }
+    figures = {
+        "scan": (scan, "The real scan, divided by its largest pixel."),
+        "masks": (plots.masks(lines), "The lines; DC is in the centre."),
+    }
+    for name, history in histories.items():
+        figures[f"curves_{name}"] = (
+            plots.training_curves(history),
+            f"Training with {name} lines. The vertical line is where round "
+            "two begins.",
+        )
+    return figures
+
+
+def run(options):
+    kspace, truth = load_scan(options)
+    equispaced = masks.equispaced_lines(
+        truth.shape,
+        options.acceleration,
+        options.calibration,
+        lines=options.lines,
+        seed=options.seed,
+    )
+    models = [
+        build_model(options, truth.shape, mask) for mask in (None, equispaced)
+    ]
+    splits, source = loupe_tf.datasets.load_splits(
+        options.data, options.data_dir, options.seed
+    )
+    data = {k: fit_size(part, truth.shape) for k, part in splits.items()}
+    folder = RunFolder(options.out)
+    settings = {k: v for k, v in vars(options).items() if k != "out"}
+    folder.check_settings(settings)
+    facts = provenance(settings, source, splits)
+    facts["scan"] = f"{os.path.basename(options.test)}, {kspace.shape}"
+    print(f"Images: {source}; {facts['volumes']}\nScan: {facts['scan']}")
+
+    records, found, images, simulated, histories = [], {}, {}, {}, {}
+    for model in models:
+        name = model.name
+        histories[name], seconds = train(model, data, options, folder)
+        facts[f"seconds, {name}"] = f"{seconds:.0f}"
+        mask = masks.from_model(model, provenance={"data": source})
+        mask.save(folder / f"{name}.npz")
+        found[name], images[name] = mask, {}
+        simulated[name] = judge_simulated(model, *data["test"], options)
+        rebuilt = reconstruct(model, mask, kspace, options)
+        for method, image in rebuilt.items():
+            images[name][method] = image = image * (truth > 0)
+            records.append(
+                {
+                    "mask": name,
+                    "acceleration": mask.achieved_acceleration,
+                    "method": method,
+                    **evaluation.fastmri_metrics(truth[None], image[None]),
+                }
+            )
     experiments.publish(
         folder,
         "Lines learned for several coils, on a real scan",
         facts,
         SCAN,
-        (SCAN_HEADER, scan_rows),
-        {
-            "scan": (pictures, "The real scan, divided by its largest pixel."),
-            "masks": (plots.masks(drawn), "The lines; DC is in the centre."),
-            **{
-                f"curves_{name}": (
-                    plots.training_curves(history),
-                    f"Training with {name} lines. The vertical line is where "
-                    "round two begins.",
-                )
-                for name, history in histories.items()
-            },
-        },
-        sentences,
+        scan_table(records),
+        draw(truth, images, found, histories),
+        verdicts(simulated),
         records,
-        {SIMULATED: (SIMULATED_HEADER, simulated_rows)},
+        {SIMULATED: simulated_table(found, simulated)},
     )
 
 

@@ -1,0 +1,77 @@
+import numpy as np
+
+from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
+from loupe_tf.simulation import birdcage_maps, simulate_kspace
+
+ANGLES = 8
+
+
+class CoilBatches(ShuffledBatches):
+    """Batches of k-space of several coils, simulated from images of one.
+
+    For models with `coils`: a batch is `((kspace, maps), images)`, as
+    `simulate_kspace` makes it. In each epoch each example lies among coils that
+    are turned by another angle, has another phase and, with `turns`, another
+    orientation: one of the eight of a square, of the four of a rectangle.
+
+    All of them depend on seed and epoch alone. The order is that of
+    `ShuffledBatches`. The callback `callback()` tells the epoch;
+    `fit_two_rounds` adds it by itself.
+
+    Args:
+        images: Array of images `(examples, H, W, 1)`.
+        coils: Integer, how many coils stand around the image.
+        batch_size: Integer. The last batch may be smaller.
+        seed: Integer, of order, angles, phases and orientations.
+        phase: Float, the deviation of the images' phase in radians.
+        turns: Boolean. `False` for validation.
+
+    Example:
+
+    ```python
+    model = loupe_tf.models.loupe_model((96, 96, 2), 4, coils=8, snr=30)
+    model.compile("adam", loss="mse")
+    batches = CoilBatches(images, coils=8)
+    model.fit(batches, epochs=50, callbacks=[batches.callback()], shuffle=False)
+    ```
+    """
+
+    def __init__(
+        self, images, coils, batch_size=16, seed=0, phase=1.0, turns=True
+    ):
+        # A turn by the distance of two coils would only number them anew.
+        step = 2 * np.pi / coils / ANGLES
+        size = np.shape(images)[1:3]
+        self._maps = np.stack(
+            [birdcage_maps(size, coils, angle=step * i) for i in range(ANGLES)]
+        )
+        self.phase = phase
+        self.turns = turns
+        super().__init__(images, images, batch_size, seed)
+
+    def __getitem__(self, index):
+        images = self.x[self.rows(index)]
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        if self.turns:
+            images = np.stack([turn(image, rng) for image in images])
+        maps = self._maps[rng.integers(ANGLES, size=len(images))]
+        kspace, maps, _ = simulate_kspace(
+            images, maps, self.phase, seed=rng.integers(2**32)
+        )
+        return (kspace, maps), images
+
+
+def turn(image, rng):
+    """One of the orientations that a slice may have in its matrix.
+
+    Args:
+        image: Array `(H, W, C)`.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        Array of the same shape.
+    """
+    down, right, across = rng.integers(2, size=3)
+    image = image[:: 1 - 2 * down, :: 1 - 2 * right]
+    is_square = image.shape[0] == image.shape[1]
+    return image.swapaxes(0, 1) if across and is_square else image

@@ -1,0 +1,50 @@
+import numpy as np
+
+from loupe_tf.callbacks import CoilBatches
+from loupe_tf.callbacks.coil_batches import turn
+
+
+def test_batches_are_of_seed_and_epoch(rng):
+    images = rng.uniform(size=(6, 16, 16, 1)).astype("float32")
+    batches = CoilBatches(images, coils=8, batch_size=4)
+    assert len(batches) == 2
+
+    def draw(epoch):
+        batches.set_epoch(epoch)
+        (kspace, maps), targets = batches[0]
+        return kspace, maps, targets
+
+    first, again, other = draw(0), draw(0), draw(1)
+    for a, b, c in zip(first, again, other):
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any()
+    kspace, maps, targets = first
+    assert kspace.shape == maps.shape == (4, 8, 16, 16, 2)
+    # The combination of all coils is the image, with a phase.
+    unit = np.array([1, 1j])
+    image = np.fft.ifft2(
+        np.fft.ifftshift(kspace @ unit, axes=(2, 3)), norm="ortho"
+    )
+    image = np.fft.fftshift(image, axes=(2, 3))
+    combined = np.sum((maps @ unit).conj() * image, axis=1)
+    np.testing.assert_allclose(np.abs(combined), targets[..., 0], atol=1e-5)
+    # Coils stand elsewhere for each example.
+    assert (maps != maps[:1]).any()
+
+
+def test_images_lie_as_they_are_without_turns(images):
+    batches = CoilBatches(images, coils=2, batch_size=3, turns=False)
+    _, targets = batches[0]
+    np.testing.assert_array_equal(targets, images[batches.rows(0)])
+
+
+def test_orientations():
+    image = np.arange(6.0).reshape(2, 3, 1)
+    seen = {
+        turn(image[:, :2], np.random.default_rng(i)).tobytes()
+        for i in range(60)
+    }
+    assert len(seen) == 8
+    # Of a rectangle only those of its own shape.
+    shapes = {turn(image, np.random.default_rng(i)).shape for i in range(20)}
+    assert shapes == {(2, 3, 1)}
