@@ -34,70 +34,37 @@ results.json and the figures are of all runs that the folder holds.
 """
 
 import dataclasses
-import functools
 import itertools
 import sys
-import zlib
 
-import matplotlib.figure
 import numpy as np
 
 import experiments
 import loupe_tf
-from loupe_tf import (
-    command_line,
-    evaluation,
-    masks,
-    plots,
-    provenance,
-    report,
-    run_folder,
-)
+from experiments.drawn_lines import DrawnLines
+from loupe_tf import command_line, evaluation, masks, plots, report
 from loupe_tf.plots.drawing import COLOURS
 
 # What the report says, and where it is silent what fastMRI's code does.
-PAPER = {
-    "data": "fastmri_slices/knee_singlecoil",
-    "masks": ["random", "equispaced", "learned"],
-    "accelerations": [4.0, 8.0],
-    "seeds": [0],
-    "filters": 32,
-    "depth": 4,
-    "batch_size": 1,
-    "learning_rate": 1e-3,
-    "epochs": 50,
-    "slope": 20.0,
-    "patience": 2,
-    "cooldown": 1,
-    "backup": True,  # A killed run goes on from its last epoch.
-}
-PRESETS = {
-    "paper": PAPER,
-    "cpu": {
-        **PAPER,
-        "data": "mni_brain/64",
-        "seeds": [0, 1, 2],
-        "filters": 8,
-        "depth": 3,
-        "batch_size": 8,
-        "backup": False,  # A run is shorter than its backups are worth.
-    },
-    "smoke": {
-        **PAPER,
-        "data": "mni_brain/64",
-        "accelerations": [4.0],
-        "filters": 4,
-        "depth": 2,
-        "batch_size": 8,
-        "epochs": 5,
-        "patience": 1,
-        "cooldown": 0,
-        "backup": False,
-    },
-}
-# What may differ between the runs of one folder, and what changes no figure.
+PRESETS = experiments.side_by_side(
+    ("paper", "cpu", "smoke"),
+    data=("fastmri_slices/knee_singlecoil", "mni_brain/64", "mni_brain/64"),
+    masks=["random", "equispaced", "learned"],
+    accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
+    seeds=([0], [0, 1, 2], [0]),
+    filters=(32, 8, 4),
+    depth=(4, 3, 2),
+    batch_size=(1, 8, 8),
+    learning_rate=1e-3,
+    epochs=(50, 50, 5),
+    slope=20.0,
+    patience=(2, 2, 1),
+    cooldown=(1, 1, 0),
+    # A killed run goes on from its last epoch, where that is worth it.
+    backup=(True, False, False),
+)
+# What may differ between the runs of one folder.
 GRID = ("masks", "accelerations", "seeds")
-PLACES = ("out", "data_dir", "preset", "backup")
 
 # Share of the columns in the centre that are always acquired, times R.
 CALIBRATION = 0.32
@@ -109,6 +76,7 @@ PATTERNS = {
     "equispaced": masks.equispaced_lines,
 }
 METRICS = {"nmse": 5, "psnr": 2, "ssim": 4}  # and their digits
+CONVENTIONS = ("volume", "slice")
 RECONSTRUCTIONS = {"unet": "U-Net", "zero_filled": "zero-filled"}
 REPORTED = (
     "The report draws curves and prints no figure of its U-Net. The authors of "
@@ -127,15 +95,21 @@ CONVENTION = (
     "deviation. Achieved R: of all masks that were drawn; learned masks are "
     "soft in training."
 )
+HINT = (
+    "Pairs are of the same seed and test volume, p is of the paired sign-flip "
+    "test; seeds on one volume are not independent, so take it as a hint."
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Run(experiments.Run):
     """One training: a cell of the grid, and a seed."""
 
     acceleration: float
     mask: str
     seed: int
+
+    order = {"mask": MASKS}
 
     @property
     def name(self):
@@ -150,8 +124,7 @@ def parse_arguments(arguments=None):
         "paper: 320×320, a GPU for days; cpu: small images, an hour; smoke: "
         "two minutes",
     )
-    add = parser.add_argument
-    add(
+    parser.add_argument(
         "--masks",
         nargs="+",
         choices=MASKS,
@@ -160,18 +133,14 @@ def parse_arguments(arguments=None):
         metavar="MASK",
         help=f"of {', '.join(MASKS)} (random equispaced learned)",
     )
-    add("--accelerations", type=float, nargs="+", metavar="R", help="R > 1")
-    for name, text in (
-        ("epochs", "the learning rate falls after four fifths of them"),
-        ("filters", "channels at the finest scale"),
-        ("depth", "how often images are halved"),
-        ("batch-size", "images in a batch"),
-        ("patience", "of 4S"),
-        ("cooldown", "of 4S"),
-    ):
-        add(f"--{name}", type=int, metavar="N", help=text)
-    add("--slope", type=float, metavar="S", help="where 4S begins")
-    add("--learning-rate", type=float, metavar="LR", help="of RMSProp")
+    experiments.add_options(
+        parser,
+        *("accelerations", "filters", "batch_size"),
+        *("patience", "cooldown", "slope"),
+        depth=("N", "how often images are halved"),
+        epochs=("N", "the learning rate falls after four fifths of them"),
+        learning_rate=("LR", "of RMSProp"),
+    )
     settings = experiments.parse(parser, arguments)
     for name in ("epochs", "batch_size"):
         if settings[name] < 1:
@@ -201,26 +170,9 @@ def calibration_lines(width, acceleration):
     return lines
 
 
-class Lines:
-    """Draws masks of lines from seeds, and counts what they acquire."""
-
-    def __init__(self, run, image_shape):
-        self.pattern = PATTERNS[run.mask]
-        width = image_shape[1]
-        self.arguments = (
-            (1, width),
-            run.acceleration,
-            calibration_lines(width, run.acceleration),
-        )
-        self.shares = []
-
-    def __call__(self, seed):
-        mask = self.pattern(*self.arguments, seed=seed)
-        self.shares.append(mask.array.mean())
-        return mask
-
-    def achieved_acceleration(self):
-        return 1 / float(np.mean(self.shares))
+def drawn_lines(run, width):
+    lines = calibration_lines(width, run.acceleration)
+    return DrawnLines(PATTERNS[run.mask], width, run.acceleration, lines)
 
 
 def build_model(run, settings, image_shape):
@@ -278,89 +230,55 @@ def learning_rate(settings):
     return lambda epoch: first if epoch < last else first / 10
 
 
-def seeds_by_volume(part):
-    """A seed for each slice, which depends on its volume's name alone."""
-    return np.array([zlib.crc32(str(v).encode()) for v in part.volumes])
+def fit(model, run, settings, splits, folder):
+    """Train in one round; the history, and R in training where it is known."""
+    import keras
+
+    size = settings["batch_size"]
+    training = splits["train"]
+    width = training.images.shape[2]
+    if run.mask in PATTERNS:
+        lines = drawn_lines(run, width)
+        data = (
+            lines.batches(training, size, run.seed),
+            # Lines of its own: R is counted of those in training.
+            drawn_lines(run, width).batches_by_volume(
+                splits["validation"], size
+            ),
+        )
+    else:
+        lines = None
+        data = training.images, splits["validation"].images
+    # One round, which nothing ends early: as many epochs for all.
+    epochs = settings["epochs"]
+    rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
+    rate = keras.callbacks.LearningRateScheduler(learning_rate(settings))
+    history, _ = experiments.fit(
+        *(model, run, {**settings, **rounds}, *data, folder), callbacks=[rate]
+    )
+    return history, lines and lines.achieved_acceleration()
 
 
 def train(run, settings, splits, folder):
     """Train and test one cell of the grid, and return its record."""
-    import keras
-
     test = splits["test"]
     check_volumes(test)
     model = build_model(run, settings, test.images.shape[1:])
-    size = settings["batch_size"]
-    images = splits["train"].images
-    held_out = splits["validation"].images
-    draw = None
-    if run.mask in PATTERNS:
-        draw = Lines(run, images.shape[1:])
-        train_data = loupe_tf.callbacks.MaskedBatches(
-            images, images, draw, size, run.seed
-        )
-        validation_data = loupe_tf.callbacks.MaskedBatches(
-            held_out,
-            held_out,
-            Lines(run, images.shape[1:]),
-            size,
-            seeds=seeds_by_volume(splits["validation"]),
-        )
-    else:
-        train_data = loupe_tf.callbacks.ShuffledBatches(
-            images, images, size, run.seed
-        )
-        validation_data = held_out
-    unfinished = run_folder.RunFolder(folder / "unfinished" / run.name)
-    with unfinished.stopwatch("spent") as seconds:
-        history = loupe_tf.callbacks.fit_two_rounds(
-            model,
-            train_data,
-            validation_data,
-            # One round, no early stop: as many epochs for all.
-            epochs=(settings["epochs"], 0),
-            stop_patience=settings["epochs"],
-            batch_size=size,
-            slope_callback=run.mask == "learned"
-            and loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
-                patience=settings["patience"], cooldown=settings["cooldown"]
-            ),
-            directory=unfinished / "rounds" if settings["backup"] else None,
-            callbacks=[
-                keras.callbacks.LearningRateScheduler(learning_rate(settings)),
-                keras.callbacks.TerminateOnNaN(),
-            ],
-            seed=run.seed,
-            verbose=0,
-        ).history
-    validated = [f"val_{name}" for name in METRICS]
-    keys = ["loss", "val_loss", *validated, "learning_rate"]
-    if run.mask == "learned":
-        keys.append("slope")
+    with experiments.time_spent(run, folder) as seconds:
+        history, trained = fit(model, run, settings, splits, folder)
+    outputs, acquired = reconstruct(model, run, test, settings["batch_size"])
+    keys = ["loss", "val_loss", *(f"val_{name}" for name in METRICS)]
+    keys += ["learning_rate", *(["slope"] if run.mask == "learned" else [])]
     record = {
-        **dataclasses.asdict(run),
-        "epochs": len(history["loss"]),
+        **run.record(history, keys),
         "seconds": round(seconds(), 1),
         "calibration_lines": calibration_lines(
-            images.shape[2], run.acceleration
+            test.images.shape[2], run.acceleration
         ),
-        "trace": experiments.to_trace(history, keys),
-        **provenance.environment(),
     }
-    outputs, acquired = reconstruct(model, run, test, size)
     finite = [history["loss"], history["val_loss"], *outputs.values()]
     if not all(np.isfinite(values).all() for values in finite):
         return {**record, "diverged": True, "test": {}}
-    record["diverged"] = False
-    tested = 1 / float(np.mean(acquired))
-    trained = tested if run.mask == "fixed" else None
-    record["achieved_acceleration"] = {
-        "training": draw.achieved_acceleration() if draw else trained,
-        "test": tested,
-    }
-    record["test"] = {
-        name: judge(test, output) for name, output in outputs.items()
-    }
     shown = evaluation.middle_slice(test.volumes)
     experiments.save_images(
         folder,
@@ -370,7 +288,16 @@ def train(run, settings, splits, folder):
         voxel_size=test.voxel_size,
         **{name: output[shown] for name, output in outputs.items()},
     )
-    return record
+    tested = 1 / float(np.mean(acquired))
+    return {
+        **record,
+        "diverged": False,
+        "achieved_acceleration": {
+            "training": tested if run.mask == "fixed" else trained,
+            "test": tested,
+        },
+        "test": {name: judge(test, x) for name, x in outputs.items()},
+    }
 
 
 def check_volumes(part):
@@ -393,18 +320,14 @@ def reconstruct(model, run, part, batch_size):
     """
     import keras
 
-    inputs = part.images
+    inputs, count = part.images, len(part.images)
     if run.mask in PATTERNS:
-        lines = Lines(run, part.images.shape[1:])
-        drawn = loupe_tf.callbacks.MaskedBatches(
-            part.images, part.images, lines, seeds=seeds_by_volume(part)
-        ).masks(range(len(part.images)))
-        inputs = [part.images, drawn]
-        acquired = drawn[:, :1, :, 0]
+        lines = drawn_lines(run, inputs.shape[2])
+        drawn = lines.batches_by_volume(part, batch_size).masks(range(count))
+        inputs, acquired = [inputs, drawn], drawn[:, :1, :, 0]
     else:
-        acquired = np.repeat(
-            masks.from_model(model).array[None], len(part.images), axis=0
-        )
+        mask = masks.from_model(model).array
+        acquired = np.repeat(mask[None], count, axis=0)
     every = keras.Model(
         model.input,
         [model.output, model.get_layer("complex_addition").output],
@@ -426,162 +349,114 @@ def judge(part, output):
     }
 
 
-def by_cell(records):
-    return evaluation.by_cell(
-        records,
-        key=lambda r: (r["acceleration"], r["mask"]),
-        order=lambda r: (r["acceleration"], MASKS.index(r["mask"])),
+def volumes_of(name, convention):
+    """Callable: metrics by volume of a record; `None` if it has diverged."""
+    return lambda record: record["test"].get(name, {}).get(convention)
+
+
+def metric(convention, name):
+    """A column of the table, whose cells end in the reconstruction."""
+    return lambda cell, records: experiments.metric(
+        volumes_of(cell[-1], convention), name, METRICS[name]
+    )(cell, records)
+
+
+def achieved(when):
+    """A column with the acceleration in training or in test."""
+    return experiments.spread(
+        lambda record: record.get("achieved_acceleration", {}).get(when), 3
     )
 
 
-HEADER = [
-    "R",
-    "lines",
-    "reconstruction",
-    *(
-        f"{convention} {name.upper()}"
-        for convention in ("volume", "slice")
-        for name in METRICS
-    ),
-    "centre",
-    "R in training",
-    "R in test",
-    "epochs",
-    "seconds",
-    "seeds",
-    "diverged",
-]
-
-
-def table_rows(cells):
-    rows = []
-    for (acceleration, mask), records in cells.items():
-        good = [r for r in records if not r["diverged"]]
-        for name, text in RECONSTRUCTIONS.items():
-            figures = [
-                report.spread(
-                    [
-                        evaluation.mean_and_deviation(
-                            r["test"][name][convention], metric
-                        )[0]
-                        for r in good
-                    ],
-                    digits,
-                )
-                for convention in ("volume", "slice")
-                for metric, digits in METRICS.items()
-            ]
-            achieved = [
-                report.spread(
-                    [r["achieved_acceleration"][when] for r in good], 3
-                )
-                for when in ("training", "test")
-            ]
-            rows.append(
-                [
-                    f"{acceleration:g}",
-                    mask,
-                    text,
-                    *figures,
-                    str(records[0]["calibration_lines"]),
-                    *achieved,
-                    report.spread([r["epochs"] for r in records], 0),
-                    report.spread([r["seconds"] for r in records], 0),
-                    str(len(records)),
-                    str(len(records) - len(good)),
-                ]
-            )
-    return rows
-
-
-def unet_volumes(convention, record):
-    """Metrics of the U-Net by volume; `None` where the run has diverged."""
-    return record["test"].get("unet", {}).get(convention)
+COLUMNS = {
+    "R": lambda cell, _: f"{cell[0]:g}",
+    "lines": lambda cell, _: cell[1],
+    "reconstruction": lambda cell, _: RECONSTRUCTIONS[cell[2]],
+    **{
+        f"{convention} {name.upper()}": metric(convention, name)
+        for convention, name in itertools.product(CONVENTIONS, METRICS)
+    },
+    "centre": lambda _, records: records[0]["calibration_lines"],
+    "R in training": achieved("training"),
+    "R in test": achieved("test"),
+    "epochs": experiments.spread("epochs", 0),
+    "seconds": experiments.spread("seconds", 0),
+    "seeds": experiments.count,
+    "diverged": experiments.count_diverged,
+}
 
 
 def verdicts(cells):
     """Sentences on learned against other lines, and the report's figures."""
     sentences = []
-    for acceleration, mask in cells:
-        learned = cells.get((acceleration, "learned"), [])
-        if mask == "learned" or not learned:
+    for (rate, mask), records in cells.items():
+        learned = cells.get((rate, "learned"), [])
+        if mask == "learned":
             continue
-        parts = []
-        for convention in ("volume", "slice"):
-            volumes = functools.partial(unet_volumes, convention)
-            differences = {
-                metric: evaluation.paired(
-                    learned, cells[acceleration, mask], volumes, metric
-                )
-                for metric in METRICS
-            }
-            psnr = differences["psnr"]
-            if not len(psnr):
-                continue
-            several = psnr.shape[1] > 1
-            figures = []
-            for metric, values in differences.items():
-                values = values.ravel() if several else [values.mean()]
-                text = report.spread(values, METRICS[metric], sign="+")
-                unit = " dB" if metric == "psnr" else ""
-                figures.append(f"{metric.upper()} {text}{unit}")
-            if not several:
-                verdict = "one test volume, which tells nothing of others"
-            else:
-                p_value = evaluation.sign_flip_test(psnr)
-                verdict = (
-                    f"PSNR better in {np.sum(psnr > 0)} of {psnr.size} pairs, "
-                    f"p = {p_value:.3f}"
-                )
-            parts.append(f"{', '.join(figures)} by {convention}s ({verdict})")
-        if parts:
+        found = [
+            difference(learned, records, convention)
+            for convention in CONVENTIONS
+        ]
+        if any(found):
             sentences.append(
-                f"R = {acceleration:g}, U-Net on learned against {mask} lines: "
-                f"{'; '.join(parts)}."
+                f"R = {rate:g}, U-Net on learned against {mask} lines: "
+                f"{'; '.join(filter(None, found))}."
             )
-    if sentences:
-        sentences.append(
-            "Pairs are of the same seed and test volume, p is of the paired "
-            "sign-flip test; seeds on one volume are not independent, so take "
-            "it as a hint."
+    return [*sentences, *([HINT] if sentences else []), REPORTED]
+
+
+def difference(learned, others, convention):
+    """The end of a sentence, in one convention; empty without pairs."""
+    volumes = volumes_of("unet", convention)
+    found = {
+        name: evaluation.paired(learned, others, volumes, name)
+        for name in METRICS
+    }
+    psnr = found["psnr"]
+    if not psnr.size:
+        return ""
+    several = psnr.shape[1] > 1
+    figures = []
+    for name, values in found.items():
+        values = values.ravel() if several else [values.mean()]
+        text = report.spread(values, METRICS[name], sign="+")
+        unit = " dB" if name == "psnr" else ""
+        figures.append(f"{name.upper()} {text}{unit}")
+    verdict = "one test volume, which tells nothing of others"
+    if several:
+        verdict = (
+            f"PSNR better in {np.sum(psnr > 0)} of {psnr.size} pairs, "
+            f"p = {evaluation.sign_flip_test(psnr):.3f}"
         )
-    return [*sentences, REPORTED]
+    return f"{', '.join(figures)} by {convention}s ({verdict})"
 
 
 def draw_curves(cells):
     """Validation metrics, a column for each R, a line for each seed."""
-    accelerations = list(dict.fromkeys(key[0] for key in cells))
-    figure = matplotlib.figure.Figure(
-        figsize=(1.5 + 4 * len(accelerations), 7.5), layout="constrained"
+    rates = list(dict.fromkeys(rate for rate, _ in cells))
+    size = (1.5 / len(rates) + 4, 2.5)
+    figure, axes = experiments.panels(
+        len(METRICS), len(rates), size, sharex=True
     )
-    axes = figure.subplots(
-        len(METRICS), len(accelerations), squeeze=False, sharex=True
-    )
-    for column, acceleration in enumerate(accelerations):
-        for (of, mask), records in cells.items():
-            if of != acceleration:
-                continue
-            color = COLOURS[MASKS.index(mask)]
-            for ax, metric in zip(axes[:, column], METRICS):
-                for i, record in enumerate(records):
-                    values = np.array(record["trace"][f"val_{metric}"], "float")
-                    ax.plot(
-                        np.arange(1, len(values) + 1),
-                        values,
-                        color=color,
-                        linewidth=1,
-                        marker="." if len(values) < 10 else None,
-                        label=None if i else mask,
-                    )
-        axes[0, column].set_title(f"R = {acceleration:g}")
-        axes[-1, column].set_xlabel("epoch")
-    for ax, metric in zip(axes[:, 0], METRICS):
-        unit = " [dB]" if metric == "psnr" else ""
-        ax.set_ylabel(f"validation {metric.upper()}{unit}")
-    for ax in axes[0]:
-        ax.set_yscale("log")
+    for (rate, mask), records in cells.items():
+        column = axes[:, rates.index(rate)]
+        column[0].set(title=f"R = {rate:g}", yscale="log")
+        column[-1].set_xlabel("epoch")
+        for ax, name in zip(column, METRICS):
+            for i, record in enumerate(records):
+                values = np.array(record["trace"][f"val_{name}"], "float")
+                ax.plot(
+                    np.arange(1, len(values) + 1),
+                    values,
+                    color=COLOURS[MASKS.index(mask)],
+                    linewidth=1,
+                    marker="." if len(values) < 10 else None,
+                    label=None if i else mask,
+                )
+    for ax, name in zip(axes[:, 0], METRICS):
+        unit = " [dB]" if name == "psnr" else ""
+        ax.set_ylabel(f"validation {name.upper()}{unit}")
     for ax in axes.flat:
-        ax.grid(alpha=0.3)
         ax.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(
@@ -590,34 +465,14 @@ def draw_curves(cells):
     return figure
 
 
-def images_of(records, folder):
-    """What the first run of a cell that left images shows."""
-    for record in records:
-        run = Run(*(record[f.name] for f in dataclasses.fields(Run)))
-        images = experiments.load_images(folder, run.name)
-        if images:
-            return images
-    return {}
-
-
-def draw_reconstructions(cells, acceleration, folder):
-    """True slice and reconstructions with all masks, at one acceleration."""
-    found = {
-        mask: images_of(records, folder)
-        for (of, mask), records in cells.items()
-        if of == acceleration
-    }
-    found = {mask: images for mask, images in found.items() if images}
-    if not found:
-        return None
-    first = next(iter(found.values()))
-    truth = first["truth"]
+def draw_reconstructions(images):
+    """A row for each reconstruction, a column for each mask."""
+    first = next(iter(images.values()))
     figure = plots.reconstructions(
-        # A row for each reconstruction, a column for each mask.
-        np.stack([truth] * len(RECONSTRUCTIONS)),
+        np.stack([first["truth"]] * len(RECONSTRUCTIONS)),
         {
-            mask: np.stack([images[name] for name in RECONSTRUCTIONS])
-            for mask, images in found.items()
+            mask: np.stack([x[name] for name in RECONSTRUCTIONS])
+            for mask, x in images.items()
         },
         voxel_size=first.get("voxel_size"),
     )
@@ -627,63 +482,55 @@ def draw_reconstructions(cells, acceleration, folder):
     return figure
 
 
-def draw_masks(cells, folder):
-    """The masks of the first seed, those of the slice that is shown."""
-    found = {
-        f"{mask}, R = {acceleration:g}": images_of(records, folder)
-        for (acceleration, mask), records in cells.items()
-    }
-    shown = {title: images["mask"] for title, images in found.items() if images}
-    columns = max(
-        sum(key[0] == acceleration for key in cells)
-        for acceleration, _ in cells
-    )
-    return plots.masks(shown, columns) if shown else None
-
-
-def write_report(facts, records, folder):
-    """Everything that the folder's runs have to say."""
-    cells = by_cell(records)
+def draw(cells, folder):
+    """All figures with their captions, by name."""
+    images = experiments.first_images(cells, folder, Run.of)
+    rates = [rate for rate, _ in images]
     figures = {
         "curves": (
             draw_curves(cells),
             "Validation in each epoch, a line for each seed; metrics of "
             "slices. The learning rate falls after four fifths of the epochs.",
         ),
-        "masks": (
-            draw_masks(cells, folder),
+    }
+    if images:
+        shown = {f"{m}, R = {r:g}": x["mask"] for (r, m), x in images.items()}
+        figures["masks"] = (
+            plots.masks(shown, columns=max(map(rates.count, rates))),
             "Masks, first seed; those of the volume below where each volume "
             "has one. DC is in the centre.",
-        ),
-    }
-    for acceleration in dict.fromkeys(key[0] for key in cells):
-        figures[f"reconstructions_R{acceleration:g}"] = (
-            draw_reconstructions(cells, acceleration, folder),
-            f"R = {acceleration:g}, first seed, the middle slice of the first "
-            "test volume: above by the U-Net, below zero-filled.",
         )
+    for rate in dict.fromkeys(rates):
+        figures[f"reconstructions_R{rate:g}"] = (
+            draw_reconstructions(
+                {mask: x for (of, mask), x in images.items() if of == rate}
+            ),
+            f"R = {rate:g}, first seed, the middle slice of the first test "
+            "volume: above by the U-Net, below zero-filled.",
+        )
+    return figures
+
+
+def reproduce(settings):
+    folder, facts, records = experiments.conduct(
+        settings, grid(settings), build=build_model, train=train, free=GRID
+    )
+    cells = Run.cells(records)
+    by_reconstruction = {
+        (*cell, name): found
+        for cell, found in cells.items()
+        for name in RECONSTRUCTIONS
+    }
     experiments.publish(
         folder,
         "The fastMRI U-Net on random, equispaced and learned lines",
         facts,
         CONVENTION,
-        (HEADER, table_rows(cells)),
-        figures,
+        experiments.table(by_reconstruction, COLUMNS),
+        draw(cells, folder),
         verdicts(cells),
         records,
     )
-
-
-def reproduce(settings):
-    folder, facts, records = experiments.conduct(
-        settings,
-        grid(settings),
-        build=build_model,
-        train=train,
-        kind=lambda run: (run.acceleration, run.mask),
-        free=(*GRID, *PLACES),
-    )
-    write_report(facts, records, folder)
 
 
 def main(arguments=None):

@@ -132,7 +132,7 @@ def test_the_network_sees_the_magnitude_and_gives_the_image(script, rng):
     model = script.build_model(run, settings, (18, 20, 1))
     x = rng.uniform(size=(2, 18, 20, 1)).astype("float32")
     batches = loupe_tf.callbacks.MaskedBatches(
-        x, x, script.Lines(run, (18, 20, 1))
+        x, x, script.drawn_lines(run, 20)
     )
     masks = batches.masks([0, 1])
     network = model.get_layer("fastmri_unet")
@@ -293,7 +293,7 @@ def test_pairs_are_of_the_same_seed_and_volume(script):
         record("learned", 1, 22.0),
         {**record("random", 0, math.nan), "diverged": True, "test": {}},
     ]
-    sentence, _, reported = script.verdicts(script.by_cell(records))
+    sentence, _, reported = script.verdicts(script.Run.cells(records))
     assert sentence.startswith("R = 8, U-Net on learned against random lines")
     assert sentence.count("PSNR +2.00 ± 0.00 dB") == 2
     assert sentence.count("better in 2 of 2 pairs") == 2
