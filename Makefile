@@ -15,7 +15,8 @@ FASTMRI_NEEDS := "pytorch-lightning<3" "torchmetrics<2" "pandas<4" \
 BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/test_fourier.py \
 	tests/distribution/test_check_fft.py \
-	tests/reconstruction/test_network.py \
+	tests/reconstruction/test_network.py tests/operators \
+	tests/test_own_reconstructor.py \
 	tests/test_losses.py tests/test_metrics.py tests/test_export.py
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \

@@ -35,7 +35,7 @@ class MaskValidation(keras.callbacks.Callback):
         self.batch_size = batch_size
 
     def on_train_begin(self, logs=None):
-        from loupe_tf.models import with_binarization
+        from loupe_tf.samplers.with_binarization import with_binarization
 
         with scope_of(self.model):
             self._twin = with_binarization(self.model, self.binarization)

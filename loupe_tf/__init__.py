@@ -10,7 +10,6 @@ import sys
 import typing
 
 from loupe_tf import on_import
-from loupe_tf.reconstruct import reconstruct
 from loupe_tf.version import __version__
 
 if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
@@ -27,6 +26,7 @@ if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
         masks,
         metrics,
         models,
+        operators,
         plots,
         provenance,
         reconstruction,
@@ -36,6 +36,7 @@ if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
         simulation,
     )
     from loupe_tf.export import export_model
+    from loupe_tf.reconstruction.reconstruct import reconstruct
 
 __all__ = [
     "__version__",
@@ -52,6 +53,7 @@ __all__ = [
     "masks",
     "metrics",
     "models",
+    "operators",
     "plots",
     "provenance",
     "reconstruct",
@@ -62,10 +64,16 @@ __all__ = [
     "simulation",
 ]
 
+# Where the functions are that have their place here.
+FUNCTIONS = {
+    "export_model": "loupe_tf.export",
+    "reconstruct": "loupe_tf.reconstruction.reconstruct",
+}
+
 
 def __getattr__(name):
-    if name == "export_model":
-        return importlib.import_module("loupe_tf.export").export_model
+    if name in FUNCTIONS:
+        return getattr(importlib.import_module(FUNCTIONS[name]), name)
     if name in __all__:
         return importlib.import_module(f"loupe_tf.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

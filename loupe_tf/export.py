@@ -10,9 +10,10 @@ import keras
 
 from loupe_tf import fourier, layers, masks
 from loupe_tf.atomic import written_aside
+from loupe_tf.checks import invalid
 from loupe_tf.masks.centre import judged
-from loupe_tf.reconstruction.network import Network, load_model
-from loupe_tf.reconstruction.operators import invalid
+from loupe_tf.models.reconstructor_of import kspace_shape, reconstructor_of
+from loupe_tf.reconstruction.network import load_model
 from loupe_tf.version import __version__
 
 # Suffixes of models in other formats, which no folder should have.
@@ -20,7 +21,6 @@ MODEL_FILES = (".onnx", ".keras", ".h5", ".hdf5", ".tflite", ".pb", ".pt")
 FORMATS = ("tf_saved_model", "onnx")
 INPUTS = ("kspace", "image")
 MASK = "1 where k-space is acquired, else 0"
-FILLED = "filled; so must k-space be, y(-k) = conj y(k), before it goes in"
 NUMBER = "which of the masks, counted from 0"
 MEANINGS = {
     "kspace": "orthonormal k-space, last axis (real, imaginary), in the unit "
@@ -48,11 +48,11 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
     exact to float32.
 
     Args:
-        model: A `loupe_model`, or a functional model from adjoint images
-            `(batch, H, W, 2)` to images; or the path of its `.keras` file.
-            Where the mask is none or not one (a network alone,
-            `mask_input=True`, groups, several accelerations) it becomes an
-            input.
+        model: A `loupe_model`, a reconstructor, or another model that
+            `loupe_tf.reconstruction.Network` takes; or the path of its
+            `.keras` file. Where the mask is none or not one (a reconstructor
+            alone, `mask_input=True`, groups, several accelerations) it becomes
+            an input.
         path: Path of the ONNX file, or of the folder of the SavedModel. An
             earlier export there is replaced; after an error it is left as it
             was.
@@ -68,12 +68,11 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
     Inputs of the file:
         `kspace`, float32 `(batch, H, W, 2)`, or `(batch, coils, H, W, 2)`
         where there are maps: orthonormal, DC at `(H // 2, W // 2)`. Of volumes
-        `(batch, D, H, W, 2)`, transformed along the read-out D. Entries
-        that are not acquired may have any finite value; of a half-plane, fill
-        the other half first (`loupe_tf.masks.mirrored`). Then, where they are
-        needed, `maps`, `(batch, coils, H, W, 2)`, and `mask`,
+        `(batch, D, H, W, 2)`, or `(batch, coils, D, H, W, 2)`, transformed
+        along the read-out D. Entries that are not acquired may have any finite
+        value. Then, where they are needed, `maps`, as k-space, and `mask`,
         `(batch, H, W, 1)`, 0 or 1, H or W being 1 for lines if the model has
-        data consistency.
+        learned lines.
 
     Output of the file:
         `image`, float32 `(batch, H, W, 1)`, or `(batch, H, W, 2)` for (real,
@@ -102,47 +101,41 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
     if format is None:
         format = "onnx" if path.suffix == ".onnx" else "tf_saved_model"
     if format not in FORMATS:
-        invalid("format", f"one of {FORMATS}", repr(format))
+        raise invalid("format", f"one of {FORMATS}", format)
     if inputs not in INPUTS:
-        invalid("inputs", f"one of {INPUTS}", repr(inputs))
+        raise invalid("inputs", f"one of {INPUTS}", inputs)
     if isinstance(model, (str, os.PathLike)):
         model = load_model(model)
-    if not getattr(model, "inputs", None):
-        invalid("model", "a functional Keras model", model)
-    own_kspace = model.inputs[0].name == "kspace"
+    own_kspace = getattr(model, "coils", None) is not None
+    if inputs == "image" and not getattr(model, "inputs", None):
+        raise invalid("model", "a functional Keras model", model)
     if inputs == "image" and (maps or own_kspace):
-        invalid("inputs", "'kspace' where there are several coils", inputs)
+        raise invalid(
+            "inputs", "'kspace' where there are several coils", inputs
+        )
     _check_path(path, format)
     _check_backend(format)
-    if own_kspace and not all(
-        getattr(x, "centered", True) for x in model.layers
-    ):
-        invalid(
-            "model",
-            "k-space with DC in the centre where it is the input",
-            "a layer with centered=False",
-        )
     mask = _mask(model)
     if inputs == "image" or own_kspace:
         exported = keras.Model(model.inputs, {"image": model.outputs[0]})
     else:
-        exported = _from_kspace(Network(model).half, mask, maps)
+        exported = _from_kspace(model, mask, maps)
     write = _write_onnx if format == "onnx" else _write_saved_model
     with written_aside(path) as partial:
         write(exported, partial, _metadata(exported, mask))
 
 
-def _from_kspace(half, mask, maps):
+def _from_kspace(model, mask, maps):
     """The model from k-space and whatever else it needs to the image."""
-    size = tuple(half.inputs[0].shape[1:-1])
-    if None in size:
-        invalid("model", "images of known size", half.inputs[0].shape)
-    if maps and len(size) == 3:
-        invalid("maps", "False for a model of volumes", maps)
-    coils = (None,) if maps else ()
+    reconstructor = reconstructor_of(model)
+    shape = kspace_shape(reconstructor)
+    if shape is None or None in shape[2:]:
+        raise invalid("model", "one built for images of known size", shape)
+    size = shape[2:-1]
+    coils = () if shape[1] == 1 and not maps else (None,)
     kspace = keras.Input((*coils, *size, 2), dtype="float32", name="kspace")
     inputs = [kspace]
-    if maps:
+    if coils:
         inputs.append(
             keras.Input((*coils, *size, 2), dtype="float32", name="maps")
         )
@@ -150,42 +143,29 @@ def _from_kspace(half, mask, maps):
         with judged():
             mask_tensor = layers.FixedMask(mask)(kspace)
     else:
-        # With data consistency the mask is an input of `half`, the last one.
-        single = len(half.inputs) == 1
-        shape = (*size[-2:], 1) if single else half.inputs[-1].shape[1:]
+        own = getattr(model, "mask", None)
+        shape = (*size[-2:], 1) if own is None else own.shape[1:]
         mask_tensor = keras.Input(shape, dtype="float32", name="mask")
         inputs.append(mask_tensor)
-    image = layers.IFFT()(layers.UnderSample()([kspace, mask_tensor]))
-    if maps:
-        image = layers.CombineCoils()([image, inputs[1]])
-    if len(half.inputs) == 1:
-        output = half(image)
-    elif maps:
-        invalid("maps", "False for a model with data consistency", maps)
-    else:
-        corner = layers.FFT(centered=False)(image)
-        measured = layers.UnderSample(centered=False)([corner, mask_tensor])
-        output = half([image, measured, mask_tensor])
+    measured = layers.UnderSample()([kspace, mask_tensor])
+    if not coils:
+        measured = layers.ExpandCoils()(measured)
+    output = reconstructor([measured, mask_tensor, *inputs[1 : 1 + len(coils)]])
     return keras.Model(inputs if len(inputs) > 1 else kspace, {"image": output})
 
 
 def _mask(model):
     """The mask inside, several of them, or `None` where it is an input."""
-    names = [layer.name for layer in model.layers]
-    # The mask of a half-plane is filled with its mirror.
-    samplers = [x for x in ("filled_mask", "sampled_mask") if x in names]
-    if not samplers:
+    tensor = getattr(model, "mask", None)
+    if tensor is None or any(tensor is x for x in model.inputs):
         return None
-    facts = None
-    if samplers[0] == "filled_mask":
-        facts = {"pattern": "learned", "half_plane": FILLED}
-    mask = masks.from_model(model, samplers[0], facts)
+    mask = masks.from_model(model)
     binarizations = {getattr(x, "binarization", None) for x in model.layers}
     if "sampled" in binarizations:
-        invalid(
+        raise invalid(
             "model",
             "one mask at inference, by binarization='exact' or 'threshold'",
-            "binarization='sampled'",
+            found="binarization='sampled'",
         )
     return mask
 
@@ -249,15 +229,14 @@ def _metadata(model, mask):
     (output,) = model.outputs
     complex_image = output.shape[-1] == 2
     meaning = "last axis (real, imaginary)" if complex_image else "magnitude"
-    # No other 5-D image has coils.
-    second = "D" if len(output.shape) == 5 else "coils"
+    is_volume = len(output.shape) == 5
     facts = {
         "written_by": f"loupe_tf {__version__}",
         "inputs": {
-            x.name: _describe(x, second, MEANINGS.get(x.name))
+            x.name: _describe(x, is_volume, MEANINGS.get(x.name))
             for x in model.inputs
         },
-        "output": _describe(output, second, meaning),
+        "output": _describe(output, is_volume, meaning),
         "dc": "N // 2",
         "fourier_transform": "orthonormal",
     }
@@ -273,10 +252,13 @@ def _describe_mask(mask):
     return {**mask.metadata, "sha256": digest}
 
 
-def _describe(tensor, second, meaning):
-    axes = ["batch", "H", "W", "channels"][: len(tensor.shape)]
-    if len(tensor.shape) == 5:
-        axes.insert(1, second)
+def _describe(tensor, is_volume, meaning):
+    rank = len(tensor.shape)
+    axes = ["batch", "coils", "D", "H", "W", "channels"]
+    if rank < 5:
+        axes = ["batch", "H", "W", "channels"][:rank]
+    elif rank == 5:
+        axes.remove("coils" if is_volume else "D")
     shape = [n or axis for n, axis in zip(tensor.shape, axes)]
     facts = {"axes": axes, "shape": shape, "dtype": tensor.dtype}
     return {**facts, "meaning": meaning} if meaning else facts
@@ -286,23 +268,25 @@ def _check_path(path, format):
     """Refuse names of other formats, and all but an earlier export there."""
     own = ".onnx" if format == "onnx" else ""
     if path.suffix in MODEL_FILES and path.suffix != own:
-        invalid("path", "a path that ends in .onnx, or that of a folder", path)
+        raise invalid(
+            "path", "a path that ends in .onnx, or that of a folder", path
+        )
     if format == "onnx":
         kind, earlier = "a file", path.is_file()
     else:
         kind = "a folder with a SavedModel, or of none"
         earlier = (path / "saved_model.pb").is_file()
     if path.exists() and not earlier:
-        invalid("path", f"the path of {kind}", path)
+        raise invalid("path", f"the path of {kind}", path)
 
 
 def _check_backend(format):
     backend = keras.backend.backend()
     able = ("tensorflow",) if format == "onnx" else ("tensorflow", "jax")
     if backend not in able:
-        invalid(
+        raise invalid(
             "format",
             f"one that the backend can write; {format!r} needs KERAS_BACKEND="
             f"{' or '.join(able)}, where a .keras file of this model loads",
-            f"format={format!r} on the backend {backend!r}",
+            found=f"format={format!r} on the backend {backend!r}",
         )

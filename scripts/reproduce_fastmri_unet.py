@@ -328,10 +328,9 @@ def reconstruct(model, run, part, batch_size):
     else:
         mask = masks.from_model(model).array
         acquired = np.repeat(mask[None], count, axis=0)
-    every = keras.Model(
-        model.input,
-        [model.output, model.get_layer("complex_addition").output],
-    ).predict(inputs, batch_size, verbose=0)
+    zero_filled = loupe_tf.models.AdjointNetwork()(model.measured)
+    both = keras.Model(model.input, [model.output, zero_filled])
+    every = both.predict(inputs, batch_size, verbose=0)
     return dict(zip(RECONSTRUCTIONS, every)), acquired
 
 

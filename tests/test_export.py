@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from loupe_tf import export_model, masks
 from loupe_tf.models import loupe_model, unet
-from loupe_tf.reconstruction import Network, adjoint
+from loupe_tf.reconstruction import Network
 
 SMALL = {"filters": 2, "depth": 1}
 LINES = masks.random_lines((1, 17), 3, calibration=4, seed=0)
@@ -130,8 +130,7 @@ def test_same_image_as_network(rng, tmp_path, build, maps, format):
 
     given = build not in (mask_as_input, groups_of_columns)
     if given:
-        name = "filled_mask" if build is half_plane else "sampled_mask"
-        mask = masks.from_model(model, name)
+        mask = masks.from_model(model)
     else:
         mask = {mask_as_input: POINTS, groups_of_columns: LINES}[build]
     size = tuple(model.inputs[0].shape[1:3])
@@ -173,8 +172,6 @@ def test_same_image_as_network(rng, tmp_path, build, maps, format):
         digest = hashlib.sha256(mask.array.tobytes()).hexdigest()
         assert facts["mask"].pop("sha256") == digest
         found = masks.SamplingMask.from_metadata(mask.array, facts["mask"])
-        if build is half_plane:  # It says more of itself: see below.
-            mask = mask.replace(provenance=found.provenance)
         assert found == mask
 
 
@@ -214,15 +211,33 @@ def test_volumes(rng, tmp_path, format, consistent):
     run, facts = load(path)
     kspace = draw(rng, 2, 4, 16, 17)
     mask = masks.from_model(model)
+    kspace = np.where(mask.array, kspace, 0)
     expected = [
-        Network(model).reconstruct_volume(adjoint(y, mask), mask.array)
-        for y in kspace
+        Network(model).reconstruct(y[None], mask.array, None) for y in kspace
     ]
     close(run(kspace=channels(kspace)), np.stack(expected)[..., None])
     assert facts["inputs"]["kspace"]["axes"][1] == "D"
     assert facts["output"]["axes"] == ["batch", "D", "H", "W", "channels"]
-    with pytest.raises(ValueError, match="`maps`.*volumes"):
-        export_model(model, tmp_path / "other", maps=True)
+
+
+@pytest.mark.skipif("tf_saved_model" not in FORMATS, reason="not on torch")
+def test_volumes_of_several_coils(rng, tmp_path):
+    options = {"reconstruction": "complex", "data_consistency": True}
+    model = loupe_model((4, 16, 17, 1), 3, **options, **SMALL)
+    export_model(model, tmp_path / "model", maps=True)
+    run, facts = load(tmp_path / "model")
+    kspace, maps = draw(rng, 2, 3, 4, 16, 17), draw(rng, 2, 3, 4, 16, 17)
+    mask = masks.from_model(model).array
+    kspace = np.where(mask, kspace, 0)
+    expected = [
+        Network(model).reconstruct(y, mask, s) for y, s in zip(kspace, maps)
+    ]
+    close(
+        run(kspace=channels(kspace), maps=channels(maps)),
+        np.stack(expected)[..., None],
+    )
+    axes = ["batch", "coils", "D", "H", "W", "channels"]
+    assert facts["inputs"]["kspace"]["axes"] == axes
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -322,8 +337,6 @@ def test_errors(tmp_path, monkeypatch):
         random = loupe_model((16, 15, 1), **options, **SMALL)
         with pytest.raises(ValueError, match="`model`.*mask"):
             export_model(random, path)
-    with pytest.raises(ValueError, match="`maps`.*data consistency"):
-        export_model(learned_points(), path, maps=True)
     with pytest.raises(ValueError, match="`inputs`.*several coils"):
         export_model(model, path, inputs="image", maps=True)
     assert [*tmp_path.iterdir()] == []
@@ -335,14 +348,6 @@ def test_errors(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="`path`.*file"):
         export_model(model, tmp_path, format="onnx")
     assert [*tmp_path.iterdir()] == [tmp_path / "file"]
-
-
-@pytest.mark.skipif("tf_saved_model" not in FORMATS, reason="not on torch")
-def test_half_plane_says_that_it_is_filled(tmp_path):
-    export_model(half_plane(), tmp_path / "model")
-    provenance = load(tmp_path / "model")[1]["mask"]["provenance"]
-    assert provenance["pattern"] == "learned"
-    assert "k-space" in provenance["half_plane"]
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,6 @@ def _is_definition(node):
     return isinstance(node, ast.FunctionDef | ast.ClassDef)
 
 
-def beside(path):
-    """What a script imports by its bare name, as it lies in its folder."""
-    return {other.stem for other in path.parent.glob("*.py")}
-
-
 def undeclared(paths, declared, at_top):
     """Pairs of a file and a module that none of `declared` brings."""
     provided = metadata.packages_distributions()
@@ -91,7 +86,7 @@ def undeclared(paths, declared, at_top):
     return {
         (str(path.relative_to(ROOT)), module)
         for path in paths
-        for module in set(imports(path, at_top)) - ours - beside(path)
+        for module in set(imports(path, at_top)) - ours
         if not names
         & {
             re.sub(r"[-_.]+", "-", d).lower()

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 
 import loupe_tf.datasets
 from loupe_tf import fourier, masks
-from loupe_tf.models import loupe_model
+from loupe_tf.models import AdjointNetwork, loupe_model
 
 STEPS = 3000
 BATCH_SIZE = 16
@@ -138,13 +138,16 @@ def test_learned_mask_of_any_shape_is_the_top_of_the_spectrum(shape, estimator):
         calibration=None,
         estimator=estimator,
         slope=SLOPES[estimator],
-        reconstructor="zero_filled",
+        # Parseval is about complex images, before their magnitude is taken.
+        reconstructor=AdjointNetwork(
+            reconstruction="complex",
+            half_plane=options.get("half_plane", False),
+            name="adjoint",
+        ),
         seed=0,
         **options,
     )
-    # Parseval is about complex images, before their magnitude is taken.
-    adjoint = model.get_layer("under_sample_img").output
-    model = keras.Model(model.inputs, adjoint)
+    model = keras.Model(model.inputs, model.get_layer("adjoint").output)
     rate = keras.optimizers.schedules.CosineDecay(RATE, FEW_STEPS)
     model.compile(keras.optimizers.Adam(rate), loss="mse")
     target = np.concatenate([x, np.zeros_like(x)], axis=-1)

@@ -11,6 +11,7 @@ from loupe_tf.layers.conjugate_fill import ConjugateFill
 from loupe_tf.layers.data_consistency import DataConsistency
 from loupe_tf.layers.expand_coils import ExpandCoils
 from loupe_tf.layers.fft import FFT
+from loupe_tf.layers.fill_mirror import FillMirror
 from loupe_tf.layers.fixed_mask import FixedMask
 from loupe_tf.layers.ifft import IFFT
 from loupe_tf.layers.logit_uniform import LogitUniform
@@ -31,6 +32,7 @@ __all__ = [
     "ConjugateFill",
     "DataConsistency",
     "ExpandCoils",
+    "FillMirror",
     "FixedMask",
     "LogitUniform",
     "OuterMask",

@@ -1,8 +1,9 @@
 import keras
-from keras import ops
 
-from loupe_tf import fourier
+from loupe_tf.checks import invalid
+from loupe_tf.layers.expand_coils import split_maps
 from loupe_tf.layers.float32_layer import Float32Layer
+from loupe_tf.operators.coils import combine_coils
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -16,7 +17,9 @@ class CombineCoils(Float32Layer):
 
     Inputs:
         A pair `[images, maps]` of shapes `(batch, coils, H, W, 2)` and
-        `(batch or 1, coils, H, W, 2)`: (real, imaginary), in image space.
+        `(batch or 1, coils, H, W, 2)`: (real, imaginary), in image space. Or
+        the images of one coil alone, `(batch, 1, H, W, 2)`, which stay as they
+        are. A read-out D may come after the coils, of all of them.
 
     Output shape:
         `(batch, H, W, 2)`, float32.
@@ -28,30 +31,33 @@ class CombineCoils(Float32Layer):
     """
 
     def build(self, input_shape):
-        images, maps = (tuple(shape) for shape in input_shape)
-        if len(images) != 5 or len(maps) != 5 or images[2:] != maps[2:]:
-            raise ValueError(
-                "Invalid shapes of the inputs. Expected images (batch, coils, "
-                "H, W, 2) and maps (batch or 1, coils, H, W, 2). Received: "
-                f"shapes={images} and {maps}"
+        images, maps = split_maps(input_shape)
+        if maps is None:
+            if images[1] not in (1, None):
+                raise invalid(
+                    "inputs", "[images, maps] of several coils", images
+                )
+        elif len(images) not in (5, 6) or images[2:] != maps[2:]:
+            raise invalid(
+                "inputs",
+                "images (batch, coils, H, W, 2) and maps (batch or 1, coils, "
+                "H, W, 2)",
+                [images, maps],
             )
-        if None not in (images[1], maps[1]) and images[1] != maps[1]:
-            raise ValueError(
-                "Invalid shapes of the inputs. Expected one map for each coil. "
-                f"Received: {images[1]} coils and {maps[1]} maps"
+        elif None not in (images[1], maps[1]) and images[1] != maps[1]:
+            raise invalid(
+                "inputs",
+                "one map for each coil",
+                found=f"{images[1]} coils and {maps[1]} maps",
             )
 
     def call(self, inputs):
-        images, maps = inputs
+        images, maps = split_maps(inputs)
         self.check_floating("images", images)
-        self.check_floating("maps", maps)
-        real, imag = fourier.split(images)
-        map_real, map_imag = fourier.split(maps)
-        return fourier.join(
-            ops.sum(map_real * real + map_imag * imag, axis=1),
-            ops.sum(map_real * imag - map_imag * real, axis=1),
-        )
+        if maps is not None:
+            self.check_floating("maps", maps)
+        return combine_coils(images, maps)
 
     def compute_output_shape(self, input_shape):
-        images = input_shape[0]
+        images, _ = split_maps(input_shape)
         return (images[0], *images[2:])

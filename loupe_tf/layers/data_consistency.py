@@ -1,8 +1,8 @@
 import keras
-from keras import ops
 
 from loupe_tf import fourier
 from loupe_tf.layers.float32_layer import Float32Layer
+from loupe_tf.operators.cartesian import fit_mask
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -17,9 +17,9 @@ class DataConsistency(Float32Layer):
 
     Inputs:
         A triple `[image, kspace, mask]`: the reconstruction
-        `(batch, H, W, 2)`, or `(batch, D, H, W, 2)` with the read-out D; the
-        measured k-space of the same shape, zero where nothing was acquired;
-        and the mask `(1 or batch, H or 1, W or 1, 1)`, centred.
+        `(batch, ..., H, W, 2)`, any axes between, such as coils; the measured
+        k-space of the same shape, zero where nothing was acquired; and the
+        mask `(1 or batch, H or 1, W or 1, 1)`, centred.
 
     Output shape:
         That of the image, float32.
@@ -31,8 +31,7 @@ class DataConsistency(Float32Layer):
 
     def call(self, inputs):
         image, kspace, mask = inputs
-        if len(image.shape) == 5:
-            mask = ops.expand_dims(mask, 1)
+        mask = fit_mask(mask, image)
         if self.centered:
             predicted = fourier.fft2c(image)
             return fourier.ifft2c((1.0 - mask) * predicted + kspace)

@@ -1,8 +1,8 @@
 import keras
-from keras import ops
 
-from loupe_tf import fourier
+from loupe_tf.checks import invalid
 from loupe_tf.layers.float32_layer import Float32Layer
+from loupe_tf.operators.coils import expand_coils
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -15,7 +15,9 @@ class ExpandCoils(Float32Layer):
 
     Inputs:
         A pair `[image, maps]` of shapes `(batch, H, W, 2)` and
-        `(batch or 1, coils, H, W, 2)`: (real, imaginary), in image space.
+        `(batch or 1, coils, H, W, 2)`: (real, imaginary), in image space. Or
+        the image alone, for one coil that sees it as it is. A read-out D may
+        come before H, of both.
 
     Output shape:
         `(batch, coils, H, W, 2)`, float32.
@@ -27,25 +29,34 @@ class ExpandCoils(Float32Layer):
     """
 
     def build(self, input_shape):
-        image, maps = (tuple(shape) for shape in input_shape)
-        if len(image) != 4 or len(maps) != 5 or image[1:] != maps[2:]:
-            raise ValueError(
-                "Invalid shapes of the inputs. Expected an image (batch, H, W, "
-                "2) and maps (batch or 1, coils, H, W, 2). Received: "
-                f"shapes={image} and {maps}"
+        image, maps = split_maps(input_shape)
+        if maps is None:
+            return
+        if len(image) not in (4, 5) or image[1:] != maps[2:]:
+            raise invalid(
+                "inputs",
+                "an image (batch, H, W, 2) and maps (batch or 1, coils, H, W, "
+                "2)",
+                [image, maps],
             )
 
     def call(self, inputs):
-        image, maps = inputs
+        image, maps = split_maps(inputs)
         self.check_floating("image", image)
-        self.check_floating("maps", maps)
-        real, imag = fourier.split(ops.expand_dims(image, 1))
-        map_real, map_imag = fourier.split(maps)
-        return fourier.join(
-            map_real * real - map_imag * imag,
-            map_real * imag + map_imag * real,
-        )
+        if maps is not None:
+            self.check_floating("maps", maps)
+        return expand_coils(image, maps)
 
     def compute_output_shape(self, input_shape):
-        image, maps = input_shape
-        return (image[0], *maps[1:])
+        image, maps = split_maps(input_shape)
+        coils = 1 if maps is None else maps[1]
+        return (image[0], coils, *image[1:])
+
+
+def split_maps(inputs):
+    """Images and maps, or `None`, of the inputs of a layer, or their shapes."""
+    is_list = isinstance(inputs, list | tuple)
+    if not is_list or isinstance(inputs[0], int | None):
+        inputs = [inputs]  # One tensor, or its shape.
+    images, *maps = inputs
+    return images, maps[0] if maps else None

@@ -4,6 +4,7 @@ from keras import ops
 from loupe_tf import fourier
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.masks.sampling_mask import standardize_field_of_view
+from loupe_tf.operators.cartesian import fit_mask
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -22,8 +23,8 @@ class UnderSample(Float32Layer):
             computed with it; masks read from the model have it.
 
     Inputs:
-        A pair `[kspace, mask]` of shapes `(batch, H, W, 2)` or
-        `(batch, coils, H, W, 2)`, and `(1 or batch, H or 1, W or 1, 1)`.
+        A pair `[kspace, mask]` of shapes `(batch, ..., H, W, 2)`, any axes
+        between, such as coils, and `(1 or batch, H or 1, W or 1, 1)`.
 
     Output shape:
         That of the k-space, float32.
@@ -48,9 +49,7 @@ class UnderSample(Float32Layer):
         self.check_floating("kspace", kspace)
         if not self.centered:
             mask = fourier.ifftshift(mask)
-        if len(kspace.shape) == 5:
-            mask = ops.expand_dims(mask, 1)
-        mask = mask[..., 0]
+        mask = fit_mask(mask, kspace)[..., 0]
 
         # Adding 0.0 turns -0.0 into +0.0 and leaves the gradient that of the
         # product: what was not acquired must still tell the mask what it was

@@ -7,9 +7,11 @@ import numpy as np
 from loupe_tf.masks.half_plane import half_plane_facts
 from loupe_tf.masks.sampling_mask import SamplingMask
 
+SAMPLED_MASK = "sampled_mask"
+
 
 def from_model(
-    model, layer_name="sampled_mask", provenance=None, field_of_view=None
+    model, layer_name=SAMPLED_MASK, provenance=None, field_of_view=None
 ):
     """Read the learned mask out of a model: the one that inference uses.
 
@@ -62,7 +64,7 @@ def from_model(
             "inference mask is binary. Received: a model whose layer "
             f"{layer_name!r} gives values other than 0 and 1"
         )
-    layer = model.get_layer(layer_name)
+    layer = next((x for x in model.layers if x.name == layer_name), None)
     sparsity = getattr(layer, "sparsity", None)
     several = isinstance(sparsity, tuple)
     # Masks of rows and of columns that meet in this layer say what it does not.
@@ -177,13 +179,19 @@ def _layer_output(model, layer_name):
             f"model. Received: model={model}"
         )
     names = [layer.name for layer in model.layers]
-    if layer_name not in names:
+    tensor = None
+    if layer_name in names:
+        tensor = model.get_layer(layer_name).output
+    elif layer_name == SAMPLED_MASK:
+        # Whatever the layer is called that a sampler of one's own ends with.
+        tensor = getattr(model, "mask", None)
+    if tensor is None or any(tensor is x for x in model.inputs):
         raise ValueError(
             "Invalid value for argument `layer_name`. Expected one of the "
             f"model's layers: {names}. Received: layer_name={layer_name!r}"
         )
     number = max(getattr(layer, "number_of_masks", 1) for layer in model.layers)
-    output = keras.Model(model.inputs, model.get_layer(layer_name).output)(
+    output = keras.Model(model.inputs, tensor)(
         [_input(tensor, number) for tensor in model.inputs],
         training=False,
     )

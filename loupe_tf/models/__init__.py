@@ -1,16 +1,22 @@
 """Keras models: networks, and LOUPE with any sampler and reconstructor."""
 
+from loupe_tf.models.adjoint_network import AdjointNetwork
 from loupe_tf.models.encoder_decoder import encoder_decoder
 from loupe_tf.models.fastmri_unet import fastmri_unet
-from loupe_tf.models.loupe import loupe_model
+from loupe_tf.models.loupe import Loupe
+from loupe_tf.models.loupe_model import loupe_model
+from loupe_tf.models.reconstructor_of import reconstructor_of
 from loupe_tf.models.unet import unet
-from loupe_tf.models.with_binarization import with_binarization
 from loupe_tf.on_import import register
+from loupe_tf.samplers.with_binarization import with_binarization
 
 __all__ = [
+    "AdjointNetwork",
+    "Loupe",
     "encoder_decoder",
     "fastmri_unet",
     "loupe_model",
+    "reconstructor_of",
     "unet",
     "with_binarization",
 ]

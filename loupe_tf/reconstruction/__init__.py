@@ -6,11 +6,11 @@ was learned. All but `Network` work on NumPy's complex arrays; compressed
 sensing, SENSE and ESPIRiT stand on sigpy (the extra `reconstruction`).
 """
 
+from loupe_tf.numpy_operators import adjoint, forward
 from loupe_tf.reconstruction.choose_regularization import choose_regularization
 from loupe_tf.reconstruction.espirit import espirit_maps
 from loupe_tf.reconstruction.grappa import Grappa
 from loupe_tf.reconstruction.network import Network
-from loupe_tf.reconstruction.operators import adjoint, forward
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 from loupe_tf.reconstruction.sense import Sense
 from loupe_tf.reconstruction.total_variation import TotalVariation

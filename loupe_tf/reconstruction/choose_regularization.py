@@ -2,13 +2,10 @@ import dataclasses
 
 import numpy as np
 
+from loupe_tf.checks import check_number, invalid
 from loupe_tf.masks import SamplingMask
 from loupe_tf.masks.centre import judged
-from loupe_tf.reconstruction.operators import (
-    check_number,
-    invalid,
-    to_channels,
-)
+from loupe_tf.numpy_operators import to_channels
 
 
 def choose_regularization(
@@ -55,25 +52,25 @@ def choose_regularization(
     if not dataclasses.is_dataclass(reconstructor) or not hasattr(
         reconstructor, "regularization"
     ):
-        invalid(
+        raise invalid(
             "reconstructor",
             "one that has a `regularization`",
-            repr(reconstructor),
+            reconstructor,
         )
     candidates = [*candidates]
     if not candidates:
-        invalid("candidates", "at least one number", candidates)
+        raise invalid("candidates", "at least one number", candidates)
     for candidate in candidates:
-        check_number("candidates", candidate)
+        check_number("candidates", candidate, at_least=0)
     if metric not in ("psnr", "nmse"):
-        invalid("metric", "'psnr' or 'nmse'", repr(metric))
+        raise invalid("metric", "'psnr' or 'nmse'", metric)
     targets = [np.asarray(target) for target in targets]
     count = len(targets)
     if not count or len(kspaces) != count:
-        invalid(
+        raise invalid(
             "kspaces",
             f"as many as there are targets, {count}, and at least one",
-            len(kspaces),
+            found=len(kspaces),
         )
     one_mask = isinstance(masks, SamplingMask) or _is_array(masks, 2)
     masks = _for_each("masks", masks, one_mask, count)
@@ -81,7 +78,7 @@ def choose_regularization(
     maps = _for_each("maps", maps, one_set, count)
     peak = max(float(np.max(np.abs(target))) for target in targets)
     if peak == 0:
-        invalid("targets", "an image that is not all zero", "zeros")
+        raise invalid("targets", "an image that is not all zero", found="zeros")
 
     scores = {}
     with judged(*masks):
@@ -105,8 +102,10 @@ def _for_each(name, given, is_one, count):
     if is_one:
         return [given] * count
     if len(given) != count:
-        invalid(
-            name, f"one, or as many as there are targets, {count}", len(given)
+        raise invalid(
+            name,
+            f"one, or as many as there are targets, {count}",
+            found=len(given),
         )
     return given
 
@@ -117,7 +116,9 @@ def _measure(image, target, peak, metric):
     from loupe_tf import metrics
 
     if image.shape != target.shape:
-        invalid("targets", f"images of shape {image.shape}", target.shape)
+        raise invalid(
+            "targets", f"images of shape {image.shape}", found=target.shape
+        )
     if not np.iscomplexobj(target):
         image = np.abs(image)
     pair = to_channels(target), to_channels(image)

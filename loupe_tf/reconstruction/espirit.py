@@ -1,14 +1,9 @@
 import numpy as np
 
+from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.centre import judging
+from loupe_tf.numpy_operators import check_complex, check_mask
 from loupe_tf.reconstruction.calibration import acquired_widths, center
-from loupe_tf.reconstruction.operators import (
-    check_complex,
-    check_count,
-    check_mask,
-    check_number,
-    invalid,
-)
 from loupe_tf.reconstruction.sigpy_problem import import_sigpy
 
 
@@ -59,17 +54,19 @@ def espirit_maps(
     """
     kspace = check_complex("kspace", kspace)
     if kspace.ndim != 3 or len(kspace) < 2:
-        invalid("kspace", "several coils, shape (coils, H, W)", kspace.shape)
+        raise invalid(
+            "kspace", "several coils, shape (coils, H, W)", found=kspace.shape
+        )
     mask = check_mask(mask, kspace.shape[-2:])
     kspace = np.where(mask, kspace, 0)
     if not np.isfinite(kspace).all():
-        invalid("kspace", "finite samples", "NaN or infinity")
-    check_count("kernel_size", kernel_size)
-    check_count("iterations", iterations)
+        raise invalid("kspace", "finite samples", found="NaN or infinity")
+    check_integer("kernel_size", kernel_size, at_least=1)
+    check_integer("iterations", iterations, at_least=1)
     for name, value in (("threshold", threshold), ("crop", crop)):
-        check_number(name, value)
+        check_number(name, value, at_least=0)
         if value > 1:
-            invalid(name, "a number in [0, 1]", value)
+            raise invalid(name, "a number in [0, 1]", found=value)
 
     heights = np.arange(1, mask.shape[0] + 1)
     acquired = int(np.max(np.minimum(heights, acquired_widths(mask))))
@@ -77,14 +74,14 @@ def espirit_maps(
     # eigenvalues in the object are well below 1.
     needed = 2 * kernel_size + 1
     side = min(24, acquired) if calibration is None else calibration
-    check_count("calibration", max(side, 1))
+    check_integer("calibration", max(side, 1), at_least=1)
     if side < needed or side > acquired:
-        invalid(
+        raise invalid(
             "mask" if calibration is None else "calibration",
             f"a fully acquired centre of at least {max(needed, side)} lines "
             "along each axis, which ESPIRiT needs for windows of "
             f"{kernel_size}×{kernel_size} and calibration={calibration}",
-            f"{acquired} lines acquired, {side} to be used",
+            found=f"{acquired} lines acquired, {side} to be used",
         )
 
     sigpy = import_sigpy()
@@ -92,7 +89,9 @@ def espirit_maps(
     # A coil that is switched off has no phase to compare others with.
     alive = np.any(center(kspace, (side, side)) != 0, axis=(1, 2))
     if not alive.any():
-        invalid("kspace", "samples other than zero in its centre", "zeros")
+        raise invalid(
+            "kspace", "samples other than zero in its centre", found="zeros"
+        )
     maps[alive] = sigpy.mri.app.EspiritCalib(
         kspace[alive],
         calib_width=side,

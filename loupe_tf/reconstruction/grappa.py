@@ -4,13 +4,10 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from loupe_tf.checks import check_number, invalid
 from loupe_tf.numpy_fourier import ifft2c
+from loupe_tf.numpy_operators import root_sum_of_squares
 from loupe_tf.reconstruction.calibration import acquired_widths, center
-from loupe_tf.reconstruction.operators import (
-    check_number,
-    invalid,
-    root_sum_of_squares,
-)
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 
 
@@ -68,12 +65,14 @@ class Grappa(Reconstructor):
             or any(not isinstance(n, (int, np.integer)) for n in sizes)
             or any(n < 1 or n % 2 == 0 for n in sizes)
         ):
-            invalid("kernel_size", "a pair of odd integers", sizes)
-        check_number("regularization", self.regularization)
+            raise invalid("kernel_size", "a pair of odd integers", found=sizes)
+        check_number("regularization", self.regularization, at_least=0)
 
     def reconstruct(self, kspace, mask, maps):
         if len(kspace) == 1:
-            invalid("kspace", "several coils for GRAPPA", kspace.shape)
+            raise invalid(
+                "kspace", "several coils for GRAPPA", found=kspace.shape
+            )
         images = ifft2c(self.fill(kspace, mask)).astype(np.complex64)
         if maps is None:
             return root_sum_of_squares(images)
@@ -154,9 +153,9 @@ class Grappa(Reconstructor):
                 side += 1
             needed = f"at least {side}×{side} samples"
         first = int(np.argmax(np.arange(1, height + 1) * widths))
-        invalid(
+        raise invalid(
             "mask",
             f"a fully acquired centre of {needed}, from which GRAPPA learns "
             f"the {unknowns} weights of a window of {kh}×{kw}",
-            f"a mask that acquires {first + 1}×{int(widths[first])} there",
+            found=f"one that acquires {first + 1}×{int(widths[first])} there",
         )

@@ -1,12 +1,8 @@
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.masks.centre import judging
-from loupe_tf.reconstruction.operators import (
-    check_complex,
-    check_maps,
-    check_mask,
-    invalid,
-)
+from loupe_tf.numpy_operators import check_complex, check_maps, check_mask
 
 
 class Reconstructor:
@@ -45,22 +41,43 @@ class Reconstructor:
     needs_maps = True
     """Whether several coils cannot be combined without maps."""
 
+    is_volume = False
+    """Whether all slices of a volume are needed at once."""
+
+    def own_masks(self):
+        """The masks that this was trained for, a tuple of `SamplingMask`."""
+        return ()
+
+    def complete(self, kspace, mask):
+        """Add what this knows of k-space beyond what was acquired.
+
+        Args:
+            kspace: Complex array `(coils, H, W)`.
+            mask: Booleans `(H, W)`.
+
+        Returns:
+            A pair of both, by default as they are.
+        """
+        return kspace, mask
+
     @judging
     def __call__(self, kspace, mask, maps=None):
         kspace = check_complex("kspace", kspace)
         if kspace.ndim not in (2, 3):
-            invalid("kspace", "shape (H, W) or (coils, H, W)", kspace.shape)
+            raise invalid(
+                "kspace", "shape (H, W) or (coils, H, W)", found=kspace.shape
+            )
         kspace = kspace[None] if kspace.ndim == 2 else kspace
         mask = check_mask(mask, kspace.shape[-2:])
         kspace = np.where(mask, kspace, 0)
         if not np.isfinite(kspace).all():
-            invalid("kspace", "finite samples", "NaN or infinity")
+            raise invalid("kspace", "finite samples", found="NaN or infinity")
         if maps is not None:
             maps = check_maps(maps, kspace.shape)
         elif len(kspace) == 1:
             maps = np.ones(kspace.shape, np.complex64)
         elif self.needs_maps:
-            invalid(
+            raise invalid(
                 "maps",
                 f"sensitivity maps {kspace.shape}, which "
                 f"{type(self).__name__} needs for several coils; "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loupe_tf.reconstruction.operators import adjoint
+from loupe_tf.numpy_operators import adjoint
 
 
 def import_sigpy():

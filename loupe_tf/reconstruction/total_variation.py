@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 
-from loupe_tf.reconstruction.operators import check_count, check_number
+from loupe_tf.checks import check_integer, check_number
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 from loupe_tf.reconstruction.sigpy_problem import (
     import_sigpy,
@@ -46,8 +46,8 @@ class TotalVariation(Reconstructor):
     iterations: int = 200
 
     def __post_init__(self):
-        check_number("regularization", self.regularization)
-        check_count("iterations", self.iterations)
+        check_number("regularization", self.regularization, at_least=0)
+        check_integer("iterations", self.iterations, at_least=1)
 
     def reconstruct(self, kspace, mask, maps):
         sigpy = import_sigpy()

@@ -2,11 +2,7 @@ import dataclasses
 
 import numpy as np
 
-from loupe_tf.reconstruction.operators import (
-    check_count,
-    check_number,
-    invalid,
-)
+from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 from loupe_tf.reconstruction.sigpy_problem import (
     import_sigpy,
@@ -52,8 +48,8 @@ class WaveletL1(Reconstructor):
     wavelet: str = "db4"
 
     def __post_init__(self):
-        check_number("regularization", self.regularization)
-        check_count("iterations", self.iterations)
+        check_number("regularization", self.regularization, at_least=0)
+        check_integer("iterations", self.iterations, at_least=1)
 
     def reconstruct(self, kspace, mask, maps):
         sigpy = import_sigpy()
@@ -91,8 +87,8 @@ class WaveletL1(Reconstructor):
             self.wavelet not in known
             or not pywt.Wavelet(self.wavelet).orthogonal
         ):
-            invalid(
+            raise invalid(
                 "wavelet",
                 "an orthogonal wavelet of PyWavelets, such as 'db4'",
-                repr(self.wavelet),
+                self.wavelet,
             )

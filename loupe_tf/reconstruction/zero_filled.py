@@ -1,10 +1,7 @@
 import dataclasses
 
 from loupe_tf.numpy_fourier import ifft2c
-from loupe_tf.reconstruction.operators import (
-    adjoint,
-    root_sum_of_squares,
-)
+from loupe_tf.numpy_operators import adjoint, root_sum_of_squares
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 
 

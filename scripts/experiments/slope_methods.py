@@ -135,7 +135,7 @@ def freeze_mask(model):
     frozen = models.loupe_model(
         model.input_shape[1:],
         mask=masks.from_model(model),
-        reconstructor=model.get_layer("unet"),
+        reconstructor=model.reconstructor.network,
         name="frozen",
     )
     frozen.compile_from_config(model.get_compile_config())

@@ -47,7 +47,7 @@ def test_any_number_of_coils(images):
     "shape", [(2, 3, 5, 7, 2), (2, 2, 5, 6, 2), (2, 1, 5, 6, 2), (2, 5, 6, 2)]
 )
 def test_maps_that_do_not_fit(images, shape):
-    with pytest.raises(ValueError, match="shapes of the inputs.*map"):
+    with pytest.raises(ValueError, match="`inputs`.*map"):
         CombineCoils()([images, np.ones(shape, "float32")])
 
 

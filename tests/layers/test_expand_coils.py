@@ -73,7 +73,7 @@ def test_forward_and_adjoint(rng, image, maps, batch):
     "shape", [(2, 3, 7, 8, 2), (2, 3, 7, 9, 1), (2, 7, 9, 2)]
 )
 def test_maps_that_do_not_fit(image, shape):
-    with pytest.raises(ValueError, match="shapes of the inputs.*maps"):
+    with pytest.raises(ValueError, match="`inputs`.*maps"):
         ExpandCoils()([image, np.ones(shape, "float32")])
 
 
@@ -82,3 +82,14 @@ def test_wrong_dtype(image, maps):
         ExpandCoils()([image, maps.astype("complex64")])
     with pytest.raises(ValueError, match="`image`.*int32"):
         ExpandCoils()([image.astype("int32"), maps])
+
+
+def test_one_coil_needs_no_maps(image):
+    """It sees the image as it is."""
+    found = ExpandCoils()(image)
+    assert found.shape == (image.shape[0], 1, *image.shape[1:])
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(CombineCoils()([found])), image
+    )
+    with pytest.raises(ValueError, match="`inputs`.*several coils"):
+        CombineCoils()(np.ones((2, 3, 4, 4, 2), "float32"))

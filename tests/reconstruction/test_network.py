@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf import masks
+from loupe_tf import layers, masks
 from loupe_tf.models import loupe_model, unet, with_binarization
 from loupe_tf.reconstruction import Network, ZeroFilled, adjoint, forward
 
@@ -79,9 +79,11 @@ def test_same_as_the_whole_model_of_several_coils(rng, coils, consistent):
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_other_numbers_of_coils(rng):
+@pytest.mark.parametrize("consistent", [False, True])
+def test_other_numbers_of_coils(rng, consistent):
     """Which the network itself does not see."""
     options = {"mask": LINES, "reconstruction": "complex", **SMALL}
+    options["data_consistency"] = consistent
     kspace, maps = draw(rng, 5, 16, 18), draw(rng, 5, 16, 18)
     model = loupe_model((16, 18, 2), coils=3, **options)
     single = loupe_model((16, 18, 2), **options)
@@ -92,9 +94,60 @@ def test_other_numbers_of_coils(rng):
         rtol=1e-4,
         atol=1e-4,
     )
-    model = loupe_model((16, 18, 2), coils=3, data_consistency=True, **options)
-    with pytest.raises(ValueError, match="number of coils.*, 3. Received: 5"):
-        Network(model)(kspace, LINES, maps)
+
+
+def test_reconstructor_itself(rng, tmp_path):
+    """What was trained is what is used, also from a file of its own."""
+    model = loupe_model((16, 18, 1), acceleration=3, seed=0, **SMALL)
+    kspace = forward(draw(rng, 16, 18), POINTS)
+    expected = Network(model)(kspace, POINTS)
+    model.reconstructor.save(tmp_path / "reconstructor.keras")
+    for given in (
+        model.reconstructor,
+        with_binarization(model, "threshold"),
+        tmp_path / "reconstructor.keras",
+    ):
+        np.testing.assert_array_equal(Network(given)(kspace, POINTS), expected)
+
+
+def test_functional_reconstructor_of_lines(rng):
+    """It may be built for a number of coils, and for lines."""
+    inputs = [keras.Input((3, 16, 18, 2)), keras.Input((1, 18, 1))]
+    summed = keras.ops.sum(inputs[0], axis=1) * inputs[1]
+    network = Network(keras.Model(inputs, summed))
+    kspace = draw(rng, 3, 16, 18)
+    found = network(kspace, LINES, np.ones_like(kspace))
+    expected = kspace.sum(axis=0) * LINES.array
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="number of coils.*, 3. Received: 1"):
+        network(kspace[0], LINES)
+    with pytest.raises(ValueError, match="`mask`. Expected lines"):
+        network(kspace, POINTS, np.ones_like(kspace))
+
+
+def graph_of_0_1_0():
+    """The layers of a `loupe_model` as version 0.1.0 has saved them."""
+    image = keras.Input((16, 18, 1), name="input")
+    mask = layers.FixedMask(POINTS, name="sampled_mask")(image)
+    kspace = layers.FFT(centered=False)(layers.ConcatenateZero()(image))
+    measured = layers.UnderSample(centered=False)([kspace, mask])
+    adjoint = layers.IFFT(centered=False)(measured)
+    correction = unet((16, 18, 2), **SMALL)(adjoint)
+    output = keras.layers.Add()([layers.ComplexAbs()(adjoint), correction])
+    return keras.Model(image, output)
+
+
+def test_models_of_0_1_0_are_refused_and_become_new_ones(rng, tmp_path):
+    graph_of_0_1_0().save(tmp_path / "old.keras")
+    with pytest.raises(ValueError, match=r"`model`.*0\.1\.0.*set_weights"):
+        Network(tmp_path / "old.keras")
+    old = keras.models.load_model(tmp_path / "old.keras")
+    new = loupe_model((16, 18, 1), mask=POINTS, **SMALL)
+    new.set_weights(old.get_weights())
+    x = rng.uniform(size=(2, 16, 18, 1)).astype("float32")
+    np.testing.assert_allclose(
+        new.predict(x, verbose=0), old.predict(x, verbose=0), atol=1e-5
+    )
 
 
 def test_magnitude_model_of_an_image_with_phase(rng):
@@ -182,15 +235,6 @@ def test_errors(rng):
     ):
         with pytest.raises(ValueError, match="`model`"):
             Network(model)
-    model = loupe_model((16, 18, 1), acceleration=3, **SMALL)
-    with pytest.raises(ValueError, match="`model`.*shares no layers"):
-        Network(with_binarization(model, "threshold"))
-    options = {"data_consistency": True, **SMALL}
-    network = Network(loupe_model((16, 18, 1), mask=LINES, **options))
-    kspace = draw(rng, 3, 16, 18)
+    network = Network(loupe_model((16, 18, 1), mask=LINES, **SMALL))
     with pytest.raises(ValueError, match="`maps`"):
-        network(kspace, LINES)
-    with pytest.raises(ValueError, match="number of coils.*, 1. Received: 3"):
-        network(kspace, LINES, np.ones_like(kspace))
-    with pytest.raises(ValueError, match="`mask`. Expected lines"):
-        network(kspace[0], POINTS)
+        network(draw(rng, 3, 16, 18), LINES)

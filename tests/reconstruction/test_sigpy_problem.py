@@ -7,6 +7,7 @@ pytest.importorskip("sigpy")
 
 from loupe_tf import masks, simulation
 from loupe_tf.layers import CombineCoils, DataConsistency, ExpandCoils
+from loupe_tf.numpy_operators import to_channels
 from loupe_tf.reconstruction import (
     Grappa,
     Sense,
@@ -15,7 +16,6 @@ from loupe_tf.reconstruction import (
     ZeroFilled,
     forward,
 )
-from loupe_tf.reconstruction.operators import to_channels
 from loupe_tf.reconstruction.sigpy_problem import largest_pixel, seen
 
 SIZE = (48, 44)

@@ -443,17 +443,16 @@ def test_a_model_of_volumes(volume, maps, consistent):
     found = quiet(model, kspace, mask, leading="slices", scale=7)
     assert found.shape == volume.shape
     np.testing.assert_allclose(found, 7 * expected, atol=1e-4)
-    # Of coils whose squares sum to 1, undersampled, the combination is another
-    # image, but it is the network's own input that counts.
+    # All slices of all coils go in at once, with the maps of each slice.
     coils = np.stack([reconstruction.forward(x, mask, maps) for x in volume])
-    adjoint = np.stack([reconstruction.adjoint(x, mask, maps) for x in coils])
     network = reconstruction.Network(model)
+    of_slices = np.stack([maps] * len(volume), axis=1)
     np.testing.assert_allclose(
         quiet(network, coils, mask, maps, scale=1),
-        network.reconstruct_volume(adjoint, np.array(mask)),
+        network.reconstruct(coils.swapaxes(0, 1), np.array(mask), of_slices),
         atol=1e-5,
     )
-    with pytest.raises(ValueError, match="`kspace`.*3 slices.*2"):
+    with pytest.raises(ValueError, match=r"`kspace`.*\(3, .*1, 1, 2, "):
         quiet(model, kspace[:2], mask, leading="slices")
     with pytest.raises(ValueError, match="`kspace`.*all slices at once"):
         network(kspace[0], mask)

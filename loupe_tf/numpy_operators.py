@@ -6,6 +6,7 @@ transform is orthonormal, as in `loupe_tf.fourier`.
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.masks.centre import judging
 from loupe_tf.masks.half_plane import mirrored
 from loupe_tf.numpy_fourier import fft2c, ifft2c
@@ -38,7 +39,9 @@ def forward(image, mask, maps=None):
     mask = check_mask(mask, image.shape[-2:])
     if maps is not None:
         if image.ndim != 2:
-            invalid("image", "shape (H, W) beside maps", image.shape)
+            raise invalid(
+                "image", "shape (H, W) beside maps", found=image.shape
+            )
         image = check_maps(maps, (None, *image.shape)) * image
     # NumPy 1 computes in double precision.
     return np.where(mask, fft2c(image), 0).astype(np.complex64)
@@ -92,7 +95,11 @@ def root_sum_of_squares(images):
 
 
 def to_channels(image):
-    """An image `(H, W)` as a batch `(1, H, W, 2)` of (real, imaginary)."""
+    """An array `(..., H, W)` as a batch of (real, imaginary).
+
+    Returns:
+        Float32 array `(1, ..., H, W, 2)`.
+    """
     channels = np.stack([np.real(image), np.imag(image)], axis=-1)
     return channels[None].astype(np.float32)
 
@@ -101,11 +108,11 @@ def check_complex(name, array):
     """Return a complex array `(..., H, W)` as complex64."""
     array = np.asarray(array)
     if not np.iscomplexobj(array) or array.ndim < 2 or 0 in array.shape:
-        invalid(
+        raise invalid(
             name,
             "a complex array whose last axes are (H, W), not (real, imaginary) "
             "channels",
-            f"shape={array.shape}, dtype={array.dtype}",
+            found=f"shape={array.shape}, dtype={array.dtype}",
         )
     return array.astype(np.complex64)
 
@@ -116,14 +123,16 @@ def check_mask(mask, size):
     height, width = size
     shapes = [(height, width), (1, width), (height, 1)]
     if mask.shape not in shapes:
-        invalid(
+        raise invalid(
             "mask",
             f"shape {shapes[0]}, {shapes[1]} or {shapes[2]}, to fit the matrix "
             "size of the k-space",
-            f"shape={mask.shape}",
+            found=f"shape={mask.shape}",
         )
     if mask.dtype.kind not in "fiub" or not np.isin(mask, (0, 1)).all():
-        invalid("mask", "booleans, or 0 and 1 alone", f"dtype={mask.dtype}")
+        raise invalid(
+            "mask", "booleans, or 0 and 1 alone", found=f"dtype={mask.dtype}"
+        )
     return np.broadcast_to(mask.astype(bool), size)
 
 
@@ -137,33 +146,11 @@ def check_maps(maps, shape):
     if not fits:
         coils = "coils" if expected[0] is None else expected[0]
         wanted = f"({coils}, {expected[-2]}, {expected[-1]})"
-        invalid(
+        raise invalid(
             "maps",
             f"shape {wanted}, one map for each coil of the k-space",
-            f"shape={maps.shape}",
+            found=f"shape={maps.shape}",
         )
     if not np.isfinite(maps).all():
-        invalid("maps", "finite values", "NaN or infinity")
+        raise invalid("maps", "finite values", found="NaN or infinity")
     return maps.astype(np.complex64)
-
-
-def check_number(name, value):
-    """Refuse what is not a finite number of at least 0."""
-    number = isinstance(value, (int, float, np.number))
-    if isinstance(value, bool) or not number or not 0 <= value < np.inf:
-        invalid(name, "a finite number of at least 0", repr(value))
-
-
-def check_count(name, value):
-    """Refuse what is not a positive integer."""
-    integer = isinstance(value, (int, np.integer))
-    if isinstance(value, bool) or not integer or value < 1:
-        invalid(name, "a positive integer", repr(value))
-
-
-def invalid(name, expected, received):
-    """Raise the `ValueError` of an argument."""
-    raise ValueError(
-        f"Invalid value for argument `{name}`. Expected {expected}. Received: "
-        f"{received}"
-    )

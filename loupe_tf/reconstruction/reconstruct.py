@@ -8,23 +8,18 @@ import numpy as np
 import tqdm
 
 from loupe_tf import masks
+from loupe_tf.checks import check_number, invalid
 from loupe_tf.formats import load_kspace, load_mask
 from loupe_tf.formats.kspace_files import four_axes
 from loupe_tf.masks.centre import judged, outside
-from loupe_tf.reconstruction import (
-    Network,
-    Reconstructor,
-    ZeroFilled,
-    espirit_maps,
-)
-from loupe_tf.reconstruction.operators import (
-    adjoint,
+from loupe_tf.numpy_operators import (
     check_complex,
     check_mask,
-    check_number,
-    fill_mirror,
-    invalid,
 )
+from loupe_tf.reconstruction.espirit import espirit_maps
+from loupe_tf.reconstruction.network import Network
+from loupe_tf.reconstruction.reconstructor import Reconstructor
+from loupe_tf.reconstruction.zero_filled import ZeroFilled
 
 # By how much R may differ from that of the model before we warn.
 FAR = 1.25
@@ -168,38 +163,36 @@ def _reconstruct(
     _compare_views(getattr(kspace, "field_of_view", None), mask.field_of_view)
     maps_of = _maps_by_slice(maps, shape, mask)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
-        invalid(
+        raise invalid(
             "maps",
             f"sensitivity maps for the {shape[1]} coils of k-space, or "
             "'espirit'; or leading='slices' if these are slices of one coil",
-            f"None, leading={leading!r}",
+            found=f"None, leading={leading!r}",
         )
-    fills = is_volume = False
-    if isinstance(reconstructor, Network):
-        _compare(reconstructor.model, mask, shape[2:])
-        fills, is_volume = reconstructor.fills, reconstructor.is_volume
-        reconstructor.check_coils(shape[1])
+    _compare(reconstructor.own_masks(), mask, shape[2:])
     measured = acquired
-    if fills:
-        mask = masks.SamplingMask(mask.array | masks.mirrored(mask.array))
-        acquired = check_mask(mask, shape[2:])
+    nothing = np.zeros(shape[1:], np.complex64)
+    acquired = reconstructor.complete(nothing, measured)[1]
+    if acquired is not measured:
+        height, width = mask.array.shape  # Lines stay lines.
+        mask = masks.SamplingMask(acquired[:height, :width])
 
     one = len(kspace.shape) == 2 or leading == "coils"
 
     def read(i):
         samples = kspace[...] if one else kspace[i]
         samples = check_complex("kspace", samples).reshape(shape[1:])
-        return fill_mirror(samples, measured)[0] if fills else samples
+        return reconstructor.complete(samples, measured)[0]
 
     fixed = None if isinstance(maps, str) else maps_of
     found = _scan(read, mask, acquired, fixed, shape[0], allow_zeros)
     scale = found if scale is None else scale
-    check_number("scale", scale)
+    check_number("scale", scale, at_least=0)
     if not scale:
-        invalid(
+        raise invalid(
             "scale" if found else "kspace",
             "a positive number" if found else "acquired samples above 0",
-            0,
+            found=0,
         )
 
     images = []
@@ -207,49 +200,48 @@ def _reconstruct(
         shape[0], unit="slice", leave=False, disable=not verbose
     ):
         samples = np.where(acquired, read(i), 0) / np.float32(scale)
-        if is_volume:
-            images.append(_combined(samples, mask, maps_of(samples, i)))
+        part = samples, maps_of(samples, i)
+        if reconstructor.is_volume:
+            images.append(part)
         else:
-            images.append(reconstructor(samples, mask, maps_of(samples, i)))
-    images = np.stack(images)
-    if is_volume:
-        images = reconstructor.reconstruct_volume(images, acquired)
-    images *= np.float32(scale)
+            images.append(reconstructor(part[0], mask, part[1]))
+    if reconstructor.is_volume:
+        # The slices come after the coils.
+        kspace, maps = (
+            None if part[0] is None else np.stack(part, axis=1)
+            for part in zip(*images)
+        )
+        images = reconstructor.reconstruct(kspace, acquired, maps)
+    images = np.stack(images) * np.float32(scale)
     return images[0] if one else images
-
-
-def _combined(samples, mask, maps):
-    """The adjoint image `(H, W)` of one coil, or of several with their maps."""
-    image = adjoint(samples, mask, maps)
-    return image[0] if image.ndim == 3 else image
 
 
 def _maps_by_slice(maps, shape, mask):
     """Function from the k-space and the number of a slice to its maps."""
     if isinstance(maps, str):
         if maps != "espirit":
-            invalid("maps", "an array, 'espirit' or None", repr(maps))
+            raise invalid("maps", "an array, 'espirit' or None", maps)
         if shape[1] == 1:
-            invalid("maps", "None for one coil", repr(maps))
+            raise invalid("maps", "None for one coil", maps)
         return lambda samples, i: espirit_maps(samples, mask)
     if maps is None:
         return lambda samples, i: None
     maps = np.asarray(maps)
     if maps.shape not in (shape, shape[1:]):
-        invalid("maps", f"shape {shape[1:]} or {shape}", maps.shape)
+        raise invalid("maps", f"shape {shape[1:]} or {shape}", found=maps.shape)
     return lambda samples, i: maps[i] if maps.ndim == 4 else maps
 
 
-def _compare(model, mask, size):
-    """Warn of a mask that is not the model's."""
-    try:
-        own = masks.from_model(model)
-    except ValueError:
-        return  # It takes any mask, or none that is binary.
-    # Models of several masks have a tuple of them.
-    own = own if isinstance(own, tuple) else (own,)
+def _compare(own, mask, size):
+    """Warn of a mask that is none of a model's own."""
+    if not own:
+        return
     if own[0].matrix not in (None, size):
-        invalid("kspace", f"the matrix size {own[0].matrix} of the model", size)
+        raise invalid(
+            "kspace",
+            f"the matrix size {own[0].matrix} of the model",
+            found=size,
+        )
     overlaps = [masks.overlap(mask, one) for one in own]
     nearest = int(np.argmax([overlap["jaccard"] for overlap in overlaps]))
     own, overlap = own[nearest], overlaps[nearest]
@@ -290,7 +282,11 @@ def _scan(read, mask, acquired, maps_of, slices, allow_zeros):
     for i in range(slices):
         samples = read(i)
         if not np.isfinite(np.where(acquired, samples, 0)).all():
-            invalid("kspace", f"finite samples in slice {i}", "NaN or infinity")
+            raise invalid(
+                "kspace",
+                f"finite samples in slice {i}",
+                found="NaN or infinity",
+            )
         height = np.abs(samples).max(axis=0)
         text = _missing(height != 0, mask, i, allow_zeros)
         zeros = zeros or text
@@ -361,11 +357,11 @@ def _missing(measured, mask, i, allow_zeros):
         f"the mask{reach}: {named}"
     )
     if is_much and not allow_zeros:
-        invalid(
+        raise invalid(
             "kspace",
             "samples wherever the mask acquires some, or `allow_zeros` where "
             "zeros were filled in around what was measured",
-            text,
+            found=text,
         )
     return text
 

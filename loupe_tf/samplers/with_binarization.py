@@ -1,5 +1,6 @@
 import keras
 
+from loupe_tf.checks import invalid
 from loupe_tf.layers import ThresholdRandomMask
 
 
@@ -33,10 +34,10 @@ def with_binarization(model, binarization):
         if isinstance(layer, ThresholdRandomMask)
     ]
     if not samplers:
-        raise ValueError(
-            "Invalid value for argument `model`. Expected a model with a "
-            "`ThresholdRandomMask`. Received: layers "
-            f"{[layer.name for layer in model.layers]}"
+        raise invalid(
+            "model",
+            "a model with a `ThresholdRandomMask`",
+            found=f"layers {[layer.name for layer in model.layers]}",
         )
 
     def clone(layer):
@@ -50,6 +51,9 @@ def with_binarization(model, binarization):
         # A copy: JAX would give the buffer itself to both, and free it twice.
         slope = keras.ops.convert_to_numpy(sampler.slope)
         twin.get_layer(sampler.name).slope.assign(slope)
+    # The clone is a plain functional model.
+    if hasattr(model, "reconstructor"):
+        twin.reconstructor = model.reconstructor
     if model.compiled:
         twin.compile_from_config(model.get_compile_config())
     return twin

@@ -1,0 +1,144 @@
+import keras
+from keras import ops
+
+from loupe_tf import layers
+from loupe_tf.checks import check_choice, invalid
+
+RECONSTRUCTIONS = ("magnitude", "complex", "direct")
+
+
+@keras.saving.register_keras_serializable(package="loupe_tf")
+class AdjointNetwork(keras.Model):
+    """Rebuild an image from k-space with a network on the adjoint image.
+
+    The reconstructor of LOUPE (equation 2 of the 4S paper, Martinini et al.,
+    BioCAS 2022), with A the forward operator of `loupe_tf.operators.Cartesian`
+    and D the network:
+
+    - `"magnitude"`: `x̂ = |Aᴴy| + D(Aᴴy)`.
+    - `"complex"`: `x̂ = Aᴴy + D(Aᴴy)`.
+    - `"direct"`: `x̂ = D(Aᴴy)`.
+
+    One object serves one coil, several coils with their maps, and any mask.
+
+    Args:
+        network: A Keras layer or model D from `(batch, H, W, 2)` to one
+            channel (magnitude) or two (complex), or from `(batch, D, H, W, 2)`
+            for volumes; `None` for the adjoint alone.
+        reconstruction: String, as above.
+        data_consistency: Boolean. If `True` the acquired samples are put back
+            into the image that each coil sees, `DataConsistency`: the step
+            `x - Aᴴ(A x - y)` towards the data, for maps whose squares sum to 1.
+        half_plane: Boolean. If `True` k-space and mask are filled from their
+            mirror first, see `FillMirror`: of one coil, and images without a
+            phase.
+        magnitude: Boolean. If `True` the magnitude of a complex image is
+            returned.
+
+    Inputs:
+        `[kspace, mask]` of one coil, or `[kspace, mask, maps]`, of shapes
+        `(batch, coils, H, W, 2)`, orthonormal and zero where nothing was
+        acquired, `(1 or batch, H or 1, W or 1, 1)` and
+        `(1 or batch, coils, H, W, 2)`; DC at `(H // 2, W // 2)`. For volumes
+        k-space and maps have the read-out D before H.
+
+    Output shape:
+        `(batch, H, W, 1)` or, complex, `(batch, H, W, 2)`; float32.
+
+    Example:
+
+    >>> reconstructor = loupe_tf.models.AdjointNetwork(
+    ...     loupe_tf.models.unet((320, 320, 2))
+    ... )
+    >>> image = reconstructor([kspace, mask])
+    """
+
+    def __init__(
+        self,
+        network=None,
+        reconstruction="magnitude",
+        data_consistency=False,
+        half_plane=False,
+        magnitude=False,
+        **kwargs,
+    ):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        check_choice("reconstruction", reconstruction, RECONSTRUCTIONS)
+        if network is None and reconstruction == "direct":
+            raise invalid("network", "a network where it is all", network)
+        self.network = network
+        self.reconstruction = reconstruction
+        self.data_consistency = data_consistency
+        self.half_plane = half_plane
+        self.magnitude = magnitude
+        self.fill_mirror = layers.FillMirror() if half_plane else None
+        self.inverse = layers.IFFT()
+        self.combine = layers.CombineCoils()
+        self.modulus = layers.ComplexAbs()
+        if data_consistency:
+            self.to_complex = layers.ConcatenateZero()
+            self.expand = layers.ExpandCoils()
+            self.consistency = layers.DataConsistency()
+
+    def call(self, inputs):
+        kspace, mask, *maps = inputs
+        self._check_shape(tuple(kspace.shape))
+        if self.half_plane:
+            kspace, mask = self.fill_mirror([kspace, mask])
+        adjoint = self.combine([self.inverse(kspace), *maps])
+        image = adjoint
+        if self.reconstruction == "magnitude":
+            image = self.modulus(adjoint)
+        if self.network is not None:
+            correction = ops.cast(self.network(adjoint), "float32")
+            is_all = self.reconstruction == "direct"
+            image = correction if is_all else image + correction
+        if self.data_consistency:
+            if image.shape[-1] == 1:
+                image = self.to_complex(image)
+            images = self.expand([image, *maps])
+            image = self.combine(
+                [self.consistency([images, kspace, mask]), *maps]
+            )
+        if self.magnitude and image.shape[-1] == 2:
+            image = self.modulus(image)
+        return image
+
+    def get_config(self):
+        network = self.network
+        return {
+            "name": self.name,
+            "network": network and keras.saving.serialize_keras_object(network),
+            "reconstruction": self.reconstruction,
+            "data_consistency": self.data_consistency,
+            "half_plane": self.half_plane,
+            "magnitude": self.magnitude,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        network = keras.saving.deserialize_keras_object(config["network"])
+        return cls(**{**config, "network": network})
+
+    def _check_shape(self, kspace):
+        """Refuse k-space that the network, or its mirror, is not for."""
+        if self.half_plane and kspace[1] not in (1, None):
+            raise invalid(
+                "kspace",
+                "one coil, without a phase, for a model of a half-plane",
+                found=f"{kspace[1]} coils",
+            )
+        # A network that is not functional says itself what it takes.
+        expected = getattr(self.network, "inputs", None)
+        expected = expected and tuple(expected[0].shape[1:-1])
+        found = kspace[2:-1]
+        if expected and (
+            len(expected) != len(found)
+            or any(n not in (None, m) for n, m in zip(expected, found))
+        ):
+            raise invalid(
+                "kspace",
+                f"the matrix size {expected} of the network",
+                found=f"k-space {kspace} of (batch, coils, "
+                f"{'D, ' * (len(found) == 3)}H, W, 2)",
+            )

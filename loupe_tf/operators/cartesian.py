@@ -1,0 +1,71 @@
+from keras import ops
+
+from loupe_tf import fourier
+from loupe_tf.operators.coils import combine_coils, expand_coils
+
+
+class Cartesian:
+    """What a scan on a grid measures of an image: `y = M F S x`.
+
+    F is the centred orthonormal Fourier transform, S the sensitivity maps of
+    the coils, M the mask (Pruessmann et al., "SENSE: sensitivity encoding for
+    fast MRI", 1999). All of it is computed in float32, and is differentiable
+    in image, k-space, mask and maps.
+
+    Args:
+        mask: Real tensor `(1 or batch, H or 1, W or 1, 1)`, DC at
+            `(H // 2, W // 2)`; or `None`, where everything is acquired.
+        maps: Tensor `(1 or batch, coils, H, W, 2)`, (real, imaginary); or
+            `None` for one coil, which sees the image as it is.
+
+    Images have the shape `(batch, H, W, 2)` and k-space
+    `(batch, coils, H, W, 2)`, coils being 1 without maps; or
+    `(batch, D, H, W, 2)` and `(batch, coils, D, H, W, 2)` for volumes, of which
+    D, the read-out, is not transformed.
+
+    Example:
+
+    >>> scan = loupe_tf.operators.Cartesian(mask, maps)
+    >>> residual = scan.forward(image) - kspace
+    >>> image = image - scan.adjoint(residual)
+    """
+
+    def __init__(self, mask=None, maps=None):
+        self.mask = mask
+        self.maps = maps
+
+    def forward(self, image):
+        """K-space of an image, 0 where nothing is acquired."""
+        return self._sample(fourier.fft2c(expand_coils(image, self.maps)))
+
+    def adjoint(self, kspace):
+        """The adjoint of `forward`: `x = S^H F^H M y`.
+
+        What was measured is 0 already where nothing was acquired, so that M
+        changes nothing there if it is binary.
+        """
+        coils = fourier.ifft2c(self._sample(kspace))
+        return combine_coils(coils, self.maps)
+
+    def normal(self, image):
+        """`adjoint(forward(image))`."""
+        return self.adjoint(self.forward(image))
+
+    def _sample(self, kspace):
+        if self.mask is None:
+            return kspace
+        return fit_mask(self.mask, kspace) * kspace
+
+
+def fit_mask(mask, kspace):
+    """A mask with as many axes as k-space, ready to be multiplied with it.
+
+    Args:
+        mask: Tensor `(1 or batch, H or 1, W or 1, 1)`.
+        kspace: Tensor `(batch, ..., H, W, 2)`.
+
+    Returns:
+        Tensor `(1 or batch, ..., H or 1, W or 1, 1)`.
+    """
+    missing = len(kspace.shape) - len(mask.shape)
+    return ops.expand_dims(mask, tuple(range(1, 1 + missing)))
