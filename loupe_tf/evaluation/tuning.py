@@ -20,7 +20,6 @@ CLASSICAL = {
 }
 """Reconstructors that need no training, by name."""
 
-
 REGULARIZATIONS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 """What `tune` tries, in shares of the brightest zero-filled pixel."""
 
