@@ -28,6 +28,7 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments.coil_scan import image_of_all_samples
 from loupe_tf import (
     command_line,
     evaluation,
@@ -102,14 +103,13 @@ def parse_arguments(arguments=None):
 def load_scan(options):
     """K-space of the scan, and the magnitudes of all its samples' image."""
     kspace = formats.load_coils(options.test, options.key)
-    if not np.any(kspace != 0, axis=0).all():
+    truth = image_of_all_samples(kspace)
+    if truth is None:
         raise ValueError(
             f"Invalid file {options.test}. Expected fully sampled k-space, to "
             "compare with. Received: samples that are zero in all coils"
         )
-    everything = np.ones(kspace.shape[1:], bool)
-    maps = reconstruction.espirit_maps(kspace, everything)
-    return kspace, np.abs(reconstruction.adjoint(kspace, everything, maps))
+    return kspace, truth
 
 
 def coil_batches(images, options, turns=False):

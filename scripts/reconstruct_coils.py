@@ -24,9 +24,7 @@ report and the pictures.
 
 import pathlib
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 
 import matplotlib.figure
@@ -34,16 +32,12 @@ import numpy as np
 import tqdm
 
 import experiments
-from loupe_tf import (
-    command_line,
-    evaluation,
-    masks,
-    plots,
-    provenance,
-    report,
-    run_folder,
-)
-from loupe_tf.formats import load_coils, read_cfl, write_cfl
+from experiments import bart
+from experiments.coil_scan import image_of_all_samples
+from loupe_tf import command_line, evaluation, masks, plots, report
+from loupe_tf.checks import invalid
+from loupe_tf.formats import load_coils
+from loupe_tf.provenance import environment
 from loupe_tf.reconstruction import (
     Grappa,
     Sense,
@@ -53,6 +47,7 @@ from loupe_tf.reconstruction import (
     adjoint,
     espirit_maps,
 )
+from loupe_tf.run_folder import RunFolder
 
 ITERATIONS = {"SENSE": 50, "wavelet-l1": 100, "total variation": 200}
 CONVENTION = (
@@ -61,7 +56,6 @@ CONVENTION = (
     "(PSNR: the peak is the image's largest pixel). BART: norm of the "
     "difference over the norm of BART's image, up to a constant phase."
 )
-HEADER = ["mask", "R", "method", "NMSE", "PSNR [dB]", "SSIM", "BART", "seconds"]
 
 
 def parse_arguments(arguments=None):
@@ -136,42 +130,63 @@ def reconstructors(mask, options):
     return found
 
 
-def bart(method, kspace, mask, maps, options):
-    """The same reconstruction by BART; `None` where it has none."""
+def difference_from_bart(image, method, kspace, mask, maps, options):
+    """How far BART's image is from ours; `None` where it has no such method."""
     largest = np.abs(adjoint(kspace, mask, maps)).max()
     strength = options.regularization * largest
-    arguments = {
+    regularizers = {
         "SENSE": ["-l2", "-r", "0.01"],
         "wavelet-l1": ["-R", f"W:3:0:{strength}"],
         "total variation": ["-R", f"T:3:0:{strength}"],
     }
-    if method not in arguments:
+    if method not in regularizers:
         return None
-    pattern = np.broadcast_to(mask.array, (1, *kspace.shape[1:]))
-    arrays = {"kspace": kspace, "pattern": pattern, "maps": maps}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, array in arrays.items():
-            array = np.moveaxis(array, 0, -1)[:, :, None]
-            write_cfl(pathlib.Path(folder) / name, array)
-        done = subprocess.run(
-            # `-w 1`: k-space is not divided by a scale of BART's own.
-            ["bart", "pics", "-w", "1", "-p", "pattern"]
-            + ["-i", str(ITERATIONS[method]), *arguments[method]]
-            + ["kspace", "maps", "image"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise ValueError(f"bart failed: {done.stdout}{done.stderr}")
-        return read_cfl(pathlib.Path(folder) / "image")
+    other = bart.pics(
+        kspace, mask, maps, ITERATIONS[method], *regularizers[method]
+    )
+    return bart.difference(image, other)
 
 
-def difference(image, reference):
-    """Relative, up to a constant phase, which BART's shifts leave behind."""
-    product = np.vdot(reference, image)
-    aligned = reference * product / np.abs(product)
-    return float(np.linalg.norm(image - aligned) / np.linalg.norm(reference))
+def reconstruct(kspace, mask, truth, options, bar):
+    """All reconstructions with one mask: pairs of a record and an image."""
+    # From the samples of this mask alone, as in a scan.
+    maps = espirit_maps(kspace, mask)
+    for method, reconstructor in reconstructors(mask, options).items():
+        begin = time.perf_counter()
+        image = reconstructor(kspace, mask, maps)
+        record = {
+            "acceleration": mask.achieved_acceleration,
+            "method": method,
+            "settings": repr(reconstructor),
+            "seconds": time.perf_counter() - begin,
+        }
+        magnitude = np.abs(image) * np.any(maps != 0, axis=0)
+        if truth is not None:
+            record |= evaluation.fastmri_metrics(truth[None], magnitude[None])
+        if options.bart:
+            record["bart"] = difference_from_bart(
+                image, method, kspace, mask, maps, options
+            )
+        bar.update()
+        yield record, magnitude
+
+
+def table(records):
+    def spread(key, digits):
+        return lambda record: report.spread([record.get(key)], digits)
+
+    columns = {
+        "mask": lambda record: record["mask"],
+        "R": lambda record: f"{record['acceleration']:.2f}",
+        "method": lambda record: record["method"],
+        "NMSE": spread("nmse", 4),
+        "PSNR [dB]": spread("psnr", 2),
+        "SSIM": spread("ssim", 3),
+        "BART": spread("bart", 4),
+        "seconds": lambda record: f"{record['seconds']:.1f}",
+    }
+    rows = [[text(record) for text in columns.values()] for record in records]
+    return list(columns), rows
 
 
 def draw(images, truth):
@@ -199,91 +214,46 @@ def draw(images, truth):
 
 def compare(options):
     if options.bart and shutil.which("bart") is None:
-        raise ValueError(
-            "Invalid value for argument --bart. Expected BART's program "
-            "to be installed. Received: none on the search path"
+        raise invalid(
+            "bart",
+            "BART's program to be installed",
+            found="none on the search path",
         )
     kspace = load_coils(options.kspace, options.key)
-    chosen = choose_masks(kspace, options)
-    folder = run_folder.RunFolder(options.out)
     print(f"K-space: {options.kspace}, {kspace.shape}")
-    everything = np.ones(kspace.shape[1:], bool)
-    is_full = np.any(kspace != 0, axis=0).all()
-    truth = None
-    if is_full:
-        maps = espirit_maps(kspace, everything)
-        truth = np.abs(adjoint(kspace, everything, maps))
-    records, figures = [], {"masks": (plots.masks(arrays_of(chosen)), "Masks.")}
-    todo = [
-        (name, mask, method, reconstructor)
+    truth = image_of_all_samples(kspace)
+    chosen = choose_masks(kspace, options)
+    records, figures = [], {}
+    shown = {
+        f"{name} ({mask.achieved_acceleration:.2f})": mask.array.astype(float)
         for name, mask in chosen.items()
-        for method, reconstructor in reconstructors(mask, options).items()
-    ]
-    images = {}
-    for name, mask, method, reconstructor in tqdm.tqdm(todo, unit="image"):
-        if method == "zero-filled":
-            # From the samples of this mask alone, as in a scan.
-            maps = espirit_maps(kspace, mask)
-            images[name] = {}
-        begin = time.perf_counter()
-        image = reconstructor(kspace, mask, maps)
-        record = {
-            "mask": name,
-            "acceleration": mask.achieved_acceleration,
-            "method": method,
-            "settings": repr(reconstructor),
-            "seconds": time.perf_counter() - begin,
-        }
-        magnitude = np.abs(image) * np.any(maps != 0, axis=0)
-        images[name][method] = magnitude
-        if is_full:
-            record.update(
-                evaluation.fastmri_metrics(truth[None], magnitude[None])
-            )
-        if options.bart:
-            other = bart(method, kspace, mask, maps, options)
-            if other is not None:
-                record["bart"] = difference(image, other)
-        records.append(record)
-    for i, (name, shown) in enumerate(images.items()):
-        figures[f"images_{i}"] = (draw(shown, truth), f"Mask: {name}.")
+    }
+    figures["masks"] = (plots.masks(shown), "Masks.")
+    total = sum(len(reconstructors(m, options)) for m in chosen.values())
+    with tqdm.tqdm(total=total, unit="image") as bar:
+        for i, (name, mask) in enumerate(chosen.items()):
+            images = {}
+            for record, image in reconstruct(kspace, mask, truth, options, bar):
+                records.append({"mask": name, **record})
+                images[record["method"]] = image
+            figures[f"images_{i}"] = (draw(images, truth), f"Mask: {name}.")
+    settings = ", ".join(f"{k}={v}" for k, v in vars(options).items())
     experiments.publish(
-        folder,
+        RunFolder(options.out),
         "Classical reconstructions of measured k-space",
         {
             "data": f"{pathlib.Path(options.kspace).name}, k-space of shape "
             f"{kspace.shape}",
-            "settings": ", ".join(f"{k}={v}" for k, v in vars(options).items()),
-            **provenance.environment("sigpy"),
+            "settings": settings,
+            **environment("sigpy"),
             "command": "python " + " ".join(sys.argv),
         },
         CONVENTION,
-        (HEADER, [row(record) for record in records]),
+        table(records),
         figures,
         [],
         records,
     )
-
-
-def arrays_of(chosen):
-    return {
-        f"{name} ({mask.achieved_acceleration:.2f})": mask.array.astype(float)
-        for name, mask in chosen.items()
-    }
-
-
-def row(record):
-    figures = (("nmse", 4), ("psnr", 2), ("ssim", 3), ("bart", 4))
-    return [
-        record["mask"],
-        f"{record['acceleration']:.2f}",
-        record["method"],
-        *(
-            report.spread([record[key]] if key in record else [], digits)
-            for key, digits in figures
-        ),
-        f"{record['seconds']:.1f}",
-    ]
 
 
 def main(arguments=None):

@@ -1,0 +1,53 @@
+"""The same reconstructions by BART, a program of the authors of ESPIRiT."""
+
+import pathlib
+import subprocess
+import tempfile
+
+import numpy as np
+
+from loupe_tf.formats import read_cfl, write_cfl
+
+
+def pics(kspace, mask, maps, iterations, *regularizer):
+    """Parallel imaging and compressed sensing.
+
+    Args:
+        kspace: Complex array `(coils, H, W)`.
+        mask: `SamplingMask`, or an array of one of its shapes.
+        maps: Complex array `(coils, H, W)`.
+        iterations: Integer.
+        *regularizer: Strings, further arguments of `bart pics`.
+
+    Returns:
+        Complex array `(H, W)`, but for a constant phase, which the shifts of
+        BART leave behind.
+
+    Raises:
+        ValueError: If the program fails.
+    """
+    pattern = np.broadcast_to(np.asarray(mask), (1, *kspace.shape[1:]))
+    arrays = {"kspace": kspace, "pattern": pattern, "maps": maps}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, array in arrays.items():
+            array = np.moveaxis(array, 0, -1)[:, :, None]
+            write_cfl(pathlib.Path(folder) / name, array)
+        done = subprocess.run(
+            # `-w 1`: k-space is not divided by a scale of BART's own.
+            ["bart", "pics", "-w", "1", "-p", "pattern"]
+            + ["-i", str(iterations), *regularizer]
+            + ["kspace", "maps", "image"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise ValueError(f"bart failed: {done.stdout}{done.stderr}")
+        return read_cfl(pathlib.Path(folder) / "image")
+
+
+def difference(image, reference):
+    """Norm of the difference over that of the reference, up to a phase."""
+    product = np.vdot(reference, image)
+    aligned = reference * product / np.abs(product)
+    return float(np.linalg.norm(image - aligned) / np.linalg.norm(reference))
