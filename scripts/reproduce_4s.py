@@ -43,6 +43,13 @@ from experiments.binarizations import (
     average_realization,
     judge_binarizations,
 )
+from experiments.slope_figures import (
+    draw_against_slope,
+    draw_methods,
+    draw_probabilities,
+    label,
+    rates_of,
+)
 from experiments.slope_methods import (
     ESTIMATORS,
     METHODS,
@@ -253,16 +260,6 @@ def judge(model, run, test, batch_size, folder):
     }
 
 
-def label(cell):
-    """How tables and figures name the method of a cell."""
-    _, method, _, slope = cell
-    return method if slope is None else f"s = {slope:g}"
-
-
-def rates_of(cells):
-    return list(dict.fromkeys(rate for rate, *_ in cells))
-
-
 def binarized(kind, key):
     """Callable: what a record says of masks of one kind, if it is there."""
     return lambda record: record["binarizations"].get(kind, {}).get(key)
@@ -331,68 +328,6 @@ def verdicts(cells):
     return sentences
 
 
-def draw_psnr(cells):
-    """Figure 3: PSNR against the slope, 4S at the slope that it found."""
-    rates = rates_of(cells)
-    figure, axes = experiments.panels(1, len(rates), (4.8, 4.0))
-    for ax, rate in zip(axes[0], rates):
-        for protocol, marker in zip(PROTOCOLS, "os"):
-            fixed = {
-                slope: experiments.means(records, volumes_of)
-                for (*cell, slope), records in cells.items()
-                if cell == [rate, "fixed", protocol]
-            }
-            text = f"fixed, {protocol.replace('_', ' ')}"
-            experiments.errorbars(ax, fixed, marker=marker, label=text)
-        four_s = cells.get((rate, *FOUR_S))
-        if four_s:
-            slopes = [r["slope_found"] for r in four_s]
-            mean = np.mean(slopes)
-            experiments.errorbars(
-                ax,
-                {mean: experiments.means(four_s, volumes_of)},
-                xerr=[[mean - min(slopes)], [max(slopes) - mean]],
-                marker="*",
-                markersize=12,
-                linestyle="none",
-                label="4s, two rounds",
-            )
-        ax.set(xscale="log", title=f"R = {rate:g}", xlabel="slope s")
-        ax.set_ylabel("PSNR [dB], exact-budget mask")
-        ax.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def draw_methods(cells):
-    """PSNR of everything that was trained in two rounds, a row each."""
-    rates, labels = rates_of(cells), list(dict.fromkeys(map(label, cells)))
-    size = (4.8, 1.2 + 0.3 * len(labels))
-    figure, axes = experiments.panels(1, len(rates), size, sharey=True)
-    for cell, records in cells.items():
-        experiments.errorbars(
-            axes[0, rates.index(cell[0])],
-            {labels.index(label(cell)): experiments.means(records, volumes_of)},
-            horizontal=True,
-            marker="o",
-            color="tab:red" if cell[1] == "4s" else "tab:blue",
-        )
-    for ax, rate in zip(axes[0], rates):
-        ax.set_yticks(range(len(labels)), labels)
-        ax.set(title=f"R = {rate:g}", xlabel="PSNR [dB], exact-budget mask")
-    axes[0, 0].invert_yaxis()
-    return figure
-
-
-def draw_masks(images):
-    """Figure 4: probability masks, side by side, a row for each R."""
-    labels = list(dict.fromkeys(map(label, images)))
-    places = itertools.product(rates_of(images), labels)
-    gallery = {f"R = {rate:g}, {text}": None for rate, text in places}
-    for cell, x in images.items():
-        gallery[f"R = {cell[0]:g}, {label(cell)}"] = x["probability"]
-    return plots.masks(gallery, columns=min(len(labels), 8))
-
-
 def draw(cells, folder):
     """All figures with their captions, by name."""
     two_rounds = {k: x for k, x in cells.items() if k[2] == "two_rounds"}
@@ -402,25 +337,25 @@ def draw(cells, folder):
     figures = {}
     if any(method in OF_PAPER for _, method, *_ in cells):
         figures["psnr_against_slope"] = (
-            draw_psnr(cells),
+            draw_against_slope(cells, volumes_of),
             "Figure 3 of the paper. PSNR on the test volumes against the "
             "slope; error bars over seeds, and over the slopes found.",
         )
     if paper:
         figures["probability_masks"] = (
-            draw_masks(paper),
+            draw_probabilities(paper),
             "Figure 4 of the paper. Probability masks, two rounds, first "
             "seed. DC is in the centre.",
         )
     if any(method not in OF_PAPER for _, method, *_ in cells):
         figures["methods"] = (
-            draw_methods(two_rounds),
+            draw_methods(two_rounds, volumes_of),
             "PSNR of all that was trained in two rounds; error bars over "
             "seeds.",
         )
     if others:
         figures["probability_masks_of_others"] = (
-            draw_masks(others),
+            draw_probabilities(others),
             "Probability masks of the other methods, first seed.",
         )
     for rate in rates_of(cells):

@@ -34,6 +34,7 @@ results.json and the figures are of all runs that the folder holds.
 """
 
 import dataclasses
+import functools
 import itertools
 import sys
 
@@ -41,9 +42,11 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments import conventions
+from experiments.conventions import METRICS
+from experiments.curves import draw_validation
 from experiments.drawn_lines import DrawnLines
-from loupe_tf import command_line, evaluation, masks, plots, report
-from loupe_tf.plots.drawing import COLOURS
+from loupe_tf import command_line, evaluation, masks, plots
 
 # What the report says, and where it is silent what fastMRI's code does.
 PRESETS = experiments.side_by_side(
@@ -66,8 +69,6 @@ PRESETS = experiments.side_by_side(
 # What may differ between the runs of one folder.
 GRID = ("masks", "accelerations", "seeds")
 
-# Share of the columns in the centre that are always acquired, times R.
-CALIBRATION = 0.32
 # When the learning rate is divided by ten, in shares of the epochs.
 DECAY = 0.8
 MASKS = ("random", "equispaced", "fixed", "learned")
@@ -75,8 +76,6 @@ PATTERNS = {
     "random": masks.random_lines,
     "equispaced": masks.equispaced_lines,
 }
-METRICS = {"nmse": 5, "psnr": 2, "ssim": 4}  # and their digits
-CONVENTIONS = ("volume", "slice")
 RECONSTRUCTIONS = {"unet": "U-Net", "zero_filled": "zero-filled"}
 REPORTED = (
     "The report draws curves and prints no figure of its U-Net. The authors of "
@@ -87,13 +86,8 @@ REPORTED = (
 )
 
 CONVENTION = (
-    '"volume" is fastMRI\'s convention: a volume counts as one image, PSNR and '
-    "SSIM have its maximum as their peak, SSIM a uniform 7×7 window. "
-    '"slice" is the mean over the slices of a volume, PSNR = -10 log10(MSE), '
-    "SSIM with a Gaussian window, images divided by their volume's maximum. "
-    "Both: mean over the test volumes, then over seeds ± their standard "
-    "deviation. Achieved R: of all masks that were drawn; learned masks are "
-    "soft in training."
+    f"{conventions.CONVENTION} Achieved R: of all masks that were drawn; "
+    "learned masks are soft in training."
 )
 HINT = (
     "Pairs are of the same seed and test volume, p is of the paired sign-flip "
@@ -158,14 +152,14 @@ def grid(settings):
 
 def calibration_lines(width, acceleration):
     """How many columns in the centre are always acquired."""
-    lines = round(CALIBRATION / acceleration * width)
+    share = masks.patterns.CALIBRATION_SHARE / acceleration
+    lines = round(share * width)
     if not lines:
-        least = int(acceleration / (2 * CALIBRATION)) + 1
         raise ValueError(
-            "Invalid width of the images. Expected "
-            f"{least} columns or more, so that {CALIBRATION / acceleration:.1%}"
-            f" of them, the calibration lines at R = {acceleration:g}, are one "
-            f"at least. Received: {width} columns"
+            f"Invalid width of the images. Expected {int(0.5 / share) + 1} "
+            f"columns or more, so that {share:.1%} of them, the calibration "
+            f"lines at R = {acceleration:g}, are one at least. Received: "
+            f"{width} columns"
         )
     return lines
 
@@ -262,7 +256,7 @@ def fit(model, run, settings, splits, folder):
 def train(run, settings, splits, folder):
     """Train and test one cell of the grid, and return its record."""
     test = splits["test"]
-    check_volumes(test)
+    conventions.check_volumes(test)
     model = build_model(run, settings, test.images.shape[1:])
     with experiments.time_spent(run, folder) as seconds:
         history, trained = fit(model, run, settings, splits, folder)
@@ -296,20 +290,10 @@ def train(run, settings, splits, folder):
             "training": tested if run.mask == "fixed" else trained,
             "test": tested,
         },
-        "test": {name: judge(test, x) for name, x in outputs.items()},
+        "test": {
+            name: conventions.judge(test, x) for name, x in outputs.items()
+        },
     }
-
-
-def check_volumes(part):
-    """Refuse, before training, test volumes that no metric is defined for."""
-    for volume in np.unique(part.volumes):
-        images = part.images[part.volumes == volume]
-        if not images.max() > 0:
-            raise ValueError(
-                f"Invalid test volume {volume}. Expected magnitudes that are "
-                "not zero everywhere. Received: a maximum of "
-                f"{images.max():g}"
-            )
 
 
 def reconstruct(model, run, part, batch_size):
@@ -334,30 +318,9 @@ def reconstruct(model, run, part, batch_size):
     return dict(zip(RECONSTRUCTIONS, every)), acquired
 
 
-def judge(part, output):
-    """Metrics of each volume, in both conventions."""
-    return {
-        "volume": {
-            str(volume): evaluation.fastmri_metrics(
-                part.images[part.volumes == volume],
-                output[part.volumes == volume],
-            )
-            for volume in np.unique(part.volumes)
-        },
-        "slice": evaluation.per_volume(part.images, output, part.volumes),
-    }
-
-
 def volumes_of(name, convention):
     """Callable: metrics by volume of a record; `None` if it has diverged."""
     return lambda record: record["test"].get(name, {}).get(convention)
-
-
-def metric(convention, name):
-    """A column of the table, whose cells end in the reconstruction."""
-    return lambda cell, records: experiments.metric(
-        volumes_of(cell[-1], convention), name, METRICS[name]
-    )(cell, records)
 
 
 def achieved(when):
@@ -371,10 +334,9 @@ COLUMNS = {
     "R": lambda cell, _: f"{cell[0]:g}",
     "lines": lambda cell, _: cell[1],
     "reconstruction": lambda cell, _: RECONSTRUCTIONS[cell[2]],
-    **{
-        f"{convention} {name.upper()}": metric(convention, name)
-        for convention, name in itertools.product(CONVENTIONS, METRICS)
-    },
+    **conventions.columns(
+        lambda cell, convention: volumes_of(cell[-1], convention)
+    ),
     "centre": lambda _, records: records[0]["calibration_lines"],
     "R in training": achieved("training"),
     "R in test": achieved("test"),
@@ -389,96 +351,14 @@ def verdicts(cells):
     """Sentences on learned against other lines, and the report's figures."""
     sentences = []
     for (rate, mask), records in cells.items():
-        learned = cells.get((rate, "learned"), [])
-        if mask == "learned":
-            continue
-        found = [
-            difference(learned, records, convention)
-            for convention in CONVENTIONS
-        ]
-        if any(found):
-            sentences.append(
-                f"R = {rate:g}, U-Net on learned against {mask} lines: "
-                f"{'; '.join(filter(None, found))}."
+        if mask != "learned":
+            sentences += conventions.compare(
+                f"R = {rate:g}, U-Net on learned against {mask} lines:",
+                cells.get((rate, "learned"), []),
+                records,
+                functools.partial(volumes_of, "unet"),
             )
     return [*sentences, *([HINT] if sentences else []), REPORTED]
-
-
-def difference(learned, others, convention):
-    """The end of a sentence, in one convention; empty without pairs."""
-    volumes = volumes_of("unet", convention)
-    found = {
-        name: evaluation.paired(learned, others, volumes, name)
-        for name in METRICS
-    }
-    psnr = found["psnr"]
-    if not psnr.size:
-        return ""
-    several = psnr.shape[1] > 1
-    figures = []
-    for name, values in found.items():
-        values = values.ravel() if several else [values.mean()]
-        text = report.spread(values, METRICS[name], sign="+")
-        unit = " dB" if name == "psnr" else ""
-        figures.append(f"{name.upper()} {text}{unit}")
-    verdict = "one test volume, which tells nothing of others"
-    if several:
-        verdict = (
-            f"PSNR better in {np.sum(psnr > 0)} of {psnr.size} pairs, "
-            f"p = {evaluation.sign_flip_test(psnr):.3f}"
-        )
-    return f"{', '.join(figures)} by {convention}s ({verdict})"
-
-
-def draw_curves(cells):
-    """Validation metrics, a column for each R, a line for each seed."""
-    rates = list(dict.fromkeys(rate for rate, _ in cells))
-    size = (1.5 / len(rates) + 4, 2.5)
-    figure, axes = experiments.panels(
-        len(METRICS), len(rates), size, sharex=True
-    )
-    for (rate, mask), records in cells.items():
-        column = axes[:, rates.index(rate)]
-        column[0].set(title=f"R = {rate:g}", yscale="log")
-        column[-1].set_xlabel("epoch")
-        for ax, name in zip(column, METRICS):
-            for i, record in enumerate(records):
-                values = np.array(record["trace"][f"val_{name}"], "float")
-                ax.plot(
-                    np.arange(1, len(values) + 1),
-                    values,
-                    color=COLOURS[MASKS.index(mask)],
-                    linewidth=1,
-                    marker="." if len(values) < 10 else None,
-                    label=None if i else mask,
-                )
-    for ax, name in zip(axes[:, 0], METRICS):
-        unit = " [dB]" if name == "psnr" else ""
-        ax.set_ylabel(f"validation {name.upper()}{unit}")
-    for ax in axes.flat:
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=4, frameon=False
-    )
-    return figure
-
-
-def draw_reconstructions(images):
-    """A row for each reconstruction, a column for each mask."""
-    first = next(iter(images.values()))
-    figure = plots.reconstructions(
-        np.stack([first["truth"]] * len(RECONSTRUCTIONS)),
-        {
-            mask: np.stack([x[name] for name in RECONSTRUCTIONS])
-            for mask, x in images.items()
-        },
-        voxel_size=first.get("voxel_size"),
-    )
-    labelled = [ax for ax in figure.axes if ax.get_ylabel()]
-    for ax, text in zip(labelled, RECONSTRUCTIONS.values(), strict=True):
-        ax.set_ylabel(text)
-    return figure
 
 
 def draw(cells, folder):
@@ -487,7 +367,7 @@ def draw(cells, folder):
     rates = [rate for rate, _ in images]
     figures = {
         "curves": (
-            draw_curves(cells),
+            draw_validation(cells, MASKS, list(METRICS)),
             "Validation in each epoch, a line for each seed; metrics of "
             "slices. The learning rate falls after four fifths of the epochs.",
         ),
@@ -501,8 +381,9 @@ def draw(cells, folder):
         )
     for rate in dict.fromkeys(rates):
         figures[f"reconstructions_R{rate:g}"] = (
-            draw_reconstructions(
-                {mask: x for (of, mask), x in images.items() if of == rate}
+            experiments.draw_rows(
+                {mask: x for (of, mask), x in images.items() if of == rate},
+                RECONSTRUCTIONS,
             ),
             f"R = {rate:g}, first seed, the middle slice of the first test "
             "volume: above by the U-Net, below zero-filled.",

@@ -18,7 +18,7 @@ from experiments.panels import errorbars, panels
 from experiments.presets import TRAINING
 from experiments.publishing import publish
 from experiments.run import Run
-from experiments.showing import draw_outputs, first_images
+from experiments.showing import draw_outputs, draw_rows, first_images
 from experiments.side_by_side import side_by_side
 from experiments.tables import count, count_diverged, metric, spread, table
 
@@ -34,6 +34,7 @@ __all__ = [
     "count",
     "count_diverged",
     "draw_outputs",
+    "draw_rows",
     "errorbars",
     "first_images",
     "fit",

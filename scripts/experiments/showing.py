@@ -1,5 +1,7 @@
 """Figures of what runs have left with `save_images`."""
 
+import numpy as np
+
 from experiments.keeping import load_images
 from loupe_tf import plots
 
@@ -49,3 +51,29 @@ def draw_outputs(*groups):
     if len(outputs) == 1:
         return plots.reconstructions(truth, *outputs, voxel_size=voxel_size)
     return plots.reconstruction_groups(truth, outputs, voxel_size=voxel_size)
+
+
+def draw_rows(groups, rows):
+    """True slice and several reconstructions of it, a row each.
+
+    Args:
+        groups: Dict by name of dicts with `"truth"` and the reconstructions; a
+            column for each.
+        rows: Dict of titles by the name of the reconstruction.
+
+    Returns:
+        The figure.
+    """
+    first = next(iter(groups.values()))
+    figure = plots.reconstructions(
+        np.stack([first["truth"]] * len(rows)),
+        {
+            name: np.stack([images[row] for row in rows])
+            for name, images in groups.items()
+        },
+        voxel_size=first.get("voxel_size"),
+    )
+    labelled = [ax for ax in figure.axes if ax.get_ylabel()]
+    for ax, title in zip(labelled, rows.values(), strict=True):
+        ax.set_ylabel(title)
+    return figure

@@ -263,13 +263,6 @@ def test_refuses_before_training(script, folder, capsys, monkeypatch):
     assert not (folder / "out" / "runs").exists()
 
 
-def test_refuses_test_volumes_without_a_metric(script, part):
-    script.check_volumes(part)
-    part.images[:2] = 0
-    with pytest.raises(ValueError, match="test volume a.*not zero everywhere"):
-        script.check_volumes(part)
-
-
 def test_pairs_are_of_the_same_seed_and_volume(script):
     def record(mask, seed, psnr):
         def metrics(shift):

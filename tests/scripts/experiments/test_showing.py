@@ -4,7 +4,7 @@ import numpy as np
 
 import experiments.run
 from experiments import save_images
-from experiments.showing import draw_outputs, first_images
+from experiments.showing import draw_outputs, draw_rows, first_images
 from loupe_tf.run_folder import RunFolder
 
 
@@ -45,3 +45,15 @@ def test_outputs_are_drawn_in_groups(rng):
         {"a": {**images, "voxel_size": (2.0, 1.0, 1.0)}}, {"b": images}
     )
     assert len(two.subfigs) == 2
+
+
+def test_draw_rows(rng):
+    groups = {
+        mask: {
+            name: rng.uniform(size=(8, 9, 1)) for name in ("truth", "a", "b")
+        }
+        for mask in ("learned", "random")
+    }
+    figure = draw_rows(groups, {"a": "First", "b": "Second"})
+    labels = [ax.get_ylabel() for ax in figure.axes]
+    assert [text for text in labels if text] == ["First", "Second"]

@@ -1,0 +1,122 @@
+"""Metrics of each test volume, in two conventions: fastMRI's and by slices.
+
+`volumes_of(convention)` below is a callable that takes a record and returns the
+metrics of each volume, or `None` if the run has diverged.
+"""
+
+import itertools
+
+import numpy as np
+
+from experiments.tables import metric
+from loupe_tf import report
+from loupe_tf.evaluation import (
+    fastmri_metrics,
+    paired,
+    per_volume,
+    sign_flip_test,
+)
+
+CONVENTIONS = ("volume", "slice")
+METRICS = {"nmse": 5, "psnr": 2, "ssim": 4}
+"""Names of metrics and the digits they are told with."""
+
+CONVENTION = (
+    '"volume" is fastMRI\'s convention: a volume counts as one image, PSNR and '
+    "SSIM have its maximum as their peak, SSIM a uniform 7×7 window. "
+    '"slice" is the mean over the slices of a volume, PSNR = -10 log10(MSE), '
+    "SSIM with a Gaussian window, images divided by their volume's maximum. "
+    "Both: mean over the test volumes, then over seeds ± their standard "
+    "deviation."
+)
+
+
+def check_volumes(part):
+    """Refuse, before training, test volumes that no metric is defined for."""
+    for volume in np.unique(part.volumes):
+        images = part.images[part.volumes == volume]
+        if not images.max() > 0:
+            raise ValueError(
+                f"Invalid test volume {volume}. Expected magnitudes that are "
+                "not zero everywhere. Received: a maximum of "
+                f"{images.max():g}"
+            )
+
+
+def judge(part, output):
+    """Metrics of each volume, by convention.
+
+    Args:
+        part: `loupe_tf.datasets.Slices`.
+        output: Reconstructions of its images, of their shape.
+    """
+    return {
+        "volume": {
+            str(volume): fastmri_metrics(
+                part.images[part.volumes == volume],
+                output[part.volumes == volume],
+            )
+            for volume in np.unique(part.volumes)
+        },
+        "slice": per_volume(part.images, output, part.volumes),
+    }
+
+
+def columns(volumes_of):
+    """Columns of a table: all metrics in both conventions.
+
+    Args:
+        volumes_of: As above, but of the cell too:
+            `volumes_of(cell, convention)`.
+    """
+
+    def column(convention, name):
+        return lambda cell, records: metric(
+            volumes_of(cell, convention), name, METRICS[name]
+        )(cell, records)
+
+    return {
+        f"{convention} {name.upper()}": column(convention, name)
+        for convention, name in itertools.product(CONVENTIONS, METRICS)
+    }
+
+
+def compare(subject, records, others, volumes_of):
+    """A sentence on the differences of the same seed and volume.
+
+    Args:
+        subject: String, what the sentence begins with.
+        records, others: Lists of records; differences are of the first from
+            the second.
+        volumes_of: See the head of this file.
+
+    Returns:
+        A list of one string, or of none where no pair is to be had.
+    """
+    found = [
+        _difference(records, others, volumes_of(convention), convention)
+        for convention in CONVENTIONS
+    ]
+    parts = "; ".join(filter(None, found))
+    return [f"{subject} {parts}."] if parts else []
+
+
+def _difference(records, others, volumes, convention):
+    found = {name: paired(records, others, volumes, name) for name in METRICS}
+    psnr = found["psnr"]
+    if not psnr.size:
+        return ""
+    several = psnr.shape[1] > 1
+    figures = []
+    for name, values in found.items():
+        values = values.ravel() if several else [values.mean()]
+        text = report.spread(values, METRICS[name], sign="+")
+        unit = " dB" if name == "psnr" else ""
+        figures.append(f"{name.upper()} {text}{unit}")
+    verdict = "one test volume, which tells nothing of others"
+    if several:
+        verdict = (
+            f"PSNR better in {np.sum(psnr > 0)} of {psnr.size} pairs, "
+            f"p = {sign_flip_test(psnr):.3f}"
+        )
+    return f"{', '.join(figures)} by {convention}s ({verdict})"
