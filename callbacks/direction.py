@@ -1,5 +1,7 @@
 from keras.src.callbacks.monitor_callback import MonitorCallback
 
+from loupe_tf.checks import check_choice, invalid
+
 # What `MaskValidation` puts before the name of a metric.
 KINDS = ("relaxed", "sampled", "threshold", "exact")
 MODES = ("auto", "min", "max")
@@ -25,10 +27,10 @@ def direction(model, monitor, mode="auto"):
     Raises:
         ValueError: If the direction cannot be told.
     """
-    check_mode(mode)
+    check_choice("mode", mode, MODES)
     if mode != "auto":
         return mode
-    name = metric_name(monitor)
+    name = _metric_name(monitor)
     if name == "loss" or name.endswith("_loss"):
         return "min"
     directions = {}
@@ -40,11 +42,12 @@ def direction(model, monitor, mode="auto"):
     for known in sorted(directions, key=len, reverse=True):
         if directions[known] and (name == known or name.endswith(f"_{known}")):
             return directions[known]
-    raise ValueError(
-        "Invalid value for argument `mode`. Expected 'min' or 'max' for a "
-        "monitor of which neither its name nor the metrics of the model "
-        f"({', '.join(['loss', *directions])}) tell whether it is to fall or "
-        f"to rise. Received: monitor={monitor!r}, mode='auto'"
+    raise invalid(
+        "mode",
+        "'min' or 'max' for a monitor of which neither its name nor the "
+        f"metrics of the model ({', '.join(['loss', *directions])}) tell "
+        "whether it is to fall or to rise",
+        found=f"monitor={monitor!r}, mode='auto'",
     )
 
 
@@ -59,10 +62,11 @@ def set_direction(callback, mode):
         ValueError: If the callback was told the other direction.
     """
     if callback.mode not in ("auto", mode):
-        raise ValueError(
-            "Invalid value for argument `mode`. Expected the same direction "
-            f"of monitor={callback.monitor!r} everywhere, {mode!r}. Received: "
-            f"{type(callback).__name__} with mode={callback.mode!r}"
+        raise invalid(
+            "mode",
+            f"the same direction of monitor={callback.monitor!r} everywhere, "
+            f"{mode!r}",
+            found=f"{type(callback).__name__} with mode={callback.mode!r}",
         )
     if callback.monitor_op is None:
         own, callback.mode = callback.mode, mode
@@ -71,16 +75,7 @@ def set_direction(callback, mode):
         callback.mode = own
 
 
-def check_mode(mode):
-    """Refuse what Keras would take for "auto"."""
-    if mode not in MODES:
-        raise ValueError(
-            f"Invalid value for argument `mode`. Expected one of {MODES}. "
-            f"Received: mode={mode!r}"
-        )
-
-
-def metric_name(monitor):
+def _metric_name(monitor):
     """The name of a monitored quantity without what validation adds."""
     name = monitor.removeprefix("val_")
     if name != monitor:

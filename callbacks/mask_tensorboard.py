@@ -2,6 +2,7 @@ import keras
 import numpy as np
 
 from loupe_tf import masks, plots
+from loupe_tf.checks import check_choice
 
 
 class MaskTensorBoard(keras.callbacks.Callback):
@@ -61,12 +62,8 @@ class MaskTensorBoard(keras.callbacks.Callback):
         if self.probability is None:
             own = [n for n in ("prob_mask_scaled", "prob_mask") if n in names]
             self.probability = own[0] if own else None
-        for name in (self.sampler, self.probability):
-            if name is not None and name not in names:
-                raise ValueError(
-                    "Invalid value for argument `sampler` or `probability`. "
-                    f"Expected one of {names}. Received: {name!r}"
-                )
+        check_choice("sampler", self.sampler, names)
+        check_choice("probability", self.probability, [None, *names])
         self._summary = tf.summary
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
 

@@ -4,6 +4,7 @@ import numpy as np
 from loupe_tf.callbacks.slopes import slope_value
 from loupe_tf.distribution.replicas import scope_of
 from loupe_tf.distribution.trainer import trainer_of
+from loupe_tf.samplers.with_binarization import with_binarization
 
 
 class MaskValidation(keras.callbacks.Callback):
@@ -35,8 +36,6 @@ class MaskValidation(keras.callbacks.Callback):
         self.batch_size = batch_size
 
     def on_train_begin(self, logs=None):
-        from loupe_tf.samplers.with_binarization import with_binarization
-
         with scope_of(self.model):
             self._twin = with_binarization(self.model, self.binarization)
         self._trainer = trainer_of(self._twin)

@@ -1,6 +1,7 @@
 import numpy as np
 
 from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
+from loupe_tf.checks import invalid
 from loupe_tf.masks.centre import judged
 
 
@@ -58,9 +59,10 @@ class MaskedBatches(ShuffledBatches):
         drop_remainder=False,
     ):
         if seeds is not None and np.shape(seeds) != (len(x),):
-            raise ValueError(
-                "Invalid shape of argument `seeds`. Expected one for each "
-                f"example, {(len(x),)}. Received: shape={np.shape(seeds)}"
+            raise invalid(
+                "seeds",
+                f"one for each example, {(len(x),)}",
+                found=f"shape={np.shape(seeds)}",
             )
         self.draw = draw
         self._is_judged = False
@@ -98,10 +100,11 @@ class MaskedBatches(ShuffledBatches):
                 (1, width),
                 (height, 1),
             ):
-                raise ValueError(
-                    "Invalid value for argument `draw`. Expected masks of "
-                    f"shape {(height, width)}, {(1, width)} or {(height, 1)}, "
-                    f"to fit the images. Received: shape={drawn.shape}"
+                raise invalid(
+                    "draw",
+                    f"masks of shape {(height, width)}, {(1, width)} or "
+                    f"{(height, 1)}, to fit the images",
+                    found=f"shape={drawn.shape}",
                 )
             mask[..., 0] = drawn
         return masks

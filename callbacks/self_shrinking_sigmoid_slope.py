@@ -7,8 +7,14 @@ import numpy as np
 # The base of Keras's own monitoring callbacks; Keras does not export it.
 from keras.src.callbacks.monitor_callback import MonitorCallback
 
-from loupe_tf.callbacks.direction import check_mode, direction, set_direction
+from loupe_tf.callbacks.direction import MODES, direction, set_direction
 from loupe_tf.callbacks.slopes import slope_layers, slope_logs, slope_value
+from loupe_tf.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    invalid,
+)
 
 
 class SelfShrinkingSigmoidSlope(MonitorCallback):
@@ -88,30 +94,14 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         min_delta=0.0,
         verbose=0,
     ):
-        check_mode(mode)
+        check_choice("mode", mode, MODES)
         super().__init__(monitor, mode, min_delta=min_delta)
-        if not factor > 1:
-            raise ValueError(
-                "Invalid value for argument `factor`. Expected a number > 1. "
-                f"Received: factor={factor}"
-            )
-        if patience < 1 or cooldown < 0:
-            raise ValueError(
-                "Invalid value for argument `patience` or `cooldown`. "
-                "Expected patience ≥ 1 and cooldown ≥ 0. Received: "
-                f"patience={patience}, cooldown={cooldown}"
-            )
-        if not max_slope > 0:
-            raise ValueError(
-                "Invalid value for argument `max_slope`. Expected a positive "
-                f"number. Received: max_slope={max_slope}"
-            )
         if layers is not None and all(isinstance(n, str) for n in layers):
             layers = [list(layers)]
-        self.factor = factor
-        self.patience = patience
-        self.max_slope = max_slope
-        self.cooldown = cooldown
+        self.factor = check_number("factor", factor, above=1)
+        self.patience = check_integer("patience", patience, at_least=1)
+        self.max_slope = check_number("max_slope", max_slope, above=0)
+        self.cooldown = check_integer("cooldown", cooldown, at_least=0)
         self.exit_cooldown_on_improvement = exit_cooldown_on_improvement
         self.reset_best = reset_best
         self.groups = layers or [None]
@@ -178,12 +168,13 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
     def on_train_end(self, logs=None):
         # A resumed run may have seen it before.
         if self._skipped and self.previous is None:
-            raise ValueError(
-                "Invalid value for argument `monitor`. Expected a quantity "
-                f"that the logs have; none of {self._skipped} epochs had any "
-                "of validation, for which `fit` needs validation_data, and a "
-                "validation_freq of no more than the epochs. Received: "
-                f"monitor={self.monitor!r}"
+            raise invalid(
+                "monitor",
+                f"a quantity that the logs have; none of {self._skipped} "
+                "epochs had any of validation, for which `fit` needs "
+                "validation_data, and a validation_freq of no more than the "
+                "epochs",
+                self.monitor,
             )
 
     def in_cooldown(self):
@@ -192,10 +183,7 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
     def _skip(self, epoch, logs):
         """Refuse, or leave out, an epoch that has no monitored quantity."""
         if "val_loss" in logs or not self.monitor.startswith("val_"):
-            raise ValueError(
-                "Invalid value for argument `monitor`. Expected one of "
-                f"{list(logs)}. Received: monitor={self.monitor!r}"
-            )
+            raise invalid("monitor", f"one of {list(logs)}", self.monitor)
         if not self._skipped:
             warnings.warn(
                 f"Epoch {epoch + 1} had no validation: 4S leaves it out, and "

@@ -3,6 +3,7 @@ import math
 import keras
 
 from loupe_tf.callbacks.slopes import slope_layers, slope_logs
+from loupe_tf.checks import invalid
 
 
 class SlopeSchedule(keras.callbacks.Callback):
@@ -32,9 +33,8 @@ class SlopeSchedule(keras.callbacks.Callback):
     def __init__(self, function, layers=None):
         super().__init__()
         if not callable(function):
-            raise ValueError(
-                "Invalid value for argument `function`. Expected a callable "
-                f"from epoch to slope. Received: function={function!r}"
+            raise invalid(
+                "function", "a callable from epoch to slope", function
             )
         self.function = function
         self.layers = layers
@@ -45,9 +45,10 @@ class SlopeSchedule(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         slope = float(self.function(epoch))
         if not (slope > 0 and math.isfinite(slope)):
-            raise ValueError(
-                "Invalid value returned by `function`. Expected a positive "
-                f"slope. Received: {slope} for epoch {epoch}"
+            raise invalid(
+                "function",
+                "a positive slope of every epoch",
+                found=f"{slope} for epoch {epoch}",
             )
         for layer in slope_layers(self.model, self.layers):
             layer.slope.assign(slope)

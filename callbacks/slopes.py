@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from loupe_tf.checks import invalid
+
 
 def slope_layers(model, names=None, required=True):
     """Return the layers of a model that have a `slope` variable.
@@ -26,11 +28,12 @@ def slope_layers(model, names=None, required=True):
     names = list(having) if names is None else list(names)
     missing = [name for name in names if name not in having]
     if missing or (required and not names):
-        raise ValueError(
-            f"Model '{model.name}' has no slope to change. Expected layers "
-            "with a variable named `slope`, such as "
-            f"`loupe_tf.layers.ThresholdRandomMask`. Received: layers "
-            f"{missing or list(layers)}; layers with a slope: {list(having)}"
+        raise invalid(
+            "model",
+            "layers with a variable named `slope`, such as "
+            "`loupe_tf.layers.ThresholdRandomMask`",
+            found=f"model '{model.name}', with no slope in the layers "
+            f"{missing or list(layers)}; layers with a slope: {list(having)}",
         )
     return [having[name] for name in names]
 

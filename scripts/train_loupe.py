@@ -18,12 +18,7 @@ stopped goes on when the same command is given again.
 
 import argparse
 import functools
-import os
 import sys
-
-# Keras reads its backend when it is imported.
-if "--distribute jax" in " ".join(sys.argv).replace("=", " "):
-    os.environ["KERAS_BACKEND"] = "jax"
 
 import numpy as np
 import tqdm

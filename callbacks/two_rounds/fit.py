@@ -1,10 +1,11 @@
 import contextlib
 import math
+import pathlib
 import tempfile
 
 import keras
 
-from loupe_tf.callbacks.direction import KINDS, check_mode
+from loupe_tf.callbacks.direction import KINDS, MODES
 from loupe_tf.callbacks.mask_validation import MaskValidation
 from loupe_tf.callbacks.self_shrinking_sigmoid_slope import (
     SelfShrinkingSigmoidSlope,
@@ -12,8 +13,8 @@ from loupe_tf.callbacks.self_shrinking_sigmoid_slope import (
 from loupe_tf.callbacks.slopes import slope_layers
 from loupe_tf.callbacks.two_rounds.feed import Feed
 from loupe_tf.callbacks.two_rounds.two_rounds import TwoRounds
-from loupe_tf.checks import invalid
-from loupe_tf.distribution.replicas import num_replicas, scope_of
+from loupe_tf.checks import check_choice, invalid
+from loupe_tf.distribution.replicas import num_replicas
 from loupe_tf.distribution.trainer import trainer_of
 from loupe_tf.run_folder import RunFolder
 
@@ -110,7 +111,7 @@ def fit_two_rounds(
             "a compiled model",
             found=f"model '{model.name}', not compiled",
         )
-    check_mode(mode)
+    check_choice("mode", mode, MODES)
     epochs = (epochs, epochs) if isinstance(epochs, int) else tuple(epochs)
     _check_validation_freq(validation_freq, epochs, monitor)
     if slope_callback is None:
@@ -147,22 +148,19 @@ def fit_two_rounds(
         folder.check_settings(settings)
         if not all((folder / name).exists() for name in FILES):
             folder.claim()
-        with scope_of(model):
-            if not model.optimizer.built:
-                model.optimizer.build(model.trainable_variables)
         rounds = TwoRounds(
             trainer,
             feed,
             folder,
-            scratch,
-            backs_up=directory is not None,
+            weights=folder.path if writes else pathlib.Path(scratch),
+            backs_up=writes and directory is not None,
             monitor=monitor,
             mode=mode,
             validation_freq=validation_freq,
             stop_patience=stop_patience,
-            verbose=verbose,
+            verbose=verbose if trainer.is_chief else 0,
         )
-        record = rounds.run(
+        found = rounds.run(
             epochs,
             before=_validation(feed, monitor, batch_size),
             both=[*callbacks, *feed.callbacks],
@@ -170,8 +168,8 @@ def fit_two_rounds(
         )
     history = keras.callbacks.History()
     history.set_model(model)
-    history.history = record["history"]
-    history.epoch = history.history.pop("epoch", [])
+    history.epoch = found.pop("epoch", [])
+    history.history = found
     return history
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 import shutil
 
@@ -5,6 +6,7 @@ import keras
 
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
 from loupe_tf.callbacks.two_rounds.best_weights import BestWeights
+from loupe_tf.callbacks.two_rounds.feed import Feed
 from loupe_tf.callbacks.two_rounds.one_direction import OneDirection
 from loupe_tf.callbacks.two_rounds.rates_in_logs import RatesInLogs
 from loupe_tf.callbacks.two_rounds.round_record import (
@@ -15,8 +17,13 @@ from loupe_tf.callbacks.two_rounds.round_record import (
     round_record,
     write_round,
 )
+from loupe_tf.distribution.multi_worker_trainer import MultiWorkerTrainer
+from loupe_tf.distribution.replicas import scope_of
+from loupe_tf.distribution.trainer import OneProcessTrainer
+from loupe_tf.run_folder import RunFolder
 
 
+@dataclasses.dataclass
 class TwoRounds:
     """The two rounds of a model in a folder, as `fit_two_rounds` says.
 
@@ -24,37 +31,23 @@ class TwoRounds:
         trainer: What `trainer_of` makes of the model.
         feed: `Feed`.
         folder: `RunFolder`.
-        scratch: Path of a folder of this process alone. Of several workers,
-            all but one write there.
-        backs_up: Boolean. Whether to keep a backup of every epoch.
+        weights: Path of the folder that this process saves them in: of several
+            workers, all but one have another than `folder`.
+        backs_up: Boolean. Whether this process keeps a backup of every epoch.
         monitor, mode, validation_freq, stop_patience, verbose: As those of
             `fit_two_rounds`.
     """
 
-    def __init__(
-        self,
-        trainer,
-        feed,
-        folder,
-        scratch,
-        backs_up,
-        monitor,
-        mode,
-        validation_freq,
-        stop_patience,
-        verbose,
-    ):
-        self.trainer = trainer
-        self.model = trainer.model
-        self.feed = feed
-        self.folder = folder
-        self.own = folder.path if folder.writes else pathlib.Path(scratch)
-        self.backs_up = backs_up and folder.writes
-        self.monitor = monitor
-        self.mode = mode
-        self.validation_freq = validation_freq
-        self.stop_patience = stop_patience
-        self.verbose = verbose if trainer.is_chief else 0
+    trainer: OneProcessTrainer | MultiWorkerTrainer
+    feed: Feed
+    folder: RunFolder
+    weights: pathlib.Path
+    backs_up: bool
+    monitor: str
+    mode: str
+    validation_freq: int
+    stop_patience: int
+    verbose: int | str
 
     def run(self, epochs, before, both, own):
         """Train what has not been trained yet, and load the best weights.
@@ -66,29 +59,32 @@ class TwoRounds:
             own: Pair of lists, those of each round.
 
         Returns:
-            The record of round two; see `round_record`.
+            Dict of lists, the logs of all epochs.
         """
+        model = self.trainer.model
+        with scope_of(model):
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
         record, again = NOTHING, False
         for number in (1, 2):
             last, record = record, read_round(self.folder, number)
             # What follows a round that is trained again is trained again.
             again = again or record is None
             if again:
-                load_best(self.model, self.folder, last)
+                load_best(model, self.folder, last)
                 callbacks = self._callbacks(
                     number, last, before, both, own[number - 1]
                 )
                 record = self._train(
                     number, last, epochs[number - 1], callbacks
                 )
-        load_best(self.model, self.folder, record)
-        return record
+        load_best(model, self.folder, record)
+        return record["history"]
 
     def _callbacks(self, number, last, before, both, own):
         """All callbacks of a round but the backup, in their order."""
-        checkpoint = BestWeights(
-            self.own / WEIGHTS[number], self.monitor, self.mode, last["best"]
-        )
+        path = self.weights / WEIGHTS[number]
+        checkpoint = BestWeights(path, self.monitor, self.mode, last["best"])
         stopping = keras.callbacks.EarlyStopping(
             self.monitor, mode=self.mode, patience=self.stop_patience
         )

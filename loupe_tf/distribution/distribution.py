@@ -2,8 +2,10 @@ import contextlib
 import json
 import os
 import pathlib
+import sys
 import tempfile
 
+from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.distribution.check_fft import check_fft
 from loupe_tf.distribution.replicas import gather_integers, is_chief
 
@@ -37,7 +39,8 @@ class Distribution:
             (`tf.distribute.MultiWorkerMirroredStrategy`); the environment
             variable TF_CONFIG says which machines, and which one this is.
             `"jax"`: all devices that JAX sees
-            (`keras.distribution.DataParallel`), with the JAX backend.
+            (`keras.distribution.DataParallel`), with the JAX backend, which
+            is chosen here if Keras has not been imported.
         logical_devices: Integer, to try `"mirrored"` and `"jax"` on a machine
             without GPUs: its CPU is treated as so many devices. `None` for
             devices as they are.
@@ -55,28 +58,31 @@ class Distribution:
     """
 
     def __init__(self, mode="none", logical_devices=None):
+        check_choice("mode", mode, MODES)
+        if mode == "jax" and "keras" not in sys.modules:
+            os.environ["KERAS_BACKEND"] = "jax"  # It is read by the import.
         import keras
 
         backend = keras.backend.backend()
-        if mode not in MODES:
-            _raise("mode", f"one of {MODES}", mode)
         if mode == "jax" and backend != "jax":
-            _raise(
+            raise invalid(
                 "mode",
-                f"the environment variable KERAS_BACKEND=jax before Keras is "
+                "the environment variable KERAS_BACKEND=jax before Keras is "
                 f"imported (the backend is {backend})",
                 mode,
             )
         if mode in ("mirrored", "multiworker") and backend != "tensorflow":
-            _raise("mode", f"'none' or 'jax' with the {backend} backend", mode)
-        if logical_devices is not None and (
-            mode not in ("mirrored", "jax") or logical_devices < 1
-        ):
-            _raise(
-                "logical_devices",
-                "a positive number, with mode 'mirrored' or 'jax'",
-                logical_devices,
+            raise invalid(
+                "mode", f"'none' or 'jax' with the {backend} backend", mode
             )
+        if logical_devices is not None:
+            if mode not in ("mirrored", "jax"):
+                raise invalid(
+                    "logical_devices",
+                    f"None, unless mode is 'mirrored' or 'jax' (it is {mode})",
+                    logical_devices,
+                )
+            check_integer("logical_devices", logical_devices, at_least=1)
         self.mode = mode
         self.is_chief = True
         self.replicas = 1
@@ -198,13 +204,13 @@ def _multi_worker():
         if not isinstance(workers, list) or not workers[int(task["index"])]:
             raise ValueError
     except (ValueError, LookupError, TypeError):
-        _raise(
+        raise invalid(
             "TF_CONFIG",
             "an environment variable that lists the workers and says which one "
             'this is, such as {"cluster": {"worker": ["host1:12345", '
             '"host2:12345"]}, "task": {"type": "worker", "index": 0}}',
             text,
-        )
+        ) from None
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -224,10 +230,3 @@ def _jax(logical_devices):
         keras.distribution.DataParallel(devices=devices)
     )
     return len(devices)
-
-
-def _raise(argument, expected, received):
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected {expected}. "
-        f"Received: {argument}={received!r}"
-    )

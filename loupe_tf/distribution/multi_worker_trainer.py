@@ -2,6 +2,7 @@ import zlib
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.distribution.replicas import (
     ReplicaError,
     gather_integers,
@@ -196,11 +197,11 @@ class MultiWorkerTrainer:
         for batch in data:
             size = len(keras.tree.flatten(batch)[0])
             if even and size % replicas:
-                raise ValueError(
-                    "Invalid value for argument `train`. Expected batches of "
-                    f"a size that the number of replicas, {replicas}, divides, "
-                    f"such as `drop_remainder=True` makes. Received: {size} "
-                    "examples"
+                raise invalid(
+                    "train",
+                    f"batches of a size that the number of replicas, "
+                    f"{replicas}, divides, such as `drop_remainder=True` makes",
+                    found=f"{size} examples",
                 )
             if size < replicas:
                 return

@@ -1,12 +1,10 @@
 """Training the runs of a grid, each once."""
 
-import json
-
 import numpy as np
 
 from loupe_tf.provenance import provenance
 from loupe_tf.records import read_json
-from loupe_tf.run_folder import RunFolder
+from loupe_tf.run_folder import RunFolder, check_same_settings
 
 # Settings that change no figure.
 PLACES = ("out", "data_dir", "preset", "backup")
@@ -76,16 +74,10 @@ def _check_finished(todo, settings, own):
     for path in sorted((folder / "runs").glob("*.json")):
         if path.stem not in names:
             continue
-        expected = json.loads(json.dumps(own(names[path.stem], settings)))
         found = read_json(path, "Delete it to do that run again")
-        found = found.get("settings", expected)
-        if found != expected:
-            differing = [k for k in expected if found.get(k) != expected[k]]
-            raise ValueError(
-                f"Invalid value for argument --out. Expected {path} to be of "
-                f"{ {k: expected[k] for k in differing} }. Received: one of "
-                f"{ {k: found.get(k) for k in differing} }"
-            )
+        if "settings" in found:
+            expected = own(names[path.stem], settings)
+            check_same_settings("out", path, expected, found["settings"])
 
 
 def time_spent(run, folder):

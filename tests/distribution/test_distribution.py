@@ -27,7 +27,7 @@ def test_one_device():
         (("jax",), "`mode`.*KERAS_BACKEND=jax.*tensorflow"),
         (("none", 2), "`logical_devices`.*'mirrored' or 'jax'.*2"),
         (("multiworker", 2), "`logical_devices`.*2"),
-        (("mirrored", 0), "`logical_devices`.*positive.*0"),
+        (("mirrored", 0), "`logical_devices`.*at least 1.*0"),
     ],
 )
 def test_invalid(arguments, match):
