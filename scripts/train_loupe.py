@@ -16,7 +16,6 @@ metrics.json and report.html, a page that needs nothing else. A run that was
 stopped goes on when the same command is given again.
 """
 
-import argparse
 import functools
 import sys
 
@@ -27,6 +26,7 @@ import loupe_tf
 import loupe_tf.datasets
 from loupe_tf import distribution, evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
+from loupe_tf.checks import check_choice
 from loupe_tf.command_line import add_data_options, argument_parser, exit_code
 from loupe_tf.provenance import provenance
 from loupe_tf.run_folder import RunFolder
@@ -63,15 +63,6 @@ CONVENTION = (
     "with data range 1; both averaged over the slices of a volume, then mean ± "
     "standard deviation over the volumes of the test split"
 )
-
-
-def estimator(name):
-    """Check the name before data are read; `--help` waits for no Keras."""
-    from loupe_tf.layers.estimators import ESTIMATORS
-
-    if name not in ESTIMATORS:
-        raise argparse.ArgumentTypeError(f"none of {tuple(ESTIMATORS)}: {name}")
-    return name
 
 
 def parse_arguments(arguments=None):
@@ -111,7 +102,6 @@ def parse_arguments(arguments=None):
     add(
         "--estimator",
         default="relaxed",
-        type=estimator,
         metavar="NAME",
         help="how masks are drawn in training: %(default)s, the paper's, or "
         "another that the guide has",
@@ -327,6 +317,10 @@ def run(options):
     devices = distribution.Distribution(
         options.distribute, options.logical_devices
     )
+    # It brings Keras, whose backend the line before has chosen.
+    from loupe_tf.layers.estimators import ESTIMATORS
+
+    check_choice("estimator", options.estimator, ESTIMATORS)
     with devices.chief_first():
         data, source = loupe_tf.datasets.load_splits(
             options.data, options.data_dir, options.seed
