@@ -12,7 +12,8 @@ from loupe_tf import export_model, masks
 from loupe_tf.models import loupe_model, unet
 from loupe_tf.reconstruction import Network
 
-SMALL = {"filters": 2, "depth": 1}
+RANDOM = {"output_initializer": "glorot_uniform"}
+SMALL = {"filters": 2, "depth": 1, **RANDOM}
 LINES = masks.random_lines((1, 17), 3, calibration=4, seed=0)
 POINTS = masks.gaussian((16, 15), 3, calibration=4, seed=0)
 BACKEND = keras.backend.backend()
@@ -25,6 +26,7 @@ FORMATS = {
 
 def learned_points():
     options = {"acceleration": 3, "data_consistency": True, "seed": 0}
+    options = {**RANDOM, **options}
     return loupe_model((17, 15, 1), filters=2, depth=2, **options)
 
 

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from loupe_tf.checks import invalid
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.masks.centre import judged
 
@@ -32,10 +33,10 @@ class FixedMask(Float32Layer):
             given = None  # It was judged when it was saved.
         mask = np.asarray(mask)
         if mask.ndim != 2 or not np.isin(mask, (0, 1)).all():
-            raise ValueError(
-                "Invalid value for argument `mask`. Expected a two-dimensional "
-                "array of booleans, or of zeros and ones. Received: "
-                f"shape={mask.shape}, dtype={mask.dtype}"
+            raise invalid(
+                "mask",
+                "a two-dimensional array of booleans, or of zeros and ones",
+                found=f"shape={mask.shape}, dtype={mask.dtype}",
             )
         self.mask = mask.astype(bool)
         with judged(given):
@@ -45,10 +46,10 @@ class FixedMask(Float32Layer):
         given, image = self.mask.shape, tuple(input_shape[-3:-1])
         lines = ((1, image[1]), (image[0], 1))
         if given != image and given not in lines:
-            raise ValueError(
-                f"Invalid shape of argument `mask`. Expected {image}, "
-                f"{lines[0]} or {lines[1]}, to fit the input. Received: "
-                f"shape={given}"
+            raise invalid(
+                "mask",
+                f"shape {image}, {lines[0]} or {lines[1]}, to fit the input",
+                found=f"shape={given}",
             )
 
     def call(self, inputs):

@@ -1,5 +1,7 @@
 import keras
 
+from loupe_tf.checks import invalid
+
 
 class Float32Layer(keras.layers.Layer):
     """Base of the mask and Fourier layers: float32 under every dtype policy.
@@ -16,8 +18,9 @@ class Float32Layer(keras.layers.Layer):
         """Refuse what a cast to float32 would silently change."""
         dtype = keras.backend.standardize_dtype(x.dtype)
         if not (dtype.startswith("float") or dtype == "bfloat16"):
-            raise ValueError(
-                f"Invalid dtype for argument `{name}` of layer '{self.name}'. "
-                "Expected a floating-point tensor (a complex image is two "
-                f"channels, real and imaginary). Received: dtype={dtype}"
+            raise invalid(
+                name,
+                f"a floating-point tensor for layer {self.name!r} (a complex "
+                "image is two channels, real and imaginary)",
+                found=f"dtype={dtype}",
             )

@@ -1,9 +1,9 @@
 import keras
 from keras import ops
 
+from loupe_tf.checks import check_choice, check_integer, check_number, invalid
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.layers.logit_uniform import LogitUniform
-from loupe_tf.masks.budget import is_integer
 
 LINES = (None, "columns", "rows")
 
@@ -48,24 +48,11 @@ class ProbMask(Float32Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not slope > 0:
-            raise ValueError(
-                "Invalid value for argument `slope`. Expected a positive "
-                f"number. Received: slope={slope}"
-            )
-        if lines not in LINES:
-            raise ValueError(
-                f"Invalid value for argument `lines`. Expected one of {LINES}. "
-                f"Received: lines={lines!r}"
-            )
-        if groups is not None and not (is_integer(groups) and groups > 0):
-            raise ValueError(
-                "Invalid value for argument `groups`. Expected `None` or a "
-                f"positive integer. Received: groups={groups!r}"
-            )
-        self.slope = float(slope)
+        if groups is not None:
+            groups = check_integer("groups", groups, at_least=1)
+        self.slope = check_number("slope", slope, above=0)
         self.groups = groups
-        self.lines = lines
+        self.lines = check_choice("lines", lines, LINES)
         self.seed = seed
         if initializer is None:
             initializer = LogitUniform(self.slope, seed=seed)
@@ -74,9 +61,10 @@ class ProbMask(Float32Layer):
     def build(self, input_shape):
         height, width = self.compute_output_shape(input_shape)[1:3]
         if height is None or width is None:
-            raise ValueError(
-                "Invalid input shape. Expected known H and W, since each "
-                f"sample has a logit. Received: input_shape={input_shape}"
+            raise invalid(
+                "input_shape",
+                "known H and W, since each sample has a logit",
+                input_shape,
             )
         self.logits = self.add_weight(
             name="logits",

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from loupe_tf.checks import check_number
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 
@@ -37,13 +38,7 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
 
     def __init__(self, snr, seed=None, **kwargs):
         super().__init__(**kwargs)
-        is_number = isinstance(snr, int | float) and not isinstance(snr, bool)
-        if not is_number or not abs(snr) < float("inf"):
-            raise ValueError(
-                "Invalid value for argument `snr`. Expected a finite number, "
-                f"in dB. Received: snr={snr!r}"
-            )
-        self.snr = float(snr)
+        self.snr = check_number("snr", snr)
         self.seed = seed
         self.seed_generator = ReplicaSeedGenerator(seed)
 

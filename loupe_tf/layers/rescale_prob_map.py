@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from loupe_tf.checks import invalid
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.masks.half_plane import required_and_allowed
 
@@ -81,24 +82,25 @@ class RescaleProbMap(Float32Layer):
         sparsities = self.sparsity if several else (self.sparsity,)
         budgets = [round(r * size) for r in sparsities]
         if acquired > budgets[-1] or acquired == size:
-            raise ValueError(
-                "Infeasible argument `calibration`. Expected a region of at "
-                f"most the budget of {budgets[-1]} of {size} entries. "
-                f"Received: calibration={self.calibration}, {acquired} entries"
+            raise invalid(
+                "calibration",
+                f"at most the budget of {budgets[-1]} of {size} entries",
+                found=f"calibration={self.calibration}, {acquired} entries",
             )
         if budgets[0] > acquired + free:
-            raise ValueError(
-                "Infeasible argument `sparsity`, one over the acceleration. "
-                f"Expected a budget of at most the {acquired + free} entries "
-                f"of the half-plane. Received: sparsity={self.sparsity}, "
-                f"{budgets[0]} entries"
+            raise invalid(
+                "sparsity",
+                "one over an `acceleration` whose budget is at most the "
+                f"{acquired + free} entries of the half-plane",
+                found=f"sparsity={self.sparsity}, {budgets[0]} entries",
             )
         if several and (groups != 1 or len(set(budgets)) < len(budgets)):
-            raise ValueError(
-                "Infeasible argument `sparsity`, one over the acceleration. "
-                "Expected several only for one probability mask, and each with "
-                f"another budget. Received: sparsity={self.sparsity}, budgets "
-                f"of {budgets} entries and {groups} probability masks"
+            raise invalid(
+                "sparsity",
+                "several, one over the `acceleration` each, only for one "
+                "probability mask, and each with another budget",
+                found=f"sparsity={self.sparsity}, budgets of {budgets} entries "
+                f"and {groups} probability masks",
             )
         self._free = max(free, 1)
         # Rounding may have taken a budget a little beyond what is allowed.
@@ -187,9 +189,9 @@ def standardize_sparsity(sparsity):
     values = tuple(sparsity) if several else (sparsity,)
     falling = all(b < a for a, b in zip(values, values[1:]))
     if not values or not falling or not all(0 < r < 1 for r in values):
-        raise ValueError(
-            "Invalid value for argument `sparsity`. Expected a number in "
-            "(0, 1), one over the acceleration, or falling ones. Received: "
-            f"{sparsity}"
+        raise invalid(
+            "sparsity",
+            "a number in (0, 1), one over the acceleration, or falling ones",
+            sparsity,
         )
     return tuple(map(float, values)) if several else float(sparsity)

@@ -123,10 +123,11 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
                 self.sparsity,
             )
         if self.number_of_masks > 1 and reference is not None and index is None:
-            raise ValueError(
-                "Missing input `index`. Expected [prob, reference, index], "
-                f"since there are {number} probability masks. Received: "
-                f"input_shape={input_shape}"
+            raise invalid(
+                "inputs",
+                "[prob, reference, index], since there are "
+                f"{number} probability masks",
+                found=f"input_shape={input_shape}",
             )
         self._size = shape[0] * shape[1]
         if self.sparsity is not None and not np.min(self._budgets()):

@@ -1,8 +1,8 @@
 import keras
 from keras import layers
 
+from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.models.fastmri_unet import conv_block, initializer
-from loupe_tf.models.spatial_dropout import check_rate
 
 
 def encoder_decoder(
@@ -52,9 +52,8 @@ def encoder_decoder(
             went through the bottleneck.
         dropout: Float in [0, 1), the probability that a channel is dropped
             after each activation; in training only.
-        output_initializer: Of the last convolution; `None` is that of the
-            others. With `"zeros"` a model that adds the output to an image,
-            as LOUPE does, starts from that image.
+        output_initializer: Of the last convolution. By default a model that
+            adds the output to an image, as LOUPE does, starts from that image.
         name: String, name of the model.
 
     Returns:
@@ -76,13 +75,13 @@ def encoder_decoder(
     ```
     """
     input_shape = tuple(input_shape)
-    if depth < 1 or filters < 1:
-        _raise("depth, filters", "integers ≥ 1", (depth, filters))
+    check_integer("depth", depth, at_least=1)
+    check_integer("filters", filters, at_least=1)
     if max_filters < filters:
-        _raise("max_filters", f"at least filters={filters}", max_filters)
-    check_rate("dropout", dropout)
+        raise invalid("max_filters", f"at least filters={filters}", max_filters)
+    check_number("dropout", dropout, at_least=0, below=1)
     if max(input_shape[:2]) <= 2**depth:
-        _raise(
+        raise invalid(
             "input_shape",
             f"H or W above {2**depth} for depth={depth}",
             input_shape,
@@ -136,10 +135,3 @@ def encoder_decoder(
         name="output",
     )(x)
     return keras.Model(inputs, x, name=name)
-
-
-def _raise(argument, expected, received):
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected {expected}. "
-        f"Received: {received!r}"
-    )

@@ -1,7 +1,8 @@
 import keras
 from keras import layers, ops
 
-from loupe_tf.models.spatial_dropout import SpatialDropout, check_rate
+from loupe_tf.checks import check_choice, check_integer, check_number, invalid
+from loupe_tf.models.spatial_dropout import SpatialDropout
 
 STANDARDIZE = (None, "image", "residual")
 
@@ -98,14 +99,13 @@ def fastmri_unet(
     ```
     """
     input_shape = tuple(input_shape)
-    if depth < 1 or filters < 1:
-        _raise("depth, filters", "integers ≥ 1", (depth, filters))
-    check_rate("dropout", dropout)
-    if standardize not in STANDARDIZE:
-        _raise("standardize", f"one of {STANDARDIZE}", standardize)
+    check_integer("depth", depth, at_least=1)
+    check_integer("filters", filters, at_least=1)
+    check_number("dropout", dropout, at_least=0, below=1)
+    check_choice("standardize", standardize, STANDARDIZE)
     coarsest = [size // 2**depth for size in input_shape[:2]]
     if min(coarsest) < 1 or max(coarsest) < 2:
-        _raise(
+        raise invalid(
             "input_shape",
             f"H and W of at least {2**depth}, and one of them of "
             f"{2 ** (depth + 1)}, for depth={depth}",
@@ -200,10 +200,3 @@ def _moments(x):
     # The gradient of a root at zero is infinite: that of an image of zeros
     # would be NaN. Raw fastMRI images are as small as 1e-6.
     return mean, ops.sqrt(ops.maximum(variance, 1e-22))
-
-
-def _raise(argument, expected, received):
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected {expected}. "
-        f"Received: {received!r}"
-    )

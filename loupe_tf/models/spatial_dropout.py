@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from loupe_tf.checks import check_number
 from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 
 
@@ -27,8 +28,7 @@ class SpatialDropout(SavesSeedState, keras.layers.Layer):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        check_rate("rate", rate)
-        self.rate = rate
+        self.rate = check_number("rate", rate, at_least=0, below=1)
         self.seed = seed
         self.seed_generator = ReplicaSeedGenerator(seed)
 
@@ -51,12 +51,3 @@ class SpatialDropout(SavesSeedState, keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
-
-
-def check_rate(argument, rate):
-    """Refuse what is no probability below 1."""
-    if not 0 <= rate < 1:
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected a number in "
-            f"[0, 1). Received: {rate!r}"
-        )

@@ -1,7 +1,8 @@
 import keras
 from keras import layers
 
-from loupe_tf.models.spatial_dropout import SpatialDropout, check_rate
+from loupe_tf.checks import check_choice, check_integer, check_number, invalid
+from loupe_tf.models.spatial_dropout import SpatialDropout
 
 # What the two papers' code does; whatever is passed to `unet` wins over it.
 PRESETS = {
@@ -58,10 +59,10 @@ def unet(
         preset: `"loupe"`, the original's U-Net (normalisation after the
             activation), or `"loupe_evolutions"`, that of Martinini et al.
             (IEEE JSTSP 2022; before it).
-        output_initializer: Of the last convolution. With `"zeros"` a model
-            that adds the output to an image, as LOUPE does, starts from that
-            image, and a mask that is learned beside it sees sound gradients
-            from the first step.
+        output_initializer: Of the last convolution. By default a model that
+            adds the output to an image, as LOUPE does, starts from that image,
+            and a mask that is learned beside it sees sound gradients from the
+            first step. The papers' code has `"glorot_uniform"`.
         dropout: Float in [0, 1), the probability that a channel is dropped
             after each convolution with its normalisation and activation; in
             training only.
@@ -80,25 +81,23 @@ def unet(
     >>> loupe_tf.models.unet((320, 320, 2), filters=32).output_shape
     (None, 320, 320, 1)
     """
-    if preset not in PRESETS:
-        _raise("preset", f"one of {tuple(PRESETS)}", preset)
+    check_choice("preset", preset, PRESETS)
     if not callable(normalization) and normalization not in NORMALIZATIONS:
-        _raise(
+        raise invalid(
             "normalization",
             f"a callable or one of {tuple(NORMALIZATIONS)}",
             normalization,
         )
     normalize = NORMALIZATIONS.get(normalization, normalization)
     norm_order = norm_order or PRESETS[preset]["norm_order"]
-    if norm_order not in ("before", "after"):
-        _raise("norm_order", "'before', 'after' or `None`", norm_order)
-    if depth < 1 or filters < 1:
-        _raise("depth, filters", "integers ≥ 1", (depth, filters))
-    check_rate("dropout", dropout)
+    check_choice("norm_order", norm_order, ("before", "after"))
+    check_integer("depth", depth, at_least=1)
+    check_integer("filters", filters, at_least=1)
+    check_number("dropout", dropout, at_least=0, below=1)
     factor = 2 ** (depth - 1)
     sizes = input_shape[:-1]
     if len(sizes) not in (2, 3) or min(sizes) < factor:
-        _raise(
+        raise invalid(
             "input_shape",
             f"(H, W, C) or (D, H, W, C), with H and W, and D, of at least "
             f"{factor} for depth={depth}",
@@ -161,10 +160,3 @@ def unet(
     if is_padded:
         x = make("Cropping", pad, dtype="float32", name="crop")(x)
     return keras.Model(inputs, x, name=name)
-
-
-def _raise(argument, expected, received):
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected {expected}. "
-        f"Received: {received!r}"
-    )

@@ -63,7 +63,7 @@ def test_logit_uniform_round_trips_its_config():
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        ({"slope": 0}, "`slope`.*positive.*slope=0"),
+        ({"slope": 0}, "`slope`.*above 0.*slope=0"),
         ({"lines": "both"}, "`lines`.*'columns'.*'both'"),
     ],
 )
@@ -84,5 +84,5 @@ def test_groups(check_layer):
     prob = keras.ops.convert_to_numpy(layer(x))
     assert prob.shape == (3, 1, 7, 1)
     assert np.abs(prob[0] - prob[1]).max() > 0.1
-    with pytest.raises(ValueError, match="`groups`.*positive.*0"):
+    with pytest.raises(ValueError, match="`groups`.*at least 1.*0"):
         ProbMask(groups=0)

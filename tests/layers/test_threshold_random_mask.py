@@ -239,7 +239,7 @@ def test_index_picks_the_mask(check_layer, rng, estimator, sparsity):
 
 def test_several_masks_need_an_index(rng):
     prob = rng.uniform(size=(3, 9, 11, 1)).astype("float32")
-    with pytest.raises(ValueError, match="`index`.*3 probability masks"):
+    with pytest.raises(ValueError, match="index.*3 probability masks"):
         _layer()([prob, np.zeros((4, 9, 11, 1), "float32")])
     with pytest.raises(ValueError, match="`sparsity`.*3 probability masks"):
         _layer(sparsity=(0.5, 0.25))(prob)

@@ -8,7 +8,12 @@ from loupe_tf import masks, reconstruction, simulation
 from loupe_tf.models import loupe_model, with_binarization
 
 SIZE = (16, 18)
-SMALL = {"filters": 2, "depth": 1, "seed": 0}
+SMALL = {
+    "filters": 2,
+    "depth": 1,
+    "output_initializer": "glorot_uniform",
+    "seed": 0,
+}
 POINTS = masks.gaussian(SIZE, 3, calibration=4, seed=0)
 
 

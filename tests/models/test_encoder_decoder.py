@@ -1,8 +1,13 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
 
-from loupe_tf.models import encoder_decoder
+from loupe_tf.models import encoder_decoder as build
+
+# The default output begins at zero, whatever comes before it.
+encoder_decoder = functools.partial(build, output_initializer="he_normal")
 
 
 def _output(model, x):
@@ -78,8 +83,8 @@ def test_without_skips_all_goes_through_the_bottleneck(rng):
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        ({"depth": 0}, "`depth, filters`.*0"),
-        ({"filters": 0}, "`depth, filters`.*0"),
+        ({"depth": 0}, "`depth`.*at least 1.*0"),
+        ({"filters": 0}, "`filters`.*at least 1.*0"),
         ({"max_filters": 16}, "`max_filters`.*32.*16"),
         ({"depth": 3}, r"`input_shape`.*8.*depth=3.*\(8, 8, 2\)"),
         ({"dropout": 2}, "`dropout`.*2"),

@@ -109,8 +109,8 @@ def test_as_in_fastmri_after_a_zero_filled_image(images, tmp_path):
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        ({"depth": 0}, "`depth, filters`.*0"),
-        ({"filters": 0}, "`depth, filters`.*0"),
+        ({"depth": 0}, "`depth`.*at least 1.*0"),
+        ({"filters": 0}, "`filters`.*at least 1.*0"),
         ({"dropout": -0.1}, "`dropout`.*-0.1"),
         ({"standardize": True}, "`standardize`.*'image'.*True"),
         ({"depth": 3}, r"`input_shape`.*16.*depth=3.*\(8, 8, 2\)"),

@@ -71,7 +71,7 @@ def test_output_is_float32_in_mixed_precision():
         ({"preset": "vnet"}, "`preset`.*'loupe'.*'vnet'"),
         ({"normalization": "group"}, "`normalization`.*'batch'.*'group'"),
         ({"norm_order": "first"}, "`norm_order`.*'before'.*'first'"),
-        ({"depth": 0}, "`depth, filters`"),
+        ({"depth": 0}, "`depth`.*at least 1.*0"),
         ({"depth": 5}, r"`input_shape`.*16.*\(8, 8, 2\)"),
     ],
 )
@@ -82,7 +82,13 @@ def test_invalid_arguments(arguments, match):
 
 @pytest.mark.parametrize("size", [(3, 9, 12), (4, 8, 8)])
 def test_volumes(size):
-    model = unet((*size, 2), depth=2, filters=2, dropout=0.5)
+    model = unet(
+        (*size, 2),
+        depth=2,
+        filters=2,
+        dropout=0.5,
+        output_initializer="glorot_uniform",
+    )
     x = np.random.default_rng(0).normal(size=(2, *size, 2)).astype("float32")
     assert tuple(model(x, training=True).shape) == (2, *size, 1)
     kernels = [w.shape for w in model.weights if w.path.endswith("kernel")]

@@ -6,7 +6,11 @@ from loupe_tf import layers, masks
 from loupe_tf.models import loupe_model, unet, with_binarization
 from loupe_tf.reconstruction import Network, ZeroFilled, adjoint, forward
 
-SMALL = {"filters": 2, "depth": 1}
+SMALL = {
+    "filters": 2,
+    "depth": 1,
+    "output_initializer": "glorot_uniform",
+}
 POINTS = masks.gaussian((16, 18), 3, calibration=4, seed=0)
 LINES = masks.random_lines((1, 18), 3, calibration=4, seed=0)
 
@@ -163,9 +167,7 @@ def test_magnitude_model_of_an_image_with_phase(rng):
 
 @pytest.mark.parametrize("lines", [None, "columns"])
 def test_half_plane_is_filled(rng, lines):
-    model = loupe_model(
-        (16, 15, 1), 3, half_plane=True, lines=lines, filters=2, depth=1
-    )
+    model = loupe_model((16, 15, 1), 3, half_plane=True, lines=lines, **SMALL)
     image = rng.uniform(size=(16, 15)).astype("float32")
     mask = masks.from_model(model)
     found = Network(model)(forward(image, mask), mask)

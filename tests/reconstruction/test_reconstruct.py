@@ -11,12 +11,16 @@ from loupe_tf.numpy_fourier import fft2c
 
 SIZE = (16, 15)
 UNIT = 3e-6
+SMALL = {
+    "filters": 2,
+    "depth": 1,
+    "output_initializer": "glorot_uniform",
+    "seed": 0,
+}
 
 
 def build(mask=None, **kwargs):
-    return models.loupe_model(
-        (*SIZE, 1), mask=mask, filters=2, depth=1, seed=0, **kwargs
-    )
+    return models.loupe_model((*SIZE, 1), mask=mask, **SMALL, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -429,9 +433,7 @@ def test_half_plane_is_filled(volume, lines):
 @pytest.mark.parametrize("consistent", [False, True])
 def test_a_model_of_volumes(volume, maps, consistent):
     options = {"reconstruction": "complex", "data_consistency": consistent}
-    model = models.loupe_model(
-        (3, *SIZE, 2), 3, filters=2, depth=1, seed=0, **options
-    )
+    model = models.loupe_model((3, *SIZE, 2), 3, **SMALL, **options)
     mask = masks.from_model(model)
     volume = volume.astype("complex64")
     # The model measures by itself; a unit of 7 is taken out and put back.
