@@ -13,7 +13,7 @@ def encoder_decoder(
     depth=7,
     skips=True,
     dropout=0.0,
-    output_initializer=None,
+    output_initializer="zeros",
     name="encoder_decoder",
 ):
     """Build a deep residual encoder and decoder with a bottleneck between.
@@ -129,7 +129,7 @@ def encoder_decoder(
     x = layers.Conv2D(
         output_channels,
         1,
-        kernel_initializer=output_initializer or initializer(),
+        kernel_initializer=output_initializer,
         data_format="channels_last",
         dtype="float32",
         name="output",

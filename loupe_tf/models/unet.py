@@ -28,7 +28,7 @@ def unet(
     norm_order=None,
     activation=None,
     preset="loupe",
-    output_initializer="glorot_uniform",
+    output_initializer="zeros",
     dropout=0.0,
     name="unet",
 ):
