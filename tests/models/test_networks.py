@@ -53,7 +53,7 @@ def test_one_step_of_loupe_moves_everything(tmp_path, images, network):
     )
     # The next noise is the same too: a run that was stopped goes on.
     x = np.concatenate([images, images[::-1]], axis=-1)
-    twin = loaded.get_layer(reconstructor.name)
+    twin = loaded.reconstructor.network
     outputs = [
         keras.ops.convert_to_numpy(m(x, training=True))
         for m in (reconstructor, twin, twin)
@@ -180,8 +180,8 @@ def test_any_floatx(tmp_path, images, network, keras_config, floatx):
     ).history
     assert {"slope", "val_relaxed_ssim"} <= set(logs)
     for layer in model.layers:
-        if layer is not reconstructor:
-            assert layer.output.dtype == "float32"
+        assert layer.output.dtype == "float32"
+        if layer is not model.reconstructor:
             assert {w.dtype for w in layer.weights} <= {"float32"}
     assert model.predict(images, verbose=0).dtype == "float32"
     if floatx == "float64":  # Keras scales no loss in pure float16.
