@@ -3,7 +3,7 @@ from keras import ops
 
 from loupe_tf import fourier
 from loupe_tf.layers.float32_layer import Float32Layer
-from loupe_tf.masks.sampling_mask import standardize_field_of_view
+from loupe_tf.masks.arguments import standardize_field_of_view
 from loupe_tf.operators.cartesian import fit_mask
 
 

@@ -1,7 +1,6 @@
 """How many entries a mask acquires, and which of them it must."""
 
 import contextlib
-from numbers import Integral
 
 import numpy as np
 
@@ -137,8 +136,3 @@ def check_pair(argument, value, expected, check, **bounds):
         with contextlib.suppress(ValueError):
             return tuple(check(argument, entry, **bounds) for entry in value)
     raise invalid(argument, expected, value)
-
-
-def is_integer(value):
-    """Whether `value` is an integer, Python's or NumPy's, and no boolean."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
