@@ -196,11 +196,17 @@ def build_model(run, settings, image_shape):
         }
     else:
         sampling = {"mask_input": True}
-    adjoint = loupe_tf.models.loupe_model(
-        image_shape, **sampling, reconstructor="zero_filled", seed=run.seed
-    )
-    model = keras.Model(
-        adjoint.input, network(adjoint.output), name=f"{run.mask}_lines"
+    measured = [
+        keras.Input((1, *image_shape[:2], 2), name="kspace"),
+        keras.Input((None, None, 1), name="mask"),
+    ]
+    zero_filled = loupe_tf.models.AdjointNetwork()(measured)
+    model = loupe_tf.models.loupe_model(
+        image_shape,
+        **sampling,
+        reconstructor=keras.Model(measured, network(zero_filled)),
+        seed=run.seed,
+        name=f"{run.mask}_lines",
     )
     model.compile(
         # As PyTorch's, which has the ε of 1e-8 outside the root.

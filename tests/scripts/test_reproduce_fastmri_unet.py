@@ -135,7 +135,7 @@ def test_the_network_sees_the_magnitude_and_gives_the_image(script, rng):
         x, x, script.drawn_lines(run, 20)
     )
     masks = batches.masks([0, 1])
-    network = model.get_layer("fastmri_unet")
+    network = model.reconstructor.get_layer("fastmri_unet")
     zero_filled = _zero_filled(x[..., 0], masks[:, :1, :, 0])[..., None]
     np.testing.assert_allclose(
         model.predict([x, masks], verbose=0),
@@ -148,7 +148,7 @@ def test_all_masks_of_a_seed_begin_with_one_network(script):
     settings = {**script.PRESETS["smoke"], "depth": 1}
     found = [
         script.build_model(script.Run(4.0, mask, 7), settings, (16, 16, 1))
-        .get_layer("fastmri_unet")
+        .reconstructor.get_layer("fastmri_unet")
         .get_weights()
         for mask in script.MASKS
     ]
