@@ -39,6 +39,7 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments.trials import failures, find_file, try_on
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
 from loupe_tf.command_line import exit_code
@@ -183,8 +184,6 @@ def check(run, settings, image_shape):
 
 def train(run, settings, splits, folder):
     """Train the U-Net for a mask, learning the mask if it is a learned one."""
-    import keras
-
     images, held_out = (splits[name].images for name in ("train", "validation"))
     model = build_model(run, settings, images)
     history, finite = experiments.fit(
@@ -197,10 +196,8 @@ def train(run, settings, splits, folder):
     for name in ("masks", "models"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     mask.save(folder / "masks" / f"{run.stem}.npz")
-    # Without what only training needs.
-    trained = keras.Model(model.inputs, model.outputs, name=model.name)
     with written_aside(folder / "models" / f"{run.stem}.keras") as partial:
-        trained.save(partial)
+        model.save(partial)
     return {
         **record,
         "error": None,
@@ -209,59 +206,35 @@ def train(run, settings, splits, folder):
     }
 
 
-def find_file(folder, name, run, mask):
-    """What the training for a mask, at the R and seed of a run, has left."""
-    stem = dataclasses.replace(run, subject=mask).stem
-    path = folder / name.format(stem)
-    if not path.exists():
-        raise ValueError(
-            f"no {name.format(stem)}: its training has diverged, or was done "
-            "elsewhere and its files were not copied"
-        )
-    return path
-
-
 def try_on_all(run, settings, splits, folder):
     """Judge a reconstructor on every mask of its R and seed."""
     record = {**run.record(), "error": None, "results": {}}
     test, network = splits["test"], None
     if settings["test_slices"] is not None:
         test = test.evenly(settings["test_slices"])
+    stems = {m: dataclasses.replace(run, subject=m).stem for m in MASKS}
     if run.subject not in CLASSICAL:
-        mask = mask_of(run.subject)
+        path = folder / "models" / f"{stems[mask_of(run.subject)]}.keras"
         try:
-            path = find_file(folder, "models/{}.keras", run, mask)
+            find_file(path)
         except ValueError as error:
             return {**record, "error": str(error)}
         network = Network(path)
-    pictures = {}
-    for name in MASKS:
-        found = record["results"][name] = {}
-        try:
-            path = find_file(folder, "masks/{}.npz", run, name)
-            mask = masks.SamplingMask.load(path)
-            reconstructor = network
-            if network is None:
-                reconstructor, scores = evaluation.tune(
-                    run.subject,
-                    mask,
-                    splits["validation"].images,
-                    settings["regularizations"],
-                    settings["tuning_slices"],
-                )
-                if scores:
-                    found["regularization"] = reconstructor.regularization
-            found |= evaluation.judge(
-                reconstructor, mask, test.images, test.volumes
-            )
-        except ValueError as error:
-            record["results"][name] = {"error": str(error)}
-        if found.get("unit_range"):
-            volume = next(iter(found["unit_range"]))
-            shown = [evaluation.middle_slice(test.volumes, volume)]
-            images = test.images[shown]
-            pictures["truth"] = evaluation.magnitude(images)
-            pictures[name] = evaluation.reconstruct(reconstructor, mask, images)
+
+    def choose(mask):
+        if network is not None:
+            return network, {}
+        found, scores = evaluation.tune(
+            run.subject,
+            mask,
+            splits["validation"].images,
+            settings["regularizations"],
+            settings["tuning_slices"],
+        )
+        return found, {"regularization": found.regularization} if scores else {}
+
+    paths = {m: folder / "masks" / f"{stem}.npz" for m, stem in stems.items()}
+    record["results"], pictures = try_on(paths, choose, test)
     experiments.save_images(folder, run.stem, test.voxel_size, **pictures)
     return record
 
@@ -390,23 +363,6 @@ def cost_of_others(cells, rate):
     ]
 
 
-def failures(records):
-    """A sentence for each run, and each trial, that has no figures."""
-    sentences = []
-    for record in records:
-        name = Run.of(record).name
-        if record["error"]:
-            sentences.append(f"{name}: {record['error']}.")
-        for mask, result in record.get("results", {}).items():
-            if "error" in result:
-                sentences.append(f"{name}: {mask}: {result['error']}.")
-            for volume, problem in result.get("refused", {}).items():
-                sentences.append(
-                    f"{name}: {mask}: volume {volume} left out, {problem}."
-                )
-    return sentences
-
-
 def draw_matrix(cells, rate):
     """PSNR of each U-Net on each mask, the mean over seeds."""
     matrix = scores_of(cells, rate)[:, len(CLASSICAL) :].mean(axis=2).T
@@ -483,6 +439,7 @@ def reproduce(settings):
         free=("accelerations", "seeds"),
     )
     cells = by_cell(records)
+    failed = [failures(Run.of(record).name, record) for record in records]
     experiments.publish(
         folder,
         "Which masks serve which reconstructor?",
@@ -490,7 +447,7 @@ def reproduce(settings):
         CONVENTION,
         table(cells, "psnr"),
         draw(cells, folder),
-        [*verdicts(cells), *failures(records)],
+        [*verdicts(cells), *itertools.chain(*failed)],
         records,
         tables={SSIM_CAPTION: table(cells, "ssim")},
     )
