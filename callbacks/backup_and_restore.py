@@ -9,8 +9,8 @@ from loupe_tf.atomic import written_aside
 from loupe_tf.reading import BadFileError, load_npz
 from loupe_tf.records import (
     advising,
-    check,
     checksum,
+    load_weights,
     read_record,
     save_weights,
     write_record,
@@ -160,14 +160,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
         path = folder / "model.weights.h5"
-        check(path, state.get("weights_crc32c"), remedy)
-        try:
-            self.model.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError(
-                f"Invalid backup in {self.backup_dir}. Expected the weights "
-                f"of model '{self.model.name}'. Received: {error}"
-            ) from error
+        load_weights(self.model, path, state.get("weights_crc32c"), remedy)
         return state, values
 
     def on_epoch_end(self, epoch, logs=None):

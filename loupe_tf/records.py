@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pathlib
+import warnings
 
 import google_crc32c
 
@@ -142,7 +143,18 @@ def load_weights(model, path, crc, remedy):
     """
     check(path, crc, remedy)
     with advising(path, f"the weights of model '{model.name}'", remedy):
-        model.load_weights(path)
+        try:
+            with warnings.catch_warnings():
+                # Keras's, one a layer, of what it refuses in the end.
+                warnings.simplefilter("ignore")
+                model.load_weights(path)
+        except ValueError as error:
+            if "could not be loaded" not in str(error):
+                raise
+            raise ValueError(
+                "those of other layers: of another model, or of a run that "
+                "version 0.1.0 began, which that version can finish"
+            ) from error
 
 
 class _Buffer(io.BytesIO):

@@ -13,6 +13,7 @@ from loupe_tf.checks import invalid
 from loupe_tf.evaluation.by_volume import fastmri_metrics, per_volume
 from loupe_tf.masks.centre import judging
 from loupe_tf.reconstruction import forward
+from loupe_tf.reconstruction.network import as_reconstructor
 
 
 @judging
@@ -21,7 +22,8 @@ def reconstruct(reconstructor, mask, images, maps=None):
 
     Args:
         reconstructor: Callable `(kspace, mask, maps)` that returns an image
-            `(H, W)`, such as a `loupe_tf.reconstruction.Reconstructor`.
+            `(H, W)`, such as a `loupe_tf.reconstruction.Reconstructor`; or a
+            trained model that `loupe_tf.reconstruction.Network` takes.
         mask: `SamplingMask`, or an array of one of its shapes.
         images: Fully sampled images, `(n, H, W, 1)` or complex
             `(n, H, W, 2)`.
@@ -37,6 +39,7 @@ def reconstruct(reconstructor, mask, images, maps=None):
         ValueError: If the mask, the maps or the reconstructor are for another
             matrix size, or an image is not finite.
     """
+    reconstructor = as_reconstructor(reconstructor)
     images = to_complex(images)
     several = _check_several(maps, images)
     outputs = []
@@ -54,7 +57,8 @@ def judge(reconstructor, mask, images, volumes, maps=None):
     """What a reconstructor makes of a mask's samples, in both conventions.
 
     Args:
-        reconstructor: Callable `(kspace, mask, maps)`, see `reconstruct`.
+        reconstructor: Callable `(kspace, mask, maps)`, or a trained model; see
+            `reconstruct`.
         mask: `SamplingMask`, or an array of one of its shapes.
         images: Fully sampled images, `(n, H, W, 1)` or complex
             `(n, H, W, 2)`, divided by their volume's maximum.
@@ -69,6 +73,7 @@ def judge(reconstructor, mask, images, volumes, maps=None):
         ValueError: If the mask, the maps or the reconstructor are for another
             matrix size.
     """
+    reconstructor = as_reconstructor(reconstructor)
     images = np.asarray(images)
     several = _check_several(maps, images)
 

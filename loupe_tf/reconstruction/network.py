@@ -134,6 +134,25 @@ class Network(Reconstructor):
         return mask
 
 
+def as_reconstructor(model):
+    """Take a trained model for a reconstructor, and leave all others.
+
+    Args:
+        model: A Keras model, or the path of one, that `Network` takes; or any
+            callable `(kspace, mask, maps)`.
+
+    Returns:
+        A callable `(kspace, mask, maps)`: a `Network`, or what was given.
+    """
+    import keras
+
+    is_path = isinstance(model, str | os.PathLike)
+    is_trained = is_path or isinstance(model, keras.layers.Layer)
+    if not is_trained and callable(model):
+        return model
+    return Network(model)
+
+
 def load_model(path):
     """A model from a `.keras` file, in Keras's safe mode, not compiled."""
     import keras
