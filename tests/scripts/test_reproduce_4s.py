@@ -204,12 +204,12 @@ def test_a_frozen_mask_leaves_the_network_to_train(script, rng):
         atol=1e-5,
     )
     before = script.masks.probability_from_model(model)
-    network = [np.array(w) for w in model.get_layer("unet").get_weights()]
+    network = [np.array(w) for w in model.reconstructor.network.get_weights()]
     frozen.fit(images, images, verbose=0)
     after = script.masks.probability_from_model(model)
     np.testing.assert_array_equal(after, before)
     # The trained one is the model's own.
-    moved = zip(network, model.get_layer("unet").get_weights(), strict=True)
+    moved = zip(network, model.reconstructor.network.get_weights(), strict=True)
     assert any((old != new).any() for old, new in moved)
 
 
