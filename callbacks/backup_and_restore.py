@@ -75,7 +75,9 @@ class BackupAndRestore(keras.callbacks.Callback):
         keras.callbacks.EarlyStopping(patience=100),
     ]
     callbacks.append(BackupAndRestore("backup", callbacks))  # last
-    model.fit(train, epochs=1000, callbacks=callbacks)
+    model.fit(
+        train, validation_data=validation, epochs=1000, callbacks=callbacks
+    )
     ```
     """
 

@@ -27,7 +27,9 @@ class SlopeSchedule(keras.callbacks.Callback):
     Example:
 
     >>> schedule = SlopeSchedule(geometric(20.0, 2000.0, epochs=100))
-    >>> model.fit(images, images, epochs=100, callbacks=[schedule])
+    >>> history = model.fit(
+    ...     images, images, epochs=100, callbacks=[schedule], verbose=0
+    ... )
     """
 
     def __init__(self, function, layers=None):

@@ -32,10 +32,14 @@ def invalid(argument, expected, *received, found=None):
 
     Example:
 
-    >>> raise invalid("slope", "a positive number", slope)
+    >>> raise invalid("slope", "a positive number", -1)
+    Traceback (most recent call last):
+        ...
     ValueError: Invalid value for argument `slope`. Expected a positive number.
     Received: slope=-1
     >>> raise invalid("kspace", "finite samples", found="NaN in slice 3")
+    Traceback (most recent call last):
+        ...
     ValueError: Invalid value for argument `kspace`. Expected finite samples.
     Received: NaN in slice 3
     """

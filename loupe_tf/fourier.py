@@ -18,6 +18,8 @@ import math
 import numpy as np
 from keras import ops
 
+from loupe_tf.checks import invalid
+
 __all__ = ["fft2", "fft2c", "fftshift", "ifft2", "ifft2c", "ifftshift"]
 
 AXES = (-3, -2)
@@ -144,10 +146,11 @@ def _matrices(n):
 def _standardize(x):
     x = ops.convert_to_tensor(x)
     if len(x.shape) < 3 or x.shape[-1] != 2 or None in x.shape[-3:-1]:
-        raise ValueError(
-            "Invalid value for argument `x`. Expected a real tensor of shape "
-            "(..., H, W, 2) with known H and W, the last axis being (real, "
-            f"imaginary). Received: shape={tuple(x.shape)}"
+        raise invalid(
+            "x",
+            "a real tensor of shape (..., H, W, 2) with known H and W, the "
+            "last axis being (real, imaginary)",
+            found=f"shape={tuple(x.shape)}",
         )
     # No backend has an FFT in half precision.
     return ops.cast(x, "float32")

@@ -25,7 +25,7 @@ class SSIM(keras.losses.Loss):
     Formula:
 
     ```python
-    loss = 1 - ssim(y_true, y_pred)
+    loss = 1 - loupe_tf.metrics.ssim(y_true, y_pred)
     ```
 
     See `loupe_tf.metrics.SSIM` for what is computed, and on what images. The
@@ -43,7 +43,7 @@ class SSIM(keras.losses.Loss):
     Example:
 
     >>> images = np.random.uniform(size=(4, 31, 33, 1))
-    >>> loupe_tf.losses.SSIM()(images, images)
+    >>> round(float(loupe_tf.losses.SSIM()(images, images)), 3)
     0.0
     """
 
@@ -82,8 +82,9 @@ class L1SSIM(SSIM):
     Formula:
 
     ```python
-    l1 = mean(abs(y_true - y_pred)) / max_value
-    loss = alpha * (1 - ssim(y_true, y_pred)) + (1 - alpha) * l1
+    ssim = loupe_tf.metrics.ssim(y_true, y_pred)
+    l1 = np.mean(np.abs(y_true - y_pred)) / max_value
+    loss = alpha * (1 - ssim) + (1 - alpha) * l1
     ```
 
     for each image; complex images differ by the modulus of their difference.

@@ -20,6 +20,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from loupe_tf.checks import invalid
+
 DEFAULT_LIMIT = 4 * 2**30
 # For commands and workers, which run no Python of the user's.
 VARIABLE = "LOUPE_TF_MEMORY_LIMIT"
@@ -314,10 +316,10 @@ def _parse(limit, argument):
         or not isinstance(limit, numbers.Real)
         or not limit > 0
     ):
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected a positive "
-            "number of bytes, or a string such as '16G'. "
-            f"Received: {argument}={limit!r}"
+        raise invalid(
+            argument,
+            "a positive number of bytes, or a string such as '16G'",
+            limit,
         )
     return limit
 

@@ -29,6 +29,7 @@ import re
 import numpy as np
 
 from loupe_tf.atomic import written_aside
+from loupe_tf.checks import invalid
 
 __all__ = [
     "facts",
@@ -126,9 +127,10 @@ def table(header, rows, caption=None):
     rows = [list(row) for row in rows]
     for row in rows:
         if len(row) != len(header):
-            raise ValueError(
-                "Invalid value for argument `rows`. Expected rows of "
-                f"{len(header)} cells, like the header. Received: row={row}"
+            raise invalid(
+                "rows",
+                f"rows of {len(header)} cells, like the header",
+                found=f"row={row}",
             )
     # A column of numbers has its name on the right as well.
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
@@ -212,17 +214,19 @@ def write_report(path, title, sections):
     body = []
     for heading, parts in sections.items():
         if isinstance(parts, str):
-            raise ValueError(
-                "Invalid value for argument `sections`. Expected a list of "
-                f"parts under each heading. Received: {heading!r}: {parts[:80]}"
+            raise invalid(
+                "sections",
+                "a list of parts under each heading",
+                found=f"{heading!r}: {parts[:80]}",
             )
         if heading:
             body.append(f"<h2>{_escape(heading)}</h2>")
         for part in parts:
             if not isinstance(part, str):
-                raise ValueError(
-                    "Invalid value for argument `sections`. Expected strings "
-                    f"and parts of this module. Received: {part!r}"
+                raise invalid(
+                    "sections",
+                    "strings and parts of this module",
+                    found=repr(part),
                 )
             body.append(part if isinstance(part, Part) else paragraph(part))
     page = PAGE.format(title=_escape(title), style=STYLE, body="\n".join(body))
@@ -242,10 +246,10 @@ def save_figure(figure, path):
         ValueError: If the path has the suffix of another format.
     """
     if pathlib.Path(path).suffix.lower() not in ("", ".png"):
-        raise ValueError(
-            "Invalid value for argument `path`. Expected a path that ends in "
-            ".png; `figure.savefig` knows other formats. "
-            f"Received: path={path}"
+        raise invalid(
+            "path",
+            "a path that ends in .png; `figure.savefig` knows other formats",
+            found=f"path={path}",
         )
     _write(path, _png(figure))
 

@@ -34,7 +34,7 @@ class RunFolder:
     folder = RunFolder("runs/demo")
     folder.check_settings({"acceleration": 4.0, "seed": 0})
     with folder.stopwatch("learned") as seconds:
-        model.fit(...)
+        model.fit(images, images, epochs=100)
     folder.write_json("history.json", {"seconds": seconds()})
     ```
     """

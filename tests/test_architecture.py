@@ -18,7 +18,8 @@ FOLDERS = {
 # From the ground up: a room imports from lower floors alone. The front door,
 # `loupe_tf/__init__.py`, has no name.
 FLOORS = (
-    {"version", "checks", "fourier", "numpy_fourier", "on_import", "reading"},
+    {"version", "checks", "on_import"},
+    {"fourier", "numpy_fourier", "reading"},
     {"atomic", "hdf5", "simulation"},
     {"cfl", "ismrmrd_file"},
     {"records"},

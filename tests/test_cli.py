@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import cli
+from loupe_tf.cli import compare, convert, export, show
 from loupe_tf.formats import load_mask
 from loupe_tf.masks import SamplingMask, poisson_disc, random_lines
 
@@ -164,7 +165,7 @@ def test_export(files):
     options = {"filters": 1, "depth": 1, "dropout": 0.1}
     network = fastmri_unet((8, 9, 2), standardize="residual", **options)
     loupe_model((8, 9, 1), 2, reconstructor=network).save("model.keras")
-    root = pathlib.Path(cli.__file__).parents[1]
+    root = pathlib.Path(cli.__file__).parents[2]
     result = subprocess.run(
         [
             sys.executable,
@@ -185,10 +186,10 @@ def test_export(files):
 
 def examples():
     for text in (
-        cli.SHOW_EXAMPLES,
-        cli.CONVERT_EXAMPLES,
-        cli.COMPARE_EXAMPLES,
-        cli.EXPORT_EXAMPLES,
+        show.EXAMPLES,
+        convert.EXAMPLES,
+        compare.EXAMPLES,
+        export.EXAMPLES,
     ):
         for line in text.splitlines():
             if line.strip().startswith("loupe-tf"):
@@ -225,7 +226,7 @@ def test_starts_without_keras(files):
         "heavy = {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else code)\n"
     )
-    root = pathlib.Path(cli.__file__).parents[1]
+    root = pathlib.Path(cli.__file__).parents[2]
     for words in ("convert lines.npz a.json", "show lines.npz --out a.png"):
         result = subprocess.run(
             [sys.executable, str(script), "mask", *words.split()],

@@ -172,7 +172,6 @@ def test_wheel_has_all_files(files):
         for path in (ROOT / "datasets").glob(f"*/{name}"):
             inside = path.relative_to(ROOT).as_posix()
             expected.add(f"loupe_tf/{inside}")
-    expected.add("loupe_tf/py.typed")
     assert {f for f in files if ".dist-info/" not in f} == expected
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import pytest
+from code_blocks import blocks
 
 import loupe_tf
 import loupe_tf.cli
@@ -36,13 +37,6 @@ OTHER_COMMANDS = {".", "cd", "git", "python3", "tensorboard"}
 
 def read(page):
     return (ROOT / page).read_text(encoding="utf-8")
-
-
-def blocks(text, *languages):
-    """Yield `(line, code)` of the fenced blocks; the first line is 1."""
-    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
-        if match[1] in languages:
-            yield text.count("\n", 0, match.start(2)) + 1, match[2]
 
 
 def script(text):

@@ -35,6 +35,7 @@ def check_fft(size=(64, 64), strategy=None, repeats=3):
 
     >>> strategy = tf.distribute.MirroredStrategy()
     >>> loupe_tf.distribution.check_fft((320, 320), strategy)
+    {0: ...}
     """
     import keras
 

@@ -24,7 +24,7 @@ class Distribution:
         model = loupe_tf.models.loupe_model((320, 320, 1), acceleration=4)
         model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     distribution.check_fft((320, 320))
-    fit_two_rounds(model, train, validation, directory="run")
+    fit_two_rounds(model, train, validation, epochs=500, directory="run")
     if distribution.is_chief:
         model = distribution.on_one_device(model)
         model.save("model.keras")

@@ -44,7 +44,7 @@ class MultiWorkerTrainer:
         model = loupe_tf.models.loupe_model((320, 320, 1), acceleration=4)
         model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     trainer = loupe_tf.distribution.MultiWorkerTrainer(model)
-    trainer.fit(batches, validation_data=(validation, validation), epochs=100)
+    trainer.fit(train, validation_data=validation, epochs=100)
     ```
     """
 

@@ -23,7 +23,7 @@ class FFT(Float32Layer):
 
     >>> image = np.random.rand(1, 32, 33, 2)
     >>> kspace = loupe_tf.layers.FFT()(image)
-    >>> kspace.shape
+    >>> tuple(kspace.shape)
     (1, 32, 33, 2)
     """
 

@@ -48,7 +48,10 @@ def from_model(
     Example:
 
     ```python
-    history = model.fit(...).history
+    callback = loupe_tf.callbacks.SelfShrinkingSigmoidSlope()
+    history = model.fit(
+        train, validation_data=validation, epochs=100, callbacks=[callback]
+    ).history
     mask = loupe_tf.masks.from_model(
         model, provenance={"slope_history": history["slope"]}
     )

@@ -47,10 +47,11 @@ class AdjointNetwork(keras.Model):
 
     Example:
 
-    >>> reconstructor = loupe_tf.models.AdjointNetwork(
-    ...     loupe_tf.models.unet((320, 320, 2))
-    ... )
-    >>> image = reconstructor([kspace, mask])
+    ```python
+    network = loupe_tf.models.unet((320, 320, 2))
+    reconstructor = loupe_tf.models.AdjointNetwork(network)
+    image = reconstructor([kspace, mask])
+    ```
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def with_binarization(model, binarization):
     Example:
 
     >>> relaxed = loupe_tf.models.with_binarization(model, "relaxed")
-    >>> relaxed.evaluate(images, images)
+    >>> loss = relaxed.evaluate(images, images, verbose=0)
     """
     samplers = [
         layer

@@ -1,0 +1,93 @@
+"""`loupe-tf mask compare`: two masks side by side."""
+
+from loupe_tf.checks import invalid
+from loupe_tf.cli.masks import (
+    add_command,
+    add_reading,
+    calibration_text,
+    density_rows,
+    lobe_text,
+    read,
+    titles,
+)
+from loupe_tf.masks.description import density_profile, overlap, side_lobe
+from loupe_tf.report import save_figure, text_table
+
+DESCRIPTION = """\
+Put two masks of one size side by side: overlap, density, point-spread function
+and side lobes. Lines are compared with points along the whole of k-space.
+"""
+
+EXAMPLES = """\
+examples:
+  loupe-tf mask compare learned.npz poisson.npz
+  loupe-tf mask compare learned.npz lines.seq --out both.png
+"""
+
+
+def add(commands):
+    """Add the command to those on masks."""
+    compare = add_command(
+        commands,
+        "compare",
+        "put two masks side by side",
+        DESCRIPTION,
+        EXAMPLES,
+    )
+    compare.add_argument("masks", nargs=2, metavar="mask", help="two files")
+    add_reading(compare)
+    compare.add_argument("--out", metavar="PNG", help="draw both into this")
+    compare.set_defaults(run=run)
+
+
+def run(options):
+    """Run the command."""
+    names = options.masks
+    if names[0] == names[1]:
+        raise invalid("masks", "two different files", found=f"{names[0]} twice")
+    loaded = [read(name, options) for name in names]
+    masks = dict(zip(titles(names), loaded, strict=True))
+    print(comparison(masks))
+    if options.out:
+        from loupe_tf import plots
+
+        save_figure(plots.mask_comparison(masks), options.out)
+        print(f"\n{options.out}")
+
+
+def comparison(masks):
+    """What `compare` prints of two masks by name."""
+    (first, mask), (second, other) = masks.items()
+    common = overlap(mask, other)
+    lobes = [side_lobe(one) for one in (mask, other)]
+    edges, shares = density_profile(mask, 8)
+    if mask.lines == other.lines and mask.shape == other.shape:
+        rings = density_rows(edges, shares, density_profile(other, 8)[1])
+    else:  # Distances of lines and of points do not compare.
+        rings = []
+    pairs = (mask, other)
+    both = list(zip(pairs, lobes, strict=True))
+    table = [
+        ["acquires", *(m.lines or "points" for m in pairs)],
+        ["acquired", *(f"{m.acquired} of {m.array.size}" for m in pairs)],
+        ["R asked for", *(f"{m.acceleration:.4g}" for m in pairs)],
+        ["R achieved", *(f"{m.achieved_acceleration:.4g}" for m in pairs)],
+        ["calibration", *(calibration_text(m.calibration) for m in pairs)],
+        ["largest side lobe", *(lobe_text(lobe) for _, lobe in both)],
+        ["largest off peak", *(f"{lobe['off_peak']:.3f}" for _, lobe in both)],
+        [
+            "also in the other",
+            f"{common['share']:.1%}",
+            f"{common['other_share']:.1%}",
+        ],
+    ]
+    text = text_table(["", first, second], table)
+    text += (
+        f"\n\nboth {common['intersection']}, either {common['union']}: "
+        f"{common['jaccard']:.1%}; by chance {common['expected_share']:.1%} of "
+        f"{first} would be in {second}"
+    )
+    if rings:
+        header = ["density by distance from DC", first, second]
+        text += "\n\n" + text_table(header, rings)
+    return text

@@ -1,0 +1,108 @@
+"""`loupe-tf mask convert`: a mask in another format."""
+
+from loupe_tf.cli.masks import add_command, add_reading, read
+from loupe_tf.masks.acquisition_order import ORDERS
+from loupe_tf.masks.files.mask_files import FORMATS, save_mask
+
+DESCRIPTION = """\
+Write a mask in another format. The file appears at once and whole: after an
+error, what was there before is there still.
+"""
+
+EXAMPLES = """\
+examples:
+  a pattern for `bart pics -p pattern`:
+    loupe-tf mask convert mask.npz pattern.cfl
+  a list of lines for a scanner, from the centre outwards:
+    loupe-tf mask convert mask.npz lines.csv --order centre_out
+  ISMRMRD, with the size of the image in mm:
+    loupe-tf mask convert mask.npz mask.mrd --fov 240 240
+  a gradient-echo protocol; times in ms:
+    loupe-tf mask convert mask.npz scan.seq --fov 240 240 --te 5 --tr 20
+  a mask of lines that does not know their length:
+    loupe-tf mask convert old.npz pattern.cfl --matrix 320 320
+"""
+
+# Options of `convert` that only some formats take, by their name in Python.
+OPTIONS = (
+    "order",
+    "seed",
+    "slice_thickness",
+    "te",
+    "tr",
+    "flip_angle",
+    "bandwidth",
+    "dummy_scans",
+)
+
+
+def add(commands):
+    """Add the command to those on masks."""
+    convert = add_command(
+        commands,
+        "convert",
+        "write a mask in another format",
+        DESCRIPTION,
+        EXAMPLES,
+    )
+    convert.add_argument("mask", help="file of a mask")
+    convert.add_argument("out", help="file to write")
+    add_reading(convert)
+    convert.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="format of the file to write, if the suffix does not tell",
+    )
+    convert.add_argument(
+        "--matrix",
+        nargs=2,
+        type=int,
+        metavar=("H", "W"),
+        help="size of k-space, which old masks of lines do not know",
+    )
+    convert.add_argument(
+        "--fov",
+        dest="field_of_view",
+        nargs=2,
+        type=float,
+        metavar=("H", "W"),
+        help="size of the image in mm, which ISMRMRD and Pulseq need (that of "
+        "the mask)",
+    )
+    convert.add_argument(
+        "--order",
+        choices=ORDERS,
+        help="of acquisition, for CSV, ISMRMRD and Pulseq (linear); smooth "
+        "keeps jumps small, for eddy currents",
+    )
+    convert.add_argument("--seed", type=int, help="of --order shuffled (0)")
+    protocol = convert.add_argument_group("Pulseq (and ISMRMRD: thickness)")
+    for name, text in (
+        ("slice-thickness", "in mm (5)"),
+        ("te", "echo time in ms (the shortest)"),
+        ("tr", "repetition time in ms (the shortest)"),
+        ("flip-angle", "in degrees (15)"),
+        ("bandwidth", "of the receiver in Hz for a pixel (250)"),
+    ):
+        metavar = name.rpartition("-")[2].upper()
+        protocol.add_argument(
+            f"--{name}", type=float, metavar=metavar, help=text
+        )
+    protocol.add_argument(
+        "--dummy-scans",
+        type=int,
+        metavar="N",
+        help="excitations before the first line (16)",
+    )
+    convert.set_defaults(run=run)
+
+
+def run(options):
+    """Run the command."""
+    mask = read(options.mask, options)
+    changes = {"matrix": options.matrix, "field_of_view": options.field_of_view}
+    mask = mask.replace(**{k: v for k, v in changes.items() if v is not None})
+    given = {name: getattr(options, name) for name in OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    save_mask(mask, options.out, options.format, shift=False, **given)
+    print(f"{options.out}: {mask}")

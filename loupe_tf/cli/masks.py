@@ -1,0 +1,117 @@
+"""What the commands on masks share: options, how files are read, and texts."""
+
+import argparse
+import pathlib
+
+import numpy as np
+
+from loupe_tf.masks.centre import centred
+from loupe_tf.masks.files.mask_files import FORMATS, SUFFIXES
+from loupe_tf.masks.sampling_mask import load_mask
+
+FILES = """\
+formats, by the suffix of the file:
+  .npz        all, as `SamplingMask.save` writes it
+  .npy        the boolean array alone
+  .json       all, as text
+  .csv        all; the acquired entries one by one, in order of acquisition
+  .cfl .hdr   BART's pattern, 1 and 0, (H, W)
+  .h5 .hdf5   fastMRI's `mask`; columns only (or ISMRMRD: --format ismrmrd)
+  .mrd        ISMRMRD: encoding, limits and the list of acquisitions
+  .seq        Pulseq: a spoiled gradient-echo protocol; lines only
+
+DC lies in the centre, at (H // 2, W // 2). A mask that is densest around the
+corner (0, 0) is refused; --shift moves DC to the centre, --as-is takes the
+mask as it is.
+"""
+
+
+def add_command(commands, name, text, doc, epilog):
+    """Add a command on masks; its help says which formats there are."""
+    return commands.add_parser(
+        name,
+        help=text,
+        description=doc,
+        epilog=f"{epilog}\n{FILES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_reading(command):
+    """Add the options that say how a mask is read, see `read`."""
+    shift = command.add_mutually_exclusive_group()
+    shift.add_argument(
+        "--shift",
+        action="store_const",
+        const=True,
+        help="move DC from the corner",
+    )
+    shift.add_argument(
+        "--as-is",
+        dest="shift",
+        action="store_const",
+        const=False,
+        help="take DC to be in the centre",
+    )
+    command.add_argument(
+        "--from-format",
+        choices=FORMATS,
+        help=f"of the file read, if its suffix is none of {' '.join(SUFFIXES)}",
+    )
+    command.add_argument(
+        "--encoding",
+        type=int,
+        metavar="N",
+        help="encoding space of an ISMRMRD file (0)",
+    )
+    command.add_argument(
+        "--lines",
+        choices=("columns", "rows"),
+        help="what the lines of an ISMRMRD measurement are (columns)",
+    )
+
+
+def read(path, options):
+    """Load a mask as the options of `add_reading` say."""
+    given = {}
+    if options.encoding is not None:
+        given["encoding"] = options.encoding
+    if options.lines is not None:
+        given["lines"] = options.lines
+    mask = load_mask(path, options.from_format, options.shift, **given)
+    # Of files that say where DC is, too: they may have been told wrongly.
+    return mask if options.shift is not None else centred(mask)
+
+
+def titles(paths):
+    """Names of files, as short as they can be and still differ."""
+    names = [pathlib.Path(path).name for path in paths]
+    return names if len(set(names)) == len(names) else paths
+
+
+def density_rows(edges, *shares):
+    """Rows of a table: distances from DC, and the shares acquired there."""
+    return [
+        [f"{low:.2f}–{high:.2f}"]
+        + ["" if np.isnan(v) else f"{v:.3f}" for v in values]
+        for low, high, *values in zip(edges, edges[1:], *shares)
+    ]
+
+
+def size_text(size, unit=""):
+    """A size, `H×W`, or that it is not known."""
+    if size is None:
+        return "not known"
+    return "×".join(f"{n:g}" for n in size) + unit
+
+
+def calibration_text(calibration):
+    """A calibration region as text."""
+    if isinstance(calibration, tuple):
+        return size_text(calibration)
+    return str(calibration or "none")
+
+
+def lobe_text(lobe):
+    """The largest side lobe, and where it is."""
+    return f"{lobe['height']:.3f} at {lobe['place']}"
