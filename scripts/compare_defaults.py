@@ -157,9 +157,6 @@ def build_model(run, settings, image_shape):
         filters=settings["filters"],
         depth=settings["depth"],
         normalization="instance",
-        # Start from the zero-filled image, so that the mask sees sound
-        # gradients from the first step.
-        output_initializer="zeros",
         seed=run.seed,
     )
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")

@@ -118,9 +118,6 @@ def build_model(run, settings, image_shape):
         filters=settings["filters"],
         depth=settings["depth"],
         normalization="instance",
-        # Start from the zero-filled image, so that the mask sees sound
-        # gradients from the first step.
-        output_initializer="zeros",
         seed=run.seed,
         name=run.shape.replace(" ", "_").replace("-", "_"),
     )

@@ -157,8 +157,6 @@ def build_model(options, size, mask):
         normalization=functools.partial(
             keras.layers.BatchNormalization, momentum=0.9
         ),
-        # Begin with the zero-filled image: runs are short here.
-        output_initializer="zeros",
         seed=options.seed,
         name="equispaced" if mask is not None else "learned",
         **chosen,
@@ -226,6 +224,35 @@ def reconstruct(model, mask, kspace, options):
     }
 
 
+def learn(model, data, source, scan, options, folder):
+    """Train a model, and try it and its lines on simulated and real data."""
+    kspace, truth = scan
+    history, seconds = train(model, data, options, folder)
+    mask = masks.from_model(model, provenance={"data": source})
+    mask.save(folder / f"{model.name}.npz")
+    images = reconstruct(model, mask, kspace, options)
+    return {
+        "history": history,
+        "seconds": seconds,
+        "mask": mask,
+        "images": {k: image * (truth > 0) for k, image in images.items()},
+        "simulated": judge_simulated(model, *data["test"], options),
+    }
+
+
+def scan_records(found, truth):
+    return [
+        {
+            "mask": name,
+            "acceleration": result["mask"].achieved_acceleration,
+            "method": method,
+            **evaluation.fastmri_metrics(truth[None], image[None]),
+        }
+        for name, result in found.items()
+        for method, image in result["images"].items()
+    ]
+
+
 def scan_table(records):
     columns = {
         "mask": lambda r: r["mask"],
@@ -239,20 +266,21 @@ def scan_table(records):
     return list(columns), rows
 
 
-def simulated_table(found, simulated):
+def simulated_table(found):
     rows = []
-    for name, volumes in simulated.items():
+    for name, result in found.items():
         psnr, ssim = (
-            [metrics[key] for metrics in volumes.values()]
+            [metrics[key] for metrics in result["simulated"].values()]
             for key in ("psnr", "ssim")
         )
-        rate = f"{found[name].achieved_acceleration:.2f}"
+        rate = f"{result['mask'].achieved_acceleration:.2f}"
         rows.append([name, rate, report.spread(psnr), report.spread(ssim, 4)])
     return ["mask", "R", "PSNR [dB]", "SSIM"], rows
 
 
-def verdicts(simulated):
-    gains = evaluation.paired_difference(*(simulated[name] for name in MASKS))
+def verdicts(found):
+    learned, equispaced = (found[name]["simulated"] for name in MASKS)
+    gains = evaluation.paired_difference(learned, equispaced)
     return [
         "On the simulated test volumes the learned lines are worth "
         f"{report.spread(gains, sign='+')} dB over equispaced ones "
@@ -261,34 +289,33 @@ def verdicts(simulated):
     ]
 
 
-def draw(truth, images, found, histories):
+def draw(found, truth):
     """All figures with their captions, by name."""
-    peak = truth.max()
-    groups = [
-        {
-            f"{name}, {method}": image[None, ..., None] / peak
-            for method, image in images[name].items()
-        }
-        for name in MASKS
-    ]
-    scan = plots.reconstruction_groups(truth[None, ..., None] / peak, groups)
-    lines = {
-        f"{name} ({mask.achieved_acceleration:.2f})": np.broadcast_to(
-            mask.array, truth.shape
-        ).astype(float)
-        for name, mask in found.items()
-    }
-    figures = {
-        "scan": (scan, "The real scan, divided by its largest pixel."),
-        "masks": (plots.masks(lines), "The lines; DC is in the centre."),
-    }
-    for name, history in histories.items():
+    unit = truth[None, ..., None] / truth.max()
+    groups, lines, figures = [], {}, {}
+    for name, result in found.items():
+        images, mask = result["images"], result["mask"]
+        groups.append(
+            {
+                f"{name}, {method}": image[None, ..., None] / truth.max()
+                for method, image in images.items()
+            }
+        )
+        shown = np.broadcast_to(mask.array, truth.shape).astype(float)
+        lines[f"{name} ({mask.achieved_acceleration:.2f})"] = shown
         figures[f"curves_{name}"] = (
-            plots.training_curves(history),
+            plots.training_curves(result["history"]),
             f"Training with {name} lines. The vertical line is where round "
             "two begins.",
         )
-    return figures
+    return {
+        "scan": (
+            plots.reconstruction_groups(unit, groups),
+            "The real scan, divided by its largest pixel.",
+        ),
+        "masks": (plots.masks(lines), "The lines; DC is in the centre."),
+        **figures,
+    }
 
 
 def run(options):
@@ -313,37 +340,22 @@ def run(options):
     facts = provenance(settings, source, splits)
     facts["scan"] = f"{os.path.basename(options.test)}, {kspace.shape}"
     print(f"Images: {source}; {facts['volumes']}\nScan: {facts['scan']}")
-
-    records, found, images, simulated, histories = [], {}, {}, {}, {}
+    found = {}
     for model in models:
-        name = model.name
-        histories[name], seconds = train(model, data, options, folder)
-        facts[f"seconds, {name}"] = f"{seconds:.0f}"
-        mask = masks.from_model(model, provenance={"data": source})
-        mask.save(folder / f"{name}.npz")
-        found[name], images[name] = mask, {}
-        simulated[name] = judge_simulated(model, *data["test"], options)
-        rebuilt = reconstruct(model, mask, kspace, options)
-        for method, image in rebuilt.items():
-            images[name][method] = image = image * (truth > 0)
-            records.append(
-                {
-                    "mask": name,
-                    "acceleration": mask.achieved_acceleration,
-                    "method": method,
-                    **evaluation.fastmri_metrics(truth[None], image[None]),
-                }
-            )
+        result = learn(model, data, source, (kspace, truth), options, folder)
+        found[model.name] = result
+        facts[f"seconds, {model.name}"] = f"{result['seconds']:.0f}"
+    records = scan_records(found, truth)
     experiments.publish(
         folder,
         "Lines learned for several coils, on a real scan",
         facts,
         SCAN,
         scan_table(records),
-        draw(truth, images, found, histories),
-        verdicts(simulated),
+        draw(found, truth),
+        verdicts(found),
         records,
-        {SIMULATED: simulated_table(found, simulated)},
+        {SIMULATED: simulated_table(found)},
     )
 
 

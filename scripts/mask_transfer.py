@@ -158,9 +158,7 @@ def build_model(run, settings, images):
         **sampling(run, settings, images),
         filters=settings["filters"],
         depth=settings["depth"],
-        # Start from the zero-filled image, and let the statistics follow
-        # within an epoch: trainings are short.
-        output_initializer="zeros",
+        # Statistics follow within an epoch: trainings are short.
         normalization=functools.partial(
             keras.layers.BatchNormalization, momentum=0.9
         ),

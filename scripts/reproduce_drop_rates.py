@@ -140,9 +140,6 @@ def build_model(run, settings, image_shape):
         (*image_shape[:2], 2),
         filters=settings["filters"],
         depth=settings["depth"],
-        # Start from the zero-filled image, so that the mask sees sound
-        # gradients from the first step.
-        output_initializer="zeros",
     )
     model = loupe_tf.models.loupe_model(
         image_shape,
