@@ -2,9 +2,9 @@
 
 import numpy as np
 
+import loupe_tf
 from loupe_tf import masks
 from loupe_tf.evaluation import per_volume
-from loupe_tf.models import with_binarization
 
 BINARIZATIONS = ("relaxed", "sampled", "threshold", "exact")
 
@@ -27,7 +27,7 @@ def judge_binarizations(model, part, batch_size):
 
     found = {}
     for kind in BINARIZATIONS:
-        other = with_binarization(model, kind)
+        other = loupe_tf.models.with_binarization(model, kind)
         output, drawn = keras.Model(
             other.inputs,
             [other.output, other.get_layer("sampled_mask").output],

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from loupe_tf.callbacks import MaskedBatches
+import loupe_tf
 
 
 class DrawnLines:
@@ -41,11 +41,13 @@ class DrawnLines:
         Returns:
             `loupe_tf.callbacks.MaskedBatches`.
         """
-        return MaskedBatches(part.images, part.images, self, batch_size, seed)
+        return loupe_tf.callbacks.MaskedBatches(
+            part.images, part.images, self, batch_size, seed
+        )
 
     def batches_by_volume(self, part, batch_size):
         """Data to validate and test with: a mask of the name of each volume."""
         seeds = np.array([zlib.crc32(str(v).encode()) for v in part.volumes])
-        return MaskedBatches(
+        return loupe_tf.callbacks.MaskedBatches(
             part.images, part.images, self, batch_size, seeds=seeds
         )

@@ -4,8 +4,9 @@ A slope that is held (`fixed`), that 4S raises, or that follows a schedule; and
 estimators other than the sigmoid of slope s.
 """
 
+import loupe_tf
 from experiments import conducting
-from loupe_tf import callbacks, masks, models
+from loupe_tf import masks
 
 OF_PAPER = ("fixed", "4s")
 SCHEDULES = ("linear", "geometric", "cosine")
@@ -97,19 +98,19 @@ def fit_by_method(model, run, settings, splits, folder):
 def _slope_callback(method, settings):
     """What changes the slope in round one; `False` where it is held."""
     if method == "4s" or method in VARIANTS:
-        return callbacks.SelfShrinkingSigmoidSlope(
+        return loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
             monitor=settings["slope_monitor"],
             patience=settings["patience"],
             factor=settings["factor"],
             cooldown=settings["cooldown"],
         )
     if method in SCHEDULES:
-        schedule = getattr(callbacks, method)(
+        schedule = getattr(loupe_tf.callbacks, method)(
             settings["first_slope"],
             settings["last_slope"],
             settings["epochs"][0],
         )
-        return callbacks.SlopeSchedule(schedule)
+        return loupe_tf.callbacks.SlopeSchedule(schedule)
     return False
 
 
@@ -132,7 +133,7 @@ def freeze_mask(model):
     Returns:
         A `keras.Model`, compiled alike.
     """
-    frozen = models.loupe_model(
+    frozen = loupe_tf.models.loupe_model(
         model.input_shape[1:],
         mask=masks.from_model(model),
         reconstructor=model.reconstructor.network,
