@@ -32,7 +32,6 @@ import loupe_tf
 from loupe_tf import evaluation, masks, report
 from loupe_tf.checks import invalid
 from loupe_tf.command_line import exit_code
-from loupe_tf.layers.estimators import ESTIMATORS
 
 # What may differ between commands that fill one folder.
 GRID = ("seeds", "sizes", "estimators", "slopes", "accelerations")
@@ -119,6 +118,8 @@ def parse_arguments(arguments=None):
 
 def grid(settings):
     """All trainings, one seed after another."""
+    from loupe_tf.layers.estimators import ESTIMATORS
+
     every = []
     for seed, size, estimator, rate, lines in itertools.product(
         settings["seeds"],
@@ -231,6 +232,8 @@ def table(cells, estimator, split):
 
 def verdicts(cells):
     """What other slopes and regions are worth beside the default."""
+    from loupe_tf.layers.estimators import ESTIMATORS
+
     differences = {}
     for key, records in cells.items():
         size, estimator, *mask, region, slope = key

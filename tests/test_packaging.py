@@ -76,6 +76,11 @@ def _is_definition(node):
     return isinstance(node, ast.FunctionDef | ast.ClassDef)
 
 
+def beside(path):
+    """What a script imports by its bare name, as it lies in its folder."""
+    return {other.stem for other in path.parent.glob("*.py")}
+
+
 def undeclared(paths, declared, at_top):
     """Pairs of a file and a module that none of `declared` brings."""
     provided = metadata.packages_distributions()
@@ -86,7 +91,7 @@ def undeclared(paths, declared, at_top):
     return {
         (str(path.relative_to(ROOT)), module)
         for path in paths
-        for module in set(imports(path, at_top)) - ours
+        for module in set(imports(path, at_top)) - ours - beside(path)
         if not names
         & {
             re.sub(r"[-_.]+", "-", d).lower()
