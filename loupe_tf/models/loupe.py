@@ -24,7 +24,8 @@ class Loupe(keras.Model):
         reconstructor: A Keras layer or model from `[kspace, mask]`, or
             `[kspace, mask, maps]` with coils, to the image, see
             `AdjointNetwork`. A functional model of three inputs gets maps of
-            ones where there are no coils.
+            ones where there are no coils. Or a function that makes one of the
+            list of Keras tensors that it will get.
         coils, snr, field_of_view, seed, name: As those of `loupe_model`.
 
     Attributes:
@@ -73,10 +74,15 @@ class Loupe(keras.Model):
             field_of_view=field_of_view, name="under_sample_kspace"
         )([x, mask])
 
-        if not maps and len(getattr(reconstructor, "inputs", None) or ()) == 3:
-            one, zero = ops.ones_like(kspace), ops.zeros_like(kspace)
-            maps = [ops.concatenate([one[..., :1], zero[..., :1]], axis=-1)]
         measured = [kspace, mask, *maps]
+        if not isinstance(reconstructor, keras.layers.Layer):
+            reconstructor = reconstructor(measured)
+        if len(getattr(reconstructor, "inputs", None) or measured) > len(
+            measured
+        ):
+            one, zero = ops.ones_like(kspace), ops.zeros_like(kspace)
+            parts = [one[..., :1], zero[..., :1]]
+            measured.append(ops.concatenate(parts, axis=-1))
         image = reconstructor(measured)
         if image.shape[-1] == 2 and input_shape[-1] == 1:
             image = layers.ComplexAbs(name="magnitude")(image)

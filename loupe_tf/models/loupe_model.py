@@ -207,32 +207,37 @@ def loupe_model(
             snr,
         )
 
-    if reconstructor is None:
-        reconstructor = unet(
-            (*input_shape[:-1], 2),
-            output_channels=1 if is_magnitude else 2,
-            **unet_options,
-        )
-    if not takes_kspace(reconstructor, input_shape, coils):
-        is_zero_filled = reconstructor == "zero_filled"
-        reconstructor = AdjointNetwork(
-            None if is_zero_filled else reconstructor,
+    def make_reconstructor(measured):
+        network = reconstructor
+        if network is None:
+            network = unet(
+                (*input_shape[:-1], 2),
+                output_channels=1 if is_magnitude else 2,
+                **unet_options,
+            )
+        elif network == "zero_filled":
+            network = None
+        elif takes_kspace(network, measured):
+            if data_consistency:
+                raise invalid(
+                    "data_consistency",
+                    "False beside a reconstructor that has k-space itself",
+                    data_consistency,
+                )
+            return network
+        return AdjointNetwork(
+            network,
             reconstruction=reconstruction,
             data_consistency=data_consistency,
             half_plane=sampler.half_plane,
             magnitude=input_shape[-1] == 1,
             name="unet_output",
         )
-    elif data_consistency:
-        raise invalid(
-            "data_consistency",
-            "False beside a reconstructor that has k-space itself",
-            data_consistency,
-        )
+
     return Loupe(
         input_shape,
         sampler,
-        reconstructor,
+        make_reconstructor,
         coils=coils,
         snr=snr,
         field_of_view=field_of_view or sampler.field_of_view,

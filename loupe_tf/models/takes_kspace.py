@@ -3,7 +3,7 @@ import keras
 from loupe_tf.checks import invalid
 
 
-def takes_kspace(reconstructor, input_shape, coils=None):
+def takes_kspace(reconstructor, measured):
     """Tell a reconstructor from a network on the adjoint image.
 
     A functional model says so by its inputs. Any other layer is called with
@@ -11,19 +11,17 @@ def takes_kspace(reconstructor, input_shape, coils=None):
     takes a list of k-space and mask, whose numbers of axes differ.
 
     Args:
-        reconstructor: Keras layer or model, or `"zero_filled"`.
-        input_shape: Shape of the images, `(H, W, C)` or `(D, H, W, C)`.
-        coils: `None`, the number of coils, or `"any"`.
+        reconstructor: Keras layer or model.
+        measured: List of the Keras tensors k-space, mask and, of several
+            coils, maps.
 
     Returns:
-        A boolean: whether its input is `[kspace, mask]`, or
-        `[kspace, mask, maps]` with coils, not an image `(batch, H, W, 2)`.
+        A boolean: whether it takes them, rather than an image
+        `(batch, H, W, 2)`.
 
     Raises:
         ValueError: If it takes neither.
     """
-    if isinstance(reconstructor, str) and reconstructor == "zero_filled":
-        return False
     if not isinstance(reconstructor, keras.layers.Layer):
         raise invalid(
             "reconstructor",
@@ -33,17 +31,14 @@ def takes_kspace(reconstructor, input_shape, coils=None):
     inputs = getattr(reconstructor, "inputs", None)
     if inputs:
         return len(inputs) > 1
-    *size, _ = input_shape
-    counts = {None: 1, "any": None}
-    kspace = keras.Input((counts.get(coils, coils), *size, 2))
-    maps = [] if coils is None else [kspace]
     try:
-        reconstructor([kspace, keras.Input((*size[-2:], 1)), *maps])
+        reconstructor(measured)
         return True
     except Exception as error:
         refusal = error
+    kspace = measured[0]
     try:
-        reconstructor(keras.Input((*size, 2)))
+        reconstructor(keras.Input(kspace.shape[2:]))
         return False
     except Exception as error:
         raise invalid(

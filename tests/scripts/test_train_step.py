@@ -112,7 +112,7 @@ def test_both_graphs_compute_the_same(train_step, rng, monkeypatch, mean):
     loupe = train_step.build_model("loupe", **setting)
     original = train_step.build_model("original", **setting)
     original.get_layer("unet").set_weights(
-        loupe.get_layer("unet").get_weights()
+        loupe.reconstructor.network.get_weights()
     )
     # The original's mask and everything else of it has DC in the corner.
     prob = np.clip(rng.uniform(size=(16, 16)) * 2 * mean, 0.01, 0.99)
