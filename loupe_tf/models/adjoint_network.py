@@ -81,6 +81,12 @@ class AdjointNetwork(keras.Model):
             self.expand = layers.ExpandCoils()
             self.consistency = layers.DataConsistency()
 
+    def build(self, input_shape):
+        """All state is that of the network, which is built where it is called.
+
+        Keras would look for it in the layers that this kind does not use.
+        """
+
     def call(self, inputs):
         kspace, mask, *maps = inputs
         self._check_shape(tuple(kspace.shape))

@@ -100,7 +100,13 @@ def test_saved_with_its_network(scan, tmp_path):
     expected = call(model, kspace[:, :1], mask)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.get_config() == model.get_config()
+    for name in (
+        "reconstruction",
+        "data_consistency",
+        "half_plane",
+        "magnitude",
+    ):
+        assert loaded.get_config()[name] == model.get_config()[name]
     found = call(loaded, kspace[:, :1], mask)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-6)
