@@ -37,7 +37,7 @@ def inspect(
     Example:
 
     ```python
-    inspection = loupe_tf.datasets.inspect("mri_volumes/flair")
+    inspection = loupe_tf.datasets.inspect("mni_brain/96")
     print(inspection)
     inspection.plot().savefig("spectrum.png")
     ```

@@ -1,0 +1,217 @@
+"""What docstrings show is run: their examples, and what comes of them.
+
+All examples of a docstring share the names that `names` prepares. They run at a
+smaller size, and for one epoch.
+"""
+
+import ast
+import doctest
+import importlib
+import pathlib
+import re
+
+import h5py
+import keras
+import matplotlib.figure
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from code_blocks import blocks
+
+import loupe_tf
+import loupe_tf.datasets
+from loupe_tf import masks
+from loupe_tf.numpy_fourier import fft2c
+
+ROOT = pathlib.Path(__file__).parents[1]
+FOLDERS = ("loupe_tf", "callbacks", "datasets")
+SMALLER = {
+    r"(?<!/)\b(320|240|96)\b": "32",
+    r"\bepochs=\d+": "epochs=1",
+}
+
+
+# Examples that take seconds.
+SLOW = {
+    "Distribution",
+    "SelfShrinkingSigmoidSlope",
+    "simulate_kspace",
+    "write_fastmri_dataset",
+}
+# What asks for fastMRI's files is run by tests/datasets/test_fastmri_slices.py.
+ELSEWHERE = {"FastmriSlicesConfig"}
+
+
+def docstrings():
+    """Docstrings with examples, each with where it stands."""
+    for path in (p for f in FOLDERS for p in sorted((ROOT / f).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node) or ""
+                if ">>>" in text or "```python" in text:
+                    where = path.relative_to(ROOT).with_suffix("").as_posix()
+                    name = getattr(node, "name", "")
+                    where = f"{where}:{name}"
+                    marks = [pytest.mark.slow] if name in SLOW else []
+                    if name not in ELSEWHERE:
+                        yield pytest.param(where, text, id=where, marks=marks)
+
+
+def smaller(code):
+    if "encoder_decoder(" in code:  # Of seven scales.
+        return code
+    for pattern, replacement in SMALLER.items():
+        code = re.sub(pattern, replacement, code)
+    return code
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with `mni_brain`, in small, and the name there."""
+    pytest.importorskip("nilearn")
+    folder = tmp_path_factory.mktemp("data")
+    subjects = {"train": 2, "validation": 1, "test": 1}
+    config = loupe_tf.datasets.MniBrainConfig(32, slices=3, subjects=subjects)
+    builder = tfds.builder("mni_brain", config=config, data_dir=folder)
+    builder.download_and_prepare()
+    return folder, f"mni_brain/{config.name}"
+
+
+@pytest.fixture
+def names(tmp_path, monkeypatch, images):
+    """What the examples take as given, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loupe_tf.reading, "_limit", None)
+    keras.utils.set_random_seed(0)
+    images = np.tile(images, (1, 2, 2, 1))[:4, :32, :32]
+    mask = masks.uniform_random((32, 32), 2, calibration=16)
+    maps = loupe_tf.simulation.birdcage_maps((32, 32), coils=4)
+    kspace = fft2c(maps * images[0, ..., 0]) * mask.array
+    model = loupe_tf.models.loupe_model((32, 32, 1), 2, filters=1, depth=1)
+    model.compile("adam", "mse")
+    return {
+        "images": images,
+        "train": tf.data.Dataset.from_tensor_slices((images, images)).batch(2),
+        "validation": (images, images),
+        "train_images": images,
+        "validation_images": images,
+        "test_images": images,
+        "test_volumes": ["one", "one", "two", "two"],
+        "volume": images[..., 0],
+        "adjoint": images,
+        "output": images,
+        "weights": np.ones(len(images)),
+        "y_true": images,
+        "y_pred": images + 0.01,
+        "max_value": 1.0,
+        "alpha": 0.84,
+        "mask": mask,
+        "maps": maps,
+        "kspace": kspace,
+        "kspaces": [kspace],
+        "targets": [images[0, ..., 0]],
+        "sampler": loupe_tf.samplers.from_keywords(acceleration=4),
+        "model": model,
+        "probability": masks.probability_from_model(model),
+        "evaluation": loupe_tf.evaluation,
+        "keras": keras,
+        "loupe_tf": loupe_tf,
+        "masks": masks,
+        "matplotlib": matplotlib,
+        "np": np,
+        "plots": loupe_tf.plots,
+        "report": loupe_tf.report,
+        "tf": tf,
+        "tfds": tfds,
+    }
+
+
+def prepare_tensors(names):
+    """As layers have them, `(1, coils, H, W, 2)` and `(1, H, W, 1)`."""
+    for name in "kspace", "maps":
+        pair = [names[name].real, names[name].imag]
+        names[name] = np.stack(pair, axis=-1)[None].astype("float32")
+    names["image"] = names["kspace"][:, 0]
+    names["mask"] = names["mask"].array[None, ..., None].astype("float32")
+
+
+def prepare_one_coil(names):
+    prepare_tensors(names)
+    names["kspace"] = names["kspace"][:, :1]
+
+
+def prepare_export(names):
+    prepare_one_coil(names)
+    names["kspace"] = names["kspace"][:, 0]
+    names["onnxruntime"] = pytest.importorskip("onnxruntime")
+
+
+def prepare_lines(names):
+    mask = masks.equispaced_lines((1, 32), 2, calibration=10)
+    names["mask"] = mask.replace(field_of_view=(240, 240))
+
+
+def prepare_files(names):
+    names["model"].save("model.keras")
+    with h5py.File("raw_data.mat", "w") as file:
+        file["raw"] = names["kspace"]
+    pathlib.Path("singlecoil_val").mkdir()
+    loupe_tf.datasets.write_fastmri_volume(
+        "singlecoil_val/file1000001.h5", size=(32, 32), recon_size=(32, 32)
+    )
+
+
+def prepare_scans(names):
+    pathlib.Path("scans").mkdir()
+    for patient in ("01", "12", "19"):
+        np.save(f"scans/patient{patient}_FLAIR.npy", names["volume"])
+
+
+# By a part of the name, what an example takes as given in another form.
+PREPARE = {
+    "layers/": prepare_tensors,
+    "operators/": prepare_tensors,
+    ":AdjointNetwork": prepare_one_coil,
+    ":Grappa": prepare_lines,
+    ":export_model": prepare_export,
+    ":save_mask": prepare_lines,
+    ":MriVolumesConfig": prepare_scans,
+}
+
+
+@pytest.mark.parametrize("where, text", list(docstrings()))
+def test_examples_run(where, text, names, request, monkeypatch, write_ismrmrd):
+    path = where.partition(":")[0].removeprefix("loupe_tf/")
+    module = "loupe_tf." + path.replace("/", ".").removesuffix(".__init__")
+    if ".h5" in text or ".keras" in text or ".mat" in text:
+        prepare_files(names)
+    if "scan.h5" in text:
+        coils = names["kspace"][: 4 if "espirit" in text else 1]
+        write_ismrmrd("scan.h5", np.stack([coils, coils]))
+    for part, prepare in PREPARE.items():
+        if part in where:
+            prepare(names)
+    if "mni_brain/" in text:
+        folder, name = request.getfixturevalue("prepared")
+        text = text.replace("mni_brain/96", name)
+        monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(folder))
+    names = {
+        **vars(masks),
+        **vars(loupe_tf.callbacks),
+        **vars(loupe_tf.datasets),
+        **vars(loupe_tf.reconstruction),
+        **vars(importlib.import_module(module)),
+        **names,
+    }
+    for line, code in blocks(text, "python"):
+        code = "\n" * (line - 1) + smaller(code)
+        exec(compile(code, where, "exec"), names)
+    parser = doctest.DocTestParser()
+    test = parser.get_doctest(text, names, where, None, 0)
+    failures = []
+    runner = doctest.DocTestRunner(
+        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
+    runner.run(test, out=failures.append)
+    assert not failures, "".join(failures)
