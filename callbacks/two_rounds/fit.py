@@ -117,6 +117,7 @@ def fit_two_rounds(
     if slope_callback is None:
         slope_callback = SelfShrinkingSigmoidSlope(monitor=monitor, mode=mode)
     feed = Feed(train, validation_data, batch_size, seed, num_replicas(model))
+    lr = [lr_patience, lr_factor, min_lr]
     settings = {
         **_settings(model, slope_callback),
         "data": feed.fingerprint,
@@ -126,18 +127,9 @@ def fit_two_rounds(
         "mode": mode,
         "validation_freq": validation_freq,
         "stop_patience": stop_patience,
-        "lr": [lr_patience, lr_factor, min_lr],
+        "lr": lr,
         "seed": seed,
     }
-    reduce = keras.callbacks.ReduceLROnPlateau(
-        monitor=monitor,
-        mode=mode,
-        factor=lr_factor,
-        patience=lr_patience,
-        min_lr=min_lr,
-        # Keras's 1e-4 would call most gains of a small MSE none.
-        min_delta=0.0,
-    )
     trainer = trainer_of(model)
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
@@ -164,13 +156,12 @@ def fit_two_rounds(
             epochs,
             before=_validation(feed, monitor, batch_size),
             both=[*callbacks, *feed.callbacks],
-            own=([slope_callback] if slope_callback else [], [reduce]),
+            own=(
+                [slope_callback] if slope_callback else [],
+                [_lower_rate(monitor, mode, *lr)],
+            ),
         )
-    history = keras.callbacks.History()
-    history.set_model(model)
-    history.epoch = found.pop("epoch", [])
-    history.history = found
-    return history
+    return _history(model, found)
 
 
 def _check_validation_freq(validation_freq, epochs, monitor):
@@ -189,6 +180,26 @@ def _validation(feed, monitor, batch_size):
     if not monitor.startswith("val_") or kind not in KINDS:
         return []
     return [MaskValidation(feed.validation_data, kind, batch_size)]
+
+
+def _lower_rate(monitor, mode, patience, factor, min_lr):
+    return keras.callbacks.ReduceLROnPlateau(
+        monitor=monitor,
+        mode=mode,
+        factor=factor,
+        patience=patience,
+        min_lr=min_lr,
+        # Keras's 1e-4 would call most gains of a small MSE none.
+        min_delta=0.0,
+    )
+
+
+def _history(model, logs):
+    history = keras.callbacks.History()
+    history.set_model(model)
+    history.epoch = logs.pop("epoch", [])
+    history.history = logs
+    return history
 
 
 def _settings(model, slope_callback):
