@@ -6,7 +6,6 @@ import re
 import sys
 
 __all__ = [
-    "Parser",
     "add_data_options",
     "argument_parser",
     "exit_code",

@@ -14,6 +14,8 @@ from loupe_tf.atomic import remove_strays, written_aside
 from loupe_tf.checks import invalid
 from loupe_tf.records import read_json, read_record, write_record
 
+__all__ = ["RunFolder"]
+
 
 class RunFolder:
     """A folder that belongs to one run, or to one grid of runs.
