@@ -1,5 +1,3 @@
-import inspect
-
 from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.masks.arguments import standardize_field_of_view
 from loupe_tf.models.adjoint_network import AdjointNetwork
@@ -175,24 +173,22 @@ def loupe_model(
             "options of the U-Net only where no reconstructor is given",
             found=sorted(unet_options),
         )
-    keywords = {
-        "acceleration": acceleration,
-        "mask": mask,
-        "mask_input": mask_input,
-        "lines": lines,
-        "half_plane": half_plane,
-        "groups": groups,
-        "calibration": calibration,
-        "estimator": estimator,
-        "slope": slope,
-        "prob_slope": prob_slope,
-        "binarization": binarization,
-        "sparsity_penalty": sparsity_penalty,
-    }
-    if sampler is None:
-        sampler = from_keywords(**keywords, seed=seed)
-    else:
-        _check_defaults(keywords)
+    sampler = from_keywords(
+        sampler=sampler,
+        acceleration=acceleration,
+        mask=mask,
+        mask_input=mask_input,
+        lines=lines,
+        half_plane=half_plane,
+        groups=groups,
+        calibration=calibration,
+        estimator=estimator,
+        slope=slope,
+        prob_slope=prob_slope,
+        binarization=binarization,
+        sparsity_penalty=sparsity_penalty,
+        seed=seed,
+    )
     if sampler.half_plane and coils is not None:
         raise invalid(
             "half_plane",
@@ -259,14 +255,3 @@ def _check_shape(input_shape, coils):
         check_integer("coils", coils, at_least=1)
     if len(input_shape) != 3 or input_shape[-1] != 2:
         raise invalid("input_shape", "(H, W, 2) with coils", input_shape)
-
-
-def _check_defaults(keywords):
-    """Refuse keywords of a sampler beside a sampler."""
-    parameters = inspect.signature(loupe_model).parameters
-    for name, value in keywords.items():
-        default = parameters[name].default
-        if value is not default and not (
-            isinstance(value, type(default)) and value == default
-        ):
-            raise invalid(name, f"{default!r} beside a sampler", value)

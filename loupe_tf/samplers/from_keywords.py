@@ -5,22 +5,26 @@ from loupe_tf.samplers.given_mask import GivenMask
 from loupe_tf.samplers.learned_mask import LearnedMask
 from loupe_tf.samplers.mask_input import MaskInput
 from loupe_tf.samplers.rows_and_columns import RowsAndColumns
+from loupe_tf.samplers.sampler import Sampler
 
 LINES = (None, "columns", "rows", "both")
 # Of every keyword that some kinds of sampler take, and others do not.
-DEFAULTS = {"mask": None} | {
+DEFAULTS = {"mask": None, "mask_input": False} | {
     parameter.name: parameter.default
     for parameter in inspect.signature(LearnedMask).parameters.values()
 }
 
 
-def from_keywords(mask=None, mask_input=False, lines=None, **keywords):
+def from_keywords(
+    mask=None, mask_input=False, lines=None, sampler=None, **keywords
+):
     """Make the sampler that the keywords of `loupe_model` describe.
 
     Args:
         mask: `None`, or the mask of a `GivenMask`.
         mask_input: Boolean. Whether it is a `MaskInput`.
         lines: `"both"` for `RowsAndColumns`, else that of a `LearnedMask`.
+        sampler: (Optional) a `Sampler`, in place of all other keywords.
         **keywords: The other arguments of `LearnedMask`. Those that another
             kind does not have are left as they are by default, or are none;
             but for the seed, which a model uses for more than its mask.
@@ -38,7 +42,12 @@ def from_keywords(mask=None, mask_input=False, lines=None, **keywords):
     """
     check_choice("lines", lines, LINES)
     keywords = {"mask": mask, "lines": lines, **keywords}
-    if mask_input:
+    if sampler is not None:
+        if not isinstance(sampler, Sampler):
+            raise invalid("sampler", "a `loupe_tf.samplers.Sampler`", sampler)
+        kind, reason = None, "a sampler"
+        keywords["mask_input"] = mask_input
+    elif mask_input:
         kind, reason = MaskInput, "mask_input=True: no mask is learned or given"
     elif mask is not None:
         kind, reason = GivenMask, "a mask that is given, not learned"
@@ -47,13 +56,13 @@ def from_keywords(mask=None, mask_input=False, lines=None, **keywords):
         del keywords["lines"]
     else:
         kind, reason = LearnedMask, "a mask that is learned"
-    taken = inspect.signature(kind).parameters
+    taken = {} if kind is None else inspect.signature(kind).parameters
     arguments = {}
     for name, value in keywords.items():
-        if name in taken or name not in DEFAULTS:
+        if name in taken or (kind and name not in DEFAULTS):
             arguments[name] = value
         elif name != "seed" and value is not None and value is not False:
             default = DEFAULTS[name]
             if not isinstance(value, type(default)) or value != default:
                 raise invalid(name, f"{default!r} beside {reason}", value)
-    return kind(**arguments)
+    return sampler if kind is None else kind(**arguments)

@@ -9,6 +9,7 @@ from loupe_tf.models import (
     unet,
     with_binarization,
 )
+from loupe_tf.samplers import LearnedMask
 
 ESTIMATORS = ("relaxed", "straight_through", "concrete", "gumbel_topk")
 SMALL = {
@@ -325,3 +326,28 @@ def test_with_binarization(images):
 def test_invalid_arguments(arguments, match):
     with pytest.raises(ValueError, match=match):
         loupe_model(**{"input_shape": (16, 18, 1), **arguments})
+
+
+def test_a_sampler_in_place_of_keywords(images):
+    """It is the model's own, and nothing is beside it."""
+    sampler = LearnedMask(4, lines="columns", seed=0)
+    model = loupe_model((16, 18, 1), sampler=sampler, **SMALL)
+    assert model.sampler is sampler
+    expected = loupe_model((16, 18, 1), 4, lines="columns", **SMALL)
+    np.testing.assert_array_equal(
+        masks.from_model(model).array, masks.from_model(expected).array
+    )
+    beside = (
+        {"acceleration": 4},
+        {"mask": np.ones((16, 18))},
+        {"mask_input": True},
+        {"lines": "both"},
+        {"calibration": 3},
+        {"estimator": "concrete"},
+        {"prob_slope": 4.0},
+    )
+    for arguments in beside:
+        with pytest.raises(ValueError, match=f"`{list(arguments)[0]}`.*beside"):
+            loupe_model((16, 18, 1), sampler=sampler, **arguments, **SMALL)
+    with pytest.raises(ValueError, match="`sampler`.*'columns'"):
+        loupe_model((16, 18, 1), sampler="columns", **SMALL)
