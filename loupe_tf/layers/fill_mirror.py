@@ -17,8 +17,8 @@ class FillMirror(Float32Layer):
 
         y'(k) = y(k) + (1 - M(k)) conj y(-k),    M'(k) = M(k) + (1 - M(k)) M(-k)
 
-    and y' = y, M' = M where `k` is its own mirror. What was acquired is not
-    changed, and what is filled already stays as it is.
+    and y' = y, M' = M where `k` is its own mirror, or a line that is its own.
+    What was acquired is not changed, and what is filled already stays as it is.
 
     Inputs:
         A pair `[kspace, mask]` of shapes `(batch, ..., H, W, 2)`, of images
@@ -29,17 +29,15 @@ class FillMirror(Float32Layer):
         A pair: that of the k-space, and `(1 or batch, H, W, 1)`; float32.
     """
 
-    def build(self, input_shape):
-        size = tuple(input_shape[0][-3:-1])
-        self._others = (~is_own_mirror(size))[..., None].astype(np.float32)
-
     def call(self, inputs):
         kspace, mask = inputs
         self.check_floating("kspace", kspace)
-        mask = ops.broadcast_to(
-            mask, (ops.shape(mask)[0], *kspace.shape[-3:-1], 1)
-        )
-        missing = (1.0 - mask) * self._others
+        size = tuple(kspace.shape[-3:-1])
+        # In training a line that is its own mirror is acquired in part, too.
+        shape = [n if m is None else m for m, n in zip(mask.shape[1:3], size)]
+        others = (~is_own_mirror(shape))[None, ..., None].astype(np.float32)
+        mask = ops.broadcast_to(mask, (ops.shape(mask)[0], *size, 1))
+        missing = (1.0 - mask) * others
         real, imag = fourier.split(mirrored(kspace))
         mirror = fourier.join(real, -imag)
         filled = kspace + fit_mask(missing, kspace) * mirror

@@ -17,7 +17,8 @@ def _largest(score):
     """The half of the scores that is largest, and where it ends."""
     score = keras.ops.convert_to_numpy(score)
     threshold = np.median(score, axis=(1, 2, 3), keepdims=True)
-    return (score > threshold).astype("float32"), threshold
+    hard = (score > threshold).astype("float32")
+    return tuple(map(keras.ops.convert_to_tensor, (hard, threshold)))
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -25,11 +26,12 @@ def test_limits(draws, name):
     """All become [P > U], or the largest scores, as the slope grows."""
     estimator = ESTIMATORS[name]
     prob, uniform = draws
-    mask = keras.ops.convert_to_numpy(
-        estimator.draw(prob, uniform, 1e6, _largest)
-    )
+    tensors = map(keras.ops.convert_to_tensor, draws)
+    mask = keras.ops.convert_to_numpy(estimator.draw(*tensors, 1e6, _largest))
     score = np.log(prob / (1 - prob)) - np.log(uniform / (1 - uniform))
-    threshold = _largest(score)[1] if estimator.needs_budget else 0
+    threshold = 0
+    if estimator.needs_budget:
+        threshold = keras.ops.convert_to_numpy(_largest(score)[1])
     clear = abs(score - threshold) > 1e-3
     np.testing.assert_allclose(
         mask[clear], (score > threshold)[clear], atol=1e-6

@@ -45,13 +45,15 @@ def test_any_mask_as_in_numpy(rng, size):
     np.testing.assert_array_equal(known, both)
 
 
-def test_relaxed_masks_of_a_half_plane(rng):
+@pytest.mark.parametrize("shape", [(16, 18), (1, 18), (16, 1)])
+def test_relaxed_masks_of_a_half_plane(rng, shape):
     """What is acquired in part is filled in part, and DC is not touched."""
-    half = half_plane((16, 18))
+    half = half_plane(shape)
     mask = rng.uniform(size=half.shape) * half
-    kspace = fft2c(rng.uniform(size=half.shape))
+    kspace = fft2c(rng.uniform(size=(16, 18)))
     filled, known = fill(mask * kspace, mask)
-    mirror = np.roll(np.flip(mask, (0, 1)), (1, 1), (0, 1))
-    expected = np.where(half, mask, mirror)
+    shift = [1 - n % 2 for n in shape]
+    mirror = np.roll(np.flip(mask, (0, 1)), shift, (0, 1))
+    expected = np.broadcast_to(np.where(half, mask, mirror), kspace.shape)
     np.testing.assert_allclose(known, expected, atol=1e-6)
     np.testing.assert_allclose(filled, expected * kspace, atol=1e-5)

@@ -43,6 +43,8 @@ def test_warns_once_of_dc_in_the_corner():
         sampler = GivenMask(cornered)
         again = GivenMask.from_config(sampler.get_config())
         _mask(again, (64, 64))
+    # A backend may have warnings of its own.
+    warned = [each for each in warned if "corner" in str(each.message)]
     assert len(warned) == 1
     assert warned[0].filename == __file__
 
