@@ -77,9 +77,8 @@ class Loupe(keras.Model):
         measured = [kspace, mask, *maps]
         if not isinstance(reconstructor, keras.layers.Layer):
             reconstructor = reconstructor(measured)
-        if len(getattr(reconstructor, "inputs", None) or measured) > len(
-            measured
-        ):
+        wanted = getattr(reconstructor, "inputs", None) or measured
+        if len(wanted) > len(measured):
             one, zero = ops.ones_like(kspace), ops.zeros_like(kspace)
             parts = [one[..., :1], zero[..., :1]]
             measured.append(ops.concatenate(parts, axis=-1))

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import warnings
 
 import numpy as np
 import tqdm
@@ -11,7 +10,7 @@ from loupe_tf import masks
 from loupe_tf.checks import check_number, invalid
 from loupe_tf.formats import load_kspace, load_mask
 from loupe_tf.formats.kspace_files import four_axes
-from loupe_tf.masks.centre import judged, outside
+from loupe_tf.masks.centre import judged
 from loupe_tf.numpy_operators import (
     check_complex,
     check_mask,
@@ -19,17 +18,11 @@ from loupe_tf.numpy_operators import (
 from loupe_tf.reconstruction.espirit import espirit_maps
 from loupe_tf.reconstruction.network import Network
 from loupe_tf.reconstruction.reconstructor import Reconstructor
-from loupe_tf.reconstruction.zero_filled import ZeroFilled
-
-# By how much R may differ from that of the model before we warn.
-FAR = 1.25
-# And the field of view from that of the mask.
-FAR_VIEW = 1.05
-# How many entries a message names.
-NAMED = 8
-# What share of a mask's points may be zero, and of the samples of a line.
-FEW = 0.05
-PART_OF_LINE = 0.25
+from loupe_tf.reconstruction.scan_checks import (
+    check_slices,
+    compare_masks,
+    compare_views,
+)
 
 
 def reconstruct(
@@ -160,7 +153,7 @@ def _reconstruct(
 ):
     """`reconstruct`, with model, shape of k-space and mask in one form."""
     acquired = check_mask(mask, shape[2:])
-    _compare_views(getattr(kspace, "field_of_view", None), mask.field_of_view)
+    compare_views(getattr(kspace, "field_of_view", None), mask.field_of_view)
     maps_of = _maps_by_slice(maps, shape, mask)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
         raise invalid(
@@ -169,7 +162,7 @@ def _reconstruct(
             "'espirit'; or leading='slices' if these are slices of one coil",
             found=f"None, leading={leading!r}",
         )
-    _compare(reconstructor.own_masks(), mask, shape[2:])
+    compare_masks(reconstructor.own_masks(), mask, shape[2:])
     measured = acquired
     nothing = np.zeros(shape[1:], np.complex64)
     acquired = reconstructor.complete(nothing, measured)[1]
@@ -185,7 +178,7 @@ def _reconstruct(
         return reconstructor.complete(samples, measured)[0]
 
     fixed = None if isinstance(maps, str) else maps_of
-    found = _scan(read, mask, acquired, fixed, shape[0], allow_zeros)
+    found = check_slices(read, mask, acquired, fixed, shape[0], allow_zeros)
     scale = found if scale is None else scale
     check_number("scale", scale, at_least=0)
     if not scale:
@@ -195,23 +188,24 @@ def _reconstruct(
             found=0,
         )
 
-    images = []
-    for i in tqdm.trange(
-        shape[0], unit="slice", leave=False, disable=not verbose
-    ):
+    def scaled(i):
         samples = np.where(acquired, read(i), 0) / np.float32(scale)
-        part = samples, maps_of(samples, i)
-        if reconstructor.is_volume:
-            images.append(part)
-        else:
-            images.append(reconstructor(part[0], mask, part[1]))
+        return samples, maps_of(samples, i)
+
+    slices = tqdm.trange(
+        shape[0], unit="slice", leave=False, disable=not verbose
+    )
     if reconstructor.is_volume:
         # The slices come after the coils.
-        kspace, maps = (
+        samples, own_maps = (
             None if part[0] is None else np.stack(part, axis=1)
-            for part in zip(*images)
+            for part in zip(*map(scaled, slices))
         )
-        images = reconstructor.reconstruct(kspace, acquired, maps)
+        images = reconstructor.reconstruct(samples, acquired, own_maps)
+    else:
+        images = []
+        for samples, own_maps in map(scaled, slices):
+            images.append(reconstructor(samples, mask, own_maps))
     images = np.stack(images) * np.float32(scale)
     return images[0] if one else images
 
@@ -230,142 +224,3 @@ def _maps_by_slice(maps, shape, mask):
     if maps.shape not in (shape, shape[1:]):
         raise invalid("maps", f"shape {shape[1:]} or {shape}", found=maps.shape)
     return lambda samples, i: maps[i] if maps.ndim == 4 else maps
-
-
-def _compare(own, mask, size):
-    """Warn of a mask that is none of a model's own."""
-    if not own:
-        return
-    if own[0].matrix not in (None, size):
-        raise invalid(
-            "kspace",
-            f"the matrix size {own[0].matrix} of the model",
-            found=size,
-        )
-    overlaps = [masks.overlap(mask, one) for one in own]
-    nearest = int(np.argmax([overlap["jaccard"] for overlap in overlaps]))
-    own, overlap = own[nearest], overlaps[nearest]
-    if overlap["intersection"] == overlap["union"]:
-        return
-    text = (
-        "the mask is not the one that the model was trained for: "
-        f"{overlap['share']:.0%} of what it acquires is acquired by the "
-        f"model's mask too ({overlap['expected_share']:.0%} by chance)"
-    )
-    if (mask.lines or "points") != (own.lines or "points"):
-        text += (
-            f"; it is a mask of {mask.lines or 'points'}, the model's one of "
-            f"{own.lines or 'points'}"
-        )
-    rate, trained = mask.achieved_acceleration, own.achieved_acceleration
-    if not 1 / FAR < rate / trained < FAR:
-        text += f"; its R = {rate:.3g} is far from R = {trained:.3g}"
-    _warn(text)
-
-
-def _compare_views(view, expected):
-    """Warn of k-space whose samples lie at other distances than the mask's."""
-    if view and expected:
-        away = np.abs(np.log(np.divide(view, expected))).max()
-        if away > np.log(FAR_VIEW):
-            _warn(
-                "the mask is for a field of view of {:g}×{:g} mm, and k-space "
-                "has one of {:g}×{:g} mm: its samples lie elsewhere".format(
-                    *expected, *view
-                )
-            )
-
-
-def _scan(read, mask, acquired, maps_of, slices, allow_zeros):
-    """Check all slices; returns the maximum of the zero-filled volume."""
-    largest, brightest, place, unread, zeros = 0.0, 0.0, None, 0, None
-    for i in range(slices):
-        samples = read(i)
-        if not np.isfinite(np.where(acquired, samples, 0)).all():
-            raise invalid(
-                "kspace",
-                f"finite samples in slice {i}",
-                found="NaN or infinity",
-            )
-        height = np.abs(samples).max(axis=0)
-        text = _missing(height != 0, mask, i, allow_zeros)
-        zeros = zeros or text
-        unread += np.sum((height != 0) & ~acquired)
-        if height.max() > brightest:
-            brightest = height.max()
-            place = np.unravel_index(np.argmax(height), height.shape)
-        maps = maps_of(samples, i) if maps_of else None
-        image = ZeroFilled()(samples, mask, maps)
-        largest = max(largest, float(np.abs(image).max()))
-    size = acquired.shape
-    if place and any(abs(p - n // 2) > n / 4 for p, n in zip(place, size)):
-        _warn(
-            "the largest sample of k-space, which mostly is DC, was found at "
-            f"{tuple(map(int, place))}, and expected near the centre "
-            f"{tuple(n // 2 for n in size)}"
-        )
-    if zeros:
-        _warn(f"k-space has {zeros}")
-    if unread:
-        share = unread / (slices * acquired.size)
-        _warn(
-            f"{share:.1%} of k-space was measured but is not acquired by the "
-            "mask, and is not used; if the mask is that of the measurement, it "
-            "is another one"
-        )
-    return largest
-
-
-def _missing(measured, mask, i, allow_zeros):
-    """Text that names what a slice lacks of the mask; an error if it is much.
-
-    Points may be zero by chance: k-space without noise of a symmetric object
-    has zeros. So may a few samples of a line, or the end of one, of echoes that
-    are asymmetric in turns; points in the place of lines lack more.
-    """
-    if not measured.any():
-        return None  # An empty slice at the end of a volume.
-    is_much, reach = False, ""
-    if mask.lines:
-        lines = measured if mask.lines == "columns" else measured.T
-        lines = lines[:, mask.array.ravel()]
-        along = np.flatnonzero(lines.any(axis=1))
-        if len(along):
-            lines = lines[along[0] : along[-1] + 1]
-        zeros = 1 - lines.mean(axis=0)
-        numbers = np.flatnonzero(mask.array)
-        places = numbers[zeros > FEW].tolist()
-        is_much = zeros.max() > PART_OF_LINE
-        kind, reach = mask.lines, f", up to {zeros.max():.0%} of one"
-        length = measured.shape[mask.lines == "rows"]
-        if not places and 2 * len(lines) < length:
-            return (
-                f"zeros in slice {i} in {1 - len(lines) / length:.0%} of each "
-                f"of the {kind}, at the ends"
-            )
-    else:
-        places = np.argwhere(mask.array & ~measured).tolist()
-        is_much = len(places) > FEW * mask.acquired
-        kind = "entries (row, column)"
-    if not places:
-        return None
-    named = ", ".join(str(place) for place in places[:NAMED])
-    if len(places) > NAMED:
-        named += f" and {len(places) - NAMED} more"
-    text = (
-        f"zeros in slice {i} in {len(places)} of the {mask.acquired} {kind} of "
-        f"the mask{reach}: {named}"
-    )
-    if is_much and not allow_zeros:
-        raise invalid(
-            "kspace",
-            "samples wherever the mask acquires some, or `allow_zeros` where "
-            "zeros were filled in around what was measured",
-            found=text,
-        )
-    return text
-
-
-def _warn(text):
-    """Warn whoever called `reconstruct`."""
-    warnings.warn(text[0].upper() + text[1:] + ".", stacklevel=outside())

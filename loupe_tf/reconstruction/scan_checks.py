@@ -1,0 +1,159 @@
+"""What raw k-space and a mask say of each other before anything is rebuilt."""
+
+import warnings
+
+import numpy as np
+
+from loupe_tf import masks
+from loupe_tf.checks import invalid
+from loupe_tf.masks.centre import outside
+from loupe_tf.reconstruction.zero_filled import ZeroFilled
+
+# By how much R may differ from that of the model before we warn.
+FAR = 1.25
+# And the field of view from that of the mask.
+FAR_VIEW = 1.05
+# How many entries a message names.
+NAMED = 8
+# What share of a mask's points may be zero, and of the samples of a line.
+FEW = 0.05
+PART_OF_LINE = 0.25
+
+
+def compare_masks(own, mask, size):
+    """Warn of a mask that is none of a model's own."""
+    if not own:
+        return
+    if own[0].matrix not in (None, size):
+        raise invalid(
+            "kspace",
+            f"the matrix size {own[0].matrix} of the model",
+            found=size,
+        )
+    overlaps = [masks.overlap(mask, one) for one in own]
+    nearest = int(np.argmax([overlap["jaccard"] for overlap in overlaps]))
+    own, overlap = own[nearest], overlaps[nearest]
+    if overlap["intersection"] == overlap["union"]:
+        return
+    text = (
+        "the mask is not the one that the model was trained for: "
+        f"{overlap['share']:.0%} of what it acquires is acquired by the "
+        f"model's mask too ({overlap['expected_share']:.0%} by chance)"
+    )
+    if (mask.lines or "points") != (own.lines or "points"):
+        text += (
+            f"; it is a mask of {mask.lines or 'points'}, the model's one of "
+            f"{own.lines or 'points'}"
+        )
+    rate, trained = mask.achieved_acceleration, own.achieved_acceleration
+    if not 1 / FAR < rate / trained < FAR:
+        text += f"; its R = {rate:.3g} is far from R = {trained:.3g}"
+    _warn(text)
+
+
+def compare_views(view, expected):
+    """Warn of k-space whose samples lie at other distances than the mask's."""
+    if view and expected:
+        away = np.abs(np.log(np.divide(view, expected))).max()
+        if away > np.log(FAR_VIEW):
+            _warn(
+                "the mask is for a field of view of {:g}×{:g} mm, and k-space "
+                "has one of {:g}×{:g} mm: its samples lie elsewhere".format(
+                    *expected, *view
+                )
+            )
+
+
+def check_slices(read, mask, acquired, maps_of, slices, allow_zeros):
+    """Check all slices; returns the maximum of the zero-filled volume."""
+    largest, brightest, place, unread, zeros = 0.0, 0.0, None, 0, None
+    for i in range(slices):
+        samples = read(i)
+        if not np.isfinite(np.where(acquired, samples, 0)).all():
+            raise invalid(
+                "kspace",
+                f"finite samples in slice {i}",
+                found="NaN or infinity",
+            )
+        height = np.abs(samples).max(axis=0)
+        text = _missing(height != 0, mask, i, allow_zeros)
+        zeros = zeros or text
+        unread += np.sum((height != 0) & ~acquired)
+        if height.max() > brightest:
+            brightest = height.max()
+            place = np.unravel_index(np.argmax(height), height.shape)
+        maps = maps_of(samples, i) if maps_of else None
+        image = ZeroFilled()(samples, mask, maps)
+        largest = max(largest, float(np.abs(image).max()))
+    size = acquired.shape
+    if place and any(abs(p - n // 2) > n / 4 for p, n in zip(place, size)):
+        _warn(
+            "the largest sample of k-space, which mostly is DC, was found at "
+            f"{tuple(map(int, place))}, and expected near the centre "
+            f"{tuple(n // 2 for n in size)}"
+        )
+    if zeros:
+        _warn(f"k-space has {zeros}")
+    if unread:
+        share = unread / (slices * acquired.size)
+        _warn(
+            f"{share:.1%} of k-space was measured but is not acquired by the "
+            "mask, and is not used; if the mask is that of the measurement, it "
+            "is another one"
+        )
+    return largest
+
+
+def _missing(measured, mask, i, allow_zeros):
+    """Text that names what a slice lacks of the mask; an error if it is much.
+
+    Points may be zero by chance: k-space without noise of a symmetric object
+    has zeros. So may a few samples of a line, or the end of one, of echoes that
+    are asymmetric in turns; points in the place of lines lack more.
+    """
+    if not measured.any():
+        return None  # An empty slice at the end of a volume.
+    is_much, reach = False, ""
+    if mask.lines:
+        lines = measured if mask.lines == "columns" else measured.T
+        lines = lines[:, mask.array.ravel()]
+        along = np.flatnonzero(lines.any(axis=1))
+        if len(along):
+            lines = lines[along[0] : along[-1] + 1]
+        zeros = 1 - lines.mean(axis=0)
+        numbers = np.flatnonzero(mask.array)
+        places = numbers[zeros > FEW].tolist()
+        is_much = zeros.max() > PART_OF_LINE
+        kind, reach = mask.lines, f", up to {zeros.max():.0%} of one"
+        length = measured.shape[mask.lines == "rows"]
+        if not places and 2 * len(lines) < length:
+            return (
+                f"zeros in slice {i} in {1 - len(lines) / length:.0%} of each "
+                f"of the {kind}, at the ends"
+            )
+    else:
+        places = np.argwhere(mask.array & ~measured).tolist()
+        is_much = len(places) > FEW * mask.acquired
+        kind = "entries (row, column)"
+    if not places:
+        return None
+    named = ", ".join(str(place) for place in places[:NAMED])
+    if len(places) > NAMED:
+        named += f" and {len(places) - NAMED} more"
+    text = (
+        f"zeros in slice {i} in {len(places)} of the {mask.acquired} {kind} of "
+        f"the mask{reach}: {named}"
+    )
+    if is_much and not allow_zeros:
+        raise invalid(
+            "kspace",
+            "samples wherever the mask acquires some, or `allow_zeros` where "
+            "zeros were filled in around what was measured",
+            found=text,
+        )
+    return text
+
+
+def _warn(text):
+    """Warn whoever called `reconstruct`."""
+    warnings.warn(text[0].upper() + text[1:] + ".", stacklevel=outside())
