@@ -29,6 +29,7 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments.presets import DEFAULTS as PRESETS
 from loupe_tf import evaluation, masks, report
 from loupe_tf.checks import invalid
 from loupe_tf.command_line import exit_code
@@ -47,18 +48,6 @@ SLOPES = {
 }
 # Every how many slices are used, and how many are in a batch.
 SIZES = {16: (1, 8), 32: (4, 4), 64: (2, 8), 128: (4, 4), 320: (15, 1)}
-CHANGES = experiments.side_by_side(
-    ("cpu", "smoke"),
-    accelerations=([4.0, 8.0], [4.0]),
-    epochs=([20, 10], [1, 1]),
-    sizes=([64, 128, 320], [32]),
-    estimators=["relaxed"],
-    slopes=None,  # Those of SLOPES.
-)
-PRESETS = {
-    name: {**experiments.TRAINING[name], **changes}
-    for name, changes in CHANGES.items()
-}
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice in dB, images divided by their volume's "
     "maximum, mean over the slices of a volume, then over the volumes; ± is "

@@ -39,23 +39,12 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments.presets import MASK_TRANSFER as PRESETS
 from experiments.trials import failures, find_file, try_on
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
 from loupe_tf.command_line import exit_code
 from loupe_tf.reconstruction import Network
-
-REGULARIZATIONS = list(evaluation.REGULARIZATIONS)
-TRIALS = experiments.side_by_side(
-    ("paper", "cpu", "smoke"),
-    accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
-    regularizations=(REGULARIZATIONS, REGULARIZATIONS, [0.01, 0.1]),
-    tuning_slices=(8, 4, 1),
-    test_slices=(None, None, 1),  # Of each volume; `None` are all of them.
-)
-PRESETS = {
-    name: {**experiments.TRAINING[name], **own} for name, own in TRIALS.items()
-}
 
 # Those with a calibration region have that of the unlearned ones.
 LEARNED = (

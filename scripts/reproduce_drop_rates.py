@@ -30,29 +30,10 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments.presets import DROP_RATES as PRESETS
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.command_line import exit_code
 
-PRESETS = experiments.side_by_side(
-    # The report is silent on the sizes of images, epochs and batches.
-    ("paper", "cpu", "smoke"),
-    data=("fastmri_slices/knee_singlecoil", "mni_brain/64", "mni_brain/64"),
-    drop_rates=([0.2, 0.4, 0.6], [0.2, 0.4, 0.6], [0.4, 0.6]),
-    losses=["mse"],
-    seeds=([0, 1, 2], [0, 1, 2], [0]),
-    filters=(32, 8, 4),
-    depth=(7, 4, 2),
-    batch_size=(16, 8, 16),
-    learning_rate=(1e-3, 1e-2, 1e-2),
-    epochs=(100, 30, 3),
-    slope=20.0,
-    patience=(5, 2, 1),
-    cooldown=(2, 1, 0),
-    stop_patience=(30, 15, 3),
-    lr_patience=(10, 5, 1),
-    # A killed training goes on from its last epoch, where that is worth it.
-    backup=(True, False, False),
-)
 # What may differ between the runs of one folder.
 GRID = ("drop_rates", "losses", "seeds")
 
