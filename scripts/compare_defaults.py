@@ -29,25 +29,14 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from experiments.presets import DEFAULTS as PRESETS
+from experiments.presets.defaults import GRID, SIZES, SLOPES, parse
 from loupe_tf import evaluation, masks, report
 from loupe_tf.checks import invalid
 from loupe_tf.command_line import exit_code
 
-# What may differ between commands that fill one folder.
-GRID = ("seeds", "sizes", "estimators", "slopes", "accelerations")
-
 # Sides of the region, as shares of fastMRI's, 0.32 / R of the lines.
 REGIONS = {"none": 0.0, "half": 0.5, "whole": 1.0}
 LINES = (None, "columns")
-SLOPES = {
-    "relaxed": [5.0, 10.0, 20.0, 50.0, 200.0],
-    "straight_through": [3.0, 12.0, 50.0],
-    "concrete": [0.5, 1.5, 5.0],
-    "gumbel_topk": [0.3, 1.0, 3.0],
-}
-# Every how many slices are used, and how many are in a batch.
-SIZES = {16: (1, 8), 32: (4, 4), 64: (2, 8), 128: (4, 4), 320: (15, 1)}
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice in dB, images divided by their volume's "
     "maximum, mean over the slices of a volume, then over the volumes; ± is "
@@ -85,24 +74,6 @@ class Run(experiments.Run):
             (self.size, self.size), self.acceleration, self.lines
         )
         return round(REGIONS[self.region] * whole) or None
-
-
-def parse_arguments(arguments=None):
-    parser = experiments.argument_parser(
-        __doc__,
-        "defaults",
-        PRESETS,
-        "cpu: sizes 64, 128 and 320, hours on one core; smoke: all steps in "
-        "two minutes",
-    )
-    experiments.add_training_options(parser)
-    add = parser.add_argument
-    add("--sizes", type=int, nargs="+", choices=SIZES, metavar="N")
-    add("--estimators", nargs="+", choices=SLOPES, metavar="NAME")
-    add("--slopes", type=float, nargs="+", metavar="S")
-    settings = experiments.parse(parser, arguments)
-    del settings["batch_size"], settings["slope"]
-    return settings
 
 
 def grid(settings):
@@ -316,7 +287,7 @@ def compare(settings):
 
 
 def main(arguments=None):
-    return exit_code(compare, parse_arguments(arguments))
+    return exit_code(compare, parse(__doc__, arguments))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments.presets.mask_shapes import parse
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.command_line import exit_code
 
@@ -66,20 +67,6 @@ class Run(experiments.Run):
     def name(self):
         rate = "all" if self.acceleration is None else f"{self.acceleration:g}"
         return f"{self.shape.replace(' ', '_')}-R{rate}-seed{self.seed}"
-
-
-def parse_arguments(arguments=None):
-    parser = experiments.argument_parser(
-        __doc__,
-        "mask_shapes",
-        experiments.TRAINING,
-        "paper: 320×320, a GPU for days; cpu: the same at 64×64, an hour; "
-        "smoke: all steps in two minutes",
-    )
-    experiments.add_training_options(parser)
-    settings = experiments.parse(parser, arguments)
-    settings["accelerations"] = sorted(set(settings["accelerations"]))
-    return settings
 
 
 def grid(settings):
@@ -301,7 +288,7 @@ def reproduce(settings):
 
 
 def main(arguments=None):
-    return exit_code(reproduce, parse_arguments(arguments))
+    return exit_code(reproduce, parse(__doc__, arguments))
 
 
 if __name__ == "__main__":

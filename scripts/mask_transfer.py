@@ -39,7 +39,7 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from experiments.presets import MASK_TRANSFER as PRESETS
+from experiments.presets.mask_transfer import GRID, parse
 from experiments.trials import failures, find_file, try_on
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
@@ -88,18 +88,6 @@ class Run(experiments.Run):
     @property
     def stem(self):
         return f"R{self.acceleration:g}-{self.subject}-seed{self.seed}"
-
-
-def parse_arguments(arguments=None):
-    parser = experiments.argument_parser(
-        __doc__,
-        "mask_transfer",
-        PRESETS,
-        "paper: 320×320, a GPU for days; cpu: the same at 64×64, hours; "
-        "smoke: all steps in two minutes",
-    )
-    experiments.add_training_options(parser)
-    return experiments.parse(parser, arguments)
 
 
 def grid(settings):
@@ -423,7 +411,7 @@ def reproduce(settings):
         grid(settings),
         build=check,
         train=do,
-        free=("accelerations", "seeds"),
+        free=GRID,
     )
     cells = by_cell(records)
     failed = [failures(Run.of(record).name, record) for record in records]
@@ -441,7 +429,7 @@ def reproduce(settings):
 
 
 def main(arguments=None):
-    return exit_code(reproduce, parse_arguments(arguments))
+    return exit_code(reproduce, parse(__doc__, arguments))
 
 
 if __name__ == "__main__":

@@ -30,14 +30,10 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from experiments.presets import DROP_RATES as PRESETS
+from experiments.presets.drop_rates import GRID, LOSSES, parse
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.command_line import exit_code
 
-# What may differ between the runs of one folder.
-GRID = ("drop_rates", "losses", "seeds")
-
-LOSSES = ("mse", "ssim", "l1_ssim")
 MASKS = ("unlearned", "learned")
 # The table of the report, test PSNR in dB by drop rate.
 REPORTED = {
@@ -72,27 +68,6 @@ class Run(experiments.Run):
     @property
     def name(self):
         return f"d{self.drop_rate:g}-{self.mask}-{self.loss}-seed{self.seed}"
-
-
-def parse_arguments(arguments=None):
-    parser = experiments.argument_parser(
-        __doc__,
-        "drop_rates",
-        PRESETS,
-        "paper: the network of the report, a GPU for a day; cpu: small "
-        "images, hours; smoke: two minutes",
-    )
-    parser.add_argument("--losses", nargs="+", choices=LOSSES, help="(mse)")
-    experiments.add_options(
-        parser,
-        *("epochs", "filters", "depth", "batch_size"),
-        drop_rates=("D", "0 < D < 1"),
-    )
-    settings = experiments.parse(parser, arguments)
-    for rate in settings["drop_rates"]:
-        if not 0 < rate < 1:
-            parser.error(f"--drop-rates: expected 0 < D < 1, not {rate:g}")
-    return settings
 
 
 def grid(settings):
@@ -290,7 +265,7 @@ def reproduce(settings):
 
 
 def main(arguments=None):
-    return exit_code(reproduce, parse_arguments(arguments))
+    return exit_code(reproduce, parse(__doc__, arguments))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from experiments.options import (
     parse,
 )
 from experiments.panels import errorbars, panels
-from experiments.presets import TRAINING
+from experiments.presets.comparing_masks import TRAINING
 from experiments.publishing import publish
 from experiments.run import Run
 from experiments.showing import draw_outputs, draw_rows, first_images

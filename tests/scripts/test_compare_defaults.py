@@ -58,7 +58,7 @@ def test_images_smaller_than_asked_for_are_refused(small, folder, capsys):
 
 
 def test_grid(script):
-    settings = script.parse_arguments([])
+    settings = script.parse(script.__doc__, [])
     runs = script.grid({**settings, "seeds": [0, 1]})
     assert len({run.name for run in runs}) == len(runs) == 2 * 2 * 11
     for run in runs:

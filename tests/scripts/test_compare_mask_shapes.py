@@ -133,7 +133,7 @@ def test_nested_masks_have_the_calibration_of_the_smallest(script):
     run = script.Run(script.NESTED, None, 0)
     model = script.build_model(run, settings, (64, 64, 1))
     assert [m.calibration for m in masks.from_model(model)] == [3, 3]
-    single = script.parse_arguments(["--accelerations", "4"])
+    single = script.parse(script.__doc__, ["--accelerations", "4"])
     assert script.NESTED not in {run.shape for run in script.grid(single)}
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import loupe_tf
+from experiments.presets import mask_transfer
 from loupe_tf import evaluation, masks
 from loupe_tf.reconstruction import Network, ZeroFilled
 
@@ -127,7 +128,7 @@ def test_a_training_that_diverges_is_reported(
 def test_learned_masks_have_the_budget_of_the_others(
     script, name, lines, calibration
 ):
-    settings = {**script.PRESETS["smoke"], "depth": 1}
+    settings = {**mask_transfer.PRESETS["smoke"], "depth": 1}
     run = script.Run("train", 5.0, name, 1)
     model = script.build_model(run, settings, np.zeros((1, 20, 56, 1)))
     mask = masks.from_model(model)
@@ -145,7 +146,7 @@ def test_learned_masks_have_the_budget_of_the_others(
 
 def test_spectrum_is_that_of_the_training_images(script, images):
     run = script.Run("train", 4.0, "spectrum", 0)
-    settings = {**script.PRESETS["smoke"], "depth": 1}
+    settings = {**mask_transfer.PRESETS["smoke"], "depth": 1}
     model = script.build_model(run, settings, images)
     found = masks.from_model(model).array
     np.testing.assert_array_equal(found, masks.spectrum(images, 4).array)

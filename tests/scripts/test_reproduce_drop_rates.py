@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import loupe_tf
+from experiments.presets import drop_rates
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_leaves_everything_and_repeats_no_run(
 
 
 def test_both_masks_have_the_budget(script):
-    settings = {**script.PRESETS["smoke"], "depth": 1}
+    settings = {**drop_rates.PRESETS["smoke"], "depth": 1}
     for mask in script.MASKS:
         run = script.Run("l1_ssim", 0.2, mask, 3)
         model = script.build_model(run, settings, (20, 22, 1))

@@ -1,0 +1,1 @@
+"""What may be set: tables of settings, and options of the command line."""
