@@ -21,7 +21,7 @@ Both may take as many epochs.
 cosine) and other estimators (straight_through, concrete, gumbel_topk), in the
 two rounds that 4S has. The preset cpu knows variants of 4S as well: 4s_full,
 with the paper's patience of 40, and others that try to be as good in at most a
-quarter of its epochs; experiments/slope_methods.py has them.
+quarter of its epochs; experiments/presets/four_s.py has them.
 
 Each finished run leaves a small JSON file, and its mask, in the folder given by
 --out. A command that was stopped goes on when it is given again; further
@@ -38,61 +38,20 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from experiments.binarizations import (
-    BINARIZATIONS,
-    average_realization,
-    judge_binarizations,
-)
-from experiments.slope_figures import (
-    draw_against_slope,
-    draw_methods,
-    draw_probabilities,
-    label,
-    rates_of,
-)
-from experiments.slope_methods import (
+from experiments import binarizations, slope_figures
+from experiments.presets.four_s import (
     ESTIMATORS,
+    GRID,
     METHODS,
-    OF_PAPER,
     VARIANTS,
-    fit_by_method,
+    parse,
+    settings_of,
 )
-from loupe_tf import command_line, masks, plots
-
-# What the paper says, and where it is silent what its authors' code does. The
-# preset cpu scales patience and epochs together.
-PRESETS = experiments.side_by_side(
-    ("paper", "cpu", "smoke"),
-    data=("fastmri_slices/knee_singlecoil_4s", "mni_brain/64", "mni_brain/64"),
-    accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
-    slopes=(
-        [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
-        [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
-        [20.0, 2000.0],
-    ),
-    seeds=([0], [0, 1, 2], [0]),
-    filters=(64, 8, 4),
-    depth=(5, 3, 2),
-    batch_size=(16, 8, 16),
-    learning_rate=0.01,
-    epochs=(10000, 40, 4),  # The most of each round; patience ends it.
-    first_slope=(200.0, 20.0, 200.0),  # Of 4S. The paper does not tell its own.
-    last_slope=(10000.0, 2000.0, 10000.0),  # Of schedules.
-    patience=(40, 2, 1),
-    factor=1.5,
-    cooldown=(10, 1, 0),
-    stop_patience=(100, 20, 6),
-    lr_patience=(50, 5, 2),
-    # A killed run goes on from its last epoch, where that is worth it.
-    backup=(True, False, False),
-    variants=({}, VARIANTS, {}),
-)
-# What may differ between the runs of one folder.
-GRID = ("accelerations", "slopes", "seeds", "methods")
+from experiments.slope_figures import label
+from experiments.slope_methods import fit_by_method
+from loupe_tf import command_line
 
 PROTOCOLS = ("one_round", "two_rounds")
-FOUR_S = ("4s", "two_rounds", None)  # A cell, behind its R.
-REALIZATIONS = 1000
 CONVENTION = (
     "PSNR = -10 log10(MSE) on images divided by their volume's maximum, "
     "averaged over the slices of a volume, then over the volumes of the test "
@@ -126,37 +85,6 @@ class Run(experiments.Run):
         )
 
 
-def parse_arguments(arguments=None):
-    parser = experiments.argument_parser(
-        __doc__,
-        "4s",
-        PRESETS,
-        "paper: 320×320, a GPU for days; cpu: the same at 64×64, hours; "
-        "smoke: all steps in two minutes",
-    )
-    parser.add_argument(
-        "--methods",
-        nargs="+",
-        default=list(OF_PAPER),
-        choices=METHODS,
-        metavar="METHOD",
-        help=f"of {', '.join(METHODS)} (fixed 4s); 4s_... with the preset cpu",
-    )
-    experiments.add_options(
-        parser,
-        *("accelerations", "slopes", "first_slope", "last_slope", "factor"),
-        *("epochs", "patience", "cooldown", "stop_patience", "lr_patience"),
-        *("filters", "depth", "batch_size"),
-    )
-    settings = experiments.parse(parser, arguments)
-    for method in settings["methods"]:
-        if method in VARIANTS and method not in settings["variants"]:
-            parser.error(
-                f"--methods: the preset {settings['preset']} has no {method}"
-            )
-    return settings
-
-
 def grid(settings):
     """All runs of the settings, the quickest answers first."""
     every = []
@@ -169,21 +97,6 @@ def grid(settings):
             cells = [(rounds, s) for s in slopes for rounds in PROTOCOLS]
         every += [Run(acceleration, method, *cell, seed) for cell in cells]
     return every
-
-
-def settings_of(run, settings):
-    """What one run is trained with: those of its variant win."""
-    variant = settings["variants"].get(run.method, {})
-    own = {**settings, "slope_monitor": "val_loss", "anneal": False, **variant}
-    if not isinstance(own["epochs"], list):
-        own["epochs"] = [own["epochs"]] * 2
-    if run.protocol == "one_round":
-        # That of ReduceLROnPlateau, the only one that the paper gives to
-        # fixed slopes. As many epochs as both have.
-        own["epochs"] = [0, sum(own["epochs"])]
-    for name in (*GRID, *experiments.PLACES, "variants"):
-        own.pop(name, None)
-    return own
 
 
 def build_model(run, settings, image_shape):
@@ -202,9 +115,6 @@ def build_model(run, settings, image_shape):
         slope=slope,
         filters=settings["filters"],
         depth=settings["depth"],
-        # Start from the zero-filled image, so that the mask sees sound
-        # gradients from the first step.
-        output_initializer="zeros",
         normalization=lambda name: keras.layers.BatchNormalization(
             momentum=0.9, name=name
         ),
@@ -224,6 +134,9 @@ def train(run, settings, splits, folder):
         history = fit_by_method(
             model, run, {**own, "backup": settings["backup"]}, splits, folder
         )
+    found, images = binarizations.judge(model, test, own["batch_size"])
+    if images:
+        experiments.save_images(folder, run.name, **images)
     losses = history["loss"] + history["val_loss"]
     finite = [x for x in history["val_loss"] if np.isfinite(x)]
     keys = ("loss", "val_loss", "slope", "learning_rate", "round")
@@ -233,30 +146,7 @@ def train(run, settings, splits, folder):
         "diverged": not np.isfinite(losses).all(),
         "seconds": round(seconds(), 1),
         "best_val_psnr": -10 * np.log10(min(finite)) if finite else None,
-        **judge(model, run, test, own["batch_size"], folder),
-    }
-
-
-def judge(model, run, test, batch_size, folder):
-    """What the trained model is worth, with each kind of mask."""
-    import keras
-
-    slope = model.get_layer("sampled_mask").slope
-    result = {"slope_found": float(keras.ops.convert_to_numpy(slope))}
-    probability = masks.probability_from_model(model)
-    if not np.isfinite(probability).all():
-        return {**result, "binarizations": {}}
-    result["binarizations"] = judge_binarizations(model, test, batch_size)
-    average = average_realization(model, REALIZATIONS)
-    experiments.save_images(
-        folder, run.name, probability=probability, average=average
-    )
-    near_binary = (probability < 0.05) | (probability > 0.95)
-    histogram, _ = np.histogram(average, bins=50, range=(0, 1))
-    return {
-        **result,
-        "near_binary": float(near_binary.mean()),
-        "histogram": histogram.tolist(),
+        **found,
     }
 
 
@@ -275,7 +165,7 @@ COLUMNS = {
     ),
     **{
         f"{kind} [dB]": experiments.metric(binarized(kind, "volumes"))
-        for kind in BINARIZATIONS
+        for kind in binarizations.BINARIZATIONS
     },
     "R threshold": experiments.spread(
         binarized("threshold", "achieved_acceleration")
@@ -291,91 +181,61 @@ COLUMNS = {
 }
 
 
-def verdicts(cells):
+def claims(cells):
     """4S beside the best fixed slope, and its variants beside 4s_full."""
-    sentences = []
-    for rate, protocol in itertools.product(rates_of(cells), PROTOCOLS):
+    for rate, protocol in itertools.product(
+        experiments.rates_of(cells), PROTOCOLS
+    ):
+        # The best on the validation volumes: the test volumes choose none.
         fixed = {
             cell: np.mean([r["best_val_psnr"] or -np.inf for r in records])
             for cell, records in cells.items()
             if cell[:3] == (rate, "fixed", protocol)
         }
         if fixed:
-            # The best on the validation volumes: the test volumes choose none.
             best = max(fixed, key=fixed.get)
-            found = experiments.compare(
+            yield experiments.Claim(
                 f"R = {rate:g}, {protocol.replace('_', ' ')}: 4S against the "
                 f"fixed slope that is best on validation ({label(best)}), "
                 "exact-budget masks:",
-                cells.get((rate, *FOUR_S), []),
+                cells.get((rate, "4s", "two_rounds", None), []),
                 cells[best],
-                volumes_of,
+                HINT,
             )
-            sentences += [f"{sentence} {HINT}" for sentence in found]
     for (rate, method, *_), records in cells.items():
         full = cells.get((rate, "4s_full", "two_rounds", None))
         if full and method in ("4s", *VARIANTS) and method != "4s_full":
             epochs, most = (
                 np.mean([r["epochs"] for r in each]) for each in (records, full)
             )
-            sentences += experiments.compare(
+            yield experiments.Claim(
                 f"R = {rate:g}: {method} against 4s_full, in "
                 f"{epochs / most:.2f} of its epochs:",
                 records,
                 full,
-                volumes_of,
             )
-    return sentences
 
 
 def draw(cells, folder):
     """All figures with their captions, by name."""
     two_rounds = {k: x for k, x in cells.items() if k[2] == "two_rounds"}
     images = experiments.first_images(two_rounds, folder, Run.of)
-    paper = {k: x for k, x in images.items() if k[1] in OF_PAPER}
-    others = {k: x for k, x in images.items() if k[1] not in OF_PAPER}
-    figures = {}
-    if any(method in OF_PAPER for _, method, *_ in cells):
-        figures["psnr_against_slope"] = (
-            draw_against_slope(cells, volumes_of),
-            "Figure 3 of the paper. PSNR on the test volumes against the "
-            "slope; error bars over seeds, and over the slopes found.",
-        )
-    if paper:
-        figures["probability_masks"] = (
-            draw_probabilities(paper),
-            "Figure 4 of the paper. Probability masks, two rounds, first "
-            "seed. DC is in the centre.",
-        )
-    if any(method not in OF_PAPER for _, method, *_ in cells):
-        figures["methods"] = (
-            draw_methods(two_rounds, volumes_of),
-            "PSNR of all that was trained in two rounds; error bars over "
-            "seeds.",
-        )
-    if others:
-        figures["probability_masks_of_others"] = (
-            draw_probabilities(others),
-            "Probability masks of the other methods, first seed.",
-        )
-    for rate in rates_of(cells):
-        averages = {
-            label(k): x["average"] for k, x in paper.items() if k[0] == rate
+    others = slope_figures.draw_probabilities(images, of_paper=False)
+    figures = {
+        "psnr_against_slope": slope_figures.draw_against_slope(
+            cells, volumes_of
+        ),
+        "probability_masks": slope_figures.draw_probabilities(images),
+        "methods": slope_figures.draw_methods(cells, volumes_of),
+        "probability_masks_of_others": others,
+    }
+    for rate in experiments.rates_of(cells):
+        figures |= {
+            f"histograms_R{rate:g}": slope_figures.draw_histograms(
+                images, rate
+            ),
+            f"trace_R{rate:g}": slope_figures.draw_trace(cells, rate),
         }
-        if averages:
-            figures[f"histograms_R{rate:g}"] = (
-                plots.probability_histogram(averages),
-                f"Figure 2 of the paper, R = {rate:g}: the average of "
-                f"{REALIZATIONS} realizations of the mask, two rounds, first "
-                "seed.",
-            )
-        four_s = cells.get((rate, *FOUR_S))
-        if four_s:
-            figures[f"trace_R{rate:g}"] = (
-                plots.training_curves(four_s[0]["trace"]),
-                f"4S at R = {rate:g}, first seed: loss, slope and learning "
-                "rate.",
-            )
     return figures
 
 
@@ -397,13 +257,13 @@ def reproduce(settings):
         CONVENTION,
         experiments.table(cells, COLUMNS),
         draw(cells, folder),
-        verdicts(cells),
+        experiments.verdicts(claims(cells), volumes_of),
         records,
     )
 
 
 def main(arguments=None):
-    return command_line.exit_code(reproduce, parse_arguments(arguments))
+    return command_line.exit_code(reproduce, parse(__doc__, arguments))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ An experiment is a grid of runs. Each is trained, judged and recorded by
 itself; a report is made of all records that a folder holds.
 """
 
-from experiments.cells import compare, means
+from experiments.cells import compare, means, rates_of
+from experiments.claims import Claim, verdicts
 from experiments.conducting import PLACES, conduct, fit, time_spent
 from experiments.heat_map import heat_map
 from experiments.keeping import load_images, save_images, to_trace
@@ -25,6 +26,7 @@ from experiments.tables import count, count_diverged, metric, spread, table
 __all__ = [
     "PLACES",
     "TRAINING",
+    "Claim",
     "Run",
     "add_options",
     "add_training_options",
@@ -45,10 +47,12 @@ __all__ = [
     "panels",
     "parse",
     "publish",
+    "rates_of",
     "save_images",
     "side_by_side",
     "spread",
     "table",
     "time_spent",
     "to_trace",
+    "verdicts",
 ]

@@ -12,6 +12,11 @@ from loupe_tf.evaluation import (
 )
 
 
+def rates_of(cells):
+    """The accelerations of cells, which begin with it, in their order."""
+    return list(dict.fromkeys(rate for rate, *_ in cells))
+
+
 def means(records, volumes, metric="psnr"):
     """Mean over the volumes for each seed; those that diverged are left out.
 

@@ -6,55 +6,8 @@ estimators other than the sigmoid of slope s.
 
 import loupe_tf
 from experiments import conducting
+from experiments.presets.four_s import SCHEDULES, VARIANTS
 from loupe_tf import masks
-
-OF_PAPER = ("fixed", "4s")
-SCHEDULES = ("linear", "geometric", "cosine")
-ESTIMATORS = ("straight_through", "concrete", "gumbel_topk")
-
-
-def _patient(epochs, patience, cooldown, stop_patience, lr_patience):
-    return {
-        "epochs": epochs,
-        "patience": patience,
-        "cooldown": cooldown,
-        "stop_patience": stop_patience,
-        "lr_patience": lr_patience,
-    }
-
-
-_SHORT = {"epochs": [30, 20], "patience": 1, "cooldown": 0, "lr_patience": 2}
-# The patience of the preset: the slope rises as fast, and less far.
-_GENTLE = {**_SHORT, "patience": 2, "cooldown": 1}
-# One round; the learning rate falls by a cosine while 4S raises the slope.
-_ANNEALED = {"epochs": [50, 0], "anneal": True}
-# Round two trains the network alone, on the mask that round one has found.
-_FROZEN = {"freeze_mask": True}
-# As many epochs, twice the steps.
-_HALF_BATCHES = {"batch_size": 4}
-
-VARIANTS = {
-    # All the paper's patience.
-    "4s_full": _patient([400, 400], 40, 10, 100, 50),
-    "4s_medium": _patient([75, 50], 4, 2, 45, 6),
-    "4s_long": _patient([120, 80], 6, 3, 60, 12),
-    "4s_short": _SHORT,
-    # The training loss, a mean over all steps of an epoch, is smoother.
-    "4s_train_loss": {**_SHORT, "slope_monitor": "loss"},
-    "4s_warm": {**_SHORT, "first_slope": 100.0},
-    "4s_leap": {**_SHORT, "factor": 2.25},
-    "4s_annealed": {**_SHORT, **_ANNEALED},
-    "4s_gentle": _GENTLE,
-    "4s_gentle_annealed": {**_GENTLE, **_ANNEALED},
-    "4s_frozen": {**_GENTLE, **_FROZEN},
-    # The same with time for a small slope to make the mask binary.
-    "4s_frozen_medium": {**_patient([80, 45], 10, 2, 45, 6), **_FROZEN},
-    "4s_half_batches": {**_GENTLE, **_HALF_BATCHES},
-    "4s_frozen_half_batches": {**_GENTLE, **_HALF_BATCHES, **_FROZEN},
-}
-"""Of 4S, at the size of the preset `cpu`: what each changes of its settings."""
-
-METHODS = (*OF_PAPER, *SCHEDULES, *ESTIMATORS, *VARIANTS)
 
 
 def fit_by_method(model, run, settings, splits, folder):

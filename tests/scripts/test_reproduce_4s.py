@@ -8,7 +8,10 @@ import sys
 import numpy as np
 import pytest
 
+from experiments import verdicts
+from experiments.presets.four_s import PRESETS
 from experiments.slope_methods import freeze_mask
+from loupe_tf import masks
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "reproduce_4s.py"
 # Kills itself in the second epoch of the second run.
@@ -65,6 +68,10 @@ def _record(seed=0, psnr=30.0, val=30.0, **fields):
         "binarizations": {kind: result for kind in kinds},
         **fields,
     }
+
+
+def _verdicts(script, records):
+    return verdicts(script.claims(script.Run.cells(records)), script.volumes_of)
 
 
 def test_leaves_everything_and_repeats_no_run(
@@ -165,7 +172,7 @@ def test_variants_of_4s(script, folder, capsys, monkeypatch):
         "4s_annealed": {"anneal": True},
         "4s_frozen": {"epochs": [1, 2], "freeze_mask": True},
     }
-    monkeypatch.setitem(script.PRESETS["cpu"], "variants", tiny)
+    monkeypatch.setitem(PRESETS["cpu"], "variants", tiny)
     arguments = _arguments(
         folder, "--preset", "cpu", "--seeds", "0", "--methods", *tiny
     )
@@ -191,7 +198,7 @@ def test_variants_of_4s(script, folder, capsys, monkeypatch):
 def test_a_frozen_mask_leaves_the_network_to_train(script, rng):
     run = script.Run(4.0, "4s_frozen", "two_rounds", None, 0)
     settings = {
-        **script.PRESETS["smoke"],
+        **PRESETS["smoke"],
         "first_slope": 20.0,
         "filters": 2,
     }
@@ -203,10 +210,10 @@ def test_a_frozen_mask_leaves_the_network_to_train(script, rng):
         model.predict(images, verbose=0),
         atol=1e-5,
     )
-    before = script.masks.probability_from_model(model)
+    before = masks.probability_from_model(model)
     network = [np.array(w) for w in model.reconstructor.network.get_weights()]
     frozen.fit(images, images, verbose=0)
-    after = script.masks.probability_from_model(model)
+    after = masks.probability_from_model(model)
     np.testing.assert_array_equal(after, before)
     # The trained one is the model's own.
     moved = zip(network, model.reconstructor.network.get_weights(), strict=True)
@@ -272,7 +279,7 @@ def test_the_best_slope_is_chosen_on_validation(script):
         _record(slope=200.0, psnr=35.0, val=31.0),
         _record(method="4s", slope=None, protocol="two_rounds", psnr=36.0),
     ]
-    (sentence,) = script.verdicts(script.Run.cells(records))
+    (sentence,) = _verdicts(script, records)
     assert "s = 200" in sentence
     assert "+1.00 ± 0.00 dB over 2 pairs" in sentence
 
@@ -285,5 +292,5 @@ def test_only_pairs_of_the_same_seed_are_compared(script):
             method="4s", slope=None, protocol="two_rounds", psnr=32.0, seed=1
         ),
     ]
-    (sentence,) = script.verdicts(script.Run.cells(records))
+    (sentence,) = _verdicts(script, records)
     assert "+2.00 ± 0.00 dB over 2 pairs" in sentence

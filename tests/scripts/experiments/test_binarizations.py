@@ -4,6 +4,7 @@ import pytest
 from experiments.binarizations import (
     BINARIZATIONS,
     average_realization,
+    judge,
     judge_binarizations,
 )
 from loupe_tf import masks
@@ -39,3 +40,19 @@ def test_average_realization(model):
     assert average.shape == (16, 18)
     # Realizations of slope 20 are nearly binary, and P is their mean.
     assert np.abs(average - probability).mean() < 0.05
+
+
+def test_judge(model, part):
+    found, images = judge(model, part, 4)
+    assert found["slope_found"] == 20
+    assert set(found["binarizations"]) == set(BINARIZATIONS)
+    binary = np.abs(images["probability"] - 0.5) > 0.45
+    assert found["near_binary"] == pytest.approx(binary.mean())
+    assert sum(found["histogram"]) == images["average"].size == 16 * 18
+
+
+def test_a_mask_that_is_not_finite_is_not_judged(model, part):
+    model.set_weights([np.full(w.shape, np.nan) for w in model.get_weights()])
+    found, images = judge(model, part, 4)
+    assert found["binarizations"] == {} and images == {}
+    assert "histogram" not in found

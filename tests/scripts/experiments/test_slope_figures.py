@@ -24,28 +24,63 @@ def _volumes(record):
 
 
 def test_draw_against_slope():
-    figure = slope_figures.draw_against_slope(CELLS, _volumes)
+    figure, _ = slope_figures.draw_against_slope(CELLS, _volumes)
     left, right = figure.axes
     fixed, four_s = (c[0].get_xydata().tolist() for c in left.containers)
     assert fixed == [[20.0, 30.5], [200.0, 28.0]]
     assert four_s == [[30.0, 33.0]]
     assert right.get_title() == "R = 8" and len(right.containers) == 1
+    others = {cell: x for cell, x in CELLS.items() if cell[1] == "linear"}
+    assert slope_figures.draw_against_slope(others, _volumes)[0] is None
 
 
 def test_draw_methods():
-    figure = slope_figures.draw_methods(CELLS, _volumes)
+    figure, _ = slope_figures.draw_methods(CELLS, _volumes)
     left = figure.axes[0]
     rows = [text.get_text() for text in left.get_yticklabels()]
-    assert rows == ["s = 20", "s = 200", "4s", "linear"]
+    # What was trained in two rounds.
+    assert rows == ["4s", "s = 20", "linear"]
     found = [c[0].get_xydata()[0].tolist() for c in left.containers]
-    assert found == [[30.5, 0], [28.0, 1], [33.0, 2]]
+    assert found == [[33.0, 0]]
+    paper = {cell: x for cell, x in CELLS.items() if cell[1] != "linear"}
+    assert slope_figures.draw_methods(paper, _volumes)[0] is None
+
+
+IMAGES = {
+    cell: {name: np.full((8, 9), 0.25) for name in ("probability", "average")}
+    for cell in CELLS
+    if cell[2] == "two_rounds"
+}
+
+
+def _titles(figure):
+    return [ax.get_title() for ax in figure.axes if ax.get_title()]
 
 
 def test_draw_probabilities():
-    mask = np.full((8, 9), 0.25)
-    cells = [list(CELLS)[i] for i in (2, 4)]
-    figure = slope_figures.draw_probabilities(
-        {cell: {"probability": mask} for cell in cells}
-    )
-    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
-    assert [t.split(":")[0] for t in titles][0].startswith("R = 4, 4s")
+    figure, caption = slope_figures.draw_probabilities(IMAGES)
+    titles = [title.split("\n")[0] for title in _titles(figure)]
+    assert titles == ["R = 4, 4s", "R = 8, s = 20"]
+    assert caption.startswith("Figure 4 of the paper")
+    figure, caption = slope_figures.draw_probabilities(IMAGES, of_paper=False)
+    assert _titles(figure)[0].startswith("R = 8, linear")
+    assert "the other methods" in caption
+    assert slope_figures.draw_probabilities({})[0] is None
+
+
+def test_draw_histograms():
+    figure, caption = slope_figures.draw_histograms(IMAGES, 8.0)
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.texts]
+    # The schedule is not of the paper.
+    assert len(labels) == 1 and labels[0].startswith("s = 20")
+    assert "R = 8: the average of 1000 realizations" in caption
+    assert slope_figures.draw_histograms({}, 8.0)[0] is None
+
+
+def test_draw_trace():
+    trace = {"loss": [1.0, 0.5], "slope": [20.0, 30.0]}
+    cells = {(4.0, "4s", "two_rounds", None): [{"trace": trace}]}
+    figure, caption = slope_figures.draw_trace(cells, 4.0)
+    assert len(figure.axes) == 2 and caption.startswith("4S at R = 4")
+    assert slope_figures.draw_trace(cells, 8.0)[0] is None

@@ -3,6 +3,7 @@ import types
 import pytest
 
 from experiments import slope_methods
+from experiments.presets.four_s import ESTIMATORS, SCHEDULES
 from loupe_tf import callbacks
 
 SETTINGS = {
@@ -51,7 +52,7 @@ def test_4s(fits, method):
     assert callback.patience == 3 and callback.monitor == "loss"
 
 
-@pytest.mark.parametrize("method", slope_methods.SCHEDULES)
+@pytest.mark.parametrize("method", SCHEDULES)
 def test_a_schedule_spans_the_first_round(fits, method, monkeypatch):
     monkeypatch.setattr(callbacks, "SlopeSchedule", lambda schedule: schedule)
     _fit(method)
@@ -60,7 +61,7 @@ def test_a_schedule_spans_the_first_round(fits, method, monkeypatch):
     assert slope(4) == pytest.approx(2000.0)
 
 
-@pytest.mark.parametrize("method", ["fixed", *slope_methods.ESTIMATORS])
+@pytest.mark.parametrize("method", ["fixed", *ESTIMATORS])
 def test_others_hold_their_slope(fits, method):
     _fit(method)
     assert fits[0][1] is False

@@ -5,6 +5,7 @@ from experiments.presets import (
     comparing_masks,
     defaults,
     drop_rates,
+    four_s,
     mask_shapes,
     mask_transfer,
 )
@@ -16,6 +17,7 @@ from experiments.presets import (
         comparing_masks.TRAINING,
         defaults.PRESETS,
         drop_rates.PRESETS,
+        four_s.PRESETS,
         mask_transfer.PRESETS,
     ],
 )

@@ -1,0 +1,146 @@
+"""Settings of the reproduction of the 4S paper."""
+
+from experiments.conducting import PLACES
+from experiments.options import add_options, argument_parser
+from experiments.options import parse as parse_options
+from experiments.side_by_side import side_by_side
+
+GRID = ("accelerations", "slopes", "seeds", "methods")
+"""What may differ between the runs of one folder."""
+
+OF_PAPER = ("fixed", "4s")
+SCHEDULES = ("linear", "geometric", "cosine")
+ESTIMATORS = ("straight_through", "concrete", "gumbel_topk")
+
+
+def _patient(epochs, patience, cooldown, stop_patience, lr_patience):
+    return {
+        "epochs": epochs,
+        "patience": patience,
+        "cooldown": cooldown,
+        "stop_patience": stop_patience,
+        "lr_patience": lr_patience,
+    }
+
+
+_SHORT = {"epochs": [30, 20], "patience": 1, "cooldown": 0, "lr_patience": 2}
+# The patience of the preset: the slope rises as fast, and less far.
+_GENTLE = {**_SHORT, "patience": 2, "cooldown": 1}
+# One round; the learning rate falls by a cosine while 4S raises the slope.
+_ANNEALED = {"epochs": [50, 0], "anneal": True}
+# Round two trains the network alone, on the mask that round one has found.
+_FROZEN = {"freeze_mask": True}
+# As many epochs, twice the steps.
+_HALF_BATCHES = {"batch_size": 4}
+
+VARIANTS = {
+    # All the paper's patience.
+    "4s_full": _patient([400, 400], 40, 10, 100, 50),
+    "4s_medium": _patient([75, 50], 4, 2, 45, 6),
+    "4s_long": _patient([120, 80], 6, 3, 60, 12),
+    "4s_short": _SHORT,
+    # The training loss, a mean over all steps of an epoch, is smoother.
+    "4s_train_loss": {**_SHORT, "slope_monitor": "loss"},
+    "4s_warm": {**_SHORT, "first_slope": 100.0},
+    "4s_leap": {**_SHORT, "factor": 2.25},
+    "4s_annealed": {**_SHORT, **_ANNEALED},
+    "4s_gentle": _GENTLE,
+    "4s_gentle_annealed": {**_GENTLE, **_ANNEALED},
+    "4s_frozen": {**_GENTLE, **_FROZEN},
+    # The same with time for a small slope to make the mask binary.
+    "4s_frozen_medium": {**_patient([80, 45], 10, 2, 45, 6), **_FROZEN},
+    "4s_half_batches": {**_GENTLE, **_HALF_BATCHES},
+    "4s_frozen_half_batches": {**_GENTLE, **_HALF_BATCHES, **_FROZEN},
+}
+"""Of 4S, at the size of the preset `cpu`: what each changes of its settings."""
+
+METHODS = (*OF_PAPER, *SCHEDULES, *ESTIMATORS, *VARIANTS)
+
+# What the paper says, and where it is silent what its authors' code does. The
+# preset cpu scales patience and epochs together.
+PRESETS = side_by_side(
+    ("paper", "cpu", "smoke"),
+    data=("fastmri_slices/knee_singlecoil_4s", "mni_brain/64", "mni_brain/64"),
+    accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
+    slopes=(
+        [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
+        [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
+        [20.0, 2000.0],
+    ),
+    seeds=([0], [0, 1, 2], [0]),
+    filters=(64, 8, 4),
+    depth=(5, 3, 2),
+    batch_size=(16, 8, 16),
+    learning_rate=0.01,
+    epochs=(10000, 40, 4),  # The most of each round; patience ends it.
+    first_slope=(200.0, 20.0, 200.0),  # Of 4S. The paper does not tell its own.
+    last_slope=(10000.0, 2000.0, 10000.0),  # Of schedules.
+    patience=(40, 2, 1),
+    factor=1.5,
+    cooldown=(10, 1, 0),
+    stop_patience=(100, 20, 6),
+    lr_patience=(50, 5, 2),
+    # A killed run goes on from its last epoch, where that is worth it.
+    backup=(True, False, False),
+    variants=({}, VARIANTS, {}),
+)
+
+
+def parse(doc, arguments=None):
+    """The settings of a command.
+
+    Args:
+        doc: String, the docstring of the script.
+        arguments: (Optional) list of strings, by default the command line.
+
+    Returns:
+        A dict, as `experiments.parse` returns it, with `"methods"`.
+    """
+    parser = argument_parser(
+        doc,
+        "4s",
+        PRESETS,
+        "paper: 320×320, a GPU for days; cpu: the same at 64×64, hours; "
+        "smoke: all steps in two minutes",
+    )
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=list(OF_PAPER),
+        choices=METHODS,
+        metavar="METHOD",
+        help=f"of {', '.join(METHODS)} (fixed 4s); 4s_... with the preset cpu",
+    )
+    add_options(
+        parser,
+        *("accelerations", "slopes", "first_slope", "last_slope", "factor"),
+        *("epochs", "patience", "cooldown", "stop_patience", "lr_patience"),
+        *("filters", "depth", "batch_size"),
+    )
+    settings = parse_options(parser, arguments)
+    for method in settings["methods"]:
+        if method in VARIANTS and method not in settings["variants"]:
+            parser.error(
+                f"--methods: the preset {settings['preset']} has no {method}"
+            )
+    return settings
+
+
+def settings_of(run, settings):
+    """What one run is trained with: those of its variant win.
+
+    Args:
+        run: The run, with a `method` and a `protocol`.
+        settings: Dict of the settings of the command.
+    """
+    variant = settings["variants"].get(run.method, {})
+    own = {**settings, "slope_monitor": "val_loss", "anneal": False, **variant}
+    if not isinstance(own["epochs"], list):
+        own["epochs"] = [own["epochs"]] * 2
+    if run.protocol == "one_round":
+        # That of ReduceLROnPlateau, the only one that the paper gives to
+        # fixed slopes. As many epochs as both have.
+        own["epochs"] = [0, sum(own["epochs"])]
+    for name in (*GRID, *PLACES, "variants"):
+        own.pop(name, None)
+    return own
