@@ -30,20 +30,16 @@ runs that the folder holds.
 """
 
 import dataclasses
-import functools
 import itertools
-import operator
 import sys
 
 import numpy as np
 
 import experiments
-import loupe_tf
+from experiments import transfer, trials
 from experiments.presets.mask_transfer import GRID, parse
-from experiments.trials import failures, find_file, try_on
-from loupe_tf import evaluation, masks, plots, report
-from loupe_tf.atomic import written_aside
-from loupe_tf.command_line import exit_code
+from experiments.transfer import OWN, mask_of, title_of, unet_of
+from loupe_tf import evaluation, masks
 from loupe_tf.reconstruction import Network
 
 # Those with a calibration region have that of the unlearned ones.
@@ -57,8 +53,6 @@ POINTS = (*LEARNED[:2], "gaussian", "poisson_disc", "spectrum")
 LINES = (*LEARNED[2:], "random_lines", "equispaced_lines")
 MASKS = (*POINTS, *LINES)
 CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
-OWN, OTHERS, BEST_OTHER = "own U-Net", "others' U-Nets", "best other U-Net"
-DIGITS = {"psnr": 2, "ssim": 4}
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
@@ -101,14 +95,6 @@ def grid(settings):
     return every
 
 
-def unet_of(mask):
-    return f"unet_{mask}"
-
-
-def mask_of(unet):
-    return unet.removeprefix("unet_")
-
-
 def sampling(run, settings, images):
     """What samples k-space: a mask to learn, or one that is given."""
     rate, subject = run.acceleration, run.subject
@@ -127,23 +113,13 @@ def sampling(run, settings, images):
 
 
 def build_model(run, settings, images):
-    import keras
-
-    keras.utils.set_random_seed(run.seed)
-    model = loupe_tf.models.loupe_model(
+    return experiments.build_unet(
+        settings,
         images.shape[1:],
-        **sampling(run, settings, images),
-        filters=settings["filters"],
-        depth=settings["depth"],
-        # Statistics follow within an epoch: trainings are short.
-        normalization=functools.partial(
-            keras.layers.BatchNormalization, momentum=0.9
-        ),
-        seed=run.seed,
+        run.seed,
         name=run.subject,
+        **sampling(run, settings, images),
     )
-    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
-    return model
 
 
 def check(run, settings, image_shape):
@@ -167,12 +143,7 @@ def train(run, settings, splits, folder):
     record = run.record(history)
     if not finite:
         return {**record, "error": "the training has diverged"}
-    mask = masks.from_model(model)
-    for name in ("masks", "models"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    mask.save(folder / "masks" / f"{run.stem}.npz")
-    with written_aside(folder / "models" / f"{run.stem}.keras") as partial:
-        model.save(partial)
+    mask = trials.leave(model, folder, run.stem)
     return {
         **record,
         "error": None,
@@ -181,255 +152,114 @@ def train(run, settings, splits, folder):
     }
 
 
-def try_on_all(run, settings, splits, folder):
+def try_on_masks(run, settings, splits, folder):
     """Judge a reconstructor on every mask of its R and seed."""
     record = {**run.record(), "error": None, "results": {}}
-    test, network = splits["test"], None
+    test = splits["test"]
     if settings["test_slices"] is not None:
         test = test.evenly(settings["test_slices"])
-    stems = {m: dataclasses.replace(run, subject=m).stem for m in MASKS}
+    choose = trials.tuned(
+        run.subject,
+        splits["validation"].images,
+        settings["regularizations"],
+        settings["tuning_slices"],
+    )
     if run.subject not in CLASSICAL:
-        path = folder / "models" / f"{stems[mask_of(run.subject)]}.keras"
+        trained = dataclasses.replace(run, subject=mask_of(run.subject))
+        path = folder / "models" / f"{trained.stem}.keras"
         try:
-            find_file(path)
+            trials.find_file(path)
         except ValueError as error:
             return {**record, "error": str(error)}
-        network = Network(path)
-
-    def choose(mask):
-        if network is not None:
-            return network, {}
-        found, scores = evaluation.tune(
-            run.subject,
-            mask,
-            splits["validation"].images,
-            settings["regularizations"],
-            settings["tuning_slices"],
-        )
-        return found, {"regularization": found.regularization} if scores else {}
-
-    paths = {m: folder / "masks" / f"{stem}.npz" for m, stem in stems.items()}
-    record["results"], pictures = try_on(paths, choose, test)
+        choose = trials.always(Network(path))
+    paths = paths_of(run.acceleration, run.seed, folder)
+    record["results"], pictures = trials.try_on_all(paths, choose, test)
     experiments.save_images(folder, run.stem, test.voxel_size, **pictures)
     return record
 
 
+def paths_of(rate, seed, folder):
+    """Where the trainings of an R and a seed leave their masks, by name."""
+    stems = {mask: Run("train", rate, mask, seed).stem for mask in MASKS}
+    return {m: folder / "masks" / f"{stem}.npz" for m, stem in stems.items()}
+
+
 def do(run, settings, splits, folder):
-    task = train if run.task == "train" else try_on_all
+    task = train if run.task == "train" else try_on_masks
     return task(run, settings, splits, folder)
 
 
-def by_cell(records):
-    """By R, mask and reconstructor, what trials have judged: rows by seed."""
-    rows = [
-        {
-            "cell": (record["acceleration"], mask, record["subject"]),
-            "seed": record["seed"],
-            "volumes": result.get("unit_range"),
-        }
-        for record in records
-        for mask, result in record.get("results", {}).items()
-    ]
-    # Means over other volumes are not to be compared.
-    every = {volume for row in rows for volume in row["volumes"] or ()}
-    rows = [row for row in rows if row["volumes"]]
-    rows = [row for row in rows if every == {*row["volumes"]}]
-    return evaluation.by_cell(rows, key=operator.itemgetter("cell"))
-
-
-volumes_of = operator.itemgetter("volumes")
-
-
-def rates_of(cells):
-    return sorted({key[0] for key in cells})
-
-
-def scores_of(cells, rate, metric="psnr"):
-    """Means over the volumes: by mask, reconstructor and seed.
-
-    Returns:
-        A masked array. Reconstructors are the classical ones, then the U-Nets
-        in the order of their masks.
-    """
-    seeds = sorted({row["seed"] for rows in cells.values() for row in rows})
-    names = (*CLASSICAL, *map(unet_of, MASKS))
-    scores = np.full((len(MASKS), len(names), len(seeds)), np.nan)
-    for i, j in np.ndindex(scores.shape[:2]):
-        for row in cells.get((rate, MASKS[i], names[j]), []):
-            mean, _ = evaluation.mean_and_deviation(row["volumes"], metric)
-            scores[i, j, seeds.index(row["seed"])] = mean
-    return np.ma.masked_invalid(scores)
-
-
-def own_and_others(scores, i):
-    """Of a mask's scores those of its own U-Net, and of those of others."""
-    unets = scores[i, len(CLASSICAL) :]
-    return unets[i], unets[[j for j in range(len(MASKS)) if j != i]]
-
-
-def table(cells, metric):
-    header = ["R", "mask", *(name.replace("_", " ") for name in CLASSICAL)]
-    header += [OWN, OTHERS, BEST_OTHER, "seeds"]
-    rows = []
-    for rate in rates_of(cells):
-        scores = scores_of(cells, rate, metric)
-        for i, mask in enumerate(MASKS):
-            own, others = own_and_others(scores, i)
-            best = "-"
-            if others.count():
-                j = others.mean(axis=1).argmax()
-                name = [other for other in MASKS if other != mask][j]
-                best = f"{spread(others[j], metric)} ({name})"
-            columns = [*scores[i, : len(CLASSICAL)], own, others.mean(axis=0)]
-            texts = [spread(column, metric) for column in columns]
-            count = max(column.count() for column in columns)
-            rows.append([f"{rate:g}", mask, *texts, best, str(count)])
-    return header, rows
-
-
-def spread(values, metric):
-    return report.spread(values.compressed(), DIGITS[metric])
-
-
-def verdicts(cells):
+def verdicts(scores):
     """What each reconstructor does best on, and what a foreign mask costs."""
     sentences = []
-    for rate in rates_of(cells):
+    for rate in scores.rates:
         for name, mask in itertools.product((*CLASSICAL, OWN), LEARNED):
-            sentences += compare_masks(cells, rate, name, mask)
-        sentences += cost_of_others(cells, rate)
+            kind = "points" if mask in POINTS else "lines"
+            group = POINTS if kind == "points" else LINES
+            unlearned = [m for m in group if m not in LEARNED]
+            best = scores.best(rate, name, unlearned)
+            subject = (
+                f"R = {rate:g}, {title_of(name)}: {mask} against {best}, the "
+                f"best unlearned {kind}:"
+            )
+            sentences += scores.compare(subject, rate, name, mask, best)
+        sentences += scores.cost_of_others(rate)
     return sentences
 
 
-def compare_masks(cells, rate, name, learned):
-    """A learned against the best unlearned mask of the same kind."""
-    kind = "points" if learned in POINTS else "lines"
-    found = {
-        mask: cells.get((rate, mask, unet_of(mask) if name == OWN else name))
-        for mask in (POINTS if kind == "points" else LINES)
-    }
-    unlearned = [m for m in found if found[m] and m not in LEARNED]
-    if not (found.get(learned) and unlearned):
-        return []
-    best = max(
-        unlearned,
-        key=lambda m: np.mean(experiments.means(found[m], volumes_of)),
-    )
-    return experiments.compare(
-        f"R = {rate:g}, {name.replace('_', ' ')}: {learned} against {best}, "
-        f"the best unlearned {kind}:",
-        found[learned],
-        found[best],
-        volumes_of,
-    )
-
-
-def cost_of_others(cells, rate):
-    """By how much a U-Net is worse than the mask's own."""
-    scores = scores_of(cells, rate)
-    pairs = [own_and_others(scores, i) for i in range(len(MASKS))]
-    costs = np.ma.concatenate([own - others for own, others in pairs])
-    if not costs.count():
-        return []
-    return [
-        f"R = {rate:g}: a mask's own U-Net is better than another's by "
-        f"{costs.mean():.2f} dB on average, from {costs.min():.2f} to "
-        f"{costs.max():.2f} over {costs.count()} pairs and seeds."
-    ]
-
-
-def draw_matrix(cells, rate):
-    """PSNR of each U-Net on each mask, the mean over seeds."""
-    matrix = scores_of(cells, rate)[:, len(CLASSICAL) :].mean(axis=2).T
-    if not matrix.count():
-        return None
-    figure, ax = experiments.heat_map(
-        matrix, [mask.replace("_", "\n") for mask in MASKS]
-    )
-    ax.set(
-        xlabel="mask that is tested",
-        ylabel="mask that the U-Net was trained for",
-        title=f"R = {rate:g}: PSNR [dB]",
-    )
-    return figure
-
-
-def draw_masks(rate, seed, folder):
-    shown = {}
-    for mask in MASKS:
-        path = folder / "masks" / f"{Run('train', rate, mask, seed).stem}.npz"
-        if path.exists():
-            title = mask.replace("_", " ")
-            shown[title] = masks.SamplingMask.load(path).array
-    return plots.masks(shown, columns=len(POINTS)) if shown else None
-
-
-def draw_reconstructions(rate, seed, name, folder):
-    """The same slice by one reconstructor, on points and on lines."""
-    groups = {}
+def images_of(rate, seed, name, folder):
+    """A slice by one reconstructor, `OWN` too, by the name of the mask."""
+    found = {}
     for mask in MASKS:
         subject = unet_of(mask) if name == OWN else name
-        run = Run("try", rate, subject, seed)
-        images = experiments.load_images(folder, run.stem)
-        if mask in images:
-            group = groups.setdefault(mask in POINTS, {})
-            group[mask.replace("_", " ")] = {
-                "truth": images["truth"][0],
-                "output": images[mask][0],
-                "voxel_size": images.get("voxel_size"),
-            }
-    return experiments.draw_outputs(*groups.values())
+        stem = Run("try", rate, subject, seed).stem
+        found[mask] = experiments.load_images(folder, stem)
+    return found
 
 
-def draw(cells, folder):
+def draw(scores, folder):
     """All figures with their captions, by name."""
     figures = {}
-    seeds = [row["seed"] for rows in cells.values() for row in rows]
-    for rate in rates_of(cells):
+    for rate in scores.rates:
+        seed = min(scores.seeds)
         figures[f"transfer_R{rate:g}"] = (
-            draw_matrix(cells, rate),
+            scores.draw(rate),
             f"R = {rate:g}: each U-Net on each mask, mean over seeds; in bold "
             "on its own.",
         )
         figures[f"masks_R{rate:g}"] = (
-            draw_masks(rate, min(seeds), folder),
+            transfer.draw_masks(paths_of(rate, seed, folder), len(POINTS)),
             f"R = {rate:g}: masks, first seed. DC is in the centre.",
         )
         for name in ("wavelet_l1", OWN):
-            title = name.replace("_", " ")
+            images = images_of(rate, seed, name, folder)
             figures[f"reconstructions_R{rate:g}_{name.replace(' ', '_')}"] = (
-                draw_reconstructions(rate, min(seeds), name, folder),
-                f"R = {rate:g}, {title}, first seed: the middle slice of the "
-                "first test volume, on points above and on lines below.",
+                transfer.draw_reconstructions(images, POINTS, LINES),
+                f"R = {rate:g}, {title_of(name)}, first seed: the middle slice "
+                "of the first test volume, on points above and on lines below.",
             )
     return figures
 
 
-def reproduce(settings):
-    folder, facts, records = experiments.conduct(
-        settings,
-        grid(settings),
-        build=check,
-        train=do,
-        free=GRID,
-    )
-    cells = by_cell(records)
-    failed = [failures(Run.of(record).name, record) for record in records]
-    experiments.publish(
-        folder,
-        "Which masks serve which reconstructor?",
-        facts,
-        CONVENTION,
-        table(cells, "psnr"),
-        draw(cells, folder),
-        [*verdicts(cells), *itertools.chain(*failed)],
-        records,
-        tables={SSIM_CAPTION: table(cells, "ssim")},
-    )
+def results(records, folder):
+    """Arguments of `experiments.publish`: what the report says."""
+    scores = transfer.Scores(records, MASKS, CLASSICAL)
+    failed = [
+        trials.failures(Run.of(record).name, record) for record in records
+    ]
+    return {
+        "title": "Which masks serve which reconstructor?",
+        "convention": CONVENTION,
+        "table": scores.table("psnr"),
+        "tables": {SSIM_CAPTION: scores.table("ssim")},
+        "figures": draw(scores, folder),
+        "sentences": [*verdicts(scores), *itertools.chain(*failed)],
+    }
 
 
 def main(arguments=None):
-    return exit_code(reproduce, parse(__doc__, arguments))
+    settings = parse(__doc__, arguments)
+    return experiments.main(settings, grid, check, do, results, free=GRID)
 
 
 if __name__ == "__main__":

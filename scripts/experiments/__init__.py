@@ -9,6 +9,7 @@ from experiments.claims import Claim, verdicts
 from experiments.conducting import PLACES, conduct, fit, time_spent
 from experiments.heat_map import heat_map
 from experiments.keeping import load_images, save_images, to_trace
+from experiments.main import main
 from experiments.options import (
     add_options,
     add_training_options,
@@ -22,6 +23,7 @@ from experiments.run import Run
 from experiments.showing import draw_outputs, draw_rows, first_images
 from experiments.side_by_side import side_by_side
 from experiments.tables import count, count_diverged, metric, spread, table
+from experiments.unet import build_unet
 
 __all__ = [
     "PLACES",
@@ -29,6 +31,7 @@ __all__ = [
     "Claim",
     "Run",
     "add_options",
+    "build_unet",
     "add_training_options",
     "argument_parser",
     "compare",
@@ -42,6 +45,7 @@ __all__ = [
     "fit",
     "heat_map",
     "load_images",
+    "main",
     "means",
     "metric",
     "panels",

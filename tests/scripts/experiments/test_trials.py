@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.trials import failures, find_file, try_on
+from experiments import trials
 from loupe_tf import evaluation, masks
 from loupe_tf.datasets import Slices
 from loupe_tf.reconstruction import ZeroFilled
@@ -16,7 +16,7 @@ def test_every_mask_is_judged(tmp_path, images):
     def choose(mask):
         return ZeroFilled(), {"acquired": mask.acquired}
 
-    results, pictures = try_on(paths, choose, test)
+    results, pictures = trials.try_on_all(paths, choose, test)
     assert list(results) == ["a", "b", "none"]
     assert "no " in results["none"]["error"]
     mask = masks.SamplingMask.load(paths["b"])
@@ -35,13 +35,43 @@ def test_failures():
         "b": {"refused": {"w": "it is not finite"}},
         "c": {"unit_range": {}},
     }
-    assert failures("try", {"error": None, "results": results}) == [
+    assert trials.failures("try", {"error": None, "results": results}) == [
         "try: a: its training has diverged.",
         "try: b: volume w left out, it is not finite.",
     ]
-    assert failures("train", {"error": "diverged"}) == ["train: diverged."]
+    assert trials.failures("train", {"error": "diverged"}) == [
+        "train: diverged."
+    ]
 
 
 def test_what_a_training_has_not_left(tmp_path):
     with pytest.raises(ValueError, match="no masks/a.npz: its training"):
-        find_file(tmp_path / "masks" / "a.npz")
+        trials.find_file(tmp_path / "masks" / "a.npz")
+
+
+def test_what_is_tried_on_one_mask(images):
+    mask = masks.gaussian((16, 18), 4)
+    test = Slices(images, np.repeat(["v", "w"], 4))
+    found, shown = trials.try_on(ZeroFilled(), mask, test)
+    assert found == evaluation.judge(ZeroFilled(), mask, images, test.volumes)
+    np.testing.assert_array_equal(shown["truth"], images[2:3])
+    assert shown["output"].shape == (1, 16, 18, 1)
+    found, shown = trials.try_on(
+        ZeroFilled(), mask, Slices(np.ones_like(images), test.volumes)
+    )
+    assert set(found["refused"]) == {"v", "w"} and shown == {}
+
+
+def test_regularization_is_chosen_for_each_mask(images):
+    masks_of = [masks.gaussian((16, 18), 4, seed=seed) for seed in (0, 1)]
+    choose = trials.tuned("total_variation", images, [0.01, 0.1], 2)
+    for mask in masks_of:
+        expected, _ = evaluation.tune(
+            "total_variation", mask, images, [0.01, 0.1], 2
+        )
+        found, chosen = choose(mask)
+        assert chosen == {"regularization": expected.regularization}
+        assert found.regularization == expected.regularization
+    assert trials.tuned("zero_filled", images, [0.1], 2)(mask)[1] == {}
+    method = ZeroFilled()
+    assert trials.always(method)(mask) == (method, {})

@@ -1,0 +1,29 @@
+"""What each reproduction does from the command line to the report."""
+
+from experiments.conducting import conduct
+from experiments.publishing import publish
+from loupe_tf.command_line import exit_code
+
+
+def main(settings, grid, build, train, results, **conducting):
+    """Train what has not been trained yet, and publish all that there is.
+
+    Args:
+        settings: Dict, as `experiments.parse` returns it.
+        grid: Callable that takes the settings and returns all runs.
+        build, train: See `experiments.conduct`.
+        results: Callable `(records, folder)` that returns the arguments of
+            `experiments.publish` by name, but `folder`, `facts` and `runs`.
+        **conducting: Further arguments of `experiments.conduct`.
+
+    Returns:
+        What the script ends with, see `loupe_tf.command_line.exit_code`.
+    """
+
+    def reproduce(settings):
+        folder, facts, records = conduct(
+            settings, grid(settings), build, train, **conducting
+        )
+        publish(folder, facts=facts, runs=records, **results(records, folder))
+
+    return exit_code(reproduce, settings)

@@ -1,0 +1,196 @@
+"""Each reconstructor on each mask: what trials have found.
+
+The U-Net that was trained for a mask is called by `unet_of(mask)`. `OWN` stands
+for the one of whichever mask is tried.
+"""
+
+import operator
+
+import numpy as np
+
+from experiments.cells import compare, means
+from experiments.heat_map import heat_map
+from experiments.showing import draw_outputs
+from loupe_tf import evaluation, plots, report
+from loupe_tf.masks import SamplingMask
+
+OWN, OTHERS, BEST_OTHER = "own U-Net", "others' U-Nets", "best other U-Net"
+DIGITS = {"psnr": 2, "ssim": 4}
+
+
+def unet_of(mask):
+    return f"unet_{mask}"
+
+
+def mask_of(unet):
+    return unet.removeprefix("unet_")
+
+
+def title_of(name):
+    """A name for tables and figures."""
+    return name.replace("_", " ")
+
+
+def volumes_of(row):
+    return row["volumes"]
+
+
+class Scores:
+    """What reconstructors are worth on masks, by R and seed.
+
+    Args:
+        records: List of records, with the `"results"` of
+            `experiments.trials.try_on_all` in those of trials.
+        masks: Names of all masks, in the order of the table.
+        classical: Names of the reconstructors that need no training.
+
+    Attributes:
+        cells: Dict of lists of rows by `(acceleration, mask, reconstructor)`.
+        rates: The accelerations, sorted.
+    """
+
+    def __init__(self, records, masks, classical):
+        self.masks, self.classical = masks, classical
+        rows = [
+            {
+                "cell": (record["acceleration"], mask, record["subject"]),
+                "seed": record["seed"],
+                "volumes": result.get("unit_range"),
+            }
+            for record in records
+            for mask, result in record.get("results", {}).items()
+        ]
+        # Means over other volumes are not to be compared.
+        every = {volume for row in rows for volume in row["volumes"] or ()}
+        rows = [row for row in rows if row["volumes"]]
+        rows = [row for row in rows if every == {*row["volumes"]}]
+        self.cells = evaluation.by_cell(rows, key=operator.itemgetter("cell"))
+        self.rates = sorted({key[0] for key in self.cells})
+        self.seeds = sorted({row["seed"] for row in rows})
+
+    def array(self, rate, metric="psnr"):
+        """Means over the volumes: by mask, reconstructor and seed.
+
+        Returns:
+            A masked array. Reconstructors are the classical ones, then the
+            U-Nets in the order of their masks.
+        """
+        names = (*self.classical, *map(unet_of, self.masks))
+        shape = len(self.masks), len(names), len(self.seeds)
+        scores = np.full(shape, np.nan)
+        for i, j in np.ndindex(scores.shape[:2]):
+            for row in self.cells.get((rate, self.masks[i], names[j]), []):
+                mean, _ = evaluation.mean_and_deviation(row["volumes"], metric)
+                scores[i, j, self.seeds.index(row["seed"])] = mean
+        return np.ma.masked_invalid(scores)
+
+    def own_and_others(self, scores, i):
+        """Of a mask's scores those of its own U-Net, and of those of others."""
+        unets = scores[i, len(self.classical) :]
+        return unets[i], np.ma.concatenate([unets[:i], unets[i + 1 :]])
+
+    def table(self, metric):
+        """Header and rows: masks down, reconstructors across."""
+        header = ["R", "mask", *map(title_of, self.classical)]
+        header += [OWN, OTHERS, BEST_OTHER, "seeds"]
+        rows = []
+        for rate in self.rates:
+            scores = self.array(rate, metric)
+            for i, mask in enumerate(self.masks):
+                own, others = self.own_and_others(scores, i)
+                best = "-"
+                if others.count():
+                    j = others.mean(axis=1).argmax()
+                    name = [other for other in self.masks if other != mask][j]
+                    best = f"{_spread(others[j], metric)} ({name})"
+                columns = scores[i, : len(self.classical)]
+                columns = [*columns, own, others.mean(axis=0)]
+                texts = [_spread(column, metric) for column in columns]
+                count = max(column.count() for column in columns)
+                rows.append([f"{rate:g}", mask, *texts, best, str(count)])
+        return header, rows
+
+    def rows(self, rate, name, mask):
+        """The rows of a cell; `OWN` is a name too."""
+        name = unet_of(mask) if name == OWN else name
+        return self.cells.get((rate, mask, name), [])
+
+    def best(self, rate, name, masks):
+        """That of some masks which a reconstructor does best on, or `None`."""
+        scores = {
+            mask: np.mean(means(rows, volumes_of))
+            for mask in masks
+            if (rows := self.rows(rate, name, mask))
+        }
+        return max(scores, key=scores.get, default=None)
+
+    def compare(self, subject, rate, name, mask, other):
+        """As `experiments.compare`: a reconstructor on a mask and another."""
+        found, others = (self.rows(rate, name, m) for m in (mask, other))
+        return compare(subject, found, others, volumes_of)
+
+    def cost_of_others(self, rate):
+        """By how much a U-Net is worse than the mask's own, a sentence."""
+        scores = self.array(rate)
+        pairs = [self.own_and_others(scores, i) for i in range(len(self.masks))]
+        costs = np.ma.concatenate([own - others for own, others in pairs])
+        if not costs.count():
+            return []
+        return [
+            f"R = {rate:g}: a mask's own U-Net is better than another's by "
+            f"{costs.mean():.2f} dB on average, from {costs.min():.2f} to "
+            f"{costs.max():.2f} over {costs.count()} pairs and seeds."
+        ]
+
+    def draw(self, rate):
+        """PSNR of each U-Net on each mask, the mean over seeds."""
+        matrix = self.array(rate)[:, len(self.classical) :].mean(axis=2).T
+        if not matrix.count():
+            return None
+        figure, ax = heat_map(
+            matrix, [mask.replace("_", "\n") for mask in self.masks]
+        )
+        ax.set(
+            xlabel="mask that is tested",
+            ylabel="mask that the U-Net was trained for",
+            title=f"R = {rate:g}: PSNR [dB]",
+        )
+        return figure
+
+
+def draw_masks(paths, columns):
+    """Masks of a dict of paths by name, those that are there."""
+    shown = {
+        title_of(name): SamplingMask.load(path).array
+        for name, path in paths.items()
+        if path.exists()
+    }
+    return plots.masks(shown, columns=columns) if shown else None
+
+
+def draw_reconstructions(images, *groups):
+    """The same slice by one reconstructor, on several masks.
+
+    Args:
+        images: Dict by mask of what `experiments.load_images` returns of the
+            pictures of `experiments.trials.try_on_all`.
+        *groups: Names of masks that are drawn beside each other.
+    """
+    return draw_outputs(
+        *(
+            {
+                title_of(mask): {
+                    "truth": images[mask]["truth"][0],
+                    "output": images[mask][mask][0],
+                    "voxel_size": images[mask].get("voxel_size"),
+                }
+                for mask in group
+                if mask in images.get(mask, {})
+            }
+            for group in groups
+        )
+    )
+
+
+def _spread(values, metric):
+    return report.spread(values.compressed(), DIGITS[metric])
