@@ -174,10 +174,7 @@ COLUMNS = {
         binarized("exact", "achieved_acceleration"), 3
     ),
     "near-binary": experiments.spread("near_binary", 3),
-    "epochs": experiments.spread("epochs", 0),
-    "seconds": experiments.spread("seconds", 0),
-    "seeds": experiments.count,
-    "diverged": experiments.count_diverged,
+    **experiments.TRAINING_COLUMNS,
 }
 
 

@@ -22,12 +22,20 @@ from experiments.publishing import publish
 from experiments.run import Run
 from experiments.showing import draw_outputs, draw_rows, first_images
 from experiments.side_by_side import side_by_side
-from experiments.tables import count, count_diverged, metric, spread, table
+from experiments.tables import (
+    TRAINING_COLUMNS,
+    count,
+    count_diverged,
+    metric,
+    spread,
+    table,
+)
 from experiments.unet import build_unet
 
 __all__ = [
     "PLACES",
     "TRAINING",
+    "TRAINING_COLUMNS",
     "Claim",
     "Run",
     "add_options",

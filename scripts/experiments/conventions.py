@@ -8,6 +8,7 @@ import itertools
 
 import numpy as np
 
+from experiments import claims
 from experiments.tables import metric
 from loupe_tf import report
 from loupe_tf.evaluation import (
@@ -28,6 +29,11 @@ CONVENTION = (
     "SSIM with a Gaussian window, images divided by their volume's maximum. "
     "Both: mean over the test volumes, then over seeds ± their standard "
     "deviation."
+)
+
+_HINT = (
+    "Pairs are of the same seed and test volume, p is of the paired sign-flip "
+    "test; seeds on one volume are not independent, so take it as a hint."
 )
 
 
@@ -99,6 +105,20 @@ def compare(subject, records, others, volumes_of):
     ]
     parts = "; ".join(filter(None, found))
     return [f"{subject} {parts}."] if parts else []
+
+
+def verdicts(claimed, volumes_of):
+    """Sentences as `compare` makes them, and a hint on what they are worth.
+
+    Args:
+        claimed: Iterable of `experiments.Claim`.
+        volumes_of: See the head of this file.
+
+    Returns:
+        A list of strings, empty where no claim has a pair of runs.
+    """
+    sentences = claims.verdicts(claimed, volumes_of, compare)
+    return [*sentences, _HINT] if sentences else []
 
 
 def _difference(records, others, volumes, convention):

@@ -1,34 +1,71 @@
-"""Lines that are drawn anew for each example."""
+"""Lines that are drawn anew for each example, and what they are worth."""
 
 import zlib
 
 import numpy as np
 
 import loupe_tf
+from experiments import conventions
+from experiments.tables import spread
+from loupe_tf import evaluation, masks
+from loupe_tf.checks import invalid
+
+PATTERNS = {
+    "random": masks.random_lines,
+    "equispaced": masks.equispaced_lines,
+}
+"""The two patterns of fastMRI, by name."""
+
+
+def calibration_lines(width, acceleration):
+    """How many columns in the centre are always acquired: fastMRI's number.
+
+    Args:
+        width: Integer, the columns of the images.
+        acceleration: Float.
+
+    Raises:
+        ValueError: If that is none.
+    """
+    lines = masks.default_calibration((1, width), acceleration, "columns")
+    if not lines:
+        share = masks.CALIBRATION_SHARE / acceleration
+        raise invalid(
+            "width",
+            f"{int(0.5 / share) + 1} columns or more, so that {share:.1%} of "
+            f"them, the calibration lines at R = {acceleration:g}, are one at "
+            "least",
+            found=f"{width} columns",
+        )
+    return lines
 
 
 class DrawnLines:
-    """Draws masks of lines from seeds, and counts what they acquire.
+    """Draws masks of lines from seeds, and counts what is acquired in training.
 
     Args:
         pattern: `loupe_tf.masks.random_lines` or another one of its signature.
         width: Integer, the columns of the images.
         acceleration: Float.
-        calibration: Integer, the central lines that are always acquired.
     """
 
-    def __init__(self, pattern, width, acceleration, calibration):
+    def __init__(self, pattern, width, acceleration):
+        lines = calibration_lines(width, acceleration)
         self.pattern = pattern
-        self.arguments = (1, width), acceleration, calibration
+        self.arguments = (1, width), acceleration, lines
         self.shares = []
 
     def __call__(self, seed):
-        mask = self.pattern(*self.arguments, seed=seed)
+        return self.pattern(*self.arguments, seed=seed)
+
+    def count(self, seed):
+        """The same mask, and it counts."""
+        mask = self(seed)
         self.shares.append(mask.array.mean())
         return mask
 
     def achieved_acceleration(self):
-        """That of all masks which were drawn."""
+        """That of all masks which were drawn in training."""
         return 1 / float(np.mean(self.shares))
 
     def batches(self, part, batch_size, seed):
@@ -42,7 +79,7 @@ class DrawnLines:
             `loupe_tf.callbacks.MaskedBatches`.
         """
         return loupe_tf.callbacks.MaskedBatches(
-            part.images, part.images, self, batch_size, seed
+            part.images, part.images, self.count, batch_size, seed
         )
 
     def batches_by_volume(self, part, batch_size):
@@ -51,3 +88,97 @@ class DrawnLines:
         return loupe_tf.callbacks.MaskedBatches(
             part.images, part.images, self, batch_size, seeds=seeds
         )
+
+
+def of(pattern, width, acceleration):
+    """`DrawnLines` of one of `PATTERNS`; `None` of what is no pattern."""
+    if pattern in PATTERNS:
+        return DrawnLines(PATTERNS[pattern], width, acceleration)
+    return None
+
+
+def achieved(when):
+    """A column of `experiments.table`: the acceleration of all masks drawn.
+
+    Args:
+        when: String, `"training"` or `"test"`, a key of what the records have
+            as `"achieved_acceleration"`.
+    """
+    return spread(
+        lambda record: record.get("achieved_acceleration", {}).get(when), 3
+    )
+
+
+def training_data(splits, batch_size, seed, lines=None):
+    """Data to train and to validate with.
+
+    Args:
+        splits: Dict of `loupe_tf.datasets.Slices`.
+        batch_size, seed: Integers.
+        lines: (Optional) `DrawnLines`, where the mask is an input.
+
+    Returns:
+        A pair, as `experiments.fit` takes it.
+    """
+    train, validation = splits["train"], splits["validation"]
+    if lines is None:
+        return train.images, validation.images
+    return (
+        lines.batches(train, batch_size, seed),
+        lines.batches_by_volume(validation, batch_size),
+    )
+
+
+def rebuild(model, part, batch_size, lines=None):
+    """Images as the network rebuilds them, and zero-filled.
+
+    Args:
+        model: A `loupe_model`.
+        part: `loupe_tf.datasets.Slices`.
+        batch_size: Integer.
+        lines: (Optional) `DrawnLines`, where the mask is an input.
+
+    Returns:
+        A dict of arrays `(n, H, W, 1)`, `"unet"` and `"zero_filled"`; and the
+        lines acquired, `(n, 1, W)`.
+    """
+    import keras
+
+    inputs, count = part.images, len(part.images)
+    if lines is None:
+        mask = masks.from_model(model).array
+        acquired = np.repeat(mask[None], count, axis=0)
+    else:
+        drawn = lines.batches_by_volume(part, batch_size).masks(range(count))
+        inputs, acquired = [inputs, drawn], drawn[:, :1, :, 0]
+    zero_filled = loupe_tf.models.AdjointNetwork()(model.measured)
+    both = keras.Model(model.input, [model.output, zero_filled])
+    every = both.predict(inputs, batch_size, verbose=0)
+    return dict(zip(("unet", "zero_filled"), every)), acquired
+
+
+def judge(model, part, batch_size, lines=None):
+    """Metrics of both reconstructions in both conventions.
+
+    Args:
+        model, part, batch_size, lines: As above.
+
+    Returns:
+        A tuple: what `experiments.conventions.judge` says, by reconstruction,
+        the acceleration of the masks, and a dict of what to show of the middle
+        slice of the first volume. All `None` if an image is not finite.
+    """
+    outputs, acquired = rebuild(model, part, batch_size, lines)
+    if not all(np.isfinite(output).all() for output in outputs.values()):
+        return None, None, None
+    shown = evaluation.middle_slice(part.volumes)
+    images = {
+        "mask": acquired[shown] > 0,
+        "truth": part.images[shown],
+        **{name: output[shown] for name, output in outputs.items()},
+    }
+    metrics = {
+        name: conventions.judge(part, output)
+        for name, output in outputs.items()
+    }
+    return metrics, 1 / float(np.mean(acquired)), images

@@ -54,3 +54,12 @@ def count(cell, records):
 def count_diverged(cell, records):
     """A column with the number of seeds whose training has diverged."""
     return sum(record["diverged"] for record in records)
+
+
+TRAINING_COLUMNS = {
+    "epochs": spread("epochs", 0),
+    "seconds": spread("seconds", 0),
+    "seeds": count,
+    "diverged": count_diverged,
+}
+"""How long trainings took, of how many seeds: the last columns of a table."""

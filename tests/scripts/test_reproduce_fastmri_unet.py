@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import loupe_tf
+from experiments import conventions, drawn_lines
+from experiments.drawn_lines import rebuild
+from experiments.presets.fastmri_unet import PRESETS
 from loupe_tf.datasets import Slices
 from loupe_tf.run_folder import RunFolder
 
@@ -109,9 +112,10 @@ def test_masks_in_test(script, part, mask):
     found = {}
     for seed in (0, 1):
         run = script.Run(2.0, mask, seed)
-        settings = {**script.PRESETS["smoke"], "depth": 1}
+        settings = {**PRESETS["smoke"], "depth": 1}
         model = script.build_model(run, settings, (16, 16, 1))
-        outputs, acquired = script.reconstruct(model, run, part, 2)
+        lines = drawn_lines.of(mask, 16, 2.0)
+        outputs, acquired = rebuild(model, part, 2, lines)
         assert acquired.shape == (5, 1, 16)
         assert (acquired.sum(axis=2) == 8).all()
         np.testing.assert_allclose(
@@ -128,12 +132,11 @@ def test_masks_in_test(script, part, mask):
 
 def test_the_network_sees_the_magnitude_and_gives_the_image(script, rng):
     run = script.Run(4.0, "random", 0)
-    settings = {**script.PRESETS["smoke"], "depth": 1}
+    settings = {**PRESETS["smoke"], "depth": 1}
     model = script.build_model(run, settings, (18, 20, 1))
     x = rng.uniform(size=(2, 18, 20, 1)).astype("float32")
-    batches = loupe_tf.callbacks.MaskedBatches(
-        x, x, script.drawn_lines(run, 20)
-    )
+    lines = drawn_lines.of("random", 20, 4.0)
+    batches = loupe_tf.callbacks.MaskedBatches(x, x, lines)
     masks = batches.masks([0, 1])
     network = model.reconstructor.get_layer("fastmri_unet")
     zero_filled = _zero_filled(x[..., 0], masks[:, :1, :, 0])[..., None]
@@ -145,7 +148,7 @@ def test_the_network_sees_the_magnitude_and_gives_the_image(script, rng):
 
 
 def test_all_masks_of_a_seed_begin_with_one_network(script):
-    settings = {**script.PRESETS["smoke"], "depth": 1}
+    settings = {**PRESETS["smoke"], "depth": 1}
     found = [
         script.build_model(script.Run(4.0, mask, 7), settings, (16, 16, 1))
         .reconstructor.get_layer("fastmri_unet")
@@ -159,20 +162,10 @@ def test_all_masks_of_a_seed_begin_with_one_network(script):
 
 def test_the_learned_mask_has_budget_and_calibration(script):
     run = script.Run(8.0, "learned", 0)
-    model = script.build_model(run, script.PRESETS["cpu"], (64, 64, 1))
+    model = script.build_model(run, PRESETS["cpu"], (64, 64, 1))
     mask = script.masks.from_model(model)
     assert mask.array.shape == (1, 64) and mask.array.sum() == 8
     assert mask.array[0, 31:34].all()
-
-
-def test_calibration_lines_are_8_and_4_percent(script):
-    assert script.calibration_lines(64, 4) == 5
-    assert script.calibration_lines(64, 8) == 3
-    assert script.calibration_lines(320, 4) == 26
-    assert script.calibration_lines(320, 8) == 13
-    assert script.calibration_lines(13, 8) == 1
-    with pytest.raises(ValueError, match="13 columns or more.*12 columns"):
-        script.calibration_lines(12, 8)
 
 
 def test_learning_rate_falls_at_epoch_40_of_50(script):
@@ -185,7 +178,7 @@ def test_learning_rate_falls_at_epoch_40_of_50(script):
 def test_the_optimizer_is_that_of_pytorch(script, rng):
     torch = pytest.importorskip("torch")
     run = script.Run(4.0, "random", 0)
-    settings = {**script.PRESETS["smoke"], "depth": 1}
+    settings = {**PRESETS["smoke"], "depth": 1}
     optimizer = script.build_model(run, settings, (16, 16, 1)).optimizer
     ours = keras.Variable(np.ones(5, "float32"))
     theirs = torch.ones(5, requires_grad=True)
@@ -286,8 +279,10 @@ def test_pairs_are_of_the_same_seed_and_volume(script):
         record("learned", 1, 22.0),
         {**record("random", 0, math.nan), "diverged": True, "test": {}},
     ]
-    sentence, _, reported = script.verdicts(script.Run.cells(records))
+    claims = script.claims(script.Run.cells(records))
+    sentence, _ = conventions.verdicts(
+        claims, lambda name: script.volumes_of("unet", name)
+    )
     assert sentence.startswith("R = 8, U-Net on learned against random lines")
     assert sentence.count("PSNR +2.00 ± 0.00 dB") == 2
     assert sentence.count("better in 2 of 2 pairs") == 2
-    assert reported == script.REPORTED

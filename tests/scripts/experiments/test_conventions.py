@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments import conventions
+from experiments import Claim, conventions
 from loupe_tf.datasets import Slices
 
 
@@ -61,3 +61,11 @@ def test_compare():
     )
     assert "+1.00 dB" in sentence and sentence.count("one test volume") == 2
     assert conventions.compare("A:", ours, [], _volumes_of) == []
+
+
+def test_verdicts_end_with_a_hint():
+    ours, others = [_record(0, 22.0, 23.0)], [_record(0, 20.0, 21.0)]
+    claims = [Claim("A:", ours, others), Claim("B:", ours, [])]
+    sentence, hint = conventions.verdicts(claims, _volumes_of)
+    assert sentence.startswith("A: ") and "take it as a hint" in hint
+    assert conventions.verdicts([Claim("B:", ours, [])], _volumes_of) == []

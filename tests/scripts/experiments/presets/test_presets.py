@@ -5,6 +5,7 @@ from experiments.presets import (
     comparing_masks,
     defaults,
     drop_rates,
+    fastmri_unet,
     four_s,
     mask_shapes,
     mask_transfer,
@@ -17,6 +18,7 @@ from experiments.presets import (
         comparing_masks.TRAINING,
         defaults.PRESETS,
         drop_rates.PRESETS,
+        fastmri_unet.PRESETS,
         four_s.PRESETS,
         mask_transfer.PRESETS,
     ],
@@ -32,7 +34,7 @@ def test_presets_have_the_same_settings_of_the_same_types(every):
 
 
 @pytest.mark.parametrize(
-    "module", [defaults, drop_rates, mask_shapes, mask_transfer]
+    "module", [defaults, drop_rates, fastmri_unet, mask_shapes, mask_transfer]
 )
 def test_what_is_given_wins(module):
     settings = module.parse(

@@ -1,8 +1,16 @@
-"""Curves of trainings, epoch by epoch."""
+"""Figures of reconstructions from lines, with their captions.
+
+Each function returns a pair `(figure, caption)`, as `experiments.publish` takes
+it; the figure is `None` where there is nothing to draw. `images` is what
+`experiments.first_images` returns of cells `(acceleration, mask)`.
+"""
 
 import numpy as np
 
+from experiments.cells import rates_of
 from experiments.panels import panels
+from experiments.showing import draw_rows
+from loupe_tf import plots
 from loupe_tf.plots.drawing import COLOURS
 
 
@@ -14,11 +22,8 @@ def draw_validation(cells, order, metrics):
             has `val_` and the name of each metric.
         order: Names of masks, by which colours are told.
         metrics: Names of metrics; the first has a logarithmic axis.
-
-    Returns:
-        The figure.
     """
-    rates = list(dict.fromkeys(rate for rate, _ in cells))
+    rates = rates_of(cells)
     size = (1.5 / len(rates) + 4, 2.5)
     figure, axes = panels(len(metrics), len(rates), size, sharex=True)
     for (rate, mask), records in cells.items():
@@ -45,4 +50,35 @@ def draw_validation(cells, order, metrics):
     figure.legend(
         handles, labels, loc="outside lower center", ncols=4, frameon=False
     )
-    return figure
+    return figure, (
+        "Validation in each epoch, a line for each seed; metrics of slices. "
+        "The learning rate falls after four fifths of the epochs."
+    )
+
+
+def draw_masks(images):
+    """Masks, a row for each R."""
+    rates = [rate for rate, _ in images]
+    shown = {f"{m}, R = {r:g}": x["mask"] for (r, m), x in images.items()}
+    figure = None
+    if images:
+        figure = plots.masks(shown, columns=max(map(rates.count, rates)))
+    return figure, (
+        "Masks, first seed; those of the volume below where each volume has "
+        "one. DC is in the centre."
+    )
+
+
+def draw_reconstructions(images, rate, rows):
+    """The same slice from each mask, a row for each reconstruction.
+
+    Args:
+        images: See the head of this file; some are of the acceleration `rate`.
+        rate: Float.
+        rows: As `draw_rows` takes it.
+    """
+    groups = {mask: x for (of, mask), x in images.items() if of == rate}
+    return draw_rows(groups, rows), (
+        f"R = {rate:g}, first seed, the middle slice of the first test volume: "
+        "above by the U-Net, below zero-filled."
+    )
