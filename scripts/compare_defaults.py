@@ -28,11 +28,10 @@ import sys
 import numpy as np
 
 import experiments
-import loupe_tf
 from experiments.presets.defaults import GRID, SIZES, SLOPES, parse
+from experiments.region_figures import draw_by_region
 from loupe_tf import evaluation, masks, report
 from loupe_tf.checks import invalid
-from loupe_tf.command_line import exit_code
 
 # Sides of the region, as shares of fastMRI's, 0.32 / R of the lines.
 REGIONS = {"none": 0.0, "half": 0.5, "whole": 1.0}
@@ -102,26 +101,20 @@ def grid(settings):
 
 
 def build_model(run, settings, image_shape):
-    import keras
-
     if min(image_shape[:2]) < run.size:
         expected = f"at most the size of the images, {image_shape[:2]}"
         raise invalid("sizes", expected, run.size)
-    keras.utils.set_random_seed(run.seed)
-    model = loupe_tf.models.loupe_model(
+    return experiments.build_unet(
+        settings,
         (run.size, run.size, 1),
+        run.seed,
         acceleration=run.acceleration,
         lines=run.lines,
         calibration=run.calibration,
         estimator=run.estimator,
         slope=run.slope,
-        filters=settings["filters"],
-        depth=settings["depth"],
         normalization="instance",
-        seed=run.seed,
     )
-    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
-    return model
 
 
 def train(run, settings, splits, folder):
@@ -215,48 +208,8 @@ def verdicts(cells):
     ]
 
 
-def draw(cells):
-    """PSNR of the validation volumes against the initial slope."""
-    cells = {key: x for key, x in cells.items() if key[1] == "relaxed"}
-    sizes = sorted({key[0] for key in cells})
-    columns = {key[2:4] for key in cells}
-    columns = sorted(columns, key=lambda mask: (mask[0], mask[1] or "points"))
-    figure, axes = experiments.panels(len(sizes), len(columns), (2.6, 2.4))
-    for (i, size), (j, mask) in itertools.product(
-        enumerate(sizes), enumerate(columns)
-    ):
-        ax = axes[i, j]
-        for region, colour in zip(REGIONS, ("C1", "C2", "C0")):
-            points = [
-                (key[-1], np.mean(psnr(records, "validation")))
-                for key, records in cells.items()
-                if key[:-1] == (size, "relaxed", *mask, region)
-            ]
-            if points:
-                ax.semilogx(*zip(*points), "o-", ms=4, c=colour, label=region)
-        name = f"R = {mask[0]:g}, {mask[1] or 'points'}"
-        ax.set_title(f"{size}×{size}, {name}", fontsize=9)
-        ax.set_xticks(SLOPES["relaxed"], [f"{s:g}" for s in SLOPES["relaxed"]])
-        ax.minorticks_off()
-        ax.set_visible(bool(ax.lines))
-    for ax in axes[-1]:
-        ax.set_xlabel("initial slope")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("PSNR [dB]")
-    handles, labels = axes[0, -1].get_legend_handles_labels()
-    figure.legend(handles, labels, title="region", loc="outside right")
-    return figure
-
-
-def compare(settings):
-    folder, facts, records = experiments.conduct(
-        settings,
-        grid(settings),
-        build_model,
-        train,
-        free=GRID,
-        kind=lambda run: (run.size, run.estimator, run.acceleration, run.lines),
-    )
+def results(records, folder):
+    """Arguments of `experiments.publish`: what the report says."""
     cells = by_cell(records)
     tables = {
         f"{estimator}: PSNR [dB], {split} volumes": table(
@@ -266,28 +219,36 @@ def compare(settings):
         for split in ("validation", "test")
         if any(key[1] == estimator for key in cells)
     }
-    first, *others = tables
-    print(first)
-    experiments.publish(
-        folder,
-        "Which slope and which calibration region should a mask begin with?",
-        facts,
-        CONVENTION,
-        tables[first],
-        {
+    first = next(iter(tables))
+    print(first)  # A heading: the table follows without its caption.
+    relaxed = {key: x for key, x in cells.items() if key[1] == "relaxed"}
+    figure = draw_by_region(relaxed, REGIONS, SLOPES["relaxed"], psnr)
+    return {
+        "title": "Which slope and which calibration region should a mask "
+        "begin with?",
+        "convention": CONVENTION,
+        "table": tables.pop(first),
+        "tables": tables,
+        "figures": {
             "psnr": (
-                draw(cells),
+                figure,
                 "PSNR of the validation volumes by initial slope and region.",
             )
         },
-        verdicts(cells),
-        records,
-        {name: tables[name] for name in others},
-    )
+        "sentences": verdicts(cells),
+    }
 
 
 def main(arguments=None):
-    return exit_code(compare, parse(__doc__, arguments))
+    return experiments.main(
+        parse(__doc__, arguments),
+        grid,
+        build_model,
+        train,
+        results,
+        free=GRID,
+        kind=lambda run: (run.size, run.estimator, run.acceleration, run.lines),
+    )
 
 
 if __name__ == "__main__":

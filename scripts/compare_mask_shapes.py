@@ -30,10 +30,9 @@ import sys
 import numpy as np
 
 import experiments
-import loupe_tf
-from experiments.presets.mask_shapes import parse
+from experiments.nested_batches import nested_batches
+from experiments.presets.mask_shapes import GRID, parse
 from loupe_tf import evaluation, masks, plots, report
-from loupe_tf.command_line import exit_code
 
 NESTED = "nested points"
 SHAPES = {
@@ -89,12 +88,11 @@ def rates_of(run, settings):
 
 
 def build_model(run, settings, image_shape):
-    import keras
-
-    keras.utils.set_random_seed(run.seed)
     rates = rates_of(run, settings)
-    model = loupe_tf.models.loupe_model(
+    return experiments.build_unet(
+        settings,
         image_shape,
+        run.seed,
         acceleration=rates if run.shape == NESTED else rates[0],
         # Of nested masks the smallest has to hold it.
         calibration=masks.default_calibration(
@@ -102,32 +100,9 @@ def build_model(run, settings, image_shape):
         ),
         slope=settings["slope"],
         **SHAPES[run.shape],
-        filters=settings["filters"],
-        depth=settings["depth"],
         normalization="instance",
-        seed=run.seed,
         name=run.shape.replace(" ", "_").replace("-", "_"),
     )
-    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
-    return model
-
-
-def nested_batches(images, count, batch_size, seed):
-    """Batches `((images, index), images)` with another R in each epoch."""
-    from loupe_tf.callbacks import ShuffledBatches
-
-    class NestedBatches(ShuffledBatches):
-        def set_epoch(self, epoch):
-            super().set_epoch(epoch)
-            # One more number than the order is drawn from.
-            rng = np.random.default_rng([self.seed, epoch, 1])
-            self._index = rng.integers(count, size=self.examples)
-
-        def __getitem__(self, index):
-            rows = self.rows(index)
-            return (self.x[rows], self._index[rows]), self.y[rows]
-
-    return NestedBatches(images, images, batch_size, seed)
 
 
 def train(run, settings, splits, folder):
@@ -228,18 +203,15 @@ def table(cells):
     return experiments.table(cells, columns)
 
 
-def verdicts(cells):
-    """A sentence for each shape and R: what it is worth beside points."""
-    sentences = []
+def claims(cells):
+    """What each shape is worth beside points."""
     for (rate, shape), rows in cells.items():
         if shape != "points":
-            sentences += experiments.compare(
+            yield experiments.Claim(
                 f"R = {rate:g}: {shape} against points",
                 rows,
                 cells.get((rate, "points"), []),
-                volumes_of,
             )
-    return sentences
 
 
 def draw(cells, folder):
@@ -270,25 +242,23 @@ def draw(cells, folder):
     return figures
 
 
-def reproduce(settings):
-    folder, facts, records = experiments.conduct(
-        settings, grid(settings), build_model, train, free=("seeds",)
-    )
+def results(records, folder):
+    """Arguments of `experiments.publish`: what the report says."""
     cells = by_cell(records)
-    experiments.publish(
-        folder,
-        "What is each shape of a learned mask worth?",
-        facts,
-        CONVENTION,
-        table(cells),
-        draw(cells, folder),
-        verdicts(cells),
-        records,
-    )
+    return {
+        "title": "What is each shape of a learned mask worth?",
+        "convention": CONVENTION,
+        "table": table(cells),
+        "figures": draw(cells, folder),
+        "sentences": experiments.verdicts(claims(cells), volumes_of),
+    }
 
 
 def main(arguments=None):
-    return exit_code(reproduce, parse(__doc__, arguments))
+    settings = parse(__doc__, arguments)
+    return experiments.main(
+        settings, grid, build_model, train, results, free=GRID
+    )
 
 
 if __name__ == "__main__":

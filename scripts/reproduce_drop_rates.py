@@ -30,9 +30,9 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments.loss_curves import draw_losses
 from experiments.presets.drop_rates import GRID, LOSSES, parse
 from loupe_tf import evaluation, masks, plots, report
-from loupe_tf.command_line import exit_code
 
 MASKS = ("unlearned", "learned")
 # The table of the report, test PSNR in dB by drop rate.
@@ -181,40 +181,15 @@ def table_rows(cells):
     return rows
 
 
-def verdicts(cells):
-    """A sentence on learned against unlearned masks, for each drop rate."""
-    sentences = []
+def claims(cells):
+    """Learned against unlearned masks, for each loss and drop rate."""
     for loss, rate in dict.fromkeys(key[:2] for key in cells):
         learned, unlearned = (
             cells.get((loss, rate, mask), [])
             for mask in ("learned", "unlearned")
         )
         subject = f"{loss}, drop rate {rate:g}: learned against unlearned mask"
-        sentences += experiments.compare(
-            subject, learned, unlearned, volumes_of
-        )
-    return sentences
-
-
-def draw_curves(cells, loss):
-    """Loss of training and validation, a column for each drop rate."""
-    rates = list(dict.fromkeys(key[1] for key in cells if key[0] == loss))
-    figure, axes = experiments.panels(1, len(rates), (4.2, 3.4), sharey=True)
-    for (of, rate, mask), records in cells.items():
-        if of != loss:
-            continue
-        ax = axes[0, rates.index(rate)]
-        for key, style in (("loss", "-"), ("val_loss", "--")):
-            ax.plot(
-                np.array(records[0]["trace"][key], "float"),
-                style,
-                color=("tab:blue", "tab:orange")[MASKS.index(mask)],
-                label=mask if key == "loss" else f"{mask}, validation",
-            )
-        ax.set(yscale="log", title=f"drop rate {rate:g}", xlabel="epoch")
-    axes[0, 0].set_ylabel(f"loss ({loss})")
-    axes[0, 0].legend(frameon=False, fontsize=8)
-    return figure
+        yield experiments.Claim(subject, learned, unlearned)
 
 
 def draw(cells, folder):
@@ -224,7 +199,7 @@ def draw(cells, folder):
     for loss in dict.fromkeys(key[0] for key in cells):
         shown = {key[1:]: x for key, x in images.items() if key[0] == loss}
         figures[f"curves_{loss}"] = (
-            draw_curves(cells, loss),
+            draw_losses(cells, loss, MASKS),
             f"Training with the loss {loss}, first seed.",
         )
         found = {f"{m}, d = {d:g}": x["mask"] for (d, m), x in shown.items()}
@@ -243,29 +218,23 @@ def draw(cells, folder):
     return figures
 
 
-def reproduce(settings):
-    folder, facts, records = experiments.conduct(
-        settings,
-        grid(settings),
-        build=build_model,
-        train=train,
-        free=GRID,
-    )
+def results(records, folder):
+    """Arguments of `experiments.publish`: what the report says."""
     cells = Run.cells(records)
-    experiments.publish(
-        folder,
-        "Learned and unlearned masks by drop rate",
-        facts,
-        CONVENTION,
-        (HEADER, table_rows(cells)),
-        draw(cells, folder),
-        verdicts(cells),
-        records,
-    )
+    return {
+        "title": "Learned and unlearned masks by drop rate",
+        "convention": CONVENTION,
+        "table": (HEADER, table_rows(cells)),
+        "figures": draw(cells, folder),
+        "sentences": experiments.verdicts(claims(cells), volumes_of),
+    }
 
 
 def main(arguments=None):
-    return exit_code(reproduce, parse(__doc__, arguments))
+    settings = parse(__doc__, arguments)
+    return experiments.main(
+        settings, grid, build_model, train, results, free=GRID
+    )
 
 
 if __name__ == "__main__":

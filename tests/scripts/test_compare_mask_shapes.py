@@ -137,21 +137,6 @@ def test_nested_masks_have_the_calibration_of_the_smallest(script):
     assert script.NESTED not in {run.shape for run in script.grid(single)}
 
 
-def test_nested_batches_draw_another_r_in_each_epoch(script, images):
-    batches = script.nested_batches(images, 2, batch_size=3, seed=0)
-    drawn = []
-    for epoch in (0, 1, 0):
-        batches.set_epoch(epoch)
-        index = np.empty(len(images), int)
-        for i in range(len(batches)):
-            (inputs, numbers), targets = batches[i]
-            np.testing.assert_array_equal(inputs, targets)
-            index[batches.rows(i)] = numbers
-        drawn.append(index.tolist())
-    assert drawn[0] == drawn[2] != drawn[1]
-    assert set(drawn[0]) == {0, 1}
-
-
 def _record(shape, seed, rate=4.0, **psnr):
     return {
         "shape": shape,
@@ -194,6 +179,8 @@ def test_table_and_sentences(script):
     assert columns[2] == "20.00" and columns[5] == "-4.00"
     assert columns[-2:] == ["2", "1"]
     assert alone[5] == "-"
-    sentences = script.verdicts(cells)
+    sentences = script.experiments.verdicts(
+        script.claims(cells), script.volumes_of
+    )
     assert len(sentences) == 2
     assert "columns against points -4.00 dB on one test volume" in sentences[0]

@@ -112,5 +112,7 @@ def test_pairs_are_of_the_same_seed_and_volume(script):
         record("learned", 0, 99.0),
         record("learned", 1, 22.0),
     ]
-    (sentence,) = script.verdicts(script.Run.cells(records))
+    (sentence,) = script.experiments.verdicts(
+        script.claims(script.Run.cells(records)), script.volumes_of
+    )
     assert "+2.00 ± 0.00 dB" in sentence and "over 2 pairs" in sentence

@@ -4,6 +4,9 @@ from experiments.options import add_training_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.presets.comparing_masks import TRAINING
 
+GRID = ("seeds",)
+"""What may differ between the runs of one folder."""
+
 
 def parse(doc, arguments=None):
     """The settings of a command.
