@@ -37,7 +37,6 @@ import sys
 import numpy as np
 
 import experiments
-import loupe_tf
 from experiments import binarizations, slope_figures
 from experiments.presets.four_s import (
     ESTIMATORS,
@@ -49,7 +48,6 @@ from experiments.presets.four_s import (
 )
 from experiments.slope_figures import label
 from experiments.slope_methods import fit_by_method
-from loupe_tf import command_line
 
 PROTOCOLS = ("one_round", "two_rounds")
 CONVENTION = (
@@ -100,29 +98,20 @@ def grid(settings):
 
 
 def build_model(run, settings, image_shape):
-    import keras
-
-    keras.utils.set_random_seed(run.seed)
     estimator = run.method if run.method in ESTIMATORS else "relaxed"
     slope = run.slope
     if slope is None and estimator == "relaxed":
         slope = settings_of(run, settings)["first_slope"]
-    model = loupe_tf.models.loupe_model(
+    return experiments.build_unet(
+        settings,
         image_shape,
+        run.seed,
         acceleration=run.acceleration,
         calibration=None,  # The paper has none.
         estimator=estimator,
         slope=slope,
-        filters=settings["filters"],
-        depth=settings["depth"],
-        normalization=lambda name: keras.layers.BatchNormalization(
-            momentum=0.9, name=name
-        ),
-        seed=run.seed,
         name=run.method,
     )
-    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
-    return model
 
 
 def train(run, settings, splits, folder):
@@ -236,31 +225,29 @@ def draw(cells, folder):
     return figures
 
 
-def reproduce(settings):
-    folder, facts, records = experiments.conduct(
-        settings,
-        grid(settings),
-        build=build_model,
-        train=train,
+def results(records, folder):
+    """Arguments of `experiments.publish`: what the report says."""
+    cells = Run.cells(records)
+    return {
+        "title": "4S and fixed slopes",
+        "convention": CONVENTION,
+        "table": experiments.table(cells, COLUMNS),
+        "figures": draw(cells, folder),
+        "sentences": experiments.verdicts(claims(cells), volumes_of),
+    }
+
+
+def main(arguments=None):
+    return experiments.main(
+        parse(__doc__, arguments),
+        grid,
+        build_model,
+        train,
+        results,
         kind=lambda run: (run.acceleration, run.method),
         free=(*GRID, "variants"),
         own=settings_of,
     )
-    cells = Run.cells(records)
-    experiments.publish(
-        folder,
-        "4S and fixed slopes",
-        facts,
-        CONVENTION,
-        experiments.table(cells, COLUMNS),
-        draw(cells, folder),
-        experiments.verdicts(claims(cells), volumes_of),
-        records,
-    )
-
-
-def main(arguments=None):
-    return command_line.exit_code(reproduce, parse(__doc__, arguments))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ import loupe_tf
 from experiments import conventions, drawn_lines, line_figures
 from experiments.drawn_lines import calibration_lines
 from experiments.presets.fastmri_unet import GRID, MASKS, parse
-from loupe_tf import command_line, masks
+from loupe_tf import masks
 
 RECONSTRUCTIONS = {"unet": "U-Net", "zero_filled": "zero-filled"}
 CONVENTION = (
@@ -235,33 +235,29 @@ def draw(cells, folder):
     return figures
 
 
-def reproduce(settings):
-    folder, facts, records = experiments.conduct(
-        settings, grid(settings), build=build_model, train=train, free=GRID
-    )
+def results(records, folder):
+    """Arguments of `experiments.publish`: what the report says."""
     cells = Run.cells(records)
     by_reconstruction = {
         (*cell, name): found
         for cell, found in cells.items()
         for name in RECONSTRUCTIONS
     }
-    experiments.publish(
-        folder,
-        "The fastMRI U-Net on random, equispaced and learned lines",
-        facts,
-        CONVENTION,
-        experiments.table(by_reconstruction, COLUMNS),
-        draw(cells, folder),
-        [
-            *conventions.verdicts(claims(cells), partial(volumes_of, "unet")),
-            REPORTED,
-        ],
-        records,
-    )
+    verdicts = conventions.verdicts(claims(cells), partial(volumes_of, "unet"))
+    return {
+        "title": "The fastMRI U-Net on random, equispaced and learned lines",
+        "convention": CONVENTION,
+        "table": experiments.table(by_reconstruction, COLUMNS),
+        "figures": draw(cells, folder),
+        "sentences": [*verdicts, REPORTED],
+    }
 
 
 def main(arguments=None):
-    return command_line.exit_code(reproduce, parse(__doc__, arguments))
+    settings = parse(__doc__, arguments)
+    return experiments.main(
+        settings, grid, build_model, train, results, free=GRID
+    )
 
 
 if __name__ == "__main__":
