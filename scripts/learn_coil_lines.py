@@ -20,7 +20,6 @@ k-space of larger ones is cropped, smaller ones get a background of zeros. A run
 that was stopped goes on when the same command is given again.
 """
 
-import functools
 import os
 import sys
 
@@ -28,13 +27,13 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from experiments.coil_scan import image_of_all_samples
+from experiments import coil_figures
+from experiments.coil_scan import fit_size, load_scan
+from experiments.presets.coil_lines import parse
 from loupe_tf import (
     command_line,
     evaluation,
-    formats,
     masks,
-    plots,
     reconstruction,
     report,
 )
@@ -42,24 +41,6 @@ from loupe_tf.atomic import written_aside
 from loupe_tf.provenance import provenance
 from loupe_tf.run_folder import RunFolder
 
-OPTIONS = {
-    "acceleration": (4.0, "R > 1"),
-    "calibration": (
-        12,
-        "central lines that are always acquired, inside the budget; maps are "
-        "estimated from them",
-    ),
-    "coils": (8, "that are simulated"),
-    "snr": (30.0, "in dB"),
-    "phase": (1.0, "deviation of the images' phase, in radians"),
-    "filters": (16, "of the U-Net"),
-    "depth": (4, "of the U-Net"),
-    "batch-size": (8, "images in a batch"),
-    "learning-rate": (3e-3, "of Adam"),
-    "slope": (20.0, "that 4S raises"),
-    "patience": (2, "epochs, of 4S"),
-    "seed": (0, "of everything"),
-}
 MASKS = ("learned", "equispaced")
 SCAN = (
     "The real scan: magnitudes inside the object, which is where the maps of "
@@ -75,43 +56,6 @@ SIMULATED = (
 )
 
 
-def parse_arguments(arguments=None):
-    parser = command_line.argument_parser(__doc__)
-    add = parser.add_argument
-    add("--test", required=True, help="file of the scan's k-space")
-    add("--key", help="of an HDF5 file: which array")
-    command_line.add_data_options(parser, "mni_brain/64")
-    add("--out", default="runs/coil_lines", help="folder (%(default)s)")
-    add("--lines", choices=["columns", "rows"], default="columns")
-    add(
-        "--epochs",
-        type=int,
-        nargs=2,
-        default=[24, 8],
-        metavar=("FIRST", "SECOND"),
-        help="the most epochs of the two rounds (%(default)s)",
-    )
-    for name, (default, text) in OPTIONS.items():
-        text = f"{text} (%(default)s)"
-        add(f"--{name}", type=type(default), default=default, help=text)
-    options = parser.parse_args(arguments)
-    if options.calibration < 7:
-        parser.error("--calibration: expected 7 lines or more, for ESPIRiT")
-    return options
-
-
-def load_scan(options):
-    """K-space of the scan, and the magnitudes of all its samples' image."""
-    kspace = formats.load_coils(options.test, options.key)
-    truth = image_of_all_samples(kspace)
-    if truth is None:
-        raise ValueError(
-            f"Invalid file {options.test}. Expected fully sampled k-space, to "
-            "compare with. Received: samples that are zero in all coils"
-        )
-    return kspace, truth
-
-
 def coil_batches(images, options, turns=False):
     """Batches `((kspace, maps), images)` of simulated coils."""
     return loupe_tf.callbacks.CoilBatches(
@@ -124,21 +68,7 @@ def coil_batches(images, options, turns=False):
     )
 
 
-def fit_size(slices, size):
-    """The images in another matrix; see the head of this file."""
-    from loupe_tf.datasets.resize import center_crop_or_pad
-
-    height, width = slices.images.shape[1:3]
-    slices = slices.crop_to_acquired(
-        (min(height, size[0]), min(width, size[1]))
-    )
-    images = center_crop_or_pad(slices.images[..., 0], size)[..., None]
-    return images, slices.volumes
-
-
 def build_model(options, size, mask):
-    import keras
-
     chosen = {"mask": mask}
     if mask is None:
         chosen = {
@@ -147,23 +77,16 @@ def build_model(options, size, mask):
             "calibration": options.calibration,
             "slope": options.slope,
         }
-    keras.utils.set_random_seed(options.seed)
-    model = loupe_tf.models.loupe_model(
+    return experiments.build_unet(
+        vars(options),
         (*size, 2),
+        options.seed,
+        metrics=[loupe_tf.metrics.PSNR()],
         coils=options.coils,
         snr=options.snr,
-        filters=options.filters,
-        depth=options.depth,
-        normalization=functools.partial(
-            keras.layers.BatchNormalization, momentum=0.9
-        ),
-        seed=options.seed,
         name="equispaced" if mask is not None else "learned",
         **chosen,
     )
-    optimizer = keras.optimizers.Adam(options.learning_rate)
-    model.compile(optimizer, loss="mse", metrics=[loupe_tf.metrics.PSNR()])
-    return model
 
 
 def train(model, data, options, folder):
@@ -289,37 +212,8 @@ def verdicts(found):
     ]
 
 
-def draw(found, truth):
-    """All figures with their captions, by name."""
-    unit = truth[None, ..., None] / truth.max()
-    groups, lines, figures = [], {}, {}
-    for name, result in found.items():
-        images, mask = result["images"], result["mask"]
-        groups.append(
-            {
-                f"{name}, {method}": image[None, ..., None] / truth.max()
-                for method, image in images.items()
-            }
-        )
-        shown = np.broadcast_to(mask.array, truth.shape).astype(float)
-        lines[f"{name} ({mask.achieved_acceleration:.2f})"] = shown
-        figures[f"curves_{name}"] = (
-            plots.training_curves(result["history"]),
-            f"Training with {name} lines. The vertical line is where round "
-            "two begins.",
-        )
-    return {
-        "scan": (
-            plots.reconstruction_groups(unit, groups),
-            "The real scan, divided by its largest pixel.",
-        ),
-        "masks": (plots.masks(lines), "The lines; DC is in the centre."),
-        **figures,
-    }
-
-
 def run(options):
-    kspace, truth = load_scan(options)
+    kspace, truth = load_scan(options.test, options.key)
     equispaced = masks.equispaced_lines(
         truth.shape,
         options.acceleration,
@@ -352,7 +246,7 @@ def run(options):
         facts,
         SCAN,
         scan_table(records),
-        draw(found, truth),
+        coil_figures.draw(found, truth),
         verdicts(found),
         records,
         {SIMULATED: simulated_table(found)},
@@ -360,7 +254,7 @@ def run(options):
 
 
 def main(arguments=None):
-    return command_line.exit_code(run, parse_arguments(arguments))
+    return command_line.exit_code(run, parse(__doc__, arguments))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""Figures of models that have learned lines for several coils."""
+
+import numpy as np
+
+from loupe_tf import plots
+
+
+def draw(found, truth):
+    """All figures with their captions, by name.
+
+    Args:
+        found: Dict by name of dicts of a model: its `"mask"`, the `"images"`
+            of the scan by method, arrays `(H, W)`, and its `"history"`.
+        truth: Array `(H, W)`, the image of all samples.
+    """
+    unit = truth[None, ..., None] / truth.max()
+    groups, lines, figures = [], {}, {}
+    for name, result in found.items():
+        images, mask = result["images"], result["mask"]
+        groups.append(
+            {
+                f"{name}, {method}": image[None, ..., None] / truth.max()
+                for method, image in images.items()
+            }
+        )
+        shown = np.broadcast_to(mask.array, truth.shape).astype(float)
+        lines[f"{name} ({mask.achieved_acceleration:.2f})"] = shown
+        figures[f"curves_{name}"] = (
+            plots.training_curves(result["history"]),
+            f"Training with {name} lines. The vertical line is where round "
+            "two begins.",
+        )
+    return {
+        "scan": (
+            plots.reconstruction_groups(unit, groups),
+            "The real scan, divided by its largest pixel.",
+        ),
+        "masks": (plots.masks(lines), "The lines; DC is in the centre."),
+        **figures,
+    }
