@@ -42,6 +42,7 @@ import sys
 import numpy as np
 
 import experiments
+from experiments import trials
 from loupe_tf import (
     command_line,
     evaluation,
@@ -277,9 +278,7 @@ def evaluate_cell(cell, settings, splits, folder):
             record["regularization_psnr"] = {
                 f"{key:g}": value for key, value in scores.items()
             }
-        result = evaluation.judge(
-            reconstructor, mask, test.images, test.volumes
-        )
+        result, shown = trials.try_on(reconstructor, mask, test)
     except ValueError as error:
         return {**record, "error": str(error)}
     if cell.reconstructor != "zero_filled":
@@ -289,15 +288,8 @@ def evaluate_cell(cell, settings, splits, folder):
     record |= result
     if not result["unit_range"]:
         return {**record, "error": "no volume could be judged"}
-    shown = evaluation.middle_slice(test.volumes, next(iter(result["fastmri"])))
-    images = test.images[shown : shown + 1]
     experiments.save_images(
-        folder,
-        cell.name,
-        mask=mask.array,
-        truth=evaluation.magnitude(images),
-        output=evaluation.reconstruct(reconstructor, mask, images),
-        voxel_size=test.voxel_size,
+        folder, cell.name, test.voxel_size, mask=mask.array, **shown
     )
     return record
 
@@ -409,8 +401,7 @@ def failures(rows):
         name = f"{row['mask']}{rate}, {row['reconstructor']}"
         if row["error"]:
             sentences.append(f"{name}: not judged. {row['error']}")
-        for volume, problem in row.get("refused", {}).items():
-            sentences.append(f"{name}: volume {volume} left out, {problem}.")
+        sentences += trials.left_out(name, row)
     return sentences
 
 
