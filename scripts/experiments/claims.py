@@ -27,7 +27,7 @@ def verdicts(claims, volumes, compare=cells.compare):
     Args:
         claims: Iterable of `Claim`.
         volumes: See `experiments.cells`, or what `compare` takes instead.
-        compare: Callable as `experiments.compare`.
+        compare: Callable as `experiments.cells.compare`.
 
     Returns:
         A list of strings, without claims that have no pair of runs.

@@ -9,7 +9,7 @@ def main(settings, grid, build, train, results, **conducting):
     """Train what has not been trained yet, and publish all that there is.
 
     Args:
-        settings: Dict, as `experiments.parse` returns it.
+        settings: Dict, as `experiments.options.parse` returns it.
         grid: Callable that takes the settings and returns all runs.
         build, train: See `experiments.conduct`.
         results: Callable `(records, folder)` that returns the arguments of

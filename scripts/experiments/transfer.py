@@ -125,7 +125,7 @@ class Scores:
         return max(scores, key=scores.get, default=None)
 
     def compare(self, subject, rate, name, mask, other):
-        """As `experiments.compare`: a reconstructor on a mask and another."""
+        """As `experiments.cells.compare`: a reconstructor on two masks."""
         found, others = (self.rows(rate, name, m) for m in (mask, other))
         return compare(subject, found, others, volumes_of)
 

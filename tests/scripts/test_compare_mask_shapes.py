@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-import experiments
 import loupe_tf
+from experiments.presets.comparing_masks import TRAINING
 from loupe_tf import evaluation, masks
 
 
@@ -111,7 +111,7 @@ def test_a_run_that_diverges_is_reported(small, folder, capsys, monkeypatch):
     ],
 )
 def test_budget_and_calibration(script, shape, acquired, calibration):
-    settings = {**experiments.TRAINING["smoke"], "depth": 1}
+    settings = {**TRAINING["smoke"], "depth": 1}
     run = script.Run(shape, 4.0, 1)
     model = script.build_model(run, settings, (20, 56, 1))
     mask = masks.from_model(model)
@@ -129,7 +129,7 @@ def test_budget_and_calibration(script, shape, acquired, calibration):
 
 
 def test_nested_masks_have_the_calibration_of_the_smallest(script):
-    settings = {**experiments.TRAINING["smoke"], "depth": 1}
+    settings = {**TRAINING["smoke"], "depth": 1}
     run = script.Run(script.NESTED, None, 0)
     model = script.build_model(run, settings, (64, 64, 1))
     assert [m.calibration for m in masks.from_model(model)] == [3, 3]

@@ -36,7 +36,7 @@ def parse(doc, arguments=None):
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.parse` returns it, with `"sizes"`,
+        A dict, as `experiments.options.parse` returns it, with `"sizes"`,
         `"estimators"` and `"slopes"`.
     """
     parser = argument_parser(

@@ -38,8 +38,8 @@ def parse(doc, arguments=None):
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.parse` returns it, with `"drop_rates"` and
-        `"losses"`.
+        A dict, as `experiments.options.parse` returns it, with
+        `"drop_rates"` and `"losses"`.
     """
     parser = argument_parser(
         doc,

@@ -37,7 +37,7 @@ def parse(doc, arguments=None):
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.parse` returns it, with `"masks"`.
+        A dict, as `experiments.options.parse` returns it, with `"masks"`.
     """
     parser = argument_parser(
         doc,

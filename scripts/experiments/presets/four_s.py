@@ -94,7 +94,7 @@ def parse(doc, arguments=None):
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.parse` returns it, with `"methods"`.
+        A dict, as `experiments.options.parse` returns it, with `"methods"`.
     """
     parser = argument_parser(
         doc,

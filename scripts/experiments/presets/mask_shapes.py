@@ -16,8 +16,8 @@ def parse(doc, arguments=None):
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.parse` returns it; each acceleration once, in
-        increasing order.
+        A dict, as `experiments.options.parse` returns it; each
+        acceleration once, in increasing order.
     """
     parser = argument_parser(
         doc,

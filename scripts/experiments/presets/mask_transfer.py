@@ -25,7 +25,7 @@ def parse(doc, arguments=None):
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.parse` returns it.
+        A dict, as `experiments.options.parse` returns it.
     """
     parser = argument_parser(
         doc,

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import experiments
+from experiments.presets.comparing_masks import TRAINING
 from loupe_tf.models import loupe_model
 from loupe_tf.run_folder import RunFolder
 
@@ -87,7 +88,7 @@ def test_fit(tmp_path, images, learns, backup):
     model = loupe_model((16, 18, 1), **sampling, filters=2, depth=1, seed=0)
     model.compile("adam", loss="mse")
     settings = {
-        **experiments.TRAINING["smoke"],
+        **TRAINING["smoke"],
         "backup": backup,
         "slope": 20.0,
     }
@@ -124,7 +125,7 @@ def test_refuses_a_record_of_other_settings(settings):
 def test_fit_in_parts(tmp_path, images):
     model = loupe_model((16, 18, 1), 4, slope=20.0, filters=2, depth=1)
     model.compile("adam", loss="mse")
-    settings = {**experiments.TRAINING["smoke"], "backup": True}
+    settings = {**TRAINING["smoke"], "backup": True}
     folder = RunFolder(tmp_path)
     seen = keras.callbacks.LambdaCallback(lambda epoch, logs: epochs.append(1))
     epochs = []

@@ -3,6 +3,7 @@ import json
 import numpy as np
 
 import experiments
+from experiments.keeping import to_trace
 from loupe_tf.run_folder import RunFolder
 
 
@@ -12,7 +13,7 @@ def test_to_trace_has_six_digits_and_no_nan():
         "slope": [2e5, np.inf],
         "other": [1],
     }
-    trace = experiments.to_trace(history, ("loss", "slope"))
+    trace = to_trace(history, ("loss", "slope"))
     assert trace == {"loss": [0.333333, None], "slope": [2e5, None]}
     assert json.loads(json.dumps(trace)) == trace
 

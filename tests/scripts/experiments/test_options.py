@@ -1,6 +1,7 @@
 import pytest
 
-import experiments
+from experiments import options
+from experiments.presets.comparing_masks import TRAINING
 
 PRESETS = {
     "paper": {"data": "a", "accelerations": [4.0], "epochs": 100},
@@ -9,12 +10,12 @@ PRESETS = {
 
 
 def _parse(*arguments):
-    parser = experiments.argument_parser(
+    parser = options.argument_parser(
         "Title.\n\nText.", "name", PRESETS, "paper: long; smoke: short"
     )
     parser.add_argument("--accelerations", type=float, nargs="+")
     parser.add_argument("--epochs", type=int)
-    return experiments.parse(parser, arguments)
+    return options.parse(parser, arguments)
 
 
 def test_given_options_win_over_the_preset(capsys):
@@ -34,15 +35,13 @@ def test_given_options_win_over_the_preset(capsys):
 
 
 def test_training_options_win_over_the_preset():
-    parser = experiments.argument_parser(
-        "Text.", "name", experiments.TRAINING, "sizes"
-    )
-    experiments.add_training_options(parser)
+    parser = options.argument_parser("Text.", "name", TRAINING, "sizes")
+    options.add_training_options(parser)
     words = "--preset cpu --epochs 4 2 --filters 3 --accelerations 5 6"
-    found = experiments.parse(parser, words.split())
+    found = options.parse(parser, words.split())
     expected = {"epochs": [4, 2], "filters": 3, "accelerations": [5.0, 6.0]}
     assert found == {
-        **experiments.TRAINING["cpu"],
+        **TRAINING["cpu"],
         **expected,
         "preset": "cpu",
         "data_dir": None,
@@ -60,10 +59,10 @@ def test_help_tells_the_sizes(capsys):
 
 def test_options_have_the_type_of_the_preset(capsys):
     presets = {"smoke": {"depth": 2, "rate": 0.1, "slopes": [20.0]}}
-    parser = experiments.argument_parser("Text.", "name", presets, "sizes")
-    experiments.add_options(parser, "depth", "slopes", rate=("LR", "of Adam"))
+    parser = options.argument_parser("Text.", "name", presets, "sizes")
+    options.add_options(parser, "depth", "slopes", rate=("LR", "of Adam"))
     words = "--depth 3 --rate 1 --slopes 2 3"
-    found = experiments.parse(parser, words.split())
+    found = options.parse(parser, words.split())
     assert {k: found[k] for k in presets["smoke"]} == {
         "depth": 3,
         "rate": 1.0,
@@ -74,5 +73,5 @@ def test_options_have_the_type_of_the_preset(capsys):
         (["--slopes", "0"], "--slopes: expected S > 0, not 0"),
     ):
         with pytest.raises(SystemExit):
-            experiments.parse(parser, words)
+            options.parse(parser, words)
         assert said in capsys.readouterr().err
