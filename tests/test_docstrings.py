@@ -82,6 +82,8 @@ def prepared(tmp_path_factory):
 def names(tmp_path, monkeypatch, images):
     """What the examples take as given, in a folder of their own."""
     monkeypatch.chdir(tmp_path)
+    # No data set is built, or found, where the user keeps theirs.
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setattr(loupe_tf.reading, "_limit", None)
     keras.utils.set_random_seed(0)
     images = np.tile(images, (1, 2, 2, 1))[:4, :32, :32]

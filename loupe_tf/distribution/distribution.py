@@ -146,9 +146,8 @@ class Distribution:
             model.save_weights(path)
             if self.mode == "jax":
                 keras.distribution.set_distribution(None)
-            copy = keras.models.clone_model(
-                model, clone_function=_without_replicas, recursive=True
-            )
+            config = _without_replicas(model.get_config())
+            copy = type(model).from_config(config)
             copy.compile_from_config(model.get_compile_config())
             copy.optimizer.build(copy.trainable_variables)
             copy.load_weights(path)
@@ -172,12 +171,16 @@ def add_arguments(parser):
     )
 
 
-def _without_replicas(layer):
-    """Statistics of one device, which every backend has."""
-    config = layer.get_config()
-    if config.get("synchronized"):
-        config["synchronized"] = False
-    return type(layer).from_config(config)
+def _without_replicas(config):
+    """The configuration with statistics of one device, wherever they are."""
+    if isinstance(config, dict):
+        return {
+            key: False if key == "synchronized" else _without_replicas(value)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return type(config)(map(_without_replicas, config))
+    return config
 
 
 def _mirrored(logical_devices):

@@ -128,7 +128,7 @@ def test_another_network(script, folder, capsys):
     assert "learned (4S), encoder-decoder" in results
     assert "gaussian, encoder-decoder" in results
     model = keras.models.load_model(run / "model.keras")
-    network = model.get_layer("encoder_decoder")
+    network = model.reconstructor.network
     assert network.get_layer("bottom_drop_1").rate == 0.1
 
 
