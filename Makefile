@@ -17,7 +17,7 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/distribution/test_check_fft.py \
 	tests/reconstruction/test_network.py tests/operators \
 	tests/test_own_reconstructor.py \
-	tests/test_losses.py tests/test_metrics.py tests/test_export.py
+	tests/test_losses.py tests/metrics tests/test_export.py
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true

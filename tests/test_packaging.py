@@ -336,3 +336,11 @@ def test_changelog_begins_with_this_version():
     versions = re.findall(r"^## \[(.*?)\]", text, re.M)
     assert versions[0] in ("Unreleased", loupe_tf.__version__)
     assert loupe_tf.__version__ in versions
+
+
+def test_what_the_makefile_runs_is_there():
+    """A folder that was moved would end `make test` halfway."""
+    text = (ROOT / "Makefile").read_text("utf-8")
+    paths = re.findall(r"\btests/[\w/.]+", text)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
