@@ -55,7 +55,11 @@ if when.startswith("backup"):
 
 keras.utils.set_random_seed(0)
 x = np.random.default_rng(0).uniform(size=(12, 12, 12, 1)).astype("float32")
-model = loupe_model((12, 12, 1), 4, filters=2, depth=1, seed=0)
+# A network that begins at random is no better after some of these epochs.
+model = loupe_model(
+    (12, 12, 1), 4, filters=2, depth=1, output_initializer="glorot_uniform",
+    seed=0,
+)
 model.compile(keras.optimizers.Adam(0.05), loss="mse")
 history = fit_two_rounds(
     model, x[:8], x[8:], epochs=(7, 6), batch_size=3, monitor=monitor,
