@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from loupe_tf.layers.fill_mirror import mirrored
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.masks.half_plane import half_plane
 
@@ -25,10 +26,7 @@ class ConjugateFill(Float32Layer):
         self._half = half_plane(tuple(input_shape[1:3]))[None, :, :, None]
 
     def call(self, inputs):
-        # A flip takes n to N - 1 - n: for even N that is one short of -k.
-        shift = [1 - n % 2 for n in inputs.shape[1:3]]
-        mirror = ops.roll(ops.flip(inputs, (1, 2)), shift, (1, 2))
-        return ops.where(self._half, inputs, mirror)
+        return ops.where(self._half, inputs, mirrored(inputs))
 
     def compute_output_shape(self, input_shape):
         return input_shape

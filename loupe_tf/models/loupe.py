@@ -60,7 +60,7 @@ class Loupe(keras.Model):
         choices = sampler.inputs(tuple(input_shape[-3:-1]))
         mask = sampler(x, *choices)
 
-        # The forward operator. Of volumes F is left to H and W: the mask is
+        # The forward operator. F is left to H and W in volumes: the mask is
         # the same all along D, whose transform its inverse would undo.
         if coils is None:
             if input_shape[-1] == 1:

@@ -214,12 +214,12 @@ def loupe_model(
         elif network == "zero_filled":
             network = None
         elif takes_kspace(network, measured):
+            beside = "beside a reconstructor that has k-space itself"
             if data_consistency:
-                raise invalid(
-                    "data_consistency",
-                    "False beside a reconstructor that has k-space itself",
-                    data_consistency,
-                )
+                raise invalid("data_consistency", f"False {beside}", True)
+            if not is_magnitude:
+                expected = f"its default {beside}"
+                raise invalid("reconstruction", expected, reconstruction)
             return network
         return AdjointNetwork(
             network,

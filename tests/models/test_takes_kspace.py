@@ -69,3 +69,5 @@ def test_what_takes_neither_is_refused():
             build(wrong)
     with pytest.raises(ValueError, match="`data_consistency`"):
         build(FirstCoil(), data_consistency=True, reconstruction="complex")
+    with pytest.raises(ValueError, match="`reconstruction`.*'complex'"):
+        build(FirstCoil(), reconstruction="complex")
