@@ -49,7 +49,7 @@ class OrderedBatches(keras.utils.PyDataset):
         """The numbers of all examples, in the order of an epoch."""
         if not self.shuffle:
             return np.arange(self.examples)
-        # Of several threads each uses what it has read or made.
+        # Each thread uses what it has read or made itself.
         known = self._order
         if known is None or known[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch])

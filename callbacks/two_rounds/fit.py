@@ -133,7 +133,7 @@ def fit_two_rounds(
     trainer = trainer_of(model)
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        # Of several workers one writes into the folder that all read from.
+        # One worker writes into the folder that all read from.
         writes = trainer.is_chief or directory is None
         folder = RunFolder(directory or scratch, writes, "directory")
         stack.enter_context(folder)

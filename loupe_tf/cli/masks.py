@@ -79,7 +79,7 @@ def read(path, options):
     if options.lines is not None:
         given["lines"] = options.lines
     mask = load_mask(path, options.from_format, options.shift, **given)
-    # Of files that say where DC is, too: they may have been told wrongly.
+    # Also in files that say where DC is: they may have been told wrongly.
     return mask if options.shift is not None else centred(mask)
 
 

@@ -86,6 +86,6 @@ def description(mask):
 def _dc(mask):
     if mask.array[tuple(n // 2 for n in mask.shape)]:
         return "acquired"
-    # Of learned masks those without DC were 0.3 to 1.7 dB worse for their own
+    # Learned masks without DC were 0.3 to 1.7 dB worse for their own
     # network, and up to 13 dB for all others: docs/results/mask_transfer.md.
     return "NOT acquired: of little use but to a network trained for it"

@@ -39,7 +39,8 @@ def bootstrap_interval(values, level=0.95, draws=10000, seed=0):
     """Interval of a mean, by the percentile bootstrap (Efron, 1979).
 
     As many values are drawn with replacement, again and again, and the middle
-    `level` of their means is the interval. Of few values it is too narrow.
+    `level` of their means is the interval. Where values are few it is too
+    narrow.
 
     Args:
         values: Array `(n,)`, two values or more, such as `paired_difference`
@@ -78,7 +79,7 @@ def sign_flip_test(differences, draws=10000, seed=0):
 
     Args:
         differences: Array, such as `paired_difference` or `paired` returns.
-        draws: Integer, draws of the signs. Of up to 12 pairs all signs are
+        draws: Integer, draws of the signs. Up to 12 pairs, all signs are
             taken.
         seed: Integer, of the draws.
 

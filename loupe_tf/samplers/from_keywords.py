@@ -8,7 +8,7 @@ from loupe_tf.samplers.rows_and_columns import RowsAndColumns
 from loupe_tf.samplers.sampler import Sampler
 
 LINES = (None, "columns", "rows", "both")
-# Of every keyword that some kinds of sampler take, and others do not.
+# The defaults of the keywords that only some kinds of sampler take.
 DEFAULTS = {"mask": None, "mask_input": False} | {
     parameter.name: parameter.default
     for parameter in inspect.signature(LearnedMask).parameters.values()

@@ -13,7 +13,7 @@ PRESETS = training_and(
     accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
     regularizations=([*REGULARIZATIONS], [*REGULARIZATIONS], [0.01, 0.1]),
     tuning_slices=(8, 4, 1),
-    test_slices=(None, None, 1),  # Of each volume; `None` are all of them.
+    test_slices=(None, None, 1),  # In each volume; `None` is all of them.
 )
 
 
