@@ -30,6 +30,7 @@ from loupe_tf.datasets.feeding.arrays import (
     split_by_volume,
 )
 from loupe_tf.datasets.feeding.augment import Augment
+from loupe_tf.datasets.feeding.folds import fold, pool
 from loupe_tf.datasets.feeding.load_splits import Slices, load_splits
 from loupe_tf.datasets.feeding.pipeline import pipeline
 from loupe_tf.datasets.inspecting.inspection import inspect, warn_of_data_crimes
@@ -44,11 +45,13 @@ __all__ = [
     "MniBrainConfig",
     "MriVolumesConfig",
     "Slices",
+    "fold",
     "inspect",
     "load_arrays",
     "load_splits",
     "load_volumes",
     "pipeline",
+    "pool",
     "split_by_volume",
     "warn_of_data_crimes",
     "write_fastmri_dataset",

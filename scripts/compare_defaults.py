@@ -60,7 +60,7 @@ class Run(experiments.Run):
     order = {"estimator": SLOPES, "region": REGIONS}
 
     @property
-    def name(self):
+    def stem(self):
         return (
             f"{self.size}-R{self.acceleration:g}-{self.lines or 'points'}-"
             f"{self.estimator}-{self.region}-slope{self.slope:g}-"

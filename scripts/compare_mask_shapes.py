@@ -63,7 +63,7 @@ class Run(experiments.Run):
     seed: int
 
     @property
-    def name(self):
+    def stem(self):
         rate = "all" if self.acceleration is None else f"{self.acceleration:g}"
         return f"{self.shape.replace(' ', '_')}-R{rate}-seed{self.seed}"
 

@@ -76,11 +76,12 @@ class Run(experiments.Run):
     seed: int
 
     @property
-    def name(self):
-        return f"{self.task}-{self.stem}"
+    def stem(self):
+        return f"{self.task}-{self.kept_as}"
 
     @property
-    def stem(self):
+    def kept_as(self):
+        """Name of the files that it leaves."""
         return f"R{self.acceleration:g}-{self.subject}-seed{self.seed}"
 
 
@@ -143,7 +144,7 @@ def train(run, settings, splits, folder):
     record = run.record(history)
     if not finite:
         return {**record, "error": "the training has diverged"}
-    mask = trials.leave(model, folder, run.stem)
+    mask = trials.leave(model, folder, run.kept_as)
     return {
         **record,
         "error": None,
@@ -166,7 +167,7 @@ def try_on_masks(run, settings, splits, folder):
     )
     if run.subject not in CLASSICAL:
         trained = dataclasses.replace(run, subject=mask_of(run.subject))
-        path = folder / "models" / f"{trained.stem}.keras"
+        path = folder / "models" / f"{trained.kept_as}.keras"
         try:
             trials.find_file(path)
         except ValueError as error:
@@ -174,13 +175,13 @@ def try_on_masks(run, settings, splits, folder):
         choose = trials.always(Network(path))
     paths = paths_of(run.acceleration, run.seed, folder)
     record["results"], pictures = trials.try_on_all(paths, choose, test)
-    experiments.save_images(folder, run.stem, test.voxel_size, **pictures)
+    experiments.save_images(folder, run.kept_as, test.voxel_size, **pictures)
     return record
 
 
 def paths_of(rate, seed, folder):
     """Where the trainings of an R and a seed leave their masks, by name."""
-    stems = {mask: Run("train", rate, mask, seed).stem for mask in MASKS}
+    stems = {mask: Run("train", rate, mask, seed).kept_as for mask in MASKS}
     return {m: folder / "masks" / f"{stem}.npz" for m, stem in stems.items()}
 
 
@@ -212,7 +213,7 @@ def images_of(rate, seed, name, folder):
     found = {}
     for mask in MASKS:
         subject = unet_of(mask) if name == OWN else name
-        stem = Run("try", rate, subject, seed).stem
+        stem = Run("try", rate, subject, seed).kept_as
         found[mask] = experiments.load_images(folder, stem)
     return found
 

@@ -42,6 +42,8 @@ from experiments.presets.four_s import (
     ESTIMATORS,
     GRID,
     METHODS,
+    REGIONS,
+    SCHEDULES,
     VARIANTS,
     parse,
     settings_of,
@@ -70,30 +72,36 @@ class Run(experiments.Run):
     protocol: str
     slope: float | None
     seed: int
+    region: str = "none"
 
-    order = {"method": METHODS}
+    order = {"method": METHODS, "region": REGIONS}
 
     @property
-    def name(self):
+    def stem(self):
         method = self.method
         if self.slope is not None:
             method = f"slope_{self.slope:g}"
+        region = "" if self.region == "none" else f"-region_{self.region}"
         return (
-            f"R{self.acceleration:g}-{method}-{self.protocol}-seed{self.seed}"
+            f"R{self.acceleration:g}-{method}-{self.protocol}{region}"
+            f"-seed{self.seed}"
         )
 
 
 def grid(settings):
     """All runs of the settings, the quickest answers first."""
     every = []
-    for seed, acceleration, method in itertools.product(
-        settings["seeds"], settings["accelerations"], settings["methods"]
+    for seed, region, acceleration, method in itertools.product(
+        *(settings[key] for key in ("seeds", "regions")),
+        *(settings[key] for key in ("accelerations", "methods")),
     ):
         cells = [("two_rounds", None)]
         if method == "fixed":
             slopes = settings["slopes"]
             cells = [(rounds, s) for s in slopes for rounds in PROTOCOLS]
-        every += [Run(acceleration, method, *cell, seed) for cell in cells]
+        every += [
+            Run(acceleration, method, *cell, seed, region) for cell in cells
+        ]
     return every
 
 
@@ -107,9 +115,10 @@ def build_model(run, settings, image_shape):
         image_shape,
         run.seed,
         acceleration=run.acceleration,
-        calibration=None,  # The paper has none.
+        calibration=None if run.region == "none" else run.region,
         estimator=estimator,
         slope=slope,
+        prob_slope=settings_of(run, settings).get("prob_slope", 5.0),
         name=run.method,
     )
 
@@ -146,9 +155,10 @@ def binarized(kind, key):
 
 volumes_of = binarized("exact", "volumes")
 COLUMNS = {
-    "R": lambda cell, _: f"{cell[0]:g}",
+    "R": lambda cell, _: f"{cell.acceleration:g}",
+    "region": lambda cell, _: cell.region,
     "method": lambda cell, _: label(cell),
-    "protocol": lambda cell, _: cell[2].replace("_", " "),
+    "protocol": lambda cell, _: cell.protocol.replace("_", " "),
     "slope": lambda _, records: "/".join(
         f"{s:.4g}" for s in dict.fromkeys(r["slope_found"] for r in records)
     ),
@@ -169,42 +179,76 @@ COLUMNS = {
 
 def claims(cells):
     """4S beside the best fixed slope, and its variants beside 4s_full."""
-    for rate, protocol in itertools.product(
-        experiments.rates_of(cells), PROTOCOLS
-    ):
-        # The best on the validation volumes: the test volumes choose none.
-        fixed = {
-            cell: np.mean([r["best_val_psnr"] or -np.inf for r in records])
-            for cell, records in cells.items()
-            if cell[:3] == (rate, "fixed", protocol)
-        }
-        if fixed:
-            best = max(fixed, key=fixed.get)
+    for (rate, region), own in by_rate_and_region(cells).items():
+        where = "no region" if region == "none" else "with a region"
+        for protocol in PROTOCOLS:
+            # The best on the validation volumes: the test volumes choose none.
+            fixed = {
+                cell: np.mean([r["best_val_psnr"] or -np.inf for r in records])
+                for cell, records in own.items()
+                if (cell.method, cell.protocol) == ("fixed", protocol)
+            }
+            if fixed:
+                best = max(fixed, key=fixed.get)
+                yield experiments.Claim(
+                    f"4S against the fixed slope that is best on validation "
+                    f"({label(best)}), {protocol.replace('_', ' ')}, {where}",
+                    of_method(own, "4s"),
+                    own[best],
+                    HINT,
+                    rate,
+                )
+        for method in (*SCHEDULES, *ESTIMATORS):
             yield experiments.Claim(
-                f"R = {rate:g}, {protocol.replace('_', ' ')}: 4S against the "
-                f"fixed slope that is best on validation ({label(best)}), "
-                "exact-budget masks:",
-                cells.get((rate, "4s", "two_rounds", None), []),
-                cells[best],
-                HINT,
+                f"{method} against 4S, {where}",
+                of_method(own, method),
+                of_method(own, "4s"),
+                acceleration=rate,
             )
-    for (rate, method, *_), records in cells.items():
-        full = cells.get((rate, "4s_full", "two_rounds", None))
-        if full and method in ("4s", *VARIANTS) and method != "4s_full":
-            epochs, most = (
-                np.mean([r["epochs"] for r in each]) for each in (records, full)
-            )
+        full = of_method(own, "4s_full")
+        for method in ("4s", *VARIANTS):
+            records = of_method(own, method)
+            if full and records and method != "4s_full":
+                epochs, most = (
+                    np.mean([r["epochs"] for r in each])
+                    for each in (records, full)
+                )
+                yield experiments.Claim(
+                    f"{method} against 4s_full, {where}, in "
+                    f"{epochs / most:.2f} of its epochs",
+                    records,
+                    full,
+                    acceleration=rate,
+                    margin=0.1,
+                )
+    for cell, records in cells.items():
+        if cell.region != "none":
             yield experiments.Claim(
-                f"R = {rate:g}: {method} against 4s_full, in "
-                f"{epochs / most:.2f} of its epochs:",
+                f"{label(cell)}, {cell.protocol.replace('_', ' ')}: a region "
+                "against none",
                 records,
-                full,
+                cells.get(cell._replace(region="none"), []),
+                acceleration=cell.acceleration,
             )
+
+
+def by_rate_and_region(cells):
+    """Dicts of cells by acceleration and region."""
+    found = {}
+    for cell, records in cells.items():
+        key = cell.acceleration, cell.region
+        found.setdefault(key, {})[cell] = records
+    return found
+
+
+def of_method(cells, method):
+    """Records of the one cell of a method, or an empty list."""
+    return next((x for k, x in cells.items() if k.method == method), [])
 
 
 def draw(cells, folder):
     """All figures with their captions, by name."""
-    two_rounds = {k: x for k, x in cells.items() if k[2] == "two_rounds"}
+    two_rounds = {k: x for k, x in cells.items() if k.protocol == "two_rounds"}
     images = experiments.first_images(two_rounds, folder, Run.of)
     others = slope_figures.draw_probabilities(images, of_paper=False)
     figures = {
@@ -233,7 +277,7 @@ def results(records, folder):
         "convention": CONVENTION,
         "table": experiments.table(cells, COLUMNS),
         "figures": draw(cells, folder),
-        "sentences": experiments.verdicts(claims(cells), volumes_of),
+        **experiments.findings(claims(cells), volumes_of),
     }
 
 

@@ -66,7 +66,7 @@ class Run(experiments.Run):
     order = {"loss": LOSSES, "mask": MASKS}
 
     @property
-    def name(self):
+    def stem(self):
         return f"d{self.drop_rate:g}-{self.mask}-{self.loss}-seed{self.seed}"
 
 

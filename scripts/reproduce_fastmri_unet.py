@@ -70,7 +70,7 @@ class Run(experiments.Run):
     order = {"mask": MASKS}
 
     @property
-    def name(self):
+    def stem(self):
         return f"R{self.acceleration:g}-{self.mask}-seed{self.seed}"
 
 

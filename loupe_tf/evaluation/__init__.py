@@ -5,6 +5,11 @@ from loupe_tf.evaluation.by_volume import (
     per_volume,
     worse_than_zero_filled,
 )
+from loupe_tf.evaluation.effect import (
+    Effect,
+    differences_by_volume,
+    effect,
+)
 from loupe_tf.evaluation.judging import (
     judge,
     judge_images,
@@ -26,9 +31,12 @@ from loupe_tf.evaluation.tuning import CLASSICAL, REGULARIZATIONS, tune
 __all__ = [
     "CLASSICAL",
     "REGULARIZATIONS",
+    "Effect",
     "bootstrap_interval",
     "by_cell",
     "central_slices",
+    "differences_by_volume",
+    "effect",
     "fastmri_metrics",
     "in_words",
     "judge",

@@ -5,7 +5,7 @@ itself; a report is made of all records that a folder holds.
 """
 
 from experiments.cells import means, rates_of
-from experiments.claims import Claim, verdicts
+from experiments.claims import Claim, findings, verdicts
 from experiments.conducting import conduct, fit, time_spent
 from experiments.keeping import load_images, save_images
 from experiments.main import main
@@ -31,6 +31,7 @@ __all__ = [
     "count",
     "count_diverged",
     "draw_outputs",
+    "findings",
     "first_images",
     "fit",
     "load_images",

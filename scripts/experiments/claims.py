@@ -3,6 +3,7 @@
 import dataclasses
 
 from experiments import cells
+from loupe_tf.evaluation import differences_by_volume, effect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,12 +14,17 @@ class Claim:
         subject: String, what is set against what, and where.
         records, others: Lists of records of the two cells.
         hint: String, what to keep in mind of the verdict.
+        acceleration: (Optional) float, the R of both.
+        margin: (Optional) float, in dB: the first cell is claimed to be no
+            more than this below the other; by default, to be above it.
     """
 
     subject: str
     records: list
     others: list
     hint: str = ""
+    acceleration: float | None = None
+    margin: float | None = None
 
 
 def verdicts(claims, volumes, compare=cells.compare):
@@ -39,3 +45,72 @@ def verdicts(claims, volumes, compare=cells.compare):
             claim.subject, claim.records, claim.others, volumes
         )
     ]
+
+
+HEADER = ["R", "what", "gain [dB]", "verdict"]
+CAPTION = (
+    "Differences in PSNR of the same fold and seed: mean over patients with "
+    "its 95 % interval (Student's, of the means of patients), and the smallest "
+    "difference that so many would show with a probability of 80 %."
+)
+
+
+def findings(claims, volumes):
+    """What became of the claims: an interval each, if patients are known.
+
+    Args:
+        claims: Iterable of `Claim`.
+        volumes: See `experiments.cells`.
+
+    Returns:
+        A dict of arguments of `experiments.publish`: the `"sentences"` of
+        `verdicts` of claims whose volumes are of one patient or of unknown
+        ones, and the `"tables"`, with one of the others.
+    """
+    sentences, rows = [], []
+    for claim in claims:
+        found = _effect(claim, volumes)
+        if found is None:
+            subject = claim.subject + ":"
+            if claim.acceleration is not None:
+                subject = f"R = {claim.acceleration:g}: {subject}"
+            told = dataclasses.replace(claim, subject=subject)
+            sentences += verdicts([told], volumes)
+            continue
+        rate = claim.acceleration
+        rows.append(
+            [
+                "" if rate is None else f"{rate:g}",
+                claim.subject,
+                f"{found} over {found.patients} patients, {found.pairs} pairs",
+                f"{_verdict(claim, found)} (detectable: "
+                f"{found.detectable:.2f})",
+            ]
+        )
+    tables = {CAPTION: (HEADER, rows)} if rows else {}
+    return {"sentences": sentences, "tables": tables}
+
+
+def _effect(claim, volumes):
+    patients = {}
+    for record in claim.records:
+        patients |= record.get("patients", {})
+    found = differences_by_volume(
+        claim.records,
+        claim.others,
+        volumes,
+        key=lambda record: (record.get("fold"), record["seed"]),
+    )
+    if len({patients.get(volume) for volume in found} - {None}) < 2:
+        return None
+    return effect(found, patients)
+
+
+def _verdict(claim, found):
+    if claim.margin is None:
+        return found.verdict
+    if found.within(claim.margin):
+        return f"within {claim.margin:g} dB"
+    if found.high < -claim.margin:
+        return f"more than {claim.margin:g} dB below"
+    return "cannot be told"

@@ -1,5 +1,7 @@
 """Training the runs of a grid, each once."""
 
+import dataclasses
+
 import numpy as np
 
 from loupe_tf.provenance import provenance
@@ -8,6 +10,32 @@ from loupe_tf.run_folder import RunFolder, check_same_settings
 
 # Settings that change no figure.
 PLACES = ("out", "data_dir", "preset", "backup")
+
+
+SEEDS_OF_A_FOLD = 100
+"""Each fold has seeds of its own, so that none is common to all patients."""
+
+
+def in_folds(runs, folds):
+    """The runs of all folds, of a grid that knows none.
+
+    Args:
+        runs: List of runs, with a `fold` and a `seed`.
+        folds: Integer, or `None` for the splits of the data set.
+
+    Returns:
+        A list of runs, those of the first seed of all folds first.
+    """
+    if folds is None:
+        return runs
+    every = [
+        dataclasses.replace(
+            run, fold=fold, seed=run.seed + SEEDS_OF_A_FOLD * fold
+        )
+        for fold in range(folds)
+        for run in runs
+    ]
+    return sorted(every, key=lambda run: run.seed % SEEDS_OF_A_FOLD)
 
 
 def conduct(
@@ -20,11 +48,13 @@ def conduct(
 
     Args:
         settings: Dict; `data` and `data_dir` are those of
-            `loupe_tf.datasets.load_splits`, `out` is the folder.
+            `loupe_tf.datasets.load_splits`, `out` is the folder, and `folds`,
+            if there is such a setting, in how many the patients are tested.
         todo: List of runs, each with a `name` of its own.
         build: Callable `(run, settings, image_shape)` that makes the model.
         train: Callable `(run, settings, splits, folder)` that returns a
-            record, a dict that JSON can store.
+            record, a dict that JSON can store. Of a fold it is kept with the
+            `"patients"`, the patient of each test volume.
         free: Names of settings that may differ within one folder, beside
             those of places: `out`, `data_dir`, `preset` and `backup`.
         kind: Callable that takes a run and returns what decides whether its
@@ -46,12 +76,17 @@ def conduct(
 
     from loupe_tf.datasets import load_splits
 
+    folds = settings.get("folds")
     if own is not None:
         _check_finished(todo, settings, own)
     splits, source = load_splits(settings["data"], settings["data_dir"])
     facts = provenance(settings, source, splits)
+    if folds is not None:
+        every, splits = splits, _splits_of_folds(splits, folds)
+        facts["volumes"] = _folds_in_words(every, splits)
+        source = facts["data"] = source.partition(",")[0]
     print(f"Data: {source}; {facts['volumes']}")
-    shape = splits["test"].images.shape[1:]
+    shape = (splits if folds is None else splits[0])["test"].images.shape[1:]
     for run in {kind(run): run for run in todo}.values():
         build(run, settings, shape)
         keras.utils.clear_session(free_memory=False)
@@ -62,9 +97,33 @@ def conduct(
 
     def train_one(run):
         keras.utils.clear_session(free_memory=False)
-        return train(run, settings, splits, folder)
+        if folds is None:
+            return train(run, settings, splits, folder)
+        parts = splits[run.fold]
+        record = train(run, settings, parts, folder)
+        pairs = zip(parts["test"].volumes, parts["test"].patients)
+        return {**record, "patients": {str(v): str(p) for v, p in pairs}}
 
     return folder, facts, folder.complete(todo, train_one)
+
+
+def _splits_of_folds(splits, folds):
+    from loupe_tf.datasets import fold, pool
+
+    every = pool(splits)
+    return [fold(every, index, folds) for index in range(folds)]
+
+
+def _folds_in_words(splits, parts):
+    tested = ", ".join(
+        "+".join(sorted(set(map(str, part["test"].patients)))) for part in parts
+    )
+    volumes = sum(len(np.unique(each.volumes)) for each in splits.values())
+    slices = sum(len(each.images) for each in splits.values())
+    return (
+        f"{volumes} volumes ({slices} slices), {len(parts)} folds by patient: "
+        f"{tested} tested in turn, the next one validates, the others train"
+    )
 
 
 def _check_finished(todo, settings, own):
@@ -104,6 +163,7 @@ def fit(
     slope_callback=None,
     callbacks=(),
     part="rounds",
+    monitor="val_loss",
 ):
     """Train in the two rounds of the 4S paper, by the settings of `TRAINING`.
 
@@ -118,6 +178,7 @@ def fit(
             by default 4S raises it, if the model has one.
         callbacks: Further callbacks.
         part: String, of a run that trains in several parts.
+        monitor: String, as `fit_two_rounds` takes it.
 
     Returns:
         A pair: the history, a dict of lists, and whether all losses in it are
@@ -141,6 +202,7 @@ def fit(
         epochs=settings["epochs"],
         batch_size=settings["batch_size"],
         slope_callback=slope_callback,
+        monitor=monitor,
         stop_patience=settings["stop_patience"],
         lr_patience=settings["lr_patience"],
         directory=unfinished if settings["backup"] else None,

@@ -1,6 +1,6 @@
 """What each reproduction does from the command line to the report."""
 
-from experiments.conducting import conduct
+from experiments.conducting import conduct, in_folds
 from experiments.publishing import publish
 from loupe_tf.command_line import exit_code
 
@@ -21,8 +21,9 @@ def main(settings, grid, build, train, results, **conducting):
     """
 
     def reproduce(settings):
+        todo = in_folds(grid(settings), settings.get("folds"))
         folder, facts, records = conduct(
-            settings, grid(settings), build, train, **conducting
+            settings, todo, build, train, **conducting
         )
         publish(folder, facts=facts, runs=records, **results(records, folder))
 

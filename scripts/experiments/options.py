@@ -47,6 +47,13 @@ def argument_parser(doc, name, presets, sizes):
     command_line.add_data_options(parser)
     add("--out", help=f"folder of the results (runs/{name}_PRESET)")
     add("--seeds", type=int, nargs="+", metavar="N")
+    add(
+        "--folds",
+        type=int,
+        metavar="N",
+        help="test every patient of the data once: of N folds by patient one "
+        "is tested and the next one validates (the splits of the data set)",
+    )
     parser.set_defaults(_name=name, _presets=presets)
     return parser
 
@@ -101,6 +108,8 @@ def parse(parser, arguments=None):
     name, presets = options.pop("_name"), options.pop("_presets")
     given = {k: v for k, v in options.items() if v is not None}
     preset = options["preset"]
+    if given.get("folds", 3) < 3:
+        parser.error(f"--folds: expected 3 or more, not {given['folds']}")
     settings = {
         "data_dir": None,
         "out": f"runs/{name}_{preset}",

@@ -3,8 +3,9 @@
 Each function returns a pair `(figure, caption)`, as `experiments.publish` takes
 it; the figure is `None` where there is nothing to draw.
 
-`cells` below are dicts of lists of records by `(acceleration, method, protocol,
-slope)`, the slope being `None` where a method changes it; `images` is what
+`cells` below are dicts of lists of records by the `cell` of the script's runs:
+the acceleration, the method, the protocol, the slope, which is `None` where a
+method changes it, and the calibration region; `images` is what
 `experiments.first_images` returns of them, and `volumes` as in
 `experiments.cells`.
 """
@@ -14,7 +15,7 @@ import itertools
 import numpy as np
 
 from experiments.binarizations import REALIZATIONS
-from experiments.cells import means, rates_of
+from experiments.cells import means
 from experiments.panels import errorbars, panels
 from experiments.presets.four_s import OF_PAPER
 from loupe_tf import plots
@@ -24,8 +25,13 @@ PSNR = "PSNR [dB], exact-budget mask"
 
 def label(cell):
     """How tables and figures name the method of a cell."""
-    _, method, _, slope = cell
-    return method if slope is None else f"s = {slope:g}"
+    return cell.method if cell.slope is None else f"s = {cell.slope:g}"
+
+
+def place(cell):
+    """The acceleration of a cell, and its region if it has one."""
+    text = f"R = {cell.acceleration:g}"
+    return text if cell.region == "none" else f"{text}, with a region"
 
 
 def draw_against_slope(cells, volumes):
@@ -34,21 +40,21 @@ def draw_against_slope(cells, volumes):
         "Figure 3 of the paper. PSNR on the test volumes against the slope; "
         "error bars over seeds, and over the slopes found."
     )
-    if not any(method in OF_PAPER for _, method, *_ in cells):
+    cells = {k: x for k, x in cells.items() if k.method in OF_PAPER}
+    if not cells:
         return None, caption
-    rates = rates_of(cells)
-    figure, axes = panels(1, len(rates), (4.8, 4.0))
-    for ax, rate in zip(axes[0], rates):
+    by_place = _by_place(cells)
+    figure, axes = panels(1, len(by_place), (4.8, 4.0))
+    for ax, (title, own) in zip(axes[0], by_place.items()):
         for protocol, marker in ("one_round", "o"), ("two_rounds", "s"):
             fixed = {
-                slope: means(records, volumes)
-                for (*cell, slope), records in cells.items()
-                if cell == [rate, "fixed", protocol]
+                cell.slope: means(records, volumes)
+                for cell, records in own.items()
+                if (cell.method, cell.protocol) == ("fixed", protocol)
             }
             text = f"fixed, {protocol.replace('_', ' ')}"
             errorbars(ax, fixed, marker=marker, label=text)
-        four_s = cells.get((rate, "4s", "two_rounds", None))
-        if four_s:
+        for four_s in (x for k, x in own.items() if k.method == "4s"):
             slopes = [r["slope_found"] for r in four_s]
             mean = np.mean(slopes)
             errorbars(
@@ -60,7 +66,7 @@ def draw_against_slope(cells, volumes):
                 linestyle="none",
                 label="4s, two rounds",
             )
-        ax.set(xscale="log", title=f"R = {rate:g}", xlabel="slope s")
+        ax.set(xscale="log", title=title, xlabel="slope s")
         ax.set_ylabel(PSNR)
         ax.legend(frameon=False, fontsize=8)
     return figure, caption
@@ -71,23 +77,23 @@ def draw_methods(cells, volumes):
     caption = (
         "PSNR of all that was trained in two rounds; error bars over seeds."
     )
-    if all(method in OF_PAPER for _, method, *_ in cells):
+    if all(cell.method in OF_PAPER for cell in cells):
         return None, caption
-    cells = {k: x for k, x in cells.items() if k[2] == "two_rounds"}
-    rates, labels = rates_of(cells), list(dict.fromkeys(map(label, cells)))
+    cells = {k: x for k, x in cells.items() if k.protocol == "two_rounds"}
+    by_place, labels = _by_place(cells), list(dict.fromkeys(map(label, cells)))
     size = (4.8, 1.2 + 0.3 * len(labels))
-    figure, axes = panels(1, len(rates), size, sharey=True)
-    for cell, records in cells.items():
-        errorbars(
-            axes[0, rates.index(cell[0])],
-            {labels.index(label(cell)): means(records, volumes)},
-            horizontal=True,
-            marker="o",
-            color="tab:red" if cell[1] == "4s" else "tab:blue",
-        )
-    for ax, rate in zip(axes[0], rates):
+    figure, axes = panels(1, len(by_place), size, sharey=True)
+    for ax, (title, own) in zip(axes[0], by_place.items()):
+        for cell, records in own.items():
+            errorbars(
+                ax,
+                {labels.index(label(cell)): means(records, volumes)},
+                horizontal=True,
+                marker="o",
+                color="tab:red" if cell.method == "4s" else "tab:blue",
+            )
         ax.set_yticks(range(len(labels)), labels)
-        ax.set(title=f"R = {rate:g}", xlabel=PSNR)
+        ax.set(title=title, xlabel=PSNR)
     axes[0, 0].invert_yaxis()
     return figure, caption
 
@@ -100,14 +106,16 @@ def draw_probabilities(images, of_paper=True):
         if of_paper
         else "Probability masks of the other methods, first seed."
     )
-    shown = {k: x for k, x in images.items() if (k[1] in OF_PAPER) == of_paper}
+    shown = {
+        k: x for k, x in images.items() if (k.method in OF_PAPER) == of_paper
+    }
     if not shown:
         return None, caption
     labels = list(dict.fromkeys(map(label, shown)))
-    places = itertools.product(rates_of(shown), labels)
-    gallery = {f"R = {rate:g}, {text}": None for rate, text in places}
+    places = itertools.product(_by_place(shown), labels)
+    gallery = {f"{title}, {text}": None for title, text in places}
     for cell, x in shown.items():
-        gallery[f"R = {cell[0]:g}, {label(cell)}"] = x["probability"]
+        gallery[f"{place(cell)}, {label(cell)}"] = x["probability"]
     return plots.masks(gallery, columns=min(len(labels), 8)), caption
 
 
@@ -116,7 +124,9 @@ def draw_histograms(images, rate):
     averages = {
         label(cell): x["average"]
         for cell, x in images.items()
-        if cell[0] == rate and cell[1] in OF_PAPER
+        if cell.acceleration == rate
+        and cell.region == "none"
+        and cell.method in OF_PAPER
     }
     figure = plots.probability_histogram(averages) if averages else None
     return figure, (
@@ -127,8 +137,20 @@ def draw_histograms(images, rate):
 
 def draw_trace(cells, rate):
     """A training with 4S, epoch by epoch."""
-    records = cells.get((rate, "4s", "two_rounds", None))
-    figure = plots.training_curves(records[0]["trace"]) if records else None
+    traces = [
+        records[0]["trace"]
+        for cell, records in cells.items()
+        if (cell.acceleration, cell.method) == (rate, "4s")
+    ]
+    figure = plots.training_curves(traces[0]) if traces else None
     return figure, (
         f"4S at R = {rate:g}, first seed: loss, slope and learning rate."
     )
+
+
+def _by_place(cells):
+    """Dicts of cells by `place`, in their order."""
+    found = {}
+    for cell, value in cells.items():
+        found.setdefault(place(cell), {})[cell] = value
+    return found

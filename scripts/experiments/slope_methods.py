@@ -1,11 +1,15 @@
 """How a mask may be made binary: what 4S is compared with.
 
 A slope that is held (`fixed`), that 4S raises, or that follows a schedule; and
-estimators other than the sigmoid of slope s.
+estimators other than the sigmoid of slope s. Variants of 4S change what is
+trained around it, see `experiments.presets.four_s.VARIANTS`.
 """
+
+import numpy as np
 
 import loupe_tf
 from experiments import conducting
+from experiments.gap_slope import GapSlope
 from experiments.presets.four_s import SCHEDULES, VARIANTS
 from loupe_tf import masks
 
@@ -25,7 +29,16 @@ def fit_by_method(model, run, settings, splits, folder):
         The history, a dict of lists.
     """
 
-    def fit(model, epochs, slope_callback=False, part="rounds"):
+    def fit(model, epochs, slope_callback=False, part="rounds", anneal=None):
+        callbacks = [_annealing(settings, *anneal)] if anneal else []
+        if isinstance(slope_callback, GapSlope):
+            # Before it, in the order of callbacks: those of both rounds are.
+            data = splits["validation"].images
+            callbacks.append(
+                loupe_tf.callbacks.MaskValidation(
+                    (data, data), "relaxed", settings["batch_size"]
+                )
+            )
         return conducting.fit(
             model,
             run,
@@ -34,16 +47,22 @@ def fit_by_method(model, run, settings, splits, folder):
             splits["validation"].images,
             folder,
             slope_callback=slope_callback,
-            callbacks=[_annealing(settings)] if settings["anneal"] else [],
+            callbacks=callbacks,
             part=part,
         )[0]
 
+    if settings.get("spectrum"):
+        start_from_spectrum(model, splits["train"].images)
     callback = _slope_callback(run.method, settings)
-    if not settings.get("freeze_mask"):
-        return fit(model, settings["epochs"], callback)
     first, second = settings["epochs"]
-    history = fit(model, [first, 0], callback)
-    more = fit(freeze_mask(model), [0, second], part="network")
+    every = (sum(settings["epochs"]), 0) if settings["anneal"] else None
+    if not settings.get("freeze_mask"):
+        return fit(model, settings["epochs"], callback, anneal=every)
+    history = fit(model, [first, 0], callback, anneal=every)
+    frozen = freeze_mask(model)
+    cycle = (second, second // 10) if settings.get("cycle") else None
+    # A one-cycle rate ends where it is best: no patience ends it before.
+    more = fit(frozen, [0, second], part="network", anneal=cycle)
     more["slope"] = history["slope"][-1:] * len(more["loss"])
     return {key: history[key] + more[key] for key in more}
 
@@ -51,6 +70,8 @@ def fit_by_method(model, run, settings, splits, folder):
 def _slope_callback(method, settings):
     """What changes the slope in round one; `False` where it is held."""
     if method == "4s" or method in VARIANTS:
+        if settings.get("gap"):
+            return GapSlope(settings["gap"], settings["factor"])
         return loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
             monitor=settings["slope_monitor"],
             patience=settings["patience"],
@@ -67,14 +88,38 @@ def _slope_callback(method, settings):
     return False
 
 
-def _annealing(settings):
-    """The learning rate falls to zero, by a cosine."""
+def _annealing(settings, epochs, warmup):
+    """The learning rate rises for some epochs, and falls to 0 by a cosine."""
     import keras
 
+    peak = settings["learning_rate"]
     decay = keras.optimizers.schedules.CosineDecay(
-        settings["learning_rate"], sum(settings["epochs"])
+        peak if warmup == 0 else peak / 10,
+        epochs - warmup,
+        warmup_target=peak if warmup else None,
+        warmup_steps=warmup,
     )
     return keras.callbacks.LearningRateScheduler(lambda e: float(decay(e)))
+
+
+def start_from_spectrum(model, images):
+    """Begin with probabilities that grow with the mean spectrum of images.
+
+    Logits follow the logarithm of the mean magnitude, so scaled that their
+    mean is 0 and their deviation 1; the budget is met by the rescaling.
+
+    Args:
+        model: `loupe_model` with a learned mask of points.
+        images: Array `(n, H, W, 1)`.
+    """
+    spectrum = np.abs(
+        np.fft.fftshift(
+            np.fft.fft2(np.fft.ifftshift(images[..., 0], (1, 2))), (1, 2)
+        )
+    ).mean(0)
+    score = np.log(spectrum + 1e-12)
+    layer = model.get_layer("prob_mask")
+    layer.logits.assign((score - score.mean()) / score.std() / layer.slope)
 
 
 def freeze_mask(model):

@@ -5,8 +5,11 @@ from experiments.options import add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
-GRID = ("accelerations", "slopes", "seeds", "methods")
+GRID = ("accelerations", "slopes", "seeds", "methods", "regions")
 """What may differ between the runs of one folder."""
+
+REGIONS = ("none", "auto")
+"""Calibration regions: the paper has none, `loupe_model` fastMRI's share."""
 
 OF_PAPER = ("fixed", "4s")
 SCHEDULES = ("linear", "geometric", "cosine")
@@ -32,6 +35,12 @@ _ANNEALED = {"epochs": [50, 0], "anneal": True}
 _FROZEN = {"freeze_mask": True}
 # As many epochs, twice the steps.
 _HALF_BATCHES = {"batch_size": 4}
+# In round two the learning rate rises again, and falls to zero by a cosine.
+_CYCLE = {
+    **_patient([90, 90], 10, 2, 1000, 1000),
+    **_FROZEN,
+    "cycle": True,
+}
 
 VARIANTS = {
     # All the paper's patience.
@@ -49,10 +58,22 @@ VARIANTS = {
     "4s_frozen": {**_GENTLE, **_FROZEN},
     # The same with time for a small slope to make the mask binary.
     "4s_frozen_medium": {**_patient([80, 45], 10, 2, 45, 6), **_FROZEN},
+    # A quarter of the epochs of 4s_full.
+    "4s_cycle": _CYCLE,
+    "4s_cycle_short": {**_CYCLE, "epochs": [40, 40]},
+    # Logits take t times the step of the optimizer: the mask's own rate.
+    "4s_cycle_fast_mask": {**_CYCLE, "prob_slope": 15.0},
+    "4s_cycle_slow_mask": {**_CYCLE, "prob_slope": 2.0},
+    "4s_cycle_spectrum": {**_CYCLE, "spectrum": True},
+    "4s_cycle_gap": {**_CYCLE, "gap": 0.2},
+    "4s_cycle_half_batches": {**_CYCLE, **_HALF_BATCHES, "epochs": [45, 45]},
     "4s_half_batches": {**_GENTLE, **_HALF_BATCHES},
     "4s_frozen_half_batches": {**_GENTLE, **_HALF_BATCHES, **_FROZEN},
 }
 """Of 4S, at the size of the preset `cpu`: what each changes of its settings."""
+
+UNVARIED = {"slope_monitor": "val_loss", "anneal": False}
+"""What variants may change, beside the settings of the preset."""
 
 METHODS = (*OF_PAPER, *SCHEDULES, *ESTIMATORS, *VARIANTS)
 
@@ -62,6 +83,7 @@ PRESETS = side_by_side(
     ("paper", "cpu", "smoke"),
     data=("fastmri_slices/knee_singlecoil_4s", "mni_brain/64", "mni_brain/64"),
     accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
+    regions=["none"],
     slopes=(
         [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
         [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
@@ -111,6 +133,13 @@ def parse(doc, arguments=None):
         metavar="METHOD",
         help=f"of {', '.join(METHODS)} (fixed 4s); 4s_... with the preset cpu",
     )
+    parser.add_argument(
+        "--regions",
+        nargs="+",
+        choices=REGIONS,
+        help="calibration region: none, the paper's (default), or auto, "
+        "0.32/R of the lines",
+    )
     add_options(
         parser,
         *("accelerations", "slopes", "first_slope", "last_slope", "factor"),
@@ -134,7 +163,7 @@ def settings_of(run, settings):
         settings: Dict of the settings of the command.
     """
     variant = settings["variants"].get(run.method, {})
-    own = {**settings, "slope_monitor": "val_loss", "anneal": False, **variant}
+    own = {**settings, **UNVARIED, **variant}
     if not isinstance(own["epochs"], list):
         own["epochs"] = [own["epochs"]] * 2
     if run.protocol == "one_round":

@@ -14,7 +14,7 @@ class Run(experiments.run.Run):
     seed: int
 
     @property
-    def name(self):
+    def stem(self):
         return f"{self.mask}-{self.seed}"
 
 

@@ -1,6 +1,12 @@
+import collections
+
 import numpy as np
 
 from experiments import slope_figures
+
+Cell = collections.namedtuple(
+    "Cell", "acceleration method protocol slope region", defaults=["none"]
+)
 
 
 def _records(*psnr, slope=20.0):
@@ -11,11 +17,11 @@ def _records(*psnr, slope=20.0):
 
 
 CELLS = {
-    (4.0, "fixed", "one_round", 20.0): _records(30.0, 31.0),
-    (4.0, "fixed", "one_round", 200.0): _records(28.0, None),
-    (4.0, "4s", "two_rounds", None): _records(32.0, 34.0),
-    (8.0, "fixed", "two_rounds", 20.0): _records(25.0),
-    (8.0, "linear", "two_rounds", None): _records(None),
+    Cell(4.0, "fixed", "one_round", 20.0): _records(30.0, 31.0),
+    Cell(4.0, "fixed", "one_round", 200.0): _records(28.0, None),
+    Cell(4.0, "4s", "two_rounds", None): _records(32.0, 34.0),
+    Cell(8.0, "fixed", "two_rounds", 20.0): _records(25.0),
+    Cell(8.0, "linear", "two_rounds", None): _records(None),
 }
 
 
@@ -32,6 +38,16 @@ def test_draw_against_slope():
     assert right.get_title() == "R = 8" and len(right.containers) == 1
     others = {cell: x for cell, x in CELLS.items() if cell[1] == "linear"}
     assert slope_figures.draw_against_slope(others, _volumes)[0] is None
+
+
+def test_a_region_has_its_own_panel():
+    cells = {
+        Cell(4.0, "4s", "two_rounds", None, region): _records(psnr)
+        for region, psnr in (("none", 30.0), ("auto", 32.0))
+    }
+    figure, _ = slope_figures.draw_against_slope(cells, _volumes)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["R = 4", "R = 4, with a region"]
 
 
 def test_draw_methods():
@@ -80,7 +96,7 @@ def test_draw_histograms():
 
 def test_draw_trace():
     trace = {"loss": [1.0, 0.5], "slope": [20.0, 30.0]}
-    cells = {(4.0, "4s", "two_rounds", None): [{"trace": trace}]}
+    cells = {Cell(4.0, "4s", "two_rounds", None): [{"trace": trace}]}
     figure, caption = slope_figures.draw_trace(cells, 4.0)
     assert len(figure.axes) == 2 and caption.startswith("4S at R = 4")
     assert slope_figures.draw_trace(cells, 8.0)[0] is None

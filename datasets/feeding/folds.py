@@ -1,0 +1,92 @@
+import dataclasses
+
+import numpy as np
+
+from loupe_tf.checks import check_integer, invalid
+from loupe_tf.datasets.feeding.load_splits import Slices
+from loupe_tf.datasets.splits import SPLITS
+
+
+def pool(splits):
+    """Joins the splits of a data set.
+
+    Args:
+        splits: Dict of `Slices`, such as `load_splits` returns.
+
+    Returns:
+        The `Slices` of all of them, in the order of `splits`. What one split
+        does not know, such as patients, is not known of all.
+    """
+    parts = list(splits.values())
+    columns = {
+        f.name: [getattr(part, f.name) for part in parts]
+        for f in dataclasses.fields(Slices)
+    }
+    return Slices(
+        **{
+            name: None
+            if any(part is None for part in values)
+            else np.concatenate(values)
+            for name, values in columns.items()
+        }
+    )
+
+
+def fold(slices, index, folds):
+    """Splits slices for one fold of a cross-validation by patient.
+
+    Patients are dealt to the folds in the order of their names, so that every
+    patient is tested in exactly one fold. Those of the next fold are the
+    validation split, and all others are trained on.
+
+    Example:
+
+    ```python
+    splits, _ = load_splits("mri_volumes/flair64")
+    for index in range(5):
+        parts = fold(pool(splits), index, folds=5)
+    ```
+
+    Args:
+        slices: `Slices` with known `patients`.
+        index: Integer in [0, folds), the fold that is tested.
+        folds: Integer ≥ 3, at most the number of patients.
+
+    Returns:
+        A dict of `Slices` by `"train"`, `"validation"` and `"test"`.
+
+    Raises:
+        ValueError: If patients are not known, or are fewer than the folds.
+    """
+    folds = check_integer("folds", folds, at_least=3)
+    index = check_integer("index", index, at_least=0)
+    if index >= folds:
+        raise invalid("index", f"a number below folds={folds}", index)
+    if slices.patients is None:
+        raise invalid(
+            "slices",
+            "slices of known patients, since volumes of one patient must not "
+            "be both trained on and tested",
+            found=f"{slices} without patients. Build the data set with "
+            "--patient, or train without folds",
+        )
+    names = np.unique(slices.patients)
+    if len(names) < folds:
+        advice = (
+            f"Take {len(names)} folds"
+            if len(names) >= 3
+            else "Train without folds, on the splits of the data set"
+        )
+        raise invalid(
+            "folds",
+            f"at most the number of patients, {len(names)}",
+            found=f"folds={folds}. {advice}",
+        )
+    place = {name: rank % folds for rank, name in enumerate(names)}
+    places = np.array([place[name] for name in slices.patients])
+    tested, validated = places == index, places == (index + 1) % folds
+    rows = ~(tested | validated), validated, tested
+    return {
+        split: slices.select(row)
+        for split, row in zip(SPLITS, rows, strict=True)
+    }

@@ -1,0 +1,132 @@
+import dataclasses
+
+import numpy as np
+
+from loupe_tf.checks import invalid
+
+
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """By how much one method is better than another, over patients.
+
+    Attributes:
+        mean: Float, mean over patients.
+        low, high: Floats, the 95 % interval of the mean.
+        detectable: Float, the smallest true mean that would be found (the
+            interval would leave out 0) with a probability of 80 %.
+        p_value: Float, two-sided.
+        patients, volumes, pairs: Integers, how many of each there are.
+    """
+
+    mean: float
+    low: float
+    high: float
+    detectable: float
+    p_value: float
+    patients: int
+    volumes: int
+    pairs: int
+
+    @property
+    def verdict(self):
+        """`"better"`, `"worse"` or `"cannot be told"`."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "cannot be told"
+
+    def within(self, margin):
+        """Whether it is no more than `margin` worse, by the interval."""
+        return self.low > -margin
+
+    def __str__(self):
+        return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
+
+def effect(differences, patients):
+    """The mean of paired differences over patients, with its interval.
+
+    Seeds of one volume, and volumes of one patient, are not independent, so
+    each patient counts once: the differences of a volume are averaged over
+    seeds, and those of a patient over volumes. The interval is Student's, of
+    the means of patients,
+
+        mean ± t(0.975, n - 1) · SD / √n
+
+    and so takes the differences between patients for normal, and has what
+    seeds and volumes add to them in it. The smallest detectable difference is
+    `(t(0.975, n - 1) + t(0.8, n - 1)) · SD / √n`.
+
+    Args:
+        differences: Dict by volume of lists of floats, one for each seed, such
+            as `differences_by_volume` returns.
+        patients: Dict by volume of the patient.
+
+    Returns:
+        An `Effect`.
+
+    Raises:
+        ValueError: If there are fewer than two patients: one does not tell how
+            much another would differ.
+
+    Example:
+
+    >>> found = effect(
+    ...     {"a1": [0.5, 0.7], "a2": [0.4], "b": [0.9], "c": [0.3]},
+    ...     {"a1": "a", "a2": "a", "b": "b", "c": "c"},
+    ... )
+    >>> print(found, found.verdict)
+    +0.57 [-0.20, +1.33] cannot be told
+    """
+    # Slow to import, and needed for three numbers.
+    from scipy import stats
+
+    by_patient = {}
+    for volume, values in differences.items():
+        by_patient.setdefault(patients[volume], []).append(np.mean(values))
+    means = np.array([np.mean(each) for each in by_patient.values()])
+    n = len(means)
+    if n < 2:
+        raise invalid("patients", "two or more", found=f"{sorted(by_patient)}")
+    error = means.std(ddof=1) / np.sqrt(n)
+    quantile, power = stats.t.ppf([0.975, 0.8], n - 1)
+    mean = means.mean()
+    p_value = stats.ttest_1samp(means, 0.0).pvalue if error else 0.0
+    return Effect(
+        mean=float(mean),
+        low=float(mean - quantile * error),
+        high=float(mean + quantile * error),
+        detectable=float((quantile + power) * error),
+        p_value=float(p_value),
+        patients=n,
+        volumes=len(differences),
+        pairs=sum(map(len, differences.values())),
+    )
+
+
+def differences_by_volume(records, others, volumes, key, metric="psnr"):
+    """Differences between records of the same fold and seed, by volume.
+
+    Args:
+        records, others: Lists of records. Those that have no partner are left
+            out.
+        volumes: Callable that takes a record and returns the metrics of each
+            volume (`loupe_tf.evaluation.per_volume`), or `None` if the run has
+            diverged.
+        key: Callable that takes a record and returns what its partner has too,
+            such as the fold and the seed.
+        metric: String, the metric.
+
+    Returns:
+        Dict by volume of lists of `records - others`, empty if there is no
+        pair.
+    """
+    others = {key(record): volumes(record) for record in others}
+    found = {}
+    for record in records:
+        own, other = volumes(record), others.get(key(record))
+        if not own or not other:
+            continue
+        for volume, values in own.items():
+            difference = values[metric] - other[volume][metric]
+            found.setdefault(volume, []).append(difference)
+    return found
