@@ -59,11 +59,21 @@ def read_json(path, remedy, kind=dict):
 
 def write_record(path, record):
     """Write a dict that JSON can store, with a checksum, all or nothing."""
+    with written_aside(path) as partial:
+        partial.write_text(_line(record))
+
+
+def write_records(path, records):
+    """Write many of them into one file, a line each, all or nothing."""
+    with written_aside(path) as partial:
+        partial.write_text("".join(map(_line, records)))
+
+
+def _line(record):
     record = json.loads(json.dumps(record))  # As it will be read.
     content = json.dumps(record, sort_keys=True)
     crc = google_crc32c.value(content.encode())
-    with written_aside(path) as partial:
-        partial.write_text(json.dumps({**record, "crc32c": crc}) + "\n")
+    return json.dumps({**record, "crc32c": crc}) + "\n"
 
 
 def read_record(path, keys, remedy):
@@ -82,15 +92,43 @@ def read_record(path, keys, remedy):
     """
     record = read_json(path, remedy)
     with advising(path, "a record that this package has written", remedy):
-        # Version 0.1.0 wrote none.
-        crc = record.pop("crc32c", None)
-        content = json.dumps(record, sort_keys=True)
-        if crc not in (None, google_crc32c.value(content.encode())):
-            raise ValueError("its checksum differs")
+        _check_crc(record)
         for key, kind in keys.items():
             if not isinstance(record[key], kind):
                 raise ValueError(f"{key} is {record[key]!r}")
         return record
+
+
+def read_records(path, remedy):
+    """Read what `write_records` has written.
+
+    Args:
+        path: Path of the file.
+        remedy: String, a sentence that says what to do if it is damaged.
+
+    Returns:
+        A list of dicts.
+
+    Raises:
+        BadFileError: If the file is damaged. It names the line.
+    """
+    records = []
+    with advising(path, "records that this package has written", remedy):
+        for number, line in enumerate(read_text(path).splitlines(), 1):
+            try:
+                records.append(json.loads(line))
+                _check_crc(records[-1])
+            except (AttributeError, ValueError) as error:
+                raise ValueError(f"line {number}: {error}") from error
+    return records
+
+
+def _check_crc(record):
+    # Version 0.1.0 wrote none.
+    crc = record.pop("crc32c", None)
+    content = json.dumps(record, sort_keys=True)
+    if crc not in (None, google_crc32c.value(content.encode())):
+        raise ValueError("its checksum differs")
 
 
 def save_weights(model, path):

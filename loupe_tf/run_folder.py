@@ -12,9 +12,17 @@ import tqdm
 
 from loupe_tf.atomic import remove_strays, written_aside
 from loupe_tf.checks import invalid
-from loupe_tf.records import read_json, read_record, write_record
+from loupe_tf.records import (
+    read_json,
+    read_record,
+    read_records,
+    write_record,
+    write_records,
+)
 
 __all__ = ["RunFolder"]
+
+PACKED = "runs.jsonl"
 
 
 class RunFolder:
@@ -108,7 +116,9 @@ class RunFolder:
             write_record(self / name, record)
 
     def complete(self, todo, do):
-        """Do what has left no record in `runs/` yet, with a progress bar.
+        """Do what has left no record yet, with a progress bar.
+
+        A record is a file in `runs/`, or a line of `runs.jsonl`; see `pack`.
 
         Each record is written when it is there, so that a grid of runs can be
         stopped at any time, and finished in parts, in any order, also on other
@@ -125,11 +135,12 @@ class RunFolder:
             runs than `todo` included.
         """
         self.claim()
+        packed = self._packed()
         bar = tqdm.tqdm(list(todo), unit="run")
         for run in bar:
             bar.set_description(run.name)
             name = f"runs/{run.name}.json"
-            if not (self / name).exists():
+            if run.name not in packed and not (self / name).exists():
                 self.write_record(name, do(run))
             if self.writes:
                 unfinished = self / "unfinished" / run.name
@@ -137,12 +148,41 @@ class RunFolder:
         return self.records()
 
     def records(self):
-        """All records in `runs/`, by name."""
+        """All records that the folder holds, sorted by name."""
+        return [record for _, record in sorted(self.records_by_name().items())]
+
+    def records_by_name(self):
+        """A dict of all records that the folder holds."""
         remedy = "Delete it to do that run again"
-        return [
-            read_record(path, {}, remedy)
-            for path in sorted((self / "runs").glob("*.json"))
-        ]
+        return self._packed() | {
+            path.stem: read_record(path, {}, remedy)
+            for path in (self / "runs").glob("*.json")
+        }
+
+    def pack(self, shorten=lambda record: record):
+        """Move all records into one file, `runs.jsonl`, a line each.
+
+        Nothing is done again because of it, and runs that follow are files in
+        `runs/` until the next time.
+
+        Args:
+            shorten: Callable that takes a record and returns what is kept.
+        """
+        self.claim()
+        every = self.records_by_name()
+        write_records(
+            self / PACKED,
+            [{"run": name, **shorten(every[name])} for name in sorted(every)],
+        )
+        shutil.rmtree(self / "runs", ignore_errors=True)
+
+    def _packed(self):
+        path = self / PACKED
+        if not path.exists():
+            return {}
+        remedy = "Restore it from a copy, or delete it to do its runs again"
+        records = read_records(path, remedy)
+        return {record.pop("run"): record for record in records}
 
     @contextlib.contextmanager
     def stopwatch(self, name):

@@ -222,3 +222,45 @@ def test_a_damaged_record_of_a_grid_is_found(tmp_path):
     path.write_text(path.read_text().replace("31.5", "37.5"))
     with pytest.raises(BadFileError, match="a.json.*checksum.*that run again"):
         folder.records()
+
+
+class Named:
+    def __init__(self, name):
+        self.name = name
+
+
+def _square(run):
+    return {"value": int(run.name) ** 2, "trace": [1, 2]}
+
+
+def test_packed_records_count_as_done(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.complete([Named("3"), Named("1")], _square)
+    before = folder.records()
+    folder.pack()
+    assert [path.name for path in tmp_path.glob("runs*")] == ["runs.jsonl"]
+    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 2
+    assert folder.records() == before
+    done = []
+    again = RunFolder(tmp_path)
+    again.complete(
+        [Named("1"), Named("2")], lambda run: done.append(run) or _square(run)
+    )
+    assert [run.name for run in done] == ["2"]
+    assert [record["value"] for record in again.records()] == [1, 4, 9]
+    again.pack(lambda record: {"value": record["value"]})
+    assert again.records() == [{"value": 1}, {"value": 4}, {"value": 9}]
+
+
+def test_a_damaged_line_of_packed_records_is_named(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.complete([Named("1"), Named("2")], _square)
+    folder.pack()
+    path = tmp_path / "runs.jsonl"
+    whole = path.read_text()
+    path.write_text(whole.replace('"value": 4', '"value": 5'))
+    with pytest.raises(BadFileError, match=f"{path}.*line 2.*Restore it"):
+        folder.records()
+    path.write_text(whole[:-20])
+    with pytest.raises(BadFileError, match=f"{path}.*line 2"):
+        folder.records()

@@ -1,6 +1,7 @@
 """The mask that a model has learned."""
 
 import hashlib
+import warnings
 
 import numpy as np
 
@@ -40,6 +41,10 @@ def from_model(
         Of a half-plane it is what a scanner acquires, without the mirrored
         half. Its provenance has the calibration region, which is whole only
         once the mask is filled.
+
+    Warns:
+        UserWarning: If a learned mask leaves out DC, as those learned without
+            a calibration region often do.
 
     Raises:
         ValueError: If the model is not functional, has no such layer or an
@@ -96,6 +101,15 @@ def from_model(
         field_of_view = next((view for view in views if view), None)
     found = []
     for number, array in enumerate(arrays):
+        if slopes and not array[array.shape[0] // 2, array.shape[1] // 2]:
+            warnings.warn(
+                f"The mask that model {model.name!r} has learned leaves out "
+                "DC, the mean of the image: its own network may know how "
+                "bright an image is, but zero filling, compressed sensing and "
+                "other networks do not. Train with a calibration region, such "
+                "as calibration='auto'.",
+                stacklevel=2,
+            )
         asked = sparsity[number] if several else sparsity
         if several:
             facts["nested"] = [1 / r for r in sparsity]

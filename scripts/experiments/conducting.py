@@ -5,11 +5,10 @@ import dataclasses
 import numpy as np
 
 from loupe_tf.provenance import provenance
-from loupe_tf.records import read_json
 from loupe_tf.run_folder import RunFolder, check_same_settings
 
 # Settings that change no figure.
-PLACES = ("out", "data_dir", "preset", "backup")
+PLACES = ("out", "data_dir", "preset", "backup", "pack")
 
 
 SEEDS_OF_A_FOLD = 100
@@ -56,7 +55,7 @@ def conduct(
             record, a dict that JSON can store. Of a fold it is kept with the
             `"patients"`, the patient of each test volume.
         free: Names of settings that may differ within one folder, beside
-            those of places: `out`, `data_dir`, `preset` and `backup`.
+            those of `PLACES`.
         kind: Callable that takes a run and returns what decides whether its
             model can be built: of equals one is built for a try. By default
             that is the cell of the run.
@@ -130,13 +129,11 @@ def _check_finished(todo, settings, own):
     """Refuse to count a run of other settings as one of these."""
     folder = RunFolder(settings["out"])
     names = {run.name: run for run in todo}
-    for path in sorted((folder / "runs").glob("*.json")):
-        if path.stem not in names:
-            continue
-        found = read_json(path, "Delete it to do that run again")
-        if "settings" in found:
-            expected = own(names[path.stem], settings)
-            check_same_settings("out", path, expected, found["settings"])
+    for name, record in folder.records_by_name().items():
+        if name in names and "settings" in record:
+            expected = own(names[name], settings)
+            path = folder / "runs" / f"{name}.json"
+            check_same_settings("out", path, expected, record["settings"])
 
 
 def time_spent(run, folder):

@@ -31,7 +31,9 @@ def draw_validation(cells, order, metrics):
         column[0].set(title=f"R = {rate:g}", yscale="log")
         column[-1].set_xlabel("epoch")
         for ax, name in zip(column, metrics):
-            for i, record in enumerate(records):
+            # Packed records have it of the first seed alone.
+            traced = [record for record in records if "trace" in record]
+            for i, record in enumerate(traced):
                 values = np.array(record["trace"][f"val_{name}"], "float")
                 ax.plot(
                     np.arange(1, len(values) + 1),

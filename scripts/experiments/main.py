@@ -1,5 +1,7 @@
 """What each reproduction does from the command line to the report."""
 
+import functools
+
 from experiments.conducting import conduct, in_folds
 from experiments.publishing import publish
 from loupe_tf.command_line import exit_code
@@ -26,5 +28,18 @@ def main(settings, grid, build, train, results, **conducting):
             settings, todo, build, train, **conducting
         )
         publish(folder, facts=facts, runs=records, **results(records, folder))
+        if settings.get("pack"):
+            folder.pack(functools.partial(_shorten, first=_first_seed(records)))
 
     return exit_code(reproduce, settings)
+
+
+def _first_seed(records):
+    return min((record["seed"] for record in records), default=None)
+
+
+def _shorten(record, first):
+    """Without the trace, which figures show of the first seed alone."""
+    if record["seed"] == first:
+        return record
+    return {key: value for key, value in record.items() if key != "trace"}

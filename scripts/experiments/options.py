@@ -54,6 +54,13 @@ def argument_parser(doc, name, presets, sizes):
         help="test every patient of the data once: of N folds by patient one "
         "is tested and the next one validates (the splits of the data set)",
     )
+    add(
+        "--pack",
+        action="store_true",
+        default=None,
+        help="at the end, move the records of all runs into one file, "
+        "runs.jsonl, with the trace of the first seed alone",
+    )
     parser.set_defaults(_name=name, _presets=presets)
     return parser
 
