@@ -191,14 +191,17 @@ def verdicts(cells):
     for key, records in cells.items():
         size, estimator, *mask, region, slope = key
         default = ESTIMATORS[estimator].slope
-        gains = evaluation.paired(
+        gains = evaluation.differences_by_volume(
             records,
             cells.get((size, estimator, *mask, "whole", default), []),
             lambda record: record["results"]["validation"],
+            experiments.partner,
         )
-        if (region, slope) != ("whole", default) and len(gains):
+        if (region, slope) != ("whole", default) and gains:
             case = size, estimator, region, slope
-            differences.setdefault(case, []).extend(gains.ravel())
+            differences.setdefault(case, []).extend(
+                itertools.chain(*gains.values())
+            )
     return [
         f"{size}×{size}, {estimator}, region {region}, s = {slope:g}: "
         f"{np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f}) "

@@ -156,9 +156,8 @@ def by_cell(records):
     rows = [
         {
             "run": Run.of(record),
-            "seed": record["seed"],
-            "epochs": record["epochs"],
-            "shape": record["shape"],
+            **{k: record[k] for k in ("seed", "epochs", "shape")},
+            **{k: record.get(k) for k in ("fold", "patients")},
             "acceleration": float(rate),
             "diverged": not result["volumes"],
             **result,
@@ -181,9 +180,10 @@ def table(cells):
     def from_points(cell, rows):
         rate, shape = cell
         points = cells.get((rate, "points"), []) if shape != "points" else []
-        return report.spread(
-            evaluation.paired(rows, points, volumes_of).ravel(), sign="+"
+        found = evaluation.differences_by_volume(
+            rows, points, volumes_of, experiments.partner
         )
+        return report.spread(np.ravel(list(found.values())), sign="+")
 
     metric = experiments.metric
     columns = {

@@ -4,7 +4,7 @@ An experiment is a grid of runs. Each is trained, judged and recorded by
 itself; a report is made of all records that a folder holds.
 """
 
-from experiments.cells import means, rates_of
+from experiments.cells import means, partner, rates_of
 from experiments.claims import Claim, findings, verdicts
 from experiments.conducting import conduct, fit, time_spent
 from experiments.keeping import load_images, save_images
@@ -38,6 +38,7 @@ __all__ = [
     "main",
     "means",
     "metric",
+    "partner",
     "publish",
     "rates_of",
     "save_images",

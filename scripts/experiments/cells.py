@@ -1,11 +1,13 @@
 """What tables and sentences say of the cells of a grid.
 
-A cell is a list of records that differ in the seed. `volumes` below is a
-callable that takes a record and returns the metrics of each test volume
+A cell is a list of records that differ in the fold and the seed. `volumes`
+below is a callable that takes a record and returns the metrics of each test volume
 (`loupe_tf.evaluation.per_volume`), or `None` if the run has diverged.
 """
 
 from loupe_tf.evaluation import (
+    differences_by_volume,
+    effect,
     in_words,
     mean_and_deviation,
     paired,
@@ -32,6 +34,31 @@ def means(records, volumes, metric="psnr"):
     return [mean_and_deviation(found, metric)[0] for found in judged]
 
 
+def partner(record):
+    """What two records have in common whose difference tells something."""
+    return record.get("fold"), record["seed"]
+
+
+def effect_of(records, others, volumes):
+    """By how much the first cell is better, over patients.
+
+    Args:
+        records, others: Lists of records.
+        volumes: See the head of this file.
+
+    Returns:
+        A `loupe_tf.evaluation.Effect`, or `None` where there are no pairs, or
+        no two patients that are known.
+    """
+    patients = {}
+    for record in records:
+        patients |= record.get("patients") or {}
+    found = differences_by_volume(records, others, volumes, partner)
+    if len({patients.get(volume) for volume in found} - {None}) < 2:
+        return None
+    return effect(found, patients)
+
+
 def compare(subject, records, others, volumes):
     """A sentence on the differences in PSNR of the same seed and volume.
 
@@ -44,5 +71,12 @@ def compare(subject, records, others, volumes):
     Returns:
         A list of one string, or of none where no pair is to be had.
     """
+    found = effect_of(records, others, volumes)
+    if found is not None:
+        return [
+            f"{subject} {found} dB (95 % interval over {found.patients} "
+            f"patients, {found.pairs} pairs of seed and volume; detectable: "
+            f"{found.detectable:.2f} dB): {found.verdict}."
+        ]
     differences = paired(records, others, volumes)
     return [f"{subject} {in_words(differences)}"] if differences.size else []

@@ -3,7 +3,6 @@
 import dataclasses
 
 from experiments import cells
-from loupe_tf.evaluation import differences_by_volume, effect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +68,7 @@ def findings(claims, volumes):
     """
     sentences, rows = [], []
     for claim in claims:
-        found = _effect(claim, volumes)
+        found = cells.effect_of(claim.records, claim.others, volumes)
         if found is None:
             subject = claim.subject + ":"
             if claim.acceleration is not None:
@@ -89,21 +88,6 @@ def findings(claims, volumes):
         )
     tables = {CAPTION: (HEADER, rows)} if rows else {}
     return {"sentences": sentences, "tables": tables}
-
-
-def _effect(claim, volumes):
-    patients = {}
-    for record in claim.records:
-        patients |= record.get("patients", {})
-    found = differences_by_volume(
-        claim.records,
-        claim.others,
-        volumes,
-        key=lambda record: (record.get("fold"), record["seed"]),
-    )
-    if len({patients.get(volume) for volume in found} - {None}) < 2:
-        return None
-    return effect(found, patients)
 
 
 def _verdict(claim, found):

@@ -27,7 +27,10 @@ def main(settings, grid, build, train, results, **conducting):
         folder, facts, records = conduct(
             settings, todo, build, train, **conducting
         )
-        publish(folder, facts=facts, runs=records, **results(records, folder))
+        found = results(records, folder)
+        if settings.get("folds"):
+            found["convention"] += " Each fold is as a seed of its own."
+        publish(folder, facts=facts, runs=records, **found)
         if settings.get("pack"):
             folder.pack(functools.partial(_shorten, first=_first_seed(records)))
 

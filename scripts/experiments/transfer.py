@@ -54,16 +54,21 @@ class Scores:
         rows = [
             {
                 "cell": (record["acceleration"], mask, record["subject"]),
-                "seed": record["seed"],
+                **{k: record.get(k) for k in ("seed", "fold", "patients")},
                 "volumes": result.get("unit_range"),
             }
             for record in records
             for mask, result in record.get("results", {}).items()
         ]
         # Means over other volumes are not to be compared.
-        every = {volume for row in rows for volume in row["volumes"] or ()}
-        rows = [row for row in rows if row["volumes"]]
-        rows = [row for row in rows if every == {*row["volumes"]}]
+        every = {}
+        for row in rows:
+            every.setdefault(row["fold"], set()).update(row["volumes"] or ())
+        rows = [
+            row
+            for row in rows
+            if row["volumes"] and every[row["fold"]] == {*row["volumes"]}
+        ]
         self.cells = evaluation.by_cell(rows, key=operator.itemgetter("cell"))
         self.rates = sorted({key[0] for key in self.cells})
         self.seeds = sorted({row["seed"] for row in rows})
