@@ -224,11 +224,6 @@ def test_a_damaged_record_of_a_grid_is_found(tmp_path):
         folder.records()
 
 
-class Named:
-    def __init__(self, name):
-        self.name = name
-
-
 def _square(run):
     return {"value": int(run.name) ** 2, "trace": [1, 2]}
 

@@ -1,8 +1,8 @@
 """What tables and sentences say of the cells of a grid.
 
 A cell is a list of records that differ in the fold and the seed. `volumes`
-below is a callable that takes a record and returns the metrics of each test volume
-(`loupe_tf.evaluation.per_volume`), or `None` if the run has diverged.
+below is a callable that takes a record and returns the metrics of each test
+volume (`loupe_tf.evaluation.per_volume`), or `None` if the run has diverged.
 """
 
 from loupe_tf.evaluation import (

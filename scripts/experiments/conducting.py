@@ -8,7 +8,7 @@ from loupe_tf.provenance import provenance
 from loupe_tf.run_folder import RunFolder, check_same_settings
 
 # Settings that change no figure.
-PLACES = ("out", "data_dir", "preset", "backup", "pack")
+PLACES = ("out", "data_dir", "preset", "backup", "pack", "report")
 
 
 SEEDS_OF_A_FOLD = 100

@@ -4,7 +4,10 @@ import functools
 
 from experiments.conducting import conduct, in_folds
 from experiments.publishing import publish
+from loupe_tf.checks import invalid
 from loupe_tf.command_line import exit_code
+from loupe_tf.records import read_json
+from loupe_tf.run_folder import RunFolder
 
 
 def main(settings, grid, build, train, results, **conducting):
@@ -23,18 +26,34 @@ def main(settings, grid, build, train, results, **conducting):
     """
 
     def reproduce(settings):
-        todo = in_folds(grid(settings), settings.get("folds"))
-        folder, facts, records = conduct(
-            settings, todo, build, train, **conducting
-        )
+        if settings.get("report"):
+            folder, facts, records = _held(settings["out"])
+        else:
+            todo = in_folds(grid(settings), settings.get("folds"))
+            folder, facts, records = conduct(
+                settings, todo, build, train, **conducting
+            )
         found = results(records, folder)
-        if settings.get("folds"):
+        if any(record.get("fold") is not None for record in records):
             found["convention"] += " Each fold is as a seed of its own."
         publish(folder, facts=facts, runs=records, **found)
         if settings.get("pack"):
             folder.pack(functools.partial(_shorten, first=_first_seed(records)))
 
     return exit_code(reproduce, settings)
+
+
+def _held(out):
+    """What `conduct` returns, of a folder alone."""
+    folder = RunFolder(out)
+    records = folder.records()
+    if not records:
+        raise invalid("out", "a folder with records of runs", out)
+    path = folder / "settings.json"
+    facts = {"records": f"{len(records)} in {folder.path.name}"}
+    if path.exists():
+        facts |= read_json(path, "Restore it from a copy, or delete it")
+    return folder, {k: str(v) for k, v in facts.items()}, records
 
 
 def _first_seed(records):

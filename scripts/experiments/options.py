@@ -55,6 +55,13 @@ def argument_parser(doc, name, presets, sizes):
         "is tested and the next one validates (the splits of the data set)",
     )
     add(
+        "--report",
+        action="store_true",
+        default=None,
+        help="train nothing and read no data: print the tables of the runs "
+        "that --out holds, and write its report",
+    )
+    add(
         "--pack",
         action="store_true",
         default=None,

@@ -25,3 +25,21 @@ def test_compare():
     assert compare("A", ours, [_record(2, 1.0, 2.0)], _volumes) == []
     one = compare("A", [_record(0, 2.0)], [_record(0, 1.0)], _volumes)
     assert one[0].startswith("A +1.00 dB on one test volume")
+
+
+def test_compare_over_patients():
+    def record(fold, *psnr):
+        names = [f"{fold}{i}" for i in range(len(psnr))]
+        return {
+            **{"fold": fold, "seed": 100 * fold},
+            "patients": dict.fromkeys(names, f"patient{fold}"),
+            "volumes": {n: {"psnr": x} for n, x in zip(names, psnr)},
+        }
+
+    ours = [record(0, 30.0, 32.0), record(1, 31.0), record(2, 33.0)]
+    others = [record(0, 29.0, 31.0), record(1, 29.9), record(2, 32.1)]
+    (sentence,) = compare("A against B:", ours, others, _volumes)
+    assert sentence == (
+        "A against B: +1.00 [+0.75, +1.25] dB (95 % interval over 3 patients, "
+        "4 pairs of seed and volume; detectable: 0.31 dB): better."
+    )

@@ -1,4 +1,4 @@
-from experiments import Claim, verdicts
+from experiments import Claim, findings, verdicts
 
 
 def _records(*psnr):
@@ -34,3 +34,37 @@ def test_a_comparison_of_its_own():
 
     claims = [Claim("A:", _records(1.0), [])]
     assert verdicts(claims, "slices", compare) == ["A: 1 of slices"]
+
+
+def _folds(*psnr):
+    return [
+        {
+            **{"fold": fold, "seed": fold, "patients": {f"v{fold}": str(fold)}},
+            "volumes": {f"v{fold}": {"psnr": x}},
+        }
+        for fold, x in enumerate(psnr)
+    ]
+
+
+def test_findings_are_a_table_where_patients_are_known():
+    ours, others = _folds(30.0, 31.0, 32.0), _folds(29.0, 30.1, 31.1)
+    found = findings(
+        [
+            Claim("A against B", ours, others, acceleration=4.0),
+            Claim("B against A", others, ours, margin=0.1),
+            Claim("B against A", others, ours, margin=5.0),
+            Claim("A against C", _records(30.0), _records(29.0), "", 8.0),
+        ],
+        _volumes,
+    )
+    ((header, rows),) = found["tables"].values()
+    assert header == ["R", "what", "gain [dB]", "verdict"]
+    assert rows[0][:2] == ["4", "A against B"]
+    assert rows[0][2].startswith("+0.93 [+0.79, +1.08] over 3 patients")
+    assert [row[3].partition(" (")[0] for row in rows] == [
+        "better",
+        "more than 0.1 dB below",
+        "within 5 dB",
+    ]
+    (sentence,) = found["sentences"]
+    assert sentence.startswith("R = 8: A against C: +1.00 ± 0.00 dB")

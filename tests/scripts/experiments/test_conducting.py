@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 import experiments
+from experiments.conducting import in_folds
 from experiments.presets.comparing_masks import TRAINING
+from loupe_tf.datasets import Slices
 from loupe_tf.models import loupe_model
 from loupe_tf.run_folder import RunFolder
 
@@ -141,3 +143,61 @@ def test_fit_in_parts(tmp_path, images):
     assert len(epochs) == 6 and seconds() > 0
     parts = {path.name for path in (tmp_path / "unfinished/1-0").iterdir()}
     assert parts >= {"one", "two"}
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldedRun(experiments.Run):
+    size: int
+    seed: int
+
+    @property
+    def stem(self):
+        return f"{self.size}-{self.seed}"
+
+
+def test_each_fold_has_seeds_and_a_name_of_its_own():
+    runs = in_folds([FoldedRun(1, 0), FoldedRun(1, 1)], 3)
+    assert [run.seed for run in runs] == [0, 100, 200, 1, 101, 201]
+    assert runs[1].name == "1-100-fold1"
+    assert in_folds(GRID, None) == GRID
+
+
+def test_every_patient_is_tested_once(settings, monkeypatch, rng):
+    patients = np.repeat(["p", "q", "r"], 4)
+    every = Slices(
+        rng.uniform(size=(12, 6, 7, 1)).astype("float32"),
+        np.repeat(["p1", "p2", "q1", "q2", "r1", "r2"], 2),
+        patients,
+    )
+    splits = {"train": every.select(patients != "q")}
+    splits["validation"] = splits["test"] = every.select(patients == "q")
+    splits["test"] = splits["test"].select(slice(0, 0))
+    monkeypatch.setattr(
+        "loupe_tf.datasets.load_splits", lambda *_: (splits, "files, split")
+    )
+    settings["folds"] = 3
+
+    def train(run, settings, splits, folder):
+        tested = np.unique(splits["test"].patients).tolist()
+        validated = np.unique(splits["validation"].patients).tolist()
+        return {"fold": run.fold, "split": [tested, validated]}
+
+    folder, facts, records = experiments.conduct(
+        settings,
+        in_folds([FoldedRun(1, 0)], 3),
+        lambda run, settings, shape: None,
+        train,
+        free=("data_dir", "out"),
+    )
+    assert [record["split"] for record in records] == [
+        [["p"], ["q"]],
+        [["q"], ["r"]],
+        [["r"], ["p"]],
+    ]
+    assert records[1]["patients"] == {"q1": "q", "q2": "q"}
+    assert facts["volumes"].startswith("6 volumes (12 slices), 3 folds")
+    settings["folds"] = 4
+    with pytest.raises(ValueError, match="patients, 3.*Take 3 folds"):
+        experiments.conduct(
+            settings, [], lambda *_: None, train, free=("data_dir", "out")
+        )

@@ -1,4 +1,5 @@
 import experiments
+from loupe_tf.run_folder import RunFolder
 
 
 def test_what_conducting_finds_is_published(monkeypatch):
@@ -38,3 +39,31 @@ def test_what_cannot_be_is_told(capsys):
 
     assert experiments.main({}, refuse, None, None, None) == 2
     assert "no such grid" in capsys.readouterr().err
+
+
+def test_a_report_needs_neither_data_nor_training(tmp_path, monkeypatch):
+    published = []
+    monkeypatch.setitem(
+        experiments.main.__globals__,
+        "publish",
+        lambda folder, **arguments: published.append(arguments),
+    )
+
+    def results(records, folder):
+        return {"convention": "PSNR.", "title": str(len(records))}
+
+    settings = {"out": str(tmp_path), "report": True, "pack": True}
+    assert experiments.main(settings, None, None, None, results) == 2
+    folder = RunFolder(tmp_path)
+    folder.check_settings({"epochs": 3})
+    for seed in (0, 1):
+        record = {"seed": seed, "fold": 1, "trace": {"loss": [1.0]}}
+        folder.write_record(f"runs/{seed}.json", record)
+    assert experiments.main(settings, None, None, None, results) == 0
+    (found,) = published
+    assert found["title"] == "2" and found["facts"]["epochs"] == "3"
+    assert found["convention"].endswith("Each fold is as a seed of its own.")
+    # Packed: the trace is kept of the first seed.
+    records = RunFolder(tmp_path).records()
+    assert ["trace" in record for record in records] == [True, False]
+    assert not (tmp_path / "runs").exists()

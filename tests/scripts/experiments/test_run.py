@@ -48,3 +48,10 @@ def test_cells_are_in_the_order_of_tables():
     assert {run.cell for run in every} == set(cells)
     for records in cells.values():
         assert [record["seed"] for record in records] == [0, 1]
+
+
+def test_records_of_old_runs_do_without_what_came_later():
+    record = {"mask": "learned", "lines": None, "seed": 3}
+    run = Run.of(record)
+    assert run.fold is None and run.cell == ("learned", None)
+    assert run.cell.mask == "learned"

@@ -1,0 +1,99 @@
+"""Measure how much of a run of an experiment is not training.
+
+A run of `scripts/reproduce_4s.py` builds its model, traces and compiles its
+steps, trains, and judges four kinds of masks. This script times whole runs of
+the preset `cpu`, short ones and longer ones in turn, round after round, on
+images of noise of the size of its data set. The difference tells the time of an
+epoch; what remains of the short run is the start-up. What is printed is its
+share in a run of as many epochs as the preset has, median and quartiles over
+the rounds. Below a tenth it is not worth sharing compiled steps between runs.
+
+    python scripts/benchmarks/start_up.py
+    python scripts/benchmarks/start_up.py --rounds 5 --images 220
+"""
+
+import pathlib
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from loupe_tf.command_line import argument_parser
+from loupe_tf.provenance import environment
+
+SCRIPTS = pathlib.Path(__file__).resolve().parents[1]
+SHORT, LONG = 1, 5  # Epochs of each of the two rounds.
+
+
+def time_run(script, epochs, splits, rate):
+    """Seconds of a whole run, from the model to its record."""
+    import keras
+
+    from experiments.presets.four_s import PRESETS
+    from loupe_tf.run_folder import RunFolder
+
+    settings = {**PRESETS["cpu"], "epochs": epochs, "data": "", "out": ""}
+    run = script.Run(rate, "4s", "two_rounds", None, 0, "auto")
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        keras.utils.clear_session(free_memory=False)
+        script.train(run, settings, splits, RunFolder(folder))
+        return time.perf_counter() - begin
+
+
+def measure(rounds, images, rate):
+    """Start-up and an epoch in seconds, and the share: one of each a round."""
+    import reproduce_4s as script
+
+    from experiments.presets.four_s import PRESETS
+    from loupe_tf.datasets import Slices
+
+    rng = np.random.default_rng(0)
+    counts = {"train": images, "validation": images // 4, "test": images // 4}
+    splits = {
+        name: Slices(
+            rng.uniform(size=(n, 64, 64, 1)).astype("float32"),
+            np.array(["volume"] * n),
+        )
+        for name, n in counts.items()
+    }
+    time_run(script, SHORT, splits, rate)  # Imports and first use.
+    epochs = 2 * PRESETS["cpu"]["epochs"]
+    found = []
+    for _ in range(rounds):
+        short = time_run(script, SHORT, splits, rate)
+        long = time_run(script, LONG, splits, rate)
+        epoch = (long - short) / (2 * (LONG - SHORT))
+        start_up = short - 2 * SHORT * epoch
+        found.append([start_up, epoch, start_up / (start_up + epochs * epoch)])
+    return np.array(found).T, epochs
+
+
+def main(arguments=None):
+    parser = argument_parser(__doc__)
+    add = parser.add_argument
+    add("--rounds", type=int, default=3, help="how often (%(default)s)")
+    add("--images", type=int, default=220, help="to train (%(default)s)")
+    add("--acceleration", type=float, default=4.0, help="R (%(default)s)")
+    options = parser.parse_args(arguments)
+    sys.path.insert(0, str(SCRIPTS))
+    (start_up, epoch, share), epochs = measure(
+        options.rounds, options.images, options.acceleration
+    )
+    print("; ".join(environment().values()))
+    for name, values, unit in (
+        ("start-up, building, compiling and judging", start_up, "s"),
+        ("an epoch", epoch, "s"),
+        (
+            f"share of the start-up in a run of {epochs} epochs",
+            share * 100,
+            "%",
+        ),
+    ):
+        low, median, high = np.percentile(values, [25, 50, 75])
+        print(f"{name:<52}{median:7.2f} {unit} ({low:.2f} to {high:.2f})")
+
+
+if __name__ == "__main__":
+    main()
