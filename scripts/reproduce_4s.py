@@ -43,23 +43,17 @@ from experiments.presets.four_s import (
     GRID,
     METHODS,
     REGIONS,
-    SCHEDULES,
-    VARIANTS,
     parse,
     settings_of,
 )
+from experiments.slope_claims import PROTOCOLS, claims
 from experiments.slope_figures import label
 from experiments.slope_methods import fit_by_method
 
-PROTOCOLS = ("one_round", "two_rounds")
 CONVENTION = (
     "PSNR = -10 log10(MSE) on images divided by their volume's maximum, "
     "averaged over the slices of a volume, then over the volumes of the test "
     "split; ± is the standard deviation over seeds."
-)
-HINT = (
-    "Volumes of one patient and seeds on one volume are not independent, so "
-    "take it as a hint."
 )
 
 
@@ -177,75 +171,6 @@ COLUMNS = {
 }
 
 
-def claims(cells):
-    """4S beside the best fixed slope, and its variants beside 4s_full."""
-    for (rate, region), own in by_rate_and_region(cells).items():
-        where = "no region" if region == "none" else "with a region"
-        for protocol in PROTOCOLS:
-            # The best on the validation volumes: the test volumes choose none.
-            fixed = {
-                cell: np.mean([r["best_val_psnr"] or -np.inf for r in records])
-                for cell, records in own.items()
-                if (cell.method, cell.protocol) == ("fixed", protocol)
-            }
-            if fixed:
-                best = max(fixed, key=fixed.get)
-                yield experiments.Claim(
-                    f"4S against the fixed slope that is best on validation "
-                    f"({label(best)}), {protocol.replace('_', ' ')}, {where}",
-                    of_method(own, "4s"),
-                    own[best],
-                    HINT,
-                    rate,
-                )
-        for method in (*SCHEDULES, *ESTIMATORS):
-            yield experiments.Claim(
-                f"{method} against 4S, {where}",
-                of_method(own, method),
-                of_method(own, "4s"),
-                acceleration=rate,
-            )
-        full = of_method(own, "4s_full")
-        for method in ("4s", *VARIANTS):
-            records = of_method(own, method)
-            if full and records and method != "4s_full":
-                epochs, most = (
-                    np.mean([r["epochs"] for r in each])
-                    for each in (records, full)
-                )
-                yield experiments.Claim(
-                    f"{method} against 4s_full, {where}, in "
-                    f"{epochs / most:.2f} of its epochs",
-                    records,
-                    full,
-                    acceleration=rate,
-                    margin=0.1,
-                )
-    for cell, records in cells.items():
-        if cell.region != "none":
-            yield experiments.Claim(
-                f"{label(cell)}, {cell.protocol.replace('_', ' ')}: a region "
-                "against none",
-                records,
-                cells.get(cell._replace(region="none"), []),
-                acceleration=cell.acceleration,
-            )
-
-
-def by_rate_and_region(cells):
-    """Dicts of cells by acceleration and region."""
-    found = {}
-    for cell, records in cells.items():
-        key = cell.acceleration, cell.region
-        found.setdefault(key, {})[cell] = records
-    return found
-
-
-def of_method(cells, method):
-    """Records of the one cell of a method, or an empty list."""
-    return next((x for k, x in cells.items() if k.method == method), [])
-
-
 def draw(cells, folder):
     """All figures with their captions, by name."""
     two_rounds = {k: x for k, x in cells.items() if k.protocol == "two_rounds"}
@@ -272,12 +197,13 @@ def draw(cells, folder):
 def results(records, folder):
     """Arguments of `experiments.publish`: what the report says."""
     cells = Run.cells(records)
+    found = experiments.findings(claims(cells), volumes_of)
     return {
+        **found,
         "title": "4S and fixed slopes",
         "convention": CONVENTION,
         "table": experiments.table(cells, COLUMNS),
-        "figures": draw(cells, folder),
-        **experiments.findings(claims(cells), volumes_of),
+        "figures": found["figures"] | draw(cells, folder),
     }
 
 

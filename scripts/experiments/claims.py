@@ -3,6 +3,7 @@
 import dataclasses
 
 from experiments import cells
+from experiments.gain_figure import draw_gains
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +65,10 @@ def findings(claims, volumes):
     Returns:
         A dict of arguments of `experiments.publish`: the `"sentences"` of
         `verdicts` of claims whose volumes are of one patient or of unknown
-        ones, and the `"tables"`, with one of the others.
+        ones; of the others the `"tables"`, with one, and the `"figures"`, with
+        its picture.
     """
-    sentences, rows = [], []
+    sentences, rows, effects = [], [], {}
     for claim in claims:
         found = cells.effect_of(claim.records, claim.others, volumes)
         if found is None:
@@ -77,9 +79,13 @@ def findings(claims, volumes):
             sentences += verdicts([told], volumes)
             continue
         rate = claim.acceleration
+        rate = "" if rate is None else f"{rate:g}"
+        effects[f"R = {rate}: {claim.subject}" if rate else claim.subject] = (
+            found
+        )
         rows.append(
             [
-                "" if rate is None else f"{rate:g}",
+                rate,
                 claim.subject,
                 f"{found} over {found.patients} patients, {found.pairs} pairs",
                 f"{_verdict(claim, found)} (detectable: "
@@ -87,7 +93,8 @@ def findings(claims, volumes):
             ]
         )
     tables = {CAPTION: (HEADER, rows)} if rows else {}
-    return {"sentences": sentences, "tables": tables}
+    figures = {"gains": draw_gains(effects)}
+    return {"sentences": sentences, "tables": tables, "figures": figures}
 
 
 def _verdict(claim, found):

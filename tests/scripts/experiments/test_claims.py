@@ -66,5 +66,9 @@ def test_findings_are_a_table_where_patients_are_known():
         "more than 0.1 dB below",
         "within 5 dB",
     ]
+    figure, _ = found["figures"]["gains"]
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    # The same two cells with another margin are one interval.
+    assert labels == ["R = 4: A against B", "B against A"]
     (sentence,) = found["sentences"]
     assert sentence.startswith("R = 8: A against C: +1.00 ± 0.00 dB")

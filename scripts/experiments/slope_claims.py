@@ -1,0 +1,90 @@
+"""What is claimed of slopes, of other methods, and of calibration regions."""
+
+import numpy as np
+
+from experiments.claims import Claim
+from experiments.presets.four_s import ESTIMATORS, SCHEDULES, VARIANTS
+from experiments.slope_figures import label
+
+PROTOCOLS = ("one_round", "two_rounds")
+HINT = (
+    "Volumes of one patient and seeds on one volume are not independent, so "
+    "take it as a hint."
+)
+
+
+def claims(cells):
+    """4S, what else could do its job, its variants, and a region.
+
+    Args:
+        cells: As in `experiments.slope_figures`, of records that have the
+            `"best_val_psnr"` and the `"epochs"` of their training.
+
+    Returns:
+        A generator of `Claim`.
+    """
+    for (rate, region), own in _by_rate_and_region(cells).items():
+        where = "no region" if region == "none" else "with a region"
+        for protocol in PROTOCOLS:
+            # The best on the validation volumes: the test volumes choose none.
+            fixed = {
+                cell: np.mean([r["best_val_psnr"] or -np.inf for r in records])
+                for cell, records in own.items()
+                if (cell.method, cell.protocol) == ("fixed", protocol)
+            }
+            if fixed:
+                best = max(fixed, key=fixed.get)
+                yield Claim(
+                    f"4S against the fixed slope that is best on validation "
+                    f"({label(best)}), {protocol.replace('_', ' ')}, {where}",
+                    _of_method(own, "4s"),
+                    own[best],
+                    HINT,
+                    rate,
+                )
+        for method in (*SCHEDULES, *ESTIMATORS):
+            yield Claim(
+                f"{method} against 4S, {where}",
+                _of_method(own, method),
+                _of_method(own, "4s"),
+                acceleration=rate,
+            )
+        full = _of_method(own, "4s_full")
+        for method in ("4s", *VARIANTS):
+            records = _of_method(own, method)
+            if full and records and method != "4s_full":
+                epochs, most = (
+                    np.mean([r["epochs"] for r in each])
+                    for each in (records, full)
+                )
+                yield Claim(
+                    f"{method} against 4s_full, {where}, in "
+                    f"{epochs / most:.2f} of its epochs",
+                    records,
+                    full,
+                    acceleration=rate,
+                    margin=0.1,
+                )
+    for cell, records in cells.items():
+        if cell.region != "none":
+            yield Claim(
+                f"{label(cell)}, {cell.protocol.replace('_', ' ')}: a region "
+                "against none",
+                records,
+                cells.get(cell._replace(region="none"), []),
+                acceleration=cell.acceleration,
+            )
+
+
+def _by_rate_and_region(cells):
+    """Dicts of cells by acceleration and region."""
+    found = {}
+    for cell, records in cells.items():
+        key = cell.acceleration, cell.region
+        found.setdefault(key, {})[cell] = records
+    return found
+
+
+def _of_method(cells, method):
+    """Records of the one cell of a method, or an empty list."""
+    return next((x for k, x in cells.items() if k.method == method), [])
