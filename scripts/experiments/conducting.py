@@ -20,7 +20,8 @@ def conduct(
 
     Args:
         settings: Dict; `data` and `data_dir` are those of
-            `loupe_tf.datasets.load_splits`, `out` is the folder.
+            `loupe_tf.datasets.load_splits`, `out` is the folder, and `images`,
+            where it is there and not `None`, the most slices of each split.
         todo: List of runs, each with a `name` of its own.
         build: Callable `(run, settings, image_shape)` that makes the model.
         train: Callable `(run, settings, splits, folder)` that returns a
@@ -49,6 +50,7 @@ def conduct(
     if own is not None:
         _check_finished(todo, settings, own)
     splits, source = load_splits(settings["data"], settings["data_dir"])
+    splits = _at_most(splits, settings.get("images"))
     facts = provenance(settings, source, splits)
     print(f"Data: {source}; {facts['volumes']}")
     shape = splits["test"].images.shape[1:]
@@ -65,6 +67,18 @@ def conduct(
         return train(run, settings, splits, folder)
 
     return folder, facts, folder.complete(todo, train_one)
+
+
+def _at_most(splits, counts):
+    """So many slices of each split, evenly spread; all where it has fewer."""
+    if counts is None:
+        return splits
+    chosen = {}
+    for (name, part), count in zip(splits.items(), counts, strict=True):
+        every = len(part.images)
+        rows = np.linspace(0, every - 1, min(count, every)).round().astype(int)
+        chosen[name] = part.select(rows)
+    return chosen
 
 
 def _check_finished(todo, settings, own):
