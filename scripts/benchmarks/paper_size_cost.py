@@ -18,10 +18,9 @@ layers. No run stops early in this count.
 Peaks are those of dense matrices on NVIDIA's data sheets; TF32 is how JAX
 multiplies float32 on such cards. The share of it that a training reaches is an
 assumption: normalisation and activations wait for memory. The preset paper320
-is sized for 0.3 of an A100's bfloat16, which is about 0.1 of an H100's and 0.2
-of its TF32. Files are counted at --write: each epoch backs up weights and
-optimizer, and saves them again where it is the best so far, here always.
-Compiling is not in the count.
+is sized for 0.15 to 0.3 of the TF32 of an H100. Files are counted at --write:
+each epoch backs up weights and optimizer, and saves them again where it is the
+best so far, here always. Compiling and judging the masks are not in the count.
 """
 
 import os

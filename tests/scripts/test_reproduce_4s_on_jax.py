@@ -70,7 +70,7 @@ def arguments(tmp_path, rng):
     return [
         *(SCRIPT, "--preset", "paper320", "--methods", "4s", "--data", path),
         *("--images", "4", "2", "2", "--batch-size", "2", "--epochs", "1"),
-        *("--filters", "2", "--depth", "1"),
+        *("--filters", "2", "--depth", "1", "--precision", "mixed_bfloat16"),
     ]
 
 
