@@ -71,7 +71,7 @@ PRESETS = side_by_side(
         *("mni_brain/64", "mni_brain/64"),
     ),
     # The most slices of the three splits.
-    images=(None, [1024, 128, 128], None, None),
+    images=(None, [1024, 128, 64], None, None),
     accelerations=([4.0, 8.0], [8.0], [4.0, 8.0], [4.0]),
     slopes=(_SLOPES, [20.0, 200.0], _SLOPES, [20.0, 2000.0]),
     protocols=(_BOTH, ["two_rounds"], _BOTH, _BOTH),
