@@ -1,18 +1,19 @@
 """Finding data sets that have been prepared."""
 
 import pathlib
-
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core.dataset_info import read_proto_from_builder_dir
+import sys
 
 from loupe_tf.checks import invalid
 from loupe_tf.reading import BadFileError, naming
 
-# The files that describe a data set, and what reads each of them.
-DESCRIPTIONS = {
-    "dataset_info.json": read_proto_from_builder_dir,
-    "features.json": tfds.features.FeatureConnector.from_config,
-}
+# TFDS is imported where a data set is asked for: images in files need none.
+
+
+def is_builder(value):
+    """Whether a value is a `tfds.core.DatasetBuilder`."""
+    # Before TFDS is imported there is none.
+    tfds = sys.modules.get("tensorflow_datasets")
+    return tfds is not None and isinstance(value, tfds.core.DatasetBuilder)
 
 
 def prepared_builder(name, data_dir=None, argument="name"):
@@ -27,7 +28,7 @@ def prepared_builder(name, data_dir=None, argument="name"):
         A `tfds.core.DatasetBuilder`.
     """
     builder = name
-    if not isinstance(name, tfds.core.DatasetBuilder):
+    if not is_builder(name):
         try:
             builder = open_builder(name, data_dir)
         except BadFileError:
@@ -62,6 +63,8 @@ def open_builder(name, data_dir=None):
         BadFileError: If what describes its data is damaged.
         ValueError: If there is none.
     """
+    import tensorflow_datasets as tfds
+
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         return builder if builder.is_prepared() else _earlier_version(builder)
@@ -69,15 +72,27 @@ def open_builder(name, data_dir=None):
         folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
         folder = folder.expanduser() / name.split("/")[0].split(":")[0]
         # TFDS does not say which of many files it was.
+        readers = _readers_of_descriptions()
         for path in sorted(folder.rglob("*.json")):
-            if path.name in DESCRIPTIONS:
+            if path.name in readers:
                 with naming(path, "the description of a TFDS data set"):
-                    DESCRIPTIONS[path.name](path.parent)
+                    readers[path.name](path.parent)
         if isinstance(error, ValueError):
             raise
         raise BadFileError(
             folder, f"Expected a TFDS data set. Received: {error}"
         ) from error
+
+
+def _readers_of_descriptions():
+    """What reads each of the files that describe a data set, by their name."""
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core import dataset_info
+
+    return {
+        "dataset_info.json": dataset_info.read_proto_from_builder_dir,
+        "features.json": tfds.features.FeatureConnector.from_config,
+    }
 
 
 def _earlier_version(builder):
@@ -90,6 +105,8 @@ def _earlier_version(builder):
         A `tfds.core.DatasetBuilder`, of the newest version that is there, or
         `builder`.
     """
+    import tensorflow_datasets as tfds
+
     own = pathlib.Path(builder.data_path)
     found = []
     for folder in own.parent.glob("*.*.*/dataset_info.json"):

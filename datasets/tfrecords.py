@@ -8,7 +8,6 @@ import os
 import struct
 
 import google_crc32c
-from etils import epath
 
 from loupe_tf.reading import BadFileError
 
@@ -27,6 +26,8 @@ def record_offsets(path):
     Raises:
         BadFileError: If it does not consist of whole records.
     """
+    from etils import epath
+
     path = epath.Path(path)
     size = path.stat().length
     offsets, position = [], 0
@@ -75,6 +76,8 @@ def _open(path):
     """Open a file to read here and there in it, on a disk or in a bucket."""
     path = os.fspath(path)
     if "://" in path:
+        from etils import epath
+
         return epath.Path(path).open("rb")
     return open(path, "rb", buffering=0)
 

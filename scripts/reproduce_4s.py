@@ -11,6 +11,8 @@ that claim and draws the paper's figures 2, 3 and 4 of it.
     python scripts/reproduce_4s.py --preset cpu --data mni_brain/64
     python scripts/reproduce_4s.py --preset cpu --accelerations 8 --seeds 3 4 \\
         --methods fixed 4s geometric straight_through
+    KERAS_BACKEND=jax python scripts/reproduce_4s.py --preset paper320 \\
+        --data knees.npz
 
 The paper trains fixed slopes in one round and 4S in two, which mixes the slope
 with the restart of the learning rate. So each fixed slope is trained in both
@@ -46,7 +48,7 @@ from experiments.presets.four_s import (
     parse,
     settings_of,
 )
-from experiments.slope_claims import PROTOCOLS, claims
+from experiments.slope_claims import claims
 from experiments.slope_figures import label
 from experiments.slope_methods import fit_by_method
 
@@ -91,8 +93,8 @@ def grid(settings):
     ):
         cells = [("two_rounds", None)]
         if method == "fixed":
-            slopes = settings["slopes"]
-            cells = [(rounds, s) for s in slopes for rounds in PROTOCOLS]
+            slopes, protocols = settings["slopes"], settings["protocols"]
+            cells = [(rounds, s) for s in slopes for rounds in protocols]
         every += [
             Run(acceleration, method, *cell, seed, region) for cell in cells
         ]
@@ -100,6 +102,10 @@ def grid(settings):
 
 
 def build_model(run, settings, image_shape):
+    import keras
+
+    # Layers of masks and Fourier transforms stay float32.
+    keras.config.set_dtype_policy(settings["precision"] or "float32")
     estimator = run.method if run.method in ESTIMATORS else "relaxed"
     slope = run.slope
     if slope is None and estimator == "relaxed":

@@ -2,7 +2,6 @@ import dataclasses
 import pathlib
 
 import numpy as np
-import tensorflow_datasets as tfds
 
 from loupe_tf.checks import invalid
 from loupe_tf.datasets.feeding.arrays import (
@@ -153,7 +152,18 @@ def load_splits(data, data_dir=None, seed=0):
 
 def _builder(data, data_dir):
     try:
+        import tensorflow_datasets as tfds
+
         builder = open_builder(data, data_dir)
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow_datasets":
+            raise
+        raise invalid(
+            "data",
+            "a file or a folder that is there (or, once tensorflow-datasets "
+            "is installed, the name of a data set)",
+            data,
+        ) from None
     except BadFileError:
         raise
     except ValueError:

@@ -2,8 +2,6 @@ import bisect
 import threading
 
 import numpy as np
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core import file_adapters
 
 from loupe_tf.checks import invalid
 from loupe_tf.datasets.tfrecords import read_record, record_offsets
@@ -28,6 +26,9 @@ class SplitRecords:
     """
 
     def __init__(self, builder, split, keys):
+        import tensorflow_datasets as tfds
+        from tensorflow_datasets.core import file_adapters
+
         info = builder.info
         # Nothing else is decoded. (TFDS's `PartialDecoding` imports
         # TensorFlow.)
@@ -103,6 +104,8 @@ class SplitRecords:
             raise
 
     def _count(self, path):
+        from tensorflow_datasets.core import file_adapters
+
         with naming(path, f"an {self._format.value} file"):
             adapter = file_adapters.ADAPTER_FOR_FORMAT[self._format]
             return range(adapter.num_examples(path))

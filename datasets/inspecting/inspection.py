@@ -3,11 +3,10 @@
 import warnings
 
 import numpy as np
-import tensorflow_datasets as tfds
 
 from loupe_tf.checks import invalid
 from loupe_tf.datasets.inspecting.inspector import Inspector
-from loupe_tf.datasets.prepared import prepared_builder
+from loupe_tf.datasets.prepared import is_builder, prepared_builder
 
 
 def inspect(
@@ -62,7 +61,7 @@ def inspect(
         An `loupe_tf.datasets.inspecting.findings.Inspection`.
     """
     inspector = Inspector()
-    if isinstance(images, str) or isinstance(images, tfds.core.DatasetBuilder):
+    if isinstance(images, str) or is_builder(images):
         _add_dataset(inspector, images, data_dir, max_slices)
         return inspector.result()
 
@@ -143,6 +142,8 @@ def _add_dataset(inspector, name, data_dir, max_slices):
 
 
 def _records(builder, split, keys):
+    import tensorflow_datasets as tfds
+
     file_format = tfds.core.FileFormat.ARRAY_RECORD
     if builder.info.file_format == file_format:
         return iter(builder.as_data_source(split=split))

@@ -47,8 +47,9 @@ def conduct(
 
     Args:
         settings: Dict; `data` and `data_dir` are those of
-            `loupe_tf.datasets.load_splits`, `out` is the folder, and `folds`,
-            if there is such a setting, in how many the patients are tested.
+            `loupe_tf.datasets.load_splits`, `out` is the folder. Where they are
+            there and not `None`, `images` are the most slices of each split,
+            and `folds` is in how many the patients are tested.
         todo: List of runs, each with a `name` of its own.
         build: Callable `(run, settings, image_shape)` that makes the model.
         train: Callable `(run, settings, splits, folder)` that returns a
@@ -79,6 +80,7 @@ def conduct(
     if own is not None:
         _check_finished(todo, settings, own)
     splits, source = load_splits(settings["data"], settings["data_dir"])
+    splits = _at_most(splits, settings.get("images"))
     facts = provenance(settings, source, splits)
     if folds is not None:
         every, splits = splits, _splits_of_folds(splits, folds)
@@ -123,6 +125,18 @@ def _folds_in_words(splits, parts):
         f"{volumes} volumes ({slices} slices), {len(parts)} folds by patient: "
         f"{tested} tested in turn, the next one validates, the others train"
     )
+
+
+def _at_most(splits, counts):
+    """So many slices of each split, evenly spread; all where it has fewer."""
+    if counts is None:
+        return splits
+    chosen = {}
+    for (name, part), count in zip(splits.items(), counts, strict=True):
+        every = len(part.images)
+        rows = np.linspace(0, every - 1, min(count, every)).round().astype(int)
+        chosen[name] = part.select(rows)
+    return chosen
 
 
 def _check_finished(todo, settings, own):

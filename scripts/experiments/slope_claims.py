@@ -3,10 +3,14 @@
 import numpy as np
 
 from experiments.claims import Claim
-from experiments.presets.four_s import ESTIMATORS, SCHEDULES, VARIANTS
+from experiments.presets.four_s import (
+    ESTIMATORS,
+    PROTOCOLS,
+    SCHEDULES,
+    VARIANTS,
+)
 from experiments.slope_figures import label
 
-PROTOCOLS = ("one_round", "two_rounds")
 HINT = (
     "Volumes of one patient and seeds on one volume are not independent, so "
     "take it as a hint."

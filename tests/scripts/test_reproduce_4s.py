@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -248,6 +249,9 @@ def test_a_run_that_diverges_is_recorded(script, folder, capsys):
         (["--methods", "4s_short"], "the preset smoke has no 4s_short"),
         (["--accelerations", "1"], "--accelerations"),
         (["--slopes", "0"], "--slopes"),
+        (["--images", "8", "0", "1"], "--images: expected three integers"),
+        (["--precision", "float16"], "--precision"),
+        (["--protocols", "three_rounds"], "--protocols"),
     ],
 )
 def test_refuses_an_unknown_grid(script, folder, capsys, arguments, message):
@@ -255,6 +259,61 @@ def test_refuses_an_unknown_grid(script, folder, capsys, arguments, message):
         script.main(_arguments(folder, *arguments))
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_size_of_the_paper_needs_data(script, capsys):
+    with pytest.raises(SystemExit) as stop:
+        script.main(["--preset", "paper320"])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert "--data: the preset paper320 has none of its own" in message
+    assert "FILE.npz" in message
+
+
+def test_the_grid_of_the_size_of_the_paper(script):
+    settings = {**PRESETS["paper320"], "methods": ["fixed", "4s"]}
+    assert [run.name for run in script.grid(settings)] == [
+        "R8-slope_20-two_rounds-seed0",
+        "R8-slope_200-two_rounds-seed0",
+        "R8-4s-two_rounds-seed0",
+    ]
+
+
+def test_precision_is_that_of_the_network_alone(script, keras_config, rng):
+    run = script.Run(4.0, "4s", "two_rounds", None, 0)
+    settings = {**PRESETS["smoke"], "precision": "mixed_bfloat16"}
+    model = script.build_model(run, settings, (16, 16, 1))
+    assert all(weight.dtype == "float32" for weight in model.weights)
+    network = model.reconstructor.network
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.InputLayer):
+            assert layer.compute_dtype == "float32", layer.name
+    convolutions = [
+        layer.compute_dtype
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Conv2D)
+    ]
+    assert set(convolutions[:-1]) == {"bfloat16"}
+    assert convolutions[-1] == "float32"
+    images = rng.uniform(size=(2, 16, 16, 1)).astype("float32")
+    found = model.predict(images, verbose=0)
+    # What is built next is not of that precision.
+    model = script.build_model(run, PRESETS["smoke"], (16, 16, 1))
+    assert keras.config.dtype_policy().name == "float32"
+    # An untrained network adds zeros: images, masks and transforms as they are.
+    np.testing.assert_allclose(
+        model.predict(images, verbose=0), found, atol=1e-6
+    )
+
+
+def test_precisions_are_not_mixed_in_a_folder(script, folder, capsys):
+    arguments = _arguments(folder, "--methods", "4s")
+    (folder / "out" / "runs").mkdir(parents=True)
+    (folder / "out" / "results.json").touch()
+    settings = {"precision": "mixed_bfloat16"}
+    (folder / "out" / "settings.json").write_text(json.dumps(settings))
+    assert script.main([*arguments, "--precision", "float32"]) == 2
+    assert "'precision': 'mixed_bfloat16'" in capsys.readouterr().err
 
 
 def test_refuses_a_folder_of_other_settings(script, folder, capsys):

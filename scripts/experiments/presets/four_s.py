@@ -5,13 +5,18 @@ from experiments.options import add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
-GRID = ("accelerations", "slopes", "seeds", "methods", "regions")
+GRID = (
+    *("accelerations", "slopes", "protocols"),
+    *("seeds", "methods", "regions"),
+)
 """What may differ between the runs of one folder."""
 
 REGIONS = ("none", "auto")
 """Calibration regions: the paper has none, `loupe_model` fastMRI's share."""
 
 OF_PAPER = ("fixed", "4s")
+PROTOCOLS = ("one_round", "two_rounds")
+PRECISIONS = ("float32", "mixed_bfloat16")
 SCHEDULES = ("linear", "geometric", "cosine")
 ESTIMATORS = ("straight_through", "concrete", "gumbel_topk")
 
@@ -77,34 +82,45 @@ UNVARIED = {"slope_monitor": "val_loss", "anneal": False}
 
 METHODS = (*OF_PAPER, *SCHEDULES, *ESTIMATORS, *VARIANTS)
 
+_SLOPES = [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0]
+_BOTH = list(PROTOCOLS)
+
 # What the paper says, and where it is silent what its authors' code does. The
-# preset cpu scales patience and epochs together.
+# preset cpu scales patience and epochs together. That of paper320 fits into
+# some minutes of a data-centre GPU: benchmarks/paper_size_cost.py counts them.
 PRESETS = side_by_side(
-    ("paper", "cpu", "smoke"),
-    data=("fastmri_slices/knee_singlecoil_4s", "mni_brain/64", "mni_brain/64"),
-    accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
-    regions=["none"],
-    slopes=(
-        [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
-        [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0],
-        [20.0, 2000.0],
+    ("paper", "paper320", "cpu", "smoke"),
+    data=(
+        *("fastmri_slices/knee_singlecoil_4s", None),
+        *("mni_brain/64", "mni_brain/64"),
     ),
-    seeds=([0], [0, 1, 2], [0]),
-    filters=(64, 8, 4),
-    depth=(5, 3, 2),
-    batch_size=(16, 8, 16),
+    # The most slices of the three splits.
+    images=(None, [1024, 128, 64], None, None),
+    accelerations=([4.0, 8.0], [8.0], [4.0, 8.0], [4.0]),
+    regions=["none"],
+    slopes=(_SLOPES, [20.0, 200.0], _SLOPES, [20.0, 2000.0]),
+    protocols=(_BOTH, ["two_rounds"], _BOTH, _BOTH),
+    seeds=([0], [0], [0, 1, 2], [0]),
+    filters=(64, 64, 8, 4),
+    depth=(5, 5, 3, 2),
+    batch_size=(16, 16, 8, 16),
     learning_rate=0.01,
-    epochs=(10000, 40, 4),  # The most of each round; patience ends it.
-    first_slope=(200.0, 20.0, 200.0),  # Of 4S. The paper does not tell its own.
-    last_slope=(10000.0, 2000.0, 10000.0),  # Those of schedules.
-    patience=(40, 2, 1),
+    # The most of each round; patience ends it.
+    epochs=(10000, 10, 40, 4),
+    # Of 4S. The paper does not tell its own.
+    first_slope=(200.0, 20.0, 20.0, 200.0),
+    last_slope=(10000.0, 2000.0, 2000.0, 10000.0),  # Those of schedules.
+    patience=(40, 1, 2, 1),
     factor=1.5,
-    cooldown=(10, 1, 0),
-    stop_patience=(100, 20, 6),
-    lr_patience=(50, 5, 2),
+    cooldown=(10, 0, 1, 0),
+    stop_patience=(100, 10, 20, 6),
+    lr_patience=(50, 2, 5, 2),
+    # `None` is float32, as it was before there was this setting. In bfloat16
+    # the gradients of biases, sums over many pixels, are lost in rounding.
+    precision=None,
     # A killed run goes on from its last epoch, where that is worth it.
-    backup=(True, False, False),
-    variants=({}, VARIANTS, {}),
+    backup=(True, True, False, False),
+    variants=({}, {}, VARIANTS, {}),
 )
 
 
@@ -122,8 +138,9 @@ def parse(doc, arguments=None):
         doc,
         "4s",
         PRESETS,
-        "paper: 320×320, a GPU for days; cpu: the same at 64×64, hours; "
-        "smoke: all steps in two minutes",
+        "paper: 320×320, a GPU for days; paper320: the same network, a "
+        "data-centre GPU for minutes; cpu: 64×64, hours; smoke: all steps in "
+        "two minutes",
     )
     parser.add_argument(
         "--methods",
@@ -140,6 +157,25 @@ def parse(doc, arguments=None):
         help="calibration region: none, the paper's (default), or auto, "
         "0.32/R of the lines",
     )
+    parser.add_argument(
+        "--protocols",
+        nargs="+",
+        choices=PROTOCOLS,
+        metavar="PROTOCOL",
+        help="of fixed slopes: one_round, two_rounds",
+    )
+    parser.add_argument(
+        "--images",
+        type=int,
+        nargs=3,
+        metavar=("TRAIN", "VALIDATION", "TEST"),
+        help="the most slices of each split, evenly spread (all)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of the U-Net; mask and Fourier transform are float32",
+    )
     add_options(
         parser,
         *("accelerations", "slopes", "first_slope", "last_slope", "factor"),
@@ -147,6 +183,17 @@ def parse(doc, arguments=None):
         *("filters", "depth", "batch_size"),
     )
     settings = parse_options(parser, arguments)
+    if settings["data"] is None:
+        parser.error(
+            f"--data: the preset {settings['preset']} has none of its own. "
+            "Give images of 320×320: FILE.npz, each array a volume "
+            "(slices, H, W), or the name of a TFDS data set, such as "
+            "fastmri_slices/knee_singlecoil_4s"
+        )
+    if settings["images"] is not None and min(settings["images"]) < 1:
+        parser.error("--images: expected three integers of at least 1")
+    if settings["precision"] == "float32":
+        settings["precision"] = None
     for method in settings["methods"]:
         if method in VARIANTS and method not in settings["variants"]:
             parser.error(

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import tensorflow_datasets as tfds
 from loupe_tf.datasets import (
     FastmriSlicesConfig,
     Slices,
+    inspect,
     load_arrays,
     load_splits,
     write_fastmri_volume,
@@ -117,6 +119,19 @@ def test_not_enough(tmp_path, splits, match):
 def test_neither_files_nor_a_data_set(tmp_path, name):
     with pytest.raises(ValueError, match=f"`data`.*data={name}, data_dir="):
         load_splits(name, tmp_path)
+
+
+def test_without_tfds_there_are_files_alone(tmp_path, rng, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(ValueError, match="`data`.*a folder that is there"):
+        load_splits("mni_brain/64")
+    volumes = rng.uniform(size=(3, 2, 8, 8)).astype("float32")
+    path = tmp_path / "images.npz"
+    np.savez(path, *volumes)
+    splits, _ = load_splits(path)
+    names = [part.volumes[0] for part in splits.values()]
+    assert sorted(names) == [f"images.npz:arr_{i}" for i in range(3)]
+    assert inspect(splits["test"].images).findings
 
 
 def test_files(tmp_path, rng):

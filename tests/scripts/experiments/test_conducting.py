@@ -74,6 +74,20 @@ def test_trains_what_is_missing(settings):
     assert [r["name"] for r in records] == ["1-0", "1-1", "2-0", "2-1"]
 
 
+def test_takes_so_many_slices_of_each_split(settings):
+    settings["images"] = [3, 1, 9]
+    (_, facts, records), _, _ = _conduct(settings, GRID[:1])
+    # Both volumes, and of a split with fewer all that it has.
+    assert facts["volumes"] == (
+        "train 2 volumes (3 slices), validation 1 volumes (1 slices), "
+        "test 1 volumes (2 slices)"
+    )
+    assert records[0]["slices"] == 3
+    # Of others it is another experiment.
+    with pytest.raises(ValueError, match="'images': None"):
+        _conduct({**settings, "images": None}, GRID[:1])
+
+
 def test_refuses_before_the_first_training(settings, tmp_path):
     with pytest.raises(ValueError, match="another size"):
         _conduct(settings, refused=2)
