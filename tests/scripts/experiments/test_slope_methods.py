@@ -1,10 +1,13 @@
 import types
 
+import numpy as np
 import pytest
 
 from experiments import slope_methods
+from experiments.gap_slope import GapSlope
 from experiments.presets.four_s import ESTIMATORS, SCHEDULES
-from loupe_tf import callbacks
+from loupe_tf import callbacks, masks
+from loupe_tf.models import loupe_model
 
 SETTINGS = {
     "slope_monitor": "loss",
@@ -16,6 +19,7 @@ SETTINGS = {
     "epochs": [5, 2],
     "learning_rate": 0.1,
     "anneal": False,
+    "batch_size": 2,
 }
 
 
@@ -72,3 +76,53 @@ def test_annealing_is_a_cosine_over_all_epochs(fits):
     (callback,) = fits[0][2]
     assert callback.schedule(0) == pytest.approx(0.1)
     assert callback.schedule(7) == pytest.approx(0)
+
+
+def test_a_cycle_warms_up_and_falls_to_zero(fits, monkeypatch):
+    monkeypatch.setattr(slope_methods, "freeze_mask", lambda model: "frozen")
+    history = {"loss": [1.0], "slope": [20.0]}
+    fit = slope_methods.conducting.fit
+    monkeypatch.setattr(
+        slope_methods.conducting,
+        "fit",
+        lambda *x, **y: (fit(*x, **y) and dict(history), True),
+    )
+    _fit("4s_cycle", freeze_mask=True, cycle=True, epochs=[5, 20])
+    first, second = fits
+    assert first[0] == [5, 0] and first[2] == []
+    assert second[0] == [0, 20] and second[1] is False
+    (callback,) = second[2]
+    rates = [callback.schedule(epoch) for epoch in (0, 1, 2, 11, 20)]
+    assert rates == pytest.approx([0.01, 0.055, 0.1, 0.05, 0.0])
+
+
+def test_a_gap_needs_the_loss_of_relaxed_masks(fits):
+    _fit("4s_cycle_gap", gap=0.2)
+    ((_, callback, others, _),) = fits
+    assert isinstance(callback, GapSlope) and callback.gap == 0.2
+    assert isinstance(others[0], callbacks.MaskValidation)
+
+
+def test_the_gap_raises_the_slope():
+    model = loupe_model((16, 18, 1), 4, slope=20.0, filters=2, depth=1)
+    callback = GapSlope(gap=0.5, factor=1.5, max_slope=40.0)
+    callback.set_model(model)
+    slopes = []
+    for exact, relaxed in ((1.0, 1.0), (1.2, 1.0), (1.0, 1.2), (1.2, 1.0)):
+        logs = {"val_loss": exact, "val_relaxed_loss": relaxed}
+        callback.on_epoch_end(0, logs)
+        slopes.append(float(model.get_layer("sampled_mask").slope))
+    assert slopes == [20.0, 30.0, 30.0, 40.0]
+
+
+def test_a_start_from_the_spectrum_takes_what_images_have_most_of(rng):
+    images = np.zeros((3, 16, 18, 1), "float32")
+    images[:, 6:10, 7:11] = rng.uniform(1, 2, size=(3, 4, 4, 1))
+    model = loupe_model(
+        (16, 18, 1), 4, calibration=None, filters=2, depth=1, seed=0
+    )
+    slope_methods.start_from_spectrum(model, images)
+    found = masks.from_model(model).array
+    spectrum = np.abs(np.fft.fft2(images[..., 0])).mean(0)
+    expected = masks.binarize(np.fft.fftshift(spectrum / spectrum.max()), 4)
+    np.testing.assert_array_equal(found, expected)
