@@ -42,9 +42,14 @@ def fold(slices, index, folds):
     Example:
 
     ```python
-    splits, _ = load_splits("mri_volumes/flair64")
-    for index in range(5):
-        parts = fold(pool(splits), index, folds=5)
+    patients = np.repeat(["a", "b", "c", "d"], 5)
+    slices = loupe_tf.datasets.Slices(
+        images=np.zeros((20, 64, 64, 1), "float32"),
+        volumes=patients,
+        patients=patients,
+    )
+    for index in range(4):
+        parts = loupe_tf.datasets.fold(slices, index, folds=4)
     ```
 
     Args:

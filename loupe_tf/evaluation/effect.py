@@ -70,12 +70,12 @@ def effect(differences, patients):
 
     Example:
 
-    >>> found = effect(
+    >>> found = loupe_tf.evaluation.effect(
     ...     {"a1": [0.5, 0.7], "a2": [0.4], "b": [0.9], "c": [0.3]},
     ...     {"a1": "a", "a2": "a", "b": "b", "c": "c"},
     ... )
     >>> print(found, found.verdict)
-    +0.57 [-0.20, +1.33] cannot be told
+    +0.57 [-0.19, +1.33] cannot be told
     """
     # Slow to import, and needed for three numbers.
     from scipy import stats

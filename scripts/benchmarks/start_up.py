@@ -12,6 +12,7 @@ the rounds. Below a tenth it is not worth sharing compiled steps between runs.
     python scripts/benchmarks/start_up.py --rounds 5 --images 220
 """
 
+import importlib
 import pathlib
 import sys
 import tempfile
@@ -44,8 +45,8 @@ def time_run(script, epochs, splits, rate):
 
 def measure(rounds, images, rate):
     """Start-up and an epoch in seconds, and the share: one of each a round."""
-    import reproduce_4s as script
-
+    sys.path.insert(0, str(SCRIPTS))
+    script = importlib.import_module("reproduce_4s")
     from experiments.presets.four_s import PRESETS
     from loupe_tf.datasets import Slices
 
@@ -77,7 +78,6 @@ def main(arguments=None):
     add("--images", type=int, default=220, help="to train (%(default)s)")
     add("--acceleration", type=float, default=4.0, help="R (%(default)s)")
     options = parser.parse_args(arguments)
-    sys.path.insert(0, str(SCRIPTS))
     (start_up, epoch, share), epochs = measure(
         options.rounds, options.images, options.acceleration
     )

@@ -7,7 +7,7 @@ def test_what_conducting_finds_is_published(monkeypatch):
 
     def conduct(settings, todo, build, train, **others):
         calls["conduct"] = settings, todo, build, train, others
-        return "folder", {"data": "d"}, [1, 2]
+        return "folder", {"data": "d"}, [{"seed": 1}, {"seed": 2}]
 
     def publish(folder, **arguments):
         calls["publish"] = folder, arguments
@@ -29,7 +29,11 @@ def test_what_conducting_finds_is_published(monkeypatch):
     )
     assert calls["publish"] == (
         "folder",
-        {"facts": {"data": "d"}, "runs": [1, 2], "title": "2 in folder"},
+        {
+            "facts": {"data": "d"},
+            "runs": [{"seed": 1}, {"seed": 2}],
+            "title": "2 in folder",
+        },
     )
 
 
