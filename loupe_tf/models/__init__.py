@@ -3,6 +3,7 @@
 from loupe_tf.models.adjoint_network import AdjointNetwork
 from loupe_tf.models.encoder_decoder import encoder_decoder
 from loupe_tf.models.fastmri_unet import fastmri_unet
+from loupe_tf.models.freeze_mask import freeze_mask
 from loupe_tf.models.loupe import Loupe
 from loupe_tf.models.loupe_model import loupe_model
 from loupe_tf.models.reconstructor_of import reconstructor_of
@@ -15,6 +16,7 @@ __all__ = [
     "Loupe",
     "encoder_decoder",
     "fastmri_unet",
+    "freeze_mask",
     "loupe_model",
     "reconstructor_of",
     "unet",

@@ -35,6 +35,7 @@ class Loupe(keras.Model):
         measured: List of Keras tensors, what the reconstructor gets: k-space,
             mask and, of several coils, maps.
         coils: What was given.
+        settings: Dict of the other arguments, but `name`.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Loupe(keras.Model):
         self.mask = mask
         self.measured = measured
         self.coils = coils
-        self._config = {
+        self.settings = {
             "input_shape": input_shape,
             "coils": coils,
             "snr": snr,
@@ -107,7 +108,7 @@ class Loupe(keras.Model):
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return {
-            **self._config,
+            **self.settings,
             "sampler": serialize(self.sampler),
             "reconstructor": serialize(self.reconstructor),
             "name": self.name,

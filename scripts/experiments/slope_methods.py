@@ -11,7 +11,6 @@ import loupe_tf
 from experiments import conducting
 from experiments.gap_slope import GapSlope
 from experiments.presets.four_s import SCHEDULES, VARIANTS
-from loupe_tf import masks
 
 
 def fit_by_method(model, run, settings, splits, folder):
@@ -59,7 +58,7 @@ def fit_by_method(model, run, settings, splits, folder):
     if not settings.get("freeze_mask"):
         return fit(model, settings["epochs"], callback, anneal=every)
     history = fit(model, [first, 0], callback, anneal=every)
-    frozen = freeze_mask(model)
+    frozen = loupe_tf.models.freeze_mask(model)
     cycle = (second, second // 10) if settings.get("cycle") else None
     # A one-cycle rate ends where it is best: no patience ends it before.
     more = fit(frozen, [0, second], part="network", anneal=cycle)
@@ -120,22 +119,3 @@ def start_from_spectrum(model, images):
     score = np.log(spectrum + 1e-12)
     layer = model.get_layer("prob_mask")
     layer.logits.assign((score - score.mean()) / score.std() / layer.slope)
-
-
-def freeze_mask(model):
-    """The network of a trained model alone, behind its exact-budget mask.
-
-    Args:
-        model: Compiled `loupe_model`, which shares the network.
-
-    Returns:
-        A `keras.Model`, compiled alike.
-    """
-    frozen = loupe_tf.models.loupe_model(
-        model.input_shape[1:],
-        mask=masks.from_model(model),
-        reconstructor=model.reconstructor.network,
-        name="frozen",
-    )
-    frozen.compile_from_config(model.get_compile_config())
-    return frozen

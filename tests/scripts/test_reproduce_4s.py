@@ -11,8 +11,6 @@ import pytest
 
 from experiments import verdicts
 from experiments.presets.four_s import PRESETS
-from experiments.slope_methods import freeze_mask
-from loupe_tf import masks
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "reproduce_4s.py"
 # Kills itself in the second epoch of the second run.
@@ -194,31 +192,6 @@ def test_variants_of_4s(script, folder, capsys, monkeypatch):
     tiny["4s_full"] = {"epochs": [1, 1]}
     assert script.main(arguments) == 2
     assert "'epochs': [1, 1]" in capsys.readouterr().err
-
-
-def test_a_frozen_mask_leaves_the_network_to_train(script, rng):
-    run = script.Run(4.0, "4s_frozen", "two_rounds", None, 0)
-    settings = {
-        **PRESETS["smoke"],
-        "first_slope": 20.0,
-        "filters": 2,
-    }
-    model = script.build_model(run, settings, (16, 16, 1))
-    frozen = freeze_mask(model)
-    images = rng.uniform(size=(2, 16, 16, 1)).astype("float32")
-    np.testing.assert_allclose(
-        frozen.predict(images, verbose=0),
-        model.predict(images, verbose=0),
-        atol=1e-5,
-    )
-    before = masks.probability_from_model(model)
-    network = [np.array(w) for w in model.reconstructor.network.get_weights()]
-    frozen.fit(images, images, verbose=0)
-    after = masks.probability_from_model(model)
-    np.testing.assert_array_equal(after, before)
-    # The trained one is the model's own.
-    moved = zip(network, model.reconstructor.network.get_weights(), strict=True)
-    assert any((old != new).any() for old, new in moved)
 
 
 def test_a_run_that_diverges_is_recorded(script, folder, capsys):

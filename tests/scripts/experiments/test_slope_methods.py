@@ -6,7 +6,7 @@ import pytest
 from experiments import slope_methods
 from experiments.gap_slope import GapSlope
 from experiments.presets.four_s import ESTIMATORS, SCHEDULES
-from loupe_tf import callbacks, masks
+from loupe_tf import callbacks, masks, models
 from loupe_tf.models import loupe_model
 
 SETTINGS = {
@@ -79,7 +79,7 @@ def test_annealing_is_a_cosine_over_all_epochs(fits):
 
 
 def test_a_cycle_warms_up_and_falls_to_zero(fits, monkeypatch):
-    monkeypatch.setattr(slope_methods, "freeze_mask", lambda model: "frozen")
+    monkeypatch.setattr(models, "freeze_mask", lambda model: "frozen")
     history = {"loss": [1.0], "slope": [20.0]}
     fit = slope_methods.conducting.fit
     monkeypatch.setattr(
