@@ -132,7 +132,7 @@ def train(run, settings, splits, folder):
         history = fit_by_method(
             model, run, {**own, "backup": settings["backup"]}, splits, folder
         )
-    found, images = binarizations.judge(model, test, own["batch_size"])
+    found, images = binarizations.judge(model, test, settings["batch_size"])
     if images:
         experiments.save_images(folder, run.name, **images)
     losses = history["loss"] + history["val_loss"]

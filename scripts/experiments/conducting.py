@@ -8,19 +8,23 @@ from loupe_tf.provenance import provenance
 from loupe_tf.run_folder import RunFolder, check_same_settings
 
 # Settings that change no figure.
-PLACES = ("out", "data_dir", "preset", "backup", "pack", "report")
+PLACES = (
+    *("out", "data_dir", "preset", "backup"),
+    *("pack", "report", "only_folds"),
+)
 
 
 SEEDS_OF_A_FOLD = 100
 """Each fold has seeds of its own, so that none is common to all patients."""
 
 
-def in_folds(runs, folds):
+def in_folds(runs, folds, only=None):
     """The runs of all folds, of a grid that knows none.
 
     Args:
         runs: List of runs, with a `fold` and a `seed`.
         folds: Integer, or `None` for the splits of the data set.
+        only: (Optional) list of folds; the others are left to another time.
 
     Returns:
         A list of runs, those of the first seed of all folds first.
@@ -31,7 +35,7 @@ def in_folds(runs, folds):
         dataclasses.replace(
             run, fold=fold, seed=run.seed + SEEDS_OF_A_FOLD * fold
         )
-        for fold in range(folds)
+        for fold in (range(folds) if only is None else only)
         for run in runs
     ]
     return sorted(every, key=lambda run: run.seed % SEEDS_OF_A_FOLD)

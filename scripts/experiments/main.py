@@ -29,7 +29,11 @@ def main(settings, grid, build, train, results, **conducting):
         if settings.get("report"):
             folder, facts, records = _held(settings["out"])
         else:
-            todo = in_folds(grid(settings), settings.get("folds"))
+            todo = in_folds(
+                grid(settings),
+                settings.get("folds"),
+                settings.get("only_folds"),
+            )
             folder, facts, records = conduct(
                 settings, todo, build, train, **conducting
             )

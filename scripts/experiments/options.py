@@ -55,6 +55,13 @@ def argument_parser(doc, name, presets, sizes):
         "is tested and the next one validates (the splits of the data set)",
     )
     add(
+        "--only-folds",
+        type=int,
+        nargs="+",
+        metavar="K",
+        help="those of --folds, from 0, that this command trains (all)",
+    )
+    add(
         "--report",
         action="store_true",
         default=None,
@@ -124,6 +131,9 @@ def parse(parser, arguments=None):
     preset = options["preset"]
     if given.get("folds", 3) < 3:
         parser.error(f"--folds: expected 3 or more, not {given['folds']}")
+    only = given.get("only_folds", ())
+    if only and not 0 <= min(only) <= max(only) < given.get("folds", 0):
+        parser.error(f"--only-folds: expected some of --folds, not {only}")
     settings = {
         "data_dir": None,
         "out": f"runs/{name}_{preset}",

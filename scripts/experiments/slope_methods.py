@@ -11,6 +11,7 @@ import loupe_tf
 from experiments import conducting
 from experiments.gap_slope import GapSlope
 from experiments.presets.four_s import SCHEDULES, VARIANTS
+from loupe_tf.callbacks.slopes import slope_value
 
 
 def fit_by_method(model, run, settings, splits, folder):
@@ -28,20 +29,26 @@ def fit_by_method(model, run, settings, splits, folder):
         The history, a dict of lists.
     """
 
+    first, second = settings["epochs"]
+    sizes = settings["batch_size"]
+    sizes = sizes if isinstance(sizes, list) else [sizes, sizes]
+
     def fit(model, epochs, slope_callback=False, part="rounds", anneal=None):
         callbacks = [_annealing(settings, *anneal)] if anneal else []
+        if settings.get("average"):
+            callbacks.append(_averaging())
+        batch_size = sizes[0] if part == "rounds" else sizes[1]
         if isinstance(slope_callback, GapSlope):
-            # Before it, in the order of callbacks: those of both rounds are.
             data = splits["validation"].images
             callbacks.append(
                 loupe_tf.callbacks.MaskValidation(
-                    (data, data), "relaxed", settings["batch_size"]
+                    (data, data), "relaxed", batch_size
                 )
             )
         return conducting.fit(
             model,
             run,
-            {**settings, "epochs": epochs},
+            {**settings, "epochs": epochs, "batch_size": batch_size},
             splits["train"].images,
             splits["validation"].images,
             folder,
@@ -50,20 +57,50 @@ def fit_by_method(model, run, settings, splits, folder):
             part=part,
         )[0]
 
+    def fit_network(epochs, part, anneal=None):
+        frozen = loupe_tf.models.freeze_mask(model)
+        history = fit(frozen, [0, epochs], part=part, anneal=anneal)
+        history["slope"] = [_slope_of(model)] * len(history["loss"])
+        return history
+
+    if settings.get("average"):
+        _average(model, settings)
     if settings.get("spectrum"):
         start_from_spectrum(model, splits["train"].images)
+    parts = []
+    if settings.get("warm"):
+        parts.append(fit_network(settings["warm"], "warm"))
     callback = _slope_callback(run.method, settings)
-    first, second = settings["epochs"]
-    every = (sum(settings["epochs"]), 0) if settings["anneal"] else None
+    every = (first + second, 0) if settings["anneal"] else None
     if not settings.get("freeze_mask"):
         return fit(model, settings["epochs"], callback, anneal=every)
-    history = fit(model, [first, 0], callback, anneal=every)
-    frozen = loupe_tf.models.freeze_mask(model)
+    parts.append(fit(model, [first, 0], callback, anneal=every))
     cycle = (second, second // 10) if settings.get("cycle") else None
-    # A one-cycle rate ends where it is best: no patience ends it before.
-    more = fit(frozen, [0, second], part="network", anneal=cycle)
-    more["slope"] = history["slope"][-1:] * len(more["loss"])
-    return {key: history[key] + more[key] for key in more}
+    parts.append(fit_network(second, "network", cycle))
+    return {key: sum((x[key] for x in parts), []) for key in parts[-1]}
+
+
+def _slope_of(model):
+    return slope_value(model.get_layer("sampled_mask"))
+
+
+def _average(model, settings):
+    """Compile with moving averages of the weights."""
+    import keras
+
+    optimizer = keras.optimizers.Adam(
+        settings["learning_rate"],
+        use_ema=True,
+        ema_momentum=settings["average"],
+    )
+    model.compile(optimizer, loss="mse")
+
+
+def _averaging():
+    """Validate, and keep as the best, what the averages are."""
+    import keras
+
+    return keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
 
 
 def _slope_callback(method, settings):

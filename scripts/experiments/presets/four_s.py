@@ -41,11 +41,9 @@ _FROZEN = {"freeze_mask": True}
 # As many epochs, twice the steps.
 _HALF_BATCHES = {"batch_size": 4}
 # In round two the learning rate rises again, and falls to zero by a cosine.
-_CYCLE = {
-    **_patient([90, 90], 10, 2, 1000, 1000),
-    **_FROZEN,
-    "cycle": True,
-}
+_CYCLE = {**_FROZEN, "cycle": True}
+# A quarter of the epochs that 4s_full takes with a region.
+_QUARTER = {**_patient([45, 42], 10, 2, 1000, 1000), **_CYCLE}
 
 VARIANTS = {
     # All the paper's patience.
@@ -63,15 +61,20 @@ VARIANTS = {
     "4s_frozen": {**_GENTLE, **_FROZEN},
     # The same with time for a small slope to make the mask binary.
     "4s_frozen_medium": {**_patient([80, 45], 10, 2, 45, 6), **_FROZEN},
-    # A quarter of the epochs of 4s_full.
-    "4s_cycle": _CYCLE,
-    "4s_cycle_short": {**_CYCLE, "epochs": [40, 40]},
+    "4s_cycle": {**_patient([90, 90], 10, 2, 1000, 1000), **_CYCLE},
+    "4s_quarter": _QUARTER,
+    "4s_quarter_late": {**_QUARTER, "epochs": [65, 22]},
     # Logits take t times the step of the optimizer: the mask's own rate.
-    "4s_cycle_fast_mask": {**_CYCLE, "prob_slope": 15.0},
-    "4s_cycle_slow_mask": {**_CYCLE, "prob_slope": 2.0},
-    "4s_cycle_spectrum": {**_CYCLE, "spectrum": True},
-    "4s_cycle_gap": {**_CYCLE, "gap": 0.2},
-    "4s_cycle_half_batches": {**_CYCLE, **_HALF_BATCHES, "epochs": [45, 45]},
+    "4s_quarter_fast_mask": {**_QUARTER, "prob_slope": 15.0},
+    "4s_quarter_slow_mask": {**_QUARTER, "prob_slope": 2.0},
+    "4s_quarter_spectrum": {**_QUARTER, "spectrum": True},
+    "4s_quarter_gap": {**_QUARTER, "gap": 0.2},
+    "4s_quarter_half_batches": {**_QUARTER, **_HALF_BATCHES},
+    "4s_quarter_growing_batches": {**_QUARTER, "batch_size": [4, 16]},
+    # First the network alone, on the mask of random logits.
+    "4s_quarter_warm": {**_QUARTER, "epochs": [40, 37], "warm": 10},
+    # Moving averages of all weights.
+    "4s_quarter_average": {**_QUARTER, "average": 0.99},
     "4s_half_batches": {**_GENTLE, **_HALF_BATCHES},
     "4s_frozen_half_batches": {**_GENTLE, **_HALF_BATCHES, **_FROZEN},
 }

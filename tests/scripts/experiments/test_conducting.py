@@ -174,6 +174,8 @@ def test_each_fold_has_seeds_and_a_name_of_its_own():
     assert [run.seed for run in runs] == [0, 100, 200, 1, 101, 201]
     assert runs[1].name == "1-100-fold1"
     assert in_folds(GRID, None) == GRID
+    (run,) = in_folds([FoldedRun(1, 0)], 3, only=[2])
+    assert run.name == "1-200-fold2"
 
 
 def test_every_patient_is_tested_once(settings, monkeypatch, rng):

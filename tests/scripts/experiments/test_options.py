@@ -75,3 +75,17 @@ def test_options_have_the_type_of_the_preset(capsys):
         with pytest.raises(SystemExit):
             options.parse(parser, words)
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--folds", "2"], "--folds: expected 3 or more, not 2"),
+        (["--only-folds", "1"], "--only-folds: expected some of --folds"),
+        (["--folds", "3", "--only-folds", "3"], "--only-folds: expected"),
+    ],
+)
+def test_folds(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        _parse(*arguments)
+    assert message in capsys.readouterr().err

@@ -1,13 +1,15 @@
 import types
 
+import keras
 import numpy as np
 import pytest
 
 from experiments import slope_methods
 from experiments.gap_slope import GapSlope
-from experiments.presets.four_s import ESTIMATORS, SCHEDULES
+from experiments.presets.four_s import ESTIMATORS, SCHEDULES, VARIANTS
 from loupe_tf import callbacks, masks, models
 from loupe_tf.models import loupe_model
+from loupe_tf.run_folder import RunFolder
 
 SETTINGS = {
     "slope_monitor": "loss",
@@ -87,6 +89,7 @@ def test_a_cycle_warms_up_and_falls_to_zero(fits, monkeypatch):
         "fit",
         lambda *x, **y: (fit(*x, **y) and dict(history), True),
     )
+    monkeypatch.setattr(slope_methods, "_slope_of", lambda model: 20.0)
     _fit("4s_cycle", freeze_mask=True, cycle=True, epochs=[5, 20])
     first, second = fits
     assert first[0] == [5, 0] and first[2] == []
@@ -97,7 +100,7 @@ def test_a_cycle_warms_up_and_falls_to_zero(fits, monkeypatch):
 
 
 def test_a_gap_needs_the_loss_of_relaxed_masks(fits):
-    _fit("4s_cycle_gap", gap=0.2)
+    _fit("4s_quarter_gap", gap=0.2)
     ((_, callback, others, _),) = fits
     assert isinstance(callback, GapSlope) and callback.gap == 0.2
     assert isinstance(others[0], callbacks.MaskValidation)
@@ -126,3 +129,37 @@ def test_a_start_from_the_spectrum_takes_what_images_have_most_of(rng):
     spectrum = np.abs(np.fft.fft2(images[..., 0])).mean(0)
     expected = masks.binarize(np.fft.fftshift(spectrum / spectrum.max()), 4)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("variant", "epochs"),
+    [
+        ("4s_quarter_warm", 4),
+        ("4s_quarter_average", 3),
+        ("4s_quarter_growing_batches", 3),
+    ],
+)
+def test_parts_of_a_variant(tmp_path, images, variant, epochs):
+    model = loupe_model((16, 18, 1), 4, slope=20.0, filters=2, depth=1, seed=0)
+    model.compile(keras.optimizers.Adam(1e-2), loss="mse")
+    part = types.SimpleNamespace(images=images)
+    own = VARIANTS[variant]
+    settings = {**SETTINGS, "slope_monitor": "val_loss", "backup": False, **own}
+    settings |= {"epochs": [2, 1], **({"warm": 1} if "warm" in own else {})}
+    network = model.reconstructor.get_weights()
+    history = slope_methods.fit_by_method(
+        model,
+        types.SimpleNamespace(method=variant, name="a", seed=0),
+        settings,
+        {"train": part, "validation": part},
+        RunFolder(tmp_path),
+    )
+    assert len(history["loss"]) == len(history["slope"]) == epochs
+    assert np.isfinite(history["val_loss"]).all()
+    moved = zip(network, model.reconstructor.get_weights(), strict=True)
+    assert any((old != new).any() for old, new in moved)
+    # What is left is what the best epoch was validated with.
+    loss = model.evaluate(images, images, batch_size=8, verbose=0)
+    assert loss == pytest.approx(history["val_loss"][-1], rel=1e-4) or (
+        loss == pytest.approx(min(history["val_loss"]), rel=1e-4)
+    )
