@@ -44,6 +44,7 @@ _HALF_BATCHES = {"batch_size": 4}
 _CYCLE = {**_FROZEN, "cycle": True}
 # A quarter of the epochs that 4s_full takes with a region.
 _QUARTER = {**_patient([45, 42], 10, 2, 1000, 1000), **_CYCLE}
+_BEST = {**_HALF_BATCHES, "epochs": [65, 22]}
 
 VARIANTS = {
     # All the paper's patience.
@@ -71,6 +72,9 @@ VARIANTS = {
     "4s_quarter_gap": {**_QUARTER, "gap": 0.2},
     "4s_quarter_half_batches": {**_QUARTER, **_HALF_BATCHES},
     "4s_quarter_growing_batches": {**_QUARTER, "batch_size": [4, 16]},
+    # What helped, together.
+    "4s_quarter_best": {**_QUARTER, **_BEST},
+    "4s_quarter_best_mask": {**_QUARTER, **_BEST, "prob_slope": 15.0},
     # First the network alone, on the mask of random logits.
     "4s_quarter_warm": {**_QUARTER, "epochs": [40, 37], "warm": 10},
     # Moving averages of all weights.
