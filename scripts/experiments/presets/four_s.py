@@ -75,6 +75,7 @@ VARIANTS = {
     # What helped, together.
     "4s_quarter_best": {**_QUARTER, **_BEST},
     "4s_quarter_best_mask": {**_QUARTER, **_BEST, "prob_slope": 15.0},
+    "4s_quarter_best_gap": {**_QUARTER, **_BEST, "gap": 0.2},
     # First the network alone, on the mask of random logits.
     "4s_quarter_warm": {**_QUARTER, "epochs": [40, 37], "warm": 10},
     # Moving averages of all weights.
