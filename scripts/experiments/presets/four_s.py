@@ -78,6 +78,12 @@ VARIANTS = {
     "4s_quarter_best_gap": {**_QUARTER, **_BEST, "gap": 0.2},
     # First the network alone, on the mask of random logits.
     "4s_quarter_warm": {**_QUARTER, "epochs": [40, 37], "warm": 10},
+    "4s_quarter_best_warm": {
+        **_QUARTER,
+        **_BEST,
+        "epochs": [50, 27],
+        "warm": 10,
+    },
     # Moving averages of all weights.
     "4s_quarter_average": {**_QUARTER, "average": 0.99},
     "4s_half_batches": {**_GENTLE, **_HALF_BATCHES},
