@@ -1,4 +1,4 @@
-"""Masks in the files of scanners and toolboxes."""
+"""Read and write masks in the formats of scanners and toolboxes."""
 
 import pathlib
 
@@ -15,7 +15,7 @@ from loupe_tf.masks.files.npz import load_npz, save_npz
 from loupe_tf.masks.files.pulseq import load_pulseq, save_pulseq
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 
-# By name: how a mask is written and read.
+# Functions that write and read a mask, by name of the format.
 FORMATS = {
     "npz": (save_npz, load_npz),
     "npy": (save_npy, load_npy),
@@ -42,40 +42,41 @@ HDF5 = (".h5", ".hdf5")
 
 
 def save_mask(mask, path, format=None, shift=None, **options):
-    """Write a mask to a file, in the format that its suffix names.
+    """Write a mask to a file, in the format given by the suffix.
 
     | suffix | format | holds | options |
     |---|---|---|---|
-    | `.npz` | `"npz"` | all, as `SamplingMask.save` | |
-    | `.npy` | `"npy"` | the boolean array alone | |
-    | `.json` | `"json"` | all, as text | |
-    | `.csv` | `"csv"` | all; one line an entry, in order | `order`, `seed` |
-    | `.cfl`, `.hdr` | `"bart"` | all; BART's pattern `(H, W)` | `matrix` |
-    | `.h5`, `.hdf5` | `"fastmri"` | all; columns as fastMRI's `mask` | |
-    | `.mrd` | `"ismrmrd"` | all; encoding, limits, empty acquisitions | `order`, `seed`, `matrix`, `field_of_view`, `slice_thickness` |
+    | `.npz` | `"npz"` | everything, as `SamplingMask.save` | |
+    | `.npy` | `"npy"` | only the boolean array | |
+    | `.json` | `"json"` | everything, as text | |
+    | `.csv` | `"csv"` | everything; one line per entry, in order | `order`, `seed` |
+    | `.cfl`, `.hdr` | `"bart"` | everything; BART's pattern `(H, W)` | `matrix` |
+    | `.h5`, `.hdf5` | `"fastmri"` | everything; columns as fastMRI's `mask` | |
+    | `.mrd` | `"ismrmrd"` | everything; encoding, limits, empty acquisitions | `order`, `seed`, `matrix`, `field_of_view`, `slice_thickness` |
     | `.seq` | `"pulseq"` | lines as a gradient-echo protocol | those of `pulseq_sequence` |
 
-    `order` and `seed` are those of `loupe_tf.masks.acquisition_order`; `matrix`
-    is the size `(H, W)` of k-space and `field_of_view` that of the image in mm,
-    by default what the mask knows of them. The file appears at once and whole.
+    `order` and `seed` are those of `loupe_tf.masks.acquisition_order`.
+    `matrix` is the size `(H, W)` of k-space, and `field_of_view` the size of
+    the image in mm; both default to those of the mask. The file is written
+    whole or not at all.
 
-    In an ISMRMRD file the number of a column (or of a row) is
-    `idx.kspace_encode_step_1`, and `x` is the read-out; of points, row and
-    column are `kspace_encode_step_1` and `_2`. The limits have the centre
-    `N // 2`. Acquisitions are zero, those of the calibration region are
-    flagged, and the frequency of protons is 0, for a mask does not know the
-    field.
+    In an ISMRMRD file, `x` is the read-out of a line, and
+    `idx.kspace_encode_step_1` is the index of its column (or row). For points,
+    `kspace_encode_step_1` and `_2` are row and column. The centre of the limits
+    is `N // 2`. All samples are zero, and acquisitions of the calibration
+    region are flagged. The proton frequency is 0, because a mask does not
+    depend on the field strength.
 
     Args:
         mask: `SamplingMask`.
-        path: Path of the file. An HDF5 file that holds anything but a mask is
-            not overwritten.
-        format: (Optional) one of the names above, for other suffixes:
+        path: Path of the file. An existing HDF5 file is overwritten only if it
+            is a mask.
+        format: (Optional) one of the names above, for other suffixes, such as
             `"ismrmrd"` in a `.h5` file.
-        shift: What to do with a mask that has DC in a corner: `None` to refuse
+        shift: How to treat a mask that has DC in a corner: `None` to refuse
             it, `True` to move DC to the centre, `False` to write the mask as it
             is. See `loupe_tf.masks.centred`.
-        **options: As in the table.
+        **options: The options in the table.
 
     Raises:
         ImportError: If a package of the extra `export` is missing, for
@@ -100,21 +101,21 @@ def save_mask(mask, path, format=None, shift=None, **options):
             found=f"format={name!r}, path={path}",
         )
     save = FORMATS[name][0]
-    # Those of `save_pulseq` are handed on.
+    # `save_pulseq` passes its options on.
     known = pulseq_sequence if name == "pulseq" else save
     check_options(f"the format {name!r}", known, options)
     save(centred(mask, shift), path, **options)
 
 
 def read_mask(path, format=None, **options):
-    """Read what a file tells of a mask.
+    """Read the arguments of a mask from a file.
 
     Args:
         path, format, **options: See `loupe_tf.formats.load_mask`.
 
     Returns:
-        The arguments of `SamplingMask`, a dictionary; and whether the file
-        says that DC is in the centre.
+        A pair: a dictionary, the arguments of `SamplingMask`, and a boolean,
+        whether the file says that DC is in the centre.
     """
     name = _format(path, format)
     if format is None and name == "fastmri":
