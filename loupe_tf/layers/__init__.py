@@ -43,4 +43,4 @@ __all__ = [
     "UnderSample",
 ]
 
-register(at_end_of="layers")  # If importing this package imported Keras.
+register(at_end_of="layers")  # Unless importing Keras did so.
