@@ -14,7 +14,11 @@ from loupe_tf.masks.arguments import (
 )
 from loupe_tf.masks.budget import calibration_region, standardize_calibration
 from loupe_tf.masks.centre import centred
-from loupe_tf.masks.files.mask_files import SUFFIXES, read_mask, save_mask
+from loupe_tf.masks.files.mask_files import (
+    formats_by_suffix,
+    read_mask,
+    save_mask,
+)
 from loupe_tf.masks.metadata import VERSION, arguments_of, facts, lines_of
 from loupe_tf.reading import naming
 
@@ -208,7 +212,7 @@ class SamplingMask:
                 (`.mat`, `.png`), or if the format cannot hold this mask.
         """
         suffix = pathlib.Path(path).suffix.lower()
-        unknown = suffix not in (*SUFFIXES, *OTHERS)
+        unknown = suffix not in (*formats_by_suffix(), *OTHERS)
         save_mask(self, path, "npz" if unknown else None, shift=False)
 
     @classmethod
@@ -230,7 +234,7 @@ class SamplingMask:
         """
         suffix = pathlib.Path(path).suffix.lower()
         # `.npy` holds only an array.
-        known = suffix in SUFFIXES and suffix != ".npy"
+        known = suffix in formats_by_suffix() and suffix != ".npy"
         return load_mask(path, None if known else "npz")
 
     def plot(self, ax=None):

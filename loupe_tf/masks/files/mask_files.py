@@ -1,6 +1,8 @@
 """Read and write masks in the formats of scanners and toolboxes."""
 
+import dataclasses
 import pathlib
+from collections.abc import Callable
 
 from loupe_tf import hdf5
 from loupe_tf.checks import check_choice, check_options, invalid
@@ -15,30 +17,74 @@ from loupe_tf.masks.files.npz import load_npz, save_npz
 from loupe_tf.masks.files.pulseq import load_pulseq, save_pulseq
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 
-# Functions that write and read a mask, by name of the format.
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A format of files that hold masks.
+
+    Attributes:
+        save: Function `(mask, path, **options)`, which writes a `SamplingMask`.
+        load: Function `(path, **options)`; it returns the arguments of
+            `SamplingMask`, a dictionary, and whether the file says that DC is
+            in the centre.
+        suffixes: Suffixes of paths, such as `(".csv",)`, that name it.
+        holds: What the help of the command line says of it, in a line.
+        takes: Function whose arguments are the options of `save`, where that
+            hands them on.
+    """
+
+    save: Callable
+    load: Callable
+    suffixes: tuple = ()
+    holds: str = ""
+    takes: Callable | None = None
+
+
 FORMATS = {
-    "npz": (save_npz, load_npz),
-    "npy": (save_npy, load_npy),
-    "json": (save_json, load_json),
-    "csv": (save_csv, load_csv),
-    "bart": (save_bart, load_bart),
-    "fastmri": (save_fastmri, load_fastmri),
-    "ismrmrd": (save_ismrmrd, load_ismrmrd),
-    "pulseq": (save_pulseq, load_pulseq),
+    "npz": Format(
+        save_npz, load_npz, (".npz",), "all, as `SamplingMask.save` writes it"
+    ),
+    "npy": Format(save_npy, load_npy, (".npy",), "the boolean array alone"),
+    "json": Format(save_json, load_json, (".json",), "all, as text"),
+    "csv": Format(
+        save_csv,
+        load_csv,
+        (".csv",),
+        "all; the acquired entries one by one, in order of acquisition",
+    ),
+    "bart": Format(
+        save_bart,
+        load_bart,
+        (".cfl", ".hdr"),
+        "BART's pattern, 1 and 0, (H, W)",
+    ),
+    "fastmri": Format(
+        save_fastmri,
+        load_fastmri,
+        (".h5", ".hdf5"),
+        "fastMRI's `mask`; columns only (or ISMRMRD: --format ismrmrd)",
+    ),
+    "ismrmrd": Format(
+        save_ismrmrd,
+        load_ismrmrd,
+        (".mrd",),
+        "ISMRMRD: encoding, limits and the list of acquisitions",
+    ),
+    "pulseq": Format(
+        save_pulseq,
+        load_pulseq,
+        (".seq",),
+        "Pulseq: a spoiled gradient-echo protocol; lines only",
+        takes=pulseq_sequence,
+    ),
 }
-SUFFIXES = {
-    ".npz": "npz",
-    ".npy": "npy",
-    ".json": "json",
-    ".csv": "csv",
-    ".cfl": "bart",
-    ".hdr": "bart",
-    ".h5": "fastmri",
-    ".hdf5": "fastmri",
-    ".mrd": "ismrmrd",
-    ".seq": "pulseq",
-}
+"""Formats by name: the one place where they are."""
 HDF5 = (".h5", ".hdf5")
+
+
+def formats_by_suffix():
+    """The name of the format that each suffix stands for."""
+    return {s: name for name, f in FORMATS.items() for s in f.suffixes}
 
 
 def save_mask(mask, path, format=None, shift=None, **options):
@@ -94,17 +140,16 @@ def save_mask(mask, path, format=None, shift=None, **options):
     name = _format(path, format)
     suffix = pathlib.Path(path).suffix.lower()
     is_hdf5 = suffix in HDF5 and name in ("fastmri", "ismrmrd")
-    if SUFFIXES.get(suffix, name) != name and not is_hdf5:
+    usual = formats_by_suffix().get(suffix, name)
+    if usual != name and not is_hdf5:
         raise invalid(
             "format",
-            f"{SUFFIXES[suffix]!r} for a path that ends in {suffix}",
+            f"{usual!r} for a path that ends in {suffix}",
             found=f"format={name!r}, path={path}",
         )
-    save = FORMATS[name][0]
-    # `save_pulseq` passes its options on.
-    known = pulseq_sequence if name == "pulseq" else save
-    check_options(f"the format {name!r}", known, options)
-    save(centred(mask, shift), path, **options)
+    found = FORMATS[name]
+    check_options(f"the format {name!r}", found.takes or found.save, options)
+    found.save(centred(mask, shift), path, **options)
 
 
 def read_mask(path, format=None, **options):
@@ -122,16 +167,17 @@ def read_mask(path, format=None, **options):
         with hdf5.open_hdf5(path) as file:
             if hdf5.hdf5_dataset(file, "dataset/xml") is not None:
                 name = "ismrmrd"
-    load = FORMATS[name][1]
+    load = FORMATS[name].load
     check_options(f"the format {name!r}", load, options)
     return load(path, **options)
 
 
 def _format(path, name):
     if name is None:
-        name = SUFFIXES.get(pathlib.Path(path).suffix.lower())
+        known = formats_by_suffix()
+        name = known.get(pathlib.Path(path).suffix.lower())
         if name is None:
-            suffixes = ", ".join(SUFFIXES)
+            suffixes = ", ".join(known)
             raise invalid(
                 "path",
                 f"a path that ends in one of {suffixes}, or a format",
