@@ -1,12 +1,19 @@
 from keras.src.callbacks.monitor_callback import MonitorCallback
 
+from loupe_tf import metrics
 from loupe_tf.checks import check_choice, invalid
 
 # The prefixes that `MaskValidation` adds to the names of metrics.
 KINDS = ("relaxed", "sampled", "threshold", "exact")
 MODES = ("auto", "min", "max")
-# When `compile` is given our functions, they do not carry a direction.
-OWN = {"psnr": "max", "ssim": "max", "nmse": "min"}
+BETTER = {"up": "max", "down": "min"}
+# When `compile` is given our functions, they do not carry a direction; the
+# metrics of the same names in capitals do.
+OWN = {
+    name.lower(): metric._direction
+    for name, metric in vars(metrics).items()
+    if hasattr(metric, "_direction")
+}
 
 
 def direction(model, monitor, mode="auto"):
@@ -35,9 +42,8 @@ def direction(model, monitor, mode="auto"):
         return "min"
     directions = {}
     for metric in _metrics(model):
-        found = getattr(metric, "_direction", None)
-        found = {"up": "max", "down": "min"}.get(found, OWN.get(metric.name))
-        directions[metric.name] = found
+        found = getattr(metric, "_direction", None) or OWN.get(metric.name)
+        directions[metric.name] = BETTER.get(found)
     # With several outputs, the output's own metric takes precedence.
     for known in sorted(directions, key=len, reverse=True):
         if directions[known] and (name == known or name.endswith(f"_{known}")):
