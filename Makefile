@@ -40,7 +40,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: demo test test-all lint docs gallery clean
 
 demo: $(VENV)/.demo
-	$(BIN)/python scripts/train_loupe.py --demo
+	$(BIN)/loupe-tf train --demo
 
 test: $(VENV)/.test lint
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"

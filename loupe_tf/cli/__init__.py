@@ -8,16 +8,19 @@ and Pulseq.
 
 import argparse
 
-from loupe_tf.cli import export, inspect, mask
+from loupe_tf.cli import export, inspect, mask, train
 from loupe_tf.command_line import Parser, exit_code
 from loupe_tf.version import __version__
 
-COMMANDS = (inspect, mask, export)
+COMMANDS = (inspect, train, mask, export)
 """In the order in which one uses them."""
 
 EXAMPLE = """\
-example, with your own volumes:
-  loupe-tf inspect --data scans/
+examples:
+  loupe-tf train --demo
+
+  loupe-tf inspect --data my_volumes/
+  loupe-tf train --data my_volumes/ --acceleration 4 --out runs/mine
   loupe-tf mask show runs/mine/mask.npz
   loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out
   loupe-tf export runs/mine/model.keras model.onnx

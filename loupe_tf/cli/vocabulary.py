@@ -7,6 +7,15 @@ import argparse
 
 from loupe_tf.command_line import add_data_options
 
+GOES_ON = "Stopped. The same command goes on from here."
+"""What a command says after Ctrl-C that leaves a folder of results."""
+
+
+def settings_of(options):
+    """Dict of what was asked for, by the names of the options in Python."""
+    own = ("run", "stopped")
+    return {k: v for k, v in vars(options).items() if k not in own}
+
 
 def add_command(commands, name, text, doc):
     """Add a command whose help teaches.
@@ -70,4 +79,34 @@ def add_volumes(command):
         choices=[0, 1, 2],
         help="the axis of NIfTI files that counts slices (default: the one of "
         "the longest voxels, else the last)",
+    )
+
+
+def add_out(command, default, text):
+    """Add `--out`, a folder that gets results."""
+    command.add_argument(
+        "--out", metavar="DIR", default=default, help=f"{text} (%(default)s)"
+    )
+
+
+def add_seed(command, text):
+    """Add `--seed`, 0 by default."""
+    command.add_argument(
+        "--seed", type=int, default=0, help=f"{text} (%(default)s)"
+    )
+
+
+def add_lines(command, text):
+    """Add `--lines`, columns or rows."""
+    command.add_argument("--lines", choices=("columns", "rows"), help=text)
+
+
+def add_calibration(command, text):
+    """Add `--calibration`; the help ends with the text."""
+    command.add_argument(
+        "--calibration",
+        type=int,
+        metavar="N",
+        help="lines, or side of the square, at the centre of k-space that "
+        + text,
     )
