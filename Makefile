@@ -25,7 +25,7 @@ XLA_FAST := --xla_backend_optimization_level=0 \
 SMOKE := reproduce_4s
 SMOKE_ALL := mask_transfer reproduce_drop_rates reproduce_fastmri_unet
 BEAM_TESTS := tests/datasets/building/test_volume_builder.py \
-	tests/scripts/test_build_dataset.py
+	tests/cli/test_build.py
 
 # Two at a time.
 define smoke

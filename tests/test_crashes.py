@@ -168,7 +168,7 @@ def reproduce_4s(tmp_path):
     )
 
 
-def build_dataset(tmp_path):
+def build_data_set(tmp_path):
     write_fastmri_dataset(
         tmp_path / "knee",
         {"multicoil_train": 6, "multicoil_val": 2},
@@ -178,8 +178,8 @@ def build_dataset(tmp_path):
         recon_size=(40, 40),
     )
     return Case(
-        "build_dataset.py",
-        ["fastmri_slices/knee_multicoil", "--source", tmp_path / "knee"],
+        "build",
+        ["fastmri_slices/knee_multicoil", "--data", tmp_path / "knee"],
         "--data-dir",
         lambda out: [
             contents(out, "*tfrecord*") or contents(out, "*array_record*"),
@@ -215,7 +215,7 @@ def reconstruct(tmp_path):
     )
 
 
-CASES = [train, reproduce_4s, build_dataset, reconstruct]
+CASES = [train, reproduce_4s, build_data_set, reconstruct]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.__name__)
@@ -257,7 +257,7 @@ def full(limit):
     return set_limit
 
 
-@pytest.mark.parametrize("build", [train, build_dataset])
+@pytest.mark.parametrize("build", [train, build_data_set])
 def test_a_full_disk_ends_in_a_message(build, tmp_path):
     case = build(tmp_path)
     limit = 20_000 if build is train else 100_000
