@@ -25,7 +25,7 @@ XLA_FAST := --xla_backend_optimization_level=0 \
 SMOKE := reproduce_4s
 SMOKE_ALL := mask_transfer reproduce_drop_rates reproduce_fastmri_unet
 BEAM_TESTS := tests/datasets/building/test_volume_builder.py \
-	tests/scripts/test_build_dataset.py
+	tests/cli/test_build.py
 
 # Two at a time.
 define smoke
@@ -40,7 +40,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: demo test test-all lint docs gallery clean
 
 demo: $(VENV)/.demo
-	$(BIN)/python scripts/train_loupe.py --demo
+	$(BIN)/loupe-tf train --demo
 
 test: $(VENV)/.test lint
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"

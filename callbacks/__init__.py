@@ -1,6 +1,6 @@
-"""Keras callbacks: 4S and what it is compared with, and the two rounds.
+"""Keras callbacks: 4S, fixed slope schedules and the two training rounds.
 
-They know only "a layer with a variable named `slope`", and no model.
+They work on any model that has a layer with a variable named `slope`.
 """
 
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore

@@ -17,7 +17,7 @@ from loupe_tf.records import (
 )
 from loupe_tf.run_folder import folder_lock
 
-# What each of Keras's own callbacks would need to go on, and does not save.
+# The state that Keras's own callbacks need to resume but do not save.
 STATE = {
     keras.callbacks.EarlyStopping: (
         "wait",
@@ -28,7 +28,7 @@ STATE = {
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
     keras.callbacks.ModelCheckpoint: ("best",),
 }
-# What a backup holds.
+# The keys of a backup's record and their types.
 RECORD = {
     "epoch": int,
     "stopped": bool,
@@ -38,34 +38,34 @@ RECORD = {
 
 
 class BackupAndRestore(keras.callbacks.Callback):
-    """Back up a whole training run, so that one killed at any moment goes on.
+    """Back up a whole training run, so that it can resume after a kill.
 
-    Keras's callback of the same name keeps weights, optimizer and epoch. This
-    one keeps the counters of `EarlyStopping`, `ReduceLROnPlateau` and
-    `ModelCheckpoint` as well, the logs of all epochs, and whether training had
-    been told to stop; and it never leaves a backup half written: each is made
-    in a folder of its own, which is renamed when it is complete. (4S keeps its
-    counters in the weights, and needs nothing here.)
+    Keras's callback of the same name saves the weights, the optimizer and the
+    epoch. This one also saves the counters of `EarlyStopping`,
+    `ReduceLROnPlateau` and `ModelCheckpoint`, the logs of all epochs, and
+    whether training had been told to stop. It never leaves a partial backup:
+    it writes each one into a temporary folder and renames that folder when it
+    is complete. (4S stores its counters in the weights, so it needs nothing
+    here.)
 
     Args:
-        backup_dir: String, folder of the backups. It must belong to this run
-            alone. It stays when training ends: delete it to start again.
-        callbacks: List of the other callbacks of the run, whose counters are
-            to be kept.
-        save: Boolean. Whether to write backups. Of several workers that share
-            the folder one writes, and all of them restore.
+        backup_dir: String, folder of the backups. No other run may use it. It
+            stays when training ends: delete it to start again.
+        callbacks: List of the run's other callbacks, whose counters are saved.
+        save: Boolean. Whether to write backups. When several workers share the
+            folder, one of them writes and all of them restore.
 
     Attributes:
-        history: Dict of lists with one value an epoch, the logs of all epochs,
-            those before a restart included; `None` where an epoch lacks one,
-            as those without validation do.
+        history: Dict of lists with one value per epoch: the logs of all
+            epochs, including those before a restart. The value is `None` where
+            an epoch lacks an entry, for example one without validation.
 
     Raises:
-        ValueError: When training begins, if the backup is of a model of other
-            weights, or of other callbacks, if all backups are damaged
-            (`BadFileError`), or if another process trains there.
-        OSError: When an epoch ends, if the disk is full. The backup before is
-            left as it was, and training goes on from it when there is room.
+        ValueError: When training begins, if the backup comes from a model with
+            other weights or from other callbacks, if all backups are damaged
+            (`BadFileError`), or if another process uses the folder.
+        OSError: When an epoch ends, if the disk is full. The previous backup
+            stays intact, and training can resume from it.
 
     Example:
 
@@ -91,19 +91,19 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.history = {}
-        # Keras keeps it from an earlier `fit` that was resumed.
+        # Keras keeps the value of an earlier `fit` that was resumed.
         self.model._initial_epoch = None
         if self.save:
             self._lock = folder_lock(self.backup_dir)
-            # What killed processes have left.
+            # Remove partial backups of killed processes.
             for stray in self.backup_dir.glob(".epoch_*"):
                 shutil.rmtree(stray, ignore_errors=True)
         state = self._restore()
         if state is None:
             return
         self.history = state["history"]
-        # What Keras's own `BackupAndRestore` sets. A run that had been told to
-        # stop has no epochs left.
+        # Keras's own `BackupAndRestore` sets this too. A run that had been
+        # told to stop has no epochs left.
         self.model._initial_epoch = (
             self.params["epochs"] if state["stopped"] else state["epoch"]
         )
@@ -112,14 +112,13 @@ class BackupAndRestore(keras.callbacks.Callback):
         self._lock = None
 
     def _restore(self):
-        """The state of the last backup that is whole, if there is any."""
+        """Restore the latest intact backup; return its state, if any."""
         backups = sorted(self.backup_dir.glob("epoch_*[0-9]"), reverse=True)
         for folder in backups:
             try:
                 state, values = self._read(folder)
             except BadFileError as error:
-                # A machine that lost its power has not kept what was written
-                # last.
+                # A power failure may have damaged the latest backup.
                 if folder == backups[-1]:
                     raise
                 warnings.warn(
@@ -133,22 +132,19 @@ class BackupAndRestore(keras.callbacks.Callback):
         return None
 
     def _read(self, folder):
-        """A backup: its state, and what is to be set in each callback.
-
-        Its weights are loaded into the model.
-        """
+        """Load a backup's weights; return its state and callback values."""
         remedy = f"Delete {self.backup_dir} to start again"
         path = folder / "state.json"
         state = read_record(path, RECORD, remedy)
         kinds = [type(c).__name__.removeprefix("_") for c in self.callbacks]
         with advising(path, "the state of a backup", remedy):
             found = [saved["class_name"] for saved in state["callbacks"]]
-            # `BestWeights` of `fit_two_rounds` was a private class once.
+            # `BestWeights` of `fit_two_rounds` was once a private class.
             found = [name.removeprefix("_") for name in found]
         if kinds != found:
             raise ValueError(
-                f"Invalid backup in {self.backup_dir}. Expected that of a run "
-                f"with the callbacks {kinds}. Received: {found}"
+                f"Invalid backup in {self.backup_dir}. Expected a run with "
+                f"the callbacks {kinds}. Received: {found}"
             )
         values = []
         for i, saved in enumerate(state["callbacks"]):
@@ -174,7 +170,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         if not self.save:
             return
         final = self.backup_dir / f"epoch_{epoch + 1:07d}"
-        # Two are kept: a machine that loses its power may lose the last one.
+        # Keep two backups: a power failure may damage the latest one.
         older = sorted(self.backup_dir.glob("epoch_*[0-9]"))
         older = [folder for folder in older if folder < final][:-1]
         with written_aside(final) as partial:
@@ -217,12 +213,12 @@ def _attributes(callback):
 
 
 def _plain(value):
-    """A JSON value of what Keras may keep as a tensor or NumPy scalar."""
+    """Convert a tensor or NumPy scalar to a JSON value."""
     if value is None or isinstance(value, bool | int | float):
         return value
     return float(keras.ops.convert_to_numpy(value))
 
 
 def _best_weights(i):
-    """Name of the file with the best weights that a callback holds."""
+    """Name of the file with a callback's best weights."""
     return f"best_weights_{i}.npz"

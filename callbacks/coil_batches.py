@@ -7,24 +7,24 @@ ANGLES = 8
 
 
 class CoilBatches(ShuffledBatches):
-    """Batches of k-space of several coils, simulated from images of one.
+    """Batches of multi-coil k-space, simulated from single-coil images.
 
     For models with `coils`: a batch is `((kspace, maps), images)`, as
-    `simulate_kspace` makes it. In each epoch each example lies among coils that
-    are turned by another angle, has another phase and, with `turns`, another
-    orientation: one of the eight of a square, of the four of a rectangle.
+    `simulate_kspace` makes it. Every epoch gives each example a new angle of
+    the coil array, a new phase and, with `turns`, a new orientation: one of
+    eight for a square image, one of four for a rectangular one.
 
-    All of them depend on seed and epoch alone. The order is that of
-    `ShuffledBatches`. The callback `callback()` tells the epoch;
-    `fit_two_rounds` adds it by itself.
+    Angles, phases and orientations depend only on the seed and the epoch. The
+    order is that of `ShuffledBatches`. The callback `callback()` passes on the
+    epoch; `fit_two_rounds` adds it automatically.
 
     Args:
         images: Array of images `(examples, H, W, 1)`.
-        coils: Integer, how many coils stand around the image.
+        coils: Integer, the number of coils around the image.
         batch_size: Integer. The last batch may be smaller.
-        seed: Integer, of order, angles, phases and orientations.
-        phase: Float, the deviation of the images' phase in radians.
-        turns: Boolean. `False` for validation.
+        seed: Integer, for order, angles, phases and orientations.
+        phase: Float, the standard deviation of the images' phase in radians.
+        turns: Boolean. Use `False` for validation.
 
     Example:
 
@@ -39,7 +39,7 @@ class CoilBatches(ShuffledBatches):
     def __init__(
         self, images, coils, batch_size=16, seed=0, phase=1.0, turns=True
     ):
-        # A turn by the distance of two coils would only number them anew.
+        # A rotation by the angle between two coils would only renumber them.
         step = 2 * np.pi / coils / ANGLES
         size = np.shape(images)[1:3]
         self._maps = np.stack(
@@ -62,7 +62,7 @@ class CoilBatches(ShuffledBatches):
 
 
 def turn(image, rng):
-    """One of the orientations that a slice may have in its matrix.
+    """Flip and transpose an image at random; transpose only a square one.
 
     Args:
         image: Array `(H, W, C)`.

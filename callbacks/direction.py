@@ -1,23 +1,30 @@
 from keras.src.callbacks.monitor_callback import MonitorCallback
 
+from loupe_tf import metrics
 from loupe_tf.checks import check_choice, invalid
 
-# What `MaskValidation` puts before the name of a metric.
+# The prefixes that `MaskValidation` adds to the names of metrics.
 KINDS = ("relaxed", "sampled", "threshold", "exact")
 MODES = ("auto", "min", "max")
-# Our functions of images do not say it where `compile` is given them as such.
-OWN = {"psnr": "max", "ssim": "max", "nmse": "min"}
+BETTER = {"up": "max", "down": "min"}
+# When `compile` is given our functions, they do not carry a direction; the
+# metrics of the same names in capitals do.
+OWN = {
+    name.lower(): metric._direction
+    for name, metric in vars(metrics).items()
+    if hasattr(metric, "_direction")
+}
 
 
 def direction(model, monitor, mode="auto"):
-    """Return whether a monitored quantity is to fall or to rise.
+    """Return whether a monitored quantity should fall or rise.
 
-    Keras's rule for `mode="auto"`, a loss falls and a metric says what it
-    does, and for what that leaves open: the losses of single outputs, the
+    `mode="auto"` follows Keras: a loss should fall, and a metric states its
+    direction. This function also covers the losses of single outputs, the
     names that `MaskValidation` adds, and this package's metrics.
 
     Args:
-        model: The `keras.Model`, whose metrics are built by the first step.
+        model: The `keras.Model`. Its metrics are built by the first step.
         monitor: String, name of the quantity in the logs.
         mode: `"auto"`, `"min"` or `"max"`.
 
@@ -25,7 +32,7 @@ def direction(model, monitor, mode="auto"):
         `"min"` or `"max"`.
 
     Raises:
-        ValueError: If the direction cannot be told.
+        ValueError: If the direction is unknown.
     """
     check_choice("mode", mode, MODES)
     if mode != "auto":
@@ -35,31 +42,30 @@ def direction(model, monitor, mode="auto"):
         return "min"
     directions = {}
     for metric in _metrics(model):
-        found = getattr(metric, "_direction", None)
-        found = {"up": "max", "down": "min"}.get(found, OWN.get(metric.name))
-        directions[metric.name] = found
-    # With several outputs that of the output comes first.
+        found = getattr(metric, "_direction", None) or OWN.get(metric.name)
+        directions[metric.name] = BETTER.get(found)
+    # With several outputs, the output's own metric takes precedence.
     for known in sorted(directions, key=len, reverse=True):
         if directions[known] and (name == known or name.endswith(f"_{known}")):
             return directions[known]
     raise invalid(
         "mode",
-        "'min' or 'max' for a monitor of which neither its name nor the "
-        f"metrics of the model ({', '.join(['loss', *directions])}) tell "
-        "whether it is to fall or to rise",
+        "'min' or 'max', because neither the name of the monitor nor the "
+        f"metrics of the model ({', '.join(['loss', *directions])}) say "
+        "whether it should fall or rise",
         found=f"monitor={monitor!r}, mode='auto'",
     )
 
 
 def set_direction(callback, mode):
-    """Let a callback of Keras or ours follow the direction that was found.
+    """Make a callback use a direction.
 
     Args:
         callback: A `MonitorCallback`.
         mode: `"min"` or `"max"`.
 
     Raises:
-        ValueError: If the callback was told the other direction.
+        ValueError: If the callback was given the opposite direction.
     """
     if callback.mode not in ("auto", mode):
         raise invalid(
@@ -71,12 +77,12 @@ def set_direction(callback, mode):
     if callback.monitor_op is None:
         own, callback.mode = callback.mode, mode
         MonitorCallback._set_monitor_op(callback)
-        # What was given stays: it may be the name of a run.
+        # Restore the given mode: it may be part of a run's settings.
         callback.mode = own
 
 
 def _metric_name(monitor):
-    """The name of a monitored quantity without what validation adds."""
+    """The name of a monitored quantity without its validation prefixes."""
     name = monitor.removeprefix("val_")
     if name != monitor:
         for kind in KINDS:
@@ -86,5 +92,5 @@ def _metric_name(monitor):
 
 def _metrics(model):
     for metric in getattr(model, "metrics", ()):
-        # Keras keeps those of `compile` in one, which has none until built.
+        # Keras wraps the metrics of `compile` in one, empty until built.
         yield from getattr(metric, "metrics", None) or [metric]

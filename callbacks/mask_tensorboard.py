@@ -8,21 +8,21 @@ from loupe_tf.checks import check_choice
 class MaskTensorBoard(keras.callbacks.Callback):
     """Write the mask, its histogram and a reconstruction to TensorBoard.
 
-    Each `update_freq` epochs: an image of the binary mask beside the
-    probabilities, a histogram of the probabilities, the slope as a scalar, and
-    reconstructions of a few images beside the truth. Of several masks, of
-    groups or nested, there is an image each.
+    Every `update_freq` epochs it writes an image of the binary mask next to
+    the probabilities, a histogram of the probabilities, the slope as a scalar,
+    and reconstructions of a few images next to the ground truth. A model with
+    several masks (groups or nested masks) gets one image per mask.
 
     Args:
-        log_dir: String, the folder that `tensorboard --logdir` is given.
-        images: Array `(n, H, W, C)` of images to reconstruct, or `None`; a
-            list of all inputs for a model of several.
-        update_freq: Integer, epochs between two writings.
+        log_dir: String, the folder to pass to `tensorboard --logdir`.
+        images: Array `(n, H, W, C)` of images to reconstruct, or `None`. For a
+            model with several inputs, a list of all inputs.
+        update_freq: Integer, number of epochs between writes.
         sampler: String, name of the layer that samples the mask.
-        probability: String, name of the layer whose output are the
-            probabilities. `None` for LOUPE's own, where the model has any.
-        truth: Array `(n, H, W, C)` of what should come out, if that is not
-            `images`, or the first of them.
+        probability: String, name of the layer that outputs the probabilities.
+            `None` uses LOUPE's own layer, if the model has one.
+        truth: Array `(n, H, W, C)` of target images. Defaults to `images`, or
+            to the first of several inputs.
 
     Raises:
         ImportError: If TensorFlow or TensorBoard is not installed.

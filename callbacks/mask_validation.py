@@ -8,20 +8,20 @@ from loupe_tf.samplers.with_binarization import with_binarization
 
 
 class MaskValidation(keras.callbacks.Callback):
-    """Validate with another kind of mask than inference uses.
+    """Validate with a different kind of mask from the one used at inference.
 
-    Adds `val_{binarization}_loss`, and the same for each metric, to the logs
-    of each epoch, whatever `validation_freq` of `fit` is: with
-    `binarization="relaxed"` the losses that the 4S paper's authors monitor,
-    with `"sampled"` or `"threshold"` the gap that their masks leave to the
-    mask of exact budget in `val_loss`. Put it before the callback that
-    monitors its quantity.
+    This callback adds `val_{binarization}_loss`, and the same for each metric,
+    to the logs of every epoch, whatever the `validation_freq` of `fit`.
+    `binarization="relaxed"` gives the losses that the 4S paper's authors
+    monitor. `"sampled"` and `"threshold"` show how those masks differ from the
+    exact-budget mask of `val_loss`. Place this callback before the one that
+    monitors the added quantity.
 
     Args:
         validation_data: A pair `(x, y)` of arrays, or a data set of batches.
         binarization: `"relaxed"`, `"sampled"`, `"threshold"` or `"exact"`; see
             `loupe_tf.layers.ThresholdRandomMask`.
-        batch_size: Integer or `None`, for arrays.
+        batch_size: Integer or `None`, the batch size for arrays.
 
     Raises:
         ValueError: When training begins, if the model learns no mask.
@@ -45,8 +45,8 @@ class MaskValidation(keras.callbacks.Callback):
             own = self.model.get_layer(layer.name)
             if own is not layer and layer.weights:
                 layer.slope.assign(slope_value(own))
-                # The same noise each time: epochs compare better, and a
-                # resumed run sees what one that was not killed would.
+                # Use the same noise in every epoch: epochs are comparable, and
+                # a resumed run gets the values of an uninterrupted one.
                 layer.seed_generator.state.assign(np.zeros(2, "uint32"))
         results = self._trainer.evaluate(self.validation_data, self.batch_size)
         for name, value in results.items():

@@ -6,33 +6,33 @@ from loupe_tf.masks.centre import judged
 
 
 class MaskedBatches(ShuffledBatches):
-    """Batches in which each example has a mask of its own.
+    """Batches in which each example has its own mask.
 
-    For models with `mask_input=True`, that are to serve many masks: a batch is
-    `((images, masks), targets)`. In training each example gets another random
-    mask in each epoch, as in fastMRI; in validation, where epochs are to be
-    compared, `seeds` gives it always the same.
+    For models with `mask_input=True`, which must handle many masks: a batch is
+    `((images, masks), targets)`. In training, each example gets a new random
+    mask every epoch, as in fastMRI. In validation, `seeds` fixes the mask of
+    each example, so that epochs are comparable.
 
-    Order and masks depend on seed and epoch alone: not on the backend, nor on
-    what was drawn before. The order is that of `ShuffledBatches`. The callback
-    `callback()` tells the epoch; `fit_two_rounds` adds it by itself.
+    Order and masks depend only on the seed and the epoch, not on the backend
+    or on earlier draws. The order is that of `ShuffledBatches`. The callback
+    `callback()` passes on the epoch; `fit_two_rounds` adds it automatically.
 
     Args:
         x: Array of images `(examples, H, W, C)`.
         y: Array of targets `(examples, ...)`.
         draw: Callable that takes a seed, a non-negative integer, and returns a
-            `SamplingMask` or a boolean array, `(H, W)`, `(1, W)` or `(H, 1)`,
-            DC at index `N // 2` of each axis. If the first one seems to have
-            it in the corner, there is a warning.
+            `SamplingMask` or a boolean array `(H, W)`, `(1, W)` or `(H, 1)`,
+            with DC at index `N // 2` of each axis. It warns if the first mask
+            seems to have DC in the corner.
         batch_size: Integer. The last batch may be smaller.
-        seed: Integer, of order and masks.
-        seeds: `None`, or an array `(examples,)` of the seeds of their masks,
-            the same in all epochs: for instance one for each volume.
-        drop_remainder: Boolean. Whether a smaller last batch is left out.
+        seed: Integer, for order and masks.
+        seeds: `None`, or an array `(examples,)` of mask seeds that stay the
+            same in all epochs, for example one seed per volume.
+        drop_remainder: Boolean. Whether to drop a smaller last batch.
 
     Raises:
-        ValueError: If there is not one seed for each example; when masks are
-            drawn, if they do not fit the images.
+        ValueError: If the number of seeds differs from the number of examples.
+            When masks are drawn, if they do not fit the images.
 
     Example:
 
@@ -74,15 +74,15 @@ class MaskedBatches(ShuffledBatches):
         super().set_epoch(epoch)
         self._seeds = self.seeds
         if self.seeds is None:
-            # One more number than the order is drawn from.
+            # The extra number makes this stream differ from the order's.
             rng = np.random.default_rng([self.seed, epoch, 1])
             self._seeds = rng.integers(2**63, size=len(self.x))
 
     def masks(self, rows):
-        """Masks of some examples in this epoch.
+        """Draw the masks of some examples in this epoch.
 
         Args:
-            rows: Array of integers, the numbers of the examples.
+            rows: Array of integers, the indices of the examples.
 
         Returns:
             Float32 array `(len(rows), H, W, 1)` of zeros and ones.

@@ -3,19 +3,19 @@ import numpy as np
 
 
 class OrderedBatches(keras.utils.PyDataset):
-    """Base of batches whose order depends on seed and epoch alone.
+    """Base class of batches whose order depends only on seed and epoch.
 
-    The data set is told the number of the epoch by the callback `callback()`,
-    so that a run that was stopped goes on with the batches it would have had.
-    A subclass implements `__getitem__`, by `rows`.
+    The callback `callback()` passes the epoch number to the data set, so that
+    a resumed run gets the batches of an uninterrupted one. A subclass
+    implements `__getitem__` with `rows`.
 
     Args:
         examples: Integer, the number of examples.
         batch_size: Integer. The last batch may be smaller.
         seed: Integer, at least 0.
-        shuffle: Boolean. Another order in each epoch, or always that of the
-            examples.
-        drop_remainder: Boolean. Whether a smaller last batch is left out.
+        shuffle: Boolean. `True` gives a new order every epoch, `False` keeps
+            the order of the examples.
+        drop_remainder: Boolean. Whether to drop a smaller last batch.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class OrderedBatches(keras.utils.PyDataset):
         self._order = None
 
     def set_epoch(self, epoch):
-        """Tell the number of the epoch that begins."""
+        """Set the number of the epoch that begins."""
         self.epoch = int(epoch)
 
     def callback(self):
-        """The callback that `fit` needs beside this data set."""
+        """Return the callback that `fit` needs with this data set."""
         return keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: self.set_epoch(epoch)
         )
@@ -46,10 +46,10 @@ class OrderedBatches(keras.utils.PyDataset):
         return -(-self.examples // self.batch_size)
 
     def order(self, epoch):
-        """The numbers of all examples, in the order of an epoch."""
+        """Return the indices of all examples, in the order of an epoch."""
         if not self.shuffle:
             return np.arange(self.examples)
-        # Each thread uses what it has read or made itself.
+        # A local reference keeps this safe when threads share the data set.
         known = self._order
         if known is None or known[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch])
@@ -57,7 +57,7 @@ class OrderedBatches(keras.utils.PyDataset):
         return known[1]
 
     def rows(self, index, epoch=None):
-        """The numbers of the examples of a batch, by default in this epoch."""
+        """Return the example indices of a batch, by default in this epoch."""
         order = self.order(self.epoch if epoch is None else epoch)
         begin = index * self.batch_size
         return order[begin : begin + self.batch_size]

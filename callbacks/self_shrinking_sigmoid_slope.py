@@ -4,7 +4,7 @@ import warnings
 import keras
 import numpy as np
 
-# The base of Keras's own monitoring callbacks; Keras does not export it.
+# The base class of Keras's own monitoring callbacks; Keras does not export it.
 from keras.src.callbacks.monitor_callback import MonitorCallback
 
 from loupe_tf.callbacks.direction import MODES, direction, set_direction
@@ -20,23 +20,24 @@ from loupe_tf.checks import (
 class SelfShrinkingSigmoidSlope(MonitorCallback):
     """Raise the slope of a relaxed threshold when a metric stops improving.
 
-    4S (Martinini et al., BioCAS 2022): a slope that starts low lets gradients
-    through and explores masks; each time the loss stops falling it is raised,
-    `s ← min(m·s, max_slope)`, until the relaxed mask is binary.
+    4S (Martinini et al., BioCAS 2022) starts with a low slope, which lets
+    gradients through and explores masks. Each time the loss stops falling, 4S
+    raises the slope, `s ← min(m·s, max_slope)`, until the relaxed mask is
+    binary.
 
-    `wait` counts the epochs without a new best. At `patience` the slope is
-    raised, and a cooldown begins in which `wait` stands still. Losses before
-    and after a raise do not compare, so when the cooldown ends the best is set
-    to the current loss and `wait` to 0. The paper does not mention the last
-    two; its authors' code does them. `cooldown=0, reset_best=False` is the
-    bare rule of the paper's text.
+    `wait` counts the epochs without a new best. When it reaches `patience`,
+    the slope is raised and a cooldown begins, during which `wait` does not
+    change. Losses before and after a raise are not comparable, so at the end
+    of the cooldown the best becomes the current loss and `wait` becomes 0. The
+    cooldown and the reset are not in the paper, but its authors' code has
+    them. `cooldown=0, reset_best=False` is the rule of the paper's text.
 
-    Epochs without validation, of `fit(validation_freq=2)`, do not count: all
-    numbers of epochs are of those that have the monitored quantity.
+    Epochs without validation, as with `fit(validation_freq=2)`, do not count:
+    all numbers of epochs refer to epochs that have the monitored quantity.
 
     The slope of each epoch is added to the logs. The counters are saved with
-    the model's weights, so that a run that is killed and resumed with
-    `BackupAndRestore`, placed last in the list, goes on as if it had not been.
+    the model's weights. So a killed run that resumes with `BackupAndRestore`,
+    placed last in the list, continues like an uninterrupted one.
 
     Args:
         monitor: String. Quantity to be monitored. `"val_loss"` is the loss of
@@ -46,26 +47,27 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         patience: Integer. Epochs without improvement after which the slope is
             raised.
         max_slope: Float. Upper bound of the slope.
-        cooldown: Integer. Epochs after a raise in which `wait` stands still.
-        exit_cooldown_on_improvement: Boolean. If `True` the first epoch that
+        cooldown: Integer. Epochs after a raise during which `wait` does not
+            change.
+        exit_cooldown_on_improvement: Boolean. If `True`, the first epoch that
             is better than the one before it ends the cooldown.
         reset_best: Boolean. Whether the best becomes the current loss when a
             cooldown ends.
-        layers: Which slopes to raise. `None` for all layers that have a
-            variable `slope`, together; a list of names; or a list of such
-            lists, groups that are taken in turn: the next one when all slopes
-            of the one before are at `max_slope` and patience runs out again.
-        mode: One of `{"auto", "min", "max"}`: whether the quantity is to fall
-            or to rise. `"auto"` is Keras's rule: losses fall, and a metric
-            says what it does.
-        min_delta: Float. Least change that counts as an improvement.
+        layers: Which slopes to raise. `None` raises the slopes of all layers
+            that have a variable `slope` together. A list of names selects
+            layers. A list of such lists defines groups to raise in turn: the
+            next group starts when all slopes of the current one are at
+            `max_slope` and patience runs out again.
+        mode: One of `{"auto", "min", "max"}`: whether the quantity should fall
+            or rise. `"auto"` follows Keras: losses should fall, and a metric
+            states its direction.
+        min_delta: Float. Smallest change that counts as an improvement.
         verbose: Integer. 0: quiet, 1: update messages.
 
     Raises:
-        ValueError: If an argument is out of range; when training begins, if
-            the model has no slope; if the monitored quantity is not among
-            those of validation, or never comes; if its direction cannot be
-            told.
+        ValueError: If an argument is out of range, if the model has no slope
+            when training begins, if validation does not give the monitored
+            quantity or it never appears, or if its direction is unknown.
 
     Example:
 
@@ -118,13 +120,13 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
 
     def set_model(self, model):
         super().set_model(model)
-        # Here rather than in `on_train_begin`, which may come after that of
+        # Reset here, because `on_train_begin` may run after that of
         # `BackupAndRestore`.
         self._reset()
         self.monitor_op = None
         self.min_delta = abs(self.min_delta)
-        # Not tracked by Keras, which allows no new layer in a built model, but
-        # found by it when weights are saved or loaded.
+        # Bypass Keras's tracking, which allows no new layer in a built model.
+        # Keras still finds the attribute when it saves or loads weights.
         object.__setattr__(model, "_slope_state", _State(self))
 
     def on_train_begin(self, logs=None):
@@ -141,7 +143,7 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
             # Delay setup until the model's metrics are all built
             found = direction(self.model, self.monitor, self.mode)
             set_direction(self, found)
-        # Through `self.model` every time: with JAX it syncs the variables.
+        # Read through `self.model` every time: on JAX this syncs variables.
         every = [layer for group in self._layers() for layer in group]
         logs.update(slope_logs(every))
         if current is None:
@@ -166,14 +168,13 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         self.previous = current
 
     def on_train_end(self, logs=None):
-        # A resumed run may have seen it before.
+        # A resumed run may have seen the quantity before.
         if self._skipped and self.previous is None:
             raise invalid(
                 "monitor",
-                f"a quantity that the logs have; none of {self._skipped} "
-                "epochs had any of validation, for which `fit` needs "
-                "validation_data, and a validation_freq of no more than the "
-                "epochs",
+                f"a quantity in the logs; none of the {self._skipped} epochs "
+                "had validation, for which `fit` needs validation_data, and "
+                "a validation_freq no larger than the number of epochs",
                 self.monitor,
             )
 
@@ -181,19 +182,19 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         return self.cooldown_counter > 0
 
     def _skip(self, epoch, logs):
-        """Refuse, or leave out, an epoch that has no monitored quantity."""
+        """Reject or skip an epoch that lacks the monitored quantity."""
         if "val_loss" in logs or not self.monitor.startswith("val_"):
             raise invalid("monitor", f"one of {list(logs)}", self.monitor)
         if not self._skipped:
             warnings.warn(
-                f"Epoch {epoch + 1} had no validation: 4S leaves it out, and "
-                f"all others without {self.monitor!r}.",
+                f"Epoch {epoch + 1} had no validation: 4S skips it and all "
+                f"other epochs without {self.monitor!r}.",
                 stacklevel=2,
             )
         self._skipped += 1
 
     def _is_better(self, current, reference):
-        # A NaN is better than nothing to Keras, and nothing better than a NaN.
+        # Keras prefers NaN to no value, and then no value is better than NaN.
         return math.isfinite(current) and bool(
             self._is_improvement(current, reference)
         )
@@ -207,7 +208,11 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
         return [slope_layers(self.model, names) for names in self.groups]
 
     def _raise_slopes(self, epoch):
-        """Raise the slopes of the first group that has room; say if any had."""
+        """Raise the slopes of the first group below the maximum, if any.
+
+        Returns:
+            Boolean, whether a slope was raised.
+        """
         groups = self._layers()
         while self.group < len(groups):
             raised = False
@@ -230,7 +235,7 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
 
 
 class _State(keras.layers.Layer):
-    """Carries the counters of the callback in the model's weights."""
+    """Stores the counters of the callback in the model's weights."""
 
     def __init__(self, callback):
         super().__init__(name="slope_state")

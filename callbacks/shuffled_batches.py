@@ -4,21 +4,21 @@ from loupe_tf.callbacks.ordered_batches import OrderedBatches
 
 
 class ShuffledBatches(OrderedBatches):
-    """Batches of arrays in an order that depends on seed and epoch alone.
+    """Batches of arrays in an order that depends only on seed and epoch.
 
-    `model.fit` on arrays shuffles with a state that is lost when a run is
-    killed. This data set is told the number of the epoch by the callback
-    `ShuffledBatches.callback()`, so that a resumed run sees the same batches.
+    `model.fit` shuffles arrays with a random state that is lost when a run is
+    killed. Here the callback `ShuffledBatches.callback()` passes the epoch
+    number to the data set, so that a resumed run sees the same batches.
 
     Args:
-        x: Array `(examples, ...)`, or a tuple or dict of the arrays of several
+        x: Array `(examples, ...)`, or a tuple or dict of arrays for several
             inputs.
         y: Array `(examples, ...)`.
         batch_size: Integer. The last batch may be smaller.
         seed: Integer.
-        drop_remainder: Boolean. Whether such a last batch is left out, for
-            several devices to get equal shares of every batch. Other examples
-            are left out in each epoch.
+        drop_remainder: Boolean. Whether to drop a smaller last batch, so that
+            several devices get equal shares of every batch. The dropped
+            examples change from epoch to epoch.
     """
 
     def __init__(self, x, y, batch_size=16, seed=0, drop_remainder=False):
@@ -29,10 +29,10 @@ class ShuffledBatches(OrderedBatches):
         self.set_epoch(0)
 
     def to_tf_dataset(self):
-        """The same batches as a `tf.data.Dataset` that does not tune itself.
+        """Return the same batches as a `tf.data.Dataset` without autotuning.
 
-        What Keras makes of a `PyDataset` tunes itself, and to stop that at the
-        end of an epoch was seen to take as long as a small model's epoch.
+        Keras turns a `PyDataset` into a data set that autotunes. Stopping the
+        autotuner after an epoch can take as long as a small model's epoch.
         """
         import tensorflow as tf
 

@@ -7,22 +7,22 @@ from loupe_tf.checks import invalid
 
 
 class SlopeSchedule(keras.callbacks.Callback):
-    """Set the slope of each epoch from a function of its number.
+    """Set the slope of each epoch from a function of the epoch number.
 
-    The open-loop counterpart of `SelfShrinkingSigmoidSlope`, to compare it
-    with. The slope depends on the number of the epoch alone, so a resumed run
-    needs no state. It is added to the logs.
+    This is the open-loop counterpart of `SelfShrinkingSigmoidSlope`, for
+    comparison. The slope depends only on the epoch number, so a resumed run
+    needs no state. The slope is added to the logs.
 
     Args:
-        function: Callable from the epoch (integer, from 0) to a positive
-            slope, such as those that `constant`, `linear`, `geometric` and
-            `cosine` return.
-        layers: List of names of layers, or `None` for all that have a variable
-            `slope`.
+        function: Callable that maps the epoch (integer, from 0) to a positive
+            slope, such as the schedules that `constant`, `linear`, `geometric`
+            and `cosine` return.
+        layers: List of layer names, or `None` for all layers that have a
+            variable `slope`.
 
     Raises:
-        ValueError: When training begins, if the model has no slope; when the
-            function returns anything but a positive number.
+        ValueError: When training begins, if the model has no slope. Also if
+            the function does not return a positive number.
 
     Example:
 
@@ -49,7 +49,7 @@ class SlopeSchedule(keras.callbacks.Callback):
         if not (slope > 0 and math.isfinite(slope)):
             raise invalid(
                 "function",
-                "a positive slope of every epoch",
+                "a positive slope for every epoch",
                 found=f"{slope} for epoch {epoch}",
             )
         for layer in slope_layers(self.model, self.layers):
@@ -66,17 +66,17 @@ def constant(slope):
 
 
 def linear(start, stop, epochs):
-    """Return the schedule from `start` at epoch 0 to `stop` at the last."""
+    """Return the linear schedule from `start` to `stop` over `epochs`."""
     return lambda epoch: start + (stop - start) * _progress(epoch, epochs)
 
 
 def geometric(start, stop, epochs):
-    """Return the schedule that multiplies by the same factor each epoch."""
+    """Return the schedule that grows by the same factor every epoch."""
     return lambda epoch: start * (stop / start) ** _progress(epoch, epochs)
 
 
 def cosine(start, stop, epochs):
-    """Return the schedule of half a cosine: flat at both ends."""
+    """Return the half-cosine schedule, which is flat at both ends."""
 
     def schedule(epoch):
         rise = (1 - math.cos(math.pi * _progress(epoch, epochs))) / 2
@@ -86,5 +86,5 @@ def cosine(start, stop, epochs):
 
 
 def _progress(epoch, epochs):
-    """Share of the schedule done: 0 at epoch 0, 1 from the last one on."""
+    """Progress of the schedule: 0 at epoch 0, 1 from the last epoch on."""
     return min(1.0, epoch / max(1, epochs - 1))

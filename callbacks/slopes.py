@@ -10,14 +10,14 @@ def slope_layers(model, names=None, required=True):
     """Return the layers of a model that have a `slope` variable.
 
     Args:
-        model: A `keras.Model`; layers of models inside it are found too.
-        names: List of names of layers, or `None` for all that have a slope. A
-            layer whose `slope` is a plain number, such as `ProbMask`, has none
-            in this sense.
-        required: Boolean. Whether it is an error if there are none.
+        model: A `keras.Model`; layers of nested models are included.
+        names: List of layer names, or `None` for all layers with a `slope`
+            variable. A plain number does not count, such as the `slope` of
+            `ProbMask`.
+        required: Boolean. Whether to raise an error if there are none.
 
     Raises:
-        ValueError: If there is no such layer, or a named one has no slope.
+        ValueError: If there is no such layer, or a named layer has no slope.
     """
     layers = {layer.name: layer for layer in _flatten(model)}
     having = {
@@ -39,7 +39,7 @@ def slope_layers(model, names=None, required=True):
 
 
 def slope_logs(layers):
-    """Return `{"slope": value}`, or an entry a layer where there are more."""
+    """Return `{"slope": value}`, or one entry per layer for several layers."""
     if len(layers) == 1:
         return {"slope": slope_value(layers[0])}
     return {f"slope_{layer.name}": slope_value(layer) for layer in layers}

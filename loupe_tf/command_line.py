@@ -14,13 +14,24 @@ __all__ = [
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options `exit_code` knows, and names in messages."""
+    """A parser whose options `exit_code` knows, and names in messages.
+
+    Attributes:
+        presets: Dict by flag of defaults, a dict, that hold where the flag is
+            given.
+    """
+
+    presets = {}
 
     def parse_args(self, args=None, namespace=None):
         _options.clear()
         return super().parse_args(args, namespace)
 
     def parse_known_args(self, args=None, namespace=None):
+        words = sys.argv[1:] if args is None else args
+        for flag, values in self.presets.items():
+            if flag in words:
+                self.set_defaults(**values)
         found = super().parse_known_args(args, namespace)
         _options.extend(self._actions)  # Commands have a parser of their own.
         return found
@@ -99,7 +110,9 @@ def add_data_options(parser, default=None):
         + (" (%(default)s)" if default else ""),
     )
     parser.add_argument(
-        "--data-dir", help="where TFDS keeps its data (default: its own)"
+        "--data-dir",
+        metavar="DIR",
+        help="where TFDS keeps its data (default: its own)",
     )
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import pathlib
 import platform
 import sys
 
@@ -12,6 +13,9 @@ from loupe_tf.version import __version__
 # Keras is imported by the functions that need it: `--help` does not wait.
 
 __all__ = ["environment", "provenance"]
+
+# What `python -m loupe_tf.cli` runs.
+MODULE = ("cli", "__main__.py")
 
 
 def environment(*packages):
@@ -32,6 +36,14 @@ def environment(*packages):
         "hardware": f"{platform.machine()}, {os.cpu_count()} cores"
         + (f", {accelerators} accelerators" if accelerators else ""),
     }
+
+
+def command_line():
+    """The command that runs, as it was typed."""
+    program = pathlib.Path(sys.argv[0])
+    ours = program.stem == "loupe-tf" or program.parts[-2:] == MODULE
+    words = ["loupe-tf", *sys.argv[1:]] if ours else ["python", *sys.argv]
+    return " ".join(words)
 
 
 def _count_accelerators():
@@ -72,7 +84,7 @@ def provenance(settings, source, splits):
         "image size": f"{height}×{width}{_voxel_text(splits)}",
         "settings": ", ".join(f"{k}={v}" for k, v in settings.items()),
         **environment(),
-        "command": "python " + " ".join(sys.argv),
+        "command": command_line(),
     }
 
 

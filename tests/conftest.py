@@ -149,7 +149,7 @@ def full_disk():
 
 @pytest.fixture(scope="session")
 def load_script():
-    """`load_script("train_loupe.py")`: a file of scripts/, as a module."""
+    """`load_script("reproduce_4s.py")`: a file of scripts/, as a module."""
     return _load_script
 
 

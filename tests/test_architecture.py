@@ -8,6 +8,7 @@ import ast
 import graphlib
 import importlib.util
 import pathlib
+import re
 
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = {
@@ -150,6 +151,13 @@ def test_no_circle_between_rooms():
 def test_every_room_has_one_floor():
     listed = [name for floor in FLOORS for name in floor]
     assert sorted(listed) == sorted({room(module) for module in FILES})
+
+
+def test_the_page_has_every_floor_in_its_order():
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    figure = page[page.index(" commands    │") :].split("```")[0]
+    lines = re.findall("│ (.*)$", figure, re.M)
+    assert [set(line.split()) for line in lines] == list(FLOORS[-2::-1])
 
 
 def test_no_import_goes_up():

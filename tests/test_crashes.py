@@ -1,7 +1,7 @@
-"""Scripts that are killed, or find the disk full, end as if nothing had been.
+"""Commands that are killed, or find the disk full, end as if nothing had been.
 
-Minutes: each kills a script at five moments, drawn at random, and compares what
-it ends with to an undisturbed run.
+Minutes: each kills a command at five moments, drawn at random, and compares
+what it ends with to an undisturbed run.
 """
 
 import dataclasses
@@ -29,11 +29,12 @@ pytestmark = [
 ]
 
 SCRIPTS = pathlib.Path(__file__).parents[1] / "scripts"
+LOUPE_TF = ("loupe_tf.cli",)
 MOMENTS = 5
 
-# Runs a script, and kills it so many seconds after so many changes of files in
-# a folder: moments that do not depend on how fast the machine is. It leaves the
-# number of changes in a file.
+# Runs a script, or a module, and kills it so many seconds after so many changes
+# of files in a folder: moments that do not depend on how fast the machine is.
+# It leaves the number of changes in a file.
 RUN = """
 import os, runpy, signal, sys, threading
 folder, moment, delay, log = sys.argv[1:5]
@@ -62,8 +63,10 @@ def hook(event, arguments):
 
 sys.addaudithook(hook)
 sys.path.insert(0, os.path.dirname(sys.argv[0]))
+path = sys.argv[0].endswith(".py")
+run = runpy.run_path if path else runpy.run_module
 try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    run(sys.argv[0], run_name="__main__")
 finally:
     with open(log, "w") as file:
         file.write(str(count))
@@ -72,7 +75,7 @@ finally:
 
 @dataclasses.dataclass
 class Case:
-    """A script with its arguments, and what is the same in the end."""
+    """A script or command, its arguments, what is the same in the end."""
 
     script: str
     arguments: list
@@ -84,7 +87,10 @@ class Case:
         log = folder.with_name(f"{folder.name}.count")
         log.unlink(missing_ok=True)
         moments = [str(folder), str(moment), str(delay), str(log)]
-        script = [SCRIPTS / self.script, *self.arguments, self.out, folder]
+        script = [*LOUPE_TF, self.script]
+        if self.script.endswith(".py"):
+            script = [SCRIPTS / self.script]
+        script += [*self.arguments, self.out, folder]
         done = subprocess.run(
             [sys.executable, "-c", RUN, *moments, *map(str, script)],
             capture_output=True,
@@ -124,12 +130,12 @@ def contents(folder, pattern):
     }
 
 
-def train_loupe(tmp_path):
+def train(tmp_path):
     volumes = np.random.default_rng(0).uniform(size=(6, 2, 16, 16))
     data = tmp_path / "data.npz"
     np.savez(data, **{f"v{i}": x for i, x in enumerate(volumes)})
     return Case(
-        "train_loupe.py",
+        "train",
         [
             *("--data", data, "--filters", "2", "--depth", "1"),
             *("--epochs", "3", "2", "--batch-size", "4"),
@@ -162,7 +168,7 @@ def reproduce_4s(tmp_path):
     )
 
 
-def build_dataset(tmp_path):
+def build_data_set(tmp_path):
     write_fastmri_dataset(
         tmp_path / "knee",
         {"multicoil_train": 6, "multicoil_val": 2},
@@ -172,8 +178,8 @@ def build_dataset(tmp_path):
         recon_size=(40, 40),
     )
     return Case(
-        "build_dataset.py",
-        ["fastmri_slices/knee_multicoil", "--source", tmp_path / "knee"],
+        "build",
+        ["fastmri_slices/knee_multicoil", "--data", tmp_path / "knee"],
         "--data-dir",
         lambda out: [
             contents(out, "*tfrecord*") or contents(out, "*array_record*"),
@@ -209,7 +215,7 @@ def reconstruct(tmp_path):
     )
 
 
-CASES = [train_loupe, reproduce_4s, build_dataset, reconstruct]
+CASES = [train, reproduce_4s, build_data_set, reconstruct]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.__name__)
@@ -251,10 +257,10 @@ def full(limit):
     return set_limit
 
 
-@pytest.mark.parametrize("build", [train_loupe, build_dataset])
+@pytest.mark.parametrize("build", [train, build_data_set])
 def test_a_full_disk_ends_in_a_message(build, tmp_path):
     case = build(tmp_path)
-    limit = 20_000 if build is train_loupe else 100_000
+    limit = 20_000 if build is train else 100_000
     done, _ = case.run(tmp_path / "out", preexec_fn=full(limit))
     assert done.returncode == 2, done.stderr
     message = done.stderr.splitlines()[-1]
@@ -269,7 +275,7 @@ def test_a_full_disk_ends_in_a_message(build, tmp_path):
 
 def test_a_small_file_system(tmp_path):
     """The same on a disk that is really full, which then gets room."""
-    case, disk = train_loupe(tmp_path), tmp_path / "disk"
+    case, disk = train(tmp_path), tmp_path / "disk"
     disk.mkdir()
 
     def mount(size, *options):

@@ -118,7 +118,12 @@ def test_commands_exist(words, monkeypatch):
     elif command == "python":
         parse(monkeypatch, arguments)
     elif command == "loupe-tf":
-        assert callable(loupe_tf.cli.parser().parse_args(arguments).run)
+        try:
+            options = loupe_tf.cli.parser().parse_args(arguments)
+        except SystemExit as error:
+            assert error.code == 0 and "--help" in arguments
+        else:
+            assert callable(options.run)
     else:
         assert command in OTHER_COMMANDS
 

@@ -1,1 +1,1 @@
-"""Training in the two rounds of the 4S paper; `fit` is how it is called."""
+"""Training in the two rounds of the 4S paper; the entry point is `fit`."""

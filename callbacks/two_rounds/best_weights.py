@@ -8,15 +8,15 @@ from loupe_tf.records import save_weights
 class BestWeights(keras.callbacks.ModelCheckpoint):
     """Saves the weights of the best epoch.
 
-    Epochs without the monitored quantity, and those in which it is not finite,
-    are left out: Keras's own callback would save them. It writes all or
-    nothing: Keras's writes into the file that it replaces.
+    It differs from Keras's `ModelCheckpoint` in two ways. It skips epochs in
+    which the monitored quantity is missing or not finite. And it replaces the
+    file only when the new one is complete.
 
     Args:
         path: Path that ends in `.weights.h5`.
-        monitor: String, what is monitored.
+        monitor: String, the quantity to monitor.
         mode: `"auto"`, `"min"` or `"max"`.
-        best: (Optional) float, the value that is to be improved on.
+        best: (Optional) float, the value to improve on.
     """
 
     def __init__(self, path, monitor, mode="auto", best=None):
@@ -30,7 +30,7 @@ class BestWeights(keras.callbacks.ModelCheckpoint):
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        # A NaN would be the best there is, as long as there is nothing else.
+        # Keras would take a NaN as the best value if there was none before.
         if math.isfinite((logs or {}).get(self.monitor, math.nan)):
             super().on_epoch_end(epoch, logs)
 

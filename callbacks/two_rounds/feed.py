@@ -6,25 +6,25 @@ from loupe_tf.checks import invalid
 
 
 class Feed:
-    """What the rounds are fed with: arrays checked, shared out and shuffled.
+    """The data of both rounds: arrays checked, shuffled and split evenly.
 
     Args:
-        train, validation_data: As those of `fit_two_rounds`.
-        batch_size: Integer, for arrays; that of all devices together.
-        seed: Integer, of the order of the batches.
-        replicas: Integer, how many devices share each batch.
+        train, validation_data: As for `fit_two_rounds`.
+        batch_size: Integer, the global batch size for arrays.
+        seed: Integer, for the order of the batches.
+        replicas: Integer, the number of devices that share each batch.
 
     Attributes:
-        batches: What `fit` trains on.
-        validation_data: What `fit` validates with.
+        batches: The training data for `fit`.
+        validation_data: The validation data for `fit`.
         validation_batch_size: Integer, or `None` for a data set.
         callbacks: List of the callbacks that the batches need.
-        fingerprint: What tells one set of training arrays from another, a
-            value that JSON can store; `None` for a data set.
+        fingerprint: JSON value that identifies the training arrays; `None` for
+            a data set.
 
     Raises:
-        ValueError: If arrays are not finite floats, or of different lengths,
-            or cannot be shared out evenly.
+        ValueError: If arrays are not finite floats, have different lengths, or
+            cannot be split evenly.
     """
 
     def __init__(self, train, validation_data, batch_size, seed, replicas):
@@ -48,25 +48,25 @@ class Feed:
 
 
 def _pair(name, data):
-    """Make `(x, y)` of arrays; leave data sets as they are."""
+    """Turn arrays into `(x, y)`; return data sets unchanged."""
     if hasattr(data, "dtype") and hasattr(data, "shape"):
         data = (data, data)
     if not isinstance(data, tuple | list):
         return data
     x, y = data
     if isinstance(x, list):
-        x = tuple(x)  # A list would be one tensor to tf.data.
+        x = tuple(x)  # tf.data would turn a list into one tensor.
     pair = keras.tree.map_structure(np.asarray, (x, y))
     arrays = keras.tree.flatten(pair)
     lengths = [len(array) for array in arrays]
     if len(set(lengths)) > 1:
         raise invalid(
             name,
-            "as many examples in all arrays",
+            "the same number of examples in all arrays",
             found=f"{lengths} examples",
         )
     for array in arrays:
-        # An index picks masks, beside the images.
+        # Integer inputs next to the images select masks.
         is_index = np.issubdtype(array.dtype, np.integer) and len(arrays) > 2
         if not is_index:
             _check_finite(name, array)
@@ -92,26 +92,26 @@ def _check_finite(name, array):
 
 
 def _check_shares(train, validation_data, batch_size, replicas):
-    """Refuse what several devices cannot share evenly."""
+    """Reject data that several devices cannot share evenly."""
     is_arrays = isinstance(train, tuple)
     if is_arrays or isinstance(validation_data, tuple):
         if batch_size % replicas:
             raise invalid(
                 "batch_size",
-                f"a number that the number of replicas, {replicas}, divides",
+                f"a multiple of the number of replicas, {replicas}",
                 batch_size,
             )
     if is_arrays and len(train[1]) < batch_size:
         raise invalid(
             "train",
-            f"enough examples for a batch of {batch_size}, which several "
+            f"enough examples for a batch of {batch_size} that several "
             "devices share",
             found=f"{len(train[1])} examples",
         )
 
 
 def _even(validation_data, replicas):
-    """Leave out examples of arrays so that the devices get equally many."""
+    """Drop examples of arrays so that all devices get the same number."""
     if not isinstance(validation_data, tuple):
         return validation_data
     examples = len(validation_data[1])
@@ -119,14 +119,14 @@ def _even(validation_data, replicas):
     if size == 0:
         raise invalid(
             "validation_data",
-            f"an example for each of {replicas} replicas at least",
+            f"at least one example for each of {replicas} replicas",
             found=f"{examples} examples",
         )
     return keras.tree.map_structure(lambda array: array[:size], validation_data)
 
 
 def _for_fit(data):
-    """What `fit` takes: TensorFlow is given no `PyDataset`, if we can help."""
+    """Convert data for `fit`; TensorFlow gets a `tf.data.Dataset`."""
     is_tensorflow = keras.backend.backend() == "tensorflow"
     if is_tensorflow and isinstance(data, ShuffledBatches):
         return data.to_tf_dataset()

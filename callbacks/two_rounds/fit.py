@@ -18,9 +18,9 @@ from loupe_tf.distribution.replicas import num_replicas
 from loupe_tf.distribution.trainer import trainer_of
 from loupe_tf.run_folder import RunFolder
 
-# An ended run has all of these.
+# A finished run has all of these files.
 FILES = ("settings.json", "round_1.json", "round_2.json")
-# Arguments of a callback that tell it from others.
+# Types of the callback arguments that are part of a run's settings.
 PLAIN = bool | int | float | str
 
 
@@ -45,65 +45,66 @@ def fit_two_rounds(
 ):
     """Train a model in the two rounds of the 4S paper.
 
-    Round one: the slope callback, `EarlyStopping` and `ModelCheckpoint`. Then
-    the weights of the best epoch, slope and optimizer included, are loaded,
-    and round two runs `ReduceLROnPlateau`, `EarlyStopping` and
-    `ModelCheckpoint` (Martinini et al., BioCAS 2022, section III). The model
-    is left with the best weights of both rounds.
+    Round one runs the slope callback, `EarlyStopping` and `ModelCheckpoint`.
+    Round two loads the weights of the best epoch, including slope and
+    optimizer, and runs `ReduceLROnPlateau`, `EarlyStopping` and
+    `ModelCheckpoint` (Martinini et al., BioCAS 2022, section III). At the end
+    the model has the best weights of both rounds.
 
-    It trains under whatever strategy the model was built in. Several devices
-    get equal shares of every batch: what is left over of the training arrays
-    is left out, others in each epoch, and at most one validation example less
-    than there are devices. Under `MultiWorkerMirroredStrategy`, which
-    `model.fit` cannot do, `loupe_tf.distribution.MultiWorkerTrainer` trains,
-    and all workers must see the same `directory`.
+    Training uses the strategy that the model was built in. Several devices get
+    equal shares of every batch. So each epoch drops a training remainder,
+    which changes from epoch to epoch, and validation drops fewer examples than
+    there are devices. `model.fit` does not support
+    `MultiWorkerMirroredStrategy`; under it,
+    `loupe_tf.distribution.MultiWorkerTrainer` trains, and all workers must see
+    the same `directory`.
 
     Args:
         model: A compiled `keras.Model`.
         train: Array of images that are their own targets, a pair `(x, y)` of
-            arrays, or a data set of batches. For a model of several inputs x
-            is a list or dict of arrays. Arrays are shuffled in an order that a
-            resumed run repeats; of any other data set the same is asked if a
-            resumed run is to be equal to one that was not killed.
+            arrays, or a data set of batches. For a model with several inputs,
+            x is a list or dict of arrays. Arrays are shuffled in an order that
+            a resumed run repeats. A data set must repeat its order too if a
+            resumed run is to equal an uninterrupted one.
         validation_data: The same, not shuffled.
-        epochs: Integer, the most epochs of a round, or a pair of integers, one
-            for each round.
-        batch_size: Integer, for arrays; that of all devices together.
+        epochs: Integer, the maximum number of epochs per round, or a pair of
+            integers, one for each round.
+        batch_size: Integer, the global batch size for arrays.
         slope_callback: Callback of round one. `None` for
             `SelfShrinkingSigmoidSlope(monitor=monitor, mode=mode)` with the
             paper's settings, `False` for none (a model without a slope, or a
-            slope that is held).
-        monitor: String. What all callbacks monitor. With
-            `"val_relaxed_loss"`, as the paper's authors do, or
-            `"val_relaxed_psnr"`, validation with relaxed masks is added;
-            likewise of `"sampled"` and `"threshold"`.
+            fixed slope).
+        monitor: String. The quantity that all callbacks monitor.
+            `"val_relaxed_loss"`, which the paper's authors use, and
+            `"val_relaxed_psnr"` add validation with relaxed masks;
+            `"sampled"` and `"threshold"` work in the same way.
         mode: `"auto"`, `"min"` or `"max"`: whether lower or higher is better,
-            for all callbacks of this monitor. `"auto"` is Keras's rule:
-            losses fall, and a metric says what it does.
-        validation_freq: Integer, as in `model.fit`. Epochs without validation
-            count for none of the callbacks.
+            for all callbacks with this monitor. `"auto"` follows Keras: losses
+            should fall, and a metric states its direction.
+        validation_freq: Integer, as in `model.fit`. The callbacks ignore
+            epochs without validation.
         stop_patience: Integer, patience of `EarlyStopping`.
-        lr_patience, lr_factor, min_lr: Of `ReduceLROnPlateau`.
+        lr_patience, lr_factor, min_lr: Arguments of `ReduceLROnPlateau`.
         directory: String. If given, the run is backed up there after each
-            epoch, a call with the same directory goes on where it was killed,
-            and one after the end returns the result at once. It must belong to
-            this run alone.
+            epoch. A call with the same directory resumes a killed run, and
+            returns the result of a finished one immediately. No other run may
+            use it.
         callbacks: Further callbacks, for both rounds.
-        seed: Integer, of the order of the batches.
+        seed: Integer, for the order of the batches.
         verbose: As in `model.fit`.
 
     Returns:
-        A `keras.callbacks.History` over both rounds, those parts included that
-        ran before a restart. Beside the logs, its dict has `round` (1 or 2).
+        A `keras.callbacks.History` of both rounds, including epochs before a
+        restart. In addition to the logs, its dict has `round` (1 or 2).
 
     Raises:
         ValueError: If the model is not compiled, arrays are not finite floats,
-            the batches cannot be shared out evenly among several devices,
-            the monitored quantity is absent, its direction cannot be told or
-            a callback was told another one, the model has no slope for 4S, the
-            directory holds a run of other settings or damaged files
-            (`BadFileError`), or another process trains there.
-        OSError: If the disk is full. When there is room, the same call goes on.
+            the devices cannot share the batches evenly, the monitored quantity
+            is absent, its direction is unknown or a callback has the opposite
+            one, the model has no slope for 4S, the directory holds a run with
+            other settings or damaged files (`BadFileError`), or another
+            process trains there.
+        OSError: If the disk is full. The same call resumes when there is room.
     """
     if not model.compiled:
         raise invalid(
@@ -133,7 +134,7 @@ def fit_two_rounds(
     trainer = trainer_of(model)
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        # One worker writes into the folder that all read from.
+        # One worker writes into the folder; all workers read from it.
         writes = trainer.is_chief or directory is None
         folder = RunFolder(directory or scratch, writes, "directory")
         stack.enter_context(folder)
@@ -168,14 +169,14 @@ def _check_validation_freq(validation_freq, epochs, monitor):
     if not 1 <= validation_freq <= min(filter(None, epochs), default=math.inf):
         raise invalid(
             "validation_freq",
-            "a positive integer of at most the epochs of a round, which "
+            "a positive integer no larger than the epochs of a round, which "
             f"otherwise has no {monitor!r}",
             found=f"validation_freq={validation_freq}, epochs={epochs}",
         )
 
 
 def _validation(feed, monitor, batch_size):
-    """The callback that adds what is monitored, if Keras does not."""
+    """The callback that adds the monitored quantity, if Keras does not."""
     kind = monitor.removeprefix("val_").partition("_")[0]
     if not monitor.startswith("val_") or kind not in KINDS:
         return []
@@ -189,7 +190,7 @@ def _lower_rate(monitor, mode, patience, factor, min_lr):
         factor=factor,
         patience=patience,
         min_lr=min_lr,
-        # Keras's 1e-4 would call most gains of a small MSE none.
+        # Keras's default, 1e-4, would ignore most gains of a small MSE.
         min_delta=0.0,
     )
 
@@ -203,7 +204,7 @@ def _history(model, logs):
 
 
 def _settings(model, slope_callback):
-    """What tells one model from another, and one slope callback."""
+    """Settings that identify the model and the slope callback."""
     settings = {
         "model": model.name,
         "parameters": model.count_params(),
@@ -213,7 +214,7 @@ def _settings(model, slope_callback):
         "slope_callback": None,
     }
     if slope_callback:
-        # Resets what a callback that was used before has counted.
+        # Reset the counters of a callback that was used before.
         slope_callback.set_model(model)
         settings["slope_callback"] = {
             "class_name": type(slope_callback).__name__,

@@ -5,21 +5,21 @@ from loupe_tf.checks import invalid
 
 
 class OneDirection(keras.callbacks.Callback):
-    """Insists on a monitored quantity, and on one direction of it.
+    """Requires a monitored quantity, and one direction for all callbacks.
 
-    Keras's own callbacks would only warn where it is absent, and each would
-    look for its direction by itself.
+    Keras's own callbacks only warn if the quantity is missing, and each
+    determines its direction separately.
 
     Args:
-        monitor: String, what is monitored.
+        monitor: String, the quantity to monitor.
         mode: `"auto"`, `"min"` or `"max"`.
-        validation_freq: Integer, epochs from one validation to the next.
-        callbacks: List of the callbacks that come after this one. Those that
-            monitor the same quantity follow the direction that is found.
+        validation_freq: Integer, number of epochs between validations.
+        callbacks: List of the callbacks that come after this one. Callbacks
+            that monitor the same quantity get the same direction.
 
     Raises:
-        ValueError: If an epoch lacks the quantity, its direction cannot be
-            told, or a callback was told the other one.
+        ValueError: If an epoch lacks the quantity, if its direction is
+            unknown, or if a callback was given the opposite direction.
     """
 
     def __init__(self, monitor, mode, validation_freq, callbacks):
@@ -30,7 +30,7 @@ class OneDirection(keras.callbacks.Callback):
         self.callbacks = callbacks
 
     def on_train_begin(self, logs=None):
-        # Several workers build them with the first step.
+        # With several workers, the first step builds the metrics.
         if all(getattr(m, "built", True) for m in self.model.metrics):
             self._agree()
 

@@ -1,11 +1,11 @@
-"""What a round leaves in the folder of its run, for the next one."""
+"""The record that a round writes into the run folder for the next round."""
 
 import math
 
 from loupe_tf.reading import BadFileError
 from loupe_tf.records import checksum, load_weights, read_record
 
-# What the record of a round holds. Its weights may be those of round one.
+# Keys of a record and their types. Round two may keep round one's weights.
 KINDS = {
     "history": dict,
     "epochs": int,
@@ -13,7 +13,7 @@ KINDS = {
     "weights": (str, type(None)),
 }
 WEIGHTS = {number: f"round_{number}.weights.h5" for number in (1, 2)}
-# What precedes round one.
+# The record before round one.
 NOTHING = {"history": {}, "epochs": 0, "best": None, "weights": None}
 
 
@@ -21,14 +21,14 @@ def round_record(number, last, history, best):
     """Make the record of a round.
 
     Args:
-        number: Integer, of the round: 1 or 2.
-        last: Dict, the record of the round before.
+        number: Integer, the number of the round: 1 or 2.
+        last: Dict, the record of the previous round.
         history: Dict of lists, the logs of the epochs of this round.
         best: Float, the best value so far, or `None`.
 
     Returns:
-        A dict: `history` and `epochs` of all rounds, the `best` value, and the
-        name of the file of its `weights`, or `None`.
+        A dict with `history` and `epochs` of all rounds, the `best` value, and
+        `weights`, the name of the file with the best weights, or `None`.
     """
     rounds = [number] * len(history.get("epoch", ()))
     history = _join(last["history"], {**history, "round": rounds})
@@ -43,7 +43,7 @@ def round_record(number, last, history, best):
 
 
 def write_round(folder, number, record):
-    """Write the record into a `RunFolder`; return it, checksum and all."""
+    """Write the record into a `RunFolder`; return it with its checksum."""
     if folder.writes and record["weights"] is not None:
         crc = checksum(folder / record["weights"])
         record = {**record, "weights_crc32c": crc}
@@ -66,7 +66,7 @@ def read_round(folder, number):
     remedy = f"Delete it to train round {number} again"
     record = read_record(path, KINDS, remedy)
     if record["weights"] not in (None, *WEIGHTS.values()):
-        # A file does not choose which other files are read.
+        # Do not let the file choose which other files are read.
         raise BadFileError(
             path,
             f"Expected weights of {sorted(WEIGHTS.values())}. Received: "
@@ -76,10 +76,10 @@ def read_round(folder, number):
 
 
 def load_best(model, folder, record):
-    """Load the weights of the best epoch so far, if there is any.
+    """Load the weights of the best epoch so far, if there is one.
 
     Raises:
-        BadFileError: If their file is damaged.
+        BadFileError: If the file of weights is damaged.
     """
     name = record["weights"]
     if name is not None:
@@ -90,7 +90,7 @@ def load_best(model, folder, record):
 
 
 def _join(first, second):
-    """Append the lists of two histories; `None` where one lacks a key."""
+    """Concatenate two histories, with `None` where one lacks a key."""
     lengths = [len(h.get("epoch", ())) for h in (first, second)]
     keys = list(dict.fromkeys([*first, *second]))
     return {

@@ -25,16 +25,16 @@ from loupe_tf.run_folder import RunFolder
 
 @dataclasses.dataclass
 class TwoRounds:
-    """The two rounds of a model in a folder, as `fit_two_rounds` says.
+    """Trains a model in the two rounds of `fit_two_rounds`.
 
     Args:
-        trainer: What `trainer_of` makes of the model.
+        trainer: The result of `trainer_of(model)`.
         feed: `Feed`.
         folder: `RunFolder`.
-        weights: Path of the folder that this process saves them in: of several
-            workers, all but one have another than `folder`.
+        weights: Path of the folder in which this process saves weights. All
+            workers but one use a different folder from `folder`.
         backs_up: Boolean. Whether this process keeps a backup of every epoch.
-        monitor, mode, validation_freq, stop_patience, verbose: As those of
+        monitor, mode, validation_freq, stop_patience, verbose: As for
             `fit_two_rounds`.
     """
 
@@ -50,13 +50,14 @@ class TwoRounds:
     verbose: int | str
 
     def run(self, epochs, before, both, own):
-        """Train what has not been trained yet, and load the best weights.
+        """Train the unfinished rounds, then load the best weights.
 
         Args:
-            epochs: Pair of integers, the most epochs of each round.
-            before: List of the callbacks that add what others monitor.
+            epochs: Pair of integers, the maximum epochs of each round.
+            before: List of callbacks that add quantities for others to
+                monitor.
             both: List of the callbacks of both rounds.
-            own: Pair of lists, those of each round.
+            own: Pair of lists, the callbacks of each round.
 
         Returns:
             Dict of lists, the logs of all epochs.
@@ -68,7 +69,7 @@ class TwoRounds:
         record, again = NOTHING, False
         for number in (1, 2):
             last, record = record, read_round(self.folder, number)
-            # What follows a round that is trained again is trained again.
+            # If a round is trained again, so are the rounds after it.
             again = again or record is None
             if again:
                 load_best(model, self.folder, last)
@@ -82,7 +83,7 @@ class TwoRounds:
         return record["history"]
 
     def _callbacks(self, number, last, before, both, own):
-        """All callbacks of a round but the backup, in their order."""
+        """All callbacks of a round except the backup, in order."""
         path = self.weights / WEIGHTS[number]
         checkpoint = BestWeights(path, self.monitor, self.mode, last["best"])
         stopping = keras.callbacks.EarlyStopping(
@@ -114,6 +115,6 @@ class TwoRounds:
         record = write_round(self.folder, number, record)
         if self.folder.writes:
             shutil.rmtree(backup.backup_dir, ignore_errors=True)
-        # Before any worker reads what the chief has written.
+        # Wait before any worker reads the files of the chief.
         self.trainer.wait_for_all()
         return record

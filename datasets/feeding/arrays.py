@@ -215,8 +215,8 @@ def _way_on(path):
         return ""
     source = path if path.is_dir() else path.parent
     return (
-        ". NIfTI, DICOM and HDF5 become a data set first: `python "
-        f"scripts/build_dataset.py mri_volumes/mine --source {source}`, then "
+        ". NIfTI, DICOM and HDF5 become a data set first: `loupe-tf "
+        f"build mri_volumes/mine --data {source}`, then "
         "the data are called mri_volumes/mine (--data mri_volumes/mine)"
     )
 

@@ -1,16 +1,36 @@
-"""The command `loupe-tf`: show, convert, compare masks; export models.
+"""The command `loupe-tf`: from a folder of volumes to a mask and its images.
 
-One file a command: `add` says what its options are, `run` does it. They need
-NumPy and Matplotlib, and what the extra `export` brings for ISMRMRD and Pulseq;
-Keras is imported for models alone.
+One file a command: `add` says what its options are, `run` does it, and imports
+what it needs, so that every help is there at once. What `loupe_tf.cli.mask`
+does needs NumPy and Matplotlib, and what the extra `export` brings for ISMRMRD
+and Pulseq.
 """
 
 import argparse
 
-from loupe_tf.cli import compare, convert, export, show
-from loupe_tf.cli.masks import FILES
+from loupe_tf.cli import build, export, inspect, mask, train
 from loupe_tf.command_line import Parser, exit_code
 from loupe_tf.version import __version__
+
+COMMANDS = (inspect, build, train, mask, export)
+"""In the order in which one uses them."""
+
+EXAMPLE = """\
+examples:
+  loupe-tf train --demo
+
+  loupe-tf inspect --data my_volumes/
+  loupe-tf build mri_volumes/mine --data my_volumes/ --data-dir data/
+  loupe-tf train --data mri_volumes/mine --data-dir data/ --out runs/mine
+  loupe-tf mask show runs/mine/mask.npz
+  loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out
+  loupe-tf export runs/mine/model.keras model.onnx
+
+`loupe-tf COMMAND --help` says more, with examples. The same option means the
+same thing in every command: --data is what is read, --data-dir where TFDS keeps
+its data, --out where results go. Ctrl-C stops a command; one that leaves a
+folder of results goes on when it is given again.
+"""
 
 
 def main(arguments=None):
@@ -23,28 +43,23 @@ def main(arguments=None):
         An exit code, see `loupe_tf.command_line.exit_code`.
     """
     options = parser().parse_args(arguments)
-    return exit_code(options.run, options, interrupted="Stopped.")
+    stopped = getattr(options, "stopped", "Stopped.")
+    return exit_code(options.run, options, interrupted=stopped)
 
 
 def parser():
     """Parser of the command `loupe-tf`."""
     top = Parser(
         prog="loupe-tf",
-        description="Tools for learned sampling masks, and their models.",
+        description="Learn which samples of k-space a scanner should take.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=__version__)
     top.set_defaults(run=lambda options: top.print_help())
-    things = top.add_subparsers(metavar="THING")
-    mask = things.add_parser(
-        "mask",
-        help="look at masks, convert them, compare two",
-        description="Look at sampling masks, convert them, compare two.",
-        epilog=FILES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    commands = top.add_subparsers(
+        metavar="COMMAND", title="commands, in the order in which one uses them"
     )
-    mask.set_defaults(run=lambda options: mask.print_help())
-    commands = mask.add_subparsers(metavar="COMMAND")
-    for command in (show, convert, compare):
+    for command in COMMANDS:
         command.add(commands)
-    export.add(things)
     return top

@@ -6,19 +6,12 @@ import pathlib
 import numpy as np
 
 from loupe_tf.masks.centre import centred
-from loupe_tf.masks.files.mask_files import FORMATS, SUFFIXES
+from loupe_tf.masks.files.mask_files import FORMATS, formats_by_suffix
 from loupe_tf.masks.sampling_mask import load_mask
 
 FILES = """\
 formats, by the suffix of the file:
-  .npz        all, as `SamplingMask.save` writes it
-  .npy        the boolean array alone
-  .json       all, as text
-  .csv        all; the acquired entries one by one, in order of acquisition
-  .cfl .hdr   BART's pattern, 1 and 0, (H, W)
-  .h5 .hdf5   fastMRI's `mask`; columns only (or ISMRMRD: --format ismrmrd)
-  .mrd        ISMRMRD: encoding, limits and the list of acquisitions
-  .seq        Pulseq: a spoiled gradient-echo protocol; lines only
+{formats}
 
 DC lies in the centre, at (H // 2, W // 2). A mask that is densest around the
 corner (0, 0) is refused; --shift moves DC to the centre, --as-is takes the
@@ -28,11 +21,14 @@ mask as it is.
 
 def add_command(commands, name, text, doc, epilog):
     """Add a command on masks; its help says which formats there are."""
+    formats = [(" ".join(f.suffixes), f.holds) for f in FORMATS.values()]
+    width = max(len(suffixes) for suffixes, _ in formats) + 2
+    formats = "\n".join(f"  {a:{width}}{holds}" for a, holds in formats)
     return commands.add_parser(
         name,
         help=text,
         description=doc,
-        epilog=f"{epilog}\n{FILES}",
+        epilog=f"{epilog}\n{FILES.format(formats=formats)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -53,10 +49,11 @@ def add_reading(command):
         const=False,
         help="take DC to be in the centre",
     )
+    suffixes = " ".join(formats_by_suffix())
     command.add_argument(
         "--from-format",
         choices=FORMATS,
-        help=f"of the file read, if its suffix is none of {' '.join(SUFFIXES)}",
+        help=f"of the file read, if its suffix is none of {suffixes}",
     )
     command.add_argument(
         "--encoding",

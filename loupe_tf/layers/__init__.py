@@ -1,7 +1,7 @@
 """Keras layers: the probability mask, its realizations, and the transform.
 
-The names are those of the original LOUPE. All layers compute in float32 under
-every dtype policy, and run on the TensorFlow, JAX and torch backends.
+The names follow the original LOUPE. All layers compute in float32 under every
+dtype policy and run on the TensorFlow, JAX and torch backends.
 """
 
 from loupe_tf.layers.combine_coils import CombineCoils
@@ -43,4 +43,4 @@ __all__ = [
     "UnderSample",
 ]
 
-register(at_end_of="layers")  # Where Keras came with this package.
+register(at_end_of="layers")  # Unless importing Keras did so.

@@ -8,18 +8,19 @@ from loupe_tf.operators.coils import combine_coils
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class CombineCoils(Float32Layer):
-    """One image from those of the coils: `x = Σ_i conj(S_i) x_i`.
+    """Combine the images of all coils into one: `x = Σ_i conj(S_i) x_i`.
 
-    The adjoint of `ExpandCoils`. Where the squares of the maps sum to 1 it is
-    its inverse too, and the combination of the best signal-to-noise ratio for
-    noise of equal power that is not correlated (Roemer et al., "The NMR phased
-    array", 1990).
+    This is the adjoint of `ExpandCoils`. Where the squared magnitudes of the
+    maps sum to 1, it also inverts `ExpandCoils`, and it gives the best
+    signal-to-noise ratio if the noise of the coils is uncorrelated and of
+    equal power (Roemer et al., "The NMR phased array", 1990).
 
     Inputs:
         A pair `[images, maps]` of shapes `(batch, coils, H, W, 2)` and
-        `(batch or 1, coils, H, W, 2)`: (real, imaginary), in image space. Or
-        the images of one coil alone, `(batch, 1, H, W, 2)`, which stay as they
-        are. A read-out D may come after the coils, of all of them.
+        `(batch or 1, coils, H, W, 2)`: (real, imaginary), in image space.
+        Alternatively the images of a single coil, `(batch, 1, H, W, 2)`,
+        which are returned unchanged, without the coil axis. Images and maps
+        may have a read-out axis D after the coils.
 
     Output shape:
         `(batch, H, W, 2)`, float32.

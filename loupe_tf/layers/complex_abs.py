@@ -9,7 +9,7 @@ from loupe_tf.layers.float32_layer import Float32Layer
 class ComplexAbs(Float32Layer):
     """Magnitude of (real, imaginary) images.
 
-    The gradient where the magnitude is exactly zero is zero, not NaN.
+    Where the magnitude is exactly zero, the gradient is zero rather than NaN.
 
     Input shape:
         `(..., 2)`, real.
@@ -22,8 +22,8 @@ class ComplexAbs(Float32Layer):
         self.check_floating("inputs", inputs)
         real, imag = fourier.split(inputs)
         square = ops.square(real) + ops.square(imag)
-        # The smallest normal number keeps the gradient at zero finite, and so
-        # makes it zero. What it adds to the root is taken away exactly.
+        # Adding the smallest normal number keeps the gradient at zero finite,
+        # which makes it zero. Its root is then subtracted exactly.
         root = ops.sqrt(square + 2.0**-126) - 2.0**-63
         return ops.expand_dims(root, -1)
 

@@ -8,14 +8,14 @@ from loupe_tf.masks.half_plane import half_plane
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class ConjugateFill(Float32Layer):
-    """Fill a mask of a half-plane with its mirror: what a real image tells.
+    """Fill the other half of a half-plane mask with its mirror.
 
-    A real image has `y(-k) = conj y(k)`, so that whoever has acquired `k`
-    knows `-k` too. Entries outside of `loupe_tf.masks.half_plane` get what
-    their mirror has.
+    The k-space of a real image satisfies `y(-k) = conj y(k)`, so a sample at
+    `k` also determines the one at `-k`. Entries outside
+    `loupe_tf.masks.half_plane` get the value of their mirror.
 
     Input shape:
-        `(batch, H, W, 1)`, a mask with DC at `(H // 2, W // 2)`; H or W may
+        `(batch, H, W, 1)`: a mask with DC at `(H // 2, W // 2)`. H or W may
         be 1.
 
     Output shape:

@@ -9,20 +9,21 @@ from loupe_tf.operators.cartesian import fit_mask
 class DataConsistency(Float32Layer):
     """Put the measured samples back into a reconstruction.
 
-    `x' = F⁻¹[(1 - M) ∘ F x + y]`, which for a binary mask replaces each
-    acquired sample of x by its measurement.
+    `x' = F⁻¹[(1 - M) ∘ F x + y]`. With a binary mask, this replaces each
+    acquired sample of F x by its measurement.
 
     Args:
-        centered: Boolean. Where DC of the k-space lies; see `UnderSample`.
+        centered: Boolean. Whether the k-space has DC at `(H // 2, W // 2)` or
+            in the corner; see `UnderSample`.
 
     Inputs:
         A triple `[image, kspace, mask]`: the reconstruction
-        `(batch, ..., H, W, 2)`, any axes between, such as coils; the measured
-        k-space of the same shape, zero where nothing was acquired; and the
-        mask `(1 or batch, H or 1, W or 1, 1)`, centred.
+        `(batch, ..., H, W, 2)`, with any axes in between, such as coils; the
+        measured k-space of the same shape, zero where nothing was acquired;
+        and the centred mask `(1 or batch, H or 1, W or 1, 1)`.
 
     Output shape:
-        That of the image, float32.
+        The shape of the image, float32.
     """
 
     def __init__(self, centered=True, **kwargs):

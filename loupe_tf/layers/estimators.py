@@ -1,7 +1,7 @@
-"""Estimators: how a mask is drawn from probabilities, so that it has gradients.
+"""Estimators: ways to draw a mask from probabilities that have a gradient.
 
-`ESTIMATORS` is the one place where they are: `ThresholdRandomMask`, whose
-docstring says where they are from, and all else that names them reads it.
+`ESTIMATORS` lists them all; the rest of the package looks them up there. The
+docstring of `ThresholdRandomMask` gives their sources.
 """
 
 import dataclasses
@@ -14,19 +14,20 @@ from loupe_tf.layers.rescale_prob_map import logit
 
 @dataclasses.dataclass(frozen=True)
 class Estimator:
-    """How a realization is drawn.
+    """One way to draw realizations.
 
     Attributes:
-        draw: Function of `prob`, `uniform`, both `(batch, H, W, 1)` float32 in
-            [0, 1], of the slope s, and of `largest`; it returns the
-            realizations, of the same shape. `largest(scores)` returns the
-            binary mask of as many largest scores in each example as the budget
-            has, and the threshold `(batch, 1, 1, 1)` midway between the last
-            score taken and the first not; neither has a gradient.
-        slope: Positive float, the s from which it learns well in a
-            `loupe_model` (docs/results/defaults.md).
-        needs_budget: Boolean. Whether it calls `largest`, so that each
-            realization is a binary mask of exactly the budget.
+        draw: Function `draw(prob, uniform, slope, largest)` that returns the
+            realizations. `prob`, `uniform` and the result are
+            `(batch, H, W, 1)`, float32 in [0, 1]. `largest(scores)` returns
+            two tensors without gradient: the binary mask of the largest
+            scores in each example, as many as the budget, and the threshold
+            `(batch, 1, 1, 1)`, midway between the lowest score taken and the
+            highest one left out.
+        slope: Positive float, an initial slope s from which a `loupe_model`
+            learns well (docs/results/defaults.md).
+        needs_budget: Boolean. Whether `draw` calls `largest`, so that each
+            realization is a binary mask with exactly the budget.
     """
 
     draw: Callable
@@ -40,7 +41,7 @@ def relaxed(prob, uniform, slope, largest):
 
 
 def straight_through(prob, uniform, slope, largest):
-    """`[P > U]`, with the gradient of the relaxed one."""
+    """`[P > U]`, with the gradient of `relaxed`."""
     hard = ops.cast(prob > uniform, "float32")
     return with_gradient_of(relaxed(prob, uniform, slope, largest), hard)
 
@@ -58,12 +59,12 @@ def gumbel_topk(prob, uniform, slope, largest):
 
 
 def with_gradient_of(soft, hard):
-    """The values of `hard`, with the gradient of `soft`."""
-    # In this order the value is exactly that of `hard`: soft - soft is zero.
+    """Return the values of `hard` with the gradient of `soft`."""
+    # The parentheses keep the value exact: soft - soft is zero.
     return ops.stop_gradient(hard) + (soft - ops.stop_gradient(soft))
 
 
-# The slope multiplies P - U for the first two, and logits for the others.
+# The slope multiplies P - U in the first two and logits in the other two.
 ESTIMATORS = {
     "relaxed": Estimator(relaxed, slope=20.0),
     "straight_through": Estimator(straight_through, slope=12.0),

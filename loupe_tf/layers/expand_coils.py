@@ -7,17 +7,17 @@ from loupe_tf.operators.coils import expand_coils
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class ExpandCoils(Float32Layer):
-    """What each coil sees of an image: `x_i = S_i x`.
+    """Weight an image by the sensitivity of each coil: `x_i = S_i x`.
 
-    With `FFT` and `UnderSample` behind it, the forward operator of several
-    coils, `y_i = M F S_i x` (Pruessmann et al., "SENSE: sensitivity encoding
-    for fast MRI", 1999).
+    Followed by `FFT` and `UnderSample`, this is the forward operator of
+    several coils, `y_i = M F S_i x` (Pruessmann et al., "SENSE: sensitivity
+    encoding for fast MRI", 1999).
 
     Inputs:
         A pair `[image, maps]` of shapes `(batch, H, W, 2)` and
-        `(batch or 1, coils, H, W, 2)`: (real, imaginary), in image space. Or
-        the image alone, for one coil that sees it as it is. A read-out D may
-        come before H, of both.
+        `(batch or 1, coils, H, W, 2)`: (real, imaginary), in image space.
+        Alternatively the image alone, for a single coil of uniform
+        sensitivity. Image and maps may have a read-out axis D before H.
 
     Output shape:
         `(batch, coils, H, W, 2)`, float32.
@@ -54,9 +54,9 @@ class ExpandCoils(Float32Layer):
 
 
 def split_maps(inputs):
-    """Images and maps, or `None`, of the inputs of a layer, or their shapes."""
+    """Split a layer's inputs, or their shapes, into images and maps or None."""
     is_list = isinstance(inputs, list | tuple)
     if not is_list or isinstance(inputs[0], int | None):
-        inputs = [inputs]  # One tensor, or its shape.
+        inputs = [inputs]  # A single tensor, or its shape.
     images, *maps = inputs
     return images, maps[0] if maps else None

@@ -9,15 +9,16 @@ class FFT(Float32Layer):
     """Orthonormal 2-D Fourier transform of (real, imaginary) images.
 
     Args:
-        centered: Boolean. If `True`, DC and the origin of the image lie at
-            `(H // 2, W // 2)`; if `False`, both lie in the corner, which is
-            cheaper inside a transform-mask-inverse round trip.
+        centered: Boolean. If `True`, DC and the origin of the image are at
+            `(H // 2, W // 2)`. If `False`, both are in the corner, which is
+            cheaper when the transform, a mask and the inverse follow each
+            other.
 
     Input shape:
         `(batch, H, W, 2)` or `(batch, coils, H, W, 2)`, real.
 
     Output shape:
-        The same, float32: k-space with `‖output‖₂ = ‖input‖₂`.
+        Same as the input, float32: k-space with `‖output‖₂ = ‖input‖₂`.
 
     Example:
 

@@ -10,30 +10,31 @@ from loupe_tf.operators.cartesian import fit_mask
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class FillMirror(Float32Layer):
-    """Fill k-space and mask from their mirror: what a real image tells.
+    """Fill missing k-space samples, and their mask, from their mirror.
 
-    A real image has `y(-k) = conj y(k)` (indices modulo N), so that whoever
-    has acquired `k` knows `-k` too:
+    The k-space of a real image satisfies `y(-k) = conj y(k)` (indices modulo
+    N), so a sample at `k` also determines the one at `-k`:
 
         y'(k) = y(k) + (1 - M(k)) conj y(-k),    M'(k) = M(k) + (1 - M(k)) M(-k)
 
-    and y' = y, M' = M where `k` is its own mirror, or a line that is its own.
-    What was acquired is not changed, and what is filled already stays as it is.
+    Points and lines that are their own mirror keep y' = y and M' = M. Acquired
+    samples do not change, nor do samples that were filled before.
 
     Inputs:
-        A pair `[kspace, mask]` of shapes `(batch, ..., H, W, 2)`, of images
-        without a phase, zero where nothing was acquired, and
-        `(1 or batch, H or 1, W or 1, 1)`. Both are centred.
+        A pair `[kspace, mask]`, both centred. The k-space of images without
+        phase, `(batch, ..., H, W, 2)`, is zero where nothing was acquired. The
+        mask has shape `(1 or batch, H or 1, W or 1, 1)`.
 
     Output shape:
-        A pair: that of the k-space, and `(1 or batch, H, W, 1)`; float32.
+        A pair, float32: the shape of the k-space, and `(1 or batch, H, W, 1)`.
     """
 
     def call(self, inputs):
         kspace, mask = inputs
         self.check_floating("kspace", kspace)
         size = tuple(kspace.shape[-3:-1])
-        # In training a line that is its own mirror is acquired in part, too.
+        # In training, even a line that is its own mirror may be acquired only
+        # in part.
         shape = [n if m is None else m for m, n in zip(mask.shape[1:3], size)]
         others = (~is_own_mirror(shape))[None, ..., None].astype(np.float32)
         mask = ops.broadcast_to(mask, (ops.shape(mask)[0], *size, 1))
@@ -49,7 +50,7 @@ class FillMirror(Float32Layer):
 
 
 def mirrored(x):
-    """What is at `k` at `-k`: `(..., H, W, C)`, DC at `N // 2` of H and W."""
-    # A flip takes n to N - 1 - n: for even N that is one short of -k.
+    """Move `k` to `-k` in `(..., H, W, C)`, with DC at `(H // 2, W // 2)`."""
+    # A flip moves n to N - 1 - n, which for even N is one short of -k.
     shift = [1 - n % 2 for n in x.shape[-3:-1]]
     return ops.roll(ops.flip(x, (-3, -2)), shift, (-3, -2))

@@ -9,17 +9,17 @@ from loupe_tf.masks.centre import judged
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class FixedMask(Float32Layer):
-    """A mask that is given rather than learned, in the sampler's place.
+    """A given mask in place of a learned one.
 
     Args:
-        mask: Boolean array or `SamplingMask`, `(H, W)`, `(1, W)` or `(H, 1)`,
-            DC at `(H // 2, W // 2)`. Part of the configuration, so that it is
-            saved, loaded and cloned with the layer. A mask that seems to
-            have DC in the corner (`loupe_tf.masks.dc_position`) brings a
-            warning.
+        mask: Boolean array or `SamplingMask` of shape `(H, W)`, `(1, W)` or
+            `(H, 1)`, with DC at `(H // 2, W // 2)`. The mask is part of the
+            configuration, so it is saved, loaded and cloned with the layer. A
+            mask that seems to have DC in the corner
+            (`loupe_tf.masks.dc_position`) causes a warning.
 
     Input shape:
-        `(..., H, W, C)`; only the shape is read.
+        `(..., H, W, C)`. Only the shape is read.
 
     Output shape:
         `(1, H, W, 1)`, `(1, 1, W, 1)` or `(1, H, 1, 1)`, float32, 0 or 1.
@@ -30,7 +30,7 @@ class FixedMask(Float32Layer):
         given = mask
         if isinstance(mask, list | tuple) and isinstance(mask[0], str):
             mask = [[int(entry) for entry in row] for row in mask]
-            given = None  # It was judged when it was saved.
+            given = None  # DC was checked before the layer was saved.
         mask = np.asarray(mask)
         if mask.ndim != 2 or not np.isin(mask, (0, 1)).all():
             raise invalid(

@@ -9,13 +9,14 @@ class IFFT(Float32Layer):
     """Inverse, and adjoint, of `loupe_tf.layers.FFT`.
 
     Args:
-        centered: Boolean. Where DC and the origin of the image lie; see `FFT`.
+        centered: Boolean. Whether DC and the origin of the image are at
+            `(H // 2, W // 2)` or in the corner; see `FFT`.
 
     Input shape:
         `(batch, H, W, 2)` or `(batch, coils, H, W, 2)`, real: k-space.
 
     Output shape:
-        The same, float32: images as (real, imaginary).
+        Same as the input, float32: images as (real, imaginary).
     """
 
     def __init__(self, centered=True, **kwargs):

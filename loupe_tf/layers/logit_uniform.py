@@ -6,12 +6,13 @@ from keras import ops
 class LogitUniform(keras.initializers.Initializer):
     """Logits whose probabilities σ(t·γ) are uniform in `[eps, 1 - eps]`.
 
-    The initialisation of LOUPE's second version: logits that are themselves
-    uniform would start with most probabilities near 0 and 1.
+    This is the initialisation of LOUPE's second version. Logits that are
+    themselves uniform would start with most probabilities near 0 and 1.
 
     Args:
         slope: Float, the t of the sigmoid that turns logits into probabilities.
-        eps: Float in (0, 0.5), distance that probabilities keep from 0 and 1.
+        eps: Float in (0, 0.5), smallest distance of the probabilities from 0
+            and 1.
         seed: Integer or `None`.
     """
 

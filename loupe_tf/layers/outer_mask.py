@@ -5,13 +5,16 @@ from loupe_tf.layers.float32_layer import Float32Layer
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class OuterMask(Float32Layer):
-    """Acquire where a row and a column meet: an outer product of two masks.
+    """Outer product of two line masks: acquire where a row and a column meet.
+
+    The layer does not use its two arguments itself: it keeps them for
+    `loupe_tf.masks.from_model`.
 
     Args:
         sparsity: Float in (0, 1), the share of entries that was asked for, or
-            `None`; kept for `loupe_tf.masks.from_model` alone.
-        calibration: `None` or `(h, w)`, the rows and columns around DC that
-            the two masks always have; kept likewise.
+            `None`.
+        calibration: `None` or `(h, w)`, the number of rows and columns around
+            DC that the two masks always acquire.
 
     Inputs:
         A pair `[rows, columns]` of shapes `(batch, H, 1, 1)` and

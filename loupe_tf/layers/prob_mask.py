@@ -12,30 +12,30 @@ LINES = (None, "columns", "rows")
 class ProbMask(Float32Layer):
     """Trainable probability that each sample of k-space is acquired.
 
-    `S = σ(t·γ)`, the probability mask of LOUPE (Bahadir et al., IEEE TCI 2020)
-    and of section II of the 4S paper (Martinini et al., BioCAS 2022); the
-    logits γ are the only weights.
+    `S = σ(t·γ)` is the probability mask of LOUPE (Bahadir et al., IEEE TCI
+    2020) and of section II of the 4S paper (Martinini et al., BioCAS 2022).
+    The logits γ are the only weights.
 
-    The output depends on the shape of the input alone: it has no batch axis
-    and a NaN in an image does not reach it.
+    The output depends only on the shape of the input. It has no batch axis,
+    and a NaN in an image cannot reach it.
 
     Args:
-        slope: Positive float, t. A constant; 4S does not touch it.
-        lines: `None` for a mask of points, one logit an entry; `"columns"` for
-            a mask `(1, W)` that takes whole columns of k-space, or `"rows"`
-            for `(H, 1)`.
+        slope: Positive float t. It is a constant that 4S does not change.
+        lines: `None` for a mask of points, with a logit for each entry;
+            `"columns"` for a mask `(1, W)` of whole columns of k-space;
+            `"rows"` for a mask `(H, 1)` of whole rows.
         initializer: Initializer of the logits. By default the probabilities
             are uniform in [0.01, 0.99].
         seed: Integer or `None`, seed of the default initializer.
-        groups: `None` for one mask, or the number G of masks, one a contrast
-            or a slice group.
+        groups: `None` for one mask, or the number G of masks, for instance
+            one for each contrast or slice group.
 
     Input shape:
         `(..., H, W, C)`.
 
     Output shape:
-        `(1, H, W, 1)`, `(1, 1, W, 1)` or `(1, H, 1, 1)`, float32, in [0, 1],
-        DC at `(H // 2, W // 2)`. With groups G in place of the first 1.
+        `(1, H, W, 1)`, `(1, 1, W, 1)` or `(1, H, 1, 1)`, float32 in [0, 1],
+        with DC at `(H // 2, W // 2)`. With groups, the first axis is G.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ProbMask(Float32Layer):
         if height is None or width is None:
             raise invalid(
                 "input_shape",
-                "known H and W, since each sample has a logit",
+                "known H and W, because each sample has a logit",
                 input_shape,
             )
         self.logits = self.add_weight(

@@ -8,21 +8,21 @@ from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class ReceiverNoise(SavesSeedState, Float32Layer):
-    """Add the noise of the receivers to k-space, in training alone.
+    """Add receiver noise to k-space, during training only.
 
-    Complex, Gaussian, white, and independent from coil to coil (Macovski,
-    "Noise in MRI", 1996): `k + n`, of which real and imaginary part of each
-    sample have the variance σ². The ratio of powers is that of each example,
-    over all its N entries, those of all coils together:
+    The noise n in `k + n` is complex, Gaussian, white, and independent from
+    coil to coil (Macovski, "Noise in MRI", 1996). The real and the imaginary
+    part of each of its samples have the variance σ². The signal-to-noise
+    ratio is that of each example, over the N entries of all its coils:
 
         snr = 10 log10( (1/N Σ |k|²) / 2σ² )    dB
 
-    The transform is orthonormal, so the same ratio holds in image space, the
-    background of the image included. It is the `snr` of
-    `loupe_tf.datasets.Augment`, which adds noise once, before the training.
+    The transform is orthonormal, so the same ratio holds in image space, where
+    it includes the background. `loupe_tf.datasets.Augment` has the same `snr`,
+    but adds its noise once, before training.
 
-    The k-space is the fully sampled one: `UnderSample` comes after, and makes
-    what is not acquired exactly 0.
+    Apply this layer to fully sampled k-space. `UnderSample` follows, and sets
+    the samples that are not acquired to exactly 0.
 
     Args:
         snr: Float, in dB.
@@ -33,7 +33,7 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
         `(batch, H, W, 2)` or `(batch, coils, H, W, 2)`.
 
     Output shape:
-        The same, float32.
+        Same as the input, float32.
     """
 
     def __init__(self, snr, seed=None, **kwargs):
@@ -46,8 +46,8 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
         self.check_floating("inputs", inputs)
         if not training:
             return inputs
-        # Real and imaginary parts are entries of their own here: the mean of
-        # their squares is |k|² / 2, as σ² is half of the power of the noise.
+        # Real and imaginary parts are separate entries here, so the mean of
+        # their squares is |k|² / 2, just as σ² is half the power of the noise.
         axes = tuple(range(1, len(inputs.shape)))
         power = ops.mean(ops.square(inputs), axis=axes, keepdims=True)
         sigma = ops.sqrt(power) * 10 ** (-self.snr / 20)

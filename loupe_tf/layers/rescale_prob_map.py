@@ -5,8 +5,9 @@ from loupe_tf.checks import invalid
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.masks.half_plane import required_and_allowed
 
-# Logits of clipped probabilities are within ±16.2; a shift of 40 moves any of
-# them to 0 or 1. Halved so often, the interval is near the float32 resolution.
+# Logits of clipped probabilities are within ±16.2, so a shift of 40 moves any
+# of them to 0 or 1. After this many bisections, the interval is close to the
+# resolution of float32.
 FARTHEST = 40.0
 BISECTIONS = 24
 
@@ -21,35 +22,39 @@ class RescaleProbMap(Float32Layer):
         P = r / ⟨S⟩ · S                        if ⟨S⟩ ≥ r
         P = 1 - (1 - r) / (1 - ⟨S⟩) · (1 - S)  if ⟨S⟩ < r
 
-    With a calibration region, P is 1 there and the equation runs over the
-    other entries alone, with what is left of the budget, so that the mean of
-    the whole P is still r. With a half-plane, P is 0 in the other half.
+    In a calibration region, P is 1. The equation then applies to the other
+    entries only, with the rest of the budget, so the mean of the whole P is
+    still r. With a half-plane, P is 0 in the other half.
 
-    Of several masks, one a group, the mean of all is r: a group that needs
-    more samples takes them from the others.
+    With several masks, one for each group, their common mean is r: a group
+    that needs more samples takes them from the others.
 
-    From one S several sparsities give a P each, by a shift of its logits,
+    With several sparsities, one S gives a P for each of them, by a shift of
+    its logits:
 
-        P = σ(logit S + c), with c such that ⟨P⟩ = r,
+        P = σ(logit S + c), with c such that ⟨P⟩ = r
 
-    for equation 5 scales, and no S gives two of its P without fractions. All
-    have the order of S, and a larger r has the larger P in every entry, so
-    that masks drawn from them are nested.
+    Equation 5 does not serve here: it scales S, so no S could give a binary P
+    for two sparsities. Each shifted P ranks the entries as S does, and a
+    larger r gives a larger P in every entry, so masks drawn from them are
+    nested.
 
     Args:
-        sparsity: Float in (0, 1), `r = 1 / R`; or several of them, falling.
+        sparsity: Float in (0, 1), `r = 1 / R`; or several floats in falling
+            order.
         calibration: `None`, or the size of the calibration region: an integer
             (lines, or the side of a square) or a pair `(h, w)`.
         half_plane: Boolean. Whether only the entries of
-            `loupe_tf.masks.half_plane` may be acquired. Of the calibration
-            region these are the ones that fill it, with their mirrors.
+            `loupe_tf.masks.half_plane` may be acquired. The mirrors of the
+            acquired entries then fill the rest of the calibration region.
 
     Input shape:
-        `(1, H, W, 1)`, or `(G, H, W, 1)` for G groups; H or W may be 1.
-        Probabilities in [0, 1].
+        `(1, H, W, 1)`, or `(G, H, W, 1)` for G groups: probabilities in
+        [0, 1]. H or W may be 1.
 
     Output shape:
-        The same, float32, in [0, 1]; `(K, H, W, 1)` for K sparsities.
+        Same as the input, or `(K, H, W, 1)` for K sparsities; float32 in
+        [0, 1].
 
     Example:
 
@@ -104,7 +109,7 @@ class RescaleProbMap(Float32Layer):
                 f"and {groups} probability masks",
             )
         self._free = max(free, 1)
-        # Rounding may have taken a budget a little beyond what is allowed.
+        # Rounding may have put a budget slightly outside the allowed range.
         self._free_sparsities = [
             min(max(0.0, (r * size - acquired) / self._free), 1.0)
             for r in sparsities
@@ -125,8 +130,8 @@ class RescaleProbMap(Float32Layer):
 
     def _rescaled(self, prob, r):
         mean = ops.sum(prob) / self._free
-        # Each denominator is bounded by its value where the branches meet, so
-        # that the branch not taken has a finite value and gradient too.
+        # Each denominator is bounded by its value where the branches meet.
+        # Thus the branch that is not taken has a finite value and gradient.
         tiny = keras.config.epsilon()
         down = r / ops.maximum(mean, max(r, tiny)) * prob
         up = 1 - (1 - r) / ops.maximum(1 - mean, max(1 - r, tiny)) * (1 - prob)
@@ -143,7 +148,7 @@ class RescaleProbMap(Float32Layer):
         def mean(values):
             return ops.sum(free * values, (1, 2, 3), keepdims=True) / self._free
 
-        # Bisection, then a step of Newton's, whose gradient is that of c(S).
+        # Bisection, then one Newton step, which has the gradient of c(S).
         constant = ops.stop_gradient(logits)
 
         def halve(_, interval):
@@ -155,7 +160,7 @@ class RescaleProbMap(Float32Layer):
                 ops.where(is_above, middle, high),
             )
 
-        # A loop, which XLA compiles once: unrolled, it takes minutes.
+        # XLA compiles this loop once. Unrolled, it would take minutes.
         interval = ops.full_like(r, -FARTHEST), ops.full_like(r, FARTHEST)
         shift = sum(ops.fori_loop(0, BISECTIONS, halve, interval)) / 2
         prob = ops.sigmoid(logits + shift)
@@ -178,7 +183,7 @@ class RescaleProbMap(Float32Layer):
 
 
 def logit(prob):
-    """Inverse of the sigmoid, with a finite gradient where P is 0 or 1."""
+    """Invert the sigmoid, with a finite gradient where P is 0 or 1."""
     tiny = keras.config.epsilon()
     prob = ops.clip(prob, tiny, 1 - tiny)
     return ops.log(prob) - ops.log(1 - prob)

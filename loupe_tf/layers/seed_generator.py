@@ -4,15 +4,15 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class ReplicaSeedGenerator(keras.random.SeedGenerator):
-    """A seed generator that draws other numbers on each replica.
+    """A seed generator that draws different numbers on each replica.
 
-    Under `tf.distribute.MirroredStrategy` Keras's own generator hands the same
-    seed to every replica, so that B images on R replicas would see only B / R
-    different masks. On one device it is Keras's own, number for number.
+    Under `tf.distribute.MirroredStrategy`, Keras's own generator gives every
+    replica the same seed, so B images on R replicas would see only B / R
+    different masks. On one device, both generators draw the same numbers.
     """
 
     def next(self, ordered=True):
-        """Return the next seed, moved apart by the replica's number."""
+        """Return the next seed, offset by the number of the replica."""
         seed = super().next(ordered)
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
@@ -25,9 +25,9 @@ class ReplicaSeedGenerator(keras.random.SeedGenerator):
 
 
 class SavesSeedState:
-    """Mixin for layers with a `seed_generator`, whose state is saved.
+    """Mixin for layers that save the state of their `seed_generator`.
 
-    Keras saves no seed states: a resumed run would draw the old numbers again.
+    Keras does not save it: a resumed run would draw the same numbers again.
     """
 
     def save_own_variables(self, store):

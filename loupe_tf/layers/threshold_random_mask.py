@@ -16,65 +16,68 @@ BINARIZATIONS = ("exact", "threshold", "sampled", "relaxed")
 class ThresholdRandomMask(SavesSeedState, Float32Layer):
     """Draw masks from a probability mask.
 
-    In training each example gets a realization M of its own, from the
-    probabilities P, uniform numbers U and the slope s, by the `estimator`:
+    In training, each example gets its own realization M. The `estimator` draws
+    it from the probabilities P, uniform numbers U and the slope s:
 
     - `"relaxed"`: `M = σ(s·(P - U))`, equation 6 of the 4S paper (Martinini et
       al., BioCAS 2022) and LOUPE (Bahadir et al., IEEE TCI 2020).
-    - `"straight_through"`: the binary `M = [P > U]`, with the gradient of the
-      relaxed one (Bengio et al., arXiv:1308.3432, 2013).
+    - `"straight_through"`: the binary `M = [P > U]`, with the gradient of
+      `"relaxed"` (Bengio et al., arXiv:1308.3432, 2013).
     - `"concrete"`: `M = σ(s·(logit P - logit U))`, the binary concrete
       distribution at temperature 1/s (Maddison et al., ICLR 2017).
     - `"gumbel_topk"`: the binary mask of the `budget` largest
-      `z = logit P - logit U`, so that every realization has exactly the
-      budget; with the gradient of `σ(s·(z - z₀))`, z₀ midway between the last
-      z taken and the first not. After the Gumbel top-k trick (Kool et al.,
-      ICML 2019), with `-logit U`, the difference of two Gumbel variables, for
-      noise: then each entry is taken with a probability close to P.
+      `z = logit P - logit U`. Every realization thus has exactly the budget.
+      The gradient is that of `σ(s·(z - z₀))`, with z₀ midway between the
+      lowest z taken and the highest one left out. This is the Gumbel top-k
+      trick (Kool et al., ICML 2019) with the noise `-logit U`, the difference
+      of two Gumbel variables, so that the probability of taking an entry is
+      close to P.
 
-    In inference there is one deterministic binary mask with exactly the
+    At inference, there is one deterministic binary mask with exactly the
     budget: the entries of largest P, ties broken by lower flat index.
 
     There may be several P, and an index that picks one for each example:
 
-    - groups, with one `sparsity`: they share one budget, and the entries of
-      largest P are taken from all of them at once. `"gumbel_topk"` draws for
-      each group its share, `Σ P` rounded.
-    - nested masks, with a `sparsity` each, of P in one order, as they come
-      from `RescaleProbMap`: each has its own budget, and in inference the
-      entries of the smaller are among those of the larger.
+    - Groups have one `sparsity` and share one budget: the entries of largest P
+      are taken from all groups together. `"gumbel_topk"` draws `Σ P` entries,
+      rounded, for each group.
+    - Nested masks have one `sparsity` each, and their P rank the entries in
+      the same order, as those of `RescaleProbMap` do. Each mask has its own
+      budget, and at inference a larger mask contains every smaller one.
 
     The slope is a non-trainable weight, saved with the model. Callbacks change
-    it with `layer.slope.assign(value)`, which a compiled train step sees.
+    it with `layer.slope.assign(value)`, which also reaches a compiled train
+    step.
 
     Args:
         slope: Positive float, initial s.
-        sparsity: Float in (0, 1) that gives the budget `round(sparsity · N)`
-            of inference and of `"gumbel_topk"`, or `None` for
-            `round(Σ P)`; several of them, falling, for nested masks.
-        calibration: `None` or the size of the calibration region, always
-            acquired and counted inside the budget; see `RescaleProbMap`.
-        half_plane: Boolean. Whether the entries outside of
+        sparsity: Float in (0, 1). It sets the budget `round(sparsity · N)` of
+            inference and of `"gumbel_topk"`. `None` sets `round(Σ P)`; several
+            floats in falling order are for nested masks.
+        calibration: `None` or the size of the calibration region, which is
+            always acquired and counts towards the budget; see
+            `RescaleProbMap`.
+        half_plane: Boolean. Whether the entries outside
             `loupe_tf.masks.half_plane` are never acquired.
-        estimator: String, as above.
-        binarization: String, what inference uses: `"exact"` as above,
-            `"threshold"` for `P > 0.5`, the paper's rule, which misses the
-            budget; `"sampled"` for random binary masks; `"relaxed"` for masks
-            as in training.
+        estimator: String, one of the four above.
+        binarization: String, the kind of mask used at inference: `"exact"` as
+            above; `"threshold"` for `P > 0.5`, the paper's rule, which misses
+            the budget; `"sampled"` for random binary masks; `"relaxed"` for
+            masks as in training.
         per_example: Boolean. Whether each example of a batch gets its own
-            realization, or all the same.
+            realization, or all share one.
         seed: Integer or `None`. The state of the generator is saved with the
             layer, and replicas of `tf.distribute` draw different numbers.
 
     Inputs:
-        `prob`, of shape `(G, H, W, 1)`, G being 1 if there is one mask (H or W
-        may be 1); a pair `[prob, reference]`, of whose second entry only the
-        size of the batch is read; or `[prob, reference, index]` with integers
-        in [0, G), `(batch,)` or `(batch, 1)`.
+        `prob` of shape `(G, H, W, 1)`, where G is 1 for a single mask and H or
+        W may be 1. Alternatively a pair `[prob, reference]`, where only the
+        batch size of `reference` is read; or `[prob, reference, index]`, with
+        integers in [0, G), `(batch,)` or `(batch, 1)`.
 
     Output shape:
-        `(batch, H, W, 1)` given a reference, else `(G, H, W, 1)`; float32 in
-        [0, 1], DC at `(H // 2, W // 2)`.
+        `(batch, H, W, 1)` with a reference, else `(G, H, W, 1)`; float32 in
+        [0, 1], with DC at `(H // 2, W // 2)`.
     """
 
     def __init__(
@@ -125,7 +128,7 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         if self.number_of_masks > 1 and reference is not None and index is None:
             raise invalid(
                 "inputs",
-                "[prob, reference, index], since there are "
+                "[prob, reference, index], because there are "
                 f"{number} probability masks",
                 found=f"input_shape={input_shape}",
             )
@@ -198,7 +201,7 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         }
 
     def _split(self, inputs):
-        """Return (prob, reference, index) of tensors or shapes, or `None`."""
+        """Return (prob, reference, index); missing ones are `None`."""
         if isinstance(inputs, list | tuple) and len(inputs) in (2, 3):
             return (*inputs, None)[:3]
         return inputs, None, None
@@ -226,18 +229,19 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         )
 
     def _budgets(self):
-        """Budget of all masks together, or a list of one for each."""
+        """Return the common budget of all masks, or a list of their budgets."""
         if self._nested:
             return [round(r * self._size) for r in self.sparsity]
         return round(self.sparsity * self._size * self.number_of_masks)
 
     def _budget_of_draws(self, prob, pick):
-        """Budget of a realization: an integer, or `(batch, 1)` of them."""
+        """Return the budget of a realization, an integer or `(batch, 1)`."""
         budgets = self._budgets()
         if self.number_of_masks == 1:
             return budgets[0] if self._nested else budgets
         if not self._nested:
-            # Shares of the groups, so rounded that their sum is the budget.
+            # The shares of the groups are rounded so that they sum to the
+            # budget.
             share = ops.sum(ops.stop_gradient(prob), axis=(1, 2, 3))
             ends = ops.cast(ops.round(ops.cumsum(share)[:-1]), "int32")
             first = ops.zeros((1,), "int32")
@@ -247,10 +251,10 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         return pick(ops.reshape(budgets, (-1, 1)))
 
     def _exact(self, prob):
-        """The binary masks of largest P."""
+        """Return binary masks of the entries of largest P."""
         if self._nested:
-            # One ranking for all, so that rounding cannot break the nesting;
-            # that of the smallest P, whose values are the least rounded.
+            # One ranking for all masks, so rounding cannot break the nesting.
+            # The smallest P gives it, because its values are rounded least.
             budgets = ops.convert_to_tensor(self._budgets(), "int32")
             mask = self._largest(prob[-1:], ops.reshape(budgets, (-1, 1)), 1)
         elif self.sparsity is None:
@@ -260,7 +264,7 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         return ops.reshape(mask, (self.number_of_masks, *prob.shape[1:]))
 
     def _bounded(self, score):
-        """Scores, of which the extreme ones say what must and may not be."""
+        """Give required entries the score +inf and excluded ones -inf."""
         if self._required is not None:
             score = ops.where(self._required, float("inf"), score)
         if self._excluded is not None:
@@ -268,15 +272,15 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
         return score
 
     def _largest(self, score, budget, rows):
-        """Where in each row the largest scores are, ties by index."""
+        """Mark the largest scores in each row; ties go to the lower index."""
         falling = ops.reshape(-self._bounded(score), (rows, -1))
-        # The argsort is stable: of equal entries the first comes first. The
-        # argsort of an order is the rank of each entry in it.
+        # The argsort is stable, so equal entries keep their order. The argsort
+        # of an argsort is the rank of each entry.
         rank = ops.argsort(ops.argsort(falling, axis=-1), axis=-1)
         return ops.cast(rank < ops.cast(budget, rank.dtype), "float32")
 
     def _last_taken(self, score, budget):
-        """Midway between the last score inside the budget and the next one."""
+        """Return the midpoint of the last score taken and the next one."""
         ascending = ops.sort(
             ops.reshape(self._bounded(score), (-1, self._size)), axis=-1
         )

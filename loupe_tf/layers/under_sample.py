@@ -11,23 +11,23 @@ from loupe_tf.operators.cartesian import fit_mask
 class UnderSample(Float32Layer):
     """Keep the samples of k-space that a mask acquires: `y = M ∘ k`.
 
-    Equation 1 of the 4S paper (Martinini et al., BioCAS 2022). A sample that
-    is not acquired becomes exactly `+0.0`: a product alone would leave `-0.0`
-    and so tell the network the sign of what was not measured.
+    This is equation 1 of the 4S paper (Martinini et al., BioCAS 2022). A
+    sample that is not acquired becomes exactly `+0.0`. A plain product could
+    leave `-0.0` and so tell the network the sign of an unmeasured sample.
 
     Args:
-        centered: Boolean. Whether the k-space has DC at `(H // 2, W // 2)`, or
+        centered: Boolean. Whether the k-space has DC at `(H // 2, W // 2)` or
             in the corner. The mask is centred in either case.
-        field_of_view: (Optional) size `(H, W)` of the image in mm, of which
-            `1 / field_of_view` is the distance of the samples. Nothing is
-            computed with it; masks read from the model have it.
+        field_of_view: (Optional) size `(H, W)` of the image in mm; the samples
+            of k-space are `1 / field_of_view` apart. The layer does not use
+            it, but masks read from the model carry it.
 
     Inputs:
-        A pair `[kspace, mask]` of shapes `(batch, ..., H, W, 2)`, any axes
-        between, such as coils, and `(1 or batch, H or 1, W or 1, 1)`.
+        A pair `[kspace, mask]` of shapes `(batch, ..., H, W, 2)`, with any
+        axes in between, such as coils, and `(1 or batch, H or 1, W or 1, 1)`.
 
     Output shape:
-        That of the k-space, float32.
+        The shape of the k-space, float32.
     """
 
     def __init__(self, centered=True, field_of_view=None, **kwargs):
@@ -51,9 +51,10 @@ class UnderSample(Float32Layer):
             mask = fourier.ifftshift(mask)
         mask = fit_mask(mask, kspace)[..., 0]
 
-        # Adding 0.0 turns -0.0 into +0.0 and leaves the gradient that of the
-        # product: what was not acquired must still tell the mask what it was
-        # worth. A constant would be optimised away, so it is computed.
+        # Adding 0.0 turns -0.0 into +0.0 and keeps the gradient of the
+        # product: a sample that was not acquired must still tell the mask how
+        # useful it would have been. A constant would be optimised away, so
+        # the zero is computed.
         zero = ops.stop_gradient(ops.minimum(ops.ravel(mask)[0], 0.0))
 
         def keep(part):

@@ -1,4 +1,4 @@
-"""The sampling mask as a thing of its own: fixed patterns, budgets, files."""
+"""Sampling masks, independent of any model: fixed patterns, budgets, files."""
 
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.binarize import binarize

@@ -1,4 +1,4 @@
-"""In which order a scanner takes what a mask acquires."""
+"""The order of acquisition for the entries of a mask."""
 
 import numpy as np
 
@@ -11,33 +11,34 @@ ORDERS = ("linear", "centre_out", "shuffled", "smooth")
 def acquisition_order(mask, order="linear", seed=0):
     """Put the acquired entries of a mask into the order of acquisition.
 
-    | order | takes |
+    | order | acquires |
     |---|---|
     | `"linear"` | from the lowest flat (C-order) index to the highest |
-    | `"centre_out"` | from DC outwards; of equal distances the lower index |
-    | `"shuffled"` | all in random order, the same for the same seed |
-    | `"smooth"` | neighbours after each other, and ends near where it began |
+    | `"centre_out"` | from DC outwards; ties are broken by the lower index |
+    | `"shuffled"` | in random order, the same for the same seed |
+    | `"smooth"` | neighbours after each other, ending near the start |
 
     Each jump of the phase-encoding gradients from one repetition to the next
-    induces eddy currents; at small jumps they hardly change, and steady-state
-    sequences show fewer artifacts (Bieri, Markl and Scheffler, MRM 54, 2005).
-    `"smooth"` takes every other line on the way up and the others on the way
-    down, so that the next pass begins beside the end of this one. Points are
-    taken in strips, to and fro; of all heights of strips, of rows or of
-    columns, the one of the smallest mean squared jump is chosen.
+    induces eddy currents. With small jumps they hardly change, and
+    steady-state sequences show fewer artifacts (Bieri, Markl and Scheffler,
+    MRM 54, 2005). `"smooth"` takes every other line on the way up and the
+    others on the way down, so the next pass begins beside the end of this one.
+    Points are taken in strips, to and fro. The strips are groups of rows or of
+    columns; their axis and height are those with the smallest mean squared
+    jump.
 
     Args:
         mask: `SamplingMask`.
-        order: One of the four names.
+        order: String, one of the four names above.
         seed: Non-negative integer, for `"shuffled"` only.
 
     Returns:
-        Integer array: of shape `(n,)` with the numbers of the lines, or of
-        shape `(n, 2)` with row and column of each point, counted from 0. DC is
+        Integer array, of shape `(n,)` with the indices of lines, or of shape
+        `(n, 2)` with row and column of each point. Indices start at 0; DC is
         `N // 2`.
 
     Raises:
-        ValueError: If `order` is none of the names or `seed` is invalid.
+        ValueError: If `order` is not one of the names, or `seed` is invalid.
 
     Example:
 
@@ -63,13 +64,14 @@ def acquisition_order(mask, order="linear", seed=0):
 
 
 def _strips(points):
-    """Points in strips, to and fro, of the best height of either axis."""
+    """Order points in strips, to and fro, of the best axis and height."""
     best, least = points, np.inf
     for axis in (0, 1):
         for height in range(1, min(points.max(initial=0) + 1, 32) + 1):
             strip = points[:, axis] // height
             along = points[:, 1 - axis]
-            # The side of a strip that lies nearer to the last one comes first.
+            # Strips run to and fro. At equal positions along a strip, points
+            # nearer to the previous strip come first.
             turned = np.where(strip % 2, -along, along)
             order = np.lexsort((points[:, axis], turned, strip))
             candidate = points[order]

@@ -1,4 +1,4 @@
-"""The arguments of `SamplingMask`, checked and in their standard form."""
+"""Check the arguments of `SamplingMask` and bring them to standard form."""
 
 import json
 
@@ -9,7 +9,7 @@ from loupe_tf.masks.budget import check_pair, standardize_shape
 
 
 def standardize_array(array):
-    """A boolean copy of a matrix of 0 and 1 that nobody can write to."""
+    """Return a read-only boolean copy of a matrix of 0 and 1."""
     array = np.asarray(array)
     if array.ndim != 2 or array.size == 0:
         raise invalid(
@@ -23,7 +23,7 @@ def standardize_array(array):
     ):
         raise invalid(
             "array",
-            "booleans, or 0 and 1 alone",
+            "only booleans, or only 0 and 1",
             found=f"dtype {array.dtype} with other values",
         )
     array = array.astype(bool)
@@ -39,7 +39,7 @@ def standardize_provenance(provenance):
     except (TypeError, ValueError) as error:
         raise invalid(
             "provenance",
-            "what JSON can store",
+            "a dictionary that JSON can store",
             found=f"provenance={provenance} ({error})",
         ) from error
     if not isinstance(stored, dict):
@@ -48,7 +48,7 @@ def standardize_provenance(provenance):
 
 
 def standardize_matrix(matrix, shape):
-    """Two integers `(H, W)` to which a mask of that shape fits, or `None`."""
+    """Return integers `(H, W)` that fit a mask of this shape, or `None`."""
     if matrix is None:
         return None
     try:
@@ -56,7 +56,8 @@ def standardize_matrix(matrix, shape):
     except ValueError:
         fits = False
     else:
-        # A line is as long as the matrix, and a point is an entry of it.
+        # Each axis of the mask has the size of the matrix; only the axis
+        # along lines has size 1.
         lines = 1 in shape
         fits = all(
             m == n or (lines and n == 1)
@@ -72,7 +73,7 @@ def standardize_matrix(matrix, shape):
 
 
 def standardize_field_of_view(field_of_view):
-    """Two floats `(H, W)` in mm, or `None`."""
+    """Return two floats `(H, W)` in mm, or `None`."""
     if field_of_view is None:
         return None
     return check_pair(

@@ -1,4 +1,4 @@
-"""From a probability mask to a binary one."""
+"""Turn a probability mask into a binary one."""
 
 import numpy as np
 
@@ -11,30 +11,29 @@ def binarize(prob, acceleration, calibration=None, half_plane=False):
     """Turn a probability mask into a binary mask with exactly the budget.
 
     The calibration region is taken first, then the entries of largest
-    probability until `round(N / R)` are acquired. Of equal probabilities the
-    one with the lower flat (C-order) index is taken, so the result is the same
-    everywhere.
+    probability, until `round(N / R)` are acquired. Ties are broken by the
+    lower flat (C-order) index, so the result is the same everywhere.
 
     A threshold, such as `prob > 0.5`, acquires some other number of entries:
-    right after initialization of a learned mask with `R = 4`, none at all.
+    none at all for a newly initialized learned mask with `R = 4`.
 
     Args:
         prob: Real array of shape `(H, W)` for points (`N = H * W`), `(1, W)`
-            for columns (`N = W`) or `(H, 1)` for rows (`N = H`), DC at
-            `N // 2` of each axis. Only the order of its values matters.
+            for columns (`N = W`) or `(H, 1)` for rows (`N = H`), with DC at
+            index `n // 2` of each axis. Only the order of its values matters.
         acceleration: Real number `R` greater than 1.
         calibration: `None`, an integer or, for points, `(h, w)`: the centre
             that is always acquired. See `calibration_region`.
         half_plane: Boolean. If `True`, only entries of
-            `loupe_tf.masks.half_plane` are acquired, as many as without.
+            `loupe_tf.masks.half_plane` are acquired, with the same budget.
 
     Returns:
-        Boolean array of the shape of `prob`.
+        Boolean array with the shape of `prob`.
 
     Raises:
         ValueError: If `prob` is not a real matrix or contains NaN, if
             `acceleration` or `calibration` is invalid, if the calibration
-            region exceeds the budget, or the budget the half-plane.
+            region exceeds the budget, or if the budget exceeds the half-plane.
 
     Example:
 
@@ -72,8 +71,8 @@ def binarize(prob, acceleration, calibration=None, half_plane=False):
             f"(acceleration={acceleration}, shape {prob.shape})",
             found=f"calibration={calibration}, which is {region.sum()} entries",
         )
-    # `lexsort` is stable and its last key comes first: what is allowed, the
-    # calibration region, the largest probability, then the lower index.
+    # `lexsort` is stable and sorts by its last key first: allowed entries,
+    # then the calibration region, then probability, then the lower index.
     falling = -prob.astype("float64").ravel()
     order = np.lexsort((falling, ~region.ravel(), ~allowed.ravel()))
     mask = np.zeros(prob.size, dtype=bool)

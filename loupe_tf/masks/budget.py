@@ -1,4 +1,4 @@
-"""How many entries a mask acquires, and which of them it must."""
+"""The number of entries a mask acquires, and which it must acquire."""
 
 import contextlib
 
@@ -8,14 +8,14 @@ from loupe_tf.checks import check_integer, check_number, invalid
 
 
 def budget(size, acceleration):
-    """Exact number of entries that a mask acquires: `round(size / R)`.
+    """Return the exact number of entries a mask acquires: `round(size / R)`.
 
-    The calibration region counts inside the budget. `round` is Python's: a
-    half goes to the even neighbour.
+    The calibration region counts towards the budget. Python's `round` rounds
+    halves to the even neighbour.
 
     Args:
         size: Positive integer, the number of entries to choose from: `H * W`
-            for points, the number of lines for lines.
+            for a mask of points, the number of lines for a mask of lines.
         acceleration: Real number `R` greater than 1.
 
     Returns:
@@ -47,22 +47,23 @@ def budget(size, acceleration):
 def calibration_region(shape, calibration):
     """Mark the centre of k-space that is always acquired (ACS).
 
-    Along an axis of size `n` (DC at index `n // 2`) a calibration region of
-    size `c` occupies `[n // 2 - c // 2, n // 2 - c // 2 + c)`.
+    Along an axis of size `n`, with DC at index `n // 2`, a calibration region
+    of size `c` occupies `[n // 2 - c // 2, n // 2 - c // 2 + c)`.
 
     Args:
         shape: Shape of the mask: `(H, W)` for points, `(1, W)` for columns,
             `(H, 1)` for rows.
-        calibration: `None` for no calibration region; an integer, the side of
-            a square for points or the number of lines for lines; or, for
-            points only, `(h, w)`. 0 is the same as `None`.
+        calibration: `None` for no calibration region. An integer is the side
+            of a square for points, or the number of lines for lines. Points
+            may also have `(h, w)`. 0 is the same as `None`.
 
     Returns:
         Boolean array of shape `shape`, `True` in the calibration region.
 
     Raises:
-        ValueError: If `shape` is not a shape, or `calibration` is of the
-            wrong type, negative, or larger than the mask.
+        ValueError: If `shape` is not a pair of positive integers, or if
+            `calibration` has the wrong type, is negative or is larger than
+            the mask.
 
     Example:
 
@@ -82,7 +83,7 @@ def calibration_region(shape, calibration):
                 calibration,
             )
         sizes = calibration
-    elif 1 in shape:  # Lines: one axis is counted, the other taken whole.
+    elif 1 in shape:  # Lines: `calibration` counts along one axis only.
         sizes = (1, calibration) if shape[0] == 1 else (calibration, 1)
     else:
         sizes = (calibration, calibration)
@@ -120,17 +121,17 @@ def standardize_shape(shape):
 
 
 def check_pair(argument, value, expected, check, **bounds):
-    """Refuse what is no pair, or has an entry that `check` refuses.
+    """Refuse a value that is not a pair, or whose entries fail `check`.
 
     Args:
         argument: String, name of the argument.
-        value: What was given for it; a list will do.
-        expected: String for the message, what is expected of both.
+        value: The value received, a tuple or list.
+        expected: String, the expected value, for the error message.
         check: `check_integer` or `check_number`.
-        **bounds: Those of `check`.
+        **bounds: Bounds for `check`.
 
     Returns:
-        A tuple.
+        A tuple of two numbers.
     """
     if isinstance(value, (tuple, list)) and len(value) == 2:
         with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Where the centre of k-space lies in a mask from elsewhere."""
+"""Find the centre of k-space in a mask from another source."""
 
 import contextlib
 import contextvars
@@ -13,31 +13,33 @@ import numpy as np
 from loupe_tf.checks import check_choice, invalid
 from loupe_tf.masks.budget import calibration_region
 
-# Our patterns whose density says nothing, but by chance.
+# Patterns of this package whose density suggests a position only by chance.
 UNIFORM = ("uniform_random", "learned")
 _JUDGES = contextvars.ContextVar("judges", default=True)
 
 
 def dc_position(array):
-    """Guess from its density where a mask has DC: centre or corner.
+    """Guess from the density of a mask whether DC is in the centre or corner.
 
-    Masks are denser around DC, and mostly acquire a block there. Two tests
-    against masks of as many entries at random; either of them will do:
+    Masks are denser around DC, and most acquire a whole block there. Two tests
+    compare the mask with random masks of as many entries. One of them is
+    enough:
 
-    - The block around either place that is acquired whole, of `n` entries: at
-      a density of `p` chance alone leaves it once in `p^-n` masks. It must be
-      100 or more, and the block the larger one of the two.
-    - With `k` the distance of an entry from the centre, the mean of
-      `cos(2 pi k / N)` over the acquired entries, added over the axes, is
-      positive if they lie around the centre, negative if they lie around the
-      corners. It must be 3 of its standard deviations; or 2, if DC is acquired
-      in the one place and not in the other.
+    - Around both places, the function finds the largest block that is acquired
+      whole. In a random mask of density `p`, a block of `n` entries is whole
+      with probability `p^n`. This must be at most 1 %, and the block must be
+      larger than the one at the other place.
+    - Let `k` be the offset of an entry from the centre along an axis. The mean
+      of `cos(2 pi k / N)` over the acquired entries, summed over the axes, is
+      positive if they lie around the centre and negative if they lie around
+      the corners. It must exceed 3 standard deviations, or 2 if DC is acquired
+      at only one of the two places.
 
     Args:
         array: Boolean array of shape `(H, W)`, `(1, W)` or `(H, 1)`.
 
     Returns:
-        `"centre"`, `"corner"`, or `None` where the density does not tell.
+        `"centre"`, `"corner"`, or `None` if the density is not conclusive.
 
     Example:
 
@@ -50,7 +52,7 @@ def dc_position(array):
 
 @functools.lru_cache(64)
 def _dc_position(shape, data, strictness):
-    """`dc_position`, with bounds that are `strictness` times as high."""
+    """Apply `dc_position` with bounds `strictness` times as high."""
     array = np.frombuffer(data, dtype=bool).reshape(shape)
     size, number = array.size, int(array.sum())
     if number in (0, size):
@@ -62,8 +64,8 @@ def _dc_position(shape, data, strictness):
         for n in array.shape
     ]
     values = cosines[0][:, None] + cosines[1][None, :]
-    # Their mean over all entries is 0. Draws without replacement have a mean of
-    # smaller variance than those with it.
+    # The mean of `values` over all entries is 0. The last factor corrects the
+    # variance for draws without replacement.
     variance = values.var() / number * (size - number) / (size - 1)
     score = values[array].mean() / math.sqrt(variance)
     centre, corner = _block(array), _block(np.fft.fftshift(array))
@@ -80,16 +82,16 @@ def _dc_position(shape, data, strictness):
 
 
 def _dc_of(mask):
-    """Where a mask has DC, by all that is known of it.
+    """Find DC of a mask from its attributes and its density.
 
-    A calibration region that is acquired says where the centre is, and of
-    patterns of ours that have no density little else is believed.
+    A calibration region means that DC is in the centre. For patterns without
+    a dense centre (`UNIFORM`), the tests of `dc_position` are stricter.
 
     Args:
         mask: `SamplingMask`, or an array as for `dc_position`.
 
     Returns:
-        As `dc_position`.
+        The same as `dc_position`.
     """
     calibration = getattr(mask, "calibration", None)
     if calibration and calibration != (0, 0):
@@ -102,23 +104,24 @@ def _dc_of(mask):
 
 @contextlib.contextmanager
 def judged(*masks):
-    """Warn of masks that seem to have DC in a corner; within, of no others.
+    """Warn if a mask seems to have DC in a corner.
 
-    What takes a mask from a user, whether it may be meant so or not, does this
-    around all it does, so that a mask is judged once, on its way in.
+    Functions that take a mask from a user wrap their body in this context. No
+    further warnings are given inside it, so each mask is judged only once.
 
     Args:
-        *masks: Each a `SamplingMask` or an array. What is no mask is left to
-            those who read it. None, for masks that have been judged.
+        *masks: `SamplingMask`s or arrays. Values that are not masks are
+            ignored here; the caller checks them. `None` stands for a mask that
+            was judged before.
     """
     if _JUDGES.get():
         for mask in {id(mask): mask for mask in masks}.values():
             shape = np.shape(mask)
             if len(shape) == 2 and 0 not in shape and _dc_of(mask) == "corner":
                 warnings.warn(
-                    "The mask is densest around the corner (0, 0), and is "
-                    "taken to have DC in the centre, at (H // 2, W // 2). If "
-                    "DC lies in its corner, give np.fft.fftshift(mask).",
+                    "The mask is densest around the corner (0, 0), but DC is "
+                    "taken to be in the centre, at (H // 2, W // 2). If DC is "
+                    "in the corner, pass np.fft.fftshift(mask).",
                     stacklevel=outside(),
                 )
     token = _JUDGES.set(False)
@@ -129,7 +132,7 @@ def judged(*masks):
 
 
 def judging(function):
-    """Decorate a function of a `mask`, which is `judged` around the call."""
+    """Decorate a function so that its argument `mask` is `judged`."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -141,7 +144,7 @@ def judging(function):
 
 
 def outside():
-    """The `stacklevel` of the first caller outside of this package."""
+    """Return the `stacklevel` of the first caller outside this package."""
     level, frame = 1, sys._getframe(1)
     inside = ("loupe_tf", "keras", "contextlib")
     while (
@@ -153,7 +156,7 @@ def outside():
 
 
 def _block(array):
-    """Entries of the largest calibration region that is acquired whole."""
+    """Count the entries of the largest centred block that is acquired whole."""
     entries = 0
     for side in range(1, max(array.shape) + 1):
         try:
@@ -171,16 +174,17 @@ def centred(mask, shift=None):
 
     Args:
         mask: `SamplingMask`.
-        shift: `None` to refuse a mask whose density says that DC lies in a
+        shift: `None` to refuse a mask whose density suggests that DC is in a
             corner; `True` to move DC from the corner to the centre; `False` to
-            take the mask as it is.
+            return the mask unchanged.
 
     Returns:
         A `SamplingMask`.
 
     Raises:
-        ValueError: If DC lies in a corner, or, with `shift=True`, in the centre
-            already (both by `dc_position`, or by its calibration region).
+        ValueError: If DC is in a corner, or if `shift=True` and DC is already
+            in the centre. The calibration region decides, or else
+            `dc_position`.
     """
     check_choice("shift", shift, (None, True, False))
     if shift is False:
@@ -190,9 +194,9 @@ def centred(mask, shift=None):
         raise invalid(
             "mask",
             "a mask with DC in the centre, at (H // 2, W // 2)",
-            found="one that is densest around the corner (0, 0). With "
-            "shift=True (--shift) DC is moved from there to the centre; "
-            "shift=False (--as-is) takes it as it is",
+            found="one that is densest around the corner (0, 0). Use "
+            "shift=True (--shift) to move DC from there to the centre, or "
+            "shift=False (--as-is) to take the mask as it is",
         )
     if shift is None:
         return mask

@@ -1,4 +1,4 @@
-"""What a mask does to an image, in figures."""
+"""Numbers that describe a mask and its effect on an image."""
 
 import math
 
@@ -9,20 +9,21 @@ from loupe_tf.masks.patterns import distance_from_dc
 
 
 def density_profile(mask, bins=16):
-    """Share of entries acquired, by their distance from DC.
+    """Compute the share of acquired entries by distance from DC.
 
     Args:
         mask: `SamplingMask`.
-        bins: Positive integer, the rings of equal width into which distances
-            are divided, from 0 to the largest one.
+        bins: Positive integer, the number of rings of equal width, from
+            distance 0 to the largest one.
 
     Returns:
-        A pair of float arrays: `bins + 1` edges, in halves of the width and
-        height of k-space, and `bins` shares, NaN where a ring is empty.
+        A pair of float arrays. The `bins + 1` edges are distances relative to
+        half the width and height of k-space. The `bins` shares are NaN where a
+        ring is empty.
     """
     bins = check_integer("bins", bins, at_least=1)
     distance = distance_from_dc(mask.shape)
-    if mask.lines:  # The axis of size 1 is no distance.
+    if mask.lines:  # The axis of size 1 does not count.
         size = mask.array.size
         distance = np.abs(np.arange(size) - size // 2) / (size / 2)
     distance = distance.ravel()
@@ -35,37 +36,37 @@ def density_profile(mask, bins=16):
 
 
 def point_spread(mask):
-    """What a zero-filled reconstruction makes of a point.
+    """Compute the point-spread function of the zero-filled reconstruction.
 
-    The magnitude of the inverse Fourier transform of the mask, divided by its
-    peak (Lustig, Donoho and Pauly, MRM 58, 2007).
+    This is the magnitude of the inverse Fourier transform of the mask, divided
+    by its peak (Lustig, Donoho and Pauly, MRM 58, 2007).
 
     Args:
         mask: `SamplingMask`.
 
     Returns:
-        Float array of the shape of the mask, in pixels, 1 at `N // 2`; zeros
-        for a mask that acquires nothing.
+        Float array with the shape of the mask, over pixels, with the peak 1 at
+        `N // 2`. All zeros for a mask that acquires nothing.
     """
     spread = np.fft.fftshift(np.abs(np.fft.ifft2(mask.array)))
     return spread * mask.array.size / max(mask.acquired, 1)
 
 
 def side_lobe(mask):
-    """The largest side lobe of the point-spread function.
+    """Find the largest side lobe of the point-spread function.
 
-    A side lobe is a local maximum outside the centre, over the eight
-    neighbours of a pixel (two for lines), the image repeated at its edges.
+    A side lobe is a pixel outside the centre that is at least as high as its
+    eight neighbours (two for lines), with the image repeated at its edges.
 
     Args:
         mask: `SamplingMask`.
 
     Returns:
-        A dictionary: `height`, as a share of the peak; `place`, its distance
-        `(rows, columns)` from the peak in pixels (of the two at either side
-        the one of lower flat index); `off_peak`, the largest of all values but
-        the peak, which is mostly the flank of the main lobe (the SPR of
-        Lustig, Donoho and Pauly).
+        A dictionary with three entries. `height` is relative to the peak.
+        `place` is the offset `(rows, columns)` from the peak in pixels; lobes
+        come in pairs, and this is the one of lower flat index. `off_peak` is
+        the largest value outside the peak pixel, usually on the flank of the
+        main lobe (the SPR of Lustig, Donoho and Pauly).
 
     Example:
 
@@ -74,14 +75,14 @@ def side_lobe(mask):
     """
     spread = point_spread(mask)
     centre = tuple(n // 2 for n in mask.shape)
-    # Rounding errors are no maxima.
+    # Do not take rounding errors for maxima.
     spread = np.where(spread > 1e-9, spread, 0)
     around = np.zeros_like(spread)
     for rows in (-1, 0, 1):
         for columns in (-1, 0, 1):
             if rows or columns:
                 moved = np.roll(spread, (rows, columns), axis=(0, 1))
-                # Along an axis of size 1 a pixel is its own neighbour.
+                # Along an axis of size 1, a pixel would be its own neighbour.
                 if (rows and mask.shape[0] == 1) or (
                     columns and mask.shape[1] == 1
                 ):
@@ -100,23 +101,23 @@ def side_lobe(mask):
 
 
 def overlap(mask, other):
-    """What two masks acquire in common.
+    """Compare the entries that two masks acquire.
 
-    Lines are taken along the whole of k-space, so that they can be compared
-    with points.
+    Lines extend over the whole of k-space, so they can be compared with
+    points.
 
     Args:
-        mask, other: Two `SamplingMask`.
+        mask, other: Two `SamplingMask`s.
 
     Returns:
-        A dictionary: `intersection` and `union`, numbers of entries; `jaccard`,
-        the one over the other; `share` and `other_share`, the part of each
-        that the other acquires too; `expected_share`, what `share` would be
-        by chance, the share of k-space that `other` acquires. Shares of
-        nothing are NaN.
+        A dictionary. `intersection` and `union` are numbers of entries, and
+        `jaccard` is their ratio. `share` is the part of `mask` that `other`
+        acquires too, and `other_share` the reverse. `expected_share` is the
+        value of `share` expected by chance: the share of k-space that `other`
+        acquires. Shares of an empty mask are NaN.
 
     Raises:
-        ValueError: If they are not of one size.
+        ValueError: If the sizes of the masks do not match.
     """
     sizes = {m.matrix for m in (mask, other)} - {None}
     fits = all(
@@ -126,8 +127,8 @@ def overlap(mask, other):
     if len(sizes) > 1 or not fits:
         raise invalid(
             "other",
-            f"a mask of shape {mask.shape}, matrix {mask.matrix}, or lines of "
-            "it",
+            f"a mask of shape {mask.shape}, matrix {mask.matrix}, or of its "
+            "lines",
             found=f"one of shape {other.shape}, matrix {other.matrix}",
         )
     first, second = np.broadcast_arrays(mask.array, other.array)
@@ -148,6 +149,6 @@ def overlap(mask, other):
 
 
 def _first_largest(values):
-    """Flat index of the largest value, the lowest of equal ones."""
-    # Equal but for rounding.
+    """Return the flat index of the largest value; ties go to the lowest."""
+    # Values that differ only by rounding count as equal.
     return int(np.flatnonzero(values.ravel() >= values.max() - 1e-9)[0])

@@ -1,4 +1,4 @@
-"""Masks that are not learned, by the names of their patterns."""
+"""Masks that are not learned, by name of the pattern."""
 
 import collections.abc
 import dataclasses
@@ -19,14 +19,15 @@ from loupe_tf.masks.spectrum import spectrum
 
 @dataclasses.dataclass(frozen=True)
 class Pattern:
-    """A fixed pattern, and what there is to know to make a mask of it.
+    """A fixed pattern and the way to make a mask with it.
 
     Attributes:
         make: Callable `(shape, acceleration, calibration=None, seed=0)`, or
-            `(images, acceleration, calibration=None)`, to a `SamplingMask`.
-        of_lines: Boolean, whether it takes whole lines; `make` has an argument
-            `lines` and a calibration region by default.
-        of_images: Boolean, whether it is made of training images.
+            `(images, acceleration, calibration=None)`, that returns a
+            `SamplingMask`.
+        of_lines: Boolean, whether the pattern has whole lines. If so, `make`
+            has an argument `lines` and a default calibration region.
+        of_images: Boolean, whether the pattern depends on training images.
     """
 
     make: collections.abc.Callable
@@ -42,28 +43,29 @@ PATTERNS = {
     "equispaced_lines": Pattern(equispaced_lines, of_lines=True),
     "spectrum": Pattern(spectrum, of_images=True),
 }
-"""Fixed patterns by name; scripts and `fixed_mask` take all that are in it."""
+"""Fixed patterns by name, for `fixed_mask` and the scripts."""
 
 
 def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):
-    """A mask that is not learned, by the name of its pattern.
+    """Make a mask that is not learned, by name of its pattern.
 
     Args:
         pattern: String, one of `PATTERNS`.
-        images: Training images `(n, H, W, C)`, whose power `"spectrum"` takes;
-            the others take their size alone.
+        images: Training images `(n, H, W, C)`. `"spectrum"` uses their power;
+            the other patterns use only their size.
         acceleration: Real number R greater than 1.
-        calibration: Size of the calibration region: lines, or the side of a
-            square. `None` is `default_calibration`, for points as for lines,
-            since no reconstruction makes up for a centre with holes; and none
-            for `"spectrum"`, which finds the centre.
-        seed: Integer; `"spectrum"` is not random.
+        calibration: Size of the calibration region: the number of lines, or
+            the side of a square. `None` means `default_calibration`, for
+            points as for lines, because no reconstruction makes up for a
+            centre with holes. For `"spectrum"`, which finds the centre by
+            itself, `None` means no calibration region.
+        seed: Integer. `"spectrum"` is not random and ignores it.
 
     Returns:
         A `SamplingMask`.
 
     Raises:
-        ValueError: If the pattern is unknown, or does not take the others.
+        ValueError: If the pattern is unknown, or refuses another argument.
     """
     found = PATTERNS[check_choice("pattern", pattern, PATTERNS)]
     if found.of_images:

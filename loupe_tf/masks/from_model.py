@@ -1,4 +1,4 @@
-"""The mask that a model has learned."""
+"""Read the learned mask of a model."""
 
 import hashlib
 import warnings
@@ -14,40 +14,41 @@ SAMPLED_MASK = "sampled_mask"
 def from_model(
     model, layer_name=SAMPLED_MASK, provenance=None, field_of_view=None
 ):
-    """Read the learned mask out of a model: the one that inference uses.
+    """Read from a model the mask that it uses at inference.
 
     Args:
         model: Functional Keras model.
         layer_name: Name of the layer whose output is the mask, of shape
             `(batch, H, W, 1)` for points, `(batch, 1, W, 1)` for columns or
-            `(batch, H, 1, 1)` for rows, with values 0 and 1 when
-            `training=False`, whatever the image. Where a second input picks
-            one of several masks, all of them are read.
-        provenance: (Optional) dictionary that JSON can store, of what the model
-            does not know: `{"data": ..., "slope_history": ...}`.
-        field_of_view: (Optional) size `(H, W)` of the images in mm; by default
-            what the model was built with.
+            `(batch, H, 1, 1)` for rows. With `training=False`, its values must
+            be 0 and 1 and must not depend on the image. If a second input
+            picks one of several masks, all of them are read.
+        provenance: (Optional) dictionary that JSON can store, with facts that
+            the model does not contain, such as
+            `{"data": ..., "slope_history": ...}`.
+        field_of_view: (Optional) size `(H, W)` of the images in mm. Defaults
+            to the one the model was built with.
 
     Returns:
-        A `SamplingMask`, with the acceleration, the calibration region and the
-        slope of the layer, the size of the model's images as its matrix, and
-        their field of view.
-        Its provenance has the name of the model, the estimator, the
-        binarization, and `weights_sha256`, the hash of all weights (shape,
-        type and values, in the order of `model.weights`): a copy that was
-        saved and loaded has the same one. A tuple of them for a model with
-        groups, or with nested masks (in the order of their accelerations).
+        A `SamplingMask` with the acceleration, the calibration region and the
+        slope of the layer. Its matrix and field of view are those of the
+        model's images. Its provenance has the name of the model, the
+        estimator, the binarization, and `weights_sha256`, a hash of all
+        weights (shape, type and values, in the order of `model.weights`) that
+        saving and loading the model does not change. A model with groups gives
+        a tuple of masks, and so does one with nested masks, in the order of
+        their accelerations.
 
-        Of a half-plane it is what a scanner acquires, without the mirrored
-        half. Its provenance has the calibration region, which is whole only
-        once the mask is filled.
+        For a half-plane, this is the mask that a scanner acquires, without the
+        mirrored half. The calibration region is then in the provenance,
+        because it is whole only once the mask is filled.
 
     Warns:
-        UserWarning: If a learned mask leaves out DC, as those learned without
-            a calibration region often do.
+        UserWarning: If a learned mask leaves out DC, which often happens
+            without a calibration region.
 
     Raises:
-        ValueError: If the model is not functional, has no such layer or an
+        ValueError: If the model is not functional, has no such layer or has an
             input of unknown size, or if the mask is not binary.
 
     Example:
@@ -63,7 +64,7 @@ def from_model(
     mask.save("mask.npz")
     ```
     """
-    import keras  # The rest of this package needs NumPy alone.
+    import keras  # The rest of this package needs only NumPy.
 
     arrays = _layer_output(model, layer_name)
     if not np.isin(arrays, (0, 1)).all():
@@ -75,7 +76,8 @@ def from_model(
     layer = next((x for x in model.layers if x.name == layer_name), None)
     sparsity = getattr(layer, "sparsity", None)
     several = isinstance(sparsity, tuple)
-    # Masks of rows and of columns that meet in this layer say what it does not.
+    # A layer where rows and columns meet has no slope, estimator or
+    # binarization of its own; the layers of its two masks have them.
     names = [layer_name, f"{layer_name}_rows", f"{layer_name}_columns"]
     parts = [part for part in model.layers if part.name in names]
     slopes = {
@@ -104,7 +106,7 @@ def from_model(
         if slopes and not array[array.shape[0] // 2, array.shape[1] // 2]:
             warnings.warn(
                 f"The mask that model {model.name!r} has learned leaves out "
-                "DC, the mean of the image: its own network may know how "
+                "DC, the mean of the image. Its own network may know how "
                 "bright an image is, but zero filling, compressed sensing and "
                 "other networks do not. Train with a calibration region, such "
                 "as calibration='auto'.",
@@ -130,29 +132,28 @@ def from_model(
 
 
 def probability_from_model(model, layer_name="prob_mask_scaled"):
-    """Read the probabilities behind the learned mask out of a model.
+    """Read from a model the probabilities behind its learned mask.
 
     Args:
         model: Functional Keras model.
-        layer_name: Name of the layer whose output they are. The default is
-            the P of equation 5 of the 4S paper, whose mean is the sparsity;
-            `"prob_mask"` is the S before the rescale.
+        layer_name: Name of the layer that outputs the probabilities. The
+            default layer gives P of equation 5 of the 4S paper, whose mean is
+            the sparsity. `"prob_mask"` gives S, before it is rescaled.
 
     Returns:
-        Float32 array in [0, 1], `(H, W)`, `(1, W)` or `(H, 1)`, DC at
-        `(H // 2, W // 2)`. Of several masks they are stacked along a first
-        axis.
+        Float32 array in [0, 1], `(H, W)`, `(1, W)` or `(H, 1)`, with DC at
+        `(H // 2, W // 2)`. Several masks are stacked along a new first axis.
 
     Raises:
-        ValueError: If the model is not functional, or has no such layer, or
-            one whose output are no probabilities.
+        ValueError: If the model is not functional or has no such layer, or if
+            the outputs of the layer are not probabilities.
     """
     arrays = _layer_output(model, layer_name)
-    # A model whose training has diverged has NaN.
+    # NaN passes: a model whose training has diverged has them.
     if ((arrays < 0) | (arrays > 1)).any():
         raise ValueError(
             "Invalid value for argument `layer_name`. Expected a layer whose "
-            "output are probabilities. Received: "
+            "outputs are probabilities. Received: "
             f"layer_name={layer_name!r}, with values from {arrays.min():g} to "
             f"{arrays.max():g}"
         )
@@ -160,7 +161,7 @@ def probability_from_model(model, layer_name="prob_mask_scaled"):
 
 
 def _weights_hash(model):
-    """Hash of the weights, whatever names Keras has given them."""
+    """Return a hash of the weights that does not depend on their names."""
     import keras
 
     digest = hashlib.sha256()
@@ -172,7 +173,7 @@ def _weights_hash(model):
 
 
 def _matrix(model, shape):
-    """Size of the first images that go in and that fit to the mask."""
+    """Return the size of the first input images that fit the mask."""
     for tensor in model.inputs:
         size = tuple(tensor.shape)[-3:-1]
         if len(tensor.shape) in (4, 5) and all(
@@ -183,10 +184,10 @@ def _matrix(model, shape):
 
 
 def _layer_output(model, layer_name):
-    """What a layer whose output does not depend on the image gives.
+    """Return the output of a layer that does not depend on the image.
 
-    One array a mask: where there are several, the model has an input of
-    integers that picks one for each example.
+    There is one array for each mask. A model with several masks has an input
+    of integers that picks one for each example.
     """
     import keras
 
@@ -200,7 +201,7 @@ def _layer_output(model, layer_name):
     if layer_name in names:
         tensor = model.get_layer(layer_name).output
     elif layer_name == SAMPLED_MASK:
-        # Whatever the layer is called that a sampler of one's own ends with.
+        # A user's own sampler may end with a layer of any name.
         tensor = getattr(model, "mask", None)
     if tensor is None or any(tensor is x for x in model.inputs):
         raise ValueError(
@@ -223,7 +224,7 @@ def _layer_output(model, layer_name):
 
 
 def _input(tensor, number):
-    """A batch of zeros; of an input that picks masks, of all their numbers."""
+    """Return a batch of zeros, or all indices for an input that picks masks."""
     import keras
 
     batch, *shape = tensor.shape

@@ -1,4 +1,4 @@
-"""Where random masks take their numbers from."""
+"""The random generator of random masks."""
 
 import numpy as np
 
@@ -6,5 +6,5 @@ from loupe_tf.checks import check_integer
 
 
 def generator(seed):
-    """A random generator of our own: NumPy's global one is left alone."""
+    """Return a new random generator; NumPy's global one is not used."""
     return np.random.default_rng(check_integer("seed", seed, at_least=0))

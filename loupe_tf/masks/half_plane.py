@@ -1,4 +1,4 @@
-"""The half of k-space that tells the other, of images without a phase."""
+"""The half of k-space that determines the other for images without phase."""
 
 import numpy as np
 
@@ -8,20 +8,20 @@ from loupe_tf.masks.budget import calibration_region, standardize_shape
 def half_plane(shape):
     """Mark one entry of each pair `{k, -k}` of k-space.
 
-    The k-space of a real image has `y(-k) = conj y(k)` (indices modulo N), so
-    that these entries tell the others. Of a pair the entry of lower flat index
-    is marked: the upper half, and the left half of the row of DC. Entries that
-    are their own mirror, such as DC, are marked.
+    The k-space of a real image satisfies `y(-k) = conj y(k)` (indices modulo
+    N), so the marked entries determine the others. In each pair, the entry of
+    lower flat index is marked: the upper half, and the left half of the row of
+    DC. Entries that are their own mirror, such as DC, are also marked.
 
     Args:
         shape: Shape of the mask: `(H, W)` for points, `(1, W)` for columns,
             `(H, 1)` for rows.
 
     Returns:
-        Boolean array of shape `shape`, DC at `N // 2` of each axis.
+        Boolean array of shape `shape`, with DC at `N // 2` of each axis.
 
     Raises:
-        ValueError: If `shape` is not a shape.
+        ValueError: If `shape` is not a pair of positive integers.
 
     Example:
 
@@ -36,20 +36,21 @@ def half_plane(shape):
 
 
 def mirrored(array):
-    """Put what is at `k` to `-k`, with DC at `N // 2` of the last two axes.
+    """Move each entry from `k` to `-k`, with DC at `N // 2` of both axes.
 
-    With the mask `half` of a half-plane and k-space `y` of a real image that
-    was measured there, `half | mirrored(half)` is what is known, and
-    `np.where(half, y, np.conj(mirrored(y)))` has all of it.
+    Let `half` be a mask of the half-plane, and `y` the k-space of a real image
+    measured with this mask. The known entries are then
+    `half | mirrored(half)`, and their values are
+    `np.where(half, y, np.conj(mirrored(y)))`.
 
     Args:
         array: Array of shape `(..., H, W)`; H or W may be 1.
 
     Returns:
-        Array of the same shape; `mirrored` undoes itself.
+        Array of the same shape. Applied twice, `mirrored` changes nothing.
     """
     array = np.asarray(array)
-    # A flip takes n to N - 1 - n: for even N that is one short of -k.
+    # A flip moves n to N - 1 - n, which for even N is one short of -k.
     shift = [1 - n % 2 for n in array.shape[-2:]]
     return np.roll(np.flip(array, (-2, -1)), shift, (-2, -1))
 
@@ -61,14 +62,14 @@ def is_own_mirror(shape):
 
 
 def required_and_allowed(shape, calibration=None, half=False):
-    """Mark the entries that a mask must acquire, and those that it may.
+    """Mark the entries that a mask must acquire and those that it may.
 
     Args:
         shape: Shape of the mask.
         calibration: `None`, an integer or `(h, w)`; see `calibration_region`.
-        half: Boolean, whether the half-plane alone may be acquired. What must
-            be is then what fills the calibration region, by itself or by its
-            mirror.
+        half: Boolean, whether only the half-plane may be acquired. The
+            required entries are then those of the half-plane that, together
+            with their mirrors, fill the calibration region.
 
     Returns:
         Two boolean arrays of shape `shape`.
@@ -81,9 +82,10 @@ def required_and_allowed(shape, calibration=None, half=False):
 
 
 def half_plane_facts(calibration):
-    """What a `SamplingMask` of a half-plane says in its provenance.
+    """Return provenance entries for a `SamplingMask` of a half-plane.
 
-    Its own `calibration` is `None`: half of the region is not acquired.
+    The `calibration` of such a mask is `None`, because it does not acquire
+    the whole region.
     """
     if calibration is None:
         return {"half_plane": True}

@@ -1,4 +1,4 @@
-"""What the files of a mask tell beside its array."""
+"""The metadata that mask files hold beside the array."""
 
 import math
 import zlib
@@ -9,11 +9,11 @@ VERSION = 1
 
 
 def facts(array):
-    """What follows from the array, as a dictionary that JSON can store.
+    """Return facts that follow from the array, as JSON can store them.
 
-    It is in files for whoever reads them without this package, and to find out
-    damaged ones: `crc32` is the checksum of the array, a byte of 0 or 1 an
-    entry, row by row.
+    Files hold them for readers without this package, and to detect damage:
+    `crc32` is the checksum of the array, row by row, with one byte of 0 or 1
+    for each entry.
 
     Args:
         array: Boolean array `(H, W)`, `(1, W)` or `(H, 1)`.
@@ -32,26 +32,27 @@ def facts(array):
 
 
 def lines_of(shape):
-    """`"columns"` or `"rows"` if whole lines are taken, else `None`."""
+    """Return `"columns"` or `"rows"` for a mask of lines, else `None`."""
     if shape[0] == 1:
         return "columns"
     return "rows" if shape[1] == 1 else None
 
 
 def arguments_of(array, metadata):
-    """The arguments of `SamplingMask` that made a mask.
+    """Return the arguments of `SamplingMask` that made a mask.
 
     Args:
         array: As for `SamplingMask`.
-        metadata: Dictionary such as `SamplingMask.metadata`. Of entries that
-            files of 0.1 lack, the defaults are taken.
+        metadata: Dictionary like `SamplingMask.metadata`. Entries that files
+            of version 0.1 lack have defaults.
 
     Returns:
         A dictionary.
 
     Raises:
         KeyError: If `metadata` lacks an entry.
-        ValueError: If it is of another version, or contradicts the array.
+        ValueError: If `metadata` is of another version or contradicts the
+            array.
     """
     if metadata["version"] != VERSION:
         raise ValueError(
@@ -72,7 +73,7 @@ def arguments_of(array, metadata):
     for name, expected in facts(arguments["array"]).items():
         if metadata.get(name, expected) != expected:
             raise ValueError(
-                f"Expected {name}={expected!r}, which is that of the "
-                f"array. Received: {name}={metadata[name]!r}"
+                f"Expected {name}={expected!r}, as in the array. "
+                f"Received: {name}={metadata[name]!r}"
             )
     return arguments

@@ -1,4 +1,4 @@
-"""Fixed patterns, with which learned masks are compared."""
+"""Fixed patterns to compare learned masks with."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from loupe_tf.masks.generator import generator
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 CALIBRATION_SHARE = 0.32
-"""fastMRI's share of the budget of lines that lies in their centre."""
+"""Share of the budget of lines that fastMRI acquires in the centre."""
 
 
 def uniform_random(shape, acceleration, calibration=None, seed=0):
-    """Acquire entries at random, each as likely as any other.
+    """Acquire entries at random, all with the same probability.
 
     Args:
         shape: `(H, W)` for points; `(1, W)` or `(H, 1)` gives lines.
@@ -44,13 +44,13 @@ def uniform_random(shape, acceleration, calibration=None, seed=0):
 
 
 def gaussian(shape, acceleration, calibration=None, std=0.4, seed=0):
-    """Acquire entries at random, the more densely the closer to DC.
+    """Acquire entries at random, more densely towards DC.
 
     Entries are drawn one after another, without replacement, with
     probabilities proportional to `w = exp(-d^2 / (2 std^2))`, where `d` is the
-    distance from DC. This equals taking the largest of `log(w) + G`, with `G`
-    standard Gumbel noise (Efraimidis and Spirakis, 2006, in logarithms), which
-    is exact however small the weights are.
+    distance from DC. The function takes the largest `log(w) + G` instead, with
+    standard Gumbel noise `G` (Efraimidis and Spirakis, 2006, in logarithms).
+    This is equivalent, and exact however small the weights are.
 
     Args:
         shape: `(H, W)` for points; `(1, W)` or `(H, 1)` gives lines.
@@ -88,19 +88,19 @@ def gaussian(shape, acceleration, calibration=None, std=0.4, seed=0):
 def random_lines(
     shape, acceleration, calibration=None, lines="columns", seed=0
 ):
-    """Acquire the centre, and lines at random.
+    """Acquire the central lines, and others at random.
 
-    The random pattern of the fastMRI data set, with one difference: there the
-    number of lines is itself random and right on average only, here it is
-    exact.
+    This is the random pattern of the fastMRI data set with one difference:
+    fastMRI's number of lines is itself random and correct only on average,
+    while here it is exact.
 
     Args:
         shape: Shape `(H, W)` of k-space.
         acceleration: Real number `R` greater than 1.
-        calibration: Integer, the number of lines in the centre that are always
-            acquired, inside the budget; 0 for none. `None`, the default, is
-            that of `default_calibration`: 8 % of all lines at `R = 4`.
-        lines: `"columns"` or `"rows"`, which lines are taken whole.
+        calibration: Integer, the number of central lines that are always
+            acquired, inside the budget; 0 for none. `None`, the default, means
+            `default_calibration`: 8 % of all lines at `R = 4`.
+        lines: `"columns"` or `"rows"`, the kind of lines.
         seed: Non-negative integer. The same seed gives the same mask.
 
     Returns:
@@ -128,23 +128,23 @@ def random_lines(
 def equispaced_lines(
     shape, acceleration, calibration=None, lines="columns", seed=0
 ):
-    """Acquire the centre, and lines at equal distances.
+    """Acquire the central lines, and others at equal distances.
 
-    The equispaced pattern of the fastMRI data set, with one difference: here
-    the number of lines is exact. Of the `f` lines outside the calibration
-    region, counted as if it were not there, line `(o + i * f) // k` is taken
-    for `i = 0, ..., k - 1`, where `k` is what the calibration region leaves of
-    the budget and the offset `o` is drawn from `0, ..., f - 1`. Distances
-    differ by one where `k` does not divide `f`.
+    This is the equispaced pattern of the fastMRI data set, except that the
+    number of lines is exact here. The `f` lines outside the calibration region
+    are counted as if the region were not there. Lines `(o + i * f) // k` of
+    them are acquired, for `i = 0, ..., k - 1`. Here `k` is the budget left by
+    the calibration region, and the offset `o` is drawn from `0, ..., f - 1`.
+    Distances differ by one if `k` does not divide `f`.
 
     Args:
         shape: Shape `(H, W)` of k-space.
         acceleration: Real number `R` greater than 1.
-        calibration: Integer, the number of lines in the centre that are always
-            acquired, inside the budget; 0 for none. `None`, the default, is
-            that of `default_calibration`: 8 % of all lines at `R = 4`.
-        lines: `"columns"` or `"rows"`, which lines are taken whole.
-        seed: Non-negative integer, from which the offset is drawn.
+        calibration: Integer, the number of central lines that are always
+            acquired, inside the budget; 0 for none. `None`, the default, means
+            `default_calibration`: 8 % of all lines at `R = 4`.
+        lines: `"columns"` or `"rows"`, the kind of lines.
+        seed: Non-negative integer, the seed for the offset.
 
     Returns:
         A `SamplingMask` of shape `(1, W)` or `(H, 1)`, of exactly
@@ -180,36 +180,40 @@ def equispaced_lines(
 
 
 def lines_shape(shape, lines):
-    """Shape of a mask of lines: `(1, W)` for columns, `(H, 1)` for rows."""
+    """Return the shape of a mask of lines: `(1, W)` or `(H, 1)`."""
     height, width = standardize_shape(shape)
     check_choice("lines", lines, ("columns", "rows"))
     return (1, width) if lines == "columns" else (height, 1)
 
 
 def distance_from_dc(shape):
-    """Distance of each entry from DC, in halves of the width and height."""
+    """Return the distance of each entry from DC.
+
+    It is relative to half the width and half the height.
+    """
     rows, columns = ((np.arange(n) - n // 2) / (n / 2) for n in shape)
     return np.hypot(rows[:, None], columns[None, :])
 
 
 def default_calibration(shape, acceleration, lines=None):
-    """fastMRI's calibration region, `CALIBRATION_SHARE / R` of the lines.
+    """Return fastMRI's number of central lines, `0.32 / R` of all lines.
 
     That is 8 % at R = 4 and 4 % at R = 8 (Zbontar et al., arXiv:1811.08839,
-    2018). For points it is the side of a square, of the smaller side.
+    2018). For points, the number is the side of a square, and the share is
+    taken of the smaller side of k-space.
 
     Args:
         shape: Shape `(H, W)` of k-space.
         acceleration: Real number R greater than 1.
-        lines: `"columns"` or `"rows"` for a mask of lines; `None` for points,
-            and `"both"` for those where rows and columns meet.
+        lines: `"columns"` or `"rows"` for a mask of lines; `None` for points;
+            `"both"` for points where rows and columns meet.
 
     Returns:
         An integer, the number of central lines.
 
     Raises:
-        ValueError: If `acceleration` is not above 1, or leaves nothing, or
-            `lines` is another word.
+        ValueError: If `acceleration` is not above 1 or leaves nothing to
+            acquire, or if `lines` has another value.
     """
     height, width = standardize_shape(shape)
     check_choice("lines", lines, (None, "columns", "rows", "both"))

@@ -13,32 +13,31 @@ from loupe_tf.masks.sampling_mask import SamplingMask
 
 
 def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
-    """Acquire entries at random that keep their distance from each other.
+    """Acquire entries at random, with a minimum distance between them.
 
     Every entry `x` has a radius `r(x) = radius * (1 + growth * d(x))`, where
     `d` is the distance from DC as a fraction of half the width and height. Two
-    entries `x` and `y` outside the calibration region are acquired only if
-    they are at least `min(r(x), r(y))` apart.
+    entries `x` and `y` outside the calibration region are both acquired only
+    if they are at least `min(r(x), r(y))` apart.
 
-    Darts are thrown at all entries in random order; a dart sticks if it hits
-    no disc of an earlier one. Whenever all have been thrown, `radius` shrinks
-    by 5 % and the rest are thrown again, until the budget is met exactly
-    (McCool and Fiume, 1992, "Hierarchical Poisson disk sampling
-    distributions"). This leaves smaller holes than one throw at the final
-    radius, which is kept in the provenance.
+    Darts are thrown at all entries in random order. A dart sticks if it does
+    not hit the disc of an earlier one. After each round, `radius` shrinks by
+    5 % and the remaining darts are thrown again, until the budget is met
+    exactly (McCool and Fiume, 1992, "Hierarchical Poisson disk sampling
+    distributions"). This leaves smaller holes than a single round at the final
+    radius. The provenance holds the final radius.
 
-    On a grid distances take few values (1, 1.41, 2, 2.24, ...), so the density
-    falls from the centre in steps, which can be seen where the radius is
-    small.
+    Distances on a grid take few values (1, 1.41, 2, 2.24, ...), so the density
+    falls from the centre in steps. They are visible where the radius is small.
 
     Args:
         shape: Shape `(H, W)`.
         acceleration: Real number `R` greater than 1.
         calibration: `None`, an integer or `(h, w)`: the centre that is always
             acquired, inside the budget. It has no discs of its own.
-        growth: Non-negative float, by how much the radius grows from DC to the
-            edge: 0 gives a uniform density, 1 a radius that is twice as large
-            at the edge and so a quarter of the density.
+        growth: Non-negative float, the relative growth of the radius from DC
+            to the edge. With 0 the density is uniform. With 1 the radius is
+            twice as large at the edge, and the density there is a quarter.
         seed: Non-negative integer. The same seed gives the same mask.
 
     Returns:
@@ -56,8 +55,8 @@ def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
     free = entries - int(region.sum())
     order = generator(seed).permutation(np.flatnonzero(~region))
     profile = 1 + growth * distance_from_dc(shape)
-    # Twice the radius at which darts alone would fill the plane: they cover
-    # 0.7 / r^2 of it.
+    # Twice the radius at which one round would meet the budget: darts of
+    # radius r have a density of about 0.7 / r^2.
     radius = 2 * math.sqrt(0.7 * np.sum(profile**-2) / entries)
     accepted = []
     while True:
@@ -82,10 +81,10 @@ def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
 
 
 def _throw(accepted, order, radii, number):
-    """Append to `accepted` what sticks of `order`, until there are `number`."""
+    """Append darts of `order` that stick to `accepted`, up to `number`."""
     height, width = radii.shape
-    # Distances are integers once squared: within a disc, whose edge does not
-    # belong to it, they are at most this. No disc need exceed the mask.
+    # Squared distances are integers. The edge does not belong to a disc, so
+    # inside a disc they are at most `reach`. No disc need exceed the mask.
     reach = np.minimum(np.ceil(radii**2) - 1, height**2 + width**2)
     reach = reach.astype(int).ravel().tolist()
     discs = {}
@@ -113,6 +112,6 @@ def _throw(accepted, order, radii, number):
 
 
 def _disc(square):
-    """Boolean disc of all offsets whose squared length is at most `square`."""
+    """Return a boolean disc of offsets of squared length up to `square`."""
     offsets = np.arange(-math.isqrt(square), math.isqrt(square) + 1)
     return offsets[:, None] ** 2 + offsets[None, :] ** 2 <= square

@@ -1,4 +1,4 @@
-"""The mask as an object that can be saved."""
+"""The sampling mask as an object that can be saved."""
 
 import math
 import pathlib
@@ -14,40 +14,44 @@ from loupe_tf.masks.arguments import (
 )
 from loupe_tf.masks.budget import calibration_region, standardize_calibration
 from loupe_tf.masks.centre import centred
-from loupe_tf.masks.files.mask_files import SUFFIXES, read_mask, save_mask
+from loupe_tf.masks.files.mask_files import (
+    formats_by_suffix,
+    read_mask,
+    save_mask,
+)
 from loupe_tf.masks.metadata import VERSION, arguments_of, facts, lines_of
 from loupe_tf.reading import naming
 
-# Suffixes of what is no mask in any format of ours.
+# Suffixes of common files that are never masks.
 OTHERS = (".mat", ".nii", ".gz", ".png", ".dcm", ".txt", ".keras", ".pkl")
 
 
 class SamplingMask:
-    """A binary sampling mask, with what is needed to know where it came from.
+    """A binary sampling mask with its acceleration and provenance.
 
-    The mask is centred: DC lies at index `N // 2` of each axis. It does not
-    change once it is made; `np.asarray(mask)` gives the (read-only) array.
+    The mask is centred: DC is at index `N // 2` of each axis. A mask cannot be
+    changed once it is made; `np.asarray(mask)` gives the read-only array.
 
     Args:
         array: Array of booleans, or of 0 and 1, of shape `(H, W)` for points,
             `(1, W)` for columns or `(H, 1)` for rows.
         acceleration: The acceleration `R` that was asked for, a number of at
-            least 1. Defaults to the achieved one.
+            least 1. Defaults to the achieved acceleration.
         calibration: `None`, an integer or, for points, `(h, w)`: the centre
             that is always acquired. See `calibration_region`.
         slope: Float, the slope of the relaxed threshold at which the mask was
             learned. Defaults to `None`.
-        provenance: Dictionary that JSON can store, which tells how the mask
-            was made, e.g. `{"pattern": "gaussian", "seed": 0}`.
+        provenance: Dictionary that JSON can store, which says how the mask was
+            made, e.g. `{"pattern": "gaussian", "seed": 0}`.
         matrix: Size `(H, W)` of the k-space that the mask is for. Defaults to
-            the shape of the mask for points; of lines their length cannot be
-            known, so that it defaults to `None`.
+            the shape of the mask for points, and to `None` for lines, whose
+            length is not known.
         field_of_view: Size `(H, W)` of the image in mm. Defaults to `None`,
-            not known.
+            which means unknown.
 
     Raises:
-        ValueError: If an argument is invalid, or if `array` leaves a part of
-            the calibration region out.
+        ValueError: If an argument is invalid, or if `array` leaves out part of
+            the calibration region.
 
     Example:
 
@@ -73,7 +77,7 @@ class SamplingMask:
         """Boolean array, read-only."""
         if acceleration is None:
             acceleration = self.achieved_acceleration
-        # A mask that acquires nothing has an infinite one.
+        # An empty mask has an infinite acceleration.
         if not (isinstance(acceleration, float) and acceleration == math.inf):
             check_number("acceleration", acceleration, at_least=1)
         self.acceleration = float(acceleration)
@@ -109,22 +113,22 @@ class SamplingMask:
 
     @property
     def lines(self):
-        """`"columns"` or `"rows"` if whole lines are taken, else `None`."""
+        """`"columns"` or `"rows"` for a mask of lines, else `None`."""
         return lines_of(self.shape)
 
     @property
     def acquired(self):
-        """Number of entries (of lines) acquired, calibration included."""
+        """Number of acquired entries (or lines), calibration included."""
         return int(self.array.sum())
 
     @property
     def achieved_acceleration(self):
-        """All entries over the acquired ones, calibration included."""
+        """Ratio of all entries to the acquired ones, calibration included."""
         return self.array.size / self.acquired if self.acquired else math.inf
 
     @property
     def acceleration_outside_calibration(self):
-        """As `achieved_acceleration`, with the calibration region left out."""
+        """Same as `achieved_acceleration`, without the calibration region."""
         inside = int(calibration_region(self.shape, self.calibration).sum())
         if self.acquired == inside:
             return math.inf
@@ -132,9 +136,9 @@ class SamplingMask:
 
     @property
     def metadata(self):
-        """All but the array, as a dictionary that JSON can store.
+        """Everything except the array, as a dictionary that JSON can store.
 
-        Some of it follows from the array; `from_metadata` compares it.
+        Some entries follow from the array; `from_metadata` checks them.
         """
         several = isinstance(self.calibration, tuple)
         return {
@@ -156,24 +160,25 @@ class SamplingMask:
 
     @classmethod
     def from_metadata(cls, array, metadata):
-        """Put a mask together again from its array and its `metadata`.
+        """Rebuild a mask from its array and its `metadata`.
 
         Args:
             array: As for the class.
-            metadata: Dictionary such as the attribute `metadata`. Of entries
-                that files of 0.1 lack, the defaults are taken.
+            metadata: Dictionary like the attribute `metadata`. Entries that
+                files of version 0.1 lack have defaults.
 
         Returns:
             A `SamplingMask`.
 
         Raises:
             KeyError: If the dictionary lacks an entry.
-            ValueError: If it is of another version, or contradicts the array.
+            ValueError: If the dictionary is of another version or contradicts
+                the array.
         """
         return cls(**arguments_of(array, metadata))
 
     def replace(self, **changes):
-        """The same mask with other attributes.
+        """Return a copy of the mask with some attributes replaced.
 
         Args:
             **changes: Arguments of the class.
@@ -194,27 +199,27 @@ class SamplingMask:
     def save(self, path):
         """Write the mask to a file, in NumPy's `.npz` format.
 
-        Another suffix names another format, as in
-        `loupe_tf.formats.save_mask`, which has options for them; a path
-        with no known suffix is `.npz` all the same. The file appears at once
-        and whole: an interrupted `save` leaves what was there before.
+        Another suffix selects another format, as in
+        `loupe_tf.formats.save_mask`, which also has options. A path without a
+        known suffix is written as `.npz`. The file is written whole or not at
+        all: an interrupted `save` leaves the previous file in place.
 
         Args:
-            path: Path of the file. It is used as it is: no `.npz` is added.
+            path: Path of the file, used unchanged: no `.npz` is appended.
 
         Raises:
-            ValueError: If the suffix is that of no mask (`.mat`, `.png`), or
-                its format cannot hold this one.
+            ValueError: If the suffix belongs to files that are not masks
+                (`.mat`, `.png`), or if the format cannot hold this mask.
         """
         suffix = pathlib.Path(path).suffix.lower()
-        unknown = suffix not in (*SUFFIXES, *OTHERS)
+        unknown = suffix not in (*formats_by_suffix(), *OTHERS)
         save_mask(self, path, "npz" if unknown else None, shift=False)
 
     @classmethod
     def load(cls, path):
         """Read a mask that `save` wrote. Nothing is ever unpickled.
 
-        Suffixes of other formats are those of `loupe_tf.formats.load_mask`.
+        The suffix selects the format, as in `loupe_tf.formats.load_mask`.
 
         Args:
             path: Path of the file.
@@ -224,23 +229,24 @@ class SamplingMask:
 
         Raises:
             ValueError: If the file is not a mask, is damaged, is of another
-                version, or contradicts itself.
+                version, or is inconsistent.
             OSError: If the file cannot be opened.
         """
         suffix = pathlib.Path(path).suffix.lower()
-        # `.npy` holds an array alone.
-        known = suffix in SUFFIXES and suffix != ".npy"
+        # `.npy` holds only an array.
+        known = suffix in formats_by_suffix() and suffix != ".npy"
         return load_mask(path, None if known else "npz")
 
     def plot(self, ax=None):
-        """Draw the mask, acquired entries in white, DC in the centre.
+        """Draw the mask, with acquired entries in white and DC in the centre.
 
-        Lines are drawn as the square image they stand for. Where the field of
-        view is known, an entry is as high and wide as it is in k-space, one
-        over the field of view.
+        Lines are drawn over the whole of k-space, or over a square if their
+        length is unknown. If the field of view is known, entries have the
+        aspect ratio that they have in k-space, where their size is one over
+        the field of view.
 
         Args:
-            ax: Matplotlib axes to draw on. Defaults to those of a new figure.
+            ax: Matplotlib axes to draw on. Defaults to a new figure.
 
         Returns:
             The Matplotlib axes.
@@ -281,7 +287,7 @@ class SamplingMask:
         )
 
     def __str__(self):
-        """What the mask is, for people: half a sentence."""
+        """Describe the mask in half a sentence."""
         height, width = self.matrix or self.shape
         text = (
             f"{self.provenance.get('pattern', 'mask')} for {height}×{width}: "
@@ -315,37 +321,38 @@ class SamplingMask:
 
 
 def load_mask(path, format=None, shift=None, **options):
-    """Read a mask from a file of any of the formats of `save_mask`.
+    """Read a mask from a file in any format of `save_mask`.
 
-    What `save_mask` wrote is read back as the same mask, with all attributes;
-    from `.npy` as an array alone, and from `.seq` without those parts of the
-    provenance that the format has no room for. Files of others are read as far
-    as they tell: a `.npy` array, a pattern of BART, of which all rows (or all
-    columns) alike mean lines, fastMRI's `mask`, and the acquisitions of an
+    A file of `save_mask` gives the same mask with all attributes. The
+    exceptions are `.npy`, which holds only the array, and `.seq`, which holds
+    only part of the provenance. Files from other programs are read as far as
+    possible: a `.npy` array, a BART pattern (a mask of lines if all its rows,
+    or all its columns, are alike), fastMRI's `mask`, and the acquisitions of an
     ISMRMRD measurement. Nothing is unpickled.
 
     Args:
         path: Path of the file.
-        format: (Optional) one of the names of `save_mask`. By default the
-            suffix tells, and of HDF5 files their content.
-        shift: What to do with a mask that has DC in a corner, if the file does
-            not say where it is: `None` to refuse it, `True` to move DC to the
-            centre, `False` to read the mask as it is.
-        **options: For ISMRMRD, `encoding`, the number of the encoding space, 0
-            by default; `lines`, `"columns"` (by default) or `"rows"`, what the
-            lines of a measurement are; and `select`, as in `load_kspace`.
+        format: (Optional) one of the names of `save_mask`. By default, the
+            suffix determines the format, and for HDF5 files the content.
+        shift: How to treat a mask that has DC in a corner, if the file does
+            not give the position of DC: `None` to refuse it, `True` to move DC
+            to the centre, `False` to read the mask as it is.
+        **options: For ISMRMRD only. `encoding` is the number of the encoding
+            space, 0 by default. `lines` is `"columns"` (the default) or
+            `"rows"`, the kind of lines in a measurement. `select` is as in
+            `load_kspace`.
 
     Returns:
         A `SamplingMask`.
 
     Raises:
         ImportError: If a package of the extra `export` is missing.
-        ValueError: If the file is damaged, is of another format, or has values
-            other than 0 and 1, or an argument is invalid.
+        ValueError: If the file is damaged, is of another format or has values
+            other than 0 and 1, or if an argument is invalid.
         OSError: If the file cannot be opened.
     """
     arguments, says_centre = read_mask(path, format, **options)
     with naming(path, "a mask"):
         mask = SamplingMask(**arguments)
-    # What says itself where DC is, is moved only when that is asked for.
+    # If the file gives the position of DC, move DC only on request.
     return mask if says_centre and shift is None else centred(mask, shift)

@@ -16,34 +16,35 @@ def spectrum(
 
     The mask takes the largest entries of the mean of `|F x|^2` over the
     images, with `F` the centred orthonormal Fourier transform. By Parseval's
-    theorem no other fixed mask gives a lower mean squared error of the
-    (complex) zero-filled reconstruction of these images, so this is what a
-    learned mask converges to if the images are rebuilt in that way.
+    theorem, no other fixed mask gives a lower mean squared error of the
+    (complex) zero-filled reconstruction of these images. A learned mask
+    therefore converges to this one if the images are rebuilt in that way.
 
-    The power of magnitude images is the same at `k` and `-k`. Use complex
-    images where there are any: half of the k-space of a magnitude image is
-    redundant, and `half_plane=True` leaves it out.
+    Magnitude images have the same power at `k` and `-k`, so half of their
+    k-space is redundant, and `half_plane=True` leaves it out. Use complex
+    images if you have them.
 
     Args:
         images: Array of training images, of shape `(n, H, W)` (real or
             complex), `(n, H, W, 1)` (real), or `(n, H, W, 2)` (real and
             imaginary part).
         acceleration: Real number `R` greater than 1.
-        lines: `None` for points; `"columns"` or `"rows"` for whole lines, of
-            which the power is the sum over the line.
+        lines: `None` for points; `"columns"` or `"rows"` for whole lines,
+            ranked by the sum of their power.
         calibration: `None`, an integer or, for points, `(h, w)`: the centre
             that is always acquired, inside the budget.
-        half_plane: Boolean. If `True`, entries of `loupe_tf.masks.half_plane`
-            alone are acquired; for real images. An entry counts with its
-            mirror then, twice the power of one that is its own mirror. The
-            calibration region is whole once the mask is filled.
+        half_plane: Boolean, for real images. If `True`, only entries of
+            `loupe_tf.masks.half_plane` are acquired. The power of an entry
+            then includes its mirror, so it counts twice, unless the entry is
+            its own mirror. The calibration region is whole once the mask is
+            filled.
 
     Returns:
         A `SamplingMask` of exactly `round(N / R)` entries or lines.
 
     Raises:
         ValueError: If an argument is invalid, if the calibration region
-            exceeds the budget, or the budget the half-plane.
+            exceeds the budget, or if the budget exceeds the half-plane.
     """
     images = np.asarray(images)
     if (
@@ -64,7 +65,7 @@ def spectrum(
         if image.shape[2:] == (2,):
             image = image[..., 0] + 1j * image[..., 1]
         image = image.reshape(power.shape)
-        # Where the image has its origin changes the phase alone.
+        # The position of the image's origin changes only the phase.
         power += np.abs(np.fft.fft2(image, norm="ortho")) ** 2
     power = np.fft.fftshift(power) / len(images)
     matrix = power.shape
@@ -72,7 +73,7 @@ def spectrum(
         axis = lines_shape(power.shape, lines).index(1)
         power = power.sum(axis=axis, keepdims=True)
     if half_plane:
-        # What is acquired brings its mirror; DC and its like are their own.
+        # An acquired entry also gives its mirror, unless it is its own mirror.
         power = np.where(is_own_mirror(power.shape), power, 2 * power)
     facts = {"pattern": "spectrum", "images": len(images)}
     array = binarize(power, acceleration, calibration, half_plane)

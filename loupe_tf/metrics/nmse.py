@@ -61,10 +61,10 @@ class NMSE(MeanOverImages):
     0.01
     """
 
+    _direction = "down"  # Less is better; Keras reads it.
+
     def __init__(self, name="nmse", dtype=None):
         super().__init__(nmse, name=name, dtype=dtype or "float32")
-        # Metric should be minimized during optimization.
-        self._direction = "down"
 
     def get_config(self):
         return {"name": self.name, "dtype": self.dtype}

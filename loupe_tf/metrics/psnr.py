@@ -88,14 +88,14 @@ class PSNR(MeanOverImages):
     ```
     """
 
+    _direction = "up"  # More is better; Keras reads it.
+
     def __init__(self, max_value=1.0, name="psnr", dtype=None):
         max_value = check_number("max_value", max_value, above=0)
         super().__init__(
             psnr, name=name, dtype=dtype or "float32", max_value=max_value
         )
         self.max_value = max_value
-        # Metric should be maximized during optimization.
-        self._direction = "up"
 
     def get_config(self):
         return {

@@ -106,6 +106,8 @@ class SSIM(MeanOverImages):
     1.0
     """
 
+    _direction = "up"  # More is better; Keras reads it.
+
     def __init__(
         self, max_value=1.0, window="gaussian", name="ssim", dtype=None
     ):
@@ -120,8 +122,6 @@ class SSIM(MeanOverImages):
         )
         self.max_value = max_value
         self.window = window
-        # Metric should be maximized during optimization.
-        self._direction = "up"
 
     def get_config(self):
         return {

@@ -11,39 +11,42 @@ RECONSTRUCTIONS = ("magnitude", "complex", "direct")
 class AdjointNetwork(keras.Model):
     """Rebuild an image from k-space with a network on the adjoint image.
 
-    The reconstructor of LOUPE (equation 2 of the 4S paper, Martinini et al.,
-    BioCAS 2022), with A the forward operator of `loupe_tf.operators.Cartesian`
-    and D the network:
+    This is the reconstructor of LOUPE (equation 2 of the 4S paper, Martinini
+    et al., BioCAS 2022). A is the forward operator of
+    `loupe_tf.operators.Cartesian` and D the network:
 
     - `"magnitude"`: `x̂ = |Aᴴy| + D(Aᴴy)`.
     - `"complex"`: `x̂ = Aᴴy + D(Aᴴy)`.
     - `"direct"`: `x̂ = D(Aᴴy)`.
 
-    One object serves one coil, several coils with their maps, and any mask.
+    The same model serves one coil, several coils with their maps, and any
+    mask.
 
     Args:
-        network: A Keras layer or model D from `(batch, H, W, 2)` to one
-            channel (magnitude) or two (complex), or from `(batch, D, H, W, 2)`
-            for volumes; `None` for the adjoint alone.
-        reconstruction: String, as above.
-        data_consistency: Boolean. If `True` the acquired samples are put back
-            into the image that each coil sees, `DataConsistency`: the step
-            `x - Aᴴ(A x - y)` towards the data, for maps whose squares sum to 1.
-        half_plane: Boolean. If `True` k-space and mask are filled from their
-            mirror first, see `FillMirror`: of one coil, and images without a
-            phase.
-        magnitude: Boolean. If `True` the magnitude of a complex image is
-            returned.
+        network: A Keras layer or model D from `(batch, H, W, 2)`, or
+            `(batch, D, H, W, 2)` for volumes, to one channel (magnitude) or
+            two (complex). `None` returns the adjoint image.
+        reconstruction: String, one of the three above.
+        data_consistency: Boolean. If `True`, the acquired samples are put back
+            into the k-space of each coil's image; see `DataConsistency`. If
+            the squared magnitudes of the maps sum to 1, this is the step
+            `x - Aᴴ(A x - y)` towards the data.
+        half_plane: Boolean. If `True`, k-space and mask are first filled from
+            their mirror; see `FillMirror`. Only for one coil and images
+            without phase.
+        magnitude: Boolean. If `True`, the model returns the magnitude of a
+            complex image.
 
     Inputs:
-        `[kspace, mask]` of one coil, or `[kspace, mask, maps]`, of shapes
-        `(batch, coils, H, W, 2)`, orthonormal and zero where nothing was
-        acquired, `(1 or batch, H or 1, W or 1, 1)` and
-        `(1 or batch, coils, H, W, 2)`; DC at `(H // 2, W // 2)`. For volumes
-        k-space and maps have the read-out D before H.
+        `[kspace, mask]` for one coil, or `[kspace, mask, maps]`, with DC at
+        `(H // 2, W // 2)`. The k-space `(batch, coils, H, W, 2)` is orthonormal
+        and zero where nothing was acquired. The mask is
+        `(1 or batch, H or 1, W or 1, 1)`, and the maps are
+        `(1 or batch, coils, H, W, 2)`. For volumes, k-space and maps have the
+        read-out axis D before H.
 
     Output shape:
-        `(batch, H, W, 1)` or, complex, `(batch, H, W, 2)`; float32.
+        `(batch, H, W, 1)`, or `(batch, H, W, 2)` for complex images; float32.
 
     Example:
 
@@ -66,7 +69,9 @@ class AdjointNetwork(keras.Model):
         super().__init__(**{"dtype": "float32", **kwargs})
         check_choice("reconstruction", reconstruction, RECONSTRUCTIONS)
         if network is None and reconstruction == "direct":
-            raise invalid("network", "a network where it is all", network)
+            raise invalid(
+                "network", "a network for reconstruction='direct'", network
+            )
         self.network = network
         self.reconstruction = reconstruction
         self.data_consistency = data_consistency
@@ -82,9 +87,9 @@ class AdjointNetwork(keras.Model):
             self.consistency = layers.DataConsistency()
 
     def build(self, input_shape):
-        """All state is that of the network, which is built where it is called.
+        """Do nothing: only the network has state, and its first call builds it.
 
-        Keras would look for it in the layers that this kind does not use.
+        Keras would otherwise build layers that this configuration does not use.
         """
 
     def call(self, inputs):
@@ -128,14 +133,14 @@ class AdjointNetwork(keras.Model):
         return cls(**{**config, "network": network})
 
     def _check_shape(self, kspace):
-        """Refuse k-space that the network, or its mirror, is not for."""
+        """Refuse k-space that does not fit the network or the half-plane."""
         if self.half_plane and kspace[1] not in (1, None):
             raise invalid(
                 "kspace",
-                "one coil, without a phase, for a model of a half-plane",
+                "one coil, without phase, for a model of a half-plane",
                 found=f"{kspace[1]} coils",
             )
-        # A network that is not functional says itself what it takes.
+        # A network that is not functional checks its input itself.
         expected = getattr(self.network, "inputs", None)
         expected = expected and tuple(expected[0].shape[1:-1])
         found = kspace[2:-1]

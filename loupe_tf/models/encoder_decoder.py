@@ -16,44 +16,45 @@ def encoder_decoder(
     output_initializer="zeros",
     name="encoder_decoder",
 ):
-    """Build a deep residual encoder and decoder with a bottleneck between.
+    """Build a deep residual encoder and decoder with a bottleneck in between.
 
-    `depth` blocks, each followed by max pooling; one more, the bottleneck;
-    `depth` blocks, each after upsampling by two; a 1×1 convolution at the
-    end. With C the two 3×3 convolutions without bias of `fastmri_unet`, each
-    with instance normalisation and leaky ReLU (negative slope 0.2), a block is
+    The encoder has `depth` blocks, each followed by max pooling. One more
+    block is the bottleneck. The decoder has `depth` blocks, each after
+    upsampling by two, and ends with a 1×1 convolution. A block is
 
         x ↦ P x + C(x)
 
-    where P is the identity, or a 1×1 convolution without bias where the
-    number of channels changes, as in residual networks (He et al., CVPR 2016).
+    where C is two 3×3 convolutions without bias, each with instance
+    normalisation and leaky ReLU (negative slope 0.2), as in `fastmri_unet`. P
+    is the identity, or a 1×1 convolution without bias if the number of
+    channels changes, as in residual networks (He et al., CVPR 2016).
 
     This is the network of Zalman and Zohar ("MRI compressed sensing", report,
-    Technion, 2025), who learned a mask and a reconstruction of this kind from
-    single-coil images. Their text gives seven blocks each way, the
+    Technion, 2025), who learned a mask and such a reconstruction from
+    single-coil images. Their text specifies seven blocks each way, the
     convolutions, the normalisation, the activation, max pooling, residual
-    blocks and the bottleneck. It leaves open, and this function chooses: two
-    convolutions a block, channels that double up to `max_filters`,
-    nearest-neighbour upsampling, and `skips`.
+    blocks and the bottleneck. It leaves open the rest, for which this function
+    chooses two convolutions per block, channels that double up to
+    `max_filters`, nearest-neighbour upsampling, and `skips`.
 
-    Pooling rounds up where a size is odd, and the way up is cropped, so that
-    all sizes work.
+    All sizes work: pooling rounds odd sizes up, and the decoder crops.
 
     Args:
         input_shape: Tuple `(H, W, C)`.
         output_channels: Integer, channels of the output.
         filters: Integer, channels at the finest scale.
-        max_filters: Integer, the most channels; scale i has
+        max_filters: Integer, largest number of channels. Scale i has
             `min(filters · 2ⁱ, max_filters)`.
-        depth: Integer ≥ 1, how many times the image is halved.
-        skips: Boolean. If `True`, blocks of the decoder see the output of the
-            encoder's block of the same scale beside what was upsampled (Zhang
-            et al., IEEE GRSL 2018). If `False`, all that the output shows
-            went through the bottleneck.
+        depth: Integer ≥ 1, the number of times the image is halved.
+        skips: Boolean. If `True`, each block of the decoder also gets the
+            output of the encoder's block at the same scale (Zhang et al., IEEE
+            GRSL 2018). If `False`, everything in the output has passed through
+            the bottleneck.
         dropout: Float in [0, 1), the probability that a channel is dropped
-            after each activation; in training only.
-        output_initializer: Of the last convolution. By default a model that
-            adds the output to an image, as LOUPE does, starts from that image.
+            after each activation, in training only.
+        output_initializer: Initializer of the last convolution. With the
+            default zeros, a model that adds the output to an image, as LOUPE
+            does, starts from that image.
         name: String, name of the model.
 
     Returns:
@@ -61,9 +62,9 @@ def encoder_decoder(
         `(batch, H, W, output_channels)`, float32.
 
     Raises:
-        ValueError: If an argument is not one of the above, or the image is
-            so small that one pixel is left at the coarsest scale, which an
-            instance normalisation makes zero.
+        ValueError: If an argument is invalid, or if the image is so small that
+            one pixel is left at the coarsest scale, where instance
+            normalisation would set it to zero.
 
     Example:
 
@@ -125,7 +126,7 @@ def encoder_decoder(
         if skips:
             x = layers.Concatenate(name=f"skip_{scale}")([x, skip])
         x = block(x, widths[scale], f"up_{scale}")
-    # Float32, so that a loss under mixed precision is not rounded.
+    # Float32, so that mixed precision does not round the loss.
     x = layers.Conv2D(
         output_channels,
         1,

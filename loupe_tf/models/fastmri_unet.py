@@ -17,21 +17,21 @@ def fastmri_unet(
     output_initializer=None,
     name="fastmri_unet",
 ):
-    """Build the U-Net that the fastMRI challenge gives as its baseline.
+    """Build the baseline U-Net of the fastMRI challenge.
 
-    At each scale two 3×3 convolutions without bias, each with instance
-    normalisation, leaky ReLU (negative slope 0.2) and dropout of channels;
-    average pooling on the way down; a transposed 2×2 convolution, instance
-    normalisation and leaky ReLU on the way up, then concatenation with the
-    same scale; a 1×1 convolution with bias at the end (Zbontar et al.,
-    arXiv:1811.08839, 2018; weights and outputs agree with the `Unet` of its
-    authors' code). Scale i has `filters · 2ⁱ` channels.
+    Each scale has two 3×3 convolutions without bias, each followed by instance
+    normalisation, leaky ReLU (negative slope 0.2) and dropout of channels. The
+    way down uses average pooling. The way up uses a transposed 2×2
+    convolution, instance normalisation and leaky ReLU, and then concatenation
+    with the same scale of the way down. A 1×1 convolution with bias ends the
+    network (Zbontar et al., arXiv:1811.08839, 2018). Weights and outputs agree
+    with the `Unet` of the authors' code. Scale i has `filters · 2ⁱ` channels.
 
-    Where a size is odd, pooling leaves out the last row or column, and the
-    way up repeats the last but one in its place, so that all sizes work.
+    All sizes work: for an odd size, pooling leaves out the last row or column,
+    and the way up pads by reflection.
 
-    With weight decay, ask the optimizer for it, and spare a learned mask,
-    whose probabilities would be drawn towards 1/2:
+    Let the optimizer apply weight decay, if any, and exclude a learned mask
+    from it, because it would pull the probabilities towards 1/2:
 
     ```python
     optimizer = keras.optimizers.RMSprop(1e-3, rho=0.99, weight_decay=1e-4)
@@ -43,24 +43,25 @@ def fastmri_unet(
         output_channels: Integer, channels of the output.
         filters: Integer, channels at the finest scale; 256 in the fastMRI
             leaderboard, 32 in its examples.
-        depth: Integer ≥ 1, how many times the image is halved. (`unet`
-            counts scales instead, which are `depth + 1`.)
+        depth: Integer ≥ 1, the number of times the image is halved. (The
+            `depth` of `unet` is the number of scales instead, one more.)
         dropout: Float in [0, 1), the probability that a channel is dropped
-            after each activation; in training only.
-        standardize: With μ and σ, the mean and the standard deviation of
-            the example's input (all pixels and channels), and f the network:
+            after each activation, in training only.
+        standardize: Standardization of the input. Below, f is the network, and
+            μ and σ are the mean and the standard deviation of the example's
+            input over all pixels and channels:
 
-            - `None`: f(x), without further ado;
-            - `"image"`: σ·f(x') + μ, x' = (x − μ) / σ clipped to ±6, which
-              is what fastMRI does; for a network whose output is the image;
-            - `"residual"`: σ·f(x'); for a network whose output is added to
-              an image, as in `loupe_model`.
+            - `None`: f(x), without standardization.
+            - `"image"`: σ·f(x') + μ with x' = (x − μ) / σ clipped to ±6, as in
+              fastMRI. For a network whose output is the image.
+            - `"residual"`: σ·f(x'). For a network whose output is added to an
+              image, as in `loupe_model`.
 
-            The network then does not see the scale of an image, which
-            scanners leave open.
-        output_initializer: Of the last convolution; `None` is that of the
-            others. With `"zeros"` a model that adds the output to an image,
-            as LOUPE does, starts from that image.
+            A network with standardization does not depend on the scale of an
+            image, which is arbitrary in MRI.
+        output_initializer: Initializer of the last convolution. `None` means
+            the same as for the others. With `"zeros"`, a model that adds the
+            output to an image, as LOUPE does, starts from that image.
         name: String, name of the model.
 
     Returns:
@@ -68,14 +69,13 @@ def fastmri_unet(
         `(batch, H, W, output_channels)`, float32.
 
     Raises:
-        ValueError: If an argument is not one of the above, or the image is
-            so small that one pixel is left at the coarsest scale, which an
-            instance normalisation makes zero.
+        ValueError: If an argument is invalid, or if the image is so small that
+            one pixel is left at the coarsest scale, where instance
+            normalisation would set it to zero.
 
     Example:
 
-    As the reconstruction network of LOUPE, which adds the output to the
-    magnitude of the zero-filled image:
+    In LOUPE, the output is added to the magnitude of the zero-filled image:
 
     ```python
     network = loupe_tf.models.fastmri_unet(
@@ -86,8 +86,9 @@ def fastmri_unet(
     )
     ```
 
-    As in fastMRI, where nothing is added and the network sees magnitudes. Its
-    loss is the mean absolute error, in units of σ; here in those of the image:
+    In fastMRI, the network gets magnitudes and its output is the image. The
+    loss is the mean absolute error, there in units of σ and here in those of
+    the image:
 
     ```python
     adjoint = loupe_tf.models.loupe_model(
@@ -144,7 +145,7 @@ def fastmri_unet(
             x = ops.pad(x, width, mode="reflect")
         x = layers.Concatenate(name=f"skip_{scale}")([x, skip])
         x = conv_block(x, filters * 2**scale, dropout, f"up_{scale}")
-    # Float32, so that a loss under mixed precision is not rounded.
+    # Float32, so that mixed precision does not round the loss.
     x = layers.Conv2D(
         output_channels,
         1,
@@ -161,7 +162,7 @@ def fastmri_unet(
 
 
 def conv_block(x, channels, dropout, name):
-    """Two 3×3 convolutions, each normalised, activated and dropped out."""
+    """Apply two 3×3 convolutions, with normalisation, activation, dropout."""
     for i in (1, 2):
         x = layers.Conv2D(
             channels,
@@ -180,23 +181,23 @@ def conv_block(x, channels, dropout, name):
 
 
 def instance_norm(name):
-    """Each channel of each example: mean 0, variance 1; no weights."""
+    """Return instance normalisation without weights."""
     return layers.GroupNormalization(
         groups=-1, epsilon=1e-5, center=False, scale=False, name=name
     )
 
 
 def initializer():
-    """Uniform in ±1/√(fan-in), where PyTorch's convolutions begin."""
+    """Return PyTorch's initializer of convolutions: uniform in ±1/√(fan-in)."""
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
 def _moments(x):
-    """Mean and (unbiased) standard deviation of each example, as fastMRI's."""
+    """Return mean and unbiased standard deviation per example, as fastMRI."""
     axes = (1, 2, 3)
     count = x.shape[1] * x.shape[2] * x.shape[3]
     mean = ops.mean(x, axes, keepdims=True)
     variance = ops.sum(ops.square(x - mean), axes, keepdims=True) / (count - 1)
-    # The gradient of a root at zero is infinite: that of an image of zeros
-    # would be NaN. Raw fastMRI images are as small as 1e-6.
+    # A root has an infinite gradient at zero, so an image of zeros would have
+    # the gradient NaN. The bound is low: raw fastMRI images are near 1e-6.
     return mean, ops.sqrt(ops.maximum(variance, 1e-22))

@@ -8,34 +8,40 @@ from loupe_tf import layers
 class Loupe(keras.Model):
     """A sampler, the forward operator and a reconstructor, trained together.
 
-    With M the mask of the sampler, F the orthonormal centred Fourier transform
-    and R the reconstructor,
+    The model computes
 
         y = M ∘ F(x),    x̂ = R(y, M)
 
-    or, of several coils with k-space k and maps S, `yᵢ = M ∘ kᵢ` and
-    `x̂ = R(y, M, S)`. What was measured is all that passes from the sampler to
-    the reconstructor, so that `model.reconstructor`, by itself, rebuilds what a
-    scanner has measured.
+    with M the mask of the sampler, F the orthonormal centred Fourier transform
+    and R the reconstructor. Several coils with k-space k and maps S have
+    `yᵢ = M ∘ kᵢ` and `x̂ = R(y, M, S)`. Only the measurement passes from the
+    sampler to the reconstructor, so `model.reconstructor` can rebuild the
+    measurements of a scanner by itself.
 
     Args:
-        input_shape: As that of `loupe_model`.
+        input_shape: As for `loupe_model`.
         sampler: A `loupe_tf.samplers.Sampler`.
         reconstructor: A Keras layer or model from `[kspace, mask]`, or
-            `[kspace, mask, maps]` with coils, to the image, see
-            `AdjointNetwork`. A functional model of three inputs gets maps of
-            ones where there are no coils. Or a function that makes one of the
-            list of Keras tensors that it will get.
-        coils, snr, field_of_view, seed, name: As those of `loupe_model`.
+            `[kspace, mask, maps]` with coils, to the image; see
+            `AdjointNetwork`. Without coils, a functional model of three inputs
+            gets maps of ones. Alternatively a function that makes such a layer
+            or model from the list of Keras tensors it will be called with.
+        coils, snr, field_of_view, seed, name: As for `loupe_model`.
 
     Attributes:
-        sampler: What was given.
-        reconstructor: What was given, trained with the model.
+        sampler: The given sampler.
+        reconstructor: The reconstructor, trained with the model.
         mask: Keras tensor `(1 or batch, H or 1, W or 1, 1)`, the mask.
+<<<<<<< HEAD
         measured: List of Keras tensors, what the reconstructor gets: k-space,
             mask and, of several coils, maps.
         coils: What was given.
         settings: Dict of the other arguments, but `name`.
+=======
+        measured: List of Keras tensors, the inputs of the reconstructor:
+            k-space, mask and, with coils, maps.
+        coils: The given argument.
+>>>>>>> main
     """
 
     def __init__(
@@ -61,8 +67,8 @@ class Loupe(keras.Model):
         choices = sampler.inputs(tuple(input_shape[-3:-1]))
         mask = sampler(x, *choices)
 
-        # The forward operator. F is left to H and W in volumes: the mask is
-        # the same all along D, whose transform its inverse would undo.
+        # The forward operator. In volumes, F transforms only H and W: the mask
+        # does not vary along D, where the inverse would undo the transform.
         if coils is None:
             if input_shape[-1] == 1:
                 x = layers.ConcatenateZero(name="concat_zero")(x)

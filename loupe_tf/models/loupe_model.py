@@ -37,98 +37,100 @@ def loupe_model(
     """Build LOUPE: a k-space mask and a reconstruction, trained together.
 
     The model takes fully sampled images, samples their k-space with a mask,
-    and rebuilds the images, so that `model.fit(images, images)` learns the
-    mask and the network at once. With F the orthonormal Fourier transform and
-    D the network, equations 1 and 2 of the 4S paper (Martinini et al., BioCAS
-    2022) are
+    and rebuilds the images, so `model.fit(images, images)` learns the mask and
+    the network together. With F the orthonormal Fourier transform and D the
+    network, equations 1 and 2 of the 4S paper (Martinini et al., BioCAS 2022)
+    are
 
         y = M ∘ F(x),    x̂ = |F⁻¹(y)| + D(F⁻¹(y))
 
-    This is the front of `Loupe`: its keywords make a sampler, which has the
-    mask, and a reconstructor, the model `[kspace, mask, maps]` → image that is
-    `model.reconstructor` afterwards. Either may be given instead. The layers
-    have the original LOUPE's names: `prob_mask` → `prob_mask_scaled` →
-    `sampled_mask` → `under_sample_kspace` → `unet_output`, which is the
-    reconstructor. K-space and masks are centred.
+    The keywords make the two parts of a `Loupe`. The sampler gives the mask.
+    The reconstructor is a model `[kspace, mask, maps]` → image, available as
+    `model.reconstructor`. Either may be given instead. The layers have the
+    original LOUPE's names: `prob_mask` → `prob_mask_scaled` → `sampled_mask` →
+    `under_sample_kspace` → `unet_output`, which is the reconstructor. K-space
+    and masks are centred.
 
-    With `coils` the inputs are what a scanner measures: fully sampled k-space
-    of all coils and their sensitivity maps S. One mask serves all coils, and
-    the network sees their SENSE combination in place of F⁻¹(y),
+    With `coils`, the inputs are measurements of a scanner: fully sampled
+    k-space k of all coils and their sensitivity maps S. One mask serves all
+    coils, and the network gets the SENSE combination in place of F⁻¹(y):
 
         yᵢ = M ∘ kᵢ,    Σᵢ conj(Sᵢ) F⁻¹(yᵢ)
 
     Args:
         input_shape: Tuple `(H, W, 1)` for magnitude or `(H, W, 2)` for
-            (real, imaginary) images. `(D, H, W, 1)` or `(D, H, W, 2)` for
-            volumes, of which D is the read-out, always acquired whole: the
-            mask is one of the plane of H and W.
-        acceleration: Float > 1, R; a share 1/R of k-space (or of its lines) is
-            acquired. Given unless the mask is fixed, an input, or left to
-            `sparsity_penalty`. Several rising numbers for nested masks, of one
-            set of logits, each inside of the one before; the model has a
-            second input `acceleration_index` then: integers `(batch,)`, which
-            of the numbers holds for each example. With `lines="both"` a pair
-            is `(R of rows, R of columns)`.
+            (real, imaginary) images; `(D, H, W, 1)` or `(D, H, W, 2)` for
+            volumes. The read-out D is always acquired whole, so the mask
+            covers the plane of H and W.
+        acceleration: Float R > 1: a share 1/R of k-space (or of its lines) is
+            acquired. Required unless the mask is given, is an input or depends
+            on `sparsity_penalty`. Several rising numbers make nested masks
+            from one set of logits, each inside the one before. The model then
+            has a second input `acceleration_index`, integers `(batch,)`, that
+            picks one of the numbers for each example. With `lines="both"`, a
+            pair is `(R of rows, R of columns)`.
         mask: Boolean array or `SamplingMask`, centred, `(H, W)`, `(1, W)` or
-            `(H, 1)`: train for this mask and learn none.
-        mask_input: Boolean. If `True` the model has a second input, a mask
+            `(H, 1)`. The network is trained for this mask and none is learned.
+        mask_input: Boolean. If `True`, the model has a second input, a mask
             `(H, W, 1)` for each example.
         lines: `None` for a mask of points, `"columns"` or `"rows"` for lines;
             `"both"` for the points where a row and a column of two learned
-            masks meet. R is split between the two, so that their product is
-            nearest to `H * W / R`.
-        half_plane: Boolean, for images of one channel. If `True` only one of
-            each pair `{k, -k}` may be acquired, and what the mask acquires is
-            filled in at its mirror, since real images have
-            `y(-k) = conj y(k)`. The budget is that of the whole k-space.
-        groups: `None`, or an integer G ≥ 2 for a mask a group (of contrasts,
-            of slices), with one budget for all. The model has a second input
-            `group`: integers `(batch,)` in [0, G).
+            masks meet. R is then split such that the number of rows times the
+            number of columns is nearest to `H * W / R`.
+        half_plane: Boolean, for images of one channel. If `True`, only one
+            entry of each pair `{k, -k}` may be acquired, and its mirror is
+            filled in, because real images have `y(-k) = conj y(k)`. The budget
+            is that of the whole k-space.
+        groups: `None`, or an integer G ≥ 2 for one mask per group (of
+            contrasts or slices, for instance), with a common budget. The model
+            then has a second input `group`, integers `(batch,)` in [0, G).
         calibration: Size of the calibration region, which is always acquired
-            and counts inside the budget: an integer (lines, or the side of a
-            square), or a pair `(h, w)`; `None` or 0 for none. `"auto"` is
-            fastMRI's share of the lines, 0.32 / R (`default_calibration`; of
-            nested masks that of the largest R), and none with
-            `sparsity_penalty`. In a half-plane it is what fills the
-            region with its mirrors.
+            and counts towards the budget: an integer (the number of lines, or
+            the side of a square) or a pair `(h, w)`; `None` or 0 for none.
+            `"auto"` is fastMRI's share of the lines, 0.32 / R
+            (`default_calibration`), for the largest R of nested masks, and
+            none with `sparsity_penalty`. In a half-plane, mirrors fill the
+            other half of the region.
         estimator: `"relaxed"`, `"straight_through"`, `"concrete"` or
             `"gumbel_topk"`; see `ThresholdRandomMask`.
-        slope: Positive float, the initial slope s that 4S raises; by default
-            20 for `"relaxed"`, 12 for `"straight_through"`, 1.5 for
+        slope: Positive float, the initial slope s, which 4S raises. Defaults
+            to 20 for `"relaxed"`, 12 for `"straight_through"`, 1.5 for
             `"concrete"` and 1 for `"gumbel_topk"`.
         prob_slope: Positive float, the constant t of `S = σ(t·γ)`.
-        binarization: What inference does with the probabilities: `"exact"`,
+        binarization: The kind of mask used at inference: `"exact"`,
             `"threshold"`, `"sampled"` or `"relaxed"`; see
             `ThresholdRandomMask`.
-        sparsity_penalty: Positive float λ: the original's version 1 (Bahadir
-            et al., IPMI 2019), in which nothing is rescaled and λ times the
-            mean probability is added to the loss. The acceleration is then
-            what comes out of training.
+        sparsity_penalty: Positive float λ. As in version 1 of the original
+            (Bahadir et al., IPMI 2019), nothing is rescaled, and λ times the
+            mean probability is added to the loss. The acceleration is then a
+            result of training.
         reconstruction: `"magnitude"` for equation 2; `"complex"` for
-            `F⁻¹(y) + D(F⁻¹(y))` with two channels out of D, of which the
-            magnitude is taken if the input is one.
+            `F⁻¹(y) + D(F⁻¹(y))`, where D has two output channels. If the input
+            is a magnitude, the model returns the magnitude of the result.
         reconstructor: A network D, a `keras.Model` or layer from
-            `(batch, H, W, 2)` to one channel (magnitude) or two (complex); by
-            default a `loupe_tf.models.unet`. Or a reconstructor of your own, a
-            `keras.Model` or layer from `[kspace, mask]`, or
-            `[kspace, mask, maps]` with coils, to the image: the shapes are
-            those of `AdjointNetwork`. `"zero_filled"` leaves D out.
-        data_consistency: Boolean. If `True` the acquired samples are put back
-            into the reconstruction (`DataConsistency`): with `coils` into the
-            image of each coil, which the maps then combine again. That is the
-            step `x - Σ conj(Sᵢ) F⁻¹(M ∘ F(Sᵢ x) - yᵢ)` towards the data, for
-            maps whose squares sum to 1.
-        coils: `None`, the number of coils, or `"any"`. The inputs then are
-            `kspace` and `maps`, both `(batch, coils, H, W, 2)`, orthonormal, DC
-            at `(H // 2, W // 2)`, and `input_shape` is `(H, W, 2)`, that of the
-            image. `loupe_tf.simulation` makes them of images.
+            `(batch, H, W, 2)` to one channel (magnitude) or two (complex);
+            defaults to a `loupe_tf.models.unet`. Alternatively your own
+            reconstructor, a `keras.Model` or layer from `[kspace, mask]`, or
+            `[kspace, mask, maps]` with coils, to the image, with the shapes of
+            `AdjointNetwork`. `"zero_filled"` leaves D out.
+        data_consistency: Boolean. If `True`, the acquired samples are put back
+            into the reconstruction (`DataConsistency`). With `coils`, this is
+            done for the image of each coil, and the maps then combine the
+            images again. If the squared magnitudes of the maps sum to 1, this
+            is the step `x - Σ conj(Sᵢ) F⁻¹(M ∘ F(Sᵢ x) - yᵢ)` towards the
+            data.
+        coils: `None`, the number of coils, or `"any"`. With coils, the inputs
+            are `kspace` and `maps`, both `(batch, coils, H, W, 2)`,
+            orthonormal, with DC at `(H // 2, W // 2)`. `input_shape` is then
+            `(H, W, 2)`, the shape of the image. `loupe_tf.simulation` makes
+            such inputs from images.
         snr: `None`, or the signal-to-noise ratio in dB of the receiver noise
-            that is added to k-space in training, see `ReceiverNoise`.
-        seed: Integer or `None`; of the mask's initial values, the realizations
-            and the noise.
-        field_of_view: (Optional) size `(H, W)` of the images in mm. The model
-            is the same; it is saved with it, and the masks that are read from
-            it have it, so that they can be exported.
+            that is added to k-space in training; see `ReceiverNoise`.
+        seed: Integer or `None`, seed of the mask's initial values, the
+            realizations and the noise.
+        field_of_view: (Optional) size `(H, W)` of the images in mm. It does
+            not change the model, but is saved with it and passed on to masks
+            read from it, so that they can be exported.
         name: String, name of the model.
         sampler: (Optional) a `loupe_tf.samplers.Sampler`, in place of
             `acceleration`, `mask`, `mask_input`, `lines`, `half_plane`,
@@ -138,13 +140,13 @@ def loupe_model(
             `filters`, `depth`, `normalization` or `preset`.
 
     Returns:
-        A `Loupe`: a `keras.Model` from images `(batch, H, W, C)` to images
-        `(batch, H, W, 1)`, or `(batch, H, W, 2)` for a complex reconstruction
-        of complex images; float32. With D after the batch for volumes. With
-        `coils` from `[kspace, maps]`.
+        A `Loupe`: a `keras.Model` from images `(batch, H, W, C)`, or from
+        `[kspace, maps]` with `coils`, to images `(batch, H, W, 1)`, or
+        `(batch, H, W, 2)` for a complex reconstruction of complex images;
+        float32. Volumes have the axis D after the batch.
 
     Raises:
-        ValueError: If arguments are invalid, or do not go together.
+        ValueError: If arguments are invalid or do not go together.
 
     Example:
 
@@ -163,14 +165,14 @@ def loupe_model(
     if data_consistency and is_magnitude and input_shape[-1] == 2:
         raise invalid(
             "data_consistency",
-            "reconstruction='complex', since the phase of a complex image is "
-            "not in its magnitude",
+            "reconstruction='complex', because the magnitude of a complex "
+            "image does not contain its phase",
             found="reconstruction='magnitude'",
         )
     if unet_options and reconstructor is not None:
         raise invalid(
             "reconstructor",
-            "options of the U-Net only where no reconstructor is given",
+            "options of the U-Net only without a reconstructor",
             found=sorted(unet_options),
         )
     sampler = from_keywords(
@@ -192,13 +194,13 @@ def loupe_model(
     if sampler.half_plane and coils is not None:
         raise invalid(
             "half_plane",
-            "False with coils, whose maps give images a phase",
+            "False with coils, because their maps give images a phase",
             True,
         )
     if sampler.half_plane and snr is not None:
         raise invalid(
             "snr",
-            "none beside half_plane=True, where a sample and its mirror have "
+            "None with half_plane=True, because a sample and its mirror have "
             "the same noise",
             snr,
         )
@@ -214,7 +216,7 @@ def loupe_model(
         elif network == "zero_filled":
             network = None
         elif takes_kspace(network, measured):
-            beside = "beside a reconstructor that has k-space itself"
+            beside = "with a reconstructor that takes k-space itself"
             if data_consistency:
                 raise invalid("data_consistency", f"False {beside}", True)
             if not is_magnitude:

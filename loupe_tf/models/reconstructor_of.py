@@ -13,21 +13,22 @@ EXPECTED = (
 
 
 def reconstructor_of(model):
-    """The part of a model that rebuilds images from measured k-space.
+    """Return the part of a model that rebuilds images from measured k-space.
 
     Args:
-        model: A `Loupe`, of which it is `model.reconstructor`; a layer or
-            model from `[kspace, mask]` or `[kspace, mask, maps]` to an image,
-            which is one itself; or a functional model from adjoint images
-            `(batch, H, W, 2)`, (real, imaginary), to images, of which an
-            `AdjointNetwork` is made. It shares the weights in each case.
+        model: One of three kinds. For a `Loupe`, the result is its
+            `reconstructor`. A layer or model from `[kspace, mask]` or
+            `[kspace, mask, maps]` to an image is returned itself. A functional
+            model from adjoint images `(batch, H, W, 2)`, (real, imaginary), to
+            images becomes an `AdjointNetwork`.
 
     Returns:
-        A Keras layer or model, with the inputs of `AdjointNetwork`.
+        A Keras layer or model with the inputs of `AdjointNetwork`. It shares
+        its weights with `model`.
 
     Raises:
-        ValueError: If the model is none of these, such as one of version 0.1.0
-            or of your own that measures images itself.
+        ValueError: If the model is none of these. Examples are models of
+            version 0.1.0, and your own models that measure images themselves.
     """
     own = getattr(model, "reconstructor", None)
     if own is not None:
@@ -36,7 +37,7 @@ def reconstructor_of(model):
         raise invalid("model", EXPECTED, model)
     inputs = getattr(model, "inputs", None)
     if not inputs and not hasattr(model, "layers"):
-        return model  # A layer, which says itself what it takes.
+        return model  # A layer, which checks its inputs itself.
     shapes = [tuple(x.shape) for x in inputs or ()]
     ranks = [len(shape) for shape in shapes]
     if ranks[:1] in ([5], [6]) and ranks[1:] in ([4], [4, ranks[0]]):
@@ -47,9 +48,9 @@ def reconstructor_of(model):
             "one that keeps its reconstructor, as a `loupe_model` of this "
             "version does. A model of 0.1.0 becomes one by "
             "`new = loupe_model(...)` with the arguments it was built with "
-            "(calibration=None where none was given) and "
-            "`new.set_weights(old.get_weights())`; of a model of your own that "
-            "measures images, give the part from [kspace, mask, maps] on",
+            "(calibration=None if none was given) and "
+            "`new.set_weights(old.get_weights())`. If your own model measures "
+            "images, pass the part of it that starts from [kspace, mask, maps]",
             found=f"{model.name!r}, which measures images itself",
         )
     if not inputs and not isinstance(model, keras.Sequential):
@@ -69,14 +70,14 @@ def reconstructor_of(model):
 
 
 def kspace_shape(reconstructor):
-    """Shape of the k-space that a reconstructor was built for.
+    """Return the shape of the k-space that a reconstructor was built for.
 
     Args:
-        reconstructor: What `reconstructor_of` returns.
+        reconstructor: The result of `reconstructor_of`.
 
     Returns:
         Tuple `(batch, coils, H, W, 2)` or `(batch, coils, D, H, W, 2)`, whose
-        entries may be `None`; or `None`, where it was not built yet.
+        entries may be `None`; or `None` if it is not built yet.
     """
     inputs = getattr(reconstructor, "inputs", None)
     if inputs:
@@ -86,7 +87,7 @@ def kspace_shape(reconstructor):
 
 
 def _measures(model):
-    """Whether a model, or one inside of it, samples k-space."""
+    """Return whether a model, or a model inside it, samples k-space."""
     return any(
         isinstance(layer, UnderSample) or _measures(layer)
         for layer in getattr(model, "layers", ())

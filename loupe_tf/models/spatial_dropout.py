@@ -7,12 +7,12 @@ from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class SpatialDropout(SavesSeedState, keras.layers.Layer):
-    """Dropout of whole channels of images, which survives a stop.
+    """Dropout of whole image channels, with a random state that is saved.
 
-    As `keras.layers.SpatialDropout2D` (Tompson et al., CVPR 2015) and its
-    three-dimensional sister, but the state of its random numbers is saved with
-    the weights, so that a run that was stopped goes on with the noise it would
-    have seen, and each replica drops other channels.
+    The layer does the same as `keras.layers.SpatialDropout2D` (Tompson et al.,
+    CVPR 2015) and `SpatialDropout3D`. In addition, the state of its random
+    generator is saved with the weights, so a resumed run drops the same
+    channels as an uninterrupted one. Each replica drops different channels.
 
     Args:
         rate: Float in [0, 1), the probability that a channel is dropped.
@@ -22,8 +22,8 @@ class SpatialDropout(SavesSeedState, keras.layers.Layer):
         `(batch, H, W, C)` or `(batch, D, H, W, C)`.
 
     Output shape:
-        That of the input; in training each channel of each example is zero or
-        multiplied by `1 / (1 - rate)`.
+        Same as the input. In training, each channel of each example is either
+        set to zero or multiplied by `1 / (1 - rate)`.
     """
 
     def __init__(self, rate, seed=None, **kwargs):

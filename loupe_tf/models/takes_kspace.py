@@ -4,23 +4,24 @@ from loupe_tf.checks import invalid
 
 
 def takes_kspace(reconstructor, measured):
-    """Tell a reconstructor from a network on the adjoint image.
+    """Tell whether a layer takes k-space rather than the adjoint image.
 
-    A functional model says so by its inputs. Any other layer is called with
-    what a reconstructor gets, and is one if it takes it: no layer of images
-    takes a list of k-space and mask, whose numbers of axes differ.
+    A functional model shows this by its inputs. Any other layer is called with
+    the inputs of a reconstructor. If that works, it is a reconstructor: a
+    layer for images cannot take a list of k-space and mask, whose numbers of
+    axes differ.
 
     Args:
         reconstructor: Keras layer or model.
-        measured: List of the Keras tensors k-space, mask and, of several
-            coils, maps.
+        measured: List of Keras tensors: k-space, mask and, with several coils,
+            maps.
 
     Returns:
-        A boolean: whether it takes them, rather than an image
-        `(batch, H, W, 2)`.
+        Boolean: `True` if the layer takes `measured`, `False` if it takes an
+        image `(batch, H, W, 2)`.
 
     Raises:
-        ValueError: If it takes neither.
+        ValueError: If the layer takes neither.
     """
     if not isinstance(reconstructor, keras.layers.Layer):
         raise invalid(
@@ -45,6 +46,6 @@ def takes_kspace(reconstructor, measured):
             "reconstructor",
             "a layer that takes [kspace, mask], or [kspace, mask, maps] with "
             "coils, or the adjoint image (batch, H, W, 2)",
-            found=f"{reconstructor.name!r}. It says of the first: {refusal} "
-            f"And of the second: {error}",
+            found=f"{reconstructor.name!r}. Error with k-space: {refusal} "
+            f"Error with the image: {error}",
         ) from refusal

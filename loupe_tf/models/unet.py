@@ -4,7 +4,7 @@ from keras import layers
 from loupe_tf.checks import check_choice, check_integer, check_number, invalid
 from loupe_tf.models.spatial_dropout import SpatialDropout
 
-# What the two papers' code does; whatever is passed to `unet` wins over it.
+# Settings of the two papers' code; arguments of `unet` override them.
 PRESETS = {
     "loupe": {"norm_order": "after"},
     "loupe_evolutions": {"norm_order": "before"},
@@ -32,17 +32,18 @@ def unet(
     dropout=0.0,
     name="unet",
 ):
-    """Build the U-Net that LOUPE rebuilds images with.
+    """Build the U-Net with which LOUPE rebuilds images.
 
-    At each of `depth` scales two convolutions, each with a normalisation and
-    an activation; average pooling on the way down; nearest-neighbour
-    upsampling and concatenation with the same scale on the way up; a 1×1
-    convolution at the end (Ronneberger et al., MICCAI 2015, as changed by
-    Bahadir et al., IEEE TCI 2020). Scale i has `filters · 2ⁱ` channels.
+    Each of the `depth` scales has two convolutions, each with a normalisation
+    and an activation. The way down uses average pooling. The way up uses
+    nearest-neighbour upsampling and concatenation with the same scale of the
+    way down. A 1×1 convolution ends the network (Ronneberger et al., MICCAI
+    2015, as changed by Bahadir et al., IEEE TCI 2020). Scale i has
+    `filters · 2ⁱ` channels.
 
-    Images of a size that `2 ** (depth - 1)` does not divide are padded with
-    zeros at the end of each axis, and the output is cropped again. Volumes
-    have convolutions, pooling and upsampling along all three axes.
+    If `2 ** (depth - 1)` does not divide the size of an image, the image is
+    padded with zeros at the end of each axis and the output is cropped. For
+    volumes, convolutions, pooling and upsampling act along all three axes.
 
     Args:
         input_shape: Tuple `(H, W, C)`, or `(D, H, W, C)` for volumes.
@@ -52,29 +53,31 @@ def unet(
         kernel_size: Integer, size of the convolutions.
         normalization: `"batch"`, `"layer"`, `"instance"`, `None`, or a
             callable that takes a name and returns a layer.
-        norm_order: `"before"` or `"after"` the activation; `None` leaves it
-            to the preset.
-        activation: Anything that `keras.layers.Activation` takes; `None` is
-            the leaky ReLU of both papers' code (negative slope 0.3).
-        preset: `"loupe"`, the original's U-Net (normalisation after the
-            activation), or `"loupe_evolutions"`, that of Martinini et al.
-            (IEEE JSTSP 2022; before it).
-        output_initializer: Of the last convolution. By default a model that
-            adds the output to an image, as LOUPE does, starts from that image,
-            and a mask that is learned beside it sees sound gradients from the
-            first step. The papers' code has `"glorot_uniform"`.
+        norm_order: `"before"` or `"after"`, the position of the normalisation
+            relative to the activation. `None` follows the preset.
+        activation: Any argument of `keras.layers.Activation`. `None` means the
+            leaky ReLU of both papers' code (negative slope 0.3).
+        preset: `"loupe"`, the original U-Net (normalisation after the
+            activation), or `"loupe_evolutions"`, the U-Net of Martinini et al.
+            (IEEE JSTSP 2022; normalisation before the activation).
+        output_initializer: Initializer of the last convolution. With the
+            default zeros, a model that adds the output to an image, as LOUPE
+            does, starts from that image, and a mask learned together with it
+            gets useful gradients from the first step. The papers' code has
+            `"glorot_uniform"`.
         dropout: Float in [0, 1), the probability that a channel is dropped
-            after each convolution with its normalisation and activation; in
+            after each convolution with its normalisation and activation, in
             training only.
         name: String, name of the model.
 
     Returns:
         A `keras.Model` from `(batch, H, W, C)` to
-        `(batch, H, W, output_channels)`, or with D for volumes.
+        `(batch, H, W, output_channels)`. Volumes have the axis D after the
+        batch.
 
     Raises:
-        ValueError: If an argument is not one of the above, or the image is
-            smaller than one pixel at the coarsest scale.
+        ValueError: If an argument is invalid, or if the image would be smaller
+            than one pixel at the coarsest scale.
 
     Example:
 
@@ -136,7 +139,7 @@ def unet(
     is_padded = any(after for _, after in pad)
     if is_padded:
         x = make("ZeroPadding", pad, name="pad")(x)
-    # No backend pools volumes of half precision on every device.
+    # No backend pools volumes in half precision on every device.
     pool_dtype = "float32" if len(sizes) == 3 else None
     skips = []
     for scale in range(depth - 1):
@@ -148,7 +151,7 @@ def unet(
         x = make("UpSampling", 2, name=f"upsample_{scale}")(x)
         x = layers.Concatenate(name=f"skip_{scale}")([skips[scale], x])
         x = convolve(x, filters * 2**scale, f"up_{scale}")
-    # Float32, so that a loss under mixed precision is not rounded.
+    # Float32, so that mixed precision does not round the loss.
     x = make(
         "Conv",
         output_channels,

@@ -1,7 +1,7 @@
-"""What is measured of an image: linear operators, each with its adjoint.
+"""Forward operators, from an image to its measurement, and their adjoints.
 
-In `keras.ops`, for layers and networks; `loupe_tf.numpy_operators` has the same
-on NumPy's complex arrays.
+They use `keras.ops`, for layers and networks. `loupe_tf.numpy_operators` has
+the same operators for NumPy's complex arrays.
 """
 
 from loupe_tf.operators.cartesian import Cartesian

@@ -5,23 +5,23 @@ from loupe_tf.operators.coils import combine_coils, expand_coils
 
 
 class Cartesian:
-    """What a scan on a grid measures of an image: `y = M F S x`.
+    """Forward operator of a Cartesian scan, `y = M F S x`, and its adjoint.
 
     F is the centred orthonormal Fourier transform, S the sensitivity maps of
     the coils, M the mask (Pruessmann et al., "SENSE: sensitivity encoding for
-    fast MRI", 1999). All of it is computed in float32, and is differentiable
-    in image, k-space, mask and maps.
+    fast MRI", 1999). The operator computes in float32 and is differentiable in
+    image, k-space, mask and maps.
 
     Args:
-        mask: Real tensor `(1 or batch, H or 1, W or 1, 1)`, DC at
-            `(H // 2, W // 2)`; or `None`, where everything is acquired.
-        maps: Tensor `(1 or batch, coils, H, W, 2)`, (real, imaginary); or
-            `None` for one coil, which sees the image as it is.
+        mask: Real tensor `(1 or batch, H or 1, W or 1, 1)` with DC at
+            `(H // 2, W // 2)`, or `None` to acquire everything.
+        maps: Tensor `(1 or batch, coils, H, W, 2)`, (real, imaginary), or
+            `None` for a single coil of uniform sensitivity.
 
     Images have the shape `(batch, H, W, 2)` and k-space
-    `(batch, coils, H, W, 2)`, coils being 1 without maps; or
-    `(batch, D, H, W, 2)` and `(batch, coils, D, H, W, 2)` for volumes, of which
-    D, the read-out, is not transformed.
+    `(batch, coils, H, W, 2)`, with one coil if there are no maps. Volumes have
+    `(batch, D, H, W, 2)` and `(batch, coils, D, H, W, 2)`; the read-out axis D
+    is not transformed.
 
     Example:
 
@@ -35,20 +35,20 @@ class Cartesian:
         self.maps = maps
 
     def forward(self, image):
-        """K-space of an image, 0 where nothing is acquired."""
+        """Return the k-space of an image, 0 where nothing is acquired."""
         return self._sample(fourier.fft2c(expand_coils(image, self.maps)))
 
     def adjoint(self, kspace):
-        """The adjoint of `forward`: `x = S^H F^H M y`.
+        """Apply the adjoint of `forward`: `x = S^H F^H M y`.
 
-        What was measured is 0 already where nothing was acquired, so that M
-        changes nothing there if it is binary.
+        A binary M does not change measured k-space, which is already 0 where
+        nothing was acquired.
         """
         coils = fourier.ifft2c(self._sample(kspace))
         return combine_coils(coils, self.maps)
 
     def normal(self, image):
-        """`adjoint(forward(image))`."""
+        """Return `adjoint(forward(image))`."""
         return self.adjoint(self.forward(image))
 
     def _sample(self, kspace):
@@ -58,7 +58,7 @@ class Cartesian:
 
 
 def fit_mask(mask, kspace):
-    """A mask with as many axes as k-space, ready to be multiplied with it.
+    """Give a mask as many axes as k-space, so that they can be multiplied.
 
     Args:
         mask: Tensor `(1 or batch, H or 1, W or 1, 1)`.

@@ -1,4 +1,4 @@
-"""From an image to what its coils see, and back."""
+"""Weight an image by the coil sensitivities, and combine coil images."""
 
 from keras import ops
 
@@ -6,12 +6,12 @@ from loupe_tf import fourier
 
 
 def expand_coils(image, maps=None):
-    """What each coil sees of an image: `x_i = S_i x`.
+    """Weight an image by the sensitivity of each coil: `x_i = S_i x`.
 
     Args:
         image: Tensor `(batch, ..., H, W, 2)`, (real, imaginary).
-        maps: Tensor `(1 or batch, coils, ..., H, W, 2)`, or `None` for one
-            coil that sees the image as it is.
+        maps: Tensor `(1 or batch, coils, ..., H, W, 2)`, or `None` for a
+            single coil of uniform sensitivity.
 
     Returns:
         Tensor `(batch, coils, ..., H, W, 2)`.
@@ -27,11 +27,11 @@ def expand_coils(image, maps=None):
 
 
 def combine_coils(images, maps=None):
-    """The adjoint of `expand_coils`: `x = Σ_i conj(S_i) x_i`.
+    """Apply the adjoint of `expand_coils`: `x = Σ_i conj(S_i) x_i`.
 
     Args:
         images: Tensor `(batch, coils, ..., H, W, 2)`, (real, imaginary).
-        maps: As those of `expand_coils`.
+        maps: As for `expand_coils`.
 
     Returns:
         Tensor `(batch, ..., H, W, 2)`.

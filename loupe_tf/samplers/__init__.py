@@ -1,7 +1,7 @@
-"""Samplers: which samples of k-space are acquired, and what learns them.
+"""Samplers: they choose, or learn, which samples of k-space are acquired.
 
-Each is a plain object that makes layers. It does not know which network
-follows, and `loupe_tf.models.loupe_model` takes any of them.
+A sampler is a plain object that makes layers. It does not depend on the
+network that follows, and `loupe_tf.models.loupe_model` accepts any sampler.
 """
 
 from loupe_tf.on_import import register
@@ -21,4 +21,4 @@ __all__ = [
     "from_keywords",
 ]
 
-register(at_end_of="samplers")  # Where Keras came with this package.
+register(at_end_of="samplers")  # Unless importing Keras did so.

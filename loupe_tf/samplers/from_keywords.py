@@ -8,7 +8,7 @@ from loupe_tf.samplers.rows_and_columns import RowsAndColumns
 from loupe_tf.samplers.sampler import Sampler
 
 LINES = (None, "columns", "rows", "both")
-# The defaults of the keywords that only some kinds of sampler take.
+# Defaults of the keywords that only some kinds of sampler have.
 DEFAULTS = {"mask": None, "mask_input": False} | {
     parameter.name: parameter.default
     for parameter in inspect.signature(LearnedMask).parameters.values()
@@ -22,18 +22,21 @@ def from_keywords(
 
     Args:
         mask: `None`, or the mask of a `GivenMask`.
-        mask_input: Boolean. Whether it is a `MaskInput`.
-        lines: `"both"` for `RowsAndColumns`, else that of a `LearnedMask`.
+        mask_input: Boolean. Whether the sampler is a `MaskInput`.
+        lines: `"both"` for `RowsAndColumns`, else the `lines` of a
+            `LearnedMask`.
         sampler: (Optional) a `Sampler`, in place of all other keywords.
-        **keywords: The other arguments of `LearnedMask`. Those that another
-            kind does not have are left as they are by default, or are none;
-            but for the seed, which a model uses for more than its mask.
+        **keywords: The other arguments of `LearnedMask`. Arguments that
+            another kind of sampler does not have must keep their default or
+            be `None`. The exception is `seed`, which a model uses for more
+            than its mask.
 
     Returns:
         A `loupe_tf.samplers.Sampler`.
 
     Raises:
-        ValueError: If an argument is invalid, or is not one of that kind.
+        ValueError: If an argument is invalid, or if that kind of sampler does
+            not have it.
 
     Example:
 
@@ -48,7 +51,7 @@ def from_keywords(
         kind, reason = None, "a sampler"
         keywords["mask_input"] = mask_input
     elif mask_input:
-        kind, reason = MaskInput, "mask_input=True: no mask is learned or given"
+        kind, reason = MaskInput, "mask_input=True, where no mask is given"
     elif mask is not None:
         kind, reason = GivenMask, "a mask that is given, not learned"
     elif lines == "both":
@@ -64,5 +67,5 @@ def from_keywords(
         elif name != "seed" and value is not None and value is not False:
             default = DEFAULTS[name]
             if not isinstance(value, type(default)) or value != default:
-                raise invalid(name, f"{default!r} beside {reason}", value)
+                raise invalid(name, f"{default!r} with {reason}", value)
     return sampler if kind is None else kind(**arguments)

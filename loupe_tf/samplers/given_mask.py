@@ -7,17 +7,18 @@ from loupe_tf.samplers.sampler import Sampler
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class GivenMask(Sampler):
-    """A mask that is given, and the same for all: nothing is learned.
+    """A given mask, the same for all examples: nothing is learned.
 
     Args:
-        mask: Boolean array or `SamplingMask`, `(H, W)`, `(1, W)` or `(H, 1)`,
-            DC at `(H // 2, W // 2)`; see `loupe_tf.layers.FixedMask`.
-        field_of_view: (Optional) size `(H, W)` of the images in mm; by default
-            that of the mask, where it has one.
+        mask: Boolean array or `SamplingMask` of shape `(H, W)`, `(1, W)` or
+            `(H, 1)`, with DC at `(H // 2, W // 2)`; see
+            `loupe_tf.layers.FixedMask`.
+        field_of_view: (Optional) size `(H, W)` of the images in mm. Defaults
+            to that of the mask, if it has one.
     """
 
     def __init__(self, mask, field_of_view=None):
-        # As strings, which the layer takes as a mask that was judged before.
+        # The layer does not judge a mask of strings again.
         self.mask = FixedMask(mask).get_config()["mask"]
         if field_of_view is None:
             field_of_view = getattr(mask, "field_of_view", None)

@@ -10,7 +10,7 @@ from loupe_tf.samplers.sampler import Sampler
 
 
 class Learned(Sampler):
-    """What all samplers with logits share: how masks are drawn from them.
+    """Base of the samplers that draw masks from trainable logits.
 
     The arguments are those of `LearnedMask`.
     """
@@ -55,10 +55,10 @@ class Learned(Sampler):
         }
 
     def _calibration(self, reference, sparsity, lines):
-        """The calibration region of a learned mask.
+        """Return the calibration region of a learned mask.
 
-        That of fastMRI by default, and of nested masks that of the smallest;
-        none without a sparsity, or in too small a matrix or budget for any.
+        `"auto"` is fastMRI's, for the smallest of nested masks. There is none
+        without a sparsity, or if the matrix or the budget is too small.
         """
         if self.calibration != "auto":
             return self.calibration
@@ -81,14 +81,15 @@ class Learned(Sampler):
         number=0,
         suffix="",
     ):
-        """A learned mask, from its logits on.
+        """Make a learned mask, from the logits to the realizations.
 
         Args:
-            number: Which of several masks it is, each with a seed of its own.
-            suffix: String at the end of the names of its layers.
+            number: Integer, the index of this mask if there are several. Each
+                index has its own seeds.
+            suffix: String, appended to the names of the layers.
         """
-        # One for the logits, the next for the realizations: generators of one
-        # seed would begin with the same numbers.
+        # One seed for the logits and the next for the realizations: two
+        # generators with one seed would begin with the same numbers.
         seeds = [None, None]
         if self.seed is not None:
             seeds = [self.seed + 2 * number, self.seed + 2 * number + 1]
@@ -108,7 +109,7 @@ class Learned(Sampler):
             )(prob)
         else:
             prob = keras.layers.ActivityRegularization(
-                # Keras itself divides by the number of groups, the first axis.
+                # Keras also divides by the first axis, the number of groups.
                 l1=sparsity_penalty / (prob.shape[1] * prob.shape[2]),
                 dtype="float32",
                 name="sparsity_penalty",
@@ -126,7 +127,7 @@ class Learned(Sampler):
 
 
 def standardize_acceleration(acceleration):
-    """Check one R, or several, and return a `float` or a tuple of them."""
+    """Check one R or several; return a `float` or a tuple of `float`s."""
     if isinstance(acceleration, tuple | list):
         return tuple(
             check_number("acceleration", value, above=1)

@@ -8,50 +8,52 @@ from loupe_tf.samplers.learned import Learned, standardize_acceleration
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class LearnedMask(Learned):
-    """A mask that is learned: one, nested ones, or one for each group.
+    """A learned mask: a single one, nested ones, or one for each group.
 
     The layers are those of LOUPE (Bahadir et al., IEEE TCI 2020): `prob_mask`
-    (`ProbMask`), `prob_mask_scaled` (`RescaleProbMap`) or, with
-    `sparsity_penalty`, a layer of that name, and `sampled_mask`
-    (`ThresholdRandomMask`).
+    (`ProbMask`), `prob_mask_scaled` (`RescaleProbMap`) and `sampled_mask`
+    (`ThresholdRandomMask`). With `sparsity_penalty`, a layer of that name
+    replaces `prob_mask_scaled`.
 
     Args:
-        acceleration: Float > 1, R; a share 1/R of k-space (or of its lines) is
-            acquired. Given unless it is left to `sparsity_penalty`. Several
-            rising numbers for nested masks, of one set of logits, each inside
-            of the one before; there is an input `acceleration_index` then:
-            integers `(batch,)`, which of the numbers holds for each example.
+        acceleration: Float R > 1: a share 1/R of k-space (or of its lines) is
+            acquired. Required unless `sparsity_penalty` is given. Several
+            rising numbers make nested masks from one set of logits, each
+            inside the one before. There is then an input
+            `acceleration_index`, integers `(batch,)`, that picks one of the
+            numbers for each example.
         lines: `None` for a mask of points, `"columns"` or `"rows"` for lines.
-        half_plane: Boolean. If `True` only one of each pair `{k, -k}` may be
-            acquired, since real images have `y(-k) = conj y(k)`. The mask is
-            what is acquired, without its mirror. The budget is that of the
-            whole k-space.
-        groups: `None`, or an integer G ≥ 2 for a mask a group (of contrasts,
-            of slices), with one budget for all. There is an input `group`
-            then: integers `(batch,)` in [0, G).
+        half_plane: Boolean. If `True`, only one entry of each pair `{k, -k}`
+            may be acquired, because real images have `y(-k) = conj y(k)`. The
+            mask holds the acquired entries, without their mirrors. The budget
+            is that of the whole k-space.
+        groups: `None`, or an integer G ≥ 2 for one mask per group (of
+            contrasts or slices, for instance), with a common budget. There is
+            then an input `group`, integers `(batch,)` in [0, G).
         calibration: Size of the calibration region, which is always acquired
-            and counts inside the budget: an integer (lines, or the side of a
-            square), or a pair `(h, w)`; `None` or 0 for none. `"auto"` is
-            fastMRI's share of the lines (`default_calibration`; of nested
-            masks that of the largest R), and none with `sparsity_penalty`. In
-            a half-plane it is what fills the region with its mirrors.
-        estimator: String, how masks are drawn in training; see
+            and counts towards the budget: an integer (the number of lines, or
+            the side of a square) or a pair `(h, w)`; `None` or 0 for none.
+            `"auto"` is fastMRI's share of the lines (`default_calibration`),
+            for the largest R of nested masks, and none with
+            `sparsity_penalty`. In a half-plane, mirrors fill the other half of
+            the region.
+        estimator: String, the way masks are drawn in training; see
             `ThresholdRandomMask`.
-        slope: Positive float, the initial slope s that 4S raises; by default
-            where the estimator learns well.
+        slope: Positive float, the initial slope s, which 4S raises. Defaults
+            to a value from which the estimator learns well.
         prob_slope: Positive float, the constant t of `S = σ(t·γ)`.
-        binarization: String, what inference does with the probabilities; see
+        binarization: String, the kind of mask used at inference; see
             `ThresholdRandomMask`.
-        sparsity_penalty: Positive float λ: the original's version 1 (Bahadir
-            et al., IPMI 2019), in which nothing is rescaled and λ times the
-            mean probability is added to the loss. The acceleration is then
-            what comes out of training.
-        seed: Integer or `None`, of the initial logits; the realizations have
-            the next one.
+        sparsity_penalty: Positive float λ. As in version 1 of the original
+            (Bahadir et al., IPMI 2019), nothing is rescaled, and λ times the
+            mean probability is added to the loss. The acceleration is then a
+            result of training.
+        seed: Integer or `None`, seed of the initial logits. The realizations
+            use the next seed.
 
     Raises:
-        ValueError: If arguments are invalid or do not go together; when the
-            mask is made, if they do not fit its size.
+        ValueError: If arguments are invalid or do not go together, or, when
+            the mask is made, if they do not fit its size.
     """
 
     def __init__(
@@ -79,19 +81,19 @@ class LearnedMask(Learned):
             if acceleration is not None:
                 raise invalid(
                     "acceleration",
-                    "None beside `sparsity_penalty`, from which it comes out",
+                    "None with `sparsity_penalty`, which determines it",
                     acceleration,
                 )
             if ESTIMATORS[estimator].needs_budget:
                 raise invalid(
                     "estimator",
-                    "one that needs no budget, beside `sparsity_penalty`",
+                    "one that needs no budget, with `sparsity_penalty`",
                     estimator,
                 )
             if half_plane:
                 raise invalid(
                     "sparsity_penalty",
-                    "None beside half_plane=True",
+                    "None with half_plane=True",
                     sparsity_penalty,
                 )
         else:
@@ -102,7 +104,7 @@ class LearnedMask(Learned):
             if several:
                 raise invalid(
                     "groups",
-                    "None beside several accelerations, which share one mask",
+                    "None with several accelerations, which share one mask",
                     groups,
                 )
         rising = several and all(
@@ -110,7 +112,7 @@ class LearnedMask(Learned):
         )
         if several and (len(acceleration) < 2 or not rising):
             raise invalid(
-                "acceleration", "a number, or rising ones", acceleration
+                "acceleration", "a number, or rising numbers", acceleration
             )
         self.lines = check_choice("lines", lines, LINES)
         self.half_plane = bool(half_plane)

@@ -5,9 +5,9 @@ from loupe_tf.samplers.sampler import Sampler
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
 class MaskInput(Sampler):
-    """A mask that comes with each example, in an input of its own.
+    """A mask for each example, given as an additional input.
 
-    The input is `mask_input`, `(batch, H, W, 1)`, float32, 0 or 1, DC at
+    The input is `mask_input`, `(batch, H, W, 1)`, float32, 0 or 1, with DC at
     `(H // 2, W // 2)`.
     """
 

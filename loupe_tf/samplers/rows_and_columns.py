@@ -10,21 +10,21 @@ from loupe_tf.samplers.learned import Learned, standardize_acceleration
 class RowsAndColumns(Learned):
     """Points where a row and a column of two learned masks of lines meet.
 
-    The layers are those of two `LearnedMask`s, with `_rows` and `_columns` at
-    the end of their names, and `sampled_mask` (`OuterMask`).
+    The layers are those of two `LearnedMask`s, with names that end in `_rows`
+    and `_columns`, and `sampled_mask` (`OuterMask`).
 
     Args:
-        acceleration: Float > 1, R, which is split between the two, so that
-            their product is nearest to `H * W / R`; or a pair
-            `(R of rows, R of columns)`.
-        calibration: As that of `LearnedMask`; of a pair `(h, w)` the first is
-            the number of rows, the second that of columns.
-        estimator, slope, prob_slope, binarization: As those of `LearnedMask`.
-        seed: Integer or `None`, as that of `LearnedMask` for the rows; the
-            columns have the next two.
+        acceleration: Float R > 1, or a pair `(R of rows, R of columns)`. A
+            single R is split such that the number of rows times the number of
+            columns is nearest to `H * W / R`.
+        calibration: As for `LearnedMask`. A pair `(h, w)` is the number of
+            rows and the number of columns.
+        estimator, slope, prob_slope, binarization: As for `LearnedMask`.
+        seed: Integer or `None`. The rows use it as a `LearnedMask` does; the
+            columns use the next two seeds.
 
     Raises:
-        ValueError: If an argument is invalid; when the mask is made, if it
+        ValueError: If an argument is invalid, or, when the mask is made, if it
             does not fit the size.
     """
 
@@ -85,10 +85,10 @@ class RowsAndColumns(Learned):
 
 
 def _split(sizes, sparsity, least):
-    """Shares of rows and columns whose product is nearest to the sparsity.
+    """Return shares of rows and columns with a product near the sparsity.
 
-    The accelerations of both differ by no more than a factor of 2, where that
-    is possible; of equal products the most even pair is taken.
+    If possible, the two accelerations differ by no more than a factor of 2.
+    Among equally near products, the most even pair is taken.
     """
     height, width = sizes
     rows, columns = np.meshgrid(

@@ -1,7 +1,7 @@
 class Sampler:
-    """What says which samples of k-space are acquired: base of all samplers.
+    """Base of all samplers, which choose the k-space samples to acquire.
 
-    A sampler makes layers, and a model is made of what they return:
+    A sampler makes the inputs and the layers of a model that give the mask:
 
     ```python
     kspace = keras.Input((1, 320, 320, 2))
@@ -9,14 +9,14 @@ class Sampler:
     mask = sampler(kspace, *inputs)
     ```
 
-    A sampler of your own implements `__call__` and `get_config`, and is
-    registered with `keras.saving.register_keras_serializable`, so that Keras
-    can store it: `keras.saving.serialize_keras_object(sampler)`.
+    Your own sampler must implement `__call__` and `get_config`. Register it
+    with `keras.saving.register_keras_serializable`, so that Keras can store it
+    with `keras.saving.serialize_keras_object(sampler)`.
 
     Attributes:
-        half_plane: Boolean. Whether the mask is one of a half-plane, so that
-            the other half is to be filled with its mirror.
-        field_of_view: Size `(H, W)` of the images in mm that the mask was made
+        half_plane: Boolean. Whether the mask covers a half-plane, so that the
+            other half must be filled with its mirror.
+        field_of_view: Size `(H, W)` in mm of the images that the mask was made
             for, or `None`.
     """
 
@@ -24,13 +24,13 @@ class Sampler:
     field_of_view = None
 
     def inputs(self, size):
-        """Make the inputs that the model has beside images or k-space.
+        """Make the inputs that the model needs besides images or k-space.
 
         Args:
             size: Pair `(H, W)`, the size of k-space.
 
         Returns:
-            List of the `keras.Input`s that `__call__` takes; often empty.
+            List of `keras.Input`s, the `inputs` of `__call__`; often empty.
         """
         return []
 
@@ -38,22 +38,22 @@ class Sampler:
         """Make the mask.
 
         Args:
-            reference: Keras tensor `(batch, ..., H, W, C)`: its shape and the
-                size of its batch are all that is read.
-            *inputs: What `inputs` has made.
+            reference: Keras tensor `(batch, ..., H, W, C)`. Only its shape is
+                read, batch size included.
+            *inputs: The tensors made by `inputs`.
 
         Returns:
             Keras tensor, the mask: `(1 or batch, H or 1, W or 1, 1)`, float32,
-            DC at `(H // 2, W // 2)`. The layer that makes it is called
-            `sampled_mask`, wherever a layer makes it.
+            with DC at `(H // 2, W // 2)`. If a layer makes the mask, its name
+            is `sampled_mask`.
         """
         raise NotImplementedError
 
     def get_config(self):
-        """Return the arguments of an equal sampler, as Keras stores them."""
+        """Return the arguments of the sampler, for Keras to store."""
         return {}
 
     @classmethod
     def from_config(cls, config):
-        """Make a sampler of what `get_config` has returned."""
+        """Make a sampler from the dictionary of `get_config`."""
         return cls(**config)

@@ -7,9 +7,9 @@ from loupe_tf.layers import ThresholdRandomMask
 def with_binarization(model, binarization):
     """Return the same model with another kind of mask at inference.
 
-    All layers are shared with the given model but the sampler, of which the
-    new model has its own, with a copy of the slope: train the given model and
-    the new one has the new weights, but not the new slope.
+    The new model shares all layers with the given one, except the
+    `ThresholdRandomMask`, which has a copy of the slope. If you then train the
+    given model, the new one has the new weights but not the new slope.
 
     Args:
         model: A functional `keras.Model` with a `ThresholdRandomMask`.
@@ -17,11 +17,11 @@ def with_binarization(model, binarization):
             `ThresholdRandomMask`.
 
     Returns:
-        A `keras.Model`, compiled with the loss and metrics of the given one if
-        that is compiled.
+        A `keras.Model`. If the given model is compiled, it has the same loss
+        and metrics.
 
     Raises:
-        ValueError: If the model learns no mask.
+        ValueError: If the model does not learn a mask.
 
     Example:
 
@@ -48,7 +48,7 @@ def with_binarization(model, binarization):
 
     twin = keras.models.clone_model(model, clone_function=clone)
     for sampler in samplers:
-        # A copy: JAX would give the buffer itself to both, and free it twice.
+        # Copy the slope: JAX would share its buffer and free it twice.
         slope = keras.ops.convert_to_numpy(sampler.slope)
         twin.get_layer(sampler.name).slope.assign(slope)
     # The clone is a plain functional model.

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import metrics
-from loupe_tf.callbacks.direction import direction, set_direction
+from loupe_tf.callbacks.direction import OWN, direction, set_direction
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,12 @@ def test_what_cannot_be_told(model, monitor):
         ValueError, match=f"`mode`.*'min' or 'max'.*psnr.*{monitor!r}"
     ):
         direction(model, monitor)
+
+
+def test_the_classes_of_metrics_say_it_for_their_functions():
+    assert OWN == {"psnr": "up", "ssim": "up", "nmse": "down"}
+    functions = {n for n in metrics.__all__ if n.islower()}
+    assert set(OWN) == functions
 
 
 def test_unknown_mode(model):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from loupe_tf import masks
+from loupe_tf import cli, masks
+from loupe_tf.cli.training import models
 from loupe_tf.masks.fixed_mask import Pattern
 
 
@@ -42,8 +43,7 @@ def test_a_new_pattern_is_added_in_one_place(images, load_script, monkeypatch):
     assert mask.provenance["pattern"] == "diagonals" and mask.calibration == 1
     evaluate = load_script("evaluate.py")
     assert evaluate.parse_arguments(["--masks", "diagonals"])
-    train = load_script("train_loupe.py")
-    options = train.parse_arguments(["--fixed", "diagonals"])
-    assert train.fixed_mask(options, (16, 18)).shape == (16, 18)
-    with pytest.raises(SystemExit):  # It is none of lines.
-        train.parse_arguments(["--fixed", "diagonals", "--lines", "rows"])
+    words = ["train", "--baseline", "diagonals"]
+    options = cli.parser().parse_args(words)
+    assert models.fixed_mask(options, (16, 18)).shape == (16, 18)
+    assert cli.main([*words, "--lines", "rows"]) == 2  # It is none of lines.

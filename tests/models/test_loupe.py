@@ -295,7 +295,7 @@ def test_with_binarization(images):
         ({"acceleration": 4, "reconstruction": "x"}, "`reconstruction`.*'x'"),
         (
             {"acceleration": 4, "mask": np.ones((16, 18))},
-            "`acceleration`.*None beside a mask",
+            "`acceleration`.*None with a mask",
         ),
         ({"mask": np.ones((16, 18)), "calibration": 4}, "`calibration`.*given"),
         ({"acceleration": 4, "calibration": "x"}, "`calibration`.*'auto'.*'x'"),
@@ -347,7 +347,7 @@ def test_a_sampler_in_place_of_keywords(images):
         {"prob_slope": 4.0},
     )
     for arguments in beside:
-        with pytest.raises(ValueError, match=f"`{list(arguments)[0]}`.*beside"):
+        with pytest.raises(ValueError, match=f"`{list(arguments)[0]}`.*with"):
             loupe_model((16, 18, 1), sampler=sampler, **arguments, **SMALL)
     with pytest.raises(ValueError, match="`sampler`.*'columns'"):
         loupe_model((16, 18, 1), sampler="columns", **SMALL)

@@ -1,1 +1,1 @@
-"""Masks in files: one format a file."""
+"""File formats of masks, with one module for each format."""

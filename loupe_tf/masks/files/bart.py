@@ -1,4 +1,4 @@
-"""Masks as patterns of BART."""
+"""Masks as BART patterns."""
 
 import json
 import math
@@ -18,20 +18,20 @@ def save_bart(mask, path, matrix=None):
         mask: `SamplingMask`.
         path: Path of the pair of files.
         matrix: (Optional) size `(H, W)` of k-space, by default that of the
-            mask: lines are written along the whole of it, as BART's tools
+            mask. Lines are written over the whole matrix, as BART's tools
             expect.
     """
     mask = with_sizes(mask, matrix=matrix)
     reading.check_memory(path, 8 * math.prod(mask.matrix))
     pattern = np.broadcast_to(mask.array, mask.matrix)
-    # BART reads over sections that it does not know.
+    # BART skips header sections that it does not know.
     write_cfl(path, pattern, {MARK: json.dumps(mask.metadata)})
 
 
 def load_bart(path):
-    """Read a pattern `(H, W)` of BART; returns as `read_mask`.
+    """Read a BART pattern `(H, W)`. See `read_mask` for the return value.
 
-    A pattern whose rows (or columns) are all alike is one of lines.
+    A pattern whose rows (or columns) are all alike becomes a mask of lines.
     """
     array = read_cfl(path, memory_map=True)
     reading.check_memory(path, COST * array.size)
@@ -43,7 +43,7 @@ def load_bart(path):
             raise ValueError(f"Expected (H, W), not the dimensions {found}")
         array = np.array(array.reshape(array.shape[0], -1))
         if not ((array == 0) | (array == 1)).all():
-            raise ValueError("it has other values")
+            raise ValueError("The file has other values")
         array = array.real.astype(bool)
         header = pair(path)[0].read_text("utf-8", "replace").splitlines()
         if f"# {MARK}" not in header:
@@ -53,7 +53,7 @@ def load_bart(path):
 
 
 def _from_full(array, metadata):
-    """Undo the broadcast of lines."""
+    """Return the arguments of a mask whose lines were broadcast to `array`."""
     full = array
     array = array[tuple(slice(n) for n in metadata["shape"])]
     if not np.array_equal(np.broadcast_to(array, full.shape), full):
@@ -62,7 +62,7 @@ def _from_full(array, metadata):
 
 
 def _as_lines(array):
-    """A mask of lines, where the full pattern is one."""
+    """Return the arguments of a mask: of lines, if the pattern has lines."""
     if 1 not in array.shape and 0 < array.sum() < array.size:
         for axis in (0, 1):
             line = array.take([0], axis=axis)

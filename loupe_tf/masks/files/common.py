@@ -1,28 +1,28 @@
-"""What the formats of masks share."""
+"""Helpers that the mask formats share."""
 
 import os
 
 from loupe_tf import hdf5, reading
 from loupe_tf.checks import invalid
 
-# Bytes of memory that an entry takes while a mask is read and judged.
+# Bytes of memory per entry while a mask is read and checked.
 COST = 32
-# Under this name our metadata are in the files of others.
+# Name of this package's metadata inside other formats.
 MARK = "loupe_tf_mask"
 SIZES = {
-    "matrix": "the size (H, W) of k-space, which a mask of lines may not tell "
-    "(--matrix H W)",
+    "matrix": "the size (H, W) of k-space, which this mask of lines does not "
+    "contain (--matrix H W)",
     "field_of_view": "the size (H, W) of the image in mm, which this mask does "
-    "not tell (--fov H W)",
+    "not contain (--fov H W)",
 }
 
 
 def with_sizes(mask, **sizes):
-    """The mask with sizes that a format needs, and that it may lack.
+    """Return the mask with all sizes that a format needs.
 
     Args:
         mask: `SamplingMask`.
-        **sizes: `matrix` and `field_of_view`; `None` for what the mask says.
+        **sizes: `matrix` and `field_of_view`; `None` takes the mask's own.
     """
     given = {name: size for name, size in sizes.items() if size is not None}
     mask = mask.replace(**given)
@@ -33,7 +33,7 @@ def with_sizes(mask, **sizes):
 
 
 def check_lines(mask, what, *kinds):
-    """Refuse what a format of lines cannot hold."""
+    """Refuse a mask that a format for lines cannot hold."""
     if mask.lines not in kinds:
         raise invalid(
             "mask",
@@ -45,7 +45,7 @@ def check_lines(mask, what, *kinds):
 
 
 def refuse_other_data(path):
-    """Keep a mask from taking the place of a measurement in HDF5."""
+    """Refuse to overwrite an HDF5 file that is not a mask."""
     if not os.path.exists(path):
         return
     with hdf5.open_hdf5(path) as file:
@@ -54,6 +54,6 @@ def refuse_other_data(path):
         if not is_mask:
             raise invalid(
                 "path",
-                "a new file, or one that holds a mask alone",
+                "a new file, or one that holds only a mask",
                 found=f"path={path}, which holds {hdf5.hdf5_names(file)}",
             )

@@ -1,4 +1,4 @@
-"""Masks as CSV: what is acquired, in order."""
+"""Masks as CSV: the acquired entries, in order."""
 
 import csv
 import json
@@ -15,11 +15,12 @@ from loupe_tf.reading import check_memory, naming, parse_json, read_text
 
 
 def save_csv(mask, path, order="linear", seed=0):
-    """Write a mask as CSV: what is acquired, in the order of acquisition.
+    """Write a mask as CSV: the acquired entries in order of acquisition.
 
-    The metadata come first, as lines `# name: value`, each value in JSON. The
-    columns are `column` (or `row`, or both), counted from 0, and `k_column`
-    (`k_row`), the same from DC, in steps of one over the field of view.
+    The metadata come first, as lines `# name: value`, with values in JSON. The
+    columns of the table are `column` (or `row`, or both), counted from 0, and
+    `k_column` (`k_row`), counted from DC, in units of one over the field of
+    view.
 
     Args:
         mask: `SamplingMask`.
@@ -43,7 +44,7 @@ def save_csv(mask, path, order="linear", seed=0):
 
 
 def load_csv(path):
-    """Read what `save_csv` wrote; see `read_mask` for what is returned."""
+    """Read a file of `save_csv`. See `read_mask` for the return value."""
     lines = read_text(path, cost=COST).splitlines()
     with naming(path, "CSV of a mask, with its comments"):
         metadata = {}
@@ -70,5 +71,5 @@ def load_csv(path):
 
 
 def _axes(lines):
-    """The axes along which entries are counted."""
+    """Return the axes along which entries are counted."""
     return {"columns": (1,), "rows": (0,), None: (0, 1)}[lines]

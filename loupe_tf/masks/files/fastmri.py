@@ -1,4 +1,4 @@
-"""Masks as the vector `mask` in the files of fastMRI."""
+"""Masks as the vector `mask` of fastMRI files."""
 
 import json
 
@@ -14,12 +14,12 @@ from loupe_tf.masks.metadata import arguments_of
 
 
 def save_fastmri(mask, path):
-    """Write columns as `mask`, a vector of booleans, as in fastMRI's files.
+    """Write a mask of columns as in fastMRI files: a boolean vector `mask`.
 
     Args:
-        mask: `SamplingMask` of columns: fastMRI knows no other.
-        path: Path of an HDF5 file. One that holds anything else is not
-            overwritten.
+        mask: `SamplingMask` of columns; fastMRI has no other masks.
+        path: Path of an HDF5 file. An existing file is overwritten only if it
+            is a mask.
     """
     check_lines(mask, "fastMRI's `mask`", "columns")
     refuse_other_data(path)
@@ -30,7 +30,7 @@ def save_fastmri(mask, path):
 
 
 def load_fastmri(path):
-    """Read `mask` of a file of fastMRI; returns as `read_mask`."""
+    """Read `mask` of a fastMRI file. See `read_mask` for the return value."""
     with hdf5.open_hdf5(path) as file:
         dataset = hdf5.hdf5_dataset(file, "mask")
         if dataset is None:

@@ -1,4 +1,4 @@
-"""Masks as ISMRM raw data (Inati et al., MRM 77, 2017): what to acquire."""
+"""Masks as ISMRM raw data (Inati et al., MRM 77, 2017)."""
 
 import json
 import math
@@ -31,24 +31,24 @@ def save_ismrmrd(
 ):
     """Write a mask as ISMRMRD: encoding, limits and empty acquisitions.
 
-    Lines are read out along `x`, and their number is
-    `idx.kspace_encode_step_1`. Of points, which are read out through the
-    plane, row and column are `idx.kspace_encode_step_1` and `_2`, and a
-    read-out is one sample. The limits run from 0 to `N - 1` with the centre at
-    `N // 2`. All samples are zero. Acquisitions of the calibration region carry
-    the flag `ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING`; the metadata are a user
-    parameter of the header. The frequency of protons, which the schema asks
-    for, is 0: a mask does not know the field.
+    Lines are read out along `x`, and their index is
+    `idx.kspace_encode_step_1`. Points are read out through the plane, so each
+    read-out is one sample; row and column are `idx.kspace_encode_step_1` and
+    `_2`. The limits run from 0 to `N - 1` with the centre at `N // 2`. All
+    samples are zero. Acquisitions of the calibration region have the flag
+    `ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING`. The metadata are a user
+    parameter of the header. The proton frequency, which the schema requires,
+    is 0, because a mask does not depend on the field strength.
 
     Args:
         mask: `SamplingMask` that acquires something.
-        path: Path of an HDF5 file. One that holds anything else is not
-            overwritten.
+        path: Path of an HDF5 file. An existing file is overwritten only if it
+            is a mask.
         order, seed: See `loupe_tf.masks.acquisition_order`.
         matrix: (Optional) size `(H, W)` of k-space, by default that of the
             mask.
         field_of_view: (Optional) size `(H, W)` in mm, by default that of the
-            mask; where that does not know it, it must be given.
+            mask. Required if the mask has none.
         slice_thickness: Positive float, in mm.
 
     Raises:
@@ -86,22 +86,25 @@ def save_ismrmrd(
 
 
 def load_ismrmrd(path, encoding=0, lines=None, select=None):
-    """Read which lines or points were acquired; returns as `read_mask`.
+    """Read which lines or points were acquired.
+
+    See `read_mask` for the return value.
 
     Args:
         path: Path of an HDF5 file with the group `dataset`.
         encoding: Integer, the number of the encoding space.
-        lines: `"columns"` or `"rows"`, what the lines of a measurement are, if
-            the file does not tell; `"columns"` by default. Its read-out is
+        lines: `"columns"` or `"rows"`, the kind of lines in a measurement, if
+            the file does not say. Defaults to `"columns"`. The read-out is
             along the other axis.
-        select: (Optional) dictionary, which repetition, contrast, phase or set;
-            see `loupe_tf.formats.load_kspace`.
+        select: (Optional) dictionary that selects a repetition, contrast,
+            phase or set; see `loupe_tf.formats.load_kspace`.
 
     Raises:
         ImportError: If the package `ismrmrd` is missing.
-        BadFileError: If the file is none, is not Cartesian, or contradicts
-            itself.
-        ValueError: If it has no such encoding, or nothing of what is selected.
+        BadFileError: If the file is not ISMRMRD, is not Cartesian, or is
+            inconsistent.
+        ValueError: If the file has no such encoding space, or no acquisition
+            that matches `select`.
     """
     check_choice("lines", lines, (None, "columns", "rows"))
     header, space, heads, _ = read_heads(path, encoding, select)
@@ -115,7 +118,7 @@ def load_ismrmrd(path, encoding=0, lines=None, select=None):
         array[steps if points else (0, *steps)] = True
     kind = stored.get("lines") if stored else (lines or "columns")
     if stored and lines not in (None, kind):
-        raise invalid("lines", f"what the file says, {kind!r}", lines)
+        raise invalid("lines", f"the value in the file, {kind!r}", lines)
     if points and lines:
         raise invalid("lines", "None for points", lines)
     if not points and kind == "rows":
@@ -132,7 +135,7 @@ def load_ismrmrd(path, encoding=0, lines=None, select=None):
 
 
 def _acquisitions(ismrmrd, samples, steps, inside):
-    """Empty read-outs of these steps; some `inside` the calibration region."""
+    """Make empty read-outs of `steps`; flag those `inside` the calibration."""
     acquisitions = []
     for counter, (first, second) in enumerate(steps.tolist()):
         acquisition = ismrmrd.Acquisition.from_array(
@@ -152,7 +155,7 @@ def _acquisitions(ismrmrd, samples, steps, inside):
 
 
 def _header(ismrmrd, mask, samples, slice_thickness):
-    """Header with one encoding space, all of which is reconstructed."""
+    """Make a header with one encoding space, reconstructed as a whole."""
     xsd = ismrmrd.xsd
     view = mask.field_of_view
     if mask.lines:
@@ -195,19 +198,19 @@ def _header(ismrmrd, mask, samples, slice_thickness):
 
 
 def _metadata(header):
-    """What `save_ismrmrd` has put into the header, or `None`."""
+    """Return the metadata that `save_ismrmrd` put in the header, or `None`."""
     if header.userParameters:
         for parameter in header.userParameters.userParameterString:
             if parameter.name == MARK:
                 stored = reading.parse_json(parameter.value)
                 if not isinstance(stored, dict):
-                    raise ValueError(f"{MARK} is no dictionary")
+                    raise ValueError(f"{MARK} is not a dictionary")
                 return stored
     return None
 
 
 def _mark(path):
-    """Tell a file with a mask from a measurement."""
+    """Mark a file as a mask, to distinguish it from a measurement."""
     import h5py
 
     with h5py.File(path, "a") as file:

@@ -11,7 +11,7 @@ from loupe_tf.reading import naming, parse_json, read_text
 
 
 def save_json(mask, path):
-    """Write a mask as JSON: `metadata`, and `"mask"`, 0 and 1 row by row."""
+    """Write a mask as JSON: its metadata, and `"mask"`, rows of 0 and 1."""
     rows = ["".join("01"[int(entry)] for entry in row) for row in mask.array]
     content = {"format": "loupe_tf.mask", **mask.metadata, "mask": rows}
     with written_aside(path) as partial:
@@ -19,7 +19,7 @@ def save_json(mask, path):
 
 
 def load_json(path):
-    """Read what `save_json` wrote; see `read_mask` for what is returned."""
+    """Read a file of `save_json`. See `read_mask` for the return value."""
     text = read_text(path, cost=COST)
     with naming(path, "JSON of a mask"):
         content = parse_json(text)
@@ -27,6 +27,6 @@ def load_json(path):
         if not isinstance(rows, list) or any(
             not isinstance(row, str) or set(row) - {"0", "1"} for row in rows
         ):
-            raise ValueError("Expected rows of 0 and 1 alone")
+            raise ValueError("Expected rows of only 0 and 1")
         array = np.array([[entry == "1" for entry in row] for row in rows])
         return arguments_of(array, content), True

@@ -1,6 +1,8 @@
-"""Masks in the files of scanners and toolboxes."""
+"""Read and write masks in the formats of scanners and toolboxes."""
 
+import dataclasses
 import pathlib
+from collections.abc import Callable
 
 from loupe_tf import hdf5
 from loupe_tf.checks import check_choice, check_options, invalid
@@ -15,67 +17,112 @@ from loupe_tf.masks.files.npz import load_npz, save_npz
 from loupe_tf.masks.files.pulseq import load_pulseq, save_pulseq
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 
-# By name: how a mask is written and read.
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A format of files that hold masks.
+
+    Attributes:
+        save: Function `(mask, path, **options)`, which writes a `SamplingMask`.
+        load: Function `(path, **options)`; it returns the arguments of
+            `SamplingMask`, a dictionary, and whether the file says that DC is
+            in the centre.
+        suffixes: Suffixes of paths, such as `(".csv",)`, that name it.
+        holds: What the help of the command line says of it, in a line.
+        takes: Function whose arguments are the options of `save`, where that
+            hands them on.
+    """
+
+    save: Callable
+    load: Callable
+    suffixes: tuple = ()
+    holds: str = ""
+    takes: Callable | None = None
+
+
 FORMATS = {
-    "npz": (save_npz, load_npz),
-    "npy": (save_npy, load_npy),
-    "json": (save_json, load_json),
-    "csv": (save_csv, load_csv),
-    "bart": (save_bart, load_bart),
-    "fastmri": (save_fastmri, load_fastmri),
-    "ismrmrd": (save_ismrmrd, load_ismrmrd),
-    "pulseq": (save_pulseq, load_pulseq),
+    "npz": Format(
+        save_npz, load_npz, (".npz",), "all, as `SamplingMask.save` writes it"
+    ),
+    "npy": Format(save_npy, load_npy, (".npy",), "the boolean array alone"),
+    "json": Format(save_json, load_json, (".json",), "all, as text"),
+    "csv": Format(
+        save_csv,
+        load_csv,
+        (".csv",),
+        "all; the acquired entries one by one, in order of acquisition",
+    ),
+    "bart": Format(
+        save_bart,
+        load_bart,
+        (".cfl", ".hdr"),
+        "BART's pattern, 1 and 0, (H, W)",
+    ),
+    "fastmri": Format(
+        save_fastmri,
+        load_fastmri,
+        (".h5", ".hdf5"),
+        "fastMRI's `mask`; columns only (or ISMRMRD: --format ismrmrd)",
+    ),
+    "ismrmrd": Format(
+        save_ismrmrd,
+        load_ismrmrd,
+        (".mrd",),
+        "ISMRMRD: encoding, limits and the list of acquisitions",
+    ),
+    "pulseq": Format(
+        save_pulseq,
+        load_pulseq,
+        (".seq",),
+        "Pulseq: a spoiled gradient-echo protocol; lines only",
+        takes=pulseq_sequence,
+    ),
 }
-SUFFIXES = {
-    ".npz": "npz",
-    ".npy": "npy",
-    ".json": "json",
-    ".csv": "csv",
-    ".cfl": "bart",
-    ".hdr": "bart",
-    ".h5": "fastmri",
-    ".hdf5": "fastmri",
-    ".mrd": "ismrmrd",
-    ".seq": "pulseq",
-}
+"""Formats by name: the one place where they are."""
 HDF5 = (".h5", ".hdf5")
 
 
+def formats_by_suffix():
+    """The name of the format that each suffix stands for."""
+    return {s: name for name, f in FORMATS.items() for s in f.suffixes}
+
+
 def save_mask(mask, path, format=None, shift=None, **options):
-    """Write a mask to a file, in the format that its suffix names.
+    """Write a mask to a file, in the format given by the suffix.
 
     | suffix | format | holds | options |
     |---|---|---|---|
-    | `.npz` | `"npz"` | all, as `SamplingMask.save` | |
-    | `.npy` | `"npy"` | the boolean array alone | |
-    | `.json` | `"json"` | all, as text | |
-    | `.csv` | `"csv"` | all; one line an entry, in order | `order`, `seed` |
-    | `.cfl`, `.hdr` | `"bart"` | all; BART's pattern `(H, W)` | `matrix` |
-    | `.h5`, `.hdf5` | `"fastmri"` | all; columns as fastMRI's `mask` | |
-    | `.mrd` | `"ismrmrd"` | all; encoding, limits, empty acquisitions | `order`, `seed`, `matrix`, `field_of_view`, `slice_thickness` |
+    | `.npz` | `"npz"` | everything, as `SamplingMask.save` | |
+    | `.npy` | `"npy"` | only the boolean array | |
+    | `.json` | `"json"` | everything, as text | |
+    | `.csv` | `"csv"` | everything; one line per entry, in order | `order`, `seed` |
+    | `.cfl`, `.hdr` | `"bart"` | everything; BART's pattern `(H, W)` | `matrix` |
+    | `.h5`, `.hdf5` | `"fastmri"` | everything; columns as fastMRI's `mask` | |
+    | `.mrd` | `"ismrmrd"` | everything; encoding, limits, empty acquisitions | `order`, `seed`, `matrix`, `field_of_view`, `slice_thickness` |
     | `.seq` | `"pulseq"` | lines as a gradient-echo protocol | those of `pulseq_sequence` |
 
-    `order` and `seed` are those of `loupe_tf.masks.acquisition_order`; `matrix`
-    is the size `(H, W)` of k-space and `field_of_view` that of the image in mm,
-    by default what the mask knows of them. The file appears at once and whole.
+    `order` and `seed` are those of `loupe_tf.masks.acquisition_order`.
+    `matrix` is the size `(H, W)` of k-space, and `field_of_view` the size of
+    the image in mm; both default to those of the mask. The file is written
+    whole or not at all.
 
-    In an ISMRMRD file the number of a column (or of a row) is
-    `idx.kspace_encode_step_1`, and `x` is the read-out; of points, row and
-    column are `kspace_encode_step_1` and `_2`. The limits have the centre
-    `N // 2`. Acquisitions are zero, those of the calibration region are
-    flagged, and the frequency of protons is 0, for a mask does not know the
-    field.
+    In an ISMRMRD file, `x` is the read-out of a line, and
+    `idx.kspace_encode_step_1` is the index of its column (or row). For points,
+    `kspace_encode_step_1` and `_2` are row and column. The centre of the limits
+    is `N // 2`. All samples are zero, and acquisitions of the calibration
+    region are flagged. The proton frequency is 0, because a mask does not
+    depend on the field strength.
 
     Args:
         mask: `SamplingMask`.
-        path: Path of the file. An HDF5 file that holds anything but a mask is
-            not overwritten.
-        format: (Optional) one of the names above, for other suffixes:
+        path: Path of the file. An existing HDF5 file is overwritten only if it
+            is a mask.
+        format: (Optional) one of the names above, for other suffixes, such as
             `"ismrmrd"` in a `.h5` file.
-        shift: What to do with a mask that has DC in a corner: `None` to refuse
+        shift: How to treat a mask that has DC in a corner: `None` to refuse
             it, `True` to move DC to the centre, `False` to write the mask as it
             is. See `loupe_tf.masks.centred`.
-        **options: As in the table.
+        **options: The options in the table.
 
     Raises:
         ImportError: If a package of the extra `export` is missing, for
@@ -93,44 +140,44 @@ def save_mask(mask, path, format=None, shift=None, **options):
     name = _format(path, format)
     suffix = pathlib.Path(path).suffix.lower()
     is_hdf5 = suffix in HDF5 and name in ("fastmri", "ismrmrd")
-    if SUFFIXES.get(suffix, name) != name and not is_hdf5:
+    usual = formats_by_suffix().get(suffix, name)
+    if usual != name and not is_hdf5:
         raise invalid(
             "format",
-            f"{SUFFIXES[suffix]!r} for a path that ends in {suffix}",
+            f"{usual!r} for a path that ends in {suffix}",
             found=f"format={name!r}, path={path}",
         )
-    save = FORMATS[name][0]
-    # Those of `save_pulseq` are handed on.
-    known = pulseq_sequence if name == "pulseq" else save
-    check_options(f"the format {name!r}", known, options)
-    save(centred(mask, shift), path, **options)
+    found = FORMATS[name]
+    check_options(f"the format {name!r}", found.takes or found.save, options)
+    found.save(centred(mask, shift), path, **options)
 
 
 def read_mask(path, format=None, **options):
-    """Read what a file tells of a mask.
+    """Read the arguments of a mask from a file.
 
     Args:
         path, format, **options: See `loupe_tf.formats.load_mask`.
 
     Returns:
-        The arguments of `SamplingMask`, a dictionary; and whether the file
-        says that DC is in the centre.
+        A pair: a dictionary, the arguments of `SamplingMask`, and a boolean,
+        whether the file says that DC is in the centre.
     """
     name = _format(path, format)
     if format is None and name == "fastmri":
         with hdf5.open_hdf5(path) as file:
             if hdf5.hdf5_dataset(file, "dataset/xml") is not None:
                 name = "ismrmrd"
-    load = FORMATS[name][1]
+    load = FORMATS[name].load
     check_options(f"the format {name!r}", load, options)
     return load(path, **options)
 
 
 def _format(path, name):
     if name is None:
-        name = SUFFIXES.get(pathlib.Path(path).suffix.lower())
+        known = formats_by_suffix()
+        name = known.get(pathlib.Path(path).suffix.lower())
         if name is None:
-            suffixes = ", ".join(SUFFIXES)
+            suffixes = ", ".join(known)
             raise invalid(
                 "path",
                 f"a path that ends in one of {suffixes}, or a format",

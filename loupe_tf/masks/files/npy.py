@@ -1,4 +1,4 @@
-"""Masks as NumPy's `.npy`: the array alone."""
+"""Masks as NumPy's `.npy`: only the array."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from loupe_tf.masks.files.common import COST
 
 
 def save_npy(mask, path):
-    """Write the boolean array of a mask alone."""
+    """Write only the boolean array of a mask."""
     with written_aside(path) as partial:
         np.save(partial, mask.array)
 
 
 def load_npy(path):
-    """Read an array of booleans, or of 0 and 1; returns as `read_mask`."""
+    """Read an array of booleans, or of 0 and 1. Return as `read_mask`."""
     array = reading.load_npy(path)
     reading.check_memory(path, COST * array.size)
     return {"array": array}, False

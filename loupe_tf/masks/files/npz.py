@@ -1,4 +1,4 @@
-"""Masks as NumPy's `.npz`: the array and all that is known of it."""
+"""Masks as NumPy's `.npz`: the array and its metadata."""
 
 import json
 
@@ -19,7 +19,7 @@ def save_npz(mask, path):
 
 
 def load_npz(path):
-    """Read what `save_npz` wrote; see `read_mask` for what is returned."""
+    """Read a file of `save_npz`. See `read_mask` for the return value."""
     arrays = reading.load_npz(path)
     with reading.naming(path, "a file written by `SamplingMask.save`"):
         reading.check_memory(path, COST * arrays["mask"].size)

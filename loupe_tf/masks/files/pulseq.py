@@ -1,4 +1,4 @@
-"""Masks as Pulseq's `.seq` files, and what such a file acquires."""
+"""Masks as Pulseq `.seq` files."""
 
 import hashlib
 import pathlib
@@ -19,17 +19,19 @@ def save_pulseq(mask, path, **options):
     """Write the protocol of `pulseq_sequence` as a `.seq` file.
 
     The field of view, the acceleration, the calibration, the slope and the hash
-    of the model are definitions in it; interpreters read short lines alone,
-    so that the rest of the provenance is left out.
+    of the model become definitions in the file. The rest of the provenance is
+    left out, because interpreters read only short lines.
 
     Args:
         mask: `SamplingMask` of lines.
-        path: Path of the file, which ends in `.seq`.
+        path: Path of the file, which must end in `.seq`.
         **options: Arguments of `pulseq_sequence`.
     """
     sequence = pulseq_sequence(mask, **options)
     if str(path)[-4:] != ".seq":
-        raise invalid("path", "one that ends in '.seq'", found=f"path={path}")
+        raise invalid(
+            "path", "a path that ends in '.seq'", found=f"path={path}"
+        )
     with written_aside(path) as partial:
         sequence.write(str(partial))
 
@@ -37,15 +39,16 @@ def save_pulseq(mask, path, **options):
 def load_pulseq(path):
     """Read which lines a `.seq` file of `save_pulseq` acquires.
 
-    They are computed from its gradients. Returns as `read_mask`.
+    The lines are computed from the gradients. See `read_mask` for the return
+    value.
 
     Args:
         path: Path of the file.
 
     Raises:
         ImportError: If the package `pypulseq` is missing.
-        ValueError: If the file cannot be read, or samples elsewhere than on the
-            lines that its definitions speak of.
+        ValueError: If the file cannot be read, or if samples do not lie on the
+            lines given by its definitions.
     """
     pp = import_pypulseq()
     check_memory(path, 50 * check_file(path))
@@ -84,7 +87,7 @@ def load_pulseq(path):
 
 
 def _taken(sequence, samples, count, view):
-    """Numbers of the lines on which samples lie, by `calculate_kspace`."""
+    """Return the indices of the lines on which samples lie."""
     trajectory = sequence.calculate_kspace()[0]
     if trajectory.shape[1] % samples:
         raise ValueError(f"Expected lines of {samples} samples")
@@ -94,13 +97,13 @@ def _taken(sequence, samples, count, view):
         raise ValueError("Expected samples on lines, not between them")
     numbers = np.unique(near.astype(int)) + count // 2
     if numbers.size and not 0 <= numbers[0] <= numbers[-1] < count:
-        raise ValueError(f"Expected lines within the matrix, of {count}")
+        raise ValueError(f"Expected lines within the matrix of {count}")
     return numbers
 
 
 def _read(pp, path, body):
-    """A sequence whose events are few and short enough to be computed."""
-    # Behind another end pypulseq never finds one.
+    """Read a sequence, if its events are few and short enough to compute."""
+    # Without this ending, pypulseq would search for the end forever.
     body += b"\n\n[SIGNATURE]\nType md5\n\n"
     shapes = re.findall(rb"^num_samples\s+(\d+)", body, re.MULTILINE)
     check_memory(path, 64 * sum(map(int, shapes)))
@@ -109,7 +112,7 @@ def _read(pp, path, body):
         part = pathlib.Path(folder, "body.seq")
         part.write_bytes(body)
         sequence.read(str(part))
-    # Ramps are computed in steps of the raster.
+    # pypulseq computes ramps in steps of the raster.
     ramps = [
         sum(event[1:5]) / sequence.grad_raster_time
         for key, event in sequence.grad_library.data.items()

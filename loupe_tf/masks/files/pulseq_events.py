@@ -1,4 +1,4 @@
-"""Events of a gradient echo: pulse, gradients and receiver, for Pulseq."""
+"""Pulseq events of a gradient echo: pulse, gradients and receiver."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ from loupe_tf.checks import invalid
 
 
 def import_pypulseq():
-    """The package `pypulseq`, or an error that says how to install it."""
+    """Import `pypulseq`, or raise an error that says how to install it."""
     try:
         import pypulseq
     except ImportError as error:
@@ -20,7 +20,7 @@ def import_pypulseq():
 
 @dataclasses.dataclass
 class Plan:
-    """What is read out (`x`) and encoded (`y`); lengths in m."""
+    """Sizes of read-out (`x`), phase encoding (`y`) and slice; lengths in m."""
 
     samples: int
     lines: int
@@ -36,7 +36,11 @@ class Plan:
 
 @dataclasses.dataclass
 class Events:
-    """Events of a repetition; `before` and `behind` the read-out, by axis."""
+    """Events of one repetition.
+
+    `before` and `behind` are the gradients before and after the read-out, by
+    axis.
+    """
 
     pulse: object
     selection: object
@@ -47,7 +51,7 @@ class Events:
 
 
 def clinical_system(pp):
-    """Limits that any clinical scanner keeps."""
+    """Return limits that any clinical scanner can meet."""
     return pp.Opts(
         max_grad=28,
         grad_unit="mT/m",
@@ -60,7 +64,7 @@ def clinical_system(pp):
 
 
 def plan_of(mask, slice_thickness):
-    """The plan of a mask of lines, whose sizes are known; thickness in mm."""
+    """Return the plan for a mask of lines; `slice_thickness` is in mm."""
     readout, phase = (0, 1) if mask.lines == "columns" else (1, 0)
     view = [size / 1000 for size in mask.field_of_view]
     return Plan(
@@ -73,11 +77,11 @@ def plan_of(mask, slice_thickness):
 
 
 def events_of(pp, system, plan, flip_angle, bandwidth):
-    """Events; gradients that run together are as short as all can be."""
+    """Make the events; simultaneous gradients have their shortest duration."""
     pulse, selection = _excitation(pp, system, flip_angle, plan.thickness)
     readout, receiver = _readout(pp, system, plan, bandwidth)
     ramp = (readout.area - readout.flat_area) / 2
-    # From the centre of the pulse, half of it and a ramp.
+    # Area from the centre of the pulse to the end of the slice selection.
     after = selection.area * (1 - _share_before(pp, pulse, selection))
     half = (plan.samples // 2 + 0.5) * receiver.dwell
     prephase = -ramp - half * readout.amplitude
@@ -99,7 +103,7 @@ def events_of(pp, system, plan, flip_angle, bandwidth):
 
 
 def _excitation(pp, system, flip_angle, thickness):
-    """Pulse and the gradient that selects the slice."""
+    """Make the pulse and the slice-selection gradient."""
     try:
         return pp.make_sinc_pulse(
             flip_angle=math.radians(flip_angle),
@@ -115,13 +119,13 @@ def _excitation(pp, system, flip_angle, thickness):
     except (ValueError, AssertionError) as error:
         raise invalid(
             "slice_thickness",
-            "one that the scanner can select with a pulse of 2 ms",
+            "a slice that the scanner can select with a pulse of 2 ms",
             found=f"{1000 * thickness:g} mm ({error})",
         ) from error
 
 
 def _readout(pp, system, plan, bandwidth):
-    """Gradient and receiver; samples 1 / `read_view` apart."""
+    """Make read-out gradient and receiver, samples 1 / `read_view` apart."""
     samples, view = plan.samples, plan.read_view
     unit = system.adc_raster_time
     dwell = round(1 / (bandwidth * samples) / unit) * unit
@@ -129,7 +133,7 @@ def _readout(pp, system, plan, bandwidth):
         most = min(view * system.max_grad, 1 / unit) / samples
         raise invalid(
             "bandwidth",
-            f"at most {most:.0f} Hz for a pixel, for {samples} samples over "
+            f"at most {most:.0f} Hz per pixel, for {samples} samples over "
             f"{1000 * view:g} mm",
             bandwidth,
         )
@@ -147,7 +151,7 @@ def _readout(pp, system, plan, bandwidth):
 
 
 def _share_before(pp, pulse, selection):
-    """Part of the gradient's area that lies before the centre of the pulse."""
+    """Return the share of the gradient's area before the pulse centre."""
     centre = pulse.delay + pp.calc_rf_center(pulse)[0] - selection.delay
     flat = centre - selection.rise_time
     area = selection.amplitude * (selection.rise_time / 2 + flat)
@@ -155,7 +159,7 @@ def _share_before(pp, pulse, selection):
 
 
 def _together(pp, system, areas, argument):
-    """Trapezoids of these areas, all of the same duration."""
+    """Make trapezoids of these areas, all of the same duration."""
     try:
         alone = [
             pp.make_trapezoid(channel, area=area, system=system)
@@ -171,6 +175,6 @@ def _together(pp, system, areas, argument):
     except (ValueError, AssertionError) as error:
         raise invalid(
             argument,
-            "gradients that the scanner can do",
+            "gradients within the limits of the scanner",
             found=f"areas of {areas} / m ({error})",
         ) from error

@@ -1,4 +1,4 @@
-"""Lines of a mask as a Pulseq protocol (Layton et al., MRM 77, 2017)."""
+"""Acquire the lines of a mask with Pulseq (Layton et al., MRM 77, 2017)."""
 
 import dataclasses
 import math
@@ -34,12 +34,12 @@ def pulseq_sequence(
 ):
     """Make a spoiled gradient-echo protocol that acquires a mask's lines.
 
-    One slice, one excitation a line: a sinc pulse of 2 ms, phase encoding of
-    `(i - N // 2) / field of view` for line `i`, a read-out in which sample
-    `n // 2` of `n` lies at 0, the phase encoding undone, gradient and RF
-    spoiling. `x` is the read-out, `y` the phase encoding, `z` the slice. Each
-    read-out has the label `LIN`, the number of its line. Columns are read out
-    along `H`, rows along `W`.
+    The protocol acquires one slice, with one excitation for each line. Line
+    `i` has a sinc pulse of 2 ms, a phase encoding of
+    `(i - N // 2) / field of view`, a read-out whose sample `n // 2` of `n` is
+    at 0, phase rewinding, and gradient and RF spoiling. `x` is the read-out,
+    `y` the phase encoding, `z` the slice. Each read-out has the label `LIN`,
+    the index of its line. Columns are read out along `H`, rows along `W`.
 
     Args:
         mask: `SamplingMask` of lines that acquires something.
@@ -47,35 +47,35 @@ def pulseq_sequence(
         matrix: (Optional) size `(H, W)` of k-space, by default that of the
             mask.
         field_of_view: (Optional) size `(H, W)` in mm, by default that of the
-            mask; where that does not know it, it must be given.
+            mask. Required if the mask has none.
         slice_thickness: Positive float, in mm.
         te: (Optional) echo time in ms, from the centre of the pulse to the
-            sample at 0; the shortest by default.
-        tr: (Optional) repetition time in ms; the shortest by default.
+            sample at 0. Defaults to the shortest possible.
+        tr: (Optional) repetition time in ms. Defaults to the shortest
+            possible.
         flip_angle: Positive float, in degrees.
-        bandwidth: Positive float, of the receiver in Hz for a pixel.
-        dummy_scans: Non-negative integer, excitations without a read-out,
-            before the first line.
-        system: (Optional) `pypulseq.Opts`, the limits of the scanner; by
-            default 28 mT/m and 150 T/m/s, with the dead times of a clinical
-            system.
+        bandwidth: Positive float, receiver bandwidth in Hz per pixel.
+        dummy_scans: Non-negative integer, number of repetitions without
+            receiving, before the first line.
+        system: (Optional) `pypulseq.Opts`, the limits of the scanner. Defaults
+            to 28 mT/m and 150 T/m/s, with the dead times of a clinical system.
 
     Returns:
-        A `pypulseq.Sequence`, its timing checked. TE and TR are rounded up to
-        the raster of the gradients; the definitions have what they are.
+        A `pypulseq.Sequence` whose timing is checked. TE and TR are rounded up
+        to the gradient raster; the definitions hold the rounded values.
 
     Raises:
         ImportError: If the package `pypulseq` is missing.
-        ValueError: If the mask is one of points or empty, an argument is
-            invalid, or the scanner cannot do it; then the message says what it
-            could.
+        ValueError: If the mask has points or is empty, if an argument is
+            invalid, or if the protocol exceeds the limits of the scanner. The
+            message then gives the possible values.
     """
     pp = import_pypulseq()
     check_lines(mask, "a Pulseq protocol", "columns", "rows")
     mask = with_sizes(mask, matrix=matrix, field_of_view=field_of_view)
     if not mask.acquired:
         raise invalid(
-            "mask", "one that acquires something", found="a mask of no lines"
+            "mask", "one that acquires something", found="a mask without lines"
         )
     check_number("slice_thickness", slice_thickness, above=0)
     check_number("flip_angle", flip_angle, above=0)
@@ -105,7 +105,7 @@ def pulseq_sequence(
 
 @dataclasses.dataclass
 class _Timing:
-    """Durations of the blocks behind the pulse, TE and TR; in s."""
+    """Durations of the blocks after the pulse, TE and TR, in s."""
 
     before: float
     reading: float
@@ -139,7 +139,7 @@ def _timing(pp, system, plan, events, te, tr):
 
 
 def _assemble(pp, system, plan, events, timing, lines, dummy_scans):
-    """All repetitions, the first ones without a receiver."""
+    """Assemble all repetitions; dummy scans come first, without receiver."""
     sequence = pp.Sequence(system)
     pulse, receiver = events.pulse, events.receiver
     angle = increment = 0.0
@@ -165,15 +165,15 @@ def _assemble(pp, system, plan, events, timing, lines, dummy_scans):
     if not correct:
         raise invalid(
             "system",
-            "limits and rasters that the protocol keeps",
-            found=f"a protocol with {len(errors)} errors of timing, the first "
-            f"of which is {errors[0]}",
+            "limits and rasters that the protocol meets",
+            found=f"a protocol with {len(errors)} timing errors. The first one "
+            f"is {errors[0]}",
         )
     return sequence
 
 
 def _mask_definitions(mask):
-    """What a `.seq` file has room for of the mask's metadata."""
+    """Return the metadata of the mask that fit in a `.seq` file."""
     definitions = {
         "MaskAxis": mask.lines,
         "MaskMatrix": list(mask.matrix),
@@ -194,7 +194,7 @@ def _duration(pp, gradients):
 
 
 def _scaled(pp, gradients, share):
-    """The gradients, phase encoding scaled."""
+    """Return the gradients with the phase encoding scaled by `share`."""
     return [
         pp.scale_grad(gradient, share) if channel == "y" else gradient
         for channel, gradient in gradients.items()
@@ -202,7 +202,10 @@ def _scaled(pp, gradients, share):
 
 
 def _wait(name, wanted, shortest, raster):
-    """Seconds to wait for a time in ms, in steps of the raster."""
+    """Return the waiting time in s that makes `shortest` s last `wanted` ms.
+
+    It is a multiple of the raster.
+    """
     if wanted is None:
         return 0.0
     wait = check_number(name, wanted) / 1000 - shortest

@@ -34,7 +34,7 @@ def test_what_devices_cannot_share_is_left_out():
 @pytest.mark.parametrize(
     "train, validation, batch_size, match",
     [
-        (IMAGES, IMAGES, 3, "`batch_size`.*replicas, 2, divides.*=3"),
+        (IMAGES, IMAGES, 3, "`batch_size`.*multiple.*replicas, 2.*=3"),
         (IMAGES[:3], IMAGES, 4, "`train`.*batch of 4.*3 examples"),
         (IMAGES, IMAGES[:1], 4, "`validation_data`.*2 replicas.*1 examples"),
     ],

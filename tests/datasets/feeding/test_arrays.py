@@ -25,10 +25,9 @@ def test_other_files_are_told_the_way_on(tmp_path):
     (tmp_path / "brain.nii.gz").touch()
     with pytest.raises(ValueError) as info:
         load_volumes(tmp_path)
-    assert (
-        f"python scripts/build_dataset.py mri_volumes/mine --source {tmp_path}"
-    ) in str(info.value)
-    with pytest.raises(ValueError, match="build_dataset"):
+    way_on = f"`loupe-tf build mri_volumes/mine --data {tmp_path}`"
+    assert way_on in str(info.value)
+    with pytest.raises(ValueError, match="loupe-tf build"):
         load_volumes(tmp_path / "brain.nii.gz")
 
 

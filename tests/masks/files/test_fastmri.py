@@ -31,7 +31,7 @@ def test_file_of_fastmri(tmp_path):
     with h5py.File(path) as file:
         np.testing.assert_array_equal(mask.array[0], file["mask"])
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="holds a mask alone.*kspace"):
+    with pytest.raises(ValueError, match="holds only a mask.*kspace"):
         save_mask(mask, path)
     assert path.read_bytes() == before
 

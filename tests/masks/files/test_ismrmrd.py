@@ -161,7 +161,7 @@ def test_contradicting_lines(tmp_path):
     save_mask(
         random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
     )
-    with pytest.raises(ValueError, match="`lines`. Expected what the file"):
+    with pytest.raises(ValueError, match="`lines`. Expected the value in"):
         load_mask(path, lines="rows")
     with pytest.raises(ValueError, match="`lines`. Expected one of .None"):
         load_mask(path, lines="both")
@@ -174,7 +174,7 @@ def test_measurements_are_not_overwritten(tmp_path):
             ismrmrd.Acquisition.from_array(np.ones((1, 4), "c8"))
         ]
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="holds a mask alone.*dataset"):
+    with pytest.raises(ValueError, match="holds only a mask.*dataset"):
         save_mask(
             random_lines((8, 12), 3, 2).replace(field_of_view=(240, 200)), path
         )

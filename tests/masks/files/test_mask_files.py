@@ -2,15 +2,22 @@
 
 import itertools
 import os
+import pathlib
 
 import numpy as np
 import pytest
 
+from loupe_tf import cli
 from loupe_tf.formats import load_mask, save_mask, set_memory_limit
 from loupe_tf.masks import SamplingMask, gaussian, random_lines
 from loupe_tf.masks.acquisition_order import ORDERS
-from loupe_tf.masks.files.mask_files import FORMATS, SUFFIXES
+from loupe_tf.masks.files.mask_files import (
+    FORMATS,
+    Format,
+    formats_by_suffix,
+)
 
+SUFFIXES = formats_by_suffix()
 NEEDS = {".mrd": "ismrmrd", ".seq": "pypulseq"}
 # Those that hold everything.
 WHOLE = [".npz", ".json", ".csv", ".cfl", ".hdr", ".h5", ".hdf5", ".mrd"]
@@ -239,6 +246,7 @@ def test_names_of_formats(tmp_path):
     save_mask(mask, tmp_path / "MASK.CSV")
     assert load_mask(tmp_path / "MASK.CSV") == mask
     assert set(SUFFIXES.values()) == set(FORMATS)
+    assert len(SUFFIXES) == sum(len(f.suffixes) for f in FORMATS.values())
     with pytest.raises(ValueError, match="`path`. Expected a path that ends"):
         save_mask(mask, tmp_path / "mask.mat")
     with pytest.raises(ValueError, match="`format`. Expected one of .'npz'"):
@@ -255,6 +263,40 @@ def test_options_that_a_format_does_not_take(tmp_path, suffix, options):
         save_mask(mask, tmp_path / f"mask{suffix}", **options)
     with pytest.raises(ValueError, match="`options`. Expected for.*lines"):
         load_mask(tmp_path / "mask.npz", lines="rows")
+
+
+def save_text(mask, path, one="1"):
+    rows = [[("0", one)[x] for x in row] for row in mask.array.astype(int)]
+    pathlib.Path(path).write_text("\n".join(map("".join, rows)))
+
+
+def load_text(path):
+    rows = [
+        [x != "0" for x in row]
+        for row in pathlib.Path(path).read_text().split()
+    ]
+    return {"array": np.array(rows), "acceleration": 2.0}, True
+
+
+def test_a_new_format_is_added_in_one_place(tmp_path, monkeypatch, capsys):
+    text = Format(save_text, load_text, (".txt",), "a text of 0 and 1")
+    monkeypatch.setitem(FORMATS, "text", text)
+    mask = gaussian((12, 14), 2)
+    mask.save(tmp_path / "mask.npz")
+    arguments = ["mask", "convert", str(tmp_path / "mask.npz")]
+    for out in ([tmp_path / "mask.txt"], [tmp_path / "mask", "--format=text"]):
+        assert not cli.main([*arguments, *map(str, out)])
+        found = load_mask(out[0], format="text")
+        np.testing.assert_array_equal(found.array, mask.array)
+    assert load_mask(tmp_path / "mask.txt").shape == (12, 14)
+    save_mask(mask, tmp_path / "mask.txt", one="x")
+    assert "x" in (tmp_path / "mask.txt").read_text()
+    with pytest.raises(ValueError, match="for the format 'text' `one`. "):
+        save_mask(mask, tmp_path / "mask.txt", order="linear")
+    with pytest.raises(SystemExit):
+        cli.main(["mask", "convert", "--help"])
+    assert ".txt " in (shown := capsys.readouterr().out)
+    assert "a text of 0 and 1" in shown
 
 
 def test_what_0_1_wrote(tmp_path):

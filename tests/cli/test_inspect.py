@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from loupe_tf import cli
 from loupe_tf.datasets import MriVolumesConfig
 from loupe_tf.datasets.resize import center_crop_or_pad
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 
-@pytest.fixture(scope="module")
-def script(load_script):
-    return load_script("inspect_data.py")
+def run(*words):
+    return cli.main(["inspect", "--data", *map(str, words)])
 
 
 def zero_filled(rng, acquired, size, count=4):
@@ -34,9 +34,9 @@ def scans(tmp_path, rng):
     return folder
 
 
-def test_folder(script, scans, tmp_path, capsys):
+def test_folder(scans, tmp_path, capsys):
     out = tmp_path / "out"
-    assert script.main([str(scans), "--out", str(out)]) == 0
+    assert run(scans, "--out", str(out)) == 0
     printed = capsys.readouterr().out
     first, second = printed.split("\n\n\n")
     assert "8 images of 48 × 48; volumes: 2; source: magnitude_image" in first
@@ -53,17 +53,17 @@ def test_folder(script, scans, tmp_path, capsys):
         assert (out / picture).read_bytes().startswith(b"\x89PNG")
 
 
-def test_one_file_and_patterns(script, scans, capsys):
-    assert script.main([str(scans / "p1/b.npy")]) == 0
+def test_one_file_and_patterns(scans, capsys):
+    assert run(scans / "p1/b.npy") == 0
     assert "2 images of 40 × 44" in capsys.readouterr().out
-    assert script.main([str(scans), "--include", "*FLAIR*"]) == 0
+    assert run(scans, "--include", "*FLAIR*") == 0
     assert "40 × 44" not in capsys.readouterr().out
     options = ["--slice-axis", "0", "--exclude", "*.npy", "p2/*"]
-    assert script.main([str(scans), *options]) == 0
+    assert run(scans, *options) == 0
     assert "48 images of 48 × 4;" in capsys.readouterr().out
 
 
-def test_data_set(script, scans, tmp_path, capsys):
+def test_data_set(scans, tmp_path, capsys):
     config = MriVolumesConfig(
         scans,
         include="*FLAIR*",
@@ -75,22 +75,22 @@ def test_data_set(script, scans, tmp_path, capsys):
     builder = tfds.builder("mri_volumes", config=config, data_dir=folder)
     builder.download_and_prepare()
     options = ["mri_volumes/flair", "--data-dir", str(folder)]
-    assert script.main(options) == 0
+    assert run(*options) == 0
     printed = capsys.readouterr().out
     assert "volumes: 1 train, 1 test; source: magnitude_image" in printed
     assert "30 of 48 lines acquired" in printed
     assert "A patient in two splits     not found" in printed
 
 
-def test_bad_volumes_are_named_and_left_out(script, scans, tmp_path, capsys):
+def test_bad_volumes_are_named_and_left_out(scans, tmp_path, capsys):
     (scans / "p2/c.npy").write_bytes(b"no volume")
     out = tmp_path / "out"
-    assert script.main([str(scans), "--out", str(out)]) == 0
+    assert run(scans, "--out", str(out)) == 0
     assert "Left out: p2/c.npy: Expected" in capsys.readouterr().out
     found = json.loads((out / "inspection.json").read_text())
     assert [entry["volume"] for entry in found["left_out"]] == ["p2/c.npy"]
     for arguments in ([str(scans), "--include", "*/c*"], [f"{scans}/p2/c.npy"]):
-        assert script.main(arguments) == 2
+        assert run(*arguments) == 2
         assert "error: Invalid volume" in capsys.readouterr().err
 
 
@@ -104,20 +104,20 @@ def test_bad_volumes_are_named_and_left_out(script, scans, tmp_path, capsys):
         (["mri_volumes/flair", "--slice-axis", "0"], "--slice-axis"),
     ],
 )
-def test_errors(script, scans, capsys, arguments, match):
+def test_errors(scans, capsys, arguments, match):
     arguments = [word.format(scans=scans) for word in arguments]
-    assert script.main(arguments) == 2
+    assert run(*arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and match in error
 
 
-def test_open_ms(script, tmp_path, capsys):
+def test_open_ms(tmp_path, capsys):
     folder = os.environ.get("LOUPE_TF_OPEN_MS")
     if not folder:
         pytest.skip("LOUPE_TF_OPEN_MS does not name the folder of open_ms")
     out = tmp_path / "out"
     options = ["--include", "*FLAIR*", "--out", str(out)]
-    assert script.main([folder, *options]) == 0
+    assert run(folder, *options) == 0
     found = json.loads((out / "inspection.json").read_text())["inspections"]
     findings = {f["name"]: f for f in found[0]["findings"]}
     assert findings["hermitian"]["found"]

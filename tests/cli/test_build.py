@@ -1,7 +1,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -14,9 +13,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from loupe_tf import cli
+from loupe_tf.cli.building.options import DATA_SETS
 from loupe_tf.datasets import write_fastmri_dataset
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "build_dataset.py"
 CONFIGS = {
     "knee_singlecoil": ["--size", "8"],
     "knee_singlecoil_4s": ["--size", "8"],
@@ -26,9 +26,8 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def script(load_script):
-    return load_script("build_dataset.py")
+def build(given):
+    return cli.main(["build", *given])
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def write(folder, anatomy):
 def arguments(config, tmp_path, *others, source="knee", data="data"):
     return [
         f"fastmri_slices/{config}",
-        *("--source", str(tmp_path / source)),
+        *("--data", str(tmp_path / source)),
         *("--data-dir", str(tmp_path / data)),
         *CONFIGS.get(config, []),
         *others,
@@ -85,7 +84,7 @@ def records(folder):
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_formats_and_beam_give_the_same_records(script, tmp_path, config):
+def test_formats_and_beam_give_the_same_records(tmp_path, config):
     anatomy = config.split("_")[0]
     write(tmp_path / anatomy, anatomy)
     beams = [[]]
@@ -97,11 +96,11 @@ def test_formats_and_beam_give_the_same_records(script, tmp_path, config):
     for file_format in ("tfrecord", "array_record"):
         for beam in beams:
             data = f"{file_format}{len(beam)}"
-            more = [*beam, "--file-format", file_format]
+            more = [*beam, "--format", file_format]
             given = arguments(
                 config, tmp_path, *more, source=anatomy, data=data
             )
-            assert script.main(given) == 0
+            assert build(given) == 0
             folder = version_folder(tmp_path, config, data)
             assert list(folder.glob(f"*{file_format}-00000-of-*"))
             found.append(records(folder))
@@ -110,19 +109,19 @@ def test_formats_and_beam_give_the_same_records(script, tmp_path, config):
         assert other == found[0]
 
 
-def test_prints_a_table(script, source, tmp_path, capsys):
+def test_prints_a_table(source, tmp_path, capsys):
     bad = sorted((source / "singlecoil_train").glob("*.h5"))[1]
     with h5py.File(bad, "r+") as file:
         file["reconstruction_esc"][0, 0, 0] = np.nan
     given = arguments("knee_singlecoil", tmp_path, "--on-bad-volume", "skip")
-    assert script.main(given) == 0
+    assert build(given) == 0
     printed = capsys.readouterr().out
     assert re.search(r"train +2 +4 +0.0 MB +1\n", printed)
     assert re.search(r"validation +3 +6 +0.0 MB +0\n", printed)
     assert f"{bad}: Expected finite values" in printed
     # Again: nothing is built, the same is said.
     stamp = version_folder(tmp_path, "knee_singlecoil").stat().st_mtime_ns
-    assert script.main(given) == 0
+    assert build(given) == 0
     again = capsys.readouterr().out
     assert again.startswith("Already there")
     assert again.split("\n\n", 1)[1] == printed.split("\n\n", 1)[1]
@@ -130,46 +129,46 @@ def test_prints_a_table(script, source, tmp_path, capsys):
     assert folder.stat().st_mtime_ns == stamp
 
 
-def error(script, given, capsys):
-    assert script.main(given) == 2
+def error(given, capsys):
+    assert build(given) == 2
     captured = capsys.readouterr()
     (line,) = [text for text in captured.err.splitlines() if "error: " in text]
     assert "Traceback" not in captured.err
     return captured.err[captured.err.index("error: ") :]
 
 
-def test_bad_volume_stops_and_old_data_stays(script, source, tmp_path, capsys):
+def test_bad_volume_stops_and_old_data_stays(source, tmp_path, capsys):
     given = arguments("knee_singlecoil_kspace", tmp_path)
-    assert script.main(given) == 0
+    assert build(given) == 0
     before = records(version_folder(tmp_path, "knee_singlecoil_kspace"))
     bad = sorted((source / "singlecoil_val").glob("*.h5"))[1]
     bad.write_bytes(bad.read_bytes()[:-50])
-    message = error(script, [*given, "--overwrite"], capsys)
+    message = error([*given, "--overwrite"], capsys)
     assert f"Invalid volume {bad}." in message and "truncated" in message
     after = records(version_folder(tmp_path, "knee_singlecoil_kspace"))
     assert after == before
     more = ["--overwrite", "--on-bad-volume", "skip"]
-    assert script.main([*given, *more]) == 0
+    assert build([*given, *more]) == 0
     after = records(version_folder(tmp_path, "knee_singlecoil_kspace"))
     assert len(after["validation"]) == 4
 
 
-def test_manifest(script, source, tmp_path, capsys):
+def test_manifest(source, tmp_path, capsys):
     names = [p.stem for p in sorted((source / "singlecoil_val").glob("*.h5"))]
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({"splits": {"test": names[1:]}}))
     given = arguments("knee_singlecoil", tmp_path, "--manifest", str(path))
-    assert script.main(given) == 0
+    assert build(given) == 0
     printed = capsys.readouterr().out
     assert re.search(r"test +2 +4 ", printed)
     folder = version_folder(tmp_path, "knee_singlecoil")
     assert (folder / "manifest.json").read_text() == path.read_text()
 
 
-def test_bad_input(script, source, tmp_path, capsys, monkeypatch):
+def test_bad_input(source, tmp_path, capsys, monkeypatch):
     def message(config, *others, **kwargs):
         given = arguments(config, tmp_path, *others, **kwargs)
-        return error(script, given, capsys)
+        return error(given, capsys)
 
     manifest = tmp_path / "manifest.json"
     use = ["--manifest", str(manifest)]
@@ -188,8 +187,8 @@ def test_bad_input(script, source, tmp_path, capsys, monkeypatch):
     assert f"{name} in train and test" in message(kind, *use)
     assert "none.json" in message(kind, "--manifest", "none.json")
     assert "fastmri_slices/knee_multicoil" in message("knee_multi")
-    given = ["fastmri", "--source", str(source)]
-    assert "name of a data set" in error(script, given, capsys)
+    given = ["fastmri", "--data", str(source)]
+    assert "name of a data set" in error(given, capsys)
     assert "--beam-runner" in message(kind, "--beam-options", "x")
     with h5py.File(next((source / "multicoil_val").glob("*.h5")), "r+") as file:
         file.attrs["acquisition"] = "AXT2"
@@ -199,23 +198,23 @@ def test_bad_input(script, source, tmp_path, capsys, monkeypatch):
         patch.setattr("shutil.disk_usage", lambda path: usage)
         assert re.search("GB free.*Received: 5e-06 GB free", message(kind))
     assert not list((tmp_path / "data").glob("*/*/1.1.0"))
-    assert script.main(arguments(kind, tmp_path)) == 0
+    assert build(arguments(kind, tmp_path)) == 0
     capsys.readouterr()
-    other = message(kind, "--file-format", "array_record")
+    other = message(kind, "--format", "array_record")
     assert "already in" in other and "another --data-dir" in other
 
 
-def test_without_beam(script, source, tmp_path, capsys, monkeypatch):
+def test_without_beam(source, tmp_path, capsys, monkeypatch):
     for module in ("apache_beam", "apache_beam.options.pipeline_options"):
         monkeypatch.setitem(sys.modules, module, None)
     given = arguments("knee_multicoil", tmp_path, "--beam-runner", "Direct")
     hint = 'pip install "loupe-tf[beam]"'
-    assert hint in error(script, given, capsys)
-    assert hint in error(script, [*given, "--beam-options=-a"], capsys)
+    assert hint in error(given, capsys)
+    assert hint in error([*given, "--beam-options=-a"], capsys)
 
 
 @pytest.mark.slow
-def test_killed_and_built_again(script, tmp_path):
+def test_killed_and_built_again(tmp_path):
     """SIGKILL in the middle of a real build, from outside."""
     write_fastmri_dataset(
         tmp_path / "knee",
@@ -226,7 +225,9 @@ def test_killed_and_built_again(script, tmp_path):
         recon_size=(80, 80),
     )
     given = arguments("knee_multicoil", tmp_path)
-    process = subprocess.Popen([sys.executable, str(SCRIPT), *given])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loupe_tf.cli", "build", *given]
+    )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if len(list(tmp_path.glob("data/*/*/incomplete.*/volume*"))) > 3:
@@ -236,18 +237,22 @@ def test_killed_and_built_again(script, tmp_path):
     assert process.wait() == -signal.SIGKILL
     folder = tmp_path / "data/fastmri_slices/knee_multicoil"
     assert [p.name[:10] for p in folder.glob("[!.]*")] == ["incomplete"]
-    assert script.main(given) == 0
+    assert build(given) == 0
     assert [p.name for p in folder.glob("[!.]*")] == ["1.1.0"]
     assert len(records(folder / "1.1.0")["train"]) == 24 * 8
 
 
-def test_help(script, capsys):
+def test_help(capsys):
     with pytest.raises(SystemExit) as end:
-        script.main(["--help"])
+        build(["--help"])
     assert end.value.code == 0
     printed = capsys.readouterr().out
-    for config in CONFIGS:
-        assert f"fastmri_slices/{config}\n" in printed
+    for name, text in DATA_SETS.items():
+        assert f"  {name}\n      {text}\n" in printed
+    configs = tfds.builder_cls("fastmri_slices").builder_configs
+    listed = {f"fastmri_slices/{c}": o.description for c, o in configs.items()}
+    mine = {"mri_volumes/NAME": DATA_SETS["mri_volumes/NAME"]}
+    assert {**mine, **listed} == DATA_SETS
     assert "bad_volumes.txt" in printed and "{data_sets}" not in printed
     assert "{'singlecoil_train': 8" in printed
 
@@ -263,9 +268,9 @@ def scans(tmp_path):
     return tmp_path / "scans"
 
 
-def build_volumes(script, tmp_path, *options, name="mri_volumes/mine"):
-    places = ["--source", tmp_path / "scans", "--data-dir", tmp_path / "data"]
-    return script.main([name, *map(str, places), *options])
+def build_volumes(tmp_path, *options, name="mri_volumes/mine"):
+    places = ["--data", tmp_path / "scans", "--data-dir", tmp_path / "data"]
+    return build([name, *map(str, places), *options])
 
 
 @pytest.mark.parametrize(
@@ -276,12 +281,12 @@ def build_volumes(script, tmp_path, *options, name="mri_volumes/mine"):
         (["{folder}/split.csv"], {"train": 4, "validation": 2}),
     ],
 )
-def test_mri_volumes(script, scans, tmp_path, capsys, split, counts):
+def test_mri_volumes(scans, tmp_path, capsys, split, counts):
     (scans / "split.csv").write_text("patient,split\np1,train\np3,validation")
     split = [word.format(folder=scans) for word in split]
     options = ["--include", "*FLAIR*", "*T1*", "--patient", r"(p\d)/"]
     options += ["--split", *split, "--size", "8", "14"]
-    assert build_volumes(script, tmp_path, *options) == 0
+    assert build_volumes(tmp_path, *options) == 0
     assert "mri_volumes/mine/1.1.0, tfrecord" in capsys.readouterr().out
     builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
     found = {s: i.num_examples for s, i in builder.info.splits.items()}
@@ -290,7 +295,7 @@ def test_mri_volumes(script, scans, tmp_path, capsys, split, counts):
 
 
 @pytest.mark.parametrize("view", [[], ["18"], ["18", "20"]])
-def test_mri_volumes_of_mixed_voxel_sizes(script, tmp_path, capsys, view):
+def test_mri_volumes_of_mixed_voxel_sizes(tmp_path, capsys, view):
     for i, (size, pixel) in enumerate([(20, 1.0), (16, 1.25), (30, 0.7)]):
         path = tmp_path / f"scans/p{i}/a.nii"
         path.parent.mkdir(parents=True)
@@ -298,7 +303,7 @@ def test_mri_volumes_of_mixed_voxel_sizes(script, tmp_path, capsys, view):
         affine = np.diag([pixel, pixel, 3, 1])
         nibabel.save(nibabel.Nifti1Image(image, affine), path)
     options = ["--field-of-view", *view, "--split", "1", "0", "0"]
-    assert build_volumes(script, tmp_path, *options) == 0
+    assert build_volumes(tmp_path, *options) == 0
     builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
     shape = {0: (16, 16, 1), 1: (14, 14, 1), 2: (14, 16, 1)}[len(view)]
     assert builder.info.features["image"].shape == shape
@@ -310,14 +315,14 @@ def test_mri_volumes_of_mixed_voxel_sizes(script, tmp_path, capsys, view):
             "p2/a.nii" in out
         )
     options[1 : 1 + len(view)] = ["40", "40"]
-    assert build_volumes(script, tmp_path, *options, "--overwrite") == 2
+    assert build_volumes(tmp_path, *options, "--overwrite") == 2
     assert "--zero-fill image" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("lines", [[], ["9", "11"]])
-def test_mri_volumes_cropped(script, scans, tmp_path, lines):
+def test_mri_volumes_cropped(scans, tmp_path, lines):
     options = ["--crop-to-acquired", *lines, "--split", "1", "0", "0"]
-    assert build_volumes(script, tmp_path, *options) == 0
+    assert build_volumes(tmp_path, *options) == 0
     builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
     # Noise fills all of k-space.
     expected = (9, 11, 1) if lines else (10, 12, 1)
@@ -335,27 +340,25 @@ def test_mri_volumes_cropped(script, scans, tmp_path, lines):
         (["--manifest", "a.json"], "--manifest.*mri_volumes"),
     ],
 )
-def test_mri_volumes_errors(script, scans, tmp_path, capsys, options, match):
-    assert build_volumes(script, tmp_path, *options) == 2
+def test_mri_volumes_errors(scans, tmp_path, capsys, options, match):
+    assert build_volumes(tmp_path, *options) == 2
     assert re.search(f"error: .*{match}", capsys.readouterr().err)
     assert not list((tmp_path / "data").rglob("dataset_info.json"))
 
 
-def test_mri_volumes_one_name_for_one_set_of_settings(
-    script, scans, tmp_path, capsys
-):
+def test_mri_volumes_one_name_for_one_set_of_settings(scans, tmp_path, capsys):
     split = ["--split", "1", "0", "0"]
-    assert build_volumes(script, tmp_path, *split) == 0
-    assert build_volumes(script, tmp_path, *split) == 0
+    assert build_volumes(tmp_path, *split) == 0
+    assert build_volumes(tmp_path, *split) == 0
     assert "Already there" in capsys.readouterr().out
     other = [*split, "--exclude", "p3*"]
-    assert build_volumes(script, tmp_path, *other) == 2
+    assert build_volumes(tmp_path, *other) == 2
     assert "was built with" in capsys.readouterr().err
-    assert build_volumes(script, tmp_path, *other, "--overwrite") == 0
+    assert build_volumes(tmp_path, *other, "--overwrite") == 0
     builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
     assert builder.info.splits["train"].num_examples == 6
 
 
-def test_mri_volumes_needs_a_source(script, capsys):
-    assert script.main(["mri_volumes/mine"]) == 2
-    assert "--source" in capsys.readouterr().err
+def test_mri_volumes_needs_a_source(capsys):
+    assert build(["mri_volumes/mine"]) == 2
+    assert "--data" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from loupe_tf import masks
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "train_loupe.py"
+COMMAND = ("-m", "loupe_tf.cli", "train")
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
@@ -22,7 +21,8 @@ pytestmark = pytest.mark.skipif(
 
 def command(data, out, *others):
     return [
-        *(SCRIPT, "--data", data, "--out", out, "--epochs", "6", "1"),
+        *COMMAND,
+        *("--data", data, "--out", out, "--epochs", "6", "1"),
         *("--filters", "2", "--depth", "1", "--batch-size", "4"),
         # So high that the loss rises now and then, and 4S has work to do.
         *("--learning-rate", "0.3", "--patience", "1", "--cooldown", "0"),

@@ -1,6 +1,7 @@
 import argparse
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import cli
-from loupe_tf.cli import compare, convert, export, show
+from loupe_tf.cli import compare, convert, show
 from loupe_tf.formats import load_mask
 from loupe_tf.masks import SamplingMask, poisson_disc, random_lines
 
@@ -119,8 +120,6 @@ def test_convert_to_protocols(files):
     ],
 )
 def test_errors(files, capsys, words, message):
-    import re
-
     before = sorted(os.listdir(files))
     assert run(f"mask {words}") == 2
     error = capsys.readouterr().err
@@ -185,15 +184,14 @@ def test_export(files):
 
 
 def examples():
-    for text in (
-        show.EXAMPLES,
-        convert.EXAMPLES,
-        compare.EXAMPLES,
-        export.EXAMPLES,
-    ):
-        for line in text.splitlines():
-            if line.strip().startswith("loupe-tf"):
-                yield line.split()[1:]
+    """Words of the commands that the helps show."""
+    modules = (cli, show, convert, compare, *cli.COMMANDS)
+    for module in modules:
+        for name in ("DOC", "EXAMPLE", "EXAMPLES"):
+            text = getattr(module, name, "").replace("\\\n", " ")
+            for line in text.splitlines():
+                if line.strip().startswith("loupe-tf"):
+                    yield shlex.split(line)[1:]
 
 
 @pytest.mark.parametrize("words", list(examples()), ids=" ".join)
@@ -201,20 +199,65 @@ def test_examples_of_the_help_can_be_parsed(words):
     assert callable(cli.parser().parse_args(words).run)
 
 
-@pytest.mark.parametrize("words", ["", "mask", "mask show", "export"])
-def test_help(capsys, words):
-    with pytest.raises(SystemExit) as info:
-        cli.main([*words.split(), "--help"])
-    assert info.value.code == 0
-    text = capsys.readouterr().out
-    assert isinstance(cli.parser(), argparse.ArgumentParser)
-    assert "loupe-tf" in text
+NAMES = [module.__name__.rpartition(".")[2] for module in cli.COMMANDS]
 
 
-@pytest.mark.parametrize("words, text", [("", "export"), ("mask", "convert")])
-def test_alone_it_helps(capsys, words, text):
+@pytest.mark.parametrize("words", ["", "mask show", *NAMES])
+def test_help_is_there_at_once(words, tmp_path):
+    """Nothing heavy is imported for it, and nothing else is printed."""
+    code = (
+        "import sys; from loupe_tf.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    found = {'keras', 'tensorflow', 'matplotlib', 'jax',"
+        " 'torch', 'tensorflow_datasets', 'pandas'} & set(sys.modules)\n"
+        "    assert not found, found\n"
+    )
+    root = pathlib.Path(cli.__file__).parents[2]
+    result = subprocess.run(
+        [sys.executable, "-c", code, *words.split(), "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert result.returncode == 0, result.stderr
+    assert not result.stderr
+    assert result.stdout.startswith(f"usage: loupe-tf {words}".rstrip())
+    assert "loupe-tf" in result.stdout.partition("options:")[2]  # An example.
+
+
+@pytest.mark.parametrize("words", ["", "mask"])
+def test_alone_it_helps(capsys, words):
     assert run(words) == 0
-    assert text in capsys.readouterr().out
+    text = capsys.readouterr().out
+    listed = re.findall(r"^    (\w+)  ", text, re.M)
+    assert listed == (["show", "convert", "compare"] if words else NAMES)
+
+
+def test_one_name_for_one_thing():
+    """An option has the same values and help wherever it is.
+
+    But for those whose help says what the command does with it.
+    """
+    found = {}
+    for command, parser in subcommands(cli.parser()):
+        for action in parser._actions:
+            for flag in action.option_strings[-1:]:
+                kind = action.metavar, action.nargs, str(action.choices)
+                found.setdefault(flag, {})[command] = kind, action.help
+    for flag in ("--data-dir", "--include", "--exclude", "--slice-axis"):
+        assert len(set(found[flag].values())) == 1, flag
+    # Of one value and of several the name is the same: no plurals.
+    assert not [f for f in found if f"{f}s" in found]
+
+
+def subcommands(parser, name=""):
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                yield from subcommands(command, f"{name} {word}")
+            return
+    yield name, parser
 
 
 def test_starts_without_keras(files):

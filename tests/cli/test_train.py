@@ -5,12 +5,20 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf import distribution, masks
+from loupe_tf import cli, distribution, masks
+from loupe_tf.cli.training import models, rounds
+from loupe_tf.cli.training.options import DEMO, complete
+from loupe_tf.cli.vocabulary import settings_of
 
 
-@pytest.fixture(scope="module")
-def script(load_script):
-    return load_script("train_loupe.py")
+def train(arguments):
+    return cli.main(["train", *arguments])
+
+
+def parse(*arguments):
+    options = cli.parser().parse_args(["train", *arguments])
+    complete(options)
+    return options
 
 
 @pytest.fixture
@@ -31,8 +39,8 @@ def _arguments(folder, *others):
     ]
 
 
-def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
-    assert script.main(_arguments(folder)) == 0
+def test_leaves_everything_and_does_not_run_twice(folder, capsys):
+    assert train(_arguments(folder)) == 0
     printed = capsys.readouterr().out
     assert "At R = 4 the learned mask is worth" in printed
     # One test volume gives neither a deviation nor a verdict.
@@ -85,7 +93,7 @@ def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
 
     # The same command again: the same result, nothing trained.
     again = dict(metrics["results"]["learned (4S), U-Net"]["volumes"])
-    assert script.main(_arguments(folder)) == 0
+    assert train(_arguments(folder)) == 0
     metrics = json.loads((run / "metrics.json").read_text())
     got = metrics["results"]["learned (4S), U-Net"]["volumes"]
     for volume, values in again.items():
@@ -95,32 +103,32 @@ def test_leaves_everything_and_does_not_run_twice(script, folder, capsys):
     capsys.readouterr()
 
     # Another configuration is refused, in one line.
-    assert script.main(_arguments(folder, "--acceleration", "8")) == 2
+    assert train(_arguments(folder, "--acceleration", "8")) == 2
     error = capsys.readouterr().err
     assert "--out" in error and "8.0" in error and "4.0" in error
     assert len(error.strip().splitlines()) == 1
 
 
-def test_lines(script, folder):
+def test_lines(folder):
     arguments = ("--lines", "columns", "--calibration", "2")
-    assert script.main(_arguments(folder, *arguments)) == 0
+    assert train(_arguments(folder, *arguments)) == 0
     mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
     assert mask.shape == (1, 18) and mask.array.sum() == round(18 / 4)
     assert mask.array[0, 8:10].all()
 
 
 @pytest.mark.parametrize("given, calibration", [((), 1), (("0",), None)])
-def test_calibration_is_that_of_fastmri(script, folder, given, calibration):
+def test_calibration_is_that_of_fastmri(folder, given, calibration):
     arguments = ("--epochs", "1", "0", *("--calibration",) * bool(given))
-    assert script.main(_arguments(folder, *arguments, *given)) == 0
+    assert train(_arguments(folder, *arguments, *given)) == 0
     mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
     assert mask.calibration == calibration
     assert mask.array[8, 9] or calibration is None
 
 
-def test_another_network(script, folder, capsys):
+def test_another_network(folder, capsys):
     options = ("--network", "encoder_decoder", "--dropout", "0.1")
-    assert script.main(_arguments(folder, *options)) == 0
+    assert train(_arguments(folder, *options)) == 0
     printed = capsys.readouterr().out
     assert "with the same encoder-decoder on the one test volume" in printed
     run = folder / "run"
@@ -133,13 +141,11 @@ def test_another_network(script, folder, capsys):
 
 
 @pytest.mark.parametrize("network", ["unet", "fastmri_unet"])
-def test_weight_decay_spares_the_mask(script, folder, network):
+def test_weight_decay_spares_the_mask(folder, network):
     options = ("--weight-decay", "0.5", "--learning-rate", "1")
-    options = script.parse_arguments(
-        _arguments(folder, *options, "--network", network)
-    )
+    options = parse(*_arguments(folder, *options, "--network", network))
     devices = distribution.Distribution("none")
-    model = script.build_model(options, devices, (16, 18, 1))
+    model = models.build_model(options, devices, (16, 18, 1))
     variables = model.trainable_variables
     before = [keras.ops.convert_to_numpy(v) for v in variables]
     model.optimizer.build(variables)
@@ -150,19 +156,33 @@ def test_weight_decay_spares_the_mask(script, folder, network):
     assert [v.name for v in variables].count("logits") == 1
 
 
-def test_depth_of_each_network(script):
+def test_depth_of_each_network():
     for network, depth in (
         ("unet", 5),
         ("fastmri_unet", 4),
         ("encoder_decoder", 7),
     ):
-        options = script.parse_arguments(["--network", network])
+        options = parse("--network", network)
         assert options.depth == depth
-    with pytest.raises(SystemExit):
-        script.parse_arguments(["--weight-decay", "-1"])
+    with pytest.raises(ValueError, match="`weight_decay`"):
+        parse("--weight-decay", "-1")
 
 
-def test_crop_to_acquired(script, folder, rng):
+def test_other_options_win_over_the_demo():
+    for words in (["--demo", "--filters", "3"], ["--filters", "3", "--demo"]):
+        found = vars(parse(*words))
+        assert found["filters"] == 3 and found["demo"]
+        assert {**found, "filters": DEMO["filters"]} == {**found, **DEMO}
+    assert parse().out == "runs/loupe"  # The next one knows nothing of it.
+
+
+def test_a_baseline_of_points_has_no_lines():
+    assert parse("--lines", "rows").fixed == "random_lines"
+    with pytest.raises(ValueError, match="`fixed`.*of lines"):
+        parse("--lines", "rows", "--baseline", "gaussian")
+
+
+def test_crop_to_acquired(folder, rng):
     """Of 24 columns, 12 were acquired and the others filled with zeros."""
     distance = np.hypot(*np.mgrid[-8:8, -12:12])
     for path in (folder / "data").iterdir():
@@ -172,22 +192,22 @@ def test_crop_to_acquired(script, folder, rng):
         kspace[:, 8, 12] = 100
         image = np.fft.ifft2(np.fft.ifftshift(kspace, axes=(1, 2)))
         np.save(path, np.abs(image).astype("float32"))
-    assert script.main(_arguments(folder, "--crop-to-acquired")) == 0
+    assert train(_arguments(folder, "--crop-to-acquired")) == 0
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
     assert metrics["facts"]["image size"] == "16×12"
     assert "acquired extent (16, 12)" in metrics["facts"]["data"]
 
 
-def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
+def test_stopped_and_resumed(folder, monkeypatch, capsys):
     def stop(self, epoch, logs=None):
         if epoch == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(script.Progress, "on_epoch_end", stop)
-    assert script.main(_arguments(folder)) == 130
+    monkeypatch.setattr(rounds.Progress, "on_epoch_end", stop)
+    assert train(_arguments(folder)) == 130
     assert "goes on" in capsys.readouterr().err
     monkeypatch.undo()
-    assert script.main(_arguments(folder)) == 0
+    assert train(_arguments(folder)) == 0
     history = json.loads((folder / "run" / "history.json").read_text())
     assert len(history["learned"]["loss"]) == 3
 
@@ -198,15 +218,20 @@ def test_stopped_and_resumed(script, folder, monkeypatch, capsys):
         (("--acceleration", "1"), "argument --acceleration.*above 1"),
         (("--calibration", "17"), "argument --calibration"),
         (("--dropout", "1"), "argument --dropout"),
+        (("--weight-decay", "-1"), "argument --weight-decay"),
+        (
+            ("--lines", "rows", "--baseline", "gaussian"),
+            "argument --baseline.*--lines rows",
+        ),
         (("--data", "no_such_data"), "argument --data.*no_such_data"),
         (("--distribute", "multiworker"), "`TF_CONFIG`"),
         (("--distribute", "jax"), "KERAS_BACKEND=jax"),
         (("--logical-devices", "2"), "argument --logical-devices"),
     ],
 )
-def test_bad_arguments(script, folder, capsys, arguments, match):
+def test_bad_arguments(folder, capsys, arguments, match):
 
-    assert script.main(_arguments(folder, *arguments)) == 2
+    assert train(_arguments(folder, *arguments)) == 2
     error = capsys.readouterr().err
     assert re.search(match, error) and len(error.strip().splitlines()) == 1
     assert not (folder / "run").exists()
@@ -220,33 +245,34 @@ def test_bad_arguments(script, folder, capsys, arguments, match):
         (np.ones((3, 9, 9), "float32"), "volume_9.npy"),
     ],
 )
-def test_bad_volumes_are_named(script, folder, capsys, content, match):
+def test_bad_volumes_are_named(folder, capsys, content, match):
 
     np.save(folder / "data" / "volume_9.npy", content)
-    assert script.main(_arguments(folder)) == 2
+    assert train(_arguments(folder)) == 2
     assert re.search(match, capsys.readouterr().err)
 
 
-def test_images_too_small_for_ssim(script, folder, capsys):
+def test_images_too_small_for_ssim(folder, capsys):
     """Refused before training, not after it."""
     for path in (folder / "data").iterdir():
         np.save(path, np.ones((3, 8, 8), "float32"))
-    assert script.main(_arguments(folder)) == 2
+    assert train(_arguments(folder)) == 2
     assert "at least 11" in capsys.readouterr().err
     assert not (folder / "run").exists()
 
 
-def test_an_unreadable_npz_is_named(script, folder, capsys):
+def test_an_unreadable_npz_is_named(folder, capsys):
     (folder / "data" / "broken.npz").write_bytes(b"PK\x03\x04 not a zip")
-    assert script.main(_arguments(folder)) == 2
+    assert train(_arguments(folder)) == 2
     assert "broken.npz" in capsys.readouterr().err
 
 
-def test_help_teaches(script, capsys):
+def test_help_teaches(capsys):
     with pytest.raises(SystemExit) as stop:
-        script.main(["--help"])
+        train(["--help"])
     assert stop.value.code == 0
     printed = capsys.readouterr().out
     assert "report.html" in printed and "--demo" in printed
-    for option in script.parse_arguments([]).__dict__:
-        assert "--" + option.replace("_", "-") in printed
+    for option in settings_of(parse()):
+        flag = {"fixed": "baseline"}.get(option, option)
+        assert "--" + flag.replace("_", "-") in printed

@@ -1,0 +1,1 @@
+"""What `loupe-tf build` does: its options, and the builder they make."""

@@ -1,0 +1,28 @@
+"""`loupe-tf mask`: masks are shown, converted, compared."""
+
+import argparse
+
+from loupe_tf.cli import compare, convert, show
+from loupe_tf.cli.masks import FILES
+
+EXAMPLES = """\
+examples:
+  loupe-tf mask show runs/demo/mask.npz
+  loupe-tf mask convert runs/demo/mask.npz lines.csv
+  loupe-tf mask compare runs/demo/mask.npz poisson.npz
+"""
+
+
+def add(commands):
+    """Add the commands on masks."""
+    mask = commands.add_parser(
+        "mask",
+        help="look at masks, convert them, compare two",
+        description="Look at sampling masks, convert them, compare two.",
+        epilog=f"{EXAMPLES}\n{FILES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    mask.set_defaults(run=lambda options: mask.print_help())
+    things = mask.add_subparsers(metavar="COMMAND", title="commands")
+    for command in (show, convert, compare):
+        command.add(things)

@@ -1,0 +1,113 @@
+"""`loupe-tf train`: a mask learned with 4S, and what the learning was worth."""
+
+from loupe_tf.cli.training.options import add_options, complete
+from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
+
+DOC = """\
+Learn a k-space mask with 4S, and say what the learning was worth.
+
+Two models are trained in the two rounds of the 4S paper (Martinini et al.,
+BioCAS 2022), on the same images, with the same network and for the same number
+of epochs: LOUPE, whose mask is learned with 4S, and the network on a fixed mask
+of the same budget, the baseline. Both are judged on volumes that neither has
+seen.
+
+  loupe-tf train --demo
+  loupe-tf train --data my_volumes/ --acceleration 8
+  loupe-tf train --data mni_brain/128 --lines columns \\
+      --calibration 8 --epochs 300 200 --out runs/lines
+  loupe-tf train --data my_volumes/ --distribute mirrored
+
+The folder given by --out gets model.keras, mask.npz and mask.png, history.json,
+metrics.json and report.html, a page that needs nothing else. A run that was
+stopped goes on when the same command is given again.
+"""
+
+
+def add(commands):
+    """Add the command."""
+    train = add_command(
+        commands, "train", "learn a mask, and a network that goes with it", DOC
+    )
+    add_options(train)
+    train.set_defaults(run=run, stopped=GOES_ON)
+
+
+def run(options):
+    """Run the command."""
+    complete(options)
+    from loupe_tf import distribution
+
+    devices = distribution.Distribution(
+        options.distribute, options.logical_devices
+    )
+    # It brings Keras, whose backend the line before has chosen.
+    from loupe_tf import evaluation, masks
+    from loupe_tf.checks import check_choice
+    from loupe_tf.cli.training import models, page, rounds
+    from loupe_tf.layers.estimators import ESTIMATORS
+    from loupe_tf.provenance import provenance
+    from loupe_tf.run_folder import RunFolder
+
+    check_choice("estimator", options.estimator, ESTIMATORS)
+    with devices.chief_first():
+        data, source = load_data(options)
+    test, shape = data["test"], data["test"].images.shape[1:]
+    view = data["train"].field_of_view
+    if options.calibration is None:
+        options.calibration = masks.default_calibration(
+            shape[:2], options.acceleration, options.lines
+        )
+    facts = {
+        **provenance(settings_of(options), source, data),
+        "convention": page.CONVENTION,
+        "devices": str(devices),
+    }
+    print(f"Data: {source}; {facts['volumes']}\nTraining on {devices}")
+    # Everything that may be refused is refused before training starts.
+    evaluation.per_volume(test.images[:1], test.images[:1], test.volumes[:1])
+    with devices.scope():
+        learned = models.build_model(options, devices, shape, view=view)
+        mask = models.fixed_mask(options, shape[:2])
+        fixed = models.build_model(options, devices, shape, mask, view)
+    out = RunFolder(options.out, writes=devices.is_chief)
+    # A run may go on on other devices, or in a folder that was moved.
+    own = ("out", "demo", "distribute", "logical_devices")
+    settings = settings_of(options).items()
+    out.check_settings({k: v for k, v in settings if k not in own})
+    devices.check_fft(shape[:2])
+    crimes = warn_of_data_crimes(data) if devices.is_chief else []
+
+    trained = [rounds.train(options, m, data, out) for m in (learned, fixed)]
+    if not devices.is_chief:
+        return
+    learned, fixed = map(devices.on_one_device, (learned, fixed))
+    outcome = rounds.judge(options, (learned, fixed), trained, test)
+    page.write(out, options, facts, crimes, test, learned, outcome)
+
+
+def load_data(options):
+    """The splits, cropped where that is asked for, and where they are from."""
+    from loupe_tf import datasets
+
+    data, source = datasets.load_splits(
+        options.data, options.data_dir, options.seed
+    )
+    if options.crop_to_acquired:
+        train_data = data["train"]
+        extent = datasets.inspect(train_data.images, train_data.volumes).extent
+        data = {k: v.crop_to_acquired(extent) for k, v in data.items()}
+        source += f", k-space cropped to the acquired extent {extent}"
+    return data, source
+
+
+def warn_of_data_crimes(data):
+    """Warn of images that are easier than scans; return what was said."""
+    from loupe_tf import datasets
+
+    columns = []
+    for field in ("images", "volumes", "patients", "sources"):
+        column = {name: getattr(slices, field) for name, slices in data.items()}
+        unknown = any(values is None for values in column.values())
+        columns.append(None if unknown else column)
+    return datasets.warn_of_data_crimes(*columns)

@@ -1,0 +1,1 @@
+"""What `loupe-tf train` does: its options, models, rounds and report."""

@@ -1,0 +1,191 @@
+"""The options of `loupe-tf train`."""
+
+from loupe_tf import distribution, masks
+from loupe_tf.checks import invalid
+from loupe_tf.cli.vocabulary import (
+    add_calibration,
+    add_data,
+    add_lines,
+    add_out,
+    add_seed,
+)
+
+# The settings of `--demo`: a few minutes on two cores.
+DEMO = {
+    "data": "mni_brain/96",
+    "data_dir": "runs/data",
+    "out": "runs/demo",
+    "acceleration": 4.0,
+    "filters": 8,
+    "depth": 4,
+    "epochs": [14, 4],
+    # Small batches: the mask takes one step a batch, whatever its size.
+    "batch_size": 4,
+    "patience": 1,  # So that 4S acts in so few epochs.
+    "cooldown": 1,
+    "stop_patience": 12,
+    "lr_patience": 2,
+}
+
+# Of `loupe_tf.models`, with their names in tables and depths by default.
+NETWORKS = {
+    "unet": ("U-Net", 5),
+    "fastmri_unet": ("fastMRI U-Net", 4),
+    "encoder_decoder": ("encoder-decoder", 7),
+}
+
+# What the options of version 0.1.0 called them.
+OLD_NAMES = {"uniform": "uniform_random", "poisson": "poisson_disc"}
+
+
+def add_options(command):
+    """Add all of them to the parser of the command."""
+    command.add_argument(
+        "--demo",
+        action="store_true",
+        help="a few minutes on simulated brains of 96×96; other options win",
+    )
+    command.presets = {"--demo": DEMO}
+    add_data(command, "mni_brain/96")
+    command.add_argument(
+        "--crop-to-acquired",
+        action="store_true",
+        help="crop k-space to what was acquired, as found in the training "
+        "images, where a scanner or a converter has filled it up with zeros",
+    )
+    add_out(command, "runs/loupe", "folder of the run")
+    add_seed(command, "of everything")
+    add_mask_options(command.add_argument_group("the masks"))
+    add_network_options(command.add_argument_group("the network"))
+    add_training_options(command.add_argument_group("the training"))
+    distribution.add_arguments(command.add_argument_group("the devices"))
+
+
+def add_mask_options(group):
+    """Add those that say which masks are learned and compared."""
+    add = group.add_argument
+    add(
+        "--acceleration",
+        type=float,
+        default=4.0,
+        metavar="R",
+        help="R > 1: a share 1/R of k-space is acquired (%(default)s)",
+    )
+    add_lines(group, "learn whole lines of k-space instead of points")
+    add_calibration(
+        group,
+        "are always acquired, inside the budget (fastMRI's share of them, "
+        f"{masks.CALIBRATION_SHARE}/R; 0 for none)",
+    )
+    add(
+        "--estimator",
+        default="relaxed",
+        metavar="NAME",
+        help="how masks are drawn in training: %(default)s, the paper's, or "
+        "another that the guide has",
+    )
+    add(
+        "--slope",
+        type=float,
+        help="initial slope that 4S raises (20 for relaxed, smaller for the "
+        "others)",
+    )
+    add(
+        "--baseline",
+        dest="fixed",
+        choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
+        type=lambda name: OLD_NAMES.get(name, name),
+        help="the fixed pattern to compare with (gaussian: points of variable "
+        "density; random_lines for lines)",
+    )
+
+
+def add_network_options(group):
+    """Add those that say what rebuilds the image."""
+    add = group.add_argument
+    add(
+        "--network",
+        choices=list(NETWORKS),
+        default="unet",
+        help="what rebuilds the image (%(default)s)",
+    )
+    add("--filters", type=int, default=32, help="of the network (%(default)s)")
+    add(
+        "--depth",
+        type=int,
+        help="of the network: scales of unet (5), halvings of fastmri_unet (4) "
+        "and encoder_decoder (7)",
+    )
+    add(
+        "--dropout",
+        type=float,
+        default=0.0,
+        help="share of the network's channels dropped in training "
+        "(%(default)s)",
+    )
+    add(
+        "--weight-decay",
+        type=float,
+        default=0.0,
+        help="of the network; the mask has none (%(default)s)",
+    )
+
+
+def add_training_options(group):
+    """Add those of the two rounds, and of 4S."""
+    add = group.add_argument
+    add(
+        "--epochs",
+        type=int,
+        nargs=2,
+        default=[1000, 500],
+        metavar=("FIRST", "SECOND"),
+        help="the most epochs of the two rounds (%(default)s)",
+    )
+    add("--batch-size", type=int, default=16, help="(%(default)s)")
+    add("--learning-rate", type=float, default=0.01, help="(%(default)s)")
+    add(
+        "--patience",
+        type=int,
+        default=40,
+        help="epochs without improvement before 4S raises the slope "
+        "(%(default)s)",
+    )
+    add("--cooldown", type=int, default=10, help="of 4S (%(default)s)")
+    add("--factor", type=float, default=1.5, help="of 4S (%(default)s)")
+    add(
+        "--stop-patience",
+        type=int,
+        default=100,
+        help="epochs without improvement that end a round (%(default)s)",
+    )
+    add(
+        "--lr-patience",
+        type=int,
+        default=50,
+        help="epochs without improvement before round two lowers the learning "
+        "rate (%(default)s)",
+    )
+
+
+def complete(options):
+    """Put in the defaults that depend on other options.
+
+    Args:
+        options: `argparse.Namespace`, which is changed.
+
+    Raises:
+        ValueError: If options do not go together.
+    """
+    if options.weight_decay < 0:
+        raise invalid("weight_decay", "0 or more", options.weight_decay)
+    if options.depth is None:
+        options.depth = NETWORKS[options.network][1]
+    if options.fixed is None:
+        options.fixed = "random_lines" if options.lines else "gaussian"
+    if options.lines and not masks.PATTERNS[options.fixed].of_lines:
+        raise invalid(
+            "fixed",
+            f"a pattern of lines, with --lines {options.lines}",
+            options.fixed,
+        )

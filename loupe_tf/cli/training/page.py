@@ -1,0 +1,184 @@
+"""What `loupe-tf train` leaves: the model, the mask, figures, and a page."""
+
+import numpy as np
+
+from loupe_tf import evaluation, masks, plots, report
+from loupe_tf.atomic import written_aside
+from loupe_tf.cli.training.options import NETWORKS
+
+CONVENTION = (
+    "PSNR = -10 log10(MSE) on images divided by their volume's maximum; SSIM "
+    "with data range 1; both averaged over the slices of a volume, then mean ± "
+    "standard deviation over the volumes of the test split"
+)
+HEADER = [
+    "mask, reconstruction",
+    "PSNR [dB]",
+    "SSIM",
+    "NMSE",
+    "achieved R",
+    "slope",
+    "epochs",
+    "seconds",
+]
+
+
+def write(out, options, facts, crimes, test, model, outcome):
+    """Write everything that a run leaves, and print its table.
+
+    Args:
+        out: `RunFolder`.
+        options: `argparse.Namespace` of `loupe-tf train`.
+        facts: Dict of texts by name: how it was obtained.
+        crimes: List of strings, what makes the images too easy.
+        test: `loupe_tf.datasets.Slices`.
+        model: The learned model, for one device.
+        outcome: What `loupe_tf.cli.training.rounds.judge` returns.
+    """
+    with written_aside(out / "model.keras") as partial:
+        model.save(partial)
+    provenance = {
+        "data": facts["data"],
+        "slope_history": outcome.histories[model.name]["slope"],
+    }
+    mask = masks.from_model(model, provenance=provenance)
+    probability = masks.probability_from_model(model)
+    mask.save(out / "mask.npz")
+    report.save_figure(plots.mask(mask, probability), out / "mask.png")
+
+    network, results = NETWORKS[options.network][0], outcome.results
+    gains = evaluation.paired_difference(
+        results[f"learned (4S), {network}"]["volumes"],
+        results[f"{options.fixed}, {network}"]["volumes"],
+    )
+    doubts = doubts_of(results, network)
+    metrics = {
+        "results": results,
+        "gain_db": float(gains.mean()),
+        "facts": facts,
+        "data_crimes": crimes,
+        "doubts": doubts,
+    }
+    out.write_json("metrics.json", metrics, indent=2)
+    out.write_json("history.json", outcome.histories)
+    if "mni_brain" in facts["data"]:
+        doubts = [
+            *doubts,
+            "These brains are simulated from one average anatomy: good for "
+            "trying and testing, not for conclusions.",
+        ]
+    said = [sentence(options, network, gains), *doubts]
+    rows = [[name, *row(result)] for name, result in results.items()]
+    table = report.table(HEADER, rows, CONVENTION + ".")
+    report.write_report(
+        out / "report.html",
+        f"A k-space mask learned at R = {options.acceleration:g}",
+        {
+            "": [*said, table],
+            **({"What the images are worth": crimes} if crimes else {}),
+            "The mask": mask_section(mask, probability),
+            "Reconstructions": images_section(test, outcome.outputs, network),
+            "Training": training_section(outcome.histories),
+            "How it was obtained": [report.facts(facts)],
+        },
+    )
+    print(f"\n{report.text_table(HEADER, rows)}")
+    print("", *said, f"See {out / 'report.html'}", sep="\n")
+
+
+def sentence(options, network, gains):
+    """What the learned mask was worth.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        network: String, its name in tables.
+        gains: Array, decibels of each test volume.
+    """
+    text = (
+        f"At R = {options.acceleration:g} the learned mask is worth "
+        f"{report.spread(gains, sign='+')} dB over the fixed {options.fixed} "
+        f"mask of the same budget, with the same {network} "
+    )
+    if len(gains) == 1:
+        return f"{text}on the one test volume, which tells nothing of others."
+    return text + (
+        "(mean ± standard deviation of the paired difference over "
+        f"{len(gains)} test volumes; better in {sum(gains > 0)} of them)."
+    )
+
+
+def doubts_of(results, network):
+    """A sentence for each network that is no better than zero filling."""
+    found = []
+    for name, result in results.items():
+        if name.endswith(network):
+            other = results[name.replace(network, "zero-filled")]["volumes"]
+            found.append(
+                evaluation.worse_than_zero_filled(
+                    name, result["volumes"], other
+                )
+            )
+    return [text for text in found if text]
+
+
+def row(result):
+    """Cells of the table for one result."""
+    values = {
+        name: [volume[name] for volume in result["volumes"].values()]
+        for name in ("psnr", "ssim", "nmse")
+    }
+    slope = result["slope"]
+    return [
+        report.spread(values["psnr"]),
+        f"{np.mean(values['ssim']):.4f}",
+        f"{np.mean(values['nmse']):.5f}",
+        f"{result['achieved_acceleration']:.3f}",
+        "-" if slope is None else f"{slope:.4g}",
+        str(result["epochs"]),
+        f"{result['seconds']:.0f}",
+    ]
+
+
+def mask_section(mask, probability):
+    """The mask, in words and figures."""
+    return [
+        str(mask),
+        report.figure(
+            plots.mask(mask, probability),
+            "The binary mask that inference uses, and the probabilities behind "
+            "it. DC is in the centre.",
+        ),
+        report.figure(
+            plots.probability_histogram(probability),
+            "The nearer to 0 and 1, the less is lost by making the mask "
+            "binary.",
+        ),
+    ]
+
+
+def images_section(test, outputs, network):
+    """Slices in the middle of test volumes, by the networks."""
+    shown = evaluation.central_slices(test.volumes)
+    figure = plots.reconstructions(
+        test.images[shown],
+        {
+            name: output[shown]
+            for name, output in outputs.items()
+            if name.endswith(network)
+        },
+        voxel_size=test.voxel_size,
+    )
+    text = "Slices in the middle of test volumes, with the magnified error."
+    return [report.figure(figure, text)]
+
+
+def training_section(histories):
+    """The curves of both trainings."""
+    return [
+        report.figure(
+            plots.training_curves(history),
+            f"The {name} mask. The vertical line is where round two begins, "
+            "from the best weights of round one.",
+        )
+        for name, history in histories.items()
+    ]

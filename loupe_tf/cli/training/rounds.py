@@ -1,0 +1,121 @@
+"""Training in two rounds, and what came of it."""
+
+import dataclasses
+
+import tqdm
+
+from loupe_tf import callbacks, evaluation, masks
+from loupe_tf.cli.training.options import NETWORKS
+from loupe_tf.models import loupe_model
+
+
+class Progress:
+    """One bar over all epochs of both rounds."""
+
+    def __init__(self, name, epochs, quiet):
+        self.bar = tqdm.tqdm(
+            total=epochs, desc=name, unit="epoch", disable=quiet
+        )
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.update(epoch + 1 - self.bar.n)
+        shown = {"val_psnr": f"{logs['val_psnr']:.2f} dB"}
+        if "slope" in logs:
+            shown["slope"] = f"{logs['slope']:.4g}"
+        self.bar.set_postfix(shown)
+
+    def callback(self):
+        import keras
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=self.on_epoch_end)
+
+
+def train(options, model, data, out):
+    """Train one model in two rounds.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        model: What `build_model` returns.
+        data: Dict of `loupe_tf.datasets.Slices`.
+        out: `RunFolder`, where a stopped run goes on from.
+
+    Returns:
+        A pair: the history, and the seconds it took.
+    """
+    slope_callback = False
+    if model.name == "learned":
+        slope_callback = callbacks.SelfShrinkingSigmoidSlope(
+            patience=options.patience,
+            factor=options.factor,
+            cooldown=options.cooldown,
+        )
+    progress = Progress(
+        f"{model.name} mask", sum(options.epochs), quiet=not out.writes
+    )
+    with progress.bar, out.stopwatch(model.name) as seconds:
+        history = callbacks.fit_two_rounds(
+            model,
+            data["train"].images,
+            validation_data=data["validation"].images,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            slope_callback=slope_callback,
+            stop_patience=options.stop_patience,
+            lr_patience=options.lr_patience,
+            directory=out / f"backup_{model.name}",
+            callbacks=[progress.callback()],
+            seed=options.seed,
+            verbose=0,
+        )
+    return history, seconds()
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of both trainings.
+
+    Attributes:
+        results: Dict by mask and reconstruction of dicts: metrics of each test
+            volume, achieved R, slope, epochs and seconds.
+        outputs: Dict by the same names of reconstructed test images.
+        histories: Dict by the names of the models.
+    """
+
+    results: dict
+    outputs: dict
+    histories: dict
+
+
+def judge(options, models, trained, test):
+    """Judge both models on the test volumes, zero filling beside them.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        models: The learned and the fixed one.
+        trained: What `train` returns of each.
+        test: `loupe_tf.datasets.Slices`.
+
+    Returns:
+        An `Outcome`.
+    """
+    results, outputs, histories = {}, {}, {}
+    network_name = NETWORKS[options.network][0]
+    shape = test.images.shape[1:]
+    for model, (history, seconds) in zip(models, trained, strict=True):
+        mask = masks.from_model(model)
+        adjoint = loupe_model(shape, mask=mask, reconstructor="zero_filled")
+        name = "learned (4S)" if model.name == "learned" else options.fixed
+        for kind, network in (("zero-filled", adjoint), (network_name, model)):
+            output = network.predict(test.images, options.batch_size, verbose=0)
+            outputs[f"{name}, {kind}"] = output
+            results[f"{name}, {kind}"] = {
+                "volumes": evaluation.per_volume(
+                    test.images, output, test.volumes
+                ),
+                "achieved_acceleration": mask.achieved_acceleration,
+                "slope": mask.slope,
+                "epochs": len(history.epoch) if network is model else 0,
+                "seconds": seconds if network is model else 0.0,
+            }
+        histories[model.name] = history.history
+    return Outcome(results, outputs, histories)
