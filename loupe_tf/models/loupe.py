@@ -32,16 +32,10 @@ class Loupe(keras.Model):
         sampler: The given sampler.
         reconstructor: The reconstructor, trained with the model.
         mask: Keras tensor `(1 or batch, H or 1, W or 1, 1)`, the mask.
-<<<<<<< HEAD
-        measured: List of Keras tensors, what the reconstructor gets: k-space,
-            mask and, of several coils, maps.
-        coils: What was given.
-        settings: Dict of the other arguments, but `name`.
-=======
         measured: List of Keras tensors, the inputs of the reconstructor:
             k-space, mask and, with coils, maps.
         coils: The given argument.
->>>>>>> main
+        settings: Dict of the other arguments, except `name`.
     """
 
     def __init__(
