@@ -1,10 +1,10 @@
 """The figures of a training script: masks, curves, reconstructions.
 
 Each function returns a `matplotlib.figure.Figure`, ready for
-`figure.savefig(path)`, for `loupe_tf.report.figure` or for TensorBoard. None
-of them touches pyplot, so they work without a display, in threads and in
-callbacks. With `figure=` a function draws into a figure or sub-figure that is
-there already:
+`figure.savefig(path)`, for `loupe_tf.report.figure` or for TensorBoard. The
+functions do not use pyplot, so they work without a display, in threads and in
+callbacks. With `figure=`, a function draws into an existing figure or
+sub-figure:
 
 ```python
 both = matplotlib.figure.Figure(figsize=(12, 4), layout="constrained")
