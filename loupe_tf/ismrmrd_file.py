@@ -10,7 +10,7 @@ from loupe_tf import hdf5, reading
 from loupe_tf.checks import invalid
 from loupe_tf.reading import BadFileError
 
-# Counters of which one value is read at a time.
+# Counters that select an image: one value of each is read at a time.
 COUNTERS = ("repetition", "contrast", "phase", "set")
 # The standard's flags of read-outs that are not part of the image. Its other
 # flags do not exclude read-outs: FIRST and LAST are places in the order of the

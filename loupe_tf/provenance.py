@@ -14,7 +14,7 @@ from loupe_tf.version import __version__
 
 __all__ = ["environment", "provenance"]
 
-# What `python -m loupe_tf.cli` runs.
+# The program that `python -m loupe_tf.cli` runs.
 MODULE = ("cli", "__main__.py")
 
 
@@ -42,7 +42,7 @@ def environment(*packages):
 
 
 def command_line():
-    """The command that runs, as it was typed."""
+    """Return the running command as it was typed."""
     program = pathlib.Path(sys.argv[0])
     ours = program.stem == "loupe-tf" or program.parts[-2:] == MODULE
     words = ["loupe-tf", *sys.argv[1:]] if ours else ["python", *sys.argv]

@@ -61,7 +61,7 @@ class NMSE(MeanOverImages):
     0.01
     """
 
-    _direction = "down"  # Less is better; Keras reads it.
+    _direction = "down"  # Lower is better; Keras reads this.
 
     def __init__(self, name="nmse", dtype=None):
         super().__init__(nmse, name=name, dtype=dtype or "float32")

@@ -89,7 +89,7 @@ class PSNR(MeanOverImages):
     ```
     """
 
-    _direction = "up"  # More is better; Keras reads it.
+    _direction = "up"  # Higher is better; Keras reads this.
 
     def __init__(self, max_value=1.0, name="psnr", dtype=None):
         max_value = check_number("max_value", max_value, above=0)

@@ -106,7 +106,7 @@ class SSIM(MeanOverImages):
     1.0
     """
 
-    _direction = "up"  # More is better; Keras reads it.
+    _direction = "up"  # Higher is better; Keras reads this.
 
     def __init__(
         self, max_value=1.0, window="gaussian", name="ssim", dtype=None
