@@ -47,13 +47,21 @@ def main(arguments=None):
     return exit_code(options.run, options, interrupted=stopped)
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest command, which argparse forgets to indent."""
+
+    def __init__(self, prog):
+        super().__init__(prog)
+        self._action_max_length = len("reconstruct") + 4
+
+
 def parser():
     """Parser of the command `loupe-tf`."""
     top = Parser(
         prog="loupe-tf",
         description="Learn which samples of k-space a scanner should take.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     top.add_argument("--version", action="version", version=__version__)
     top.set_defaults(run=lambda options: top.print_help())
