@@ -9,8 +9,8 @@ TOLERANCE = 1e-4
 def check_fft(size=(64, 64), strategy=None, repeats=3):
     """Compare the Fourier transform of each device with NumPy's.
 
-    Several GPUs under `tf.distribute.MirroredStrategy` were reported to
-    sometimes return garbage from the FFT, without an error (tensorflow#60926).
+    Several GPUs under `tf.distribute.MirroredStrategy` have been reported to
+    return garbage from the FFT at times, without an error (tensorflow#60926).
     A mask learned from such data is worthless, so call this function before
     training. In a compiled function, all devices transform their own images at
     the same time, several times. This takes well under a second.

@@ -8,9 +8,10 @@ class ReplicaError(RuntimeError):
 def num_replicas(model):
     """Return the number of devices that train a model together.
 
-    With TensorFlow, it is that of the `tf.distribute.Strategy` in whose scope
-    the model was built. Otherwise it is that of the active
-    `keras.distribution.DataParallel`. It is 1 if there is none.
+    With TensorFlow, these are the replicas of the `tf.distribute.Strategy` in
+    whose scope the model was built. With other backends, they are the devices
+    of the active `keras.distribution.DataParallel`. The number is 1 if there is
+    none.
 
     Args:
         model: A `keras.Model`.

@@ -45,12 +45,12 @@ def load_kspace(path, **options):
     is at `N // 2`. Asymmetric echoes are zero-filled. Oversampled read-outs are
     cropped in image space to the reconstructed field of view, unless that was
     done already. Acquisitions of the same line, such as averages and segments,
-    are averaged. Of repetitions, contrasts, cardiac phases and sets, number 0
-    is read unless `select` names another. Acquisitions whose flags say that
-    they are not part of the image are left out. Reversed and compressed
-    read-outs are refused, and so are headers that contradict the acquisitions.
-    Slices are in the order of their positions. The guide has a table of all
-    elements.
+    are averaged. Only number 0 of the repetitions, contrasts, cardiac phases
+    and sets is read, unless `select` names another. Acquisitions whose flags
+    say that they are not part of the image are left out. Reversed and
+    compressed read-outs are refused, and so are headers that contradict the
+    acquisitions. Slices are in the order of their positions. The guide has a
+    table of all elements.
 
     **3-D scans** with two phase encodings, in ISMRMRD and BART, are
     transformed along the read-out, whose points become the slices. `H` and `W`

@@ -9,8 +9,9 @@ from loupe_tf.reconstruction.reconstructor import Reconstructor
 class ZeroFilled(Reconstructor):
     """Zero-filled reconstruction: the adjoint of the measurement.
 
-    `x = S^H F^H y`, complex64 `(H, W)`. Several coils without maps give the
-    root of the sum of squares, float32. See `Reconstructor` for the arguments.
+    The result is `x = S^H F^H y`, complex64 `(H, W)`. Several coils without
+    maps give the root of the sum of squares, float32. See `Reconstructor` for
+    the arguments.
 
     Example:
 
