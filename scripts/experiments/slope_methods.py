@@ -1,8 +1,8 @@
-"""How a mask may be made binary: what 4S is compared with.
+"""Methods for making a mask binary, for comparison with 4S.
 
-A slope that is held (`fixed`), that 4S raises, or that follows a schedule; and
-estimators other than the sigmoid of slope s. Variants of 4S change what is
-trained around it, see `experiments.presets.four_s.VARIANTS`.
+The slope is constant (`fixed`), raised by 4S, or set by a schedule. Other
+estimators replace the sigmoid of slope s. Variants of 4S change the rest of the
+training, see `experiments.presets.four_s.VARIANTS`.
 """
 
 import numpy as np
@@ -20,8 +20,7 @@ def fit_by_method(model, run, settings, splits, folder):
     Args:
         model: Compiled `loupe_model`.
         run: The run, with a `method`, a `name` and a `seed`.
-        settings: Dict of what this run is trained with, as
-            `experiments.fit` takes it.
+        settings: Dict, the settings of this run for `experiments.fit`.
         splits: Dict of `loupe_tf.datasets.Slices`.
         folder: `RunFolder`.
 
@@ -32,7 +31,7 @@ def fit_by_method(model, run, settings, splits, folder):
     def fit(model, epochs, slope_callback=False, part="rounds", anneal=None):
         callbacks = [_annealing(settings, *anneal)] if anneal else []
         if isinstance(slope_callback, GapSlope):
-            # Before it, in the order of callbacks: those of both rounds are.
+            # Callbacks of both rounds run before the slope callback.
             data = splits["validation"].images
             callbacks.append(
                 loupe_tf.callbacks.MaskValidation(
@@ -61,14 +60,14 @@ def fit_by_method(model, run, settings, splits, folder):
     history = fit(model, [first, 0], callback, anneal=every)
     frozen = freeze_mask(model)
     cycle = (second, second // 10) if settings.get("cycle") else None
-    # A one-cycle rate ends where it is best: no patience ends it before.
+    # A one-cycle rate is best at its end, so no patience stops it earlier.
     more = fit(frozen, [0, second], part="network", anneal=cycle)
     more["slope"] = history["slope"][-1:] * len(more["loss"])
     return {key: history[key] + more[key] for key in more}
 
 
 def _slope_callback(method, settings):
-    """What changes the slope in round one; `False` where it is held."""
+    """The slope callback of round one; `False` for a constant slope."""
     if method == "4s" or method in VARIANTS:
         if settings.get("gap"):
             return GapSlope(settings["gap"], settings["factor"])
@@ -89,7 +88,7 @@ def _slope_callback(method, settings):
 
 
 def _annealing(settings, epochs, warmup):
-    """The learning rate rises for some epochs, and falls to 0 by a cosine."""
+    """Raise the learning rate for some epochs, then lower it by a cosine."""
     import keras
 
     peak = settings["learning_rate"]
@@ -103,10 +102,11 @@ def _annealing(settings, epochs, warmup):
 
 
 def start_from_spectrum(model, images):
-    """Begin with probabilities that grow with the mean spectrum of images.
+    """Start with probabilities that grow with the mean spectrum of images.
 
-    Logits follow the logarithm of the mean magnitude, so scaled that their
-    mean is 0 and their deviation 1; the budget is met by the rescaling.
+    The products of logits and the layer's slope are the logarithm of the mean
+    magnitude, scaled to mean 0 and standard deviation 1. The rescaling layer
+    meets the budget.
 
     Args:
         model: `loupe_model` with a learned mask of points.
@@ -123,13 +123,13 @@ def start_from_spectrum(model, images):
 
 
 def freeze_mask(model):
-    """The network of a trained model alone, behind its exact-budget mask.
+    """Build a model of a trained network with its fixed exact-budget mask.
 
     Args:
         model: Compiled `loupe_model`, which shares the network.
 
     Returns:
-        A `keras.Model`, compiled alike.
+        A `keras.Model`, compiled in the same way.
     """
     frozen = loupe_tf.models.loupe_model(
         model.input_shape[1:],
