@@ -25,6 +25,7 @@ from loupe_tf.plots.mask_figures import (
     masks,
     probability_histogram,
 )
+from loupe_tf.plots.overview import overview
 from loupe_tf.plots.training_figures import training_curves
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "mask_comparison",
     "mask_description",
     "masks",
+    "overview",
     "probability_histogram",
     "reconstruction_groups",
     "reconstructions",
