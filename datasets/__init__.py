@@ -1,20 +1,20 @@
 """Data sets: importing this module registers the TFDS builders.
 
-There are three wings, and none of them imports another:
+There are three subpackages, and none imports another:
 
-- `building`, from volumes to records: what reads a kind of file as a volume, or
-  writes volumes as records. Here belong further kinds of files.
-- `feeding`, from records to batches: what reads records or arrays, keeps,
-  changes, splits or orders them for a training.
-- `inspecting`, looking for data crimes: what is measured in images, and what it
-  does to a learned mask.
+- `building` reads files as volumes and writes volumes as records. Support for
+  further kinds of files belongs here.
+- `feeding` turns records or arrays into batches for training: it reads, caches,
+  augments, splits and orders them.
+- `inspecting` looks for data crimes: it measures images and reports the effect
+  on a learned mask.
 
-Beside them lies what two of them need, and imports none. Above them each TFDS
-builder has a folder, by whose name TFDS finds it, with its configuration and
-what it alone needs. What reads fastMRI's files is in `loupe_tf.formats`.
+The modules of this folder serve several subpackages and import none of them.
+Each TFDS builder has its own folder, named so that TFDS finds it, with its
+configuration and private helpers. `loupe_tf.formats` reads fastMRI's files.
 
-Where TFDS is not installed there are no builders, and no configurations of
-them: images come from arrays and files alone.
+Without TFDS there are no builders or builder configurations, and images come
+only from arrays and files.
 """
 
 from loupe_tf.datasets.building.simulate_fastmri import (

@@ -1,4 +1,4 @@
-"""Finding data sets that have been prepared."""
+"""Find prepared data sets."""
 
 import pathlib
 import sys
@@ -6,23 +6,23 @@ import sys
 from loupe_tf.checks import invalid
 from loupe_tf.reading import BadFileError, naming
 
-# TFDS is imported where a data set is asked for: images in files need none.
+# TFDS is imported only when needed: images in files work without it.
 
 
 def is_builder(value):
     """Whether a value is a `tfds.core.DatasetBuilder`."""
-    # Before TFDS is imported there is none.
+    # If TFDS has not been imported, no builder can exist.
     tfds = sys.modules.get("tensorflow_datasets")
     return tfds is not None and isinstance(value, tfds.core.DatasetBuilder)
 
 
 def prepared_builder(name, data_dir=None, argument="name"):
-    """The builder of a data set that has been prepared.
+    """Return the builder of a prepared data set.
 
     Args:
         name: String, the name of a data set, or a `tfds.core.DatasetBuilder`.
-        data_dir: Optional path of the folder that holds the data sets.
-        argument: String, what errors call `name`.
+        data_dir: Optional path of the folder with the data sets.
+        argument: String, the name of the argument `name` in errors.
 
     Returns:
         A `tfds.core.DatasetBuilder`.
@@ -42,26 +42,25 @@ def prepared_builder(name, data_dir=None, argument="name"):
     if not builder.is_prepared():
         raise invalid(
             argument,
-            "a data set that has been prepared with "
-            "`builder.download_and_prepare()`",
+            "a data set prepared with `builder.download_and_prepare()`",
             found=f"{argument}={name}, looked for in {builder.data_path}",
         )
     return builder
 
 
 def open_builder(name, data_dir=None):
-    """The builder of this name, whether its data are prepared or not.
+    """Return the builder of a data set, prepared or not.
 
     Args:
         name: String, the name of a data set.
-        data_dir: Optional path of the folder that holds the data sets.
+        data_dir: Optional path of the folder with the data sets.
 
     Returns:
         A `tfds.core.DatasetBuilder`.
 
     Raises:
-        BadFileError: If what describes its data is damaged.
-        ValueError: If there is none.
+        BadFileError: If the files that describe the data set are damaged.
+        ValueError: If there is no such data set.
     """
     import tensorflow_datasets as tfds
 
@@ -71,7 +70,7 @@ def open_builder(name, data_dir=None):
     except Exception as error:
         folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
         folder = folder.expanduser() / name.split("/")[0].split(":")[0]
-        # TFDS does not say which of many files it was.
+        # TFDS does not say which file is damaged.
         readers = _readers_of_descriptions()
         for path in sorted(folder.rglob("*.json")):
             if path.name in readers:
@@ -85,7 +84,7 @@ def open_builder(name, data_dir=None):
 
 
 def _readers_of_descriptions():
-    """What reads each of the files that describe a data set, by their name."""
+    """Functions that read the files that describe a data set, by file name."""
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core import dataset_info
 
@@ -96,14 +95,14 @@ def _readers_of_descriptions():
 
 
 def _earlier_version(builder):
-    """The builder of a data set that an earlier version has prepared, if any.
+    """Return the builder of the newest earlier version that was prepared.
 
     Args:
-        builder: A `tfds.core.DatasetBuilder` whose own version is not there.
+        builder: A `tfds.core.DatasetBuilder` whose own version is not prepared.
 
     Returns:
-        A `tfds.core.DatasetBuilder`, of the newest version that is there, or
-        `builder`.
+        A `tfds.core.DatasetBuilder`; `builder` itself if there is no earlier
+        version.
     """
     import tensorflow_datasets as tfds
 
@@ -113,6 +112,6 @@ def _earlier_version(builder):
         try:
             found.append((tfds.core.Version(folder.parent.name), folder.parent))
         except ValueError:
-            continue  # Not a version, such as an unfinished one.
+            continue  # Not a version, for example an unfinished build.
     found = [pair for pair in found if pair[0] < own.name]
     return tfds.builder_from_directory(max(found)[1]) if found else builder

@@ -1,4 +1,4 @@
-"""The size of images: crop and zero-filling in image space and in k-space."""
+"""Crop and zero-fill images, in image space and in k-space."""
 
 import numpy as np
 
@@ -7,19 +7,19 @@ from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 
 def center_crop_or_pad(images, size):
-    """Crops or pads images around their centre, each axis on its own.
+    """Crop or zero-pad images around their centre, each axis separately.
 
-    The pixel at `N // 2`, where the centre is by the convention of this
-    package, stays the centre, for odd and even sizes. In image space this
-    changes the field of view; of centred k-space it changes the pixel size.
+    The centre is the pixel at `N // 2`, and it stays the centre for odd and
+    even sizes. In image space this changes the field of view; in centred
+    k-space it changes the pixel size.
 
     Args:
         images: Array of shape `(..., H, W)`, of any dtype.
-        size: Two positive integers `(h, w)`. An axis that is longer is
-            cropped, one that is shorter gets zeros on both sides.
+        size: Two positive integers `(h, w)`. A longer axis is cropped, a
+            shorter axis gets zeros on both sides.
 
     Returns:
-        An array of shape `(..., h, w)` and the dtype of `images`, a copy.
+        A new array of shape `(..., h, w)` and the dtype of `images`.
     """
     images = np.asarray(images)
     h, w = check_size("size", size)
@@ -33,22 +33,21 @@ def center_crop_or_pad(images, size):
 
 
 def crop_to_acquired(images, extent):
-    """Crops the k-space of images to the extent that was acquired.
+    """Crop the k-space of images to the acquired extent.
 
     A scanner that acquires 216 lines and shows 320 has filled the rest with
-    zeros. This takes them away: the field of view and the intensities stay,
-    pixels become larger.
+    zeros. This function removes the zeros: the field of view and the
+    intensities do not change, and pixels become larger.
 
     Args:
-        images: Array of shape `(..., H, W)`: magnitude images, or complex
-            ones.
-        extent: Two positive integers `(h, w)`, the number of lines along each
-            axis of the centred k-space that are kept, at most `(H, W)`.
-            `loupe_tf.datasets.inspect` finds them.
+        images: Array of shape `(..., H, W)`: magnitude or complex images.
+        extent: Two positive integers `(h, w)`, the number of lines to keep
+            along each axis of the centred k-space, at most `(H, W)`.
+            `loupe_tf.datasets.inspect` detects them.
 
     Returns:
-        An array of shape `(..., h, w)`: float32 magnitudes of magnitude
-        images, complex64 of complex ones. A constant image keeps its value.
+        An array of shape `(..., h, w)`: float32 magnitudes for magnitude
+        images, complex64 for complex ones. A constant image keeps its value.
     """
     images = np.asarray(images)
     h, w = check_size("extent", extent)
@@ -64,20 +63,20 @@ def crop_to_acquired(images, extent):
 
 
 def resize_kspace(images, size):
-    """Crops or zero-fills the k-space of images, each axis on its own.
+    """Crop or zero-fill the k-space of images, each axis separately.
 
-    The field of view and the intensities stay; pixels become larger where
-    k-space is cropped, and smaller, without new detail, where it is filled.
+    The field of view and the intensities do not change. Pixels become larger
+    where k-space is cropped, and smaller, without new detail, where it is
+    zero-filled.
 
     Args:
-        images: Array of shape `(..., H, W)`: magnitude images, or complex
-            ones.
-        size: Two positive integers `(h, w)`, the lines of the centred k-space
-            along each axis.
+        images: Array of shape `(..., H, W)`: magnitude or complex images.
+        size: Two positive integers `(h, w)`, the number of lines of the
+            centred k-space along each axis.
 
     Returns:
-        An array of shape `(..., h, w)`: float32 magnitudes of magnitude
-        images, complex64 of complex ones. A constant image keeps its value.
+        An array of shape `(..., h, w)`: float32 magnitudes for magnitude
+        images, complex64 for complex ones. A constant image keeps its value.
     """
     images = np.asarray(images)
     h, w = check_size("size", size)
@@ -95,7 +94,7 @@ def resize_kspace(images, size):
 
 
 def _overlap(n, m):
-    """Slices of an axis of length `n` and of one of length `m`, centred."""
+    """Centred overlap of axes of lengths `n` and `m`, as two slices."""
     shift = n // 2 - m // 2
     if shift >= 0 and n >= m:
         return slice(shift, shift + m), slice(0, m)
@@ -103,11 +102,11 @@ def _overlap(n, m):
 
 
 def check_size(argument, size):
-    """Refuses what is not two positive integers.
+    """Check that a size is two positive integers.
 
     Args:
         argument: String, name of the argument.
-        size: What was given for it.
+        size: Its value.
 
     Returns:
         A tuple of two `int`.

@@ -1,7 +1,7 @@
-"""TFRecord files, read in any order, with their checksums.
+"""Read TFRecord files in any order and compare their checksums.
 
-A record is its length (8 bytes, little-endian), a checksum of these (4 bytes),
-the data, and a checksum of the data (4 bytes).
+A record consists of its length (8 bytes, little-endian), a checksum of the
+length (4 bytes), the data, and a checksum of the data (4 bytes).
 """
 
 import os
@@ -13,18 +13,19 @@ from loupe_tf.reading import BadFileError
 
 
 def record_offsets(path):
-    """Where the records of a TFRecord file are.
+    """Return the positions of the records in a TFRecord file.
 
-    Only the lengths are read, and their checksums compared.
+    This reads only the lengths and compares their checksums.
 
     Args:
-        path: Path of a file that is not compressed.
+        path: Path of an uncompressed file.
 
     Returns:
-        A list of pairs of integers, begin and length of the data in bytes.
+        A list of pairs of integers, the start and the length of the data in
+        bytes.
 
     Raises:
-        BadFileError: If it does not consist of whole records.
+        BadFileError: If the file does not consist of complete records.
     """
     from etils import epath
 
@@ -50,18 +51,18 @@ def record_offsets(path):
 
 
 def read_record(path, number, offset):
-    """Read the data of a record, and compare their checksum.
+    """Read the data of a record and compare their checksum.
 
     Args:
-        path: Path of a file that is not compressed.
-        number: Integer, which record of the file it is.
-        offset: What `record_offsets` returned for it.
+        path: Path of an uncompressed file.
+        number: Integer, the index of the record in the file.
+        offset: The record's entry in the result of `record_offsets`.
 
     Returns:
-        The data, bytes.
+        The data, as bytes.
 
     Raises:
-        BadFileError: If they are not what was written.
+        BadFileError: If the data do not match their checksum.
     """
     begin, length = offset
     with _open(path) as stream:
@@ -73,7 +74,7 @@ def read_record(path, number, offset):
 
 
 def _open(path):
-    """Open a file to read here and there in it, on a disk or in a bucket."""
+    """Open a file for random access, on a disk or in a bucket."""
     path = os.fspath(path)
     if "://" in path:
         from etils import epath
@@ -83,7 +84,7 @@ def _open(path):
 
 
 def masked_crc32c(data):
-    """The checksum that TFRecord files hold of some bytes, an integer."""
+    """The checksum of bytes in TFRecord files, an integer."""
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
@@ -92,7 +93,7 @@ def _check(path, number, what, data, checksum):
     if struct.pack("<I", masked_crc32c(data)) != checksum:
         raise BadFileError(
             path,
-            "Expected records whose checksums hold. Received: record "
+            "Expected records with correct checksums. Received: record "
             f"{number}, counted from 0, whose {what} differs from what was "
             "written. Build the data set again, or copy the file again",
         )

@@ -1,22 +1,23 @@
-"""The size of voxels, of one volume and of many."""
+"""Voxel sizes of one volume and of many."""
 
 import numpy as np
 
 UNKNOWN = (0.0, 0.0, 0.0)
-# Voxel sizes count as one up to this share: rounding of a header, and of a
-# field of view to whole pixels.
+# Voxel sizes that differ by at most this share count as equal: headers are
+# rounded, and fields of view are rounded to whole pixels.
 TOLERANCE = 0.02
 
 
 def standardize(spacing):
-    """A voxel size as records have it.
+    """Convert a voxel size to the form used in records.
 
     Args:
-        spacing: `None`, or three numbers: distance of slices, rows and columns
-            in mm. What is not known may be 0, `None` or not finite.
+        spacing: `None`, or three numbers: the distance between slices, rows
+            and columns in mm. An unknown distance may be 0, `None` or not
+            finite.
 
     Returns:
-        A float32 array of shape `(3,)`, 0 for what is not known.
+        A float32 array of shape `(3,)`, with 0 for unknown distances.
     """
     if spacing is None:
         return np.array(UNKNOWN, "float32")
@@ -25,15 +26,15 @@ def standardize(spacing):
 
 
 def common_voxel_size(voxel_sizes):
-    """The one voxel size of many images, if there is one.
+    """Return the common voxel size of many images, if there is one.
 
     Args:
-        voxel_sizes: Array `(n, 3)`, the distance of slices, rows and columns in
-            mm, 0 where that is not known.
+        voxel_sizes: Array `(n, 3)`, the distance between slices, rows and
+            columns in mm, 0 if unknown.
 
     Returns:
-        A tuple of three floats in mm, the medians: `None` in place of what is
-        not known of all images, or differs by more than 2 %.
+        A tuple of three floats in mm, the medians. An entry is `None` if it is
+        unknown for an image or differs by more than 2 % between images.
     """
     sizes = np.asarray(voxel_sizes, "float64").reshape(-1, 3)
     out = []

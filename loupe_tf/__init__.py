@@ -1,7 +1,7 @@
-"""Learn which samples of k-space an MRI scanner should take, in Keras.
+"""Learn which samples of k-space an MRI scanner should acquire, in Keras.
 
-Submodules are imported when they are first used, and with them Keras;
-`import loupe_tf` takes no time, and is enough for `keras.models.load_model`.
+Submodules, and with them Keras, are imported when they are first used.
+`import loupe_tf` takes no time and is enough for `keras.models.load_model`.
 `import loupe_tf.datasets` registers the TFDS builders.
 """
 
@@ -12,7 +12,7 @@ import typing
 from loupe_tf import on_import
 from loupe_tf.version import __version__
 
-if typing.TYPE_CHECKING:  # For editors, and for whoever reads.
+if typing.TYPE_CHECKING:  # For editors and readers.
     from loupe_tf import (
         callbacks,
         command_line,
@@ -64,7 +64,7 @@ __all__ = [
     "simulation",
 ]
 
-# Where the functions are that have their place here.
+# Modules of the functions that are exported here.
 FUNCTIONS = {
     "export_model": "loupe_tf.export",
     "reconstruct": "loupe_tf.reconstruction.reconstruct",

@@ -1,4 +1,4 @@
-"""Files, and folders of them, that appear at once and whole."""
+"""Write files and folders atomically: whole or not at all."""
 
 import contextlib
 import errno
@@ -9,48 +9,48 @@ import re
 import shutil
 import tempfile
 
-# What the system says of a full disk, a quota, and a limit on files.
+# The system's errors for a full disk, a quota and a limit on file sizes.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
 def written_aside(path):
-    """Give a path to write to, and move the file when it is complete.
+    """Yield a path to write to, and move the result when it is complete.
 
     Args:
-        path: Path of the file, or of a folder of files; the folder that it is
-            in is made if missing.
+        path: Path of the file, or of a folder of files. The parent folder is
+            made if missing.
 
     Yields:
-        Path of a file of the same name, in a hidden folder beside it. After an
-        error that file is gone, and what was at `path` is left as it was.
+        Path with the same name in a hidden folder beside it. After an error,
+        the partial result is removed and `path` is unchanged.
 
     Raises:
-        OSError: That names the file and says how much room there is, if there
-            is too little.
+        OSError: If the disk is full. The message names the file and the free
+            space.
     """
     path = pathlib.Path(path)
     with naming_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A folder, so that whoever lists `*.json` finds no half-written ones,
-        # also those that a killed process leaves.
+        # In a folder, so that a listing of `*.json` does not find half-written
+        # files, even if a killed process leaves them behind.
         with tempfile.TemporaryDirectory(
             dir=path.parent, prefix=f".{path.name}."
         ) as folder:
             partial = pathlib.Path(folder, path.name)
             yield partial
             if partial.is_dir() and path.is_dir():
-                # The system replaces a file at once, but no folder.
+                # The system can replace a file atomically, but not a folder.
                 os.replace(path, partial.with_name(f"{path.name}.before"))
             os.replace(partial, path)
 
 
 def remove_strays(folder):
-    """Delete what processes killed inside of `written_aside` have left.
+    """Delete leftovers of processes that were killed inside `written_aside`.
 
     Args:
-        folder: Path of the folder that they wrote to, in which no process
-            writes now.
+        folder: Path of the folder that they wrote to. No process may be
+            writing to it now.
     """
     for stray in pathlib.Path(folder).glob(".*.*"):
         name = stray.name[1:].rpartition(".")[0]
@@ -62,10 +62,10 @@ def remove_strays(folder):
 
 @contextlib.contextmanager
 def naming_disk(path):
-    """Name the file, and say what room there is, when a disk is full.
+    """Name the file and the free space in the error of a full disk.
 
     Args:
-        path: Path of the file that is written inside.
+        path: Path of the file that is written in this context.
     """
     try:
         yield
@@ -79,17 +79,18 @@ def naming_disk(path):
         free = shutil.disk_usage(folder).free / 1e6
         raise OSError(
             number,
-            f"{os.strerror(number)}: {free:.1f} MB free. What was there "
-            "before is left as it was",
+            f"{os.strerror(number)}: {free:.1f} MB free. The previous content "
+            "is unchanged",
             os.fspath(path),
         ) from error
 
 
 @contextlib.contextmanager
 def hdf5_written(path):
-    """Give an HDF5 file to write to, which appears when it is complete.
+    """Yield an HDF5 file that is written to disk when it is complete.
 
-    It is in memory until then: HDF5 may end the process if the disk is full.
+    Until then it is in memory, because HDF5 may end the process if the disk is
+    full.
 
     Args:
         path: Path of the file.
@@ -107,10 +108,11 @@ def hdf5_written(path):
 
 
 def _full(error):
-    """The number of the system's error, if it is that of a full disk."""
+    """Return the error number if the error is that of a full disk."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno if error.errno in FULL else None
-    # TensorFlow, array_record and HDF5 tell it in words, NumPy in its own.
+    # TensorFlow, array_record and HDF5 quote the system's message. NumPy has
+    # its own.
     for number in FULL:
         if os.strerror(number) in str(error):
             return number

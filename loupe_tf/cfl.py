@@ -13,20 +13,21 @@ ITEM = np.dtype("<c8")
 def write_cfl(path, array, sections=None):
     """Write an array as BART's pair of files, `.hdr` and `.cfl`.
 
-    The header is text, the size of each dimension; the data are little-endian
-    complex64 with the first dimension the fastest. BART's first dimensions are
-    read-out, first and second phase encoding, and coils: k-space
-    `(coils, H, W)` is written as `(H, W, 1, coils)`, DC in the centre
-    (https://mrirecon.github.io/bart).
+    The header is a text file with the size of each dimension. The data are
+    little-endian complex64, and the first dimension is the fastest. BART's
+    first dimensions are read-out, first and second phase encoding, and coils.
+    K-space `(coils, H, W)` is thus written as `(H, W, 1, coils)`, with DC in
+    the centre (https://mrirecon.github.io/bart).
 
     Args:
         path: String or path, with or without one of the two suffixes.
-        array: Array of numbers of 1 to 16 dimensions, none of them 0.
-        sections: (Optional) dictionary of lines of text by heading, written
-            behind the dimensions. BART reads over those it does not know.
+        array: Array of numbers with 1 to 16 dimensions, none of size 0.
+        sections: (Optional) dictionary from heading to a line of text, written
+            after the dimensions. BART ignores sections that it does not know.
 
     Raises:
-        ValueError: If BART knows no such array, or a text is no line.
+        ValueError: If BART does not support the array, or if a heading or text
+            is not a single line.
     """
     array = np.asarray(array)
     if not (
@@ -36,7 +37,7 @@ def write_cfl(path, array, sections=None):
     ):
         raise invalid(
             "array",
-            "numbers in 1 to 16 dimensions, none of them 0",
+            "numbers in 1 to 16 dimensions, none of size 0",
             found=f"an array of shape {array.shape} and dtype {array.dtype}",
         )
     texts = [text for section in (sections or {}).items() for text in section]
@@ -50,7 +51,7 @@ def write_cfl(path, array, sections=None):
     text = f"# Dimensions\n{sizes}\n"
     for heading, line in (sections or {}).items():
         text += f"# {heading}\n{line}\n"
-    # The outer one is renamed last: without a header there is no pair to read.
+    # The header is renamed last: without it, nobody reads the pair.
     with written_aside(header) as text_file, written_aside(data) as data_file:
         array.astype(ITEM).ravel(order="F").tofile(data_file)
         text_file.write_text(text, "utf-8")
@@ -61,17 +62,17 @@ def read_cfl(path, memory_map=False):
 
     Args:
         path: String or path, with or without one of the two suffixes.
-        memory_map: Boolean. If `True` the array stays in the file, and is read
-            where it is looked at; it is read-only.
+        memory_map: Boolean. If `True`, the array stays in the file and is read
+            only where it is accessed. It is then read-only.
 
     Returns:
-        Complex64 array of the dimensions of the header, those of size 1 at its
-        end left out, but the first.
+        Complex64 array with the dimensions of the header, without trailing
+        dimensions of size 1 (but with at least one dimension).
 
     Raises:
         FileNotFoundError: If one of the two files is missing.
-        BadFileError: If the header cannot be read or does not fit the data,
-            or the array asks for more memory than the limit.
+        BadFileError: If the header cannot be read or does not fit the data, or
+            if the array requires more memory than the limit.
     """
     header, data = pair(path)
     for file in (header, data):
@@ -111,7 +112,7 @@ def read_cfl(path, memory_map=False):
 
 
 def pair(path):
-    """Paths of the header and of the data."""
+    """Return the paths of the header and of the data."""
     path = pathlib.Path(path)
     if path.suffix in (".cfl", ".hdr"):
         path = path.with_suffix("")

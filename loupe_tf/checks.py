@@ -1,7 +1,8 @@
-"""The one way to refuse an argument: its name, what was expected, what came.
+"""Checks of arguments, with one form of error message.
 
-Every function here either returns the argument in its standard form, or raises
-the `ValueError` that `invalid` makes.
+Every message has the name of the argument, the expected value and the received
+one. Every `check_` function returns the argument in its standard form, or
+raises the `ValueError` that `invalid` makes.
 """
 
 import inspect
@@ -18,14 +19,14 @@ __all__ = [
 
 
 def invalid(argument, expected, *received, found=None):
-    """Make the error of an argument, for the caller to raise.
+    """Make the error for an invalid argument, for the caller to raise.
 
     Args:
         argument: String, name of the argument.
-        expected: String that goes on from "Expected", without a full stop.
-        *received: The value itself, if it says what is wrong with it.
-        found: String in place of the value: what is wrong with it, where it is
-            too large to be shown or looks right by itself.
+        expected: String that continues "Expected", without a full stop.
+        *received: The value itself, if it shows the problem.
+        found: String that describes the problem instead of the value, if the
+            value is too large to show or looks right by itself.
 
     Returns:
         A `ValueError`.
@@ -53,30 +54,30 @@ def invalid(argument, expected, *received, found=None):
 
 
 def check_choice(argument, value, choices):
-    """Refuse what is none of the choices.
+    """Refuse a value that is not one of the choices.
 
     Args:
         argument: String, name of the argument.
-        value: What was given for it.
-        choices: Iterable of the values it may have.
+        value: The value received.
+        choices: Iterable of the allowed values.
 
     Returns:
         The value.
     """
     choices = tuple(choices)
-    # Not `in`, which is true of 1 and True and which arrays do not answer.
+    # Not `in`, which takes 1 for True and fails for arrays.
     if not any(value is each or _equal(value, each) for each in choices):
         raise invalid(argument, f"one of {choices}", value)
     return value
 
 
 def check_integer(argument, value, at_least=None):
-    """Refuse what is not an integer, or too small; `True` is no integer.
+    """Refuse a value that is not an integer or is too small.
 
     Args:
         argument: String, name of the argument.
-        value: What was given for it; those of NumPy are taken.
-        at_least: (Optional) the smallest that is allowed.
+        value: The value received. NumPy's integers are allowed, `True` is not.
+        at_least: (Optional) the smallest value allowed.
 
     Returns:
         An `int`.
@@ -94,13 +95,13 @@ def check_integer(argument, value, at_least=None):
 def check_number(
     argument, value, above=None, at_least=None, below=None, at_most=None
 ):
-    """Refuse what is not a finite real number within bounds.
+    """Refuse a value that is not a finite real number within bounds.
 
     Args:
         argument: String, name of the argument.
-        value: What was given for it; NumPy's numbers are taken, `True` is not.
-        above, at_least, below, at_most: (Optional) bounds, the first and the
-            third excluded.
+        value: The value received. NumPy's numbers are allowed, `True` is not.
+        above, at_least, below, at_most: (Optional) bounds. `above` and `below`
+            exclude the bound itself.
 
     Returns:
         A `float`.
@@ -125,12 +126,12 @@ def check_number(
 
 
 def check_options(what, function, options):
-    """Refuse keyword arguments that a function does not take.
+    """Refuse keyword arguments that a function does not have.
 
     Args:
-        what: String, what they are for: "the format 'csv'".
-        function: Callable that they are handed on to; its `mask` and `path`
-            are no options.
+        what: String, the purpose of the options, such as "the format 'csv'".
+        function: Callable that will get the options. Its arguments `mask` and
+            `path` are not options.
         options: Dictionary of the keyword arguments.
     """
     known = [f"`{name}`" for name in inspect.signature(function).parameters]
@@ -147,7 +148,7 @@ def check_options(what, function, options):
 def _is_finite(value):
     try:
         return math.isfinite(value)
-    except OverflowError:  # An integer that no float can hold.
+    except OverflowError:  # An integer too large for a float.
         return False
 
 

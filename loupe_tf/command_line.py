@@ -1,4 +1,4 @@
-"""What commands share: their parser, exit codes, messages that name options."""
+"""Parser, exit codes and error messages that all commands share."""
 
 import argparse
 import os
@@ -14,11 +14,11 @@ __all__ = [
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options `exit_code` knows, and names in messages.
+    """A parser whose options `exit_code` can name in messages.
 
     Attributes:
-        presets: Dict by flag of defaults, a dict, that hold where the flag is
-            given.
+        presets: Dictionary from a flag to a dictionary of defaults, which apply
+            if the flag is given.
     """
 
     presets = {}
@@ -33,23 +33,23 @@ class Parser(argparse.ArgumentParser):
             if flag in words:
                 self.set_defaults(**values)
         found = super().parse_known_args(args, namespace)
-        _options.extend(self._actions)  # Commands have a parser of their own.
+        _options.extend(self._actions)  # Subcommands have their own parsers.
         return found
 
 
-# The options of the command that runs in this process, one process for each.
+# The options of the command; each command runs in its own process.
 _options = []
 
 
 def in_flags(text):
-    """A message of the library, as whoever typed the command knows things.
+    """Name command-line options instead of arguments in a message.
 
     Args:
-        text: String, which names arguments: "argument `leading`", or
-            "leading='slices'".
+        text: String, a message of the library that names arguments, such as
+            "argument `leading`" or "leading='slices'".
 
     Returns:
-        A string that names options instead: "argument --leading", or
+        A string that names options instead, such as "argument --leading" or
         "--leading slices".
     """
     flags = {}
@@ -75,15 +75,15 @@ def in_flags(text):
 
     value = r"'[^']*'|-?\w+(?:[.-]\w+)*|\([^()]*\)|\[[^][]*\]"
     text = re.sub(rf"`(\w+)`|\b(\w+)=({value})", named, text)
-    return re.sub(r"(--[\w-]+) \(\1\)", r"\1", text)  # It was named already.
+    return re.sub(r"(--[\w-]+) \(\1\)", r"\1", text)  # Do not name it twice.
 
 
 def argument_parser(doc):
-    """Parser whose help is the docstring of the script.
+    """Make a parser whose help is the docstring of the script.
 
     Args:
-        doc: String. The first paragraph becomes the description, the others,
-            as they stand, the epilog.
+        doc: String. The first paragraph becomes the description. The others
+            become the epilog, unchanged.
     """
     description, _, epilog = doc.partition("\n\n")
     return Parser(
@@ -98,15 +98,15 @@ def add_data_options(parser, default=None):
 
     Args:
         parser: `argparse.ArgumentParser`.
-        default: (Optional) string, of `--data`.
+        default: (Optional) string, the default of `--data`.
     """
     parser.add_argument(
         "--data",
         default=default,
         help="name of a prepared TFDS data set with the features `image` and "
         "`volume`, such as fastmri_slices/knee_singlecoil (mni_brain is "
-        "simulated if it is not there), or a .npy or .npz file or a folder of "
-        "them, each array a volume (slices, H, W)"
+        "simulated if missing), or a .npy or .npz file or a folder of such "
+        "files, where each array is a volume (slices, H, W)"
         + (" (%(default)s)" if default else ""),
     )
     parser.add_argument(
@@ -122,33 +122,32 @@ def exit_code(
     errors=(ValueError, ImportError, OSError),
     interrupted="Stopped. The same command goes on from here.",
 ):
-    """Run what a script does, and tell what the script ends with.
+    """Run the work of a script, and return the exit code.
 
     Args:
-        function: Callable, with its `arguments`.
-        errors: Exceptions that whoever typed the command can mend: their
-            message is printed instead of a traceback, with options in place of
-            arguments.
+        function: Callable, called with `arguments`.
+        errors: Exceptions that the user can fix. Instead of a traceback, their
+            message is printed, with options in place of arguments.
         interrupted: String, printed after Ctrl-C.
 
     Returns:
-        0, 2 after one of the errors, 1 if another worker was lost
-        (`loupe_tf.distribution.ReplicaError`) or the reader of the output has
-        left, 130 after Ctrl-C.
+        0 after success, 2 after one of `errors`, 130 after Ctrl-C, and 1 if
+        another worker was lost (`loupe_tf.distribution.ReplicaError`) or if
+        the reader of the output closed it.
     """
     try:
         function(*arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read along has had enough, as `head` does. Python would say
-        # so once more when it closes the stream.
+        # The reader closed the pipe, as `head` does. Python would report it
+        # once more when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except errors as error:
         print(f"error: {in_flags(str(error))}", file=sys.stderr)
         return 2
     except RuntimeError as error:
-        # Where that module was not imported, no worker was lost.
+        # If that module was not imported, no worker was lost.
         replicas = sys.modules.get("loupe_tf.distribution.replicas")
         if replicas is None or not isinstance(error, replicas.ReplicaError):
             raise

@@ -1,4 +1,4 @@
-"""Trained models as files that run without this package."""
+"""Export trained models to files that run without this package."""
 
 import hashlib
 import json
@@ -16,16 +16,16 @@ from loupe_tf.models.reconstructor_of import kspace_shape, reconstructor_of
 from loupe_tf.reconstruction.network import load_model
 from loupe_tf.version import __version__
 
-# Suffixes of models in other formats, which no folder should have.
+# Suffixes of model files; an exported folder must not have one.
 MODEL_FILES = (".onnx", ".keras", ".h5", ".hdf5", ".tflite", ".pb", ".pt")
 FORMATS = ("tf_saved_model", "onnx")
 INPUTS = ("kspace", "image")
 MASK = "1 where k-space is acquired, else 0"
-NUMBER = "which of the masks, counted from 0"
+NUMBER = "the index of the mask, counted from 0"
 MEANINGS = {
     "kspace": "orthonormal k-space, last axis (real, imaginary), in the unit "
-    "of the training images, each volume of which was divided by its maximum "
-    "unless you did otherwise; finite, but of no effect where not acquired",
+    "of the training images (by default, each volume is divided by its "
+    "maximum); samples that are not acquired must be finite but have no effect",
     "maps": "sensitivity maps of the coils, in image space, last axis (real, "
     "imaginary)",
     "mask": MASK,
@@ -36,57 +36,56 @@ MEANINGS = {
 
 
 def export_model(model, path, format=None, inputs="kspace", maps=False):
-    """Write a model as a file that runs without this package, or Keras.
+    """Write a model to a file that runs without this package or Keras.
 
-    What is written is the reconstruction, from k-space that was measured to
-    the image, with the mask of the model inside. It computes what
-    `loupe_tf.reconstruction.Network` does, for a whole batch, and always the
-    same: nothing in it is random.
+    The file holds the reconstruction from measured k-space to the image, with
+    the mask of the model inside. It computes the same as
+    `loupe_tf.reconstruction.Network`, for a whole batch. Nothing in it is
+    random.
 
     A SavedModel computes Fourier transforms by FFT. ONNX has no complex
-    numbers, so there they are products with the matrices of the transform,
-    exact to float32.
+    numbers, so its transforms are matrix products, exact to float32.
 
     Args:
-        model: A `loupe_model`, a reconstructor, or another model that
-            `loupe_tf.reconstruction.Network` takes; or the path of its
-            `.keras` file. Where the mask is none or not one (a reconstructor
-            alone, `mask_input=True`, groups, several accelerations) it becomes
-            an input.
+        model: A `loupe_model`, a reconstructor, or another model for
+            `loupe_tf.reconstruction.Network`; or the path of its `.keras`
+            file. The mask becomes an input if the model does not have exactly
+            one (a reconstructor alone, `mask_input=True`, groups, several
+            accelerations).
         path: Path of the ONNX file, or of the folder of the SavedModel. An
-            earlier export there is replaced; after an error it is left as it
-            was.
-        format: `"tf_saved_model"` or `"onnx"`; by default ONNX if the path
-            ends in `.onnx`, else a SavedModel. ONNX needs the extra `onnx` and
-            the TensorFlow backend, a SavedModel that or JAX; a `.keras` file
-            of any backend can be loaded on TensorFlow for it.
-        inputs: `"kspace"` as above; or `"image"` for the whole model, with its
+            earlier export is replaced; if there is an error, it is unchanged.
+        format: `"tf_saved_model"` or `"onnx"`. Defaults to ONNX if the path
+            ends in `.onnx`, else to a SavedModel. ONNX requires the extra
+            `onnx` and the TensorFlow backend. A SavedModel requires the
+            TensorFlow or JAX backend. A `.keras` file of any backend can be
+            loaded on TensorFlow for this.
+        inputs: `"kspace"` as above, or `"image"` for the whole model with its
             own inputs. A model with `coils` has k-space as its own input.
-        maps: Boolean. Whether a model without `coils` takes k-space of several
-            coils, any number of them, and their maps as another input.
+        maps: Boolean. Whether a model without `coils` takes k-space of any
+            number of coils, and their maps as another input.
 
     Inputs of the file:
-        `kspace`, float32 `(batch, H, W, 2)`, or `(batch, coils, H, W, 2)`
-        where there are maps: orthonormal, DC at `(H // 2, W // 2)`. Of volumes
-        `(batch, D, H, W, 2)`, or `(batch, coils, D, H, W, 2)`, transformed
+        `kspace`, float32 `(batch, H, W, 2)`, or `(batch, coils, H, W, 2)` with
+        maps: orthonormal, with DC at `(H // 2, W // 2)`. For volumes,
+        `(batch, D, H, W, 2)` or `(batch, coils, D, H, W, 2)`, transformed
         along the read-out D. Entries that are not acquired may have any finite
-        value. Then, where they are needed, `maps`, as k-space, and `mask`,
-        `(batch, H, W, 1)`, 0 or 1, H or W being 1 for lines if the model has
-        learned lines.
+        value. If needed, there are further inputs: `maps`, with the shape of
+        `kspace`, and `mask`, `(batch, H, W, 1)`, 0 or 1, where H or W is 1 if
+        the model has learned lines.
 
     Output of the file:
         `image`, float32 `(batch, H, W, 1)`, or `(batch, H, W, 2)` for (real,
-        imaginary); with a D after the batch for volumes.
+        imaginary). Volumes have the axis D after the batch.
 
-    The file says all of this, and what the mask is, in JSON: in
-    `assets.extra/loupe_tf.json` of the SavedModel, in `metadata_props` of
-    ONNX. `mask.sha256` is the hash of the boolean array in C order, one byte
-    an entry.
+    The file describes its inputs, its output and the mask in JSON, in
+    `assets.extra/loupe_tf.json` of a SavedModel and in `metadata_props` of
+    ONNX. `mask.sha256` is the hash of the boolean array in C order, with one
+    byte per entry.
 
     Raises:
         ValueError: If an argument is invalid, if the mask of the model is
-            random, if the path is that of something else, or if the format or
-            the backend cannot compute the model.
+            random, if the path exists but is not an earlier export, or if the
+            format or the backend does not support the model.
         ImportError: If a package of the extra `onnx` is missing.
 
     Example:
@@ -111,7 +110,7 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
         raise invalid("model", "a functional Keras model", model)
     if inputs == "image" and (maps or own_kspace):
         raise invalid(
-            "inputs", "'kspace' where there are several coils", inputs
+            "inputs", "'kspace' for a model with coils or maps", inputs
         )
     _check_path(path, format)
     _check_backend(format)
@@ -126,7 +125,7 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
 
 
 def _from_kspace(model, mask, maps):
-    """The model from k-space and whatever else it needs to the image."""
+    """Make the model from k-space, and further inputs if needed, to image."""
     reconstructor = reconstructor_of(model)
     shape = kspace_shape(reconstructor)
     if shape is None or None in shape[2:]:
@@ -155,7 +154,7 @@ def _from_kspace(model, mask, maps):
 
 
 def _mask(model):
-    """The mask inside, several of them, or `None` where it is an input."""
+    """Return the mask of the model or a tuple; `None` if it is an input."""
     tensor = getattr(model, "mask", None)
     if tensor is None or any(tensor is x for x in model.inputs):
         return None
@@ -173,7 +172,7 @@ def _mask(model):
 def _write_saved_model(model, path, metadata):
     options = {}
     if keras.backend.backend() == "jax":
-        # Keras would name the coils of the k-space and of the maps differently.
+        # Keras would give the coil axes of k-space and maps different names.
         inputs = metadata["inputs"]
         shapes = keras.tree.map_structure(
             lambda x: f"({', '.join(map(str, inputs[x.name]['shape']))})",
@@ -181,7 +180,7 @@ def _write_saved_model(model, path, metadata):
         )
         options["jax2tf_kwargs"] = {"polymorphic_shapes": [shapes]}
     model.export(str(path), format="tf_saved_model", verbose=False, **options)
-    # The folder that TensorFlow leaves to those who write SavedModels.
+    # TensorFlow reserves this folder for files of other programs.
     extra = path / "assets.extra"
     extra.mkdir()
     text = json.dumps(metadata, indent=2)
@@ -198,15 +197,15 @@ def _write_onnx(model, path, metadata):
             'with: pip install "loupe-tf[onnx]"'
         ) from error
     with fourier.by_matrices(), warnings.catch_warnings():
-        # Keras's, of `np.object`, which it gives back to tf2onnx.
+        # Keras restores `np.object` for tf2onnx, which causes a warning.
         warnings.simplefilter("ignore", FutureWarning)
-        # Without a signature Keras wants a model that was called before.
+        # Without a signature, Keras requires a model that was called before.
         signature = [model.input]
         model.export(
             str(path), "onnx", verbose=False, input_signature=signature
         )
     proto = onnx.load(path)
-    try:  # tf2onnx copies what it does not know, with an error in the log.
+    try:  # tf2onnx copies unknown operations, with an error in the log.
         onnx.checker.check_model(proto, full_check=True)
     except (
         onnx.checker.ValidationError,
@@ -225,7 +224,7 @@ def _write_onnx(model, path, metadata):
 
 
 def _metadata(model, mask):
-    """What whoever runs the file must know, as JSON can store it."""
+    """Return a description of the file for its users, as JSON can store it."""
     (output,) = model.outputs
     complex_image = output.shape[-1] == 2
     meaning = "last axis (real, imaginary)" if complex_image else "magnitude"
@@ -265,12 +264,10 @@ def _describe(tensor, is_volume, meaning):
 
 
 def _check_path(path, format):
-    """Refuse names of other formats, and all but an earlier export there."""
+    """Refuse suffixes of other formats, and paths of other files."""
     own = ".onnx" if format == "onnx" else ""
     if path.suffix in MODEL_FILES and path.suffix != own:
-        raise invalid(
-            "path", "a path that ends in .onnx, or that of a folder", path
-        )
+        raise invalid("path", "a path that ends in .onnx, or a folder", path)
     if format == "onnx":
         kind, earlier = "a file", path.is_file()
     else:
@@ -286,7 +283,8 @@ def _check_backend(format):
     if backend not in able:
         raise invalid(
             "format",
-            f"one that the backend can write; {format!r} needs KERAS_BACKEND="
-            f"{' or '.join(able)}, where a .keras file of this model loads",
+            f"one that the backend can write. {format!r} requires "
+            f"KERAS_BACKEND={' or '.join(able)}, which can load a .keras file "
+            "of this model",
             found=f"format={format!r} on the backend {backend!r}",
         )

@@ -3,10 +3,10 @@
 Every transform here is two-dimensional and orthonormal, over the axes H and W
 of a real tensor `(..., H, W, 2)` whose last axis is (real, imaginary).
 
-`fft2c` and `ifft2c` are centred: the zero frequency (DC) lies at
-`(H // 2, W // 2)`, and so does the origin of the image. `fft2` and `ifft2`
-have both in the corner `(0, 0)`. Between `fft2` and `ifft2` the shifts of a
-mask-then-inverse round trip cancel, if the mask is shifted instead:
+`fft2c` and `ifft2c` are centred: the zero frequency (DC) and the origin of the
+image are both at `(H // 2, W // 2)`. `fft2` and `ifft2` have both in the corner
+`(0, 0)`. To transform, mask and transform back, it is enough to shift the mask
+and use `fft2` and `ifft2`:
 
     ifft2c(M * fft2c(x)) == ifft2(ifftshift(M) * fft2(x))
 """
@@ -27,7 +27,7 @@ _BY_MATRICES = contextvars.ContextVar("by_matrices", default=False)
 
 
 def fft2(x):
-    """Orthonormal 2-D Fourier transform with DC in the corner.
+    """Compute the orthonormal 2-D Fourier transform, DC in the corner.
 
     Args:
         x: Real tensor `(..., H, W, 2)`, last axis (real, imaginary).
@@ -40,30 +40,30 @@ def fft2(x):
 
 
 def ifft2(x):
-    """Inverse, and adjoint, of `fft2`; same shapes."""
-    # F⁻¹(z) = conj(F(conj(z))), and i·conj(z) is z with its parts swapped: no
-    # signs to change, and none of the divisions of `ops.ifft2`.
+    """Compute the inverse, and adjoint, of `fft2`; same shapes."""
+    # F⁻¹(z) = conj(F(conj(z))), and i·conj(z) is z with its parts swapped. So
+    # there are no signs to change, and no divisions as in `ops.ifft2`.
     real, imag = split(_standardize(x))
     imag, real = _transform(imag, real)
     return join(real, imag)
 
 
 def fft2c(x):
-    """Orthonormal 2-D Fourier transform with DC at `(H // 2, W // 2)`.
+    """Compute the orthonormal 2-D Fourier transform, DC at `(H // 2, W // 2)`.
 
     Args:
-        x: Real tensor `(..., H, W, 2)`, last axis (real, imaginary). Image,
-            origin at `(H // 2, W // 2)`.
+        x: Real tensor `(..., H, W, 2)`, last axis (real, imaginary): an image
+            with its origin at `(H // 2, W // 2)`.
 
     Returns:
-        Float32 tensor of the same shape: k-space, so scaled that
+        Float32 tensor of the same shape: k-space, scaled such that
         `‖fft2c(x)‖₂ = ‖x‖₂`.
     """
     return fftshift(fft2(ifftshift(x)))
 
 
 def ifft2c(x):
-    """Inverse, and adjoint, of `fft2c`; same shapes."""
+    """Compute the inverse, and adjoint, of `fft2c`; same shapes."""
     return fftshift(ifft2(ifftshift(x)))
 
 
@@ -71,23 +71,23 @@ def fftshift(x):
     """Move the origin from the corner to the centre of H and W.
 
     Args:
-        x: Tensor `(..., H, W, C)`. An axis of length 1 stays as it is, so a
-            mask of lines `(..., 1, W, 1)` may be given as well.
+        x: Tensor `(..., H, W, C)`. An axis of length 1 is not changed, so `x`
+            may also be a mask of lines `(..., 1, W, 1)`.
     """
     return ops.roll(x, [x.shape[axis] // 2 for axis in AXES], axis=AXES)
 
 
 def ifftshift(x):
-    """Undo `fftshift`, for odd sizes too."""
+    """Undo `fftshift`, also for odd sizes."""
     return ops.roll(x, [-(x.shape[axis] // 2) for axis in AXES], axis=AXES)
 
 
 def split(x):
-    """Real and imaginary part, `(..., H, W)` each, of `(..., H, W, 2)`.
+    """Split `(..., H, W, 2)` into real and imaginary part, `(..., H, W)` each.
 
-    TensorFlow is slow at reading and writing every other entry. By way of a
-    transposition it is not, and those of a `join` and the `split` of the next
-    layer, being inverse, are taken out of the graph.
+    TensorFlow is slow at reading and writing every other entry, but fast with
+    a transposition. The transpositions of a `join` and of the `split` in the
+    next layer are inverse, so the graph optimizer removes them.
     """
     return ops.unstack(ops.moveaxis(x, -1, 0), 2)
 
@@ -99,10 +99,11 @@ def join(real, imag):
 
 @contextlib.contextmanager
 def by_matrices():
-    """Compute all transforms within as real matrix products.
+    """Compute all transforms in this context as real matrix products.
 
-    Slower than an FFT, but any runtime has them: ONNX, for one, has no complex
-    numbers. What is traced within stays so; use a model of its own for it.
+    They are slower than an FFT, but any runtime supports them; ONNX, for
+    example, has no complex numbers. A function traced in this context keeps
+    them, so trace a separate model.
     """
     token = _BY_MATRICES.set(True)
     try:
@@ -134,7 +135,7 @@ def _matrix_transform(real, imag):
 
 
 def _matrices(n):
-    """Real and negative imaginary part of the orthonormal transform."""
+    """Return real and negative imaginary part of the transform's matrix."""
     index = np.arange(n)
     angle = 2 * np.pi / n * (np.outer(index, index) % n)
     return [

@@ -1,7 +1,7 @@
-"""Reading HDF5 that may be damaged, hostile or huge.
+"""Read HDF5 files that may be damaged, hostile or huge.
 
-A file does not choose which other files are read, and what makes HDF5 itself
-crash, hang or take memory is refused before it does.
+A file cannot make this package read other files. Content that would make HDF5
+itself crash, hang or take too much memory is refused first.
 """
 
 import math
@@ -16,13 +16,13 @@ from loupe_tf.reading import BadFileError, check_file, check_memory, naming
 
 
 def open_hdf5(path):
-    """Open an HDF5 file to read.
+    """Open an HDF5 file for reading.
 
     Args:
         path: Path of the file.
 
     Returns:
-        An `h5py.File`. Take data sets from it with `hdf5_dataset`.
+        An `h5py.File`. Get its data sets with `hdf5_dataset`.
     """
     import h5py
 
@@ -33,12 +33,12 @@ def open_hdf5(path):
 
 
 def is_hdf5(path):
-    """Whether a file is HDF5, which may begin behind a block of a user's.
+    """Return whether a file is HDF5, possibly after a user block.
 
-    MATLAB's files of version 7.3 have 512 bytes of text there.
+    MATLAB's files of version 7.3 begin with 512 bytes of text.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If there is no such file.
     """
     import h5py
 
@@ -47,15 +47,15 @@ def is_hdf5(path):
 
 
 def hdf5_names(file):
-    """Sorted names of what an HDF5 file holds, at its top."""
+    """Return the sorted names at the top level of an HDF5 file."""
     with naming(file.filename, "an HDF5 file"):
         return sorted(file)
 
 
 def hdf5_dataset(file, name):
-    """A data set of an HDF5 file, whose numbers lie in that file.
+    """Return a data set whose numbers are in the HDF5 file itself.
 
-    A file does not choose which other files are read: links to other files,
+    A file cannot make this package read other files: links to other files,
     external storage and virtual data sets are refused, in any part of the name.
 
     Args:
@@ -63,7 +63,7 @@ def hdf5_dataset(file, name):
         name: String, such as `"dataset/data"`.
 
     Returns:
-        An `h5py.Dataset`, or `None` where there is none of that name.
+        An `h5py.Dataset`, or `None` if there is none of that name.
     """
     import h5py
 
@@ -100,7 +100,7 @@ def hdf5_dataset(file, name):
 
 
 def hdf5_attribute(file, name):
-    """An attribute at the top of an HDF5 file, or `None`."""
+    """Return an attribute at the top level of an HDF5 file, or `None`."""
     with naming(file.filename, f"an HDF5 file with an attribute {name}"):
         if name not in file.attrs:
             return None
@@ -113,12 +113,12 @@ def hdf5_attribute(file, name):
 
 
 def read_hdf5(dataset, index=(), field=None):
-    """Read a data set, or a part of it, within the limit.
+    """Read a data set, or part of it, within the memory limit.
 
     Args:
-        dataset: What `hdf5_dataset` returned.
-        index: What is read of it: everything by default.
-        field: (Optional) string, which field of its records.
+        dataset: The result of `hdf5_dataset`.
+        index: Index of the part to read. Defaults to everything.
+        field: (Optional) string, name of the field to read from its records.
 
     Returns:
         An array, or a scalar.
@@ -127,22 +127,22 @@ def read_hdf5(dataset, index=(), field=None):
     with naming(path, f"an HDF5 file with a data set {name}"):
         whole = index in ((), ...) or dataset.shape is None
         count = dataset.size if whole else _count(dataset, index)
-        # A chunk is unpacked whole, however little of it is read.
+        # A chunk is always unpacked as a whole.
         count = max(count or 0, math.prod(dataset.chunks or ()))
         check_memory(path, count * dataset.dtype.itemsize)
         if dataset.dtype.hasobject and field is None:
             _check_heaps(path, dataset)
-            if count > 1:  # Many may share one text, or one list.
+            if count > 1:  # Many entries may share one text or list.
                 check_memory(path, count * os.stat(path).st_size)
         return (dataset.fields(field) if field else dataset)[index]
 
 
 def _check_type(found):
-    """Refuse types that only damaged files have, before HDF5 crashes.
+    """Refuse types that only damaged files have, because HDF5 would crash.
 
-    For numbers that NumPy does not have, h5py takes a wider type, and in a
-    record HDF5 then writes beside its memory; lists of an unknown kind have no
-    functions.
+    For numbers that NumPy does not support, h5py takes a wider type, and HDF5
+    then writes outside the memory of a record. Lists of an unknown kind have no
+    functions in HDF5.
 
     Args:
         found: An `h5py.h5t.TypeID`.
@@ -154,7 +154,7 @@ def _check_type(found):
             _check_type(found.get_member_type(i))
     elif isinstance(found, h5t.TypeVlenID | h5t.TypeArrayID | h5t.TypeEnumID):
         _check_type(found.get_super())
-        # The bits that follow the class say of what kind it is.
+        # The bits after the class give the kind.
         if isinstance(found, h5t.TypeVlenID) and any(found.encode()[3:6]):
             raise ValueError("lists of an unknown kind")
     elif isinstance(found, h5t.TypeIntegerID | h5t.TypeFloatID):
@@ -163,7 +163,7 @@ def _check_type(found):
 
 
 def _check_chunks(path, dataset):
-    """Refuse chunks that the file has no room for: HDF5 takes the memory."""
+    """Refuse chunks larger than the file: HDF5 would allocate them."""
     size = os.stat(path).st_size
 
     def check(chunk):
@@ -174,15 +174,15 @@ def _check_chunks(path, dataset):
 
 
 def _check_lists(path, dataset):
-    """Refuse texts and lists that the file has no room for.
+    """Refuse texts and lists that are longer than the file.
 
-    HDF5 takes the memory for the length that stands in the file, up to 16 GiB
-    for each, before it looks for the numbers. Where they are compressed the
-    lengths cannot be seen.
+    HDF5 allocates memory for the length given in the file, up to 16 GiB each,
+    before it looks for the numbers. Lengths cannot be checked if they are
+    compressed.
     """
     kind, pieces = dataset.id.get_type(), []
     places = _places_of_lists(kind)
-    # In memory a text is a pointer, in the file four bytes more than two.
+    # In memory, a text is a pointer. In the file, it takes 16 bytes.
     size = 16 if places == [(0, 1)] else kind.get_size()
     if dataset.chunks is None:
         start = dataset.id.get_offset()
@@ -208,9 +208,9 @@ def _check_lists(path, dataset):
 
 
 def _places_of_lists(kind, offset=0):
-    """Where in a record the lengths of its lists are, and their entries' size.
+    """Return where a record has the lengths of its lists, and their item sizes.
 
-    Those of texts in a record are left out: they lie elsewhere in the file.
+    Records with texts are left out, because their lengths are elsewhere.
     """
     from h5py import h5t
 
@@ -231,21 +231,21 @@ def _places_of_lists(kind, offset=0):
 
 
 def _check_heaps(path, dataset=None):
-    """Refuse texts and lists in whose heap HDF5 would go round for ever.
+    """Refuse texts and lists in whose heap HDF5 would loop forever.
 
-    It takes the size of each entry from the file, and does not ask whether the
-    next one lies further on (H5HG in HDF5 1.14).
+    HDF5 takes the size of each entry from the file, and does not check that the
+    next entry is further on (H5HG in HDF5 1.14).
 
     Args:
         path: Path of the file.
-        dataset: (Optional) data set of texts or lists, whose heaps are looked
-            for wherever they are. Without one, those of attributes are looked
-            for at either end of the file.
+        dataset: (Optional) data set of texts or lists, whose heaps are searched
+            in the whole file. Without one, heaps of attributes are searched at
+            both ends of the file.
     """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if not size:
-            return  # HDF5's own error says so.
+            return  # HDF5 reports an empty file itself.
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             if dataset is None:
                 ends = (0, 2**20), (max(0, size - 2**20), size)
@@ -281,7 +281,7 @@ def _walk_heap(content, place, size):
 
 
 def _count(dataset, index):
-    """Number of elements of a selection along the first axis."""
+    """Count the elements of a selection along the first axis."""
     if isinstance(index, numbers.Integral):
         return math.prod(dataset.shape[1:])
     length = len(range(*index.indices(dataset.shape[0])))

@@ -1,4 +1,4 @@
-"""Heads of ISMRM raw data (Inati et al., MRM 77, 2017), and their geometry."""
+"""Read headers of ISMRM raw data (Inati et al., MRM 77, 2017)."""
 
 import dataclasses
 import math
@@ -10,27 +10,27 @@ from loupe_tf import hdf5, reading
 from loupe_tf.checks import invalid
 from loupe_tf.reading import BadFileError
 
-# One value of each of these is taken at a time.
+# Counters that select an image: one value of each is read at a time.
 COUNTERS = ("repetition", "contrast", "phase", "set")
-# The standard's flags that say that a read-out is no part of the image. The
-# others are: FIRST and LAST (places in the order of the scan), REVERSE (a
-# direction), PARALLEL_CALIBRATION_AND_IMAGING (which says so), and USER1 to 8,
-# which have no meaning of their own, so that leaving them out would be a guess.
+# The standard's flags of read-outs that are not part of the image. Its other
+# flags do not exclude read-outs: FIRST and LAST are places in the order of the
+# scan, REVERSE is a direction, PARALLEL_CALIBRATION_AND_IMAGING includes the
+# image, and USER1 to 8 have no meaning in the standard.
 OTHER_FLAGS = (
-    "ACQ_IS_NOISE_MEASUREMENT",  # No excitation: noise alone.
-    "ACQ_IS_PARALLEL_CALIBRATION",  # A scan of its own, of another contrast.
-    "ACQ_IS_NAVIGATION_DATA",  # Follows breathing or motion.
-    "ACQ_IS_PHASECORR_DATA",  # Without phase encoding, against ghosts of EPI.
-    "ACQ_IS_HPFEEDBACK_DATA",  # For the control of the scan while it runs.
-    "ACQ_IS_DUMMYSCAN_DATA",  # Before the steady state.
-    "ACQ_IS_RTFEEDBACK_DATA",  # For the control of the scan while it runs.
-    "ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA",  # For brightness, other coils.
-    "ACQ_IS_PHASE_STABILIZATION_REFERENCE",  # Without phase encoding, against
-    "ACQ_IS_PHASE_STABILIZATION",  # drifts of the phase.
+    "ACQ_IS_NOISE_MEASUREMENT",  # Only noise, without excitation.
+    "ACQ_IS_PARALLEL_CALIBRATION",  # A separate scan, of another contrast.
+    "ACQ_IS_NAVIGATION_DATA",  # Tracks breathing or motion.
+    "ACQ_IS_PHASECORR_DATA",  # Corrects EPI ghosts, without phase encoding.
+    "ACQ_IS_HPFEEDBACK_DATA",  # Controls the running scan.
+    "ACQ_IS_DUMMYSCAN_DATA",  # Precedes the steady state.
+    "ACQ_IS_RTFEEDBACK_DATA",  # Controls the running scan.
+    "ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA",  # Brightness, from other coils.
+    "ACQ_IS_PHASE_STABILIZATION_REFERENCE",  # Both of these correct phase
+    "ACQ_IS_PHASE_STABILIZATION",  # drifts, without phase encoding.
 )
-# Calibration that is part of the image carries both flags in some files.
+# In some files, calibration that is part of the image has both flags.
 BOTH = "ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING"
-# Numbers, from 1, that the standard has given no meaning.
+# Numbers of flags, from 1, that have no meaning in the standard.
 UNKNOWN_FLAGS = range(32, 53)
 # The largest number that the header's schema and the counters can hold.
 LARGEST = 2**16 - 1
@@ -41,11 +41,14 @@ class Space:
     """One encoding space of a header.
 
     Attributes:
-        matrix: Three integers, what is encoded: read-out and phases.
-        view: Its size, three numbers in mm, `None` where it is not known.
-        recon_matrix, recon_view: The same of what is reconstructed.
-        limits: Dictionary of `(minimum, maximum, centre)`, or `None`, by
-            `"kspace_encode_step_1"`, `"kspace_encode_step_2"` and `"slice"`.
+        matrix: Three integers, the encoded matrix: read-out and two phase
+            encodings.
+        view: Three numbers, the encoded field of view in mm; `None` if
+            unknown.
+        recon_matrix, recon_view: The reconstructed matrix and field of view.
+        limits: Dictionary with the keys `"kspace_encode_step_1"`,
+            `"kspace_encode_step_2"` and `"slice"`, and values
+            `(minimum, maximum, centre)` or `None`.
     """
 
     matrix: tuple
@@ -56,23 +59,25 @@ class Space:
 
 
 def read_heads(path, encoding=0, select=None):
-    """Read the header of ISMRM raw data, and the heads of the acquisitions.
+    """Read the header of ISMRM raw data and the heads of its acquisitions.
 
     Args:
         path: Path of an HDF5 file with the group `dataset`.
         encoding: Integer, the number of the encoding space.
-        select: (Optional) dictionary of integers by names of `COUNTERS`, 0
-            where there is none.
+        select: (Optional) dictionary of integers by names of `COUNTERS`.
+            Missing ones are 0.
 
     Returns:
-        The header; its `Space`; the heads of the acquisitions that are part of
-        its image, an array of records; and their numbers in the file.
+        A tuple of four: the header, its `Space`, the heads of the acquisitions
+        that are part of the image (an array of records), and their indices in
+        the file.
 
     Raises:
         ImportError: If the package `ismrmrd` is missing.
-        BadFileError: If the file is none, contradicts itself or is not
+        BadFileError: If the file is not ISMRMRD, is inconsistent or is not
             Cartesian.
-        ValueError: If it has no such encoding, or nothing of what is selected.
+        ValueError: If the file has no such encoding space, or no acquisition
+            that matches `select`.
     """
     ismrmrd = import_ismrmrd()
     with hdf5.open_hdf5(path) as file:
@@ -91,7 +96,7 @@ def read_heads(path, encoding=0, select=None):
             reading.check_memory(path, reading.XML * len(text))
             reading.parse_xml(text)
             with warnings.catch_warnings():
-                # What is used of it is checked below.
+                # The values that are used are checked below.
                 warnings.simplefilter("ignore")
                 header = ismrmrd.xsd.CreateFromDocument(text)
             heads = np.atleast_1d(hdf5.read_hdf5(data, field="head"))
@@ -116,18 +121,19 @@ def read_heads(path, encoding=0, select=None):
         if np.any(heads["trajectory_dimensions"]):
             raise BadFileError(
                 path,
-                "Expected Cartesian samples, which lie where their counters "
-                "say. Received: acquisitions with a trajectory of their own",
+                "Expected Cartesian samples, whose counters give their "
+                "position. Received: acquisitions with a trajectory of their "
+                "own",
             )
     kept = _selected(path, heads, select)
     return header, space, heads[kept], numbers[kept]
 
 
 def encoding_steps(path, space, heads):
-    """Where acquisitions lie in the matrix.
+    """Return the positions of acquisitions in the matrix.
 
-    A scan is one of three dimensions if its header says so by its matrix, and
-    its limits or its steps agree.
+    A scan is 3-D if the matrix in its header is, and if its limits or its
+    steps agree.
 
     Args:
         path: Path of the file, for messages.
@@ -135,7 +141,7 @@ def encoding_steps(path, space, heads):
         heads: Heads of its acquisitions.
 
     Returns:
-        A tuple of index arrays, one for each axis that is phase-encoded, and
+        A pair: a tuple of index arrays, one for each phase-encoded axis, and
         the sizes of these axes. DC is at `N // 2`.
 
     Raises:
@@ -154,12 +160,12 @@ def encoding_steps(path, space, heads):
                 f"{limits[1]}. Received: {low} to {high}",
             )
         if axis == 2 and low == high:
-            # The matrix of some 2-D scans has more than one.
+            # Some 2-D scans have a matrix of more than one here.
             if count == 1 or limits is None or limits[0] == limits[1]:
                 counts.pop()
                 break
         centre = limits[2] if limits else count // 2
-        # Partial acquisitions have their DC elsewhere than the matrix.
+        # In partial acquisitions, the centre is not that of the matrix.
         step = found - centre + count // 2
         if not 0 <= step.min() <= step.max() < count:
             raise BadFileError(
@@ -173,7 +179,7 @@ def encoding_steps(path, space, heads):
 
 
 def import_ismrmrd():
-    """The package `ismrmrd`, or an error that says how to install it."""
+    """Import `ismrmrd`, or raise an error that says how to install it."""
     try:
         import ismrmrd
         import ismrmrd.xsd
@@ -186,19 +192,19 @@ def import_ismrmrd():
 
 
 def has_flags(heads, numbers):
-    """Which heads carry one of the flags, that the standard counts from 1."""
+    """Return which heads have one of the flags, counted from 1."""
     bits = np.uint64(sum(1 << (number - 1) for number in numbers))
     return (heads["flags"].astype(np.uint64) & bits) != 0
 
 
 def _is_image(path, ismrmrd, heads, refs):
-    """Which acquisitions are part of an image, by their flags."""
+    """Return which acquisitions are part of an image, by their flags."""
     if has_flags(heads, UNKNOWN_FLAGS).any():
         raise BadFileError(
             path,
             "Expected flags of the standard. Received: acquisitions with some "
             f"of the flags {UNKNOWN_FLAGS.start} to {UNKNOWN_FLAGS.stop - 1}, "
-            "of which it is not known whether they are part of the image",
+            "which do not say whether they are part of the image",
         )
     other = {name: getattr(ismrmrd, name) for name in OTHER_FLAGS}
     both = has_flags(heads, [getattr(ismrmrd, BOTH)])
@@ -218,13 +224,13 @@ def _is_image(path, ismrmrd, heads, refs):
             raise BadFileError(
                 path,
                 "Expected acquisitions of an image. Received: none of "
-                f"encoding {encoding}, for all are flagged: {', '.join(found)}",
+                f"encoding {encoding}; all are flagged: {', '.join(found)}",
             )
     return kept
 
 
 def _selected(path, heads, select):
-    """Which acquisitions are of the repetition, contrast, ... asked for."""
+    """Return which acquisitions match the selected repetition, contrast, ..."""
     select = {} if select is None else select
     if not isinstance(select, dict) or set(select) - set(COUNTERS):
         raise invalid(
@@ -244,7 +250,7 @@ def _selected(path, heads, select):
 
 
 def _space(path, encoding):
-    """What is used of an encoding space, checked."""
+    """Check an encoding space and return its `Space`."""
     if encoding.trajectory.value != "cartesian":
         raise BadFileError(
             path,
@@ -281,7 +287,10 @@ def _matrix(path, name, space):
 
 
 def _view(space):
-    """Field of view in mm; what some files have in its place is `None`."""
+    """Return the field of view in mm, with `None` for values that are invalid.
+
+    Some files have zeros there.
+    """
     found = [getattr(space.fieldOfView_mm, axis) for axis in "xyz"]
     return tuple(
         float(mm) if isinstance(mm, int | float) and 0 < mm < math.inf else None

@@ -1,7 +1,7 @@
-"""Losses on images that Keras does not have: SSIM, and its mix with L1.
+"""Image losses that Keras does not have: SSIM, and a mix of SSIM and L1.
 
-The mean squared and mean absolute errors are Keras's own: `"mse"`, `"mae"`. A
-`sample_weight` of shape `(batch, 1, 1)` serves all of them; see
+For the mean squared and mean absolute errors, use Keras's own `"mse"` and
+`"mae"`. A `sample_weight` of shape `(batch, 1, 1)` works for all of them; see
 `loupe_tf.metrics`.
 """
 
@@ -17,7 +17,7 @@ from loupe_tf.metrics.ssim import WINDOWS
 __all__ = ["L1SSIM", "SSIM"]
 
 
-# Under its own registered name, for `loupe_tf.metrics.SSIM` has the plain one.
+# The name "SSIM" is registered for `loupe_tf.metrics.SSIM`.
 @keras.saving.register_keras_serializable(package="loupe_tf", name="SSIMLoss")
 class SSIM(keras.losses.Loss):
     """One minus the structural similarity of each image.
@@ -28,8 +28,8 @@ class SSIM(keras.losses.Loss):
     loss = 1 - loupe_tf.metrics.ssim(y_true, y_pred)
     ```
 
-    See `loupe_tf.metrics.SSIM` for what is computed, and on what images. The
-    gradient is finite everywhere, on constant and all-zero images too.
+    See `loupe_tf.metrics.SSIM` for the definition and the images. The gradient
+    is finite everywhere, also for constant and all-zero images.
 
     Args:
         max_value: Positive float, the range of the pixel values: 1 for images
@@ -87,12 +87,13 @@ class L1SSIM(SSIM):
     loss = alpha * (1 - ssim) + (1 - alpha) * l1
     ```
 
-    for each image; complex images differ by the modulus of their difference.
+    for each image. For complex images, `np.abs` is the modulus of the complex
+    difference.
 
-    After Zhao et al., "Loss functions for image restoration with neural
-    networks", 2017, where `alpha = 0.84` was set empirically. There the first
-    part is the multi-scale MS-SSIM and a Gaussian window weights the second;
-    here they are the single-scale SSIM and the plain mean.
+    The loss follows Zhao et al., "Loss functions for image restoration with
+    neural networks", 2017, who chose `alpha = 0.84` empirically. They use the
+    multi-scale MS-SSIM and weight the absolute error with a Gaussian window.
+    This loss uses the single-scale SSIM and the plain mean.
 
     Args:
         alpha: Float in [0, 1], the weight of the structural similarity.

@@ -1,6 +1,6 @@
-"""The forward operator of several coils, on NumPy's complex arrays.
+"""The forward operator of several coils for NumPy's complex arrays.
 
-K-space and masks are centred, DC at `(H // 2, W // 2)`, and the Fourier
+K-space and masks are centred, with DC at `(H // 2, W // 2)`, and the Fourier
 transform is orthonormal, as in `loupe_tf.fourier`.
 """
 
@@ -14,17 +14,17 @@ from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 @judging
 def forward(image, mask, maps=None):
-    """What the coils measure of an image: `y = M F S x`.
+    """Apply the forward operator of several coils: `y = M F S x`.
 
-    The operator of equation 4 of the papers on compressed sensing with several
-    coils: each coil i sees `S_i x`, of which k-space is sampled by the mask.
+    The image of coil i is `S_i x`, and the mask samples its k-space (Pruessmann
+    et al., "SENSE: sensitivity encoding for fast MRI", 1999).
 
     Args:
         image: Complex or real array `(H, W)`. Without maps also `(..., H, W)`,
-            such as the images of coils.
-        mask: Booleans, or 0 and 1, or a `SamplingMask`, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`. One that seems to have DC in the corner
-            (`loupe_tf.masks.dc_position`) brings a warning.
+            such as coil images.
+        mask: Array of booleans, or of 0 and 1, or a `SamplingMask`, of shape
+            `(H, W)`, `(1, W)` or `(H, 1)`. A mask that seems to have DC in the
+            corner (`loupe_tf.masks.dc_position`) causes a warning.
         maps: Sensitivity maps S, complex array `(coils, H, W)`, or `None` for
             the identity.
 
@@ -39,9 +39,7 @@ def forward(image, mask, maps=None):
     mask = check_mask(mask, image.shape[-2:])
     if maps is not None:
         if image.ndim != 2:
-            raise invalid(
-                "image", "shape (H, W) beside maps", found=image.shape
-            )
+            raise invalid("image", "shape (H, W) with maps", found=image.shape)
         image = check_maps(maps, (None, *image.shape)) * image
     # NumPy 1 computes in double precision.
     return np.where(mask, fft2c(image), 0).astype(np.complex64)
@@ -49,17 +47,18 @@ def forward(image, mask, maps=None):
 
 @judging
 def adjoint(kspace, mask, maps=None):
-    """The adjoint of `forward`: `x = S^H F^H M y`.
+    """Apply the adjoint of `forward`: `x = S^H F^H M y`.
 
     Args:
         kspace: Complex array `(coils, H, W)` with maps, `(..., H, W)` without.
-            Entries that the mask does not acquire are not read.
-        mask: As that of `forward`.
-        maps: As those of `forward`.
+            Entries that the mask does not acquire are not used.
+        mask: As for `forward`.
+        maps: As for `forward`.
 
     Returns:
-        Complex64 array: the image `(H, W)`, the sum over coils of the images
-        times the conjugate maps; without maps the shape of the k-space.
+        Complex64 array. With maps, the image `(H, W)`: the sum over coils of
+        the coil images times the conjugate maps. Without maps, images with the
+        shape of the k-space.
 
     Raises:
         ValueError: If mask or maps do not fit the k-space.
@@ -73,29 +72,29 @@ def adjoint(kspace, mask, maps=None):
 
 
 def fill_mirror(kspace, mask):
-    """What k-space and mask know of an image without a phase.
+    """Fill k-space and mask of an image without phase from their mirror.
 
-    Its k-space has `y(-k) = conj y(k)` (indices modulo N).
+    Its k-space satisfies `y(-k) = conj y(k)` (indices modulo N).
 
     Args:
         kspace: Complex array `(..., H, W)`.
-        mask: Booleans `(H, W)`, what was acquired.
+        mask: Boolean array `(H, W)`, the acquired entries.
 
     Returns:
-        A pair: k-space with what was not acquired taken from the mirror, and
-        the mask with its mirror.
+        A pair: k-space whose other entries are taken from the mirror, and the
+        union of the mask and its mirror.
     """
     filled = np.where(mask, kspace, np.conj(mirrored(kspace)))
     return filled, mask | mirrored(mask)
 
 
 def root_sum_of_squares(images):
-    """`√Σ|x_i|²` of coil images `(coils, H, W)`: `(H, W)`, float32."""
+    """Return `√Σ|x_i|²` of coil images `(coils, H, W)`, float32 `(H, W)`."""
     return np.sqrt(np.sum(np.abs(images) ** 2, axis=0)).astype(np.float32)
 
 
 def to_channels(image):
-    """An array `(..., H, W)` as a batch of (real, imaginary).
+    """Convert an array `(..., H, W)` to a batch of (real, imaginary).
 
     Returns:
         Float32 array `(1, ..., H, W, 2)`.
@@ -118,7 +117,7 @@ def check_complex(name, array):
 
 
 def check_mask(mask, size):
-    """Return a mask as booleans `(H, W)`; `size` is that of k-space."""
+    """Return a mask as a boolean array `(H, W)`, the size of k-space."""
     mask = np.asarray(mask)
     height, width = size
     shapes = [(height, width), (1, width), (height, 1)]
@@ -131,13 +130,13 @@ def check_mask(mask, size):
         )
     if mask.dtype.kind not in "fiub" or not np.isin(mask, (0, 1)).all():
         raise invalid(
-            "mask", "booleans, or 0 and 1 alone", found=f"dtype={mask.dtype}"
+            "mask", "booleans, or only 0 and 1", found=f"dtype={mask.dtype}"
         )
     return np.broadcast_to(mask.astype(bool), size)
 
 
 def check_maps(maps, shape):
-    """Return maps as complex64; `shape` is that of k-space."""
+    """Return maps as complex64; `shape` is the shape of k-space."""
     maps = np.asarray(maps)
     expected = tuple(shape)
     fits = maps.ndim == 3 == len(expected) and all(

@@ -1,8 +1,8 @@
-"""What is done when Keras and TensorFlow are imported, by whom it may be.
+"""Actions when Keras and TensorFlow are imported, no matter by whom.
 
-`import loupe_tf` imports neither, so that commands answer at once. When Keras
-comes, it is told of our layers, as `keras.models.load_model` needs. When
-TensorFlow comes, its start-up log is left out.
+`import loupe_tf` imports neither, so commands start quickly. When Keras is
+imported, our layers are registered with it, as `keras.models.load_model`
+requires. When TensorFlow is imported, its start-up log is hidden.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ import re
 import sys
 import tempfile
 
-# What holds layers, losses and metrics of ours.
+# Subpackages with layers, losses, metrics and models to register.
 REGISTERED = ("layers", "losses", "metrics", "models")
 
-# A line of TensorFlow's log, old or new, whose letter is its level.
+# A line of TensorFlow's log, in the old or new format; the letter is its level.
 RECORD = re.compile(
     rb"([IWEF])\d{4} \d\d:\d\d:|\d{4}-\d\d-\d\d [\d:.]+: ([IWEF]) "
 )
@@ -24,11 +24,11 @@ BEFORE_RECORDS = b"WARNING: All log messages before absl::InitializeLog()"
 
 
 class Around(importlib.abc.MetaPathFinder):
-    """Finds packages as they are found, and does something at their import.
+    """A finder that imports given packages inside a context manager.
 
     Args:
-        contexts: Dictionary, by the name of a package, of callables that
-            return the context manager in which it is imported.
+        contexts: Dictionary from the name of a package to a callable that
+            returns the context manager for its import.
     """
 
     def __init__(self, contexts):
@@ -39,7 +39,7 @@ class Around(importlib.abc.MetaPathFinder):
         if context is None:
             return None
         try:
-            spec = importlib.util.find_spec(name)  # By the other finders.
+            spec = importlib.util.find_spec(name)  # Uses the other finders.
         finally:
             self._contexts[name] = context
         if spec is None or spec.loader is None:
@@ -56,18 +56,20 @@ class Around(importlib.abc.MetaPathFinder):
 
 @contextlib.contextmanager
 def then_register():
-    """Let Keras know our layers when it is there."""
+    """Register our classes once Keras is imported."""
     yield
     register()
 
 
 def register(at_end_of=None):
-    """Import all that a saved model may be made of.
+    """Import all classes that a saved model may contain.
+
+    If a subpackage of ours is still being imported, and imported Keras itself,
+    this is too early. The subpackage then calls this function again at its end.
 
     Args:
-        at_end_of: (Optional) name of the subpackage that calls this as its last
-            act. Where Keras comes with a subpackage that is not complete yet,
-            it is too early before.
+        at_end_of: (Optional) name of the subpackage that calls this function at
+            its end.
     """
     for name in ("layers", "samplers", "models"):
         module = sys.modules.get(f"loupe_tf.{name}")
@@ -80,18 +82,18 @@ def register(at_end_of=None):
 
 @contextlib.contextmanager
 def without_start_up_log():
-    """Leave out of stderr what TensorFlow logs while it is imported.
+    """Remove from stderr the log that TensorFlow writes during its import.
 
-    It does so before it looks at TF_CPP_MIN_LOG_LEVEL, by which one says what
-    is to be seen: 0 is all, 1 leaves out information, 2 warnings too, 3, our
-    default, errors too, which come as exceptions of Python. Everything else
-    that was written is written when the import has ended.
+    TensorFlow writes it before it reads TF_CPP_MIN_LOG_LEVEL, which sets the
+    level to show: 0 shows everything, 1 hides information, 2 also warnings, and
+    3, our default, also errors, which are raised as Python exceptions anyway.
+    All other output is written when the import has ended.
     """
     level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "")
     level = int(level) if level.isdecimal() else 0
     stderr = None
     if level > 0:
-        with contextlib.suppress(OSError):  # There may be none.
+        with contextlib.suppress(OSError):  # There may be no stderr.
             stderr = os.dup(2)
     if stderr is None:
         yield
@@ -110,7 +112,7 @@ def without_start_up_log():
 
 
 def is_shown(line, level):
-    """Whether a line of bytes is of that level or above, or no log at all."""
+    """Return whether a line has at least this level, or is not a log line."""
     record = RECORD.match(line)
     if record is None:
         return not line.startswith(BEFORE_RECORDS)

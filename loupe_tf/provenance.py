@@ -1,4 +1,4 @@
-"""How a result was obtained: data, settings, versions, hardware, command."""
+"""Record data, settings, versions, hardware and command of a result."""
 
 import importlib
 import os
@@ -10,19 +10,22 @@ import numpy as np
 
 from loupe_tf.version import __version__
 
-# Keras is imported by the functions that need it: `--help` does not wait.
+# Functions import Keras where needed, so that `--help` is fast.
 
 __all__ = ["environment", "provenance"]
 
-# What `python -m loupe_tf.cli` runs.
+# The program that `python -m loupe_tf.cli` runs.
 MODULE = ("cli", "__main__.py")
 
 
 def environment(*packages):
-    """Versions and hardware, as texts by name: facts for a report.
+    """Return versions and hardware, as facts for a report.
 
     Args:
-        *packages: Strings, further packages, as they are imported.
+        *packages: Strings, names of further packages to import.
+
+    Returns:
+        A dictionary of strings by name.
     """
     import keras
 
@@ -39,7 +42,7 @@ def environment(*packages):
 
 
 def command_line():
-    """The command that runs, as it was typed."""
+    """Return the running command as it was typed."""
     program = pathlib.Path(sys.argv[0])
     ours = program.stem == "loupe-tf" or program.parts[-2:] == MODULE
     words = ["loupe-tf", *sys.argv[1:]] if ours else ["python", *sys.argv]
@@ -47,11 +50,11 @@ def command_line():
 
 
 def _count_accelerators():
-    """Accelerators that the backend sees."""
+    """Return the number of accelerators that the backend finds."""
     import keras
 
-    # keras.distribution.list_devices knows TensorFlow and JAX, and raises
-    # where JAX has CPUs alone.
+    # keras.distribution.list_devices supports only TensorFlow and JAX, and
+    # fails if JAX has only CPUs.
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -61,20 +64,20 @@ def _count_accelerators():
         import jax
 
         return sum(device.platform != "cpu" for device in jax.devices())
-    # The backend has imported it; the package does not require it.
+    # The backend has imported torch, which this package does not require.
     return sys.modules["torch"].cuda.device_count()
 
 
 def provenance(settings, source, splits):
-    """How a result was obtained, as texts by name: facts for a report.
+    """Return how a result was obtained, as facts for a report.
 
     Args:
-        settings: Dict of the settings of the script.
-        source, splits: What `loupe_tf.datasets.load_splits` returns.
+        settings: Dictionary of the settings of the script.
+        source, splits: The results of `loupe_tf.datasets.load_splits`.
 
     Returns:
-        A dict with the data, its volumes, the size of the images, the settings,
-        what `environment` returns, and the command.
+        A dictionary of strings by name: the data, the volumes, the image size,
+        the settings, the result of `environment`, and the command.
     """
     volumes = ", ".join(f"{name} {part}" for name, part in splits.items())
     height, width = splits["test"].images.shape[1:3]
@@ -89,7 +92,7 @@ def provenance(settings, source, splits):
 
 
 def _voxel_text(splits):
-    """Size of the voxels of all splits, to follow that of the matrix."""
+    """Return a text with the voxel size of all splits, or an empty one."""
     sizes = [getattr(part, "voxel_sizes", None) for part in splits.values()]
     if any(each is None for each in sizes):
         return ""

@@ -1,7 +1,7 @@
-"""Reading files that may be damaged, hostile or huge: what all readers share.
+"""Helpers to read files that may be damaged, hostile or huge.
 
-Every error of a reader names the file, and no file gets more memory than
-`memory_limit()`, which is checked before the memory is taken.
+Every error of a reader names the file. No file gets more memory than
+`memory_limit()`, which is checked before memory is allocated.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ import numpy as np
 from loupe_tf.checks import invalid
 
 DEFAULT_LIMIT = 4 * 2**30
-# For commands and workers, which run no Python of the user's.
+# For commands and workers, which do not run the user's Python code.
 VARIABLE = "LOUPE_TF_MEMORY_LIMIT"
-# Bytes of memory that a byte of XML takes once it is parsed.
+# Bytes of memory for each byte of XML once it is parsed.
 XML = 200
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -37,13 +37,13 @@ class BadFileError(ValueError):
 
     Args:
         path: Path of the file.
-        reason: String, what is wrong with it: "Expected ... Received: ...".
+        reason: String, the problem: "Expected ... Received: ...".
     """
 
     kind = "file"
 
     def __init__(self, path, reason):
-        super().__init__(path, reason)  # What pickle needs.
+        super().__init__(path, reason)  # Pickle needs both arguments.
         self.path = str(path)
         self.reason = str(reason)
 
@@ -52,10 +52,10 @@ class BadFileError(ValueError):
 
 
 def memory_limit():
-    """The most bytes that one file may ask of memory, a number.
+    """Return the largest number of bytes of memory that one file may require.
 
-    4 GiB, unless `set_memory_limit` or the environment variable
-    `LOUPE_TF_MEMORY_LIMIT` (bytes, or `"16G"`) says otherwise.
+    The default is 4 GiB. `set_memory_limit` or the environment variable
+    `LOUPE_TF_MEMORY_LIMIT` (bytes, or a string such as `"16G"`) changes it.
     """
     if _limit is not None:
         return _limit
@@ -64,14 +64,14 @@ def memory_limit():
 
 
 def set_memory_limit(limit):
-    """Set how many bytes one file may ask of memory.
+    """Set the largest number of bytes of memory that one file may require.
 
-    A header of a few bytes can ask for terabytes, so that every reader of this
-    package compares what a file asks for with this limit first.
+    A header of a few bytes can require terabytes. Every reader of this package
+    therefore first compares the requirement of a file with this limit.
 
     Args:
         limit: Positive number of bytes, or a string such as `"16G"` (units
-            of 1024); `math.inf` for no limit, `None` for the default again.
+            of 1024); `math.inf` for no limit, `None` for the default.
 
     Example:
 
@@ -82,15 +82,15 @@ def set_memory_limit(limit):
 
 
 def check_memory(path, nbytes, kind=BadFileError):
-    """Refuse a file that asks for more memory than the limit.
+    """Refuse a file that requires more memory than the limit.
 
     Args:
         path: Path of the file.
-        nbytes: Number of bytes that reading it would take.
+        nbytes: Number of bytes of memory required to read it.
         kind: Class of the error.
     """
     limit = memory_limit()
-    if not nbytes <= limit:  # Nor what is not a number.
+    if not nbytes <= limit:  # True for NaN as well.
         raise kind(
             path,
             f"Expected at most {_in_words(limit)} of memory for one file, the "
@@ -101,17 +101,17 @@ def check_memory(path, nbytes, kind=BadFileError):
 
 @contextlib.contextmanager
 def naming(path, expected, kind=BadFileError):
-    """Name the file in whatever goes wrong while it is read.
+    """Name the file in any error that occurs while it is read.
 
     Args:
         path: Path of the file.
-        expected: String, what the file should have been: "an HDF5 file".
+        expected: String, the expected kind of file, such as "an HDF5 file".
         kind: Class of the error, `BadFileError` or a subclass. With
-            `BadFileError` itself, errors of the system that name the file
-            stay as they are, such as `FileNotFoundError`.
+            `BadFileError` itself, system errors that name the file, such as
+            `FileNotFoundError`, are not changed.
 
     Raises:
-        BadFileError: In place of any exception but `ImportError`.
+        BadFileError: In place of any exception except `ImportError`.
     """
     try:
         yield
@@ -131,7 +131,7 @@ def naming(path, expected, kind=BadFileError):
 
 
 def check_file(path, kind=BadFileError):
-    """Refuse what is no regular file: devices and pipes never end.
+    """Refuse a file that is not regular: devices and pipes may never end.
 
     Args:
         path: Path of the file.
@@ -141,9 +141,9 @@ def check_file(path, kind=BadFileError):
         Size of the file in bytes.
 
     Raises:
-        FileNotFoundError: If there is none.
-        IsADirectoryError: If it is a folder.
-        BadFileError: If it is neither a file nor a folder.
+        FileNotFoundError: If the path does not exist.
+        IsADirectoryError: If the path is a folder.
+        BadFileError: If the path is neither a regular file nor a folder.
     """
     found = os.stat(path)
     if stat.S_ISDIR(found.st_mode):
@@ -157,12 +157,12 @@ def check_file(path, kind=BadFileError):
 
 
 def read_text(path, cost=20):
-    """Read a text file whole.
+    """Read a whole text file.
 
     Args:
-        path: Path of the file, UTF-8.
-        cost: Number, bytes of memory that a byte of it takes once it is
-            parsed: JSON makes objects of digits.
+        path: Path of the file, in UTF-8.
+        cost: Number, bytes of memory for each byte of the file once it is
+            parsed. JSON, for instance, turns digits into objects.
     """
     check_memory(path, cost * check_file(path))
     with naming(path, "a text file in UTF-8"):
@@ -170,23 +170,23 @@ def read_text(path, cost=20):
 
 
 def parse_json(text):
-    """What strict JSON holds: no name twice, and no NaN.
+    """Parse strict JSON, in which names are unique and NaN is not allowed.
 
     Args:
         text: String or bytes.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the text is not strict JSON.
     """
 
     def unique(pairs):
         found = dict(pairs)
         if len(found) < len(pairs):
-            raise ValueError("a name stands twice in an object")
+            raise ValueError("an object has the same name twice")
         return found
 
     def refuse(name):
-        raise ValueError(f"{name} is no value of JSON")
+        raise ValueError(f"{name} is not a JSON value")
 
     return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
 
@@ -196,14 +196,15 @@ def load_npy(path, memory_map=False):
 
     Args:
         path: Path of the file.
-        memory_map: Boolean. If `True` the array stays in the file, and the
-            limit is not applied to it.
+        memory_map: Boolean. If `True`, the array stays in the file, and the
+            memory limit does not apply.
 
     Returns:
         An array.
 
     Raises:
-        BadFileError: If it is none, or is longer or shorter than it says.
+        BadFileError: If the file is not a `.npy` file, or if its length
+            contradicts its header.
     """
     size = check_file(path)
     with naming(path, "an array in a .npy file"), open(path, "rb") as file:
@@ -224,10 +225,11 @@ def load_npz(path):
         path: Path of the file.
 
     Returns:
-        Dictionary of arrays by name. Members that are no arrays are left out.
+        Dictionary of arrays by name. Members that are not arrays are left out.
 
     Raises:
-        BadFileError: If it is none, is damaged, or unpacks to too much.
+        BadFileError: If the file is not a `.npz` file, is damaged, or requires
+            too much memory.
     """
     check_file(path)
     with naming(path, "arrays in a .npz file"), zipfile.ZipFile(path) as file:
@@ -235,7 +237,7 @@ def load_npz(path):
         members = [m for m in file.infolist() if m.filename.endswith(".npy")]
         check_memory(path, sum(2 * member.file_size for member in members))
         if len({member.filename for member in members}) < len(members):
-            raise ValueError("an array stands twice in it")
+            raise ValueError("the file has the same array twice")
         arrays = {}
         for member in members:
             stream = io.BytesIO(file.read(member))
@@ -249,18 +251,19 @@ def load_npz(path):
 
 
 def parse_xml(text):
-    """Parse XML that declares no document type, thus has no entities.
+    """Parse XML without a document type, and therefore without entities.
 
-    Entities name other files, and a few of them expand to gigabytes.
+    Entities can refer to other files, and a few of them can expand to
+    gigabytes.
 
     Args:
         text: String or bytes.
 
     Returns:
-        An `Element`, the root.
+        The root, an `Element`.
 
     Raises:
-        ValueError: If there is a document type, or it is no XML.
+        ValueError: If the text has a document type or is not XML.
     """
     parser = ElementTree.XMLParser(target=_NoDoctype())
     parser.feed(text)
@@ -273,7 +276,7 @@ class _NoDoctype(ElementTree.TreeBuilder):
 
 
 def _npy_header(stream):
-    """Type and shape of a `.npy` file, and where its numbers begin."""
+    """Return dtype and shape of a `.npy` file, and where its numbers begin."""
     version = np.lib.format.read_magic(stream)
     read = (
         np.lib.format.read_array_header_1_0
@@ -291,7 +294,7 @@ def _npy_header(stream):
 def _check_directory(path, file):
     """Refuse a ZIP file whose directory, which has no checksum, is damaged."""
     for member in file.infolist():
-        file.open(member).close()  # Compares its name with that in place.
+        file.open(member).close()  # Compares the two copies of its name.
     with open(path, "rb") as stream:
         stream.seek(max(0, os.fstat(stream.fileno()).st_size - 2**16 - 22))
         tail = stream.read()
@@ -303,7 +306,7 @@ def _check_directory(path, file):
 def _check_size(expected, found):
     if expected != found:
         raise ValueError(
-            f"its header speaks of {expected} bytes, and {found} are there"
+            f"its header announces {expected} bytes, but there are {found}"
         )
 
 

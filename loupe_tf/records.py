@@ -1,4 +1,4 @@
-"""The files of a run: written whole with their checksums, read with care."""
+"""Write the files of a run atomically with checksums, and check them."""
 
 import contextlib
 import io
@@ -15,15 +15,15 @@ from loupe_tf.reading import BadFileError, check_file, naming, read_text
 
 @contextlib.contextmanager
 def advising(path, expected, remedy):
-    """Name the file in whatever goes wrong, and say what to do.
+    """Name the file in any error, and add a remedy.
 
     Args:
-        path: Path of the file. If it is not there, that is damage too.
-        expected: String, what the file should have been.
-        remedy: String, a sentence.
+        path: Path of the file. A missing file is also an error.
+        expected: String, the expected kind of file.
+        remedy: String, a sentence that says what to do.
 
     Raises:
-        BadFileError: In place of any exception but `ImportError`.
+        BadFileError: In place of any exception except `ImportError`.
     """
     try:
         with naming(path, expected, _BadRunFileError):
@@ -33,11 +33,11 @@ def advising(path, expected, remedy):
 
 
 class _BadRunFileError(BadFileError):
-    """So that `naming` names errors of the system too."""
+    """A subclass with which `naming` also replaces system errors."""
 
 
 def read_json(path, remedy, kind=dict):
-    """Read what `json.dump` has written.
+    """Read a JSON file of this package.
 
     Args:
         path: Path of the file.
@@ -48,7 +48,7 @@ def read_json(path, remedy, kind=dict):
         The value.
 
     Raises:
-        BadFileError: If the file is damaged. It ends with the remedy.
+        BadFileError: If the file is damaged. The message ends with the remedy.
     """
     with advising(path, "JSON that this package has written", remedy):
         value = json.loads(read_text(path))
@@ -58,13 +58,13 @@ def read_json(path, remedy, kind=dict):
 
 
 def write_record(path, record):
-    """Write a dict that JSON can store, with a checksum, all or nothing."""
+    """Write a dictionary as JSON with a checksum, atomically."""
     with written_aside(path) as partial:
         partial.write_text(_line(record))
 
 
 def write_records(path, records):
-    """Write many of them into one file, a line each, all or nothing."""
+    """Write several records to one file, one per line, atomically."""
     with written_aside(path) as partial:
         partial.write_text("".join(map(_line, records)))
 
@@ -77,18 +77,19 @@ def _line(record):
 
 
 def read_record(path, keys, remedy):
-    """Read what `write_record` has written.
+    """Read a file of `write_record`.
 
     Args:
         path: Path of the file.
-        keys: Dict, the class (or classes) of each value that is needed.
+        keys: Dictionary from each required key to the class, or tuple of
+            classes, of its value.
         remedy: String, a sentence that says what to do if it is damaged.
 
     Returns:
-        The dict.
+        The dictionary.
 
     Raises:
-        BadFileError: If the file is damaged. It ends with the remedy.
+        BadFileError: If the file is damaged. The message ends with the remedy.
     """
     record = read_json(path, remedy)
     with advising(path, "a record that this package has written", remedy):
@@ -100,17 +101,17 @@ def read_record(path, keys, remedy):
 
 
 def read_records(path, remedy):
-    """Read what `write_records` has written.
+    """Read a file of `write_records`.
 
     Args:
         path: Path of the file.
         remedy: String, a sentence that says what to do if it is damaged.
 
     Returns:
-        A list of dicts.
+        A list of dictionaries.
 
     Raises:
-        BadFileError: If the file is damaged. It names the line.
+        BadFileError: If the file is damaged. The message names the line.
     """
     records = []
     with advising(path, "records that this package has written", remedy):
@@ -124,7 +125,7 @@ def read_records(path, remedy):
 
 
 def _check_crc(record):
-    # Version 0.1.0 wrote none.
+    # Version 0.1.0 did not write checksums.
     crc = record.pop("crc32c", None)
     content = json.dumps(record, sort_keys=True)
     if crc not in (None, google_crc32c.value(content.encode())):
@@ -132,9 +133,9 @@ def _check_crc(record):
 
 
 def save_weights(model, path):
-    """Save the weights of a model, all or nothing.
+    """Save the weights of a model atomically.
 
-    HDF5 may end the process if the disk is full, so it writes to memory.
+    HDF5 may end the process if the disk is full, so it first writes to memory.
 
     Args:
         model: A built `keras.Model`.
@@ -147,7 +148,7 @@ def save_weights(model, path):
 
 
 def checksum(path):
-    """CRC32C of a file, an integer."""
+    """Return the CRC32C of a file, an integer."""
     check_file(path)
     return google_crc32c.value(pathlib.Path(path).read_bytes())
 
@@ -157,11 +158,11 @@ def check(path, crc, remedy):
 
     Args:
         path: Path of the file.
-        crc: What `checksum` returned once, or `None` if that is not known.
+        crc: The expected result of `checksum`, or `None` if it is not known.
         remedy: String, a sentence that says what to do if it is damaged.
 
     Raises:
-        BadFileError: If the file is damaged. It ends with the remedy.
+        BadFileError: If the file is damaged. The message ends with the remedy.
     """
     with advising(path, "a file as this package wrote it", remedy):
         if checksum(path) != crc and crc is not None:
@@ -169,34 +170,34 @@ def check(path, crc, remedy):
 
 
 def load_weights(model, path, crc, remedy):
-    """Load weights that `save_weights` has written.
+    """Load weights that `save_weights` wrote.
 
     Args:
         model: A built `keras.Model`.
-        path, crc, remedy: As those of `check`.
+        path, crc, remedy: As for `check`.
 
     Raises:
-        BadFileError: If the file is damaged, or the weights are those of
-            another model. It ends with the remedy.
+        BadFileError: If the file is damaged, or if the weights belong to
+            another model. The message ends with the remedy.
     """
     check(path, crc, remedy)
     with advising(path, f"the weights of model '{model.name}'", remedy):
         try:
             with warnings.catch_warnings():
-                # Keras's, one a layer, of what it refuses in the end.
+                # Keras warns for each layer before it raises the error.
                 warnings.simplefilter("ignore")
                 model.load_weights(path)
         except ValueError as error:
             if "could not be loaded" not in str(error):
                 raise
             raise ValueError(
-                "those of other layers: of another model, or of a run that "
+                "weights of other layers: of another model, or of a run that "
                 "version 0.1.0 began, which that version can finish"
             ) from error
 
 
 class _Buffer(io.BytesIO):
-    """Memory that Keras takes for a file of this name."""
+    """A memory buffer that Keras treats as a file of this name."""
 
     def __init__(self, path):
         super().__init__()

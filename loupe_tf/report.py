@@ -1,7 +1,7 @@
 """One self-contained HTML page with the result of a run.
 
-No scripts, nothing fetched from elsewhere: figures are inside the page, so that
-it can be mailed, archived and opened years later.
+The page has no scripts and loads nothing: figures are inside it. It can be
+mailed, archived and opened years later.
 
 ```python
 report.write_report(
@@ -83,30 +83,30 @@ PAGE = """<!DOCTYPE html>
 
 
 class Part(str):
-    """HTML that is safe to put into a page as it is."""
+    """HTML that can be put into a page unchanged."""
 
 
 def paragraph(text):
-    """A paragraph of plain text.
+    """Return a paragraph of plain text, a part of a page.
 
     Args:
-        text: String; blank lines separate paragraphs.
+        text: String. Blank lines separate paragraphs.
     """
     blocks = re.split(r"\n\s*\n", str(text).strip())
     return Part("\n".join(f"<p>{_escape(block)}</p>" for block in blocks))
 
 
 def figure(figure, caption, alt=None):
-    """A Matplotlib figure, as a PNG inside the page.
+    """Return a Matplotlib figure as a part of a page, with a PNG inside.
 
     Args:
         figure: `matplotlib.figure.Figure`.
-        caption: String, printed below it.
-        alt: (Optional) string that says what the picture shows to those who
-            cannot see it; the caption by default.
+        caption: String, printed below the figure.
+        alt: (Optional) string, description of the figure for readers who
+            cannot see it. Defaults to the caption.
     """
     image = base64.b64encode(_png(figure)).decode("ascii")
-    # The picture is as wide as its figure in inches, whatever its resolution.
+    # The width on the page is that of the figure in inches, at any resolution.
     width = round(96 * figure.get_figwidth())
     return Part(
         f'<figure>\n<img width="{width}" alt="{_escape(alt or caption)}" '
@@ -116,13 +116,16 @@ def figure(figure, caption, alt=None):
 
 
 def table(header, rows, caption=None):
-    """A table; numbers are aligned right, floats have four digits.
+    """Return a table as a part of a page.
+
+    Numbers are aligned right, and floats have four digits.
 
     Args:
         header: Names of the columns.
-        rows: Rows of cells: numbers, strings (used as they are, so format a
-            float yourself for other digits), or `None` for an empty cell.
-        caption: (Optional) string, printed below it.
+        rows: Rows of cells. A cell is a number, a string, or `None` if empty.
+            Strings are not changed, so format floats yourself for another
+            number of digits.
+        caption: (Optional) string, printed below the table.
     """
     rows = [list(row) for row in rows]
     for row in rows:
@@ -132,7 +135,7 @@ def table(header, rows, caption=None):
                 f"rows of {len(header)} cells, like the header",
                 found=f"row={row}",
             )
-    # A column of numbers has its name on the right as well.
+    # The name of a column of numbers is also aligned right.
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     lines = [
         _row("th", header, [any(map(_is_number, cells)) for cells in columns])
@@ -148,15 +151,15 @@ def table(header, rows, caption=None):
 
 
 def text_table(header, rows):
-    """The same table as plain text, to print.
+    """Return a table as plain text, to print.
 
     Args:
         header: Names of the columns.
         rows: Rows of cells, as in `table`.
 
     Returns:
-        A string of several lines, the first column aligned left and the others
-        right.
+        A string of several lines, with the first column aligned left and the
+        others right.
     """
     lines = [[_format(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines)]
@@ -170,15 +173,17 @@ def text_table(header, rows):
 
 
 def spread(values, digits=2, sign=""):
-    """Text of a mean and a standard deviation, for a cell of a table.
+    """Return a mean and a standard deviation as text, for a cell of a table.
 
     Args:
-        values: Iterable of floats; `None` and what is not finite is left out.
-        digits: Integer, behind the point.
-        sign: `"+"` for differences, whose sign is always shown.
+        values: Iterable of floats. `None` and values that are not finite are
+            left out.
+        digits: Integer, number of decimal places.
+        sign: `"+"` always shows the sign, as for differences.
 
     Returns:
-        A string: `"31.20 ± 0.15"`, the mean alone of one value, `"-"` of none.
+        A string such as `"31.20 ± 0.15"`; only the mean for a single value;
+        `"-"` if there is none.
     """
     values = np.array([v for v in values if v is not None], "float64")
     values = values[np.isfinite(values)]
@@ -189,7 +194,7 @@ def spread(values, digits=2, sign=""):
 
 
 def facts(facts):
-    """A list of names and values, such as how a result was obtained.
+    """Return a list of names and values as a part of a page.
 
     Args:
         facts: Dictionary of values by name.
@@ -202,14 +207,14 @@ def facts(facts):
 
 
 def write_report(path, title, sections):
-    """Write the page, all or nothing.
+    """Write the page atomically.
 
     Args:
-        path: Path of the HTML file; its folder is made if missing.
-        title: String.
-        sections: Dictionary, by heading, of lists of parts: what `figure`,
-            `table`, `facts` and `paragraph` return, or plain strings, which
-            become paragraphs. The heading `""` is not printed.
+        path: Path of the HTML file. Its folder is made if missing.
+        title: String, title of the page.
+        sections: Dictionary from heading to a list of parts. Parts are the
+            results of `figure`, `table`, `facts` and `paragraph`, or plain
+            strings, which become paragraphs. The heading `""` is not printed.
     """
     body = []
     for heading, parts in sections.items():
@@ -234,13 +239,13 @@ def write_report(path, title, sections):
 
 
 def save_figure(figure, path):
-    """Write a Matplotlib figure as a PNG file, all or nothing.
+    """Write a Matplotlib figure as a PNG file, atomically.
 
     The same figure gives the same bytes.
 
     Args:
         figure: `matplotlib.figure.Figure`.
-        path: Path of the PNG file; its folder is made if missing.
+        path: Path of the PNG file. Its folder is made if missing.
 
     Raises:
         ValueError: If the path has the suffix of another format.
@@ -256,13 +261,13 @@ def save_figure(figure, path):
 
 def _png(figure):
     buffer = io.BytesIO()
-    # Without the name and version of the software.
+    # Leave out the name and version of the software.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def _write(path, content):
-    """Write beside the file, then rename: no reader ever sees half of it."""
+    """Write beside the file, then rename, so that nobody reads half of it."""
     with written_aside(path) as partial:
         partial.write_bytes(content)
 
@@ -282,7 +287,7 @@ def _format(value):
 
 
 def _is_number(cell):
-    """Whether a cell is a number, or a string such as "31.2 ± 0.4 dB"."""
+    """Return whether a cell is a number or a string like "31.2 ± 0.4 dB"."""
     if isinstance(cell, str):
         return re.fullmatch(r"[-+−]?\d[\d.,]*([ ±%(e].*)?", cell) is not None
     return isinstance(cell, numbers.Number) and not isinstance(cell, bool)

@@ -28,14 +28,14 @@ PACKED = "runs.jsonl"
 class RunFolder:
     """A folder that belongs to one run, or to one grid of runs.
 
-    It is locked from the first result on, until this object is gone or the
-    `with` statement that it is in has ended.
+    The folder is locked from the first result until this object is deleted or
+    its `with` statement ends.
 
     Args:
-        path: Path; the folder is made when something is written to it.
-        writes: Boolean. Whether this process writes there; of several workers
-            one does.
-        argument: String, name of the argument or option that the path is from,
+        path: Path of the folder, which is made when something is written.
+        writes: Boolean. Whether this process writes to the folder. Only one of
+            several workers does.
+        argument: String, name of the argument or option that gave the path,
             for messages.
 
     Example:
@@ -58,7 +58,7 @@ class RunFolder:
         self._lock = None
 
     def __truediv__(self, name):
-        """Path of a file in the folder."""
+        """Return the path of a file in the folder."""
         return self.path / name
 
     def __enter__(self):
@@ -68,18 +68,18 @@ class RunFolder:
         self._lock = None
 
     def check_settings(self, settings):
-        """Claim the folder for a run of these settings.
+        """Claim the folder for a run with these settings.
 
-        They are written with the first result: after a call that failed before
-        it had any, the folder takes the corrected one.
+        The settings are written with the first result. If a run fails before
+        it has a result, the folder accepts corrected settings.
 
         Args:
-            settings: Dict of values that JSON can store.
+            settings: Dictionary of values that JSON can store.
 
         Raises:
-            ValueError: If the folder holds a run of others, or one of a version
-                of this package that knew fewer of them, or if another process
-                is at work there (once something is written).
+            ValueError: If the folder holds a run with other settings, or a run
+                of a version of this package that had fewer settings, or (once
+                something is written) if another process uses the folder.
         """
         self._checked = True
         path = self / "settings.json"
@@ -91,10 +91,9 @@ class RunFolder:
         check_same_settings(self.argument, self.path, settings, saved)
 
     def claim(self):
-        """Lock the folder, and write the settings that were checked.
+        """Lock the folder, and write the checked settings.
 
-        To be called before something is written by other means than this
-        class.
+        Call this before you write to the folder without this class.
         """
         if self._checked and self.writes and self._lock is None:
             self._lock = folder_lock(self.path)
@@ -103,36 +102,36 @@ class RunFolder:
             self.write_json("settings.json", settings, indent=2)
 
     def write_json(self, name, value, indent=None):
-        """Write a file of the folder, all or nothing: others may read it."""
+        """Write a JSON file atomically, because others may be reading it."""
         self.claim()
         if self.writes:
             with written_aside(self / name) as partial:
                 partial.write_text(json.dumps(value, indent=indent) + "\n")
 
     def write_record(self, name, record):
-        """Write a dict that is to be found again, with its checksum."""
+        """Write a record, a dictionary, with its checksum."""
         self.claim()
         if self.writes:
             write_record(self / name, record)
 
     def complete(self, todo, do):
-        """Do what has left no record yet, with a progress bar.
+        """Do all runs that have no record yet, with a progress bar.
 
         A record is a file in `runs/`, or a line of `runs.jsonl`; see `pack`.
 
-        Each record is written when it is there, so that a grid of runs can be
-        stopped at any time, and finished in parts, in any order, also on other
-        machines that write to copies of the folder. What a run keeps in
-        `unfinished/NAME` to go on from is removed when its record is there.
+        Each record is written as soon as its run is done. A grid of runs can
+        therefore be stopped at any time and finished in parts, in any order,
+        also on other machines with copies of the folder. A run may keep its
+        state in `unfinished/NAME`, which is removed once its record is written.
 
         Args:
-            todo: Iterable of runs; each has a `name` of its own.
-            do: Callable that takes a run and returns its record, a dict that
-                JSON can store.
+            todo: Iterable of runs, each with its own `name`.
+            do: Callable that takes a run and returns its record, a dictionary
+                that JSON can store.
 
         Returns:
-            List of all records that the folder holds, by name, those of other
-            runs than `todo` included.
+            List of all records in the folder, sorted by name, including those
+            of runs that are not in `todo`.
         """
         self.claim()
         packed = self._packed()
@@ -148,11 +147,11 @@ class RunFolder:
         return self.records()
 
     def records(self):
-        """All records that the folder holds, sorted by name."""
+        """Return all records in the folder, sorted by name."""
         return [record for _, record in sorted(self.records_by_name().items())]
 
     def records_by_name(self):
-        """A dict of all records that the folder holds."""
+        """Return a dictionary of all records in the folder, by name."""
         remedy = "Delete it to do that run again"
         return self._packed() | {
             path.stem: read_record(path, {}, remedy)
@@ -160,13 +159,13 @@ class RunFolder:
         }
 
     def pack(self, shorten=lambda record: record):
-        """Move all records into one file, `runs.jsonl`, a line each.
+        """Move all records into one file, `runs.jsonl`, with one line each.
 
-        Nothing is done again because of it, and runs that follow are files in
-        `runs/` until the next time.
+        Packed runs are not done again. Later runs are files in `runs/` until
+        the next call.
 
         Args:
-            shorten: Callable that takes a record and returns what is kept.
+            shorten: Callable that takes a record and returns the part to keep.
         """
         self.claim()
         every = self.records_by_name()
@@ -186,12 +185,16 @@ class RunFolder:
 
     @contextlib.contextmanager
     def stopwatch(self, name):
-        """Seconds spent inside, those before a restart included."""
+        """Measure the seconds spent inside, including those before a restart.
+
+        Yields:
+            Callable that returns the seconds after the end of the context.
+        """
         self.claim()
         path = self.path / f"seconds_{name}.json"
         before = 0.0
         if path.exists():
-            remedy = "Delete it: no more than the time that was spent is lost"
+            remedy = "Delete it: only the measured time is lost"
             before = read_json(path, remedy, (int, float))
         begin = time.time()
         spent = []
@@ -202,12 +205,12 @@ class RunFolder:
             self.write_json(path.name, spent[0])
 
     def _holds_results(self):
-        """Whether there is more than settings, and seconds spent in vain."""
+        """Return whether the folder holds more than settings and seconds."""
         return any(
             path.is_file()
             and not path.name.startswith("seconds_")
             and path != self / "settings.json"
-            # Locks, and what a killed process has half written.
+            # Locks, and half-written files of killed processes.
             and not any(
                 part.startswith(".")
                 for part in path.relative_to(self.path).parts
@@ -217,26 +220,27 @@ class RunFolder:
 
 
 def check_same_settings(argument, path, settings, saved):
-    """Refuse to take a run of other settings for one of these.
+    """Refuse a folder that holds a run with other settings.
 
     Args:
-        argument: String, name of the argument or option that the path is from.
+        argument: String, name of the argument or option that gave the path.
         path: Path of the run.
-        settings: Dict of values that JSON can store.
-        saved: Dict of those that were read from there.
+        settings: Dictionary of values that JSON can store.
+        saved: Dictionary of the settings saved in the folder.
 
     Raises:
-        ValueError: That names those that differ, and says what to do.
+        ValueError: If settings differ. The message names them and says what to
+            do.
     """
-    settings = json.loads(json.dumps(settings))  # As they were read.
+    settings = json.loads(json.dumps(settings))  # In the form of `saved`.
     differing = [k for k in settings if saved.get(k) != settings[k]]
     if not differing:
         return
     advice = "Choose another folder, or repeat the settings of that run"
     if unknown := [key for key in differing if key not in saved]:
         advice = (
-            f"It is of another version, which did not note {unknown}: finish "
-            "it with that one, or choose another folder"
+            f"It is of another version, which did not record {unknown}: finish "
+            "it with that version, or choose another folder"
         )
     raise invalid(
         argument,
@@ -246,22 +250,22 @@ def check_same_settings(argument, path, settings, saved):
 
 
 def folder_lock(folder):
-    """Keep a folder to this process, and clear what killed ones have left.
+    """Lock a folder for this process, and remove leftovers of killed ones.
 
-    The kernel frees the lock when the process ends, however it ends. Within a
-    process it may be taken several times. Who cannot write into the folder, or
-    is on a file system without locks, gets none, and file systems of networks
-    may lock for one machine alone.
+    The kernel releases the lock when the process ends, for whatever reason. One
+    process may take it several times. There is no lock if the folder is not
+    writable or its file system has no locks, and network file systems may lock
+    only within one machine.
 
     Args:
-        folder: Path; it is made if missing.
+        folder: Path of the folder, which is made if missing.
 
     Returns:
         An object that holds the lock until it is deleted or `release()` is
-        called; also a context manager.
+        called. It is also a context manager.
 
     Raises:
-        ValueError: If another process has it.
+        ValueError: If another process has the lock.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

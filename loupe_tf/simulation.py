@@ -1,7 +1,7 @@
-"""Several coils from images of one: sensitivity maps, phase and k-space.
+"""Simulate sensitivity maps, phase and k-space of several coils from images.
 
-Multi-coil k-space that is fully sampled is rare. What a model with `coils` is
-trained on can be simulated from any images, with NumPy alone.
+Fully sampled multi-coil k-space is rare. These functions simulate training data
+for a model with `coils` from any images. They need only NumPy.
 """
 
 import numpy as np
@@ -13,25 +13,26 @@ __all__ = ["birdcage_maps", "simulate_kspace", "smooth_phase"]
 
 
 def birdcage_maps(size, coils, radius=1.5, angle=0.0):
-    """Sensitivity maps of coils on a circle around the image.
+    """Make sensitivity maps of coils on a circle around the image.
 
-    Coil i sits at the angle `αᵢ = angle + 2πi / coils`, at the distance
-    `radius` from the centre. With (v, u) the way from it to a pixel,
+    Coil j is at the angle `αⱼ = angle + 2πj / coils` and at the distance
+    `radius` from the centre. With (v, u) the vector from the coil to a pixel,
 
-        Sᵢ = exp(i (arctan2(u, -v) - 2πi / coils)) / √(v² + u²)
+        Sⱼ = exp(i (arctan2(u, -v) - 2πj / coils)) / √(v² + u²)
 
-    divided by `√Σ|Sᵢ|²`, so that the squares sum to 1. For `angle=0` and even
-    sizes these are the maps of `sigpy.mri.birdcage_maps`.
+    divided by `√Σ|Sⱼ|²`, so that the squared magnitudes sum to 1. For `angle=0`
+    and even sizes, these are the maps of `sigpy.mri.birdcage_maps`.
 
     Args:
         size: Tuple `(H, W)`.
-        coils: Positive integer.
-        radius: Float above √2, which is where the corners of the image are;
-            in units of half the field of view.
+        coils: Positive integer, number of coils.
+        radius: Float above √2, in units of half the field of view. The corners
+            of the image are at √2.
         angle: Float, in radians, from the axis W towards the axis H.
 
     Returns:
-        Complex64 array `(coils, H, W)`, the centre at `(H // 2, W // 2)`.
+        Complex64 array `(coils, H, W)`, with the centre at
+        `(H // 2, W // 2)`.
 
     Raises:
         ValueError: If an argument is invalid.
@@ -42,7 +43,7 @@ def birdcage_maps(size, coils, radius=1.5, angle=0.0):
     """
     _check_size(size)
     check_integer("coils", coils, at_least=1)
-    # Closer than a corner, a pixel may lie in a coil, where 1/0 is no number.
+    # With a smaller radius, a pixel may coincide with a coil, which gives 1/0.
     if not np.sqrt(2) < radius < np.inf:
         raise invalid("radius", "a finite number above √2", radius)
     y, x = ((np.arange(n) - n // 2) / (n / 2) for n in size)
@@ -55,20 +56,20 @@ def birdcage_maps(size, coils, radius=1.5, angle=0.0):
 
 
 def smooth_phase(size, deviation=1.0, rng=None):
-    """A random phase as real scans have it, smooth in space.
+    """Make a random phase, smooth in space as in real scans.
 
-    With (k, l) from (0, 0) to (2, 2) and independent Gaussian numbers g,
+    The phase is
 
         φ(v, u) = a + Σ g_kl c_k(v) c_l(u) / (1 + k² + l²),    0 < v, u < 1
 
-    where c₀ = 1 and c_k(v) = √2 cos(πkv). The sum, over (k, l) ≠ (0, 0), is
-    scaled to the standard deviation given, on average; the constant a is
-    uniform in [0, 2π).
+    with independent Gaussian numbers g, c₀ = 1 and c_k(v) = √2 cos(πkv). The
+    sum is over k, l = 0, 1, 2 without (0, 0), and is scaled to the standard
+    deviation `deviation` on average. The constant a is uniform in [0, 2π).
 
     Args:
         size: Tuple `(H, W)`.
         deviation: Float of at least 0, in radians.
-        rng: `numpy.random.Generator`; by default one that no seed gives.
+        rng: `numpy.random.Generator`. Defaults to a new one without a seed.
 
     Returns:
         Complex64 array `(H, W)`, `exp(iφ)`.
@@ -95,25 +96,25 @@ def smooth_phase(size, deviation=1.0, rng=None):
 
 
 def simulate_kspace(images, maps, phase=1.0, seed=None):
-    """K-space that several coils would measure of images: `F S_i (x exp(iφ))`.
+    """Simulate k-space of several coils from images: `F S_j (x exp(iφ))`.
 
-    Fully sampled and without noise: `loupe_model(..., coils=8, snr=30)` samples
-    it and adds the noise. The targets are the images, or, of a complex
-    reconstruction, the complex images that are returned.
+    The k-space is fully sampled and has no noise: `loupe_model(..., coils=8,
+    snr=30)` samples it and adds the noise. The training targets are the images,
+    or, for a complex reconstruction, the complex images that are returned.
 
     Args:
-        images: Array `(n, H, W, 1)`, or complex images as two channels, of
-            shape `(n, H, W, 2)`.
-        maps: Complex array `(coils, H, W)`, such as `birdcage_maps`, or
-            `(n, coils, H, W)`, other ones for each image.
-        phase: Float, in radians: the standard deviation of the phase φ that
-            each image gets, see `smooth_phase`; or 0 for none.
-        seed: Integer, sequence of integers or `None`; of the phases.
+        images: Array `(n, H, W, 1)`, or complex images as two channels,
+            `(n, H, W, 2)`.
+        maps: Complex array `(coils, H, W)`, as returned by `birdcage_maps`, or
+            `(n, coils, H, W)` with maps for each image.
+        phase: Float, the standard deviation in radians of the phase φ of each
+            image, see `smooth_phase`; or 0 for no phase.
+        seed: Integer, sequence of integers or `None`, seed of the phases.
 
     Returns:
-        A tuple of float32 arrays: `(kspace, maps)`, both
-        `(n, coils, H, W, 2)`, which are the inputs of the model, and the
-        images `(n, H, W, 2)` with their phase.
+        A tuple of three float32 arrays: k-space and maps, both
+        `(n, coils, H, W, 2)`, which are the inputs of the model, and the images
+        `(n, H, W, 2)` with their phase.
 
     Raises:
         ValueError: If maps and images do not fit each other.

@@ -1,24 +1,24 @@
-"""Which slope and which calibration region should a learned mask begin with?
+"""Which slope and which calibration region should a learned mask start with?
 
-A soft mask of a high slope passes hardly any gradient: its probabilities stay
-near where they began. One of a low slope is far from the binary mask that is
-wanted at last; 4S raises it. A calibration region, the centre of k-space that
-is always acquired, takes from the budget what a mask would have to find out by
-itself. This script trains masks of several initial slopes, each with and
-without a region, with equal budget, epochs and network, 4S on: points and
-columns, R = 4 and 8, on images of several sizes.
+A relaxed mask with a high slope passes almost no gradient, so its probabilities
+stay near their initial values. A relaxed mask with a low slope is far from the
+final binary mask; 4S raises the slope. A calibration region, the centre of
+k-space that is always acquired, spends part of the budget on samples that the
+mask would otherwise have to find. This script trains masks with several initial
+slopes, each with and without a region, with equal budget, epochs and network
+and with 4S: points and columns, at R = 4 and 8, for several image sizes.
 
     python scripts/compare_defaults.py --preset smoke
     python scripts/compare_defaults.py --preset cpu --data my_volumes/
 
-Images of a smaller size than those of the data set are made by cropping their
-k-space. The default is what does best on the validation volumes; the test
-volumes are reported beside it.
+Images are reduced to smaller sizes by cropping their k-space. The default is
+the choice with the best result on the validation volumes; the report also shows
+the test volumes.
 
-Each finished training leaves a small JSON file in the folder given by --out. A
-command that was stopped goes on when it is given again, and further seeds and
-sizes can be added to the same folder. report.html, results.json and the figure
-are of all runs that the folder holds.
+Each finished training writes a small JSON file to the folder given by --out.
+Repeat a stopped command to resume it. You can add further seeds and sizes to
+the same folder. report.html, results.json and the figure cover all runs in the
+folder.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ from experiments.region_figures import draw_by_region
 from loupe_tf import evaluation, masks, report
 from loupe_tf.checks import invalid
 
-# Sides of the region, as shares of fastMRI's, 0.32 / R of the lines.
+# Sides of the region, relative to fastMRI's share of the lines, 0.32 / R.
 REGIONS = {"none": 0.0, "half": 0.5, "whole": 1.0}
 LINES = (None, "columns")
 CONVENTION = (
@@ -47,7 +47,7 @@ CONVENTION = (
 
 @dataclasses.dataclass(frozen=True)
 class Run(experiments.Run):
-    """A training: the mask, and what it begins with."""
+    """A training: the mask with its initial slope and its region."""
 
     size: int
     estimator: str
@@ -152,7 +152,7 @@ def train(run, settings, splits, folder):
 
 
 def by_cell(records):
-    """The cells of the grid, without what has diverged."""
+    """The cells of the grid, without diverged runs."""
     return Run.cells([record for record in records if record["results"]])
 
 
@@ -161,7 +161,7 @@ def psnr(records, split):
 
 
 def table(cells, estimator, split):
-    """Header and rows: masks and regions down, slopes across."""
+    """Header and rows of a table of masks and regions (rows) and slopes."""
     grouped = {}
     for (size, kind, *mask, slope), records in cells.items():
         if kind == estimator:
@@ -184,7 +184,7 @@ def table(cells, estimator, split):
 
 
 def verdicts(cells):
-    """What other slopes and regions are worth beside the default."""
+    """Sentences that compare other slopes and regions with the default."""
     from loupe_tf.layers.estimators import ESTIMATORS
 
     differences = {}
@@ -212,7 +212,7 @@ def verdicts(cells):
 
 
 def results(records, folder):
-    """Arguments of `experiments.publish`: what the report says."""
+    """Make the arguments of `experiments.publish` for the report."""
     cells = by_cell(records)
     tables = {
         f"{estimator}: PSNR [dB], {split} volumes": table(
@@ -223,7 +223,7 @@ def results(records, folder):
         if any(key[1] == estimator for key in cells)
     }
     first = next(iter(tables))
-    print(first)  # A heading: the table follows without its caption.
+    print(first)  # A heading: `publish` prints this table without a caption.
     relaxed = {key: x for key, x in cells.items() if key[1] == "relaxed"}
     figure = draw_by_region(relaxed, REGIONS, SLOPES["relaxed"], psnr)
     return {

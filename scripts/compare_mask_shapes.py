@@ -1,26 +1,24 @@
 """What is each shape of a learned mask worth?
 
-A scan decides which samples it can leave out: points of a plane, whole lines,
-or lines of both axes at once. This script learns a mask in each shape, with the
-same budget, calibration and U-Net, and judges all of them on the same volumes:
-points, columns, rows, rows and columns, points of one half of k-space with the
-other half filled in, and nested masks, where one set of logits serves every R.
+The scan decides which samples can be skipped: points of a plane, whole lines,
+or lines along both axes. This script learns a mask in each shape, with the same
+budget, calibration region and U-Net, and evaluates them on the same volumes:
+points, columns, rows, rows and columns, points in one half of k-space with the
+other half filled in, and nested masks, where all R share one set of logits.
 
     python scripts/compare_mask_shapes.py --preset smoke
     python scripts/compare_mask_shapes.py --preset cpu --data my_volumes/
 
-All are trained with 4S in the two rounds of its paper. Nested masks see each
-image at an R that is drawn anew in each epoch, and as many steps as the others
-have for one R.
+All masks are trained with 4S in the two rounds of its paper. With nested masks,
+the R of each image is drawn anew in each epoch, and the number of steps is that
+of the other masks for one R.
 
-The images are real, so that one half of their k-space is the mirror of the
-other: what half-planes are worth here they are worth for scans without a phase
-alone.
+The images are real, so either half of their k-space determines the other. The
+results for half-planes therefore hold only for scans without a phase.
 
-Each finished training leaves a small JSON file in the folder given by --out. A
-command that was stopped goes on when it is given again, and further seeds can
-be added to the same folder. report.html, results.json and the figures are of
-all runs that the folder holds.
+Each finished training writes a small JSON file to the folder given by --out.
+Repeat a stopped command to resume it. You can add further seeds to the same
+folder. report.html, results.json and the figures cover all runs in the folder.
 """
 
 import dataclasses
@@ -56,7 +54,7 @@ CONVENTION = (
 
 @dataclasses.dataclass(frozen=True)
 class Run(experiments.Run):
-    """A training: a shape, and its R, which nested masks have all of."""
+    """A training: a shape and its R, `None` for nested masks with all R."""
 
     shape: str
     acceleration: float | None
@@ -81,7 +79,7 @@ def grid(settings):
 
 
 def rates_of(run, settings):
-    """The accelerations that a training has a mask for."""
+    """The accelerations of a training's masks."""
     if run.acceleration is None:
         return settings["accelerations"]
     return [run.acceleration]
@@ -94,7 +92,7 @@ def build_model(run, settings, image_shape):
         image_shape,
         run.seed,
         acceleration=rates if run.shape == NESTED else rates[0],
-        # Of nested masks the smallest has to hold it.
+        # The smallest of nested masks must contain the region.
         calibration=masks.default_calibration(
             image_shape[:2], max(rates), SHAPES[run.shape].get("lines")
         ),
@@ -135,7 +133,7 @@ def train(run, settings, splits, folder):
 
 
 def rebuild(model, run, settings, images):
-    """What a model makes of images at each R: `(R, mask, output)`."""
+    """Reconstruct images at each R; yield `(R, mask, output)`."""
     found = masks.from_model(model)
     found = found if isinstance(found, tuple) else (found,)
     rates = rates_of(run, settings)
@@ -151,7 +149,7 @@ def rebuild(model, run, settings, images):
 
 
 def by_cell(records):
-    """By R and shape: a row for each mask that a run has."""
+    """Group records by R and shape, with a row for each mask of a run."""
     shapes = list(SHAPES)
     rows = [
         {
@@ -204,7 +202,7 @@ def table(cells):
 
 
 def claims(cells):
-    """What each shape is worth beside points."""
+    """Claims that compare each shape with points."""
     for (rate, shape), rows in cells.items():
         if shape != "points":
             yield experiments.Claim(
@@ -243,7 +241,7 @@ def draw(cells, folder):
 
 
 def results(records, folder):
-    """Arguments of `experiments.publish`: what the report says."""
+    """Make the arguments of `experiments.publish` for the report."""
     cells = by_cell(records)
     return {
         "title": "What is each shape of a learned mask worth?",

@@ -1,23 +1,24 @@
-"""Learn k-space lines for several coils, and try them on a real scan.
+"""Learn k-space lines for several coils, and test them on a real scan.
 
-Multi-coil k-space that is fully sampled is rare; images are not. This script
-simulates the coils around the images of a data set (birdcage maps at a random
-angle, a smooth phase, receiver noise, all of them anew in each epoch) and
-trains two models in the two rounds of the 4S paper: one that learns which lines
-to acquire, and the same network on equispaced lines of the same budget.
+Fully sampled multi-coil k-space is rare; images are not. This script simulates
+coils around the images of a data set: birdcage maps at a random angle, a smooth
+phase and receiver noise, all drawn anew in each epoch. It trains two models in
+the two rounds of the 4S paper. One model learns which lines to acquire; the
+other trains the same network with equispaced lines of the same budget.
 
-Then it takes a fully sampled scan that no training has seen, keeps the lines of
-each mask, estimates the sensitivity maps from the central ones by ESPIRiT, and
-rebuilds the image by zero filling, by CG-SENSE and by the network.
+The script then takes a fully sampled scan that was not used for training and
+keeps the lines of each mask. It estimates the sensitivity maps from the central
+lines with ESPIRiT, and reconstructs the image by zero filling, with CG-SENSE
+and with the network.
 
     python scripts/learn_coil_lines.py --test scan.npy
     python scripts/learn_coil_lines.py --test raw_data.mat --key raw \\
         --data my_volumes/ --acceleration 4 --out runs/coil_lines
 
-The scan is a .npy, BART's .cfl, or HDF5 (MATLAB 7.3 as well) with --key,
-complex `(coils, H, W)`, DC in the centre. Images are brought to its matrix: the
-k-space of larger ones is cropped, smaller ones get a background of zeros. A run
-that was stopped goes on when the same command is given again.
+The scan is a .npy file, BART's .cfl, or HDF5 (including MATLAB 7.3) with --key:
+complex `(coils, H, W)`, DC in the centre. Images are brought to its matrix
+size: the k-space of larger images is cropped, and smaller images are
+zero-padded. Repeat a stopped command to resume it.
 """
 
 import os
@@ -113,7 +114,7 @@ def train(model, data, options, folder):
 
 
 def judge_simulated(model, images, volumes, options):
-    """What the network makes of the test volumes, volume by volume."""
+    """Evaluate the network on the test volumes, volume by volume."""
     batches = coil_batches(images, options)
     output = np.empty_like(images)
     for index in range(len(batches)):
@@ -123,9 +124,9 @@ def judge_simulated(model, images, volumes, options):
 
 
 def reconstruct(model, mask, kspace, options):
-    """Images of the scan, of the lines of a mask alone, by method."""
-    # From the same lines for both masks. With so few of them eigenvalues are
-    # below 1 in the object too, and a higher `crop` would cut into it.
+    """Reconstruct the scan from the lines of a mask, with each method."""
+    # Both masks use the same calibration lines. With so few lines, eigenvalues
+    # are below 1 even inside the object, and a higher `crop` would cut into it.
     maps = reconstruction.espirit_maps(
         kspace,
         mask,
@@ -134,7 +135,7 @@ def reconstruct(model, mask, kspace, options):
         crop=0.8,
     )
     sense = reconstruction.Sense(0.01, iterations=50)
-    # The unit of the training images: their volume's maximum is 1.
+    # Use the unit of the training images, whose volumes have the maximum 1.
     unit = np.abs(sense(kspace, mask, maps)).max()
     methods = {
         "zero-filled": reconstruction.ZeroFilled(),
@@ -148,7 +149,7 @@ def reconstruct(model, mask, kspace, options):
 
 
 def learn(model, data, source, scan, options, folder):
-    """Train a model, and try it and its lines on simulated and real data."""
+    """Train a model, and test it and its lines on simulated and real data."""
     kspace, truth = scan
     history, seconds = train(model, data, options, folder)
     mask = masks.from_model(model, provenance={"data": source})

@@ -1,10 +1,10 @@
-"""Make the figures of docs/gallery.md anew, by the commands of that page.
+"""Update the figures of docs/gallery.md with the commands of that page.
 
     python scripts/make_gallery.py
 
-Each command of the page runs as it stands there. Each figure gallery/NAME.png
-of the page is then copied from runs/gallery/NAME.png, where a command has left
-it. What was finished before is not done again: delete runs/gallery for that.
+The script runs each command of the page unchanged. It then copies each figure
+gallery/NAME.png of the page from runs/gallery/NAME.png, where a command has
+written it. Finished runs are not repeated: delete runs/gallery to repeat them.
 """
 
 import pathlib

@@ -1,32 +1,31 @@
 """Which masks serve which reconstructor?
 
-A mask that is learned beside a U-Net is learned for that U-Net. Is it of use
-to others: to the zero-filled image, to compressed sensing, to a U-Net that was
-trained for another mask? This script fills the table: learned points and
-lines, free or with a calibration region, and unlearned ones, at R = 4 and 8,
-each with all of these.
+A mask that is learned together with a U-Net is learned for that U-Net. Is it
+also good for the zero-filled image, for compressed sensing, or for a U-Net that
+was trained with another mask? This script fills the table: learned points and
+lines, with and without a calibration region, and unlearned masks, at R = 4 and
+8, each with all of these reconstructors.
 
     python scripts/mask_transfer.py --preset smoke
     python scripts/mask_transfer.py --preset cpu --data my_volumes/
     python scripts/mask_transfer.py --preset cpu --seeds 3 4
 
-Learned masks come from LOUPE with 4S, in the two rounds of its paper. Their
-U-Net is the one trained beside them; for every other mask one is trained in the
-same two rounds, without 4S. Compressed sensing has its regularization chosen
-for each mask on slices of the validation volumes. "Another mask's U-Net" is
-each of the trained ones in turn, at the same R and seed.
+Learned masks come from LOUPE with 4S, in the two rounds of its paper, and are
+trained together with their U-Net. For every other mask, a U-Net is trained in
+the same two rounds without 4S. The regularization of compressed sensing is
+chosen for each mask on slices of the validation volumes. "Another mask's U-Net"
+is each of the other trained U-Nets in turn, at the same R and seed.
 
 random_lines and equispaced_lines are fastMRI's two patterns, gaussian has
-points of variable density, and spectrum takes the points where the training
-images have the most power. All masks have exactly the same budget. Those that
-are drawn at random are drawn anew for each seed.
+points of variable density, and spectrum acquires the points where the training
+images have the most power. All masks have exactly the same budget. Random masks
+are drawn anew for each seed.
 
-Each finished training leaves a small JSON file in the folder given by --out,
-the mask in masks/ and the model in models/, where scripts/evaluate.py can take
-them from; each reconstructor that has been tried leaves another. A command
-that was stopped goes on when it is given again, and further R and seeds can be
-added to the same folder. report.html, results.json and the figures are of all
-runs that the folder holds.
+Each finished training writes a small JSON file to the folder given by --out,
+its mask to masks/ and its model to models/, where scripts/evaluate.py can read
+them. Each tested reconstructor also writes a JSON file. Repeat a stopped
+command to resume it. You can add further R and seeds to the same folder.
+report.html, results.json and the figures cover all runs in the folder.
 """
 
 import dataclasses
@@ -42,7 +41,7 @@ from experiments.transfer import OWN, mask_of, title_of, unet_of
 from loupe_tf import evaluation, masks
 from loupe_tf.reconstruction import Network
 
-# Those with a calibration region have that of the unlearned ones.
+# Calibrated masks have the same calibration region as unlearned masks.
 LEARNED = (
     "learned",
     "learned_calibrated",
@@ -81,12 +80,12 @@ class Run(experiments.Run):
 
     @property
     def kept_as(self):
-        """Name of the files that it leaves."""
+        """Name of the files that the run writes."""
         return f"R{self.acceleration:g}-{self.subject}-seed{self.seed}"
 
 
 def grid(settings):
-    """All runs: of each seed and R the trainings, then the trials."""
+    """All runs: for each seed and R, the trainings and then the trials."""
     every = []
     cells = itertools.product(settings["seeds"], settings["accelerations"])
     for seed, rate in cells:
@@ -97,7 +96,7 @@ def grid(settings):
 
 
 def sampling(run, settings, images):
-    """What samples k-space: a mask to learn, or one that is given."""
+    """Arguments for sampling k-space: a learned mask or a given one."""
     rate, subject = run.acceleration, run.subject
     if subject not in LEARNED:
         return {"mask": masks.fixed_mask(subject, images, rate, seed=run.seed)}
@@ -124,18 +123,18 @@ def build_model(run, settings, images):
 
 
 def check(run, settings, image_shape):
-    """Try what a run needs, on an image of zeros."""
+    """Check the requirements of a run on an image of zeros."""
     zeros = np.zeros((1, *image_shape), "float32")
     if run.task == "train":
         build_model(run, settings, zeros)
     elif run.subject in CLASSICAL:
-        # Whether sigpy is there.
+        # Check that sigpy is installed.
         method = evaluation.CLASSICAL[run.subject]
         evaluation.reconstruct(method, np.ones((1, image_shape[1])), zeros)
 
 
 def train(run, settings, splits, folder):
-    """Train the U-Net for a mask, learning the mask if it is a learned one."""
+    """Train the U-Net for a mask, together with the mask if it is learned."""
     images, held_out = (splits[name].images for name in ("train", "validation"))
     model = build_model(run, settings, images)
     history, finite = experiments.fit(
@@ -154,7 +153,7 @@ def train(run, settings, splits, folder):
 
 
 def try_on_masks(run, settings, splits, folder):
-    """Judge a reconstructor on every mask of its R and seed."""
+    """Evaluate a reconstructor with every mask of its R and seed."""
     record = {**run.record(), "error": None, "results": {}}
     test = splits["test"]
     if settings["test_slices"] is not None:
@@ -180,7 +179,7 @@ def try_on_masks(run, settings, splits, folder):
 
 
 def paths_of(rate, seed, folder):
-    """Where the trainings of an R and a seed leave their masks, by name."""
+    """Paths of the masks of an R and a seed, by name."""
     stems = {mask: Run("train", rate, mask, seed).kept_as for mask in MASKS}
     return {m: folder / "masks" / f"{stem}.npz" for m, stem in stems.items()}
 
@@ -191,7 +190,7 @@ def do(run, settings, splits, folder):
 
 
 def verdicts(scores):
-    """What each reconstructor does best on, and what a foreign mask costs."""
+    """Sentences on the best masks, and on the cost of another mask's U-Net."""
     sentences = []
     for rate in scores.rates:
         for name, mask in itertools.product((*CLASSICAL, OWN), LEARNED):
@@ -209,7 +208,7 @@ def verdicts(scores):
 
 
 def images_of(rate, seed, name, folder):
-    """A slice by one reconstructor, `OWN` too, by the name of the mask."""
+    """A slice by one reconstructor, which may be `OWN`, by mask name."""
     found = {}
     for mask in MASKS:
         subject = unet_of(mask) if name == OWN else name
@@ -243,7 +242,7 @@ def draw(scores, folder):
 
 
 def results(records, folder):
-    """Arguments of `experiments.publish`: what the report says."""
+    """Make the arguments of `experiments.publish` for the report."""
     scores = transfer.Scores(records, MASKS, CLASSICAL)
     failed = [
         trials.failures(Run.of(record).name, record) for record in records

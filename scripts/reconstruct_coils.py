@@ -1,25 +1,24 @@
-"""Classical reconstructions of measured k-space of several coils.
+"""Classical reconstructions of measured multi-coil k-space.
 
-What do masks and reconstructions do on data as they left the scanner? This
-script reads the k-space of one slice, estimates sensitivity maps by ESPIRiT and
-rebuilds the image by zero filling, SENSE, compressed sensing with wavelets and
-with total variation, and GRAPPA.
+How do masks and reconstructions perform on raw data from a scanner? This script
+reads the k-space of one slice, estimates sensitivity maps with ESPIRiT and
+reconstructs the image by zero filling, SENSE, compressed sensing with wavelets
+and with total variation, and GRAPPA.
 
     python scripts/reconstruct_coils.py scan.npy --out runs/scan
     python scripts/reconstruct_coils.py raw_data.mat --key raw \\
         --accelerations 2 4
     python scripts/reconstruct_coils.py scan.cfl --bart
 
-Fully sampled k-space is sampled anew, by lines at even distances and by a
-Poisson disc, and every image is compared with the one of all samples. Samples
-that are zero in all coils are taken for not acquired: such k-space is rebuilt
-with the mask that it came with, and there is nothing to compare with but, with
---bart, the same reconstruction by the program of that name (if it is
-installed).
+Fully sampled k-space is undersampled with equispaced lines and with a Poisson
+disc, and every image is compared with the image from all samples. Samples that
+are zero in all coils count as not acquired. K-space with such samples is
+reconstructed with its own mask; then the only comparison is with BART, which
+--bart runs if it is installed.
 
-Files are .npy, BART's .cfl, or HDF5 (MATLAB 7.3 as well) with --key, complex
-`(coils, H, W)`, DC in the centre. The folder given by --out gets a table, a
-report and the pictures.
+Files are .npy, BART's .cfl, or HDF5 (including MATLAB 7.3) with --key: complex
+`(coils, H, W)`, DC in the centre. The script writes a table, a report and the
+figures to the folder given by --out.
 """
 
 import pathlib
@@ -62,7 +61,7 @@ def parse_arguments(arguments=None):
     parser = command_line.argument_parser(__doc__)
     add = parser.add_argument
     add("kspace", help="file of k-space, complex (coils, H, W)")
-    add("--key", help="of an HDF5 file: which array")
+    add("--key", help="name of the array in an HDF5 file")
     add("--out", default="runs/coils", help="folder of the results")
     add(
         "--accelerations",
@@ -70,24 +69,24 @@ def parse_arguments(arguments=None):
         nargs="+",
         metavar="R",
         default=[2.0, 4.0],
-        help="of fully sampled k-space (2 4)",
+        help="accelerations, for fully sampled k-space (2 4)",
     )
     add(
         "--calibration",
         type=int,
         default=16,
         metavar="N",
-        help="lines, or the side of the square, in the centre (%(default)s)",
+        help="calibration lines, or side of the square (%(default)s)",
     )
     add(
         "--regularization",
         type=float,
         default=0.005,
-        help="of compressed sensing, a share of the largest pixel of the "
-        "zero-filled image (%(default)s). One scan has no validation data to "
-        "choose it with",
+        help="strength of compressed sensing, relative to the largest pixel "
+        "of the zero-filled image (%(default)s); a single scan has no "
+        "validation data to choose it",
     )
-    add("--seed", type=int, default=0, help="of the Poisson disc (0)")
+    add("--seed", type=int, default=0, help="seed of the Poisson disc (0)")
     add("--bart", action="store_true", help="compare with the program bart")
     options = parser.parse_args(arguments)
     if any(acceleration <= 1 for acceleration in options.accelerations):
@@ -124,14 +123,14 @@ def reconstructors(mask, options):
             strength, ITERATIONS["total variation"]
         ),
     }
-    # Of points nearly each missing sample has a pattern of its own.
+    # With points, almost every missing sample would need its own kernel.
     if np.all(mask.array == mask.array[:1]):
         found["GRAPPA"] = Grappa()
     return found
 
 
 def difference_from_bart(image, method, kspace, mask, maps, options):
-    """How far BART's image is from ours; `None` where it has no such method."""
+    """Difference from BART's image; `None` if BART lacks the method."""
     largest = np.abs(adjoint(kspace, mask, maps)).max()
     strength = options.regularization * largest
     regularizers = {
@@ -148,8 +147,8 @@ def difference_from_bart(image, method, kspace, mask, maps, options):
 
 
 def reconstruct(kspace, mask, truth, options, bar):
-    """All reconstructions with one mask: pairs of a record and an image."""
-    # From the samples of this mask alone, as in a scan.
+    """Reconstruct with one mask; yield pairs of a record and an image."""
+    # Estimate maps only from the samples of this mask, as in a scan.
     maps = espirit_maps(kspace, mask)
     for method, reconstructor in reconstructors(mask, options).items():
         begin = time.perf_counter()
@@ -190,7 +189,7 @@ def table(records):
 
 
 def draw(images, truth):
-    """Images of one mask; with a truth, their errors below them."""
+    """Draw the images of one mask, and their errors if the truth is known."""
     shown = {"all samples": truth, **images} if truth is not None else images
     peak = max(np.abs(image).max() for image in shown.values())
     rows = 1 if truth is None else 2

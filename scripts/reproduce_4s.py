@@ -1,11 +1,12 @@
 """Reproduce the 4S paper: does the slope of a learned mask need tuning?
 
-LOUPE learns a k-space mask through a sigmoid, whose slope s decides how nearly
-binary the masks are that it trains with. The paper (Martinini et al., "Training
-Binary Layers by Self-Shrinking of Sigmoid Slope", BioCAS 2022) claims that its
-callback 4S, which raises s whenever the loss stops falling, needs no tuning,
-and is at least as good as the best fixed s. This script trains the grid behind
-that claim and draws the paper's figures 2, 3 and 4 of it.
+LOUPE learns a k-space mask through a sigmoid. The slope s of the sigmoid
+determines how close to binary the masks in training are. The paper (Martinini
+et al., "Training Binary Layers by Self-Shrinking of Sigmoid Slope", BioCAS
+2022) claims that its callback 4S, which raises s whenever the loss stops
+falling, needs no tuning and is at least as good as the best fixed s. This
+script trains the grid behind that claim and draws the paper's figures 2, 3 and
+4 from it.
 
     python scripts/reproduce_4s.py --preset smoke
     python scripts/reproduce_4s.py --preset cpu --data mni_brain/64
@@ -14,22 +15,22 @@ that claim and draws the paper's figures 2, 3 and 4 of it.
     KERAS_BACKEND=jax python scripts/reproduce_4s.py --preset paper320 \\
         --data knees.npz
 
-The paper trains fixed slopes in one round and 4S in two, which mixes the slope
-with the restart of the learning rate. So each fixed slope is trained in both
-protocols here: `one_round`, the paper's, and `two_rounds`, with the slope held.
-Both may take as many epochs.
+The paper trains fixed slopes in one round and 4S in two. This confounds the
+effect of the slope with that of restarting the learning rate. So this script
+trains each fixed slope in both protocols: `one_round`, as in the paper, and
+`two_rounds`, with a constant slope. Both have the same maximum of epochs.
 
---methods adds what else could do the job: slope schedules (linear, geometric,
-cosine) and other estimators (straight_through, concrete, gumbel_topk), in the
-two rounds that 4S has. The preset cpu knows variants of 4S as well: 4s_full,
-with the paper's patience of 40, and others that try to be as good in at most a
-quarter of its epochs; experiments/presets/four_s.py has them.
+--methods adds alternatives: slope schedules (linear, geometric, cosine) and
+other estimators (straight_through, concrete, gumbel_topk), in the two rounds of
+4S. The preset cpu also has variants of 4S: 4s_full, with the paper's patience
+of 40, and others that try to match it in at most a quarter of its epochs;
+experiments/presets/four_s.py lists them.
 
-Each finished run leaves a small JSON file, and its mask, in the folder given by
---out. A command that was stopped goes on when it is given again; further
-methods, slopes, accelerations and seeds can be added to the same folder, also
-on another machine, and no run is repeated. report.html, results.json and the
-figures are of all runs that the folder holds.
+Each finished run writes a small JSON file and its mask to the folder given by
+--out. Repeat a stopped command to resume it. You can add further methods,
+slopes, accelerations and seeds to the same folder, even on another machine; no
+run is repeated. report.html, results.json and the figures cover all runs in the
+folder.
 """
 
 import dataclasses
@@ -85,7 +86,7 @@ class Run(experiments.Run):
 
 
 def grid(settings):
-    """All runs of the settings, the quickest answers first."""
+    """All runs of the settings, ordered to give results early."""
     every = []
     for seed, region, acceleration, method in itertools.product(
         *(settings[key] for key in ("seeds", "regions")),
@@ -149,7 +150,7 @@ def train(run, settings, splits, folder):
 
 
 def binarized(kind, key):
-    """Callable: what a record says of masks of one kind, if it is there."""
+    """Callable that returns a value for one kind of mask from a record."""
     return lambda record: record["binarizations"].get(kind, {}).get(key)
 
 
@@ -201,7 +202,7 @@ def draw(cells, folder):
 
 
 def results(records, folder):
-    """Arguments of `experiments.publish`: what the report says."""
+    """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
     found = experiments.findings(claims(cells), volumes_of)
     return {

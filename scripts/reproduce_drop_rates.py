@@ -1,25 +1,25 @@
 """Learned against unlearned masks at several drop rates.
 
 A student report (Zalman and Zohar, "MRI compressed sensing", Technion, 2025)
-trains an encoder and decoder on undersampled k-space, of which 20, 40 or 60 %
-is dropped, once with a random mask and once with a mask that is learned beside
-the network, and finds the learned mask better, the more so the more is dropped.
-This script makes its table and figures anew, and tries the losses that the
-report wishes for: structural similarity, and a mix of it with L1.
+trains an encoder and decoder on k-space with a drop rate of 20, 40 or 60 %,
+once with a random mask and once with a mask that is learned together with the
+network. It finds that the learned mask is better, and more so at higher drop
+rates. This script reproduces its table and figures. It also tries the losses
+that the report suggests: structural similarity, and a mix of it with L1.
 
     python scripts/reproduce_drop_rates.py --preset smoke
     python scripts/reproduce_drop_rates.py --preset cpu --data my_volumes/
     python scripts/reproduce_drop_rates.py --preset cpu --losses ssim l1_ssim
 
 A drop rate d is an acceleration of 1 / (1 - d). Both masks have exactly that
-budget, and both models the same network, data, losses and two rounds of
-training; the learned mask has 4S in the first of them. The unlearned mask is
+budget, and both models have the same network, data, losses and two rounds of
+training; the learned mask uses 4S in the first round. The unlearned mask is
 drawn anew for each seed.
 
-Each finished run leaves a small JSON file in the folder given by --out. A
-command that was stopped goes on when it is given again, and further drop rates,
-losses and seeds can be added to the same folder. report.html, results.json and
-the figures are of all runs that the folder holds.
+Each finished run writes a small JSON file to the folder given by --out. Repeat
+a stopped command to resume it. You can add further drop rates, losses and seeds
+to the same folder. report.html, results.json and the figures cover all runs in
+the folder.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ from experiments.presets.drop_rates import GRID, LOSSES, parse
 from loupe_tf import evaluation, masks, plots, report
 
 MASKS = ("unlearned", "learned")
-# The table of the report, test PSNR in dB by drop rate.
+# The report's table: test PSNR in dB by drop rate.
 REPORTED = {
     "unlearned": {0.2: 28.56, 0.4: 26.32, 0.6: 23.22},
     "learned": {0.2: 28.71, 0.4: 26.68, 0.6: 25.13},
@@ -219,7 +219,7 @@ def draw(cells, folder):
 
 
 def results(records, folder):
-    """Arguments of `experiments.publish`: what the report says."""
+    """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
     return {
         "title": "Learned and unlearned masks by drop rate",

@@ -1,36 +1,38 @@
 """The fastMRI U-Net on random, equispaced and learned lines.
 
 A student report (Zerilli, Lodh and Bartel, "CS 7643: Fast MRI", Georgia
-Institute of Technology, 2021) trains the U-Net of fastMRI anew: k-space is
-sampled along random lines, 8 % of them in the centre at R = 4 and 4 % at R = 8,
-the loss is L1, the optimizer RMSProp, whose learning rate of 0.001 is divided
-by ten at epoch 40 of 50. This script does the same, on equispaced lines too,
-and then lets the same network learn its lines, with 4S, in as many epochs.
+Institute of Technology, 2021) reproduces fastMRI's U-Net. It samples k-space
+along random lines, with 8 % of all lines in the centre at R = 4 and 4 % at
+R = 8. The loss is L1. The optimizer is RMSProp with a learning rate of 0.001,
+which is divided by ten at epoch 40 of 50. This script does the same, also with
+equispaced lines. It then trains the same network with lines learned by 4S, for
+the same number of epochs.
 
     python scripts/reproduce_fastmri_unet.py --preset smoke
     python scripts/reproduce_fastmri_unet.py --preset cpu --data my_volumes/
     python scripts/reproduce_fastmri_unet.py --preset cpu --masks fixed
 
 As in the report and in fastMRI, the network sees the magnitude of the
-zero-filled image, one channel, normalised by its own mean and deviation, and
-its output is the image: nothing is added to it. In training each example has
-another random mask in each epoch (equispaced lines have a random offset); in
-validation and test a volume has one, drawn from its name. The weights tested
-are those of the epoch whose validation loss was the lowest.
+zero-filled image as one channel, normalised by its own mean and standard
+deviation. Its output is the image: nothing is added to it. In training, each
+example has a new random mask in each epoch (equispaced lines have a random
+offset). In validation and test, each volume has one mask, drawn from its name.
+The test uses the weights of the epoch with the lowest validation loss.
 
-What is not as in fastMRI: the number of lines is exactly round(W / R), where
-fastMRI's is right on average; k-space is that of the magnitude images, in which
-one half tells the other; the loss is in units of the image (as the report has
-it), not of its deviation. With 64 columns, 8 % and 4 % are 5 and 3 lines.
+This script differs from fastMRI in three points. The number of lines is exactly
+round(W / R); in fastMRI it is right only on average. K-space is computed from
+the magnitude images, so either half determines the other. The loss is in units
+of the image, as in the report, not of its standard deviation. With 64 columns,
+8 % and 4 % are 5 and 3 lines.
 
-A network that is trained for one mask has an easier task than one that is
-trained for all. --masks fixed, one random mask in training and test, tells what
-of a learned mask's gain is due to that.
+A network that is trained with one mask has an easier task than a network that
+is trained with many. --masks fixed uses one random mask in training and test
+and shows how much of a learned mask's gain comes from this.
 
-Each finished run leaves a small JSON file in the folder given by --out. A
-command that was stopped goes on when it is given again, and further masks,
-accelerations and seeds can be added to the same folder. report.html,
-results.json and the figures are of all runs that the folder holds.
+Each finished run writes a small JSON file to the folder given by --out. Repeat
+a stopped command to resume it. You can add further masks, accelerations and
+seeds to the same folder. report.html, results.json and the figures cover all
+runs in the folder.
 """
 
 import dataclasses
@@ -83,7 +85,7 @@ def grid(settings):
 
 
 def sampling(run, settings, size):
-    """Which lines are sampled: learned ones, one mask, or those of an input."""
+    """Arguments for sampling: learned lines, one mask, or a mask input."""
     lines = calibration_lines(size[1], run.acceleration)
     if run.mask == "learned":
         return {
@@ -102,7 +104,7 @@ def build_model(run, settings, image_shape):
     import keras
 
     keras.utils.set_random_seed(run.seed)
-    # First, so that all models of a seed begin with the same network.
+    # Build it first, so that all models of a seed start with equal networks.
     network = loupe_tf.models.fastmri_unet(
         image_shape,
         filters=settings["filters"],
@@ -123,7 +125,7 @@ def build_model(run, settings, image_shape):
     )
     metrics = loupe_tf.metrics
     model.compile(
-        # As PyTorch's, which has the ε of 1e-8 outside the root.
+        # Like PyTorch's, which has ε = 1e-8 outside the root.
         keras.optimizers.RMSprop(
             settings["learning_rate"], rho=0.99, epsilon=1e-16
         ),
@@ -134,14 +136,14 @@ def build_model(run, settings, image_shape):
 
 
 def learning_rate(settings):
-    """The learning rate of an epoch: a tenth in the last fifth of them."""
+    """The learning rate by epoch: a tenth in the last fifth of epochs."""
     first = settings["learning_rate"]
     last = 0.8 * settings["epochs"]
     return lambda epoch: first if epoch < last else first / 10
 
 
 def fit(model, run, settings, splits, folder, lines):
-    """Train in one round, which nothing ends early: as long for all."""
+    """Train in one round without early stopping, for equal durations."""
     import keras
 
     size, epochs = settings["batch_size"], settings["epochs"]
@@ -163,7 +165,7 @@ def train(run, settings, splits, folder):
     conventions.check_volumes(test)
     width = test.images.shape[2]
     model = build_model(run, settings, test.images.shape[1:])
-    # Anew for each example; `None` of a mask that is learned, or fixed.
+    # Drawn anew for each example; `None` if the mask is learned or fixed.
     lines = drawn_lines.of(run.mask, width, run.acceleration)
     with experiments.time_spent(run, folder) as seconds:
         history, finite = fit(model, run, settings, splits, folder, lines)
@@ -193,7 +195,7 @@ def train(run, settings, splits, folder):
 
 
 def volumes_of(name, convention):
-    """Callable: metrics by volume of a record; `None` if it has diverged."""
+    """Callable: a record's metrics by volume; `None` if it has diverged."""
     return lambda record: record["test"].get(name, {}).get(convention)
 
 
@@ -210,7 +212,7 @@ COLUMNS = {
 
 
 def claims(cells):
-    """The U-Net on learned lines beside that on other lines."""
+    """Claims that compare the U-Net with learned lines and other lines."""
     for (rate, mask), records in cells.items():
         if mask != "learned":
             yield experiments.Claim(
@@ -236,7 +238,7 @@ def draw(cells, folder):
 
 
 def results(records, folder):
-    """Arguments of `experiments.publish`: what the report says."""
+    """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
     by_reconstruction = {
         (*cell, name): found

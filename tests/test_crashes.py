@@ -205,7 +205,7 @@ def reconstruct(tmp_path):
     )
     files = sorted((tmp_path / "knee").rglob("*.h5"))
     return Case(
-        "reconstruct.py",
+        "reconstruct",
         [*files, "--model", tmp_path / "model.keras", "--undersample"],
         "--out",
         lambda out: [

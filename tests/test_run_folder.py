@@ -87,7 +87,7 @@ def test_another_worker_checks_and_writes_nothing(tmp_path):
     "name, remedy",
     [
         ("settings.json", "Delete it if the run"),
-        ("seconds_learned.json", "Delete it: no more than the time"),
+        ("seconds_learned.json", "Delete it: only the measured time"),
         ("runs/a.json", "Delete it to do that run again"),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_folder_of_version_0_1_0_goes_on(old):
 
 
 def test_a_folder_of_version_0_1_0_that_tells_too_little(old):
-    match = r"`out`.*another version, which did not note \['network'\]: finish"
+    match = r"`out`.*another version, which did not record \['network'\]"
     with pytest.raises(ValueError, match=match):
         old.check_settings({**SETTINGS_0_1_0, "network": "unet"})
     with pytest.raises(ValueError, match="8.0.*Choose another folder"):

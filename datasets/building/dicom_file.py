@@ -1,4 +1,4 @@
-"""One DICOM file: whether it is one, what it holds, and reading it."""
+"""Recognise and read single DICOM files."""
 
 import math
 import zlib
@@ -6,12 +6,12 @@ import zlib
 from loupe_tf.formats.bad_volume import BadVolumeError
 from loupe_tf.reading import BadFileError, check_file, check_memory, naming
 
-# Files of these endings are meant as DICOM, whatever is in them; of others,
-# those that have the mark of DICOM.
+# Files with these suffixes count as DICOM, whatever they contain. Other files
+# must have DICOM's preamble.
 SUFFIXES = (".dcm", ".ima", ".dicom")
-# Endings of files that may be DICOM without its mark, as very old ones are.
+# Files with these suffixes may be DICOM without a preamble, as very old files.
 PERHAPS = ("", ".img", ".mr", ".dic")
-# Objects that have rows and columns and are no images of a scanner.
+# Objects that have rows and columns but are not images of a scanner.
 NOT_IMAGES = (
     "1.2.840.10008.5.1.4.1.1.4.2",  # MR Spectroscopy
     "1.2.840.10008.5.1.4.1.1.30",  # Parametric Map
@@ -27,9 +27,9 @@ CHUNK = 2**20
 
 
 def is_dicom(path):
-    """Whether a file is DICOM: by its content, or meant as DICOM by its name.
+    """Whether a file is DICOM, by its name or its content.
 
-    Links whose files are gone and what cannot be opened go by their names.
+    Broken links and files that cannot be opened are judged by their names.
     """
     if path.name.startswith(".") or path.is_dir():
         return False
@@ -47,7 +47,7 @@ def is_dicom(path):
 
 
 def holds_image(path):
-    """Whether a DICOM file holds an image; damaged files count as images."""
+    """Whether a DICOM file contains an image; damaged files count as images."""
     try:
         dataset = _dcmread(
             path,
@@ -55,15 +55,16 @@ def holds_image(path):
             stop_before_pixels=True,
         )
         return is_image(dataset)
-    except Exception:  # Reading it will say what is wrong.
+    except Exception:  # Reading the file later reports the error.
         return True
 
 
 def is_image(dataset):
-    """Whether a `pydicom.Dataset` is an image of a scanner, or a damaged one.
+    """Whether a `pydicom.Dataset` is a scanner's image, possibly damaged.
 
-    Without rows it is none only if its class says so, twice if that is one of
-    a manufacturer: the end of a file may have been lost.
+    The end of a file may be lost, so a file without rows can still be an
+    image. It is not an image only if its class says so; a manufacturer's own
+    class must be stated twice.
     """
     kind = class_of(dataset)
     if "Rows" in dataset:
@@ -75,7 +76,7 @@ def is_image(dataset):
 
 
 def class_of(dataset):
-    """What kind of object it is: a `pydicom.uid.UID`, empty if unknown."""
+    """The class of an object, a `pydicom.uid.UID`; empty if unknown."""
     from pydicom.uid import UID
 
     kind = dataset.get("SOPClassUID") or dataset.file_meta.get(
@@ -85,18 +86,18 @@ def class_of(dataset):
 
 
 def read_dicom(path, file, **options):
-    """Reads a DICOM file, and names it in errors of its volume.
+    """Read a DICOM file; errors name the file and its volume.
 
     Args:
         path: The volume, for errors.
         file: Path of the file.
-        **options: As those of `pydicom.dcmread`.
+        **options: Options of `pydicom.dcmread`.
 
     Returns:
-        A `pydicom.Dataset`, whose transfer syntax is known.
+        A `pydicom.Dataset` with a known transfer syntax.
 
     Raises:
-        BadVolumeError: If it is damaged, or too large.
+        BadVolumeError: If the file is damaged or too large.
     """
     with naming(path, f"the DICOM file {file.name}", BadVolumeError):
         try:
@@ -108,7 +109,7 @@ def read_dicom(path, file, **options):
 
 
 def read_pixels(path, file):
-    """Reads the numbers that a file stores.
+    """Read the pixel values stored in a file.
 
     Args:
         path: The volume, for errors.
@@ -118,7 +119,8 @@ def read_pixels(path, file):
         An array of shape `(frames, rows, columns)`.
 
     Raises:
-        BadVolumeError: If they are damaged, or need a package to unpack.
+        BadVolumeError: If the values are damaged, or if decoding them needs a
+            missing package.
     """
     from pydicom.pixels import get_decoder
 
@@ -136,9 +138,9 @@ def read_pixels(path, file):
         except RuntimeError as error:
             raise BadVolumeError(
                 path,
-                "Expected pixel data that can be unpacked. Received: "
-                f"{syntax.name} in {file.name}. Install one of these, if the "
-                f"file is not damaged: {needed}.",
+                "Expected pixel data that can be decoded. Received: "
+                f"{syntax.name} in {file.name}. If the file is not damaged, "
+                f"install one of these: {needed}.",
             ) from error
 
 
@@ -150,7 +152,7 @@ def _dcmread(file, **options):
         start = stream.read(132)
     bare = start[128:] != b"DICM"
     if bare and not _begins_like_dicom(start):
-        raise ValueError("it does not begin as DICOM does")
+        raise ValueError("it does not begin like DICOM")
     if not bare:
         _check_deflated(file)
     dataset = pydicom.dcmread(file, force=bare, **options)
@@ -167,7 +169,7 @@ def _dcmread(file, **options):
 
 
 def _check_deflated(file):
-    """Refuses what unpacks to more than memory may hold."""
+    """Reject a deflated file that exceeds the memory limit when unpacked."""
     import pydicom
 
     meta = pydicom.filereader.read_file_meta_info(file)
@@ -175,7 +177,7 @@ def _check_deflated(file):
         return
     unpack, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
     with open(file, "rb") as stream:
-        # The mark, the length of what follows, and that.
+        # Skip the preamble, the length element and the file meta information.
         stream.seek(132 + 12 + meta.FileMetaInformationGroupLength)
         data = stream.read()
     while data and not unpack.eof:  # A byte may follow the end.
@@ -185,7 +187,7 @@ def _check_deflated(file):
 
 
 def _check_length(file, dataset, count):
-    """Compares pixel data with the size that the header states."""
+    """Compare pixel data with the size stated in the header."""
     expected = count * int(dataset.get("BitsAllocated", 16)) // 8
     element = next(dataset[name] for name in PIXELS if name in dataset)
     length = len(element.value)
@@ -195,7 +197,7 @@ def _check_length(file, dataset, count):
         return
     if dataset.file_meta.TransferSyntaxUID == DEFLATED:
         return
-    # Bytes that were put in have pushed others out. Zeros are padding.
+    # Inserted bytes push others past the end. Zeros are padding.
     with open(file, "rb") as stream:
         stream.seek(element.file_tell + length)
         rest = stream.read(CHUNK)
@@ -209,7 +211,7 @@ def _may_be_bare(path):
 
 
 def _begins_like_dicom(start):
-    """Whether bytes begin with an element of DICOM's first groups."""
+    """Whether bytes start with an element of DICOM's first groups."""
     group, explicit = start[:2], start[4:6]
     if group in (b"\x02\0", b"\x08\0"):
         length = int.from_bytes(start[4:8], "little")

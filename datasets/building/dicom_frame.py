@@ -1,9 +1,9 @@
-"""One frame of a DICOM object, and what the object says of it."""
+"""One frame of a DICOM object and its attributes."""
 
 import numpy as np
 
-# In which functional group of enhanced objects each attribute stands. Others
-# stand at the top level, as all of them do in classic objects.
+# The functional group of each attribute in enhanced objects. Other attributes
+# are at the top level, where classic objects have all of them.
 GROUPS = {
     "ImagePositionPatient": "PlanePositionSequence",
     "ImageOrientationPatient": "PlaneOrientationSequence",
@@ -31,7 +31,7 @@ GROUPS = {
     "NominalCardiacTriggerDelayTime": "CardiacSynchronizationSequence",
     "TemporalPositionTimeOffset": "TemporalPositionSequence",
 }
-# GE says here what it leaves out of the image type: 1, 2, 3 for these.
+# GE stores the component here instead of in the image type: 1, 2, 3 for these.
 GE_COMPONENT = (0x0043, 0x102F)
 COMPONENTS = {
     "phase": ("P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP"),
@@ -41,12 +41,12 @@ COMPONENTS = {
 
 
 class DicomFrame:
-    """One frame of a DICOM object, and what the object says of it.
+    """One frame of a DICOM object and its attributes.
 
     Args:
         dataset: A `pydicom.Dataset`.
-        number: Integer, which frame of it, from 0.
-        file: String, the name of its file.
+        number: Integer, the index of the frame, from 0.
+        file: String, the name of the file.
     """
 
     def __init__(self, dataset, number, file):
@@ -66,10 +66,10 @@ class DicomFrame:
         return f"frame {self.number + 1} of {self.file}"
 
     def get(self, keyword):
-        """The value of an attribute, `None` where there is none.
+        """The value of an attribute, or `None` if it is missing.
 
-        What the functional groups of the frame say goes first, then those that
-        all frames share, then the top level.
+        The functional groups of the frame are searched first, then the shared
+        groups, then the top level.
         """
         name = GROUPS.get(keyword)
         for groups in self._groups:
@@ -84,7 +84,7 @@ class DicomFrame:
         """The numbers of an attribute: float64 of shape `(length,)`, or `None`.
 
         Raises:
-            ValueError: If there are more or fewer, or one is not finite.
+            ValueError: If the length differs or a number is not finite.
         """
         value = self.get(keyword)
         if value is None:
@@ -95,7 +95,7 @@ class DicomFrame:
         return value
 
     def length(self, keyword):
-        """A length in mm, or `None` where it is missing or not above 0."""
+        """A length in mm, or `None` if it is missing or not above 0."""
         value = self.get(keyword)
         value = None if value is None else float(value)
         return value if value is not None and 0 < value < np.inf else None
@@ -109,8 +109,8 @@ class DicomFrame:
 
     @property
     def component(self):
-        """`"magnitude"` or which other part of complex images it shows."""
-        # "MIXED" says only that frames differ.
+        """The part of complex images that it shows, such as `"magnitude"`."""
+        # "MIXED" only means that frames differ.
         stated = str(self.get("ComplexImageComponent") or "").upper()
         parts = [stated] if stated not in ("", "MIXED") else self.image_type[2:]
         for name, words in COMPONENTS.items():

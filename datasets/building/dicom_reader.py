@@ -1,4 +1,4 @@
-"""Reading volumes of DICOM files: a series in a folder, or one file."""
+"""Read volumes from DICOM: a series in a folder, or one file."""
 
 import math
 import warnings
@@ -23,7 +23,7 @@ ONE_SERIES = ("SeriesInstanceUID", "PatientID", "Rows", "Columns")
 
 
 def open_dicom(path):
-    """Opens a folder with the DICOM files of one series, or a file.
+    """Open a folder with the DICOM files of one series, or a single file.
 
     Args:
         path: Path of the folder or the file.
@@ -43,7 +43,7 @@ def open_dicom(path):
         raise BadVolumeError(
             path,
             f"Expected magnitude images. Received: the {first.component} of "
-            "complex ones, as their image type says: "
+            "complex images, according to their image type: "
             f"{'/'.join(first.image_type)}.",
         )
     rows, columns = int(first.dataset.Rows), int(first.dataset.Columns)
@@ -86,23 +86,23 @@ def open_dicom(path):
 
 
 def _files(folder):
-    """The DICOM files of a folder, none of which may be missing."""
+    """The DICOM files of a folder; none may be missing."""
     files = sorted(folder.iterdir())
     found = [file for file in files if is_dicom(file)]
     endings = {file.suffix.lower() for file in found}
     for file in files:
-        # A link whose file is gone was a slice, if it is named like one.
+        # A broken link with the suffix of a slice was a slice.
         if not file.exists() and file.suffix.lower() in endings:
             raise BadVolumeError(
                 folder,
                 f"Expected the file of each slice. Received: {file.name}, a "
-                "link to a file that is not there.",
+                "link to a missing file.",
             )
     return found
 
 
 def _images(path, files):
-    """The headers of those files that hold images, by file."""
+    """The headers of the files that contain images, by file."""
     datasets, others = {}, []
     for file in files:
         dataset = read_dicom(path, file, stop_before_pixels=True)
@@ -110,8 +110,8 @@ def _images(path, files):
             if "Rows" not in dataset or "Columns" not in dataset:
                 raise BadVolumeError(
                     path,
-                    "Expected an image of so many Rows and Columns. "
-                    f"Received: {file.name} without them.",
+                    "Expected an image with Rows and Columns. Received: "
+                    f"{file.name} without them.",
                 )
             datasets[file] = dataset
             continue
@@ -125,7 +125,7 @@ def _images(path, files):
         )
     if others:
         warnings.warn(
-            f"No images, and left out of the series {path}: "
+            f"Files without images, skipped in the series {path}: "
             f"{', '.join(others)}.",
             stacklevel=5,
         )
@@ -133,15 +133,15 @@ def _images(path, files):
 
 
 def _check_series(path, datasets):
-    """Refuses files of several series, and images that are not grey."""
+    """Reject files of several series and images that are not grey-scale."""
     for keyword in ONE_SERIES:
         values = {str(d.get(keyword, "")) for d in datasets.values()}
         if len(values) > 1:
             some = sorted(values)
             raise BadVolumeError(
                 path,
-                f"Expected files of one series, with one {keyword}; give each "
-                f"series a folder of its own. Received: {some[:5]}"
+                f"Expected files of one series, with one {keyword}; put each "
+                f"series in its own folder. Received: {some[:5]}"
                 f"{f' and {len(some) - 5} more' if len(some) > 5 else ''}.",
             )
     for file, dataset in datasets.items():
@@ -150,8 +150,8 @@ def _check_series(path, datasets):
         if samples != 1 or kind != "MONOCHROME2":
             raise BadVolumeError(
                 path,
-                "Expected grey values, of which larger ones are brighter: "
-                "PhotometricInterpretation MONOCHROME2, one sample a pixel. "
+                "Expected grey values where larger is brighter: "
+                "PhotometricInterpretation MONOCHROME2, one sample per pixel. "
                 f"Received: {kind}, {samples} in {file.name}.",
             )
         stored, high = dataset.get("BitsStored"), dataset.get("HighBit")
@@ -180,29 +180,29 @@ def _frames(path, dataset, file):
     if groups is None and count != 1:
         raise BadVolumeError(
             path,
-            "Expected functional groups that say what each frame is. "
+            "Expected functional groups that describe each frame. "
             f"Received: none for the {count} frames in {file.name}.",
         )
     if groups is not None and len(groups) != count:
         raise BadVolumeError(
             path,
-            f"Expected functional groups of each of {count} frames. "
-            f"Received: those of {len(groups)} in {file.name}.",
+            f"Expected functional groups for each of {count} frames. "
+            f"Received: groups for {len(groups)} in {file.name}.",
         )
     return [DicomFrame(dataset, i, file.name) for i in range(count)]
 
 
 def _shape_of_mosaic(path, frames):
-    """`(slices, H, W)` in a mosaic of Siemens, a square of images in one."""
+    """`(slices, H, W)` of a Siemens mosaic, which tiles slices in one image."""
     if len(frames) > 1:
         raise BadVolumeError(
             path,
             "Expected one volume. Received: a series of "
-            f"{len(frames)} mosaics, each of which is one. Keep the file that "
-            "you want in a folder of its own, or convert the series to NIfTI "
+            f"{len(frames)} mosaics, each of which is a volume. Put the file "
+            "that you want in its own folder, or convert the series to NIfTI "
             "with dcm2niix.",
         )
-    with warnings.catch_warnings():  # It calls itself experimental.
+    with warnings.catch_warnings():  # The module warns that it is experimental.
         warnings.simplefilter("ignore")
         csa = import_extra("nibabel.nicom.csareader", "mosaics")
     dataset = frames[0].dataset
@@ -221,24 +221,24 @@ def _shape_of_mosaic(path, frames):
     if size[0] % side or size[1] % side:
         raise BadVolumeError(
             path,
-            f"Expected a mosaic of {side}×{side} images of one size. "
+            f"Expected a mosaic of {side}×{side} images of equal size. "
             f"Received: {size[0]}×{size[1]} pixels.",
         )
     return count, size[0] // side, size[1] // side
 
 
 def _values(frame, stored):
-    """What the stored numbers of a frame mean: float64."""
+    """Convert the stored numbers of a frame to values: float64."""
     from pydicom.pixels import apply_modality_lut
 
     if frame.dataset.get("ModalityLUTSequence"):
         values = apply_modality_lut(stored, frame.dataset).astype("float64")
     else:
-        # pydicom looks at the top level alone.
+        # pydicom looks only at the top level.
         slope, intercept = frame.rescale
         values = stored * slope + intercept
     padding = frame.get("PixelPaddingValue")
-    if padding is not None:  # No part of the image.
+    if padding is not None:  # Padding is not part of the image.
         limit = frame.get("PixelPaddingRangeLimit")
         low, high = sorted((padding, padding if limit is None else limit))
         values[(stored >= low) & (stored <= high)] = 0

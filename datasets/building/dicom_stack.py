@@ -1,15 +1,15 @@
-"""Whether frames of DICOM objects are one stack of slices, and in what order.
+"""Check that DICOM frames form one stack of slices, and sort them.
 
-A series may hold much more than a volume: echoes, time points, phases beside
-magnitudes, the three directions of a localizer. What differs among frames is
-compared, and no two of them may lie in one place.
+A series may contain more than one volume: echoes, time points, phases next to
+magnitudes, the three directions of a localizer. So all frames must agree in
+certain attributes, and no two frames may have the same position.
 """
 
 import numpy as np
 
 from loupe_tf.formats.bad_volume import BadVolumeError
 
-# All images of a volume agree in these ...
+# All images of a volume must agree in these attributes.
 SAME = (
     "ComplexImageComponent",
     "StackID",
@@ -29,7 +29,7 @@ SAME = (
     "PixelSpacing",
     "SliceThickness",
 )
-# ... and these may tell why several lie in one place.
+# These attributes may explain why several images have the same position.
 PERHAPS = (
     "AcquisitionNumber",
     "FrameAcquisitionNumber",
@@ -45,16 +45,17 @@ PERHAPS = (
 )
 # Scanners round: 1 % of a number, half a degree of a direction.
 ROUNDING = 0.01
-# Distances of slices in one stack differ by less, as a share of their median.
+# Distances between the slices of a stack differ by less than this share of
+# their median.
 UNEVEN = 0.05
 WAY_ON = (
-    "Keep the images of one volume in a folder of their own, or convert the "
-    "series to NIfTI with dcm2niix, which writes a file for each volume"
+    "Put the images of one volume in their own folder, or convert the series "
+    "to NIfTI with dcm2niix, which writes one file per volume"
 )
 
 
 def check_same(path, frames):
-    """Refuses frames of several volumes in one series."""
+    """Reject a series with frames of several volumes."""
     mixed = {}
     types = sorted({frame.image_type for frame in frames})
     if len(types) > 1:
@@ -76,16 +77,16 @@ def check_same(path, frames):
 
 
 def order_of_slices(path, frames):
-    """Puts the frames of one stack in order.
+    """Sort the frames of one stack.
 
     Args:
         path: The volume, for errors.
         frames: List of `DicomFrame`.
 
     Returns:
-        A tuple of the frames by position, those of classic objects without
-        positions by their number, and the distance between them in mm, or
-        `None` where nothing says it.
+        A tuple of the sorted frames and the distance between them in mm, or
+        `None` if it is unknown. Frames are sorted by position, or by number if
+        they have no positions.
     """
     places = [frame.vector("ImagePositionPatient", 3) for frame in frames]
     orientation = frames[0].vector("ImageOrientationPatient", 6)
@@ -121,41 +122,41 @@ def order_of_slices(path, frames):
     _check_even(path, ordered, positions, step, unit)
     if not unit:
         return ordered, stated or thickness
-    # Some write the gap alone under this name, which is less than the slice.
+    # Some scanners store only the gap here, which is less than the thickness.
     if stated and stated >= (1 - UNEVEN) * (thickness or stated):
         several = step / stated
         if several > 1.5 and abs(several - round(several)) < UNEVEN:
             raise BadVolumeError(
                 path,
-                f"Expected slices {stated:.4g} mm apart, as their "
-                f"SpacingBetweenSlices says. Received: {step:.4g} mm; slices "
-                "may be missing.",
+                f"Expected slices {stated:.4g} mm apart, according to "
+                f"SpacingBetweenSlices. Received: {step:.4g} mm; slices may "
+                "be missing.",
             )
     return ordered, step
 
 
 def _normal(path, frame, orientation):
-    """The direction from slice to slice, of length one."""
+    """The unit vector normal to the slices."""
     row, column = orientation.reshape(2, 3)
     normal = np.cross(row, column)
     if not abs(np.linalg.norm(normal) - 1) < ROUNDING:
         raise BadVolumeError(
             path,
-            "Expected ImageOrientationPatient of two unit vectors at right "
-            f"angles. Received: {orientation.tolist()} in {frame}.",
+            "Expected two orthogonal unit vectors in ImageOrientationPatient. "
+            f"Received: {orientation.tolist()} in {frame}.",
         )
     return normal
 
 
 def _check_even(path, ordered, positions, step, unit):
-    """Refuses slices that are not all about a `step` apart."""
+    """Reject slices that are not about `step` apart."""
     steps = np.diff(positions)
     wrong = np.abs(steps - step)
     if wrong.max() > UNEVEN * step:
         i = int(wrong.argmax())
         raise BadVolumeError(
             path,
-            f"Expected slices at even distances, {step:.4g}{unit} as most are. "
+            f"Expected evenly spaced slices, {step:.4g}{unit} apart like most. "
             f"Received: {steps[i]:.4g}{unit} between {ordered[i]} (at "
             f"{positions[i]:.4g}{unit}) and {ordered[i + 1]} (at "
             f"{positions[i + 1]:.4g}{unit}); a slice may be missing.",
@@ -163,7 +164,7 @@ def _check_even(path, ordered, positions, step, unit):
 
 
 def _numbers(path, frames):
-    """The order of frames without positions, from 1."""
+    """The numbers of frames without positions, from 1."""
     keyword = "InstanceNumber"
     if len({id(frame.dataset) for frame in frames}) == 1:
         keyword = "InStackPositionNumber"
@@ -179,7 +180,7 @@ def _numbers(path, frames):
 
 
 def _refuse_several(path, ordered, positions):
-    """Says what makes several frames at one position differ."""
+    """Raise an error that says how frames at the same position differ."""
     first = int(np.flatnonzero(np.diff(positions) < 1e-3)[0])
     same = [
         frame
@@ -203,27 +204,27 @@ def _refuse_several(path, ordered, positions):
 
 
 def _check_in_plane(path, ordered, offsets):
-    """Slices may not be shifted against each other by a pixel."""
+    """Reject slices that are shifted in-plane by more than a pixel."""
     shift = np.linalg.norm(offsets - np.median(offsets, axis=0), axis=1)
     pixel = ordered[0].vector("PixelSpacing", 2)
     if shift.max() > (1.0 if pixel is None else pixel.min()):
         raise BadVolumeError(
             path,
-            "Expected slices that lie above each other. Received: "
+            "Expected slices aligned above each other. Received: "
             f"{ordered[int(shift.argmax())]}, shifted by {shift.max():.4g} mm "
             f"in its plane. {WAY_ON}.",
         )
 
 
 def _distinct(values):
-    """Values that differ by more than rounding, in order."""
+    """The distinct values, up to rounding, sorted."""
     found = []
     for value in values:
         if not any(_equal(value, other) for other in found):
             found.append(value)
     try:
         return sorted(found, key=lambda v: v if np.ndim(v) == 0 else list(v))
-    except TypeError:  # There are several types, or none.
+    except TypeError:  # The values have several types, or include `None`.
         return found
 
 
@@ -236,7 +237,7 @@ def _equal(a, b):
         a, b = (np.array(x, "float64").reshape(-1) for x in (a, b))
     except (TypeError, ValueError):
         return False
-    # Directions have numbers near 0, which round like the others.
+    # Numbers near 0 in a direction are rounded as much as the others.
     scale = ROUNDING * np.abs(a).max(initial=0)
     return a.shape == b.shape and bool(np.all(np.abs(a - b) <= scale))
 

@@ -1,4 +1,4 @@
-"""Reading the images of fastMRI's files as volumes."""
+"""Read the images of fastMRI's files as volumes."""
 
 from loupe_tf.datasets.building.volume import Volume
 from loupe_tf.datasets.building.volume_header import Header
@@ -6,7 +6,7 @@ from loupe_tf.formats.fastmri_file import FastmriFile
 
 
 def open_fastmri(path):
-    """Opens the reconstruction in an HDF5 file of fastMRI.
+    """Open the reconstruction in an HDF5 file of fastMRI.
 
     Returns:
         A `Header`, and a function without arguments that reads the `Volume`.

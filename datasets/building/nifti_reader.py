@@ -1,4 +1,4 @@
-"""Reading volumes of NIfTI and Analyze files."""
+"""Read volumes from NIfTI and Analyze files."""
 
 import gzip
 import math
@@ -15,17 +15,17 @@ from loupe_tf.reading import check_file, check_memory
 
 SINGLE = (".nii", ".nii.gz")
 TWINS = {".img": ".hdr", ".hdr": ".img"}
-# Through-plane spacing that makes an axis the slice axis without being told.
+# An axis whose voxels are longer by this factor is taken as the slice axis.
 THICKER = 1.2
-# What a header may say that its numbers are; the others are no images: labels,
-# vectors, statistics.
+# The accepted intents of a header. Others, such as labels, vectors and
+# statistics, are not images.
 INTENTS = ("none", "estimate", "dimensionless", "time series")
 MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
 CHUNK = 2**20
 
 
 def is_nifti(path):
-    """Whether a file is NIfTI by its name, or one of a pair .hdr and .img."""
+    """Whether a file is NIfTI by its name, or part of a pair .hdr and .img."""
     return path.name.lower().endswith(SINGLE) or twin(path) is not None
 
 
@@ -44,11 +44,11 @@ def twin(path):
 
 
 def open_nifti(path, slice_axis=None):
-    """Opens a NIfTI or Analyze file, or one of a pair.
+    """Open a NIfTI or Analyze file, or one of a pair.
 
     Args:
         path: Path of the file.
-        slice_axis: As that of `read_volume`.
+        slice_axis: As in `read_volume`.
 
     Returns:
         A `Header`, and a function without arguments that reads the `Volume`.
@@ -69,8 +69,8 @@ def open_nifti(path, slice_axis=None):
         if intent not in INTENTS:
             raise BadVolumeError(
                 path,
-                f"Expected an image. Received: one of intent={intent!r}, which "
-                "is none; `exclude` leaves it out.",
+                f"Expected an image. Received: intent={intent!r}, which is "
+                "not an image; skip the file with `exclude`.",
             )
     shape = image.shape
     while len(shape) > 3 and shape[-1] == 1:
@@ -79,8 +79,8 @@ def open_nifti(path, slice_axis=None):
         raise BadVolumeError(
             path,
             f"Expected one volume. Received: a series of {shape[3]}, "
-            f"shape={shape}. Split it, for example by "
-            "`nibabel.four_to_three`, and take those that you want.",
+            f"shape={shape}. Split it, for example with "
+            "`nibabel.four_to_three`, and keep the volumes that you want.",
         )
     if len(shape) == 2:
         shape = (*shape, 1)
@@ -115,9 +115,9 @@ def _slice_axis(shape, spacing):
 
 
 def _spacing(header):
-    """Voxel sizes of three axes in mm, `None` if one of them is no length."""
+    """Voxel sizes along three axes in mm, `None` if one of them is invalid."""
     sizes = [float(size) for size in header.get_zooms()[:3]]
-    if len(sizes) == 2:  # A single slice, whose thickness no one knows.
+    if len(sizes) == 2:  # A single slice of unknown thickness.
         return None
     unit = header.get_xyzt_units()[0] if hasattr(header, "get_intent") else ""
     sizes = [size * MILLIMETRES.get(unit, 1.0) for size in sizes]
@@ -126,9 +126,9 @@ def _spacing(header):
 
 
 def _check_extensions(path):
-    """Refuses a header that goes on for longer than memory may.
+    """Reject a compressed file whose header exceeds the memory limit.
 
-    Other files cannot hold more than they are long.
+    Uncompressed headers cannot be larger than their file.
     """
     if not path.name.lower().endswith(".gz"):
         return
@@ -151,10 +151,10 @@ def _check_extensions(path):
 
 
 def _check_length(path, image):
-    """Compares the length of a file with what its header says.
+    """Compare the length of a file with its header.
 
-    Packed files are unpacked for that, which checks their sums too: nibabel
-    stops after the last voxel, before them.
+    Compressed files are read to the end, which also checks their checksums:
+    nibabel stops after the last voxel, before the checksums.
     """
     file = image.file_map["image"].filename
     found = (
@@ -167,8 +167,8 @@ def _check_length(path, image):
     if found != expected:
         raise BadVolumeError(
             path,
-            f"Expected {expected} bytes, for the header says "
-            f"shape={image.shape}. Received: {found}.",
+            f"Expected {expected} bytes, according to "
+            f"shape={image.shape} in the header. Received: {found}.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Reading volumes of `.npy` files."""
+"""Read volumes from `.npy` files."""
 
 from loupe_tf.datasets.building.volume import Volume
 from loupe_tf.datasets.building.volume_header import Header
@@ -8,10 +8,9 @@ from loupe_tf.reading import load_npy
 
 
 def open_numpy(path):
-    """Opens an array `(slices, H, W)`, `(slices, H, W, 1)` or `(H, W)`.
+    """Open an array `(slices, H, W)`, `(slices, H, W, 1)` or `(H, W)`.
 
-    The last of three axes may also be that of a single channel: an array
-    `(H, W, 1)` is one image.
+    An array `(H, W, 1)` is one image with a single channel.
 
     Returns:
         A `Header`, and a function without arguments that reads the `Volume`.

@@ -1,4 +1,4 @@
-"""Reading a user's own volumes: NIfTI, DICOM, fastMRI's HDF5, NumPy."""
+"""Read a user's own volumes: NIfTI, DICOM, fastMRI's HDF5, NumPy."""
 
 import collections
 import dataclasses
@@ -22,31 +22,31 @@ from loupe_tf.reading import check_file, check_memory, naming
 
 HDF5 = (".h5", ".hdf5")
 NUMPY = (".npy",)
-# Bytes that a voxel takes at most while a volume is read: a float64 or two,
-# of the file and after the slope was applied, and the float32 of the result.
+# Maximum bytes per voxel while a volume is read: up to two float64 values,
+# from the file and after the slope was applied, and the float32 result.
 BYTES_A_VOXEL = 20
-# Interpolation undershoots by a few per cent; more is no magnitude.
+# Interpolation undershoots by a few per cent; magnitudes have no more.
 UNDERSHOOT = 0.1
 
 
 def find_volumes(folder, include="*", exclude=None):
-    """Lists the volumes in a folder and the folders below it.
+    """List the volumes in a folder and its subfolders.
 
-    Links to folders are followed; a folder that several paths lead to counts
-    once. Other files are left out, and listed in one warning.
+    Links to folders are followed; a folder that can be reached by several
+    paths counts once. Other files are skipped and listed in one warning.
 
     Args:
         folder: Path of a folder.
-        include: Pattern, or list of patterns, as those of a shell, of the
-            paths relative to `folder`: `"*FLAIR*"`, `"patient0?/*.nii.gz"`.
-            `*` matches any text, `/` too.
-        exclude: Pattern or list of patterns that leave volumes out again.
+        include: Shell pattern or list of patterns for the paths relative to
+            `folder`: `"*FLAIR*"`, `"patient0?/*.nii.gz"`. `*` matches any
+            text, including `/`.
+        exclude: Pattern or list of patterns of volumes to exclude.
 
     Returns:
         A sorted list of relative paths with `/`: files that end in `.nii`,
-        `.nii.gz`, `.h5`, `.hdf5` or `.npy`, pairs of `.hdr` and `.img` under
-        the name of the latter, and folders that hold DICOM images, whatever
-        their names, each of which is one volume.
+        `.nii.gz`, `.h5`, `.hdf5` or `.npy`, pairs of `.hdr` and `.img` (listed
+        as `.img`), and folders with DICOM images under any names. Each of them
+        is one volume.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -92,24 +92,24 @@ def find_volumes(folder, include="*", exclude=None):
 
 
 def read_volume(path, slice_axis=None):
-    """Reads one volume.
+    """Read one volume.
 
     Args:
         path: Path of a file, or of a folder of DICOM files of one series.
-        slice_axis: `None` or 0, 1 or 2, the axis of a NIfTI file that counts
-            slices. By default the only axis of length 1, if there is one, else
-            the axis along which voxels are longest, if they are longer than
-            along both others by a fifth, else the last. The other two axes
-            stay in their order.
+        slice_axis: `None` or 0, 1 or 2, the slice axis of a NIfTI file. The
+            default is the only axis of length 1, if there is one, else the
+            axis with the longest voxels, if they are longer by a fifth than
+            along both other axes, else the last axis. The other two axes keep
+            their order.
 
     Returns:
-        A `Volume`. Complex values become magnitudes, which its `source` says.
+        A `Volume`. Complex values become magnitudes, as stated in its `source`.
 
     Raises:
         BadVolumeError: If the file is truncated or unreadable, has another
-            shape, asks for more memory than `loupe_tf.formats.memory_limit`,
-            holds values that are not finite, none above 0, or negative ones
-            that no magnitude has.
+            shape, needs more memory than `loupe_tf.formats.memory_limit`, or
+            contains values that are not finite, no value above 0, or negative
+            values that do not occur in magnitudes.
         ImportError: If the library that reads the format is not installed.
     """
     kind, open_volume = _format_of(path, slice_axis)
@@ -124,7 +124,7 @@ def read_volume(path, slice_axis=None):
         with np.errstate(over="ignore"):  # Found below, as infinity.
             images = np.ascontiguousarray(images, dtype="float32")
         lowest, highest = images.min(), images.max()
-        # Neither passes over a NaN.
+        # Minimum and maximum are NaN if any value is.
         if not np.isfinite([lowest, highest]).all():
             raise BadVolumeError(
                 path,
@@ -139,8 +139,8 @@ def read_volume(path, slice_axis=None):
             raise BadVolumeError(
                 path,
                 "Expected magnitudes, which are not negative. Received: values "
-                f"from {lowest:g} to {highest:g}, as phases, maps and "
-                "normalized images have them; `exclude` leaves them out.",
+                f"from {lowest:g} to {highest:g}, as in phases, maps and "
+                "normalized images; skip such files with `exclude`.",
             )
         if lowest < 0:
             source = "signed_image"
@@ -148,10 +148,10 @@ def read_volume(path, slice_axis=None):
 
 
 def read_header(path, slice_axis=None):
-    """Reads what is known of a volume without its images.
+    """Read the header of a volume, without its images.
 
     Args:
-        path, slice_axis: As those of `read_volume`.
+        path, slice_axis: As in `read_volume`.
 
     Returns:
         A `Header`, the named tuple `(shape, patient, spacing)`.
@@ -162,7 +162,7 @@ def read_header(path, slice_axis=None):
 
 
 def _format_of(path, slice_axis):
-    """What a volume should be, in words, and the function that opens it.
+    """Return the expected format, in words, and the function that opens it.
 
     That function returns a `Header` and a function that reads the `Volume`.
     """
@@ -190,7 +190,7 @@ def _format_of(path, slice_axis):
 
 
 def _tell_left_out(folder, names):
-    """One warning of all files that are no volumes, by their endings."""
+    """Warn once about all files that are not volumes, grouped by suffix."""
     if not names:
         return
     endings = collections.defaultdict(list)
@@ -201,7 +201,7 @@ def _tell_left_out(folder, names):
         for each in endings.values()
     )
     warnings.warn(
-        f"No volumes, and left out, are {len(names)} of the files in {folder}: "
+        f"Skipped {len(names)} files in {folder} that are not volumes: "
         f"{several}.",
         stacklevel=3,
     )

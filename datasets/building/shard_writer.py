@@ -1,4 +1,4 @@
-"""Writes one volume into one shard, in this process or in a worker of Beam."""
+"""Write one volume into one shard, in this process or in a Beam worker."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from loupe_tf.reading import BadFileError
 
 @dataclasses.dataclass(frozen=True)
 class ShardTask:
-    """One volume, and the shard that it goes into."""
+    """One volume and its shard."""
 
     split: str
     volume: object
@@ -33,8 +33,8 @@ class ShardTask:
 class RecordWriter(tfds.core.ExampleWriter):
     """Writes array_record files without compression.
 
-    Noise hardly compresses: a sixth is saved, mostly zeros, and writing and
-    reading take four times as long.
+    Noise hardly compresses: compression saves a sixth, mostly zeros, but makes
+    writing and reading four times as slow.
     """
 
     def write(self, path, examples):
@@ -51,12 +51,12 @@ class RecordWriter(tfds.core.ExampleWriter):
 
 @dataclasses.dataclass(frozen=True)
 class ShardWriter:
-    """Writes the shard of a task, here or in a worker of Beam."""
+    """Writes the shard of a task, here or in a Beam worker."""
 
     reader: VolumeReader
     features: tfds.features.FeaturesDict
     writer: RecordWriter
-    bad: pathlib.Path  # A folder, through which workers tell of bad volumes.
+    bad: pathlib.Path  # A folder in which workers report bad volumes.
     stop: bool
 
     def __call__(self, task):
@@ -78,7 +78,7 @@ class ShardWriter:
             part.unlink(missing_ok=True)
 
     def _serialized(self, volume):
-        """Yields what `ExampleWriter` takes: keys, which count, and bytes."""
+        """Yield pairs for `ExampleWriter`: a running number and bytes."""
         known, entries = {}, {}
         for i, record in enumerate(self.reader(volume)):
             if record.keys() != self.features.keys():
@@ -88,7 +88,7 @@ class ShardWriter:
                     f"Received: {sorted(record)}"
                 )
             for key, value in record.items():
-                # What all slices of a volume share is serialized once.
+                # Serialize values that all slices of a volume share only once.
                 if known.get(key) is not value:
                     known[key] = value
                     encoded = self.features[key].encode_example(value)
@@ -97,11 +97,11 @@ class ShardWriter:
 
 
 def serialize(encoded):
-    """Serializes encoded features, each for itself: for `make_example`.
+    """Serialize encoded features separately, for `make_example`.
 
     Args:
-        encoded: Dict of what the features' `encode_example` returns of scalars,
-            texts and tensors.
+        encoded: Dict of the results of the features' `encode_example` for
+            scalars, texts and tensors.
 
     Returns:
         A dict `{name: [bytes, ...]}` of the entries of a
@@ -116,11 +116,11 @@ def serialize(encoded):
 
 
 def make_example(entries):
-    """Joins the entries of all features to a `tf.train.Example`, as bytes.
+    """Join the entries of all features to a `tf.train.Example`, as bytes.
 
-    Equal to what `tfds.core.ExampleSerializer` makes, but in a fraction of the
-    time, for it copies arrays only once; and in an order that is the same in
-    every process.
+    The result equals that of `tfds.core.ExampleSerializer`. It is much faster,
+    because it copies arrays only once, and its order is the same in every
+    process.
     """
     pieces = [piece for name in sorted(entries) for piece in entries[name]]
     return b"".join(_field(1, *pieces))
@@ -144,7 +144,7 @@ def _serialize_value(value):
 
 
 def _field(number, *pieces):
-    """The pieces of a field of a protocol buffer that has a length."""
+    """The pieces of a length-delimited field of a protocol buffer."""
     length = sum(map(len, pieces))
     head = bytearray([number << 3 | 2])
     while length > 127:
@@ -155,7 +155,7 @@ def _field(number, *pieces):
 
 
 def bad_volume_entry(split, volume, error):
-    """What the report says of a bad volume."""
+    """The report's entry for a bad volume."""
     # The error may name a file inside the volume.
     same = error.volume == str(volume)
     reason = error.reason if same else str(error)
@@ -163,7 +163,7 @@ def bad_volume_entry(split, volume, error):
 
 
 def count_records(shard, file_format):
-    """Counts the records that a file really holds; `None` if it is cut off."""
+    """Count the records in a file; `None` if it is truncated."""
     if not os.path.exists(shard):
         return 0
     if file_format != file_adapters.FileFormat.TFRECORD:

@@ -1,4 +1,4 @@
-"""Simulated files in the schema of fastMRI, for trying out and for testing."""
+"""Simulated files in fastMRI's schema, for trials and tests."""
 
 import pathlib
 from xml.etree import ElementTree
@@ -10,7 +10,7 @@ from loupe_tf.checks import check_choice, invalid
 from loupe_tf.formats.fastmri_file import SIMULATED
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
-# Real files hold values of about this size.
+# Real files have values of about this size.
 SCALE = 5e-4
 ACQUISITIONS = {
     "knee": ("CORPD_FBK", "CORPDFS_FBK"),
@@ -32,20 +32,20 @@ def write_fastmri_volume(
     noise=0.02,
     seed=0,
 ):
-    """Writes one HDF5 file as those of the fastMRI data set.
+    """Write one HDF5 file like those of the fastMRI data set.
 
     The object is a stack of random ellipses with a smooth texture and a smooth
-    phase. It lies inside the central part of the field of view, which is what
-    the reconstructions show: k-space is oversampled, as it is in real files.
-    Columns that were not acquired are zero on both sides.
+    phase. It lies in the central part of the field of view, which the
+    reconstructions show: k-space is oversampled, as in real files. Columns on
+    both sides that were not acquired are zero.
 
-    The file has the data sets `kspace`, complex64 of shape `(slices, H, W)` or
-    `(slices, coils, H, W)`, orthonormal and with DC in the centre;
+    The file has these data sets: `kspace`, complex64 of shape `(slices, H, W)`
+    or `(slices, coils, H, W)`, orthonormal with DC in the centre;
     `reconstruction_rss` and, without coils, `reconstruction_esc`, float32 of
     shape `(slices, h, w)`; and `ismrmrd_header`. The attributes `max` and
-    `norm` are those of `reconstruction_esc`, or of `reconstruction_rss` where
-    there are coils. Without coils `reconstruction_rss` is the image without
-    noise. The header names the vendor of the scanner `simulated`.
+    `norm` refer to `reconstruction_esc`, or with coils to
+    `reconstruction_rss`. Without coils, `reconstruction_rss` is the noise-free
+    image. The header gives `simulated` as the vendor of the scanner.
 
     Example:
 
@@ -63,22 +63,22 @@ def write_fastmri_volume(
             of the reconstruction.
         coils: Optional integer, the number of receive coils, each with a smooth
             complex sensitivity map. `None` is a single-coil file.
-        acquired: Optional integer, how many columns of k-space were acquired.
-            Defaults to seven eighths of them.
+        acquired: Optional integer, the number of acquired columns of k-space.
+            Defaults to seven eighths of all columns.
         acquisition: String, the pulse sequence.
         patient_id: String.
-        mask: Optional array of `W` booleans, the columns that are kept. The
-            file is then one of a test set: it has `mask`, and no
+        mask: Optional array of `W` booleans, the columns to keep. The file
+            then resembles one of a test set: it has `mask` and no
             reconstructions.
         noise: Float, the standard deviation of the complex noise of an image,
-            where 1 is about the brightest tissue.
-        seed: Integer, or sequence of integers, that the object is drawn from.
+            relative to the intensity of about the brightest tissue.
+        seed: Integer, or sequence of integers, the seed of the object.
     """
     rows, columns = size
     if recon_size[0] > rows or recon_size[1] > columns:
         raise invalid(
             "recon_size",
-            f"a size not above that of k-space, {size}",
+            f"a size no larger than that of k-space, {size}",
             recon_size,
         )
     inside = _acquired_columns(acquired, columns)
@@ -125,7 +125,7 @@ def write_fastmri_volume(
 
 
 def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
-    """Writes folders of files, named as those of the fastMRI data set.
+    """Write folders of files, named like those of the fastMRI data set.
 
     Example:
 
@@ -135,18 +135,19 @@ def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
     ```
 
     Args:
-        folder: Path of the folder that holds the others. It is made if needed.
-        volumes: Dict of the number of files in each folder, such as
+        folder: Path of the parent folder. It is created if needed.
+        volumes: Dict with the number of files in each folder, such as
             `{"multicoil_train": 8, "multicoil_val": 2}`. Folders whose name
-            begins with `multicoil` get files with coils, 15 by default. Those
-            with `test` or `challenge` in their name get undersampled files,
-            every fourth column and the centre, without reconstructions.
-        anatomy: String, `"knee"` or `"brain"`: the default size, the names of
-            the files and the acquisitions, which take turns.
-        seed: Integer, at least 0. The same object is drawn for the first volume
-            of `singlecoil_train` and of `multicoil_train`, and so on; objects
+            starts with `multicoil` get files with coils, 15 by default.
+            Folders with `test` or `challenge` in their name get undersampled
+            files without reconstructions, which have every fourth column and
+            the centre.
+        anatomy: String, `"knee"` or `"brain"`. It selects the default size,
+            the names of the files and the acquisitions, which alternate.
+        seed: Integer, at least 0. The first volumes of `singlecoil_train` and
+            of `multicoil_train` show the same object, and so on. Objects
             differ between `train`, `val` and the others.
-        **kwargs: As those of `write_fastmri_volume`.
+        **kwargs: Arguments of `write_fastmri_volume`.
 
     Returns:
         A dict of lists of the paths written, `{folder name: [path, ...]}`.
@@ -160,12 +161,12 @@ def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
         if kind not in ("singlecoil", "multicoil") or not split:
             raise invalid(
                 "volumes",
-                "names of folders that begin with singlecoil_ or multicoil_",
+                "names of folders that start with singlecoil_ or multicoil_",
                 volumes,
             )
         target = pathlib.Path(folder) / name
         target.mkdir(parents=True, exist_ok=True)
-        # As numbers: strings would not do as a seed.
+        # A seed must be a number, so convert the string.
         split_seed = int.from_bytes(split.encode(), "big")
         paths[name] = []
         for i in range(count):
@@ -190,7 +191,7 @@ def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
 
 
 def _acquired_columns(acquired, columns):
-    """The slice of all columns that is acquired, around the centre."""
+    """The `slice` of acquired columns, around the centre."""
     acquired = columns * 7 // 8 if acquired is None else acquired
     if not 1 <= acquired <= columns:
         raise invalid("acquired", f"1 to {columns} columns", acquired)
@@ -199,7 +200,7 @@ def _acquired_columns(acquired, columns):
 
 
 def _measure(rng, image, size, noise, columns):
-    """K-space of an image, with noise and without, where it is acquired."""
+    """The acquired k-space of an image, with and without noise."""
     clean = fft2c(_pad(image, size))
     draws = rng.normal(scale=noise * SCALE, size=(2, *clean.shape))
     noisy = clean + draws[0] + 1j * draws[1]
@@ -227,10 +228,10 @@ def _mask(split, columns):
 
 
 def _anatomy(rng, size):
-    """Draws an object, a function of the height of a slice in `[-1, 1]`."""
+    """Draw an object, a function of the height of a slice in `[-1, 1]`."""
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in size)
     y = y[:, None]
-    # The body first, then what is inside it.
+    # The body comes first, then the structures inside it.
     count = 10
     centers = rng.uniform(-0.4, 0.4, (count, 3))
     radii = rng.uniform(0.1, 0.4, (count, 3))
@@ -254,7 +255,7 @@ def _anatomy(rng, size):
             v, u = y - center[0], x - center[1]
             inside = ((c * v + s * u) / radius[0]) ** 2
             inside = inside + ((c * u - s * v) / radius[1]) ** 2
-            # An edge one or two pixels wide, as that of a voxel cut in half.
+            # An edge one or two pixels wide, like a partially filled voxel.
             soft = np.clip((left - inside) * min(size) / 8 + 0.5, 0, 1)
             body = soft if body is None else body
             image += value * soft
@@ -271,7 +272,10 @@ def _anatomy(rng, size):
 
 
 def _sensitivity_maps(rng, coils, size):
-    """Smooth complex maps around the object; their squares sum to 1."""
+    """Smooth complex maps around the object; their squares sum to 1.
+
+    The sum of squares is taken over the coils.
+    """
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in size)
     y = y[:, None]
     maps = []
@@ -287,7 +291,7 @@ def _sensitivity_maps(rng, coils, size):
 
 
 def _crop(x, size):
-    # As fastMRI's `center_crop` does.
+    # The same as fastMRI's `center_crop`.
     y, x0 = ((n - m) // 2 for n, m in zip(x.shape[-2:], size))
     return x[..., y : y + size[0], x0 : x0 + size[1]]
 
@@ -305,7 +309,7 @@ def _keep(kspace, columns):
 
 
 def _header(size, recon_size, coils, acquired):
-    """The XML header, as far as fastMRI's files and readers use it."""
+    """The parts of the XML header that fastMRI's files and readers use."""
 
     def add(parent, tag, **values):
         element = ElementTree.SubElement(parent, tag)

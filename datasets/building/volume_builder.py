@@ -1,4 +1,4 @@
-"""Base of the TFDS builders that read files of whole volumes."""
+"""Base class of the TFDS builders that read files of whole volumes."""
 
 import abc
 import json
@@ -22,12 +22,12 @@ from loupe_tf.datasets.building.shard_writer import (
 )
 from loupe_tf.formats.bad_volume import BadVolumeError
 
-# What TFDS puts before the name of a folder that is not finished yet.
+# The prefix that TFDS gives to an unfinished folder.
 INCOMPLETE = "incomplete."
 
 
 def common_features():
-    """The features that records have whatever their arrays are."""
+    """The features that all records have, in addition to their arrays."""
     texts = (
         "volume",
         "patient",
@@ -46,54 +46,56 @@ def common_features():
 
 
 class LostRecordsError(RuntimeError):
-    """The records written are not as many as the slices of the volumes."""
+    """The number of written records differs from the number of slices."""
 
 
 class VolumeBuilder(FileReaderBuilder):
-    """TFDS builder of slices that come volume by volume.
+    """Base class of TFDS builders that read slices volume by volume.
 
-    A subclass has a `VERSION` and implements `_info`, as any TFDS builder, and
+    A subclass has a `VERSION`, implements `_info` like any TFDS builder, and
+    implements
 
-    - `_volumes_per_split(dl_manager)`: returns `{split: [volume, ...]}`. A
-      volume is the path of a file, or anything else that is picklable and
-      whose `str()` names it;
-    - `_reader()`: returns a `VolumeReader`.
+    - `_volumes_per_split(dl_manager)`, which returns
+      `{split: [volume, ...]}`. A volume is the path of a file, or any
+      picklable object whose `str()` names it;
+    - `_reader()`, which returns a `VolumeReader`.
 
-    Where `_volumes_per_split` meets a bad volume itself, it tells of it with
-    `self._add_bad(split, error)` and leaves it out.
+    If `_volumes_per_split` finds a bad volume, it reports the volume with
+    `self._add_bad(split, error)` and skips it.
 
-    Each volume becomes one shard, with its records in order, in the order of
-    the list. It is written slice by slice, so that memory does not grow with
-    the number of volumes, in this process or, with
-    `tfds.download.DownloadConfig(beam_runner=...)`, by Apache Beam; the files
-    are the same. The data folder must then be one that all workers mount.
+    Each volume becomes one shard. Shards have the order of the list, and their
+    records have the order of the slices. Volumes are written slice by slice, so
+    memory does not grow with the number of volumes. They are written in this
+    process or, with `tfds.download.DownloadConfig(beam_runner=...)`, by Apache
+    Beam; the files are the same. For Beam, all workers must mount the data
+    folder.
 
-    Nothing is at its final place before all is written and the records in each
-    shard have been counted: a build that fails or is killed leaves no data set
-    that `tfds.load` finds. A data set that is overwritten
-    (`download_mode="reuse_cache_if_exists"`) is removed after the new one is
-    complete. What a killed build leaves is removed by the next one; two builds
-    at a time into the same folder are refused.
+    Files move to their final place only when everything is written and the
+    records of each shard have been counted. So a build that fails or is killed
+    leaves no data set for `tfds.load` to find. When a data set is overwritten
+    (`download_mode="reuse_cache_if_exists"`), the old one is removed after the
+    new one is complete. The next build removes the remains of a killed one. Two
+    builds cannot use the same folder at the same time.
 
-    A bad volume is named in `bad_volumes.json` and `bad_volumes.txt`: inside
-    the folder of the data set, or beside it, behind the version, when the build
-    has stopped.
+    Bad volumes are listed in `bad_volumes.json` and `bad_volumes.txt` in the
+    folder of the data set. If the build has stopped, these files are next to
+    that folder, with the version as a prefix.
 
     Args:
         on_bad_volume: String, `"stop"` ends the build at the first bad volume,
-            `"skip"` leaves bad volumes out. Defaults to `"stop"`.
-        **kwargs: As those of `tfds.core.DatasetBuilder`: `data_dir`, `config`,
-            `version` and `file_format`.
+            `"skip"` skips bad volumes. Defaults to `"stop"`.
+        **kwargs: Arguments of `tfds.core.DatasetBuilder`: `data_dir`,
+            `config`, `version` and `file_format`.
     """
 
-    # TFDS has a `ShardBasedBuilder` as well. It keeps the slices of a shard in
-    # memory, makes one branch of the Beam graph for each shard, and, on Beam,
+    # TFDS also has a `ShardBasedBuilder`. It keeps the slices of a shard in
+    # memory, adds one branch to the Beam graph for each shard and, on Beam,
     # mixes up the lengths of more than ten shards.
 
     def __init__(self, *, on_bad_volume="stop", config=None, **kwargs):
         check_choice("on_bad_volume", on_bad_volume, ("stop", "skip"))
         if getattr(config, "name", None) in self.builder_configs:
-            # TFDS accepts one of its own by name only.
+            # TFDS accepts a built-in configuration only by name.
             config = config.name
         super().__init__(config=config, **kwargs)
         self.on_bad_volume = on_bad_volume
@@ -101,31 +103,31 @@ class VolumeBuilder(FileReaderBuilder):
 
     @abc.abstractmethod
     def _volumes_per_split(self, dl_manager):
-        """Returns the volumes of each split."""
+        """Return the volumes of each split."""
 
     @abc.abstractmethod
     def _reader(self):
-        """Returns a `VolumeReader`."""
+        """Return a `VolumeReader`."""
 
     def download_and_prepare(self, *, download_config=None, **kwargs):
-        """Builds the data set, unless it is there already.
+        """Build the data set, unless it already exists.
 
         Args:
             download_config: Optional `tfds.download.DownloadConfig`.
                 `beam_runner` and `beam_options` build on Apache Beam;
-                `download_mode="reuse_cache_if_exists"` builds anew.
-            **kwargs: As those of `tfds.core.DatasetBuilder`.
+                `download_mode="reuse_cache_if_exists"` rebuilds.
+            **kwargs: Arguments of `tfds.core.DatasetBuilder`.
 
         Raises:
             BadVolumeError: If a volume is bad and `on_bad_volume="stop"`.
-            LostRecordsError: If not all slices have reached the data set.
+            LostRecordsError: If slices are missing in the data set.
             ValueError: If there are no volumes, a volume is in two splits, or
-                the disk is too full.
+                the disk does not have enough space.
         """
         config = download_config or tfds.download.DownloadConfig()
         overwrite = config.download_mode.overwrite_dataset
         if self.is_prepared() and not overwrite:
-            # For many readers at a time, of folders they may not write into.
+            # Take no lock: many processes may read, even in read-only folders.
             self._read_info()
             return
         final = pathlib.Path(self.data_dir)
@@ -153,18 +155,18 @@ class VolumeBuilder(FileReaderBuilder):
                 self.info.update_data_dir(self._data_dir)
 
     def _read_info(self):
-        """Reads what another process has built since this builder was made."""
+        """Read what another process has built since this builder was made."""
         if not self.info.splits:
             self.info.read_from_directory(self.data_dir)
 
     def _log_download_bytes(self):
-        """Nothing: TFDS would print that it downloads."""
+        """Print nothing: TFDS would print that it downloads."""
 
     def _log_download_done(self):
-        """Nothing, for the same reason."""
+        """Print nothing, for the same reason."""
 
     def _lock(self, final):
-        # The kernel frees it when the process is killed.
+        # The kernel releases the lock if the process is killed.
         lock = filelock.FileLock(final.parent / f".{final.name}.lock")
         try:
             return lock.acquire(timeout=0)
@@ -193,11 +195,11 @@ class VolumeBuilder(FileReaderBuilder):
             _write_report(self.data_path, "", self._report())
 
     def _add_bad(self, split, error):
-        """Puts a volume that `_volumes_per_split` leaves out on the report."""
+        """Report a bad volume that `_volumes_per_split` skips."""
         self._bad.append(bad_volume_entry(split, error.volume, error))
 
     def _plan(self, reader, volumes):
-        """Reads all headers."""
+        """Read all headers."""
         pairs = [(split, v) for split, each in volumes.items() for v in each]
         tasks = []
         bar = tfds_utils.tqdm(
@@ -209,7 +211,7 @@ class VolumeBuilder(FileReaderBuilder):
             except BadVolumeError as error:
                 self._bad.append(bad_volume_entry(split, volume, error))
                 continue
-            # Its final name depends on how many volumes are good.
+            # The final name depends on the number of good volumes.
             shard = os.fspath(self.data_path / f"volume{i:07d}")
             tasks.append(ShardTask(split, volume, shard, count, nbytes))
         return tasks
@@ -219,13 +221,13 @@ class VolumeBuilder(FileReaderBuilder):
         if needed > free:
             raise invalid(
                 "data_dir",
-                f"a disk with {needed / 1e9:.3g} GB free, which is "
-                "what the build needs",
+                f"a disk with {needed / 1e9:.3g} GB free, which the build "
+                "needs",
                 found=f"{free / 1e9:.3g} GB free in {self.data_path.parent}",
             )
 
     def _write(self, reader, tasks, config):
-        """Writes the shards, and returns what is known of bad volumes."""
+        """Write the shards; return the entries of bad volumes."""
         bad = pathlib.Path(self.data_path / "bad")
         bad.mkdir()
         write = ShardWriter(
@@ -245,7 +247,7 @@ class VolumeBuilder(FileReaderBuilder):
         return found
 
     def _finish(self, tasks, volumes):
-        """Counts the records, and gives the shards their final names."""
+        """Count the records and give the shards their final names."""
         left_out = {entry["volume"] for entry in self._bad}
         infos = []
         for split in volumes:
@@ -259,7 +261,7 @@ class VolumeBuilder(FileReaderBuilder):
             for task in good:
                 count = count_records(task.shard, self.info.file_format)
                 if count != task.count:
-                    count = "a file that is cut off" if count is None else count
+                    count = "a truncated file" if count is None else count
                     raise LostRecordsError(
                         f"Records of {self.info.full_name} were lost. Expected "
                         f"{task.count} slices of {task.volume} in split "
@@ -283,7 +285,7 @@ class VolumeBuilder(FileReaderBuilder):
                     filename_template=template,
                 )
             )
-        # What workers of Beam that were killed may have left.
+        # Remove what killed Beam workers may have left.
         for stray in self.data_path.glob("volume[0-9]*"):
             stray.unlink()
         return tfds.core.SplitDict(infos)
@@ -307,7 +309,7 @@ class VolumeBuilder(FileReaderBuilder):
         }
 
     def _report_beside(self):
-        # Whatever the folder is called for now.
+        # `data_path` may have a temporary name, so use its parent.
         return self.data_path.parent, f"{self.version}."
 
     def _remove_report(self):
@@ -341,8 +343,8 @@ def _check_volumes(volumes):
         for volume in map(str, each):
             if volume in seen:
                 raise ValueError(
-                    "Invalid source. Expected each volume in one split, and "
-                    f"once. Received: {volume} in {seen[volume]} and {split}"
+                    "Invalid source. Expected each volume once, in one split. "
+                    f"Received: {volume} in {seen[volume]} and {split}"
                 )
             seen[volume] = split
     if not seen:
@@ -350,7 +352,7 @@ def _check_volumes(volumes):
 
 
 def _write_report(folder, prefix, report):
-    """Writes the report twice, for programs and to be read."""
+    """Write the report as JSON and as text."""
     file = folder / f"{prefix}bad_volumes.json"
     file.write_text(json.dumps(report, indent=2) + "\n")
     lines = [f"{len(report['volumes'])} bad volumes of {report['dataset']}:"]
@@ -366,7 +368,7 @@ def _incomplete(final, what):
 
 
 def _clean_up(final):
-    """Removes what killed builds have left; nobody else is building."""
+    """Remove the remains of killed builds; no other build may be running."""
     old = _incomplete(final, "old")
     if old.exists() and not final.exists():
         old.rename(final)  # Killed between the two renames.

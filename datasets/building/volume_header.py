@@ -1,16 +1,16 @@
-"""What is known of a volume before its images are read."""
+"""The header of a volume."""
 
 import typing
 
 
 class Header(typing.NamedTuple):
-    """What is known of a volume before its images are read.
+    """The header of a volume, which is known before its images are read.
 
     Args:
         shape: Tuple `(slices, H, W)`.
-        patient: String, the patient, `""` where the file does not say.
+        patient: String, the patient, `""` if unknown.
         spacing: Tuple of three floats, the distance between slices, rows and
-            columns in mm, or `None` where the file does not say.
+            columns in mm, or `None` if unknown.
     """
 
     shape: tuple

@@ -1,4 +1,4 @@
-"""What reads the volumes of a `VolumeBuilder`."""
+"""Base class of the readers of a `VolumeBuilder`, and their helpers."""
 
 import abc
 import importlib
@@ -7,28 +7,28 @@ from loupe_tf.formats.bad_volume import BadVolumeError
 
 
 def check_shape(path, shape, received=None):
-    """Refuses what is no stack of images.
+    """Check that a shape is a stack of images.
 
     Args:
         path: Path of the file.
         shape: Tuple, expected to be `(slices, H, W)`.
-        received: Tuple, the shape as the file has it. Defaults to `shape`.
+        received: Tuple, the shape in the file. Defaults to `shape`.
     """
     if len(shape) == 3 and shape[0] >= 1 and min(shape[1:]) >= 2:
         return
     raise BadVolumeError(
         path,
-        "Expected three axes: a slice or more, two rows and columns or more. "
+        "Expected three axes: at least one slice, two rows and two columns. "
         f"Received: shape={tuple(received or shape)}.",
     )
 
 
 def import_extra(name, what):
-    """Imports a package of the extra `volumes`.
+    """Import a package of the extra `volumes`.
 
     Args:
         name: String, the package.
-        what: String, what it reads: `"DICOM files"`.
+        what: String, what the package reads, such as `"DICOM files"`.
     """
     try:
         return importlib.import_module(name)
@@ -40,29 +40,29 @@ def import_extra(name, what):
 
 
 class VolumeReader(abc.ABC):
-    """Reads volumes: what `VolumeBuilder._reader` returns.
+    """Base class of readers, which `VolumeBuilder._reader` returns.
 
-    A reader must be picklable, and know what it needs without the builder: on
-    Beam it is sent to other machines. A volume is whatever
-    `VolumeBuilder._volumes_per_split` lists, mostly the path of a file. Both
+    A reader must be picklable and independent of the builder, because Beam
+    sends it to other machines. A volume is an item that
+    `VolumeBuilder._volumes_per_split` lists, usually the path of a file. Both
     methods raise a `BadVolumeError` for a volume that cannot be used.
     """
 
     @abc.abstractmethod
     def header(self, volume):
-        """Reads the header alone, before any volume is read.
+        """Read only the header, before any volume is read.
 
         Returns:
-            A tuple `(count, nbytes)`: the number of slices, and about how many
-            bytes their records will take.
+            A tuple `(count, nbytes)`: the number of slices, and the
+            approximate size of their records in bytes.
         """
 
     @abc.abstractmethod
     def __call__(self, volume):
-        """Yields the records, dicts of features, slice by slice.
+        """Yield the records, dicts of features, slice by slice.
 
-        `header` has found the header of the volume good.
+        `header` has already accepted the header of the volume.
 
-        A value that is the same object as in the record before counts as
-        unchanged: no array may be filled anew and given out again.
+        A value that is the same object as in the previous record counts as
+        unchanged, so do not reuse an array for new values.
         """

@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 
 from loupe_tf.checks import check_choice, check_integer, invalid
 
-# The folders of each kind, and what their slices are.
+# The folders of each kind and a description of their slices.
 KINDS = {
     "knee_singlecoil": (
         "singlecoil",
@@ -15,7 +15,7 @@ KINDS = {
     ),
     "knee_singlecoil_4s": (
         "singlecoil",
-        "As knee_singlecoil: a subset of the size of the 4S paper's.",
+        "As knee_singlecoil: a subset of about the size of the 4S paper's.",
     ),
     "knee_singlecoil_kspace": (
         "singlecoil",
@@ -34,7 +34,7 @@ MAGNITUDE = ("knee_singlecoil", "knee_singlecoil_4s")
 
 
 class FastmriSlicesConfig(tfds.core.BuilderConfig):
-    """Which slices of fastMRI, of which size, from which files.
+    """Kind, size and files of the fastMRI slices.
 
     Example:
 
@@ -44,22 +44,23 @@ class FastmriSlicesConfig(tfds.core.BuilderConfig):
     builder.download_and_prepare()
     ```
 
-    The name of the configuration, which is also the name of the folder that
-    holds the data, tells all settings apart; with the defaults it is `kind`.
+    The name of the configuration is also the name of the data folder. It
+    differs for different settings; with the defaults it is `kind`.
 
     Args:
         kind: String, one of `"knee_singlecoil"`, `"knee_singlecoil_4s"`,
             `"knee_singlecoil_kspace"`, `"knee_multicoil"` and
             `"brain_multicoil"`.
-        size: Integer, the rows and columns of a magnitude image. Larger ones
-            are cropped around their centre; a volume of smaller ones is bad.
-            k-space comes as it was acquired, and takes no `size`. Defaults to
+        size: Integer, the rows and columns of a magnitude image. Larger images
+            are cropped around their centre; a volume of smaller images is bad.
+            k-space keeps its acquired size and takes no `size`. Defaults to
             `320`.
-        manifest: Optional path of a JSON file that says which volumes go where,
+        manifest: Optional path of a JSON file that assigns volumes to splits,
             `{"splits": {"train": ["file1000001", ...], "test": [...]}}`. The
-            volumes may be of any folder that has reconstructions.
-        seed: Integer, at least 0: what the volumes of `"knee_singlecoil_4s"`
-            are drawn from. Not used with a `manifest`. Defaults to `0`.
+            volumes may come from any folder with reconstructions.
+        seed: Integer, at least 0, the seed for drawing the volumes of
+            `"knee_singlecoil_4s"`. Not used with a `manifest`. Defaults to
+            `0`.
     """
 
     def __init__(self, kind, size=None, manifest=None, seed=0):
@@ -70,7 +71,7 @@ class FastmriSlicesConfig(tfds.core.BuilderConfig):
         elif size is not None:
             raise invalid(
                 "size",
-                f"None for {kind}, whose k-space comes as acquired",
+                f"None for {kind}, whose k-space keeps its acquired size",
                 size,
             )
         check_integer("seed", seed, at_least=0)
@@ -80,7 +81,7 @@ class FastmriSlicesConfig(tfds.core.BuilderConfig):
         self.manifest = None
         name = kind if size in (None, 320) else f"{kind}_{size}"
         if manifest is not None:
-            # Read once: what is built is what the name says.
+            # Read it once, so that the data match the name.
             try:
                 self.manifest = pathlib.Path(manifest).read_bytes()
             except OSError as error:

@@ -25,49 +25,48 @@ from loupe_tf.datasets.resize import center_crop_or_pad
 from loupe_tf.formats.bad_volume import BadVolumeError
 from loupe_tf.formats.fastmri_file import FastmriFile
 
-# How the names of acquisitions begin. Both parts of fastMRI have folders of the
-# same names, and are easily mixed up.
+# Prefixes of acquisition names. Knees and brains have folders of the same names
+# and are easily mixed up.
 ACQUISITIONS = {"knee": "COR", "brain": "AX"}
-# Bytes that a record takes beside its arrays, about.
+# Approximate bytes per record in addition to its arrays.
 OVERHEAD = 600
 
 
 class Builder(VolumeBuilder):
     """Slices of the fastMRI data set, which the user has downloaded.
 
-    Records come volume by volume and slice by slice. All of them have
+    Records are ordered by volume and slice. All records have
 
     - `volume`, `patient`, `acquisition`: strings; `volume` is the name of the
         file without suffix;
-    - `slice`: int32, the number of the slice in its volume, from 0;
+    - `slice`: int32, the index of the slice in its volume, from 0;
     - `max`, `norm`: float32, the maximum and the 2-norm of the volume's
-        reconstruction as it was in the file;
+        reconstruction in the file;
     - `voxel_size`: float32 of shape `(3,)`, the thickness of slices and the
-        size of rows and columns in mm; 0 where it is not known;
-    - `source`, `normalized_by`, `cropped_by`, `combined_by`: strings, where the
-        record comes from and what was done to it.
+        size of rows and columns in mm; 0 if unknown;
+    - `source`, `normalized_by`, `cropped_by`, `combined_by`: strings, the
+        origin and the processing of the record.
 
     `knee_singlecoil` and `knee_singlecoil_4s` also have
 
-    - `image`: float32 of shape `(size, size, 1)`, in `[0, 1]`: the
-        reconstruction divided by the volume's maximum, which after a crop is
-        that of the cropped volume (and `max` and `norm` are).
+    - `image`: float32 of shape `(size, size, 1)`, in `[0, 1]`, the
+        reconstruction divided by the volume's maximum. After a crop, this
+        maximum, `max` and `norm` are those of the cropped volume.
 
     The others also have
 
     - `kspace`: complex64 of shape `(H, W)` or `(coils, H, W)`, as acquired:
         orthonormal, DC in the centre, not normalised;
-    - `target`: float32 of shape `(h, w)`, the reconstruction as it was in the
-        file;
+    - `target`: float32 of shape `(h, w)`, the reconstruction in the file;
     - `padding_left`, `padding_right`: int32, the first acquired column of
         `kspace` and the one after the last;
     - `encoded_size`, `recon_size`, `acquired_size`: int32 of shape `(3,)`, the
-        matrix sizes of the header; `acquired_size` has the number of columns
-        that were acquired in place of those encoded.
+        matrix sizes of the header; `acquired_size` has the number of acquired
+        columns instead of encoded ones.
 
     Args:
         on_bad_volume: String, `"stop"` or `"skip"`. Defaults to `"stop"`.
-        **kwargs: As those of `tfds.core.DatasetBuilder`.
+        **kwargs: Arguments of `tfds.core.DatasetBuilder`.
     """
 
     code_path = epath.Path(__file__)
@@ -77,14 +76,14 @@ class Builder(VolumeBuilder):
     RELEASE_NOTES = {"1.0.0": "Initial release.", "1.1.0": "Voxel sizes."}
     BUILDER_CONFIGS = [FastmriSlicesConfig(kind) for kind in KINDS]
     MANUAL_DOWNLOAD_INSTRUCTIONS = """\
-Ask for the data at https://fastmri.med.nyu.edu, and unpack the archives into
-the manual directory, so that it holds these folders of .h5 files, or one of the
-two:
+Request the data at https://fastmri.med.nyu.edu, and unpack the archives into
+the manual directory, so that it contains one or both of these folders of .h5
+files:
   singlecoil_train/ and singlecoil_val/  for knee_singlecoil, knee_singlecoil_4s
                                          (both needed) and
                                          knee_singlecoil_kspace
   multicoil_train/ and multicoil_val/    for knee_multicoil and brain_multicoil
-Knees and brains have folders of the same names: keep them apart, in two manual
+Knees and brains have folders of the same names: use separate manual
 directories.
 """
 
@@ -161,11 +160,11 @@ directories.
         try:
             return pathlib.Path(dl_manager.manual_dir)
         except AssertionError as error:
-            # It is missing or empty; TFDS's message has the instructions.
+            # The folder is missing or empty; TFDS's message says what to do.
             raise ValueError(f"Invalid manual directory. {error}") from error
 
     def _headers(self, split, paths):
-        """`{name: (slices, patient)}` of the volumes that have a header."""
+        """`{name: (slices, patient)}` of the volumes with a good header."""
         reader = self._reader()
         headers = {}
         for path in paths:
@@ -185,7 +184,7 @@ directories.
 
 @dataclasses.dataclass(frozen=True)
 class _Reader(VolumeReader):
-    """What the readers of images and of k-space have in common."""
+    """Base class of the readers of images and of k-space."""
 
     anatomy: str
     coils: str
@@ -217,7 +216,7 @@ class _Reader(VolumeReader):
         if file.target_shape[0] != file.kspace_shape[0]:
             raise BadVolumeError(
                 file.path,
-                "Expected as many slices of k-space as of the reconstruction. "
+                "Expected equally many slices of k-space and reconstruction. "
                 f"Received: {file.kspace_shape[0]} and {file.target_shape[0]}.",
             )
         for anatomy, prefix in ACQUISITIONS.items():

@@ -1,4 +1,4 @@
-"""Manifests: which volume goes into which split."""
+"""Manifests, which assign volumes to splits."""
 
 import json
 
@@ -11,12 +11,12 @@ SLICES_4S = {"train": 1895, "validation": 188, "test": 186}
 
 
 def parse(text, available):
-    """Reads a manifest that a user has written.
+    """Parse a user's manifest.
 
     Args:
         text: Bytes or string, JSON: a dict whose `"splits"` is a dict of lists
             of names of volumes, with or without `.h5`.
-        available: Dict of all volumes there are, `{name: path}`.
+        available: Dict of all available volumes, `{name: path}`.
 
     Returns:
         A dict of lists of paths, `{split: [path, ...]}`, in the order of the
@@ -47,38 +47,38 @@ def parse(text, available):
         for name in names:
             if name in seen:
                 raise ValueError(
-                    "Invalid manifest. Expected each volume in one split, and "
-                    f"once. Received: {name} in {seen[name]} and {split}"
+                    "Invalid manifest. Expected each volume once, in one "
+                    f"split. Received: {name} in {seen[name]} and {split}"
                 )
             seen[name] = split
     absent = [name for name in seen if name not in available]
     if absent:
         raise ValueError(
-            "Invalid manifest. Expected names of volumes that are there. "
-            f"Received: {len(absent)} that are not: {', '.join(absent[:5])}"
+            "Invalid manifest. Expected names of existing volumes. "
+            f"Received: {len(absent)} missing: {', '.join(absent[:5])}"
             + (", ..." if len(absent) > 5 else "")
         )
     return {s: [available[n] for n in names] for s, names in splits.items()}
 
 
 def choose_4s(train, held_out, seed=0):
-    """Draws a subset of the size of the 4S paper's, by whole volumes.
+    """Draw whole volumes for a subset of about the size of the 4S paper's.
 
     The paper does not name its volumes. Training volumes are drawn from one
-    group, validation and test from another, by patient where patients are
-    known, such that the numbers of slices come as near to the paper's as whole
-    volumes allow. If there are fewer slices than that, all three numbers are
-    lowered by the same factor.
+    group, validation and test volumes from another. If patients are known,
+    they are drawn by patient. The numbers of slices are as close to the
+    paper's as whole volumes allow. If there are fewer slices, all three numbers
+    are reduced by the same factor.
 
     Args:
         train: Dict of the volumes to train on, `{name: (slices, patient)}`. A
-            patient `""` is unknown, and taken for one of its own.
+            patient `""` is unknown and counts as a separate patient.
         held_out: Dict of the other volumes.
-        seed: Integer, what the subset is drawn from.
+        seed: Integer, the seed of the subset.
 
     Returns:
-        A dict that JSON can store: `seed`, `splits`, which are lists of names,
-        and `slices`, their numbers of slices.
+        A dict that JSON can store: `seed`, `splits` with lists of names, and
+        `slices` with their numbers of slices.
     """
     wanted = dict(SLICES_4S)
     held_out_slices = wanted["validation"] + wanted["test"]
@@ -92,12 +92,12 @@ def choose_4s(train, held_out, seed=0):
     patients = _by_patient(held_out)
     if not train or len(patients) < 2:
         raise ValueError(
-            "Invalid source. Expected a volume to train on, and volumes of two "
-            "patients for validation and test. Received: "
+            "Invalid source. Expected a volume for training, and volumes of "
+            "two patients for validation and test. Received: "
             f"{len(train)} volumes and {len(patients)} patients"
         )
     chosen = {"train": _nearest(_by_patient(train), wanted["train"], rng)}
-    # At least one patient is left for the test.
+    # Keep at least one patient for the test split.
     names = _nearest(patients, wanted["validation"], rng, len(patients) - 1)
     chosen["validation"] = names
     rest = {n: v for n, v in held_out.items() if n not in names}
@@ -114,7 +114,7 @@ def choose_4s(train, held_out, seed=0):
 
 
 def _by_patient(volumes):
-    """A list of pairs: the slices of a patient, and the patient's volumes."""
+    """A list with the number of slices and the volumes of each patient."""
     patients = {}
     for name in sorted(volumes):
         slices, patient = volumes[name]
@@ -125,9 +125,9 @@ def _by_patient(volumes):
 
 
 def _nearest(patients, wanted, rng, most=None):
-    """The volumes of patients whose slices sum up to about `wanted`."""
-    # All sums that can be reached, each with one way to reach it; at random,
-    # for the patients come in random order.
+    """Volumes of patients whose slices sum to about `wanted`."""
+    # All sums that can be reached, each with one way to reach it. The choice
+    # is random, because the patients are in random order.
     reached = {0: ()}
     for i in rng.permutation(len(patients)):
         slices, _ = patients[i]

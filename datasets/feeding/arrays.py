@@ -18,9 +18,9 @@ def load_arrays(
     group_key="volume",
     others=(),
 ):
-    """Loads a split of a prepared TFDS data set into memory.
+    """Load a split of a prepared TFDS data set into memory.
 
-    Images are returned as they are stored; they are not normalised.
+    Images are returned as stored, without normalisation.
 
     Example:
 
@@ -32,19 +32,19 @@ def load_arrays(
         name: String, the name of a data set, such as `"mni_brain/96"`, or a
             `tfds.core.DatasetBuilder`.
         split: String, the split or a part of it, such as `"train[:50%]"`.
-        data_dir: Optional path of the folder that holds the data sets. Not used
-            when `name` is a builder.
-        image_key: String, the feature that holds the images: float32 of shape
-            `(H, W)` or `(H, W, 1)`, the same for all of them.
-        group_key: String, the feature that tells which volume (or patient) an
-            image belongs to.
+        data_dir: Optional path of the folder with the data sets. Not used if
+            `name` is a builder.
+        image_key: String, the feature with the images: float32 of shape
+            `(H, W)` or `(H, W, 1)`, the same for all images.
+        group_key: String, the feature with the volume (or patient) of each
+            image.
         others: List of strings, further features to return, of the same shape
             in all examples.
 
     Returns:
         A tuple `(images, volumes, *others)`: a float32 array of shape
         `(n, H, W, 1)`, and for `group_key` and each of `others` an array of
-        its `n` values, as strings where it is a text.
+        `n` values. Texts become strings.
     """
     builder = prepared_builder(name, data_dir)
     features = builder.info.features
@@ -84,21 +84,21 @@ def load_arrays(
 
 
 def load_volumes(path):
-    """Loads volumes of magnitude images from `.npy` and `.npz` files.
+    """Load volumes of magnitude images from `.npy` and `.npz` files.
 
     Each volume is divided by its own maximum.
 
     Args:
         path: Path of a file, or of a folder whose `.npy` and `.npz` files are
-            read in the order of their names. A `.npy` file holds one volume, a
-            `.npz` file one or several. A volume is a float32 or float64 array
-            of shape `(H, W)`, `(slices, H, W)` or `(slices, H, W, 1)`, with
-            the same `H` and `W` in all volumes.
+            read in the order of their names. A `.npy` file has one volume, a
+            `.npz` file has one or several. A volume is a float32 or float64
+            array of shape `(H, W)`, `(slices, H, W)` or `(slices, H, W, 1)`,
+            with the same `H` and `W` in all volumes.
 
     Returns:
         A tuple `(images, volumes)`: a float32 array of shape `(n, H, W, 1)`,
-        of maximum 1 in each volume, and an array of shape `(n,)` of strings
-        that name the volumes: `"file.npy"` or `"file.npz:key"`.
+        with maximum 1 in each volume, and an array of shape `(n,)` of strings
+        with the names of the volumes: `"file.npy"` or `"file.npz:key"`.
     """
     path = pathlib.Path(path)
     files = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -145,18 +145,18 @@ def load_volumes(path):
 
 
 def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
-    """Splits slices into training, validation and test, by volume.
+    """Split slices into training, validation and test, by volume.
 
     Args:
-        volumes: Array of shape `(n,)`, the volume that each slice belongs to.
+        volumes: Array of shape `(n,)`, the volume of each slice.
         fractions: Three floats above 0 that sum to 1, the share of the volumes
-            in each split. Each gets one volume at least.
-        seed: Integer, what the order of the volumes is drawn from.
+            in each split. Each split gets at least one volume.
+        seed: Integer, the seed for the order of the volumes.
 
     Returns:
         A dict of three boolean arrays of shape `(n,)`, `"train"`,
-        `"validation"` and `"test"`: each slice is in exactly one of them, and
-        so are all slices of its volume.
+        `"validation"` and `"test"`. Each volume is in exactly one of them,
+        with all its slices.
     """
     if (
         len(fractions) != 3
@@ -172,7 +172,7 @@ def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
     validation, test = (
         max(1, round(fraction * len(names))) for fraction in fractions[1:]
     )
-    while validation + test >= len(names) >= 3:  # One is left to train on.
+    while validation + test >= len(names) >= 3:  # Keep one to train on.
         if validation > test:
             validation -= 1
         else:
@@ -204,25 +204,25 @@ def _check_finite(array, where):
 def _check_size(image, others, where):
     if others and image.shape != others[0].shape:
         raise ValueError(
-            f"Invalid image in {where}. Expected the size of the images before "
-            f"it, {others[0].shape[:2]}. Received: {image.shape[:2]}"
+            f"Invalid image in {where}. Expected the size of the previous "
+            f"images, {others[0].shape[:2]}. Received: {image.shape[:2]}"
         )
 
 
 def _way_on(path):
-    """How volumes in other files come to a training."""
+    """Advice on how to train on volumes in other files."""
     if not path.exists():
         return ""
     source = path if path.is_dir() else path.parent
     return (
-        ". NIfTI, DICOM and HDF5 become a data set first: `loupe-tf "
-        f"build mri_volumes/mine --data {source}`, then "
-        "the data are called mri_volumes/mine (--data mri_volumes/mine)"
+        ". For NIfTI, DICOM and HDF5, build a data set first: `loupe-tf "
+        f"build mri_volumes/mine --data {source}`, then use the data set "
+        "mri_volumes/mine (--data mri_volumes/mine)"
     )
 
 
 def _read(file):
-    """Yields the name and the array of each volume of a file."""
+    """Yield the name and the array of each volume in a file."""
     if file.suffix == ".npy":
         yield file.name, load_npy(file)
         return

@@ -1,4 +1,4 @@
-"""Random changes of training images, of the kind that MRI allows."""
+"""Random changes of training images that are realistic for MRI."""
 
 import math
 
@@ -13,11 +13,11 @@ class Augment:
     """Flip, rotate and scale images at random, and add noise to their k-space.
 
     Input and target get the same flips, rotation and intensity. The noise is
-    complex, white and Gaussian in k-space, as that of a scanner is. Since the
-    centred orthonormal Fourier transform of such noise is such noise again,
-    of the same σ, it is drawn in the image: `F⁻¹(F x + n) = x + n'`. The
-    magnitude is then taken of images of one channel, `|x + n'|`, whose noise is
-    Rician: where there is no signal its mean is above zero.
+    complex, white and Gaussian in k-space, like that of a scanner. The centred
+    orthonormal Fourier transform turns such noise into noise of the same kind
+    and σ, so it is drawn in image space: `F⁻¹(F x + n) = x + n'`. Images with
+    one channel become magnitudes, `|x + n'|`, so their noise is Rician: its
+    mean is above zero where there is no signal.
 
     Example:
 
@@ -30,28 +30,26 @@ class Augment:
         flip: `"horizontal"` (left and right, the axis W), `"vertical"` (the
             axis H) or `"horizontal_and_vertical"`, each with probability 1/2;
             `None` for none.
-        rotation: Float, at least 0. The most that is rotated, in degrees to
-            either side, about the pixel `(H // 2, W // 2)`; values between
-            pixels are bilinear, those outside of the image zero.
+        rotation: Float, at least 0. Maximum rotation, in degrees to either
+            side, about the pixel `(H // 2, W // 2)`. Values between pixels are
+            bilinear, values outside the image are zero.
         intensity: Float in `[0, 1)`. Images are multiplied by a factor that is
-            uniform in `[1 - intensity, 1 + intensity]`, and no longer have the
-            maximum 1.
+            uniform in `[1 - intensity, 1 + intensity]`, so their maximum is no
+            longer 1.
         noise: Float, or a pair (lowest, highest) from which each image draws
-            its own: the σ of the real and of the imaginary part of the noise
-            of each sample of k-space, in units of the images. Those that were
-            divided by the maximum of their volume have it in shares of that
-            maximum.
-        snr: Float, or a pair, in place of `noise`: the ratio in dB of the mean
+            its value: the σ of the real and of the imaginary part of the noise
+            of each k-space sample, in units of the images. For images divided
+            by the maximum of their volume, σ is relative to that maximum.
+        snr: Float, or a pair, instead of `noise`: the ratio in dB of the mean
             power of the slice to that of the noise, `10·log10(⟨|x|²⟩ / 2σ²)`.
-        noise_in: `"input"`: the target stays free of the noise, and the
-            network learns to remove it. `"both"`: the target is as noisy as
-            what was measured, and has the same noise; metrics and losses then
-            compare with a noisy image.
+        noise_in: `"input"`: the target has no added noise, and the network
+            learns to remove the noise. `"both"`: the target has the same noise
+            as the input; metrics and losses then compare with a noisy image.
 
     Call arguments:
         image: float32 array of shape `(H, W, 1)`, or `(H, W, 2)` for (real,
             imaginary).
-        rng: A `numpy.random.Generator`. All that is random is drawn from it.
+        rng: A `numpy.random.Generator` for all random values.
 
     Returns:
         A pair `(input, target)` of float32 arrays of the shape of `image`.
@@ -77,7 +75,7 @@ class Augment:
         if self.noise[0] < 0:
             raise invalid("noise", "numbers of at least 0", noise)
         if snr is not None and self.noise != (0, 0):
-            raise invalid("snr", "`None` beside `noise`", snr)
+            raise invalid("snr", "`None` with `noise`", snr)
         self.snr = None if snr is None else _range("snr", snr)
         self.noise_in = check_choice("noise_in", noise_in, ("input", "both"))
 
@@ -97,7 +95,7 @@ class Augment:
 
     def _add_noise(self, image, rng):
         if self.snr is not None:
-            # The mean is over pixels: of two channels the powers add up.
+            # The mean is over pixels; the powers of two channels add up.
             power = np.sum(np.square(image), dtype="float64")
             power /= image.shape[0] * image.shape[1]
             sigma = math.sqrt(power / 2 / 10 ** (rng.uniform(*self.snr) / 10))
@@ -113,16 +111,16 @@ class Augment:
 
 
 def rotate(image, angle):
-    """Rotates an image about the pixel `(H // 2, W // 2)`.
+    """Rotate an image about the pixel `(H // 2, W // 2)`.
 
     Args:
         image: Array of shape `(H, W, C)`.
-        angle: Float, in degrees; positive is counter-clockwise, with the first
-            row on top.
+        angle: Float, in degrees; positive is counter-clockwise if the first
+            row is at the top.
 
     Returns:
         A float32 array of the same shape, bilinear between pixels, and zero
-        where the pixel came from outside.
+        for pixels from outside the image.
     """
     height, width, channels = image.shape
     radians = math.radians(angle)
@@ -130,8 +128,8 @@ def rotate(image, angle):
     y = np.arange(height, dtype="float32")[:, None] - height // 2
     x = np.arange(width, dtype="float32")[None, :] - width // 2
 
-    # Where each pixel comes from, in an image with a border of zeros, onto
-    # which what lies outside is clipped.
+    # The source of each pixel, in an image with a border of zeros. Sources
+    # outside are clipped to the border.
     rows = cos * y + (sin * x + (height // 2 + 1))
     columns = cos * x - (sin * y - (width // 2 + 1))
     rows = np.clip(rows, 0, height + 1)
@@ -155,7 +153,7 @@ def rotate(image, angle):
 
 
 def _range(name, value):
-    """`(low, high)` of a number or of a pair."""
+    """Turn a number or a pair into `(low, high)`."""
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2 or not all(math.isfinite(v) for v in pair):
         raise invalid(name, "a finite number, or a pair of them", value)

@@ -12,22 +12,22 @@ from loupe_tf.reading import BadFileError, load_npy
 
 
 class CachedImages:
-    """Images that are read once, and then held.
+    """Images that are read once and then cached.
 
-    An image is kept when it is asked for the first time, so that the first
-    epoch reads what it would read anyhow.
+    An image is cached when it is first requested, so the first epoch reads
+    nothing extra.
 
     Args:
-        images: What holds the images, such as `SplitImages`: `count`, `shape`
-            and `fetch(indices)`.
-        folder: `None` for memory, or path of a folder: then they are kept in a
-            file there, of which the operating system holds in memory what it
-            can. It gets its name when the last image has been read; files
-            without one, of runs that ended before, may be deleted. A file
-            beside it holds the checksums of the images, which are compared
-            when a later run first asks for each.
-        identity: What tells these images from any others, for JSON. A file of
-            another identity is not used.
+        images: Source of the images, such as `SplitImages`, with `count`,
+            `shape` and `fetch(indices)`.
+        folder: `None` for memory, or path of a folder for a cache file, which
+            the operating system keeps in memory as far as it can. The file
+            gets its final name when the last image has been read; `.partial`
+            files of earlier runs may be deleted. A second file has the
+            checksums of the images. A later run compares each of them on first
+            use.
+        identity: JSON value that identifies the images. A file of another
+            identity is not used.
     """
 
     def __init__(self, images, folder=None, identity=None):
@@ -61,13 +61,13 @@ class CachedImages:
             _reserve(self._partial)
 
     def fetch(self, indices):
-        """Read images, those that are held from where they are held."""
+        """Return images, from the cache if they are in it."""
         indices = np.asarray(indices)
         missing = indices[self._missing[indices]]
         if len(missing) and self._whole:
             self._compare(missing)
         elif len(missing):
-            # Two threads may both read an image, and write the same.
+            # Two threads may read the same image and write equal values.
             images = self.images.fetch(missing)
             self._array[missing] = images
             if self._path is not None:
@@ -86,12 +86,12 @@ class CachedImages:
             raise BadFileError(
                 self._path,
                 "Expected the images that were written. Received: others at "
-                f"{wrong.tolist()}. Delete it, and it is written again",
+                f"{wrong.tolist()}. Delete the file to write it again",
             )
         self._missing[missing] = False
 
     def _keep(self):
-        """Give the file its name."""
+        """Give the file its final name."""
         self._array.flush()
         with written_aside(self._checksums_path) as partial:
             with open(partial, "xb") as file:
@@ -116,10 +116,9 @@ def _load(path, shape, dtype):
 
 
 def _reserve(path):
-    """Take the room on the disk at once.
+    """Allocate the file's disk space now.
 
-    To write into a mapped file for which there is none is the end of the
-    process.
+    A process that writes to a mapped file on a full disk is killed.
     """
     if not hasattr(os, "posix_fallocate"):
         return
@@ -127,7 +126,7 @@ def _reserve(path):
         try:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
         except OSError as error:
-            # There are file systems that cannot.
+            # Some file systems do not support this.
             if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
                 os.unlink(path)
                 raise

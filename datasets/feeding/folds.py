@@ -8,14 +8,14 @@ from loupe_tf.datasets.splits import SPLITS
 
 
 def pool(splits):
-    """Joins the splits of a data set.
+    """Join the splits of a data set.
 
     Args:
-        splits: Dict of `Slices`, such as `load_splits` returns.
+        splits: Dict of `Slices`, as returned by `load_splits`.
 
     Returns:
-        The `Slices` of all of them, in the order of `splits`. What one split
-        does not know, such as patients, is not known of all.
+        The `Slices` of all splits, in the order of `splits`. An attribute that
+        is unknown in one split, such as `patients`, is unknown in the result.
     """
     parts = list(splits.values())
     columns = {
@@ -33,11 +33,11 @@ def pool(splits):
 
 
 def fold(slices, index, folds):
-    """Splits slices for one fold of a cross-validation by patient.
+    """Split slices for one fold of a cross-validation by patient.
 
     Patients are dealt to the folds in the order of their names, so that every
-    patient is tested in exactly one fold. Those of the next fold are the
-    validation split, and all others are trained on.
+    patient is tested in exactly one fold. The next fold is the validation
+    split, and all other folds are the training split.
 
     Example:
 
@@ -54,14 +54,15 @@ def fold(slices, index, folds):
 
     Args:
         slices: `Slices` with known `patients`.
-        index: Integer in [0, folds), the fold that is tested.
+        index: Integer in [0, folds), the fold to test.
         folds: Integer ≥ 3, at most the number of patients.
 
     Returns:
         A dict of `Slices` by `"train"`, `"validation"` and `"test"`.
 
     Raises:
-        ValueError: If patients are not known, or are fewer than the folds.
+        ValueError: If patients are unknown, or if there are fewer patients
+            than folds.
     """
     folds = check_integer("folds", folds, at_least=3)
     index = check_integer("index", index, at_least=0)
@@ -70,15 +71,15 @@ def fold(slices, index, folds):
     if slices.patients is None:
         raise invalid(
             "slices",
-            "slices of known patients, since volumes of one patient must not "
-            "be both trained on and tested",
+            "slices of known patients, because volumes of one patient must "
+            "not be in both the training and the test split",
             found=f"{slices} without patients. Build the data set with "
             "--patient, or train without folds",
         )
     names = np.unique(slices.patients)
     if len(names) < folds:
         advice = (
-            f"Take {len(names)} folds"
+            f"Use {len(names)} folds"
             if len(names) >= 3
             else "Train without folds, on the splits of the data set"
         )

@@ -18,16 +18,16 @@ from loupe_tf.reading import BadFileError
 
 @dataclasses.dataclass(frozen=True)
 class Slices:
-    """The slices of a split, and where each of them comes from.
+    """The slices of a split and their origin.
 
     Attributes:
         images: Float32 array `(n, H, W, 1)`.
         volumes: Array `(n,)`, the volume of each slice.
-        patients: Array `(n,)`, its patient, or `None` where that is not known.
-        sources: Array `(n,)`, what was measured, such as `"raw_multicoil"`, or
-            `None` where that is not known.
-        voxel_sizes: Array `(n, 3)`, the distance of slices, rows and columns in
-            mm, 0 where it is not known; `None` where nothing is.
+        patients: Array `(n,)`, the patient of each slice, or `None` if unknown.
+        sources: Array `(n,)`, the kind of data, such as `"raw_multicoil"`, or
+            `None` if unknown.
+        voxel_sizes: Array `(n, 3)`, the distance between slices, rows and
+            columns in mm, 0 if unknown; `None` if all are unknown.
     """
 
     images: np.ndarray
@@ -38,7 +38,7 @@ class Slices:
 
     @property
     def voxel_size(self):
-        """`(slices, rows, columns)` in mm, `None` where unknown or mixed."""
+        """`(slices, rows, columns)` in mm, `None` for unknown or mixed ones."""
         if self.voxel_sizes is None:
             return (None, None, None)
         return common_voxel_size(self.voxel_sizes)
@@ -59,7 +59,7 @@ class Slices:
         return f"{count} volumes ({len(self.images)} slices)"
 
     def select(self, rows):
-        """Some of the slices, by numbers or a boolean array."""
+        """Select slices by indices or a boolean array."""
         fields = {
             f.name: getattr(self, f.name) for f in dataclasses.fields(self)
         }
@@ -68,7 +68,7 @@ class Slices:
         )
 
     def evenly(self, count):
-        """`count` slices of each volume, evenly spread, or all it has."""
+        """Select up to `count` evenly spaced slices of each volume."""
         chosen = []
         for volume in np.unique(self.volumes):
             rows = np.flatnonzero(self.volumes == volume)
@@ -77,7 +77,7 @@ class Slices:
         return self.select(np.array(chosen))
 
     def crop_to_acquired(self, extent):
-        """The same with k-space cropped to `(h, w)`, see `crop_to_acquired`.
+        """Crop k-space to `(h, w)`, see `resize.crop_to_acquired`.
 
         Each volume is divided by its new maximum.
         """
@@ -87,7 +87,7 @@ class Slices:
             images[rows] /= images[rows].max()
         sizes = self.voxel_sizes
         if sizes is not None:
-            # The field of view stays.
+            # The field of view does not change.
             pairs = zip(self.images.shape[1:3], images.shape[1:3])
             larger = [1.0, *(old / new for old, new in pairs)]
             sizes = (sizes * larger).astype("float32")
@@ -95,30 +95,29 @@ class Slices:
 
 
 def load_splits(data, data_dir=None, seed=0):
-    """Load training, validation and test images, whatever they are kept in.
+    """Load training, validation and test images from files or a data set.
 
-    Files are split by volume at random. A TFDS data set has splits of its own;
-    where it has no test split, half of the patients of its validation split
-    (of its volumes, where patients are not known), drawn at random, are the
-    test split.
+    Files are split by volume at random. A TFDS data set keeps its own splits.
+    If it has no test split, a random half of the patients in its validation
+    split (or of the volumes, if patients are unknown) becomes the test split.
 
     Args:
-        data: String: a `.npy` or `.npz` file or a folder of such files, as
-            `load_volumes` reads them; or the name of a prepared TFDS data set
-            with the features `image` and `volume`, such as
-            `"fastmri_slices/knee_singlecoil"`. `mni_brain`, which needs no
-            download, is prepared here if it is not.
-        data_dir: Optional path of the folder that holds the TFDS data sets.
-        seed: Integer, what random splits are drawn from.
+        data: String: a `.npy` or `.npz` file or a folder of such files, as in
+            `load_volumes`; or the name of a prepared TFDS data set with the
+            features `image` and `volume`, such as
+            `"fastmri_slices/knee_singlecoil"`. `mni_brain` needs no download
+            and is prepared here if necessary.
+        data_dir: Optional path of the folder with the TFDS data sets.
+        seed: Integer, the seed of random splits.
 
     Returns:
         A tuple `(splits, source)`: a dict of `Slices` by `"train"`,
-        `"validation"` and `"test"`, and a sentence that says where they are
-        from and how they were split.
+        `"validation"` and `"test"`, and a sentence that states their origin
+        and how they were split.
 
     Raises:
-        ValueError: If there is no such file or data set, it is not prepared,
-            or cannot be split.
+        ValueError: If the file or data set does not exist, is not prepared or
+            cannot be split.
     """
     path = pathlib.Path(data)
     if path.exists():
@@ -160,18 +159,18 @@ def _builder(data, data_dir):
             raise
         raise invalid(
             "data",
-            "a file or a folder that is there (or, once tensorflow-datasets "
-            "is installed, the name of a data set)",
+            "an existing file or folder (or, if tensorflow-datasets is "
+            "installed, the name of a data set)",
             data,
         ) from None
     except BadFileError:
         raise
     except ValueError:
-        # TFDS lists whatever names are near, of other data sets too.
+        # TFDS's message would list similar names, even of other data sets.
         raise invalid(
             "data",
             "a file, a folder, or the name of a TFDS data set, such as "
-            "mni_brain/96, that has been prepared in `data_dir`",
+            "mni_brain/96, that is prepared in `data_dir`",
             found=f"data={data}, data_dir={data_dir}",
         ) from None
     if builder.name == "mni_brain" and not builder.is_prepared():
@@ -193,15 +192,15 @@ def _load(builder, split):
 
 
 def _halves(validation, seed):
-    """Validation and test, no patient in both."""
+    """Divide a validation split by patient into validation and test."""
     group, names = "patient", validation.patients
     if names is None:
         group, names = "volume", validation.volumes
     every = np.random.default_rng(seed).permutation(np.unique(names))
     if len(every) < 2:
         raise ValueError(
-            "Invalid validation split. Expected two patients or volumes at "
-            "least, one of them for the test split that the data set has not. "
+            "Invalid validation split. Expected at least two patients or "
+            "volumes, one of them for the missing test split. "
             f"Received: {every.tolist()}"
         )
     test = np.isin(names, every[: len(every) // 2])

@@ -1,4 +1,4 @@
-"""From a data set to batches for `model.fit`."""
+"""Make batches for `model.fit` from a data set."""
 
 import numpy as np
 
@@ -25,17 +25,17 @@ def pipeline(
     image_key="image",
     data_dir=None,
 ):
-    """Batches of (input, target) for `model.fit`.
+    """Make batches of (input, target) for `model.fit`.
 
     LOUPE's images are their own targets; augmentation may make the two differ.
 
-    Each epoch has every slice once, in an order that is uniform over all of
-    them. Batches, their order and what augmentation draws depend on `seed`, the
-    number of the epoch and the index of each slice alone: not on the backend,
-    the file format, or the number of threads, processes or replicas. The
-    number of the epoch is told by the callback `train.callback()`, so that a
-    run that was stopped goes on with the batches it would have had. Without it
-    each pass over the data counts as an epoch.
+    Each epoch has every slice once, in an order that is uniform over all
+    slices. Batches, their order and the augmentation depend only on `seed`, the
+    epoch number and the index of each slice, not on the backend, the file
+    format, or the number of threads, processes or replicas. The callback
+    `train.callback()` passes on the epoch number, so that a resumed run gets
+    the batches of an uninterrupted one. Without the callback, each pass over
+    the data counts as an epoch.
 
     Example:
 
@@ -47,59 +47,59 @@ def pipeline(
         train,
         validation_data=validation,
         callbacks=[train.callback()],
-        shuffle=False,  # which Keras would do to batches, without a seed
+        shuffle=False,  # Keras would shuffle batches, without a seed
     )
     ```
 
     Args:
-        source: Name of a TFDS data set that has been prepared, a
-            `tfds.core.DatasetBuilder`, or an array of images
-            `(n, H, W, 1)` or `(n, H, W, 2)`, floating-point.
+        source: Name of a prepared TFDS data set, a
+            `tfds.core.DatasetBuilder`, or a floating-point array of images
+            `(n, H, W, 1)` or `(n, H, W, 2)`.
         split: String, the split of a data set or a part of it, such as
             `"train[:50%]"`. `None` for an array.
-        batch_size: Integer, images in a batch, those of all replicas together.
-        shuffle: Boolean. Another order in each epoch, or always that of the
-            data set.
-        seed: Integer, at least 0, of order and augmentation.
-        cache: `False`; `True` to hold images in memory once they have been
-            read, `4·n·H·W·C` bytes in the end; or path of a folder, where as
-            much is written to a file that later runs find again, unless the
-            data set has changed.
-        augment: `None`, an `Augment`, or a callable `(image, rng)` that returns
-            a pair (input, target): float32 arrays `(H, W, C)`, and a
-            `numpy.random.Generator` to draw from. What is cached is not
-            augmented yet.
+        batch_size: Integer, images per batch, over all replicas.
+        shuffle: Boolean. `True` gives a new order every epoch, `False` keeps
+            the order of the data set.
+        seed: Integer, at least 0, for order and augmentation.
+        cache: `False`; `True` to keep images in memory after the first read,
+            `4·n·H·W·C` bytes in total; or path of a folder for a file of this
+            size, which later runs use again unless the data set has changed.
+        augment: `None`, an `Augment`, or a callable `(image, rng)`. It takes a
+            float32 array `(H, W, C)` and a `numpy.random.Generator`, and
+            returns a pair (input, target) of such arrays. Images are cached
+            before augmentation.
         target: `"image"`, or `"magnitude"`: the target of complex images is
-            their magnitude, `(batch, H, W, 1)`, which `loupe_model` with
-            `reconstruction="magnitude"` wants.
-        size: `None` or `(H, W)`, to which the images of a data set are cropped
-            or zero-padded around their centre. Needed where they differ in
-            size.
-        drop_remainder: Boolean. Leave out the last batch if it is smaller than
-            the others. `None` leaves it out only with an `input_context`. Set
-            it to train on several replicas, whose shares would be unequal.
+            their magnitude, `(batch, H, W, 1)`, as `loupe_model` with
+            `reconstruction="magnitude"` requires.
+        size: `None` or `(H, W)`, to crop or zero-pad the images of a data set
+            around their centre. Required if their sizes differ.
+        drop_remainder: Boolean. Whether to drop the last batch if it is
+            smaller than the others. `None` drops it only with an
+            `input_context`. Use `True` on several replicas, because their
+            shares would be unequal.
         input_context: `None`, or a `tf.distribute.InputContext`, to read the
             part of one worker: batches of `batch_size / num_replicas_in_sync`.
-            All workers together get the batches that one process would get.
-        image_key: String, the feature that holds the images: float32 of shape
+            All workers together get the batches of a single process.
+        image_key: String, the feature with the images: float32 of shape
             `(H, W)`, `(H, W, 1)`, or `(H, W, 2)` for (real, imaginary);
             complex64 of shape `(H, W)`; or `"kspace"`, complex64 of shape
             `(H, W)` with DC at `(H // 2, W // 2)`, which is transformed to an
             image, divided by the feature `max` if there is one, and cropped to
-            `size`. K-space of several coils is refused.
-        data_dir: Optional path of the folder that holds the data sets.
+            `size`. Multi-coil k-space is rejected.
+        data_dir: Optional path of the folder with the data sets.
 
     Returns:
-        On the TensorFlow backend a `tf.data.Dataset` of pairs of float32
+        On the TensorFlow backend, a `tf.data.Dataset` of pairs of float32
         tensors `(batch, H, W, 1)`, or `(batch, H, W, 2)` for complex images.
-        On the others a `keras.utils.PyDataset` of the same batches, for which
-        TensorFlow is not imported. Both have a length, `callback()`, and
-        `set_epoch(epoch)`, which a training loop of your own calls before it
+        On the others, a `keras.utils.PyDataset` of the same batches, which
+        does not import TensorFlow. Both have a length, `callback()`, and
+        `set_epoch(epoch)`, which your own training loop must call before it
         iterates.
 
     Raises:
         ValueError: If an argument is invalid, the data set is not prepared, an
-            image is not as described, or an epoch would have no batch.
+            image does not have the form described above, or an epoch would
+            have no batch.
     """
     import keras
 
@@ -171,7 +171,7 @@ class ArrayImages:
         self.shape = tuple(array.shape[1:])
 
     def fetch(self, indices):
-        """Return images, float32, in the order of the indices."""
+        """Return float32 images in the order of the indices."""
         return np.asarray(self.array[indices], "float32")
 
 
@@ -183,7 +183,7 @@ def _share(context, batch_size):
     per_worker, rest = divmod(replicas, context.num_input_pipelines)
     if rest:
         raise invalid(
-            "input_context", "as many replicas in each worker", context
+            "input_context", "equally many replicas in each worker", context
         )
     if batch_size % replicas:
         raise invalid(
@@ -193,6 +193,6 @@ def _share(context, batch_size):
 
 
 def _identity(builder):
-    """What changes when a data set is built again, or elsewhere."""
+    """Values that change if a data set is rebuilt or moved."""
     path = builder.data_path / "dataset_info.json"
     return [builder.info.full_name, str(path), path.stat().mtime]

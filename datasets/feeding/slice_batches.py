@@ -4,35 +4,34 @@ import numpy as np
 
 from loupe_tf.callbacks.ordered_batches import OrderedBatches
 
-# Batches that are read while the network is busy with one, and threads that
-# read them.
+# Number of batches to read in advance, and of threads that read them.
 READ_AHEAD = 4
 THREADS = 2
 
 
 class SliceBatches(OrderedBatches):
-    """Batches of (input, target), the same ones for the same seed.
+    """Batches of (input, target) that depend only on a seed.
 
-    The order of an epoch and what augmentation draws depend on the seed, the
-    number of the epoch and the index of the slice alone: not on the number of
-    threads or processes, nor on what was read before.
+    The order of an epoch and the augmentation depend only on the seed, the
+    epoch number and the index of the slice, not on the number of threads or
+    processes or on earlier reads.
 
-    It reads ahead by itself. The `workers` of a `PyDataset` would do so too,
-    but Keras hands out what they have read ahead in the next epoch, whatever
-    that was.
+    This class reads batches in advance in its own threads. It does not use the
+    `workers` of a `PyDataset`, because Keras passes the batches that they have
+    read in advance to the next epoch.
 
     Args:
-        images: What holds the images: `count` of them, and `fetch(indices)`
-            that returns some as a float32 array `(n, H, W, C)`.
-        batch_size: Integer, images in a batch, all replicas together.
-        shuffle: Boolean. Draw another order in each epoch.
+        images: Source of the images, with the attribute `count` and the method
+            `fetch(indices)`, which returns a float32 array `(n, H, W, C)`.
+        batch_size: Integer, images per batch, over all replicas.
+        shuffle: Boolean. Whether to draw a new order every epoch.
         seed: Integer, at least 0.
         augment: `None` or a callable; see `pipeline`.
         magnitude_target: Boolean. Take the magnitude of complex targets.
-        drop_remainder: Boolean. Leave out the last batch if it is smaller.
-        share: `(replicas, first, per_worker)`: batches are cut into so many
-            equal parts, and this worker gets, one after the other, so many of
-            them from the first on.
+        drop_remainder: Boolean. Drop the last batch if it is smaller.
+        share: `(replicas, first, per_worker)`. Batches are split into
+            `replicas` equal parts, and this worker gets `per_worker` of them in
+            turn, starting at part `first`.
     """
 
     def __init__(
@@ -58,20 +57,20 @@ class SliceBatches(OrderedBatches):
         self._threads = None
 
     def set_epoch(self, epoch):
-        """Tell the number of the epoch that begins."""
+        """Set the number of the epoch that begins."""
         super().set_epoch(epoch)
-        # From now on it changes only when it is told to: Keras begins
+        # From now on only this method changes the number, because Keras starts
         # iterators that it never uses.
         self._told = True
 
     def begin_epoch(self):
-        """The number of the epoch, to one that iterates anew."""
+        """Return the epoch number for a new iterator."""
         epoch = self.epoch
         self.end_epoch()
         return epoch
 
     def end_epoch(self):
-        """Go on to the next epoch, if nobody tells when."""
+        """Go on to the next epoch, unless `set_epoch` is used."""
         if not self._told:
             self.epoch += 1
 
@@ -95,7 +94,7 @@ class SliceBatches(OrderedBatches):
         return self._ahead[wanted[0]].result()
 
     def batch(self, epoch, index):
-        """The batch of this index in any epoch."""
+        """Return the batch with this index in any epoch."""
         replicas, first, per_worker = self.share
         step, part = divmod(int(index), per_worker)
         rows = self.rows(step, int(epoch))
@@ -106,10 +105,10 @@ class SliceBatches(OrderedBatches):
         return self._pairs(self.images.fetch(rows), rows, epoch)
 
     def to_tf_dataset(self):
-        """The same as a `tf.data.Dataset`, which reads batches in parallel."""
+        """Return a `tf.data.Dataset` that reads these batches in parallel."""
         import tensorflow as tf
 
-        # The number of the epoch is asked for when an iterator begins.
+        # Get the epoch number when an iterator starts.
         epochs = tf.data.Dataset.from_tensors(0).map(
             lambda _: tf.numpy_function(
                 lambda: np.int64(self.begin_epoch()), [], tf.int64
@@ -125,7 +124,7 @@ class SliceBatches(OrderedBatches):
         target_shape = (*shape[:3], 1) if self.magnitude_target else shape
 
         def read(epoch, index):
-            if same:  # One array to hand over instead of two.
+            if same:  # Pass one array instead of two.
                 inputs = targets = tf.numpy_function(
                     lambda *where: self.batch(*where)[0],
                     [epoch, index],
@@ -140,7 +139,7 @@ class SliceBatches(OrderedBatches):
                 tf.ensure_shape(targets, target_shape),
             )
 
-        # AUTOTUNE begins with one thread, and takes an epoch to find more.
+        # AUTOTUNE starts with one thread and needs an epoch to add more.
         dataset = steps.map(
             read, num_parallel_calls=THREADS, deterministic=True
         )
@@ -157,11 +156,11 @@ class SliceBatches(OrderedBatches):
         return dataset
 
     def _pairs(self, images, indices, epoch):
-        """Inputs and targets, `(n, H, W, C)` each, of images."""
+        """Make inputs and targets, `(n, H, W, C)` each, from images."""
         inputs = targets = images
         if self.augment is not None:
             changed = [
-                # One more, since NumPy takes a last zero for no number at all.
+                # Add 1, because NumPy ignores a trailing zero in a seed.
                 self.augment(
                     image,
                     np.random.default_rng(

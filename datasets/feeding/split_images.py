@@ -8,17 +8,17 @@ from loupe_tf.reading import BadFileError
 
 
 class SplitImages:
-    """The images of a split of a TFDS data set, in any order.
+    """Reads the images of a split of a TFDS data set in any order.
 
     Args:
         builder: A `tfds.core.DatasetBuilder` whose data are prepared.
         split: String, the split or a part of it.
-        image_key: String, the feature that holds the images; see `pipeline`.
-        size: `None`, or `(H, W)` that images are cropped or padded to.
+        image_key: String, the feature with the images; see `pipeline`.
+        size: `None`, or `(H, W)` to crop or pad images to.
 
     Attributes:
         count: Integer, the number of images.
-        shape: Tuple `(H, W, C)`, that of each image.
+        shape: Tuple `(H, W, C)`, the shape of each image.
     """
 
     def __init__(self, builder, split, image_key="image", size=None):
@@ -32,8 +32,7 @@ class SplitImages:
             keys.append("max")
         self._records = SplitRecords(builder, split, keys)
         self.count = self._records.count
-        # The first image stands for all of them; where sizes may differ, each
-        # is held against it.
+        # The shape is that of the first image; later images must match it.
         self.shape = None
         self.shape = self.fetch([0]).shape[1:]
 
@@ -47,8 +46,8 @@ class SplitImages:
             A float32 array of shape `(len(indices), H, W, C)`.
 
         Raises:
-            BadFileError: If a record is damaged, or holds NaN or infinity.
-            ValueError: If an image has another size than the first one.
+            BadFileError: If a record is damaged or contains NaN or infinity.
+            ValueError: If the size of an image differs from the first one.
         """
         images = None
         for i, record in enumerate(self._records.fetch(indices)):
@@ -84,7 +83,7 @@ class SplitImages:
         if self.shape is not None and image.shape != self.shape:
             raise ValueError(
                 f"Invalid image in {self.name}. Expected the size of the first "
-                f"one, {self.shape[:2]}, or `size` to crop or pad all of them "
+                f"one, {self.shape[:2]}, or a `size` to crop or pad all images "
                 f"to. Received: {image.shape[:2]}"
             )
         return image

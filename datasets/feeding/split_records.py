@@ -9,17 +9,18 @@ from loupe_tf.reading import BadFileError, naming
 
 
 class SplitRecords:
-    """The records of a split of a TFDS data set, in any order.
+    """Reads the records of a split of a TFDS data set in any order.
 
-    Array_record files are read through TFDS's data source, and compare their
-    own checksums. TFRecord files, which TFDS reads in order only, are read
-    here: the lengths that stand before their records tell where each one is.
-    Both ways only what is asked for is read, and TensorFlow is not imported.
+    Array_record files are read through TFDS's data source, which compares
+    their checksums. TFDS can read TFRecord files only in order, so this class
+    reads them itself: the length before each record gives the position of the
+    next one. In both cases only the requested records are read, and TensorFlow
+    is not imported.
 
     Args:
         builder: A `tfds.core.DatasetBuilder` whose data are prepared.
         split: String, the split or a part of it.
-        keys: List of strings, the features that are decoded.
+        keys: List of strings, the features to decode.
 
     Attributes:
         count: Integer, the number of records.
@@ -30,7 +31,7 @@ class SplitRecords:
         from tensorflow_datasets.core import file_adapters
 
         info = builder.info
-        # Nothing else is decoded. (TFDS's `PartialDecoding` imports
+        # Decode only these features. (TFDS's `PartialDecoding` imports
         # TensorFlow.)
         self._features = tfds.features.FeaturesDict(
             {key: info.features[key] for key in keys}
@@ -41,19 +42,19 @@ class SplitRecords:
             raise invalid(
                 "split",
                 f"a split of {info.full_name} with records",
-                found=f"split={split!r}, which holds no data",
+                found=f"split={split!r}, which has no data",
             )
         description = builder.data_path / "dataset_info.json"
         with naming(description, "the description of a TFDS data set"):
             self._files = info.splits[split].file_instructions
         ends = np.cumsum([file.take for file in self._files])
         self._begins = np.concatenate([[0], ends]).tolist()
-        # What is known of each file, once it has been looked at.
+        # The records of each file, once it has been read.
         self._known = [None] * len(self._files)
         self._lock = threading.Lock()
         self._format = info.file_format
         if self._format == file_adapters.FileFormat.ARRAY_RECORD:
-            # What is beneath TFDS's returns bytes.
+            # The underlying data source returns bytes.
             self._source = builder.as_data_source(split=split).data_source
             self._read = self._read_array_records
         else:
@@ -66,7 +67,7 @@ class SplitRecords:
             indices: Sequence of integers.
 
         Yields:
-            A dict of the features of each.
+            A dict of the features of each record.
 
         Raises:
             BadFileError: If a record is damaged.
@@ -77,7 +78,7 @@ class SplitRecords:
                 yield self._features.deserialize_example_np(data)
 
     def where(self, index):
-        """Path of the file that a record is in, and its number there."""
+        """Return the file of a record, and its index in that file."""
         number = bisect.bisect_right(self._begins, index) - 1
         file = self._files[number]
         return file.filename, file.skip + index - self._begins[number]
@@ -97,7 +98,7 @@ class SplitRecords:
             self._look_at(index, self._count)
         try:
             return self._source.__getitems__(indices)
-        except Exception:  # Which of them is it?
+        except Exception:  # Find the damaged record.
             for index in indices:
                 with self._naming(index):
                     self._source[index]
@@ -111,7 +112,7 @@ class SplitRecords:
             return range(adapter.num_examples(path))
 
     def _look_at(self, index, function):
-        """What a function says of the file that a record is in."""
+        """Apply a function once to the file of a record; return the result."""
         number = bisect.bisect_right(self._begins, index) - 1
         with self._lock:
             if self._known[number] is None:

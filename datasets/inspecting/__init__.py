@@ -1,1 +1,1 @@
-"""Looking for data crimes."""
+"""Look for data crimes."""

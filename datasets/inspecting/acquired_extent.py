@@ -1,75 +1,75 @@
-"""How far out k-space was acquired, seen from the images."""
+"""Detect from images how far out k-space was acquired."""
 
 import numpy as np
 
 from loupe_tf.numpy_fourier import fft2c
 
-# A fall of the spectrum counts as an edge when, within this share of the way
-# from the centre to Nyquist, the power falls by this factor (in decades) and
-# behind it at no more than this share of that rate.
+# A fall of the spectrum counts as an edge if the power falls by DROP (in
+# decades) within WINDOW, a share of the distance from the centre to Nyquist,
+# and behind it falls at no more than SLOWER times that rate.
 WINDOW = 0.06
 DROP = 0.5
 SLOWER = 0.45
-# Nearer to the centre than this an edge must be higher, by the square.
+# Closer to the centre than this share, an edge must be higher, quadratically.
 STEEP = 0.5
-# Lines between an edge and Nyquist: what is nearer cannot be told from a
-# filter.
+# Minimum distance of an edge from Nyquist, as a share: a closer edge looks like
+# a filter.
 OUTSIDE = 0.03
-# A line counts as acquired when half of its power is not the floor's, and its
-# power not nearer to the floor than this share of the fall.
+# A line counts as acquired if its power is at least twice the floor, and if it
+# exceeds the floor by at least this share of the fall.
 ABOVE_FLOOR = np.log10(2)
 SHARE = 0.2
 
 
 def log_power(images):
-    """The mean log-power spectrum of images.
+    """Return the mean log-power spectrum of images.
 
-    The mean of logarithms, over slices, is not ruled by the few brightest
-    ones, and it falls by decades where nothing was acquired.
+    The mean of the logarithms is not dominated by a few bright slices, and it
+    falls by decades where nothing was acquired.
 
     Args:
         images: Array of shape `(n, H, W)`, magnitude or complex. Images that
-            are zero everywhere are left out.
+            are zero everywhere are skipped.
 
     Returns:
         A float64 array of shape `(H, W)`, the mean of `log10(|F x|²)`, with DC
-        at `(H // 2, W // 2)`, and the number of images it is the mean of. NaN
-        if there are none.
+        at `(H // 2, W // 2)`, and the number of images in the mean. The array
+        is NaN if there are none.
     """
     total, count = np.zeros(np.shape(images)[1:]), 0
     for image in images:
         power = np.abs(fft2c(image)) ** 2
         largest = power.max()
         if largest > 0:
-            # Below this is what rounding leaves.
+            # Smaller powers are rounding errors.
             total += np.log10(np.maximum(power, 1e-18 * largest))
             count += 1
     return (total / count if count else np.full_like(total, np.nan)), count
 
 
 def acquired_extent(spectrum, count, is_complex=False):
-    """Finds the centred part of k-space that was acquired.
+    """Find the acquired, centred part of k-space.
 
-    Along each axis it looks for the line behind which the power has fallen, at
-    once or by a steep filter, to a floor. What a scanner has filled with zeros
-    is not exactly zero in magnitude images: taking the magnitude puts a little
+    Along each axis this looks for the line behind which the power has fallen to
+    a floor, abruptly or by a steep filter. Zero-filled lines are not exactly
+    zero in magnitude images, because taking the magnitude spreads a little
     power everywhere.
 
     A border cannot be seen if it is narrower than 3 % of the axis (or than two
-    lines) on either side, or if the signal has sunk into the noise, or into the
-    floor, before it begins. Images that were interpolated or strongly blurred,
-    so that their spectrum falls steeply into noise, are found as well: there
-    too nothing lies beyond.
+    lines) on either side, or if the signal drops into the noise or the floor
+    before the border starts. Images that were interpolated or strongly blurred
+    also count as bordered: their spectrum falls steeply into noise, and there
+    is nothing beyond.
 
     Args:
         spectrum: Array of shape `(H, W)`, as returned by `log_power`.
-        count: Integer, the number of images it is the mean of.
+        count: Integer, the number of images in the mean.
         is_complex: Boolean, whether the images are complex. The two sides of
-            an axis are then looked at on their own.
+            an axis are then examined separately.
 
     Returns:
-        A tuple `(h, w)`: the number of lines along each axis that were
-        acquired, `H` or `W` where there is no border.
+        A tuple `(h, w)`: the number of acquired lines along each axis, `H` or
+        `W` if there is no border.
     """
     return tuple(
         acquired_lines(
@@ -82,26 +82,26 @@ def acquired_extent(spectrum, count, is_complex=False):
 
 
 def acquired_lines(profile, number, is_complex=False):
-    """Finds the acquired lines along one axis.
+    """Find the acquired lines along one axis.
 
     Args:
         profile: Array of shape `(N,)`, as returned by `axis_profile`.
-        number: Integer, how many images times how many entries across the axis
-            it comes from.
-        is_complex: As that of `acquired_extent`.
+        number: Integer, the number of images times the number of entries
+            across the axis.
+        is_complex: As in `acquired_extent`.
 
     Returns:
         An integer, the number of lines, `N` if there is no border.
     """
     n = len(profile)
     low, high = profile[n // 2 :: -1], profile[n // 2 :]
-    # A quarter of the entries; those of real images come twice.
+    # The profile uses a quarter of the entries; real images have each twice.
     error = _error(number / 8)
     if is_complex:
         edges = [_edge(half, error, n / 2) for half in (low, high)]
         if None in edges:
             return n
-        # The smallest centred extent that holds both sides.
+        # The smallest centred extent that includes both sides.
         return max(2 * edges[0][0], 2 * edges[1][0] + 1)
     # The spectrum of real images is the same on both sides.
     shorter = min(len(low), len(high))
@@ -110,18 +110,18 @@ def acquired_lines(profile, number, is_complex=False):
 
 
 def corner_radius(spectrum, count, extent):
-    """Finds a circle, or an ellipse, outside which k-space is empty.
+    """Find a circle or an ellipse outside which k-space is empty.
 
     Args:
-        spectrum, count: As those of `acquired_extent`.
-        extent: Tuple `(h, w)`, what was acquired along the axes.
+        spectrum, count: As in `acquired_extent`.
+        extent: Tuple `(h, w)`, the acquired lines along the axes.
 
     Returns:
-        `None`, or a tuple `(radii, share)`: the semi-axes as parts of the way
-        to Nyquist, and the share of the acquired rectangle outside them.
+        `None`, or a tuple `(radii, share)`: the semi-axes as fractions of
+        Nyquist, and the share of the acquired rectangle outside the ellipse.
     """
     distances = [np.abs(np.arange(n) - n // 2) for n in spectrum.shape]
-    # Without the filtered rim of the rectangle.
+    # Exclude the filtered rim of the rectangle.
     inside = np.logical_and.outer(
         *(d < 0.47 * m for d, m in zip(distances, extent))
     )
@@ -136,7 +136,7 @@ def corner_radius(spectrum, count, extent):
         number = np.bincount(index)
         last = np.flatnonzero(number >= 4).max(initial=0) + 1
         sums = np.bincount(index, spectrum[inside])
-        # At least one entry a bin: rows and columns are not farther apart.
+        # Each bin has at least one entry: bins are at least one line wide.
         profile = (sums / np.maximum(number, 1))[:last]
         edge = _edge(profile, _error(4 * count), bins)
         if edge is not None and edge[0] >= 0.75 * bins:
@@ -151,29 +151,29 @@ def corner_radius(spectrum, count, extent):
 
 
 def axis_profile(spectrum, axis):
-    """The mean spectrum along an axis, of lines near the centre of the other.
+    """Return the mean spectrum along an axis, near the centre of the other.
 
-    Far from it a circular filter would look like a border.
+    Far from the centre, a circular filter would look like a border.
     """
     n = spectrum.shape[1 - axis]
     distance = np.abs(np.arange(n) - n // 2)
-    # The line through DC holds the sharp borders of the field of view.
+    # Skip the line through DC, which has the sharp edges of the field of view.
     keep = (distance <= max(n / 8, 1)) & (distance > 0)
     return np.compress(keep, spectrum, axis=1 - axis).mean(axis=1 - axis)
 
 
 def _error(number):
-    """Standard deviation of the mean of so many log10-powers of noise."""
+    """Standard deviation of the mean of `number` log10-powers of noise."""
     # The power of complex Gaussian noise is exponentially distributed.
     return 0.557 / np.sqrt(max(number, 1))
 
 
 def _edge(profile, error, nyquist):
-    """Where a profile from the centre outwards falls to a floor.
+    """Find where a profile from the centre outwards falls to a floor.
 
     Args:
         profile: Array, the mean log10-power at each distance from the centre.
-        error: Float, the standard deviation of what noise alone would give.
+        error: Float, the standard deviation of the profile for pure noise.
         nyquist: Float, the distance of Nyquist from the centre.
 
     Returns:

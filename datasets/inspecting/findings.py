@@ -1,4 +1,4 @@
-"""What an inspection of images has found, as a table and as a picture."""
+"""The findings of an inspection of images, as a table and as a figure."""
 
 import dataclasses
 import textwrap
@@ -12,16 +12,16 @@ FOUND, NOT_FOUND, UNKNOWN = "found", "not found", "not looked at"
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was looked for.
+    """The result of one check.
 
     Args:
-        name: String, what it is called in JSON.
-        title: String, what it is called in a table.
+        name: String, the name in JSON.
+        title: String, the name in a table.
         verdict: String, `"found"`, `"not found"` or `"not looked at"`.
-        value: String, what was measured.
-        effect: String, what it does to a learned mask and to the figures that
-            are reported, `""` unless it was found.
-        numbers: Dictionary of what was measured, for JSON.
+        value: String, the measured value.
+        effect: String, the effect on a learned mask and on reported metrics,
+            `""` unless the problem was found.
+        numbers: Dictionary of measured values, for JSON.
     """
 
     name: str
@@ -43,17 +43,16 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """What `inspect` has found; `print` shows it as a table.
+    """The result of `inspect`; `print` shows it as a table.
 
     Args:
         findings: List of `Finding`.
         size: Tuple `(H, W)`.
-        extent: Tuple `(h, w)`, the number of lines along each axis that were
-            acquired; `(H, W)` where no border was found. `crop_to_acquired`
-            takes it.
-        volumes: List of dictionaries, one a volume: its `name`, `split`,
+        extent: Tuple `(h, w)`, the number of acquired lines along each axis;
+            `H` or `W` if no border was found. Pass it to `crop_to_acquired`.
+        volumes: List of dictionaries, one per volume: its `name`, `split`,
             `slices` and its own `extent`.
-        sources: List of strings, where the records say they come from.
+        sources: List of strings, the sources stated in the records.
         spectrum: Array of shape `(H, W)`, the mean log10-power of the images,
             with DC at `(H // 2, W // 2)`.
     """
@@ -73,7 +72,7 @@ class Inspection:
 
     @property
     def sentences(self):
-        """What was found, in words: a list of strings."""
+        """The problems found, in words: a list of strings."""
         return [f.sentence for f in self.findings if f.found]
 
     def __str__(self):
@@ -103,7 +102,7 @@ class Inspection:
         return "\n".join(lines)
 
     def to_json(self):
-        """All of it but the spectrum, as a dictionary for `json.dumps`."""
+        """Return all but the spectrum, as a dictionary for `json.dumps`."""
         return {
             "size": list(self.size),
             "extent": list(self.extent),
@@ -116,7 +115,7 @@ class Inspection:
         }
 
     def plot(self, figure=None):
-        """Draws the mean log-spectrum and the extent that was acquired.
+        """Draw the mean log-spectrum and the acquired extent.
 
         Args:
             figure: (Optional) Matplotlib figure or sub-figure to draw into.

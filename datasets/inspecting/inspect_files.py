@@ -1,4 +1,4 @@
-"""Inspecting files as they are, before a data set is built from them."""
+"""Inspect files before a data set is built from them."""
 
 import pathlib
 
@@ -8,22 +8,21 @@ from loupe_tf.formats.bad_volume import BadVolumeError
 
 
 def inspect_files(path, include=None, exclude=None, slice_axis=None):
-    """Look at a file, or at the volumes of a folder.
+    """Inspect a file, or the volumes of a folder.
 
     Args:
-        path: Path of a volume, or of a folder of them.
+        path: Path of a volume, or of a folder of volumes.
         include: (Optional) patterns of paths in the folder, by default all.
-        exclude: (Optional) patterns of those that are left out.
-        slice_axis: (Optional) integer, the axis of NIfTI files that counts
-            slices.
+        exclude: (Optional) patterns of paths to skip.
+        slice_axis: (Optional) integer, the slice axis of NIfTI files.
 
     Returns:
-        A pair: a list with an `Inspection` for each size of the images, that of
-        the most images first; and a list of dicts with the `"volume"` that
-        could not be read, and the `"reason"`.
+        A pair: a list with an `Inspection` for each image size, the most
+        frequent size first; and a list of dicts with each `"volume"` that
+        could not be read and the `"reason"`.
 
     Raises:
-        ValueError: If there is no volume that can be read.
+        ValueError: If no volume can be read.
     """
     path = pathlib.Path(path).expanduser()
     names = [path.name]
@@ -32,7 +31,7 @@ def inspect_files(path, include=None, exclude=None, slice_axis=None):
     if not names:
         raise ValueError(
             "Invalid folder. Expected volumes (NIfTI, DICOM, HDF5, NumPy) that "
-            f"`include` and `exclude` leave. Received: none in {path}"
+            f"`include` and `exclude` select. Received: none in {path}"
         )
     inspectors, left_out = {}, []
     for name in names:

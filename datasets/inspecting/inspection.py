@@ -1,4 +1,4 @@
-"""What is wrong with images before a mask is learned on them."""
+"""Find problems of images before a mask is learned on them."""
 
 import warnings
 
@@ -17,21 +17,23 @@ def inspect(
     data_dir=None,
     max_slices=1000,
 ):
-    """Looks for what makes a learned mask, or its figures, too good.
+    """Look for problems that make a learned mask or its metrics look too good.
 
-    Data that were published to be looked at have been processed, and learning
-    to rebuild them is easier than rebuilding a scan (Shimron, Tamir, Wang and
-    Lustig, "Implicit data crimes", PNAS 119, 2022). Looked for are:
+    Data that were published for viewing have been processed, so learning to
+    reconstruct them is easier than reconstructing a scan (Shimron, Tamir, Wang
+    and Lustig, "Implicit data crimes", PNAS 119, 2022). This function checks
+    for:
 
-    - a Hermitian k-space, whose one half tells the other: all magnitude images
-        have one;
-    - borders of k-space that were filled with zeros, along each axis, and
-        corners that were filtered away;
+    - a Hermitian k-space, where either half determines the other: all
+        magnitude images have one;
+    - zero-filled borders of k-space along each axis, and corners removed by a
+        filter;
     - 8-bit quantisation, and the 8×8 blocks of JPEG;
     - the same patient, or nearly the same slice, in two splits.
 
-    What was *not found* may be there all the same: a narrow border, a signal
-    that had sunk into noise before, JPEG of a quality above 90.
+    *Not found* does not prove absence: a narrow border, a border behind a
+    signal that has dropped into noise, and JPEG with a quality above 90 are
+    missed.
 
     Example:
 
@@ -45,20 +47,19 @@ def inspect(
         images: One of: an array of shape `(n, H, W)` or `(n, H, W, 1)`, real or
             complex, or `(n, H, W, 2)`, real and imaginary; a dictionary of such
             arrays by split; the name of a prepared TFDS data set with a feature
-            `image`, or its `tfds.core.DatasetBuilder`, of which all splits are
-            read.
+            `image`, or its `tfds.core.DatasetBuilder`; all its splits are read.
         volumes: Array of shape `(n,)`, the volume of each image, or a
-            dictionary of them by split. By default a split is one volume. Not
-            used with a data set, whose features say it.
-        patients: The same for patients.
-        source: String, or the same for it: where the images come from, such as
-            `"magnitude_image"`.
-        data_dir: Optional path of the folder that holds the TFDS data sets.
-        max_slices: Integer, how many images of a split are looked at, evenly
-            spread. All of them are compared between splits.
+            dictionary of such arrays by split. By default a split is one
+            volume. Not used with a data set, which has this feature.
+        patients: The patient of each image, in the same form.
+        source: String, the source of the images, such as `"magnitude_image"`,
+            or an array or a dictionary as above.
+        data_dir: Optional path of the folder with the TFDS data sets.
+        max_slices: Integer, the number of images to examine in each split,
+            evenly spaced. The comparison between splits uses all images.
 
     Returns:
-        An `loupe_tf.datasets.inspecting.findings.Inspection`.
+        A `loupe_tf.datasets.inspecting.findings.Inspection`.
     """
     inspector = Inspector()
     if isinstance(images, str) or is_builder(images):
@@ -89,26 +90,25 @@ def inspect(
 
 
 def warn_of_data_crimes(images, volumes=None, patients=None, source=None):
-    """Warns, once, of what makes training on these images too easy.
+    """Warn once of all problems that make training on these images too easy.
 
-    To be called before training. What it returns belongs into the report of the
-    run, beside the figures.
+    Call this before training, and put the sentences that it returns into the
+    report of the run, next to the metrics.
 
     Args:
-        images, volumes, patients, source: As those of `inspect`. At most 256
-            images of a split are looked at, and all are compared between
-            splits.
+        images, volumes, patients, source: As in `inspect`. At most 256 images
+            per split are examined; the comparison between splits uses all.
 
     Returns:
-        A list of sentences, empty if nothing was found. There is one
-        `UserWarning` with all of them.
+        A list of sentences, empty if nothing was found. One `UserWarning`
+        contains all of them.
     """
     inspection = inspect(images, volumes, patients, source, max_slices=256)
     sentences = inspection.sentences
     if sentences:
         lines = "\n".join(f"- {sentence}" for sentence in sentences)
         warnings.warn(
-            "Figures obtained from these images will be optimistic:\n" + lines,
+            "Metrics computed on these images will be optimistic:\n" + lines,
             stacklevel=2,
         )
     return sentences
@@ -153,19 +153,19 @@ def _records(builder, split, keys):
 
 
 def _to_images(array):
-    """Images `(n, H, W)`, real or complex, from whatever `inspect` takes."""
+    """Convert the arrays that `inspect` takes to `(n, H, W)`."""
     array = np.asarray(array)
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
     elif array.ndim == 4 and array.shape[-1] == 2:
         array = array[..., 0] + 1j * array[..., 1]
-    # What is one pixel wide is no image: such as one of shape (H, W, 1).
+    # An image of width 1 is a mistake, such as a single image (H, W, 1).
     is_image = array.ndim == 3 and len(array) and min(array.shape[1:]) > 1
     if not is_image or array.dtype.kind not in "uifc":
         raise invalid(
             "images",
-            "numbers of shape (n, H, W), (n, H, W, 1) or (n, H, W, 2), H and "
-            "W of 2 or more; a single image has n = 1",
+            "numbers of shape (n, H, W), (n, H, W, 1) or (n, H, W, 2), with H "
+            "and W of 2 or more; a single image has n = 1",
             found=f"shape={array.shape}, dtype={array.dtype}",
         )
     if not np.isfinite(array).all():
@@ -178,7 +178,7 @@ def _to_images(array):
 
 
 def _column(name, values, split, length):
-    """What `volumes`, `patients` or `source` says of each image of a split."""
+    """The values of `volumes`, `patients` or `source` for a split's images."""
     if isinstance(values, dict):
         values = values.get(split)
     if values is None or isinstance(values, str):
@@ -194,7 +194,7 @@ def _column(name, values, split, length):
 
 
 def _spread(length, number):
-    """Booleans that choose `number` of `length`, evenly spread."""
+    """Booleans that select `number` of `length` entries, evenly spaced."""
     chosen = np.zeros(length, bool)
     chosen[np.linspace(0, length - 1, min(number, length)).astype(int)] = True
     return chosen

@@ -1,4 +1,4 @@
-"""Looks at images one by one for what makes them too easy."""
+"""Examine images one by one for problems that make them too easy."""
 
 import numpy as np
 
@@ -19,24 +19,24 @@ from loupe_tf.datasets.inspecting.findings import (
 )
 from loupe_tf.datasets.inspecting.leaks import Leaks
 
-# A complex image is real, but for a constant phase, when no more than this
-# share of its energy is imaginary.
+# A complex image counts as real, up to a constant phase, if at most this share
+# of its energy is imaginary.
 IMAGINARY = 1e-4
-# An 8-bit image has no more grey levels.
+# The maximum number of grey levels in an 8-bit image.
 COARSE = 256
-# Beyond this many, levels are not counted on.
+# The number of levels at which counting stops.
 MANY_LEVELS = 4096
-# Steps across the borders of 8×8 blocks are larger than their neighbours by
-# this share, and by this many standard errors, along both axes.
+# JPEG is found if steps across the borders of 8×8 blocks are larger than their
+# neighbours by this share, and by this many standard errors, along both axes.
 BLOCK, BLOCK_ERRORS = 0.03, 4.5
 SMALLEST_FOR_BLOCKS = 32
 
 
 class Inspector:
-    """Gathers, image by image, what `inspect` needs to know.
+    """Collects, image by image, the measurements of `inspect`.
 
-    Images come volume by volume or mixed; memory grows by a few kB an image.
-    All have one size.
+    Images of different volumes may come in any order. All must have the same
+    size. Memory grows by a few kB per image.
     """
 
     def __init__(self):
@@ -58,7 +58,7 @@ class Inspector:
         split="",
         signature_only=False,
     ):
-        """Adds one image of shape `(H, W)`, of the volume and patient named."""
+        """Add one image of shape `(H, W)`, with its volume and patient."""
         if self._size is None:
             self._size = image.shape
             self._is_complex = np.iscomplexobj(image)
@@ -82,7 +82,7 @@ class Inspector:
         self._count += 1
         kept.add(image, spectrum)
         if self._is_complex:
-            # The constant phase that makes the image as real as possible.
+            # A constant phase that makes the image as real as possible.
             turn = np.exp(-0.5j * np.angle(np.sum(image.astype(complex) ** 2)))
             energy = np.abs(image) ** 2
             self._imaginary.append(
@@ -97,10 +97,10 @@ class Inspector:
             )
 
     def result(self):
-        """Returns the `Inspection` of all images added."""
+        """Return the `Inspection` of all images added."""
         if not self._count:
             raise invalid(
-                "images", "one at least that is not zero", found="none"
+                "images", "at least one that is not zero", found="none"
             )
         spectrum = self._spectrum / self._count
         volumes = [v.summary(self._size, self._is_complex) for v in self._each]
@@ -128,24 +128,24 @@ class Inspector:
 
     def _hermitian(self):
         effect = (
-            "One half of k-space tells the other, and so would a scan only if "
-            "its images had no phase. A mask learned on these images takes "
-            "samples from one half alone, or gains from it; the acceleration "
-            "it reaches at a given PSNR is up to twice that of a scan. Use "
-            "complex images where there are any."
+            "Either half of k-space determines the other, which holds for a "
+            "scan only if its images have no phase. A mask learned on these "
+            "images exploits this, for example by sampling only one half. Its "
+            "acceleration at a given PSNR is up to twice that of a real scan. "
+            "Use complex images if you have them."
         )
         if not self._is_complex:
             why = "the images are real (magnitudes)"
             if "magnitude_of_complex" in self._sources:
                 why = (
-                    "magnitudes are taken of images that are complex: the "
-                    "files have the phase, and it is dropped"
+                    "they are magnitudes of complex images: the files have "
+                    "the phase, and it is dropped"
                 )
             return Finding(
                 "hermitian",
                 "Hermitian k-space",
                 FOUND,
-                f"by construction, for {why}",
+                f"by construction, because {why}",
                 effect,
                 {"imaginary_energy": 0.0},
             )
@@ -182,19 +182,20 @@ class Inspector:
         if len(each) > 1 and having:
             value += f"; seen in {len(having)} of {len(each)} volumes"
         elif len(each) > 1:
-            # The mean over volumes shows what is lost in the noise of each.
-            value += f"; seen in the mean of {len(each)} volumes, in none alone"
+            # The mean over volumes shows edges hidden in the noise of each.
+            value += f"; seen only in the mean of {len(each)} volumes"
         if having and max(having) - min(having) > 0.05 * n:
             value += (
-                f", from {min(having) / n:.2f} to {max(having) / n:.2f}: look "
-                "at acquisitions apart"
+                f", from {min(having) / n:.2f} to {max(having) / n:.2f}: "
+                "inspect acquisitions separately"
             )
         effect = (
-            "Beyond it the scanner has acquired nothing, or next to nothing. A "
-            "learned mask finds that out and spends its budget inside, so that "
-            f"an acceleration of 4 on the whole matrix is {4 * m / n:.1f} on "
-            "what was acquired along this axis, and the PSNR is that of the "
-            "lower one. Build the data with crop_to_acquired=True."
+            "The scanner has acquired nothing, or almost nothing, in the "
+            "border. A learned mask discovers this and spends its budget "
+            "inside, so an acceleration of 4 on the whole matrix is "
+            f"{4 * m / n:.1f} on the acquired lines of this axis, and the PSNR "
+            "belongs to the lower one. Build the data with "
+            "crop_to_acquired=True."
         )
         return Finding(
             f"zero_filled_{name.lower()}", title, FOUND, value, effect, numbers
@@ -213,11 +214,11 @@ class Inspector:
             title,
             FOUND,
             f"nothing outside an ellipse of {a:.2f} × {b:.2f} of Nyquist, "
-            f"which is {100 * share:.0f} % of what was acquired",
-            "A filter has taken the corners away, or they were never acquired. "
-            "A learned mask of points leaves them out for that reason, and its "
-            f"acceleration is flattered by up to {100 * share:.0f} %. Masks of "
-            "lines are hardly touched.",
+            f"which is {100 * share:.0f} % of the acquired samples",
+            "A filter has removed the corners, or they were never acquired. So "
+            "a learned mask of points skips them, and its acceleration is "
+            f"overstated by up to {100 * share:.0f} %. Masks of lines are "
+            "hardly affected.",
             {"radii": [float(a), float(b)], "share": share},
         )
 
@@ -251,10 +252,10 @@ class Inspector:
             FOUND,
             f"{min(map(len, (v.levels for v in coarse)))} levels or more, 256 "
             f"or fewer, in {len(coarse)} of {len(self._volumes)} volumes",
-            "The images were stored in 8 bits or less. Rounding is noise that "
-            f"no reconstruction removes: a PSNR of {ceiling:.0f} dB or more "
-            "means nothing. It fills k-space evenly, so that it also hides "
-            "where the acquisition ended.",
+            "The images were stored with 8 bits or fewer. Rounding is noise "
+            "that no reconstruction removes, so a PSNR of "
+            f"{ceiling:.0f} dB or more means nothing. It fills k-space evenly, "
+            "so it also hides where the acquisition ended.",
             {
                 "fewest_levels": min(map(len, (v.levels for v in coarse))),
                 "volumes": len(coarse),
@@ -279,10 +280,10 @@ class Inspector:
             title,
             FOUND if found else NOT_FOUND,
             f"steps across 8×8 blocks are larger by {100 * excess:.1f} %",
-            "Lossy compression has thrown away detail block by block. The "
-            "network learns to draw blocks, and the true images are not the "
-            "truth: figures compare with the compressed ones. Go back to the "
-            "images before compression."
+            "Lossy compression has removed detail block by block. The network "
+            "learns to draw blocks, and metrics compare with compressed "
+            "images instead of the true ones. Use the images before "
+            "compression."
             if found
             else "",
             {"excess": float(excess), "standard_errors": float(errors)},
@@ -290,7 +291,7 @@ class Inspector:
 
 
 class _Volume:
-    """What is kept of one volume."""
+    """The measurements of one volume."""
 
     def __init__(self, split, name):
         self.split, self.name = split, name
@@ -330,11 +331,11 @@ class _Volume:
 
 
 def _steps(image):
-    """By column, and then by row: the step to the next, less its neighbours.
+    """Compare the steps between pixels with their neighbours.
 
     Returns:
-        Four arrays: along W the mean of each step less that of the two beside
-        it, and the latter; and the same along H.
+        Four arrays: along W, the mean excess of each step over its two
+        neighbours, and the mean of these neighbours; then the same along H.
     """
     out = []
     for pixels in (image, image.T):
@@ -345,7 +346,7 @@ def _steps(image):
 
 
 def _blocks(step, around):
-    """How much larger the steps are at every eighth place than elsewhere.
+    """Measure how much larger every eighth step is than the other steps.
 
     Returns:
         The excess as a share of the mean step, and in standard errors.

@@ -1,4 +1,4 @@
-"""Looks for what is in more than one split."""
+"""Look for patients and slices that are in more than one split."""
 
 import itertools
 
@@ -11,33 +11,33 @@ from loupe_tf.datasets.inspecting.findings import (
     Finding,
 )
 
-# Correlation of two slices, reduced to 32×32 and without their coarse shape,
-# above which they are one. Slices of different patients stay below 0.7,
-# neighbours 3 mm apart below 0.9.
+# Two slices count as the same if their correlation is higher, after reduction
+# to 32×32 and removal of the coarse shape. It is below 0.7 for different
+# patients and below 0.9 for neighbours 3 mm apart.
 SAME_SLICE = 0.95
 SIGNATURE = 32
 LEAK = (
-    "What is tested on was trained on. The network can remember it, and the "
-    "figures say nothing of patients it has not seen. Split by patient."
+    "The test uses training data. The network can memorise them, so the "
+    "metrics do not apply to new patients. Split by patient."
 )
 
 
 class Leaks:
-    """Gathers, image by image, who and what is in which split."""
+    """Collects, image by image, the patients and slices of each split."""
 
     def __init__(self):
         self._patients = {}
         self._signatures = {}
 
     def add(self, image, split, volume, patient):
-        """Adds one image, magnitudes of shape `(H, W)`."""
+        """Add one image, magnitudes of shape `(H, W)`."""
         self._patients.setdefault(split, set()).add(patient)
         self._signatures.setdefault(split, []).append(
             (volume, _signature(image))
         )
 
     def findings(self):
-        """The `Finding` of patients, and that of slices, in two splits."""
+        """Return the findings of patients and of slices in two splits."""
         return self._same_patient(), self._same_slice()
 
     def _same_patient(self):
@@ -106,7 +106,7 @@ def _some(names, most=3):
 
 
 def _signature(image):
-    """What a slice looks like: small, without coarse shape, of norm one."""
+    """A slice reduced in size, without coarse shape, scaled to norm one."""
     for axis in (0, 1):
         n = image.shape[axis]
         if n > SIGNATURE:

@@ -17,18 +17,17 @@ class MniBrainConfig(tfds.core.BuilderConfig):
     builder.download_and_prepare()
     ```
 
-    The name of the configuration, which is also the name of the folder that
-    holds the data, spells out all settings: two different configurations never
-    share a folder.
+    The name of the configuration is also the name of the data folder. It
+    contains all settings, so two different configurations never share a
+    folder.
 
     Args:
         size: Integer, the number of rows and of columns of an image, at least
-            16. The field of view is 220 mm whatever the size. Defaults to
-            `320`.
-        slices: Integer, the number of axial slices of a subject. Defaults to
+            16. The field of view is 220 mm for every size. Defaults to `320`.
+        slices: Integer, the number of axial slices per subject. Defaults to
             `16`.
-        subjects: Dict of the number of subjects in each split. The keys are
-            among `"train"`, `"validation"` and `"test"`. Defaults to
+        subjects: Dict with the number of subjects in each split. Its keys are
+            `"train"`, `"validation"` or `"test"`. Defaults to
             `{"train": 24, "validation": 4, "test": 6}`.
         seed: Integer, at least 0. Another seed gives other subjects. Defaults
             to `0`.

@@ -18,21 +18,22 @@ def _named(size):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Simulated MR images of the brain, which need no download.
 
-    Examples come volume by volume and slice by slice, from feet to head, and
-    have the features:
+    Examples are ordered by volume and slice, from feet to head, and have these
+    features:
 
     - `image`: float32 of shape `(size, size, 1)`, in `[0, 1]`. Each volume is
         divided by its own maximum.
     - `volume`, `subject`: strings. A subject is in one split only, and has one
         volume.
-    - `slice`: int32, the number of the slice in its volume, from 0.
+    - `slice`: int32, the index of the slice in its volume, from 0.
     - `contrast`: string, `"T1"`, `"T2"`, `"PD"` or `"FLAIR"`.
     - `max`: float32, the maximum by which the volume was divided.
-    - `voxel_size`: float32 of shape `(3,)`, the distance of slices, rows and
-        columns in mm.
+    - `voxel_size`: float32 of shape `(3,)`, the distance between slices, rows
+        and columns in mm.
     """
 
-    # TFDS would look for them inside `loupe_tf/`, where this file is not.
+    # Set these paths, because TFDS would look inside `loupe_tf/`, where this
+    # file is not.
     code_path = epath.Path(__file__)
     pkg_dir_path = code_path.parent
 
@@ -80,8 +81,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             contrast = contrasts[i % len(contrasts)]
             volume = simulate.simulate_volume(
                 templates,
-                # Neither the other subjects nor the size enter: a subject
-                # stays who it is.
+                # A subject depends neither on other subjects nor on the size.
                 seed=(config.seed, SPLITS.index(split), i),
                 contrast=contrast,
                 size=config.size,

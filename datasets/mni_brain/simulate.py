@@ -1,18 +1,18 @@
-"""Simulated MR volumes: one average brain, many shapes and contrasts."""
+"""Simulate MR volumes of one average brain with many shapes and contrasts."""
 
 import numpy as np
 
 # Side of the square field of view, in mm, whatever the size of the matrix.
 FIELD_OF_VIEW = 220.0
-# Matrix size at which the 1 mm template is sampled before a smaller image is
-# cut out of its k-space.
+# Matrix size for sampling the 1 mm template. Smaller images are then cropped in
+# k-space.
 NATIVE_SIZE = 220
 # Voxel (slice, row, column) of the template at the centre of the field of view.
 CENTER = (78.0, 115.0, 98.0)
-# Lowest and highest end of the stack of slices, in mm from that voxel.
+# Lower and upper end of the stack of slices, in mm from that voxel.
 SLICE_RANGE = (-38.0, 58.0)
-# Intensities of cerebrospinal fluid, grey and white matter, and how the fine
-# detail of the T1 template enters: to the power of this exponent.
+# Intensities of cerebrospinal fluid, grey and white matter, and the exponent of
+# the fine detail of the T1 template.
 CONTRASTS = {
     "T1": (0.28, 0.64, 0.90, 1.0),
     "T2": (1.00, 0.56, 0.38, -0.7),
@@ -22,14 +22,14 @@ CONTRASTS = {
 
 
 def load_templates():
-    """Reads the MNI152 templates that come with nilearn; nothing is downloaded.
+    """Read the MNI152 templates that come with nilearn; nothing is downloaded.
 
     Returns:
         Four float32 arrays of shape `(189, 233, 197)`: slices from feet to
         head, rows from anterior to posterior, columns from left to right. The
         first three are the fractions of cerebrospinal fluid, grey matter and
-        white matter, each in `[0, 1]`; the fourth is the logarithm of what
-        these leave unexplained of the T1 template.
+        white matter, each in `[0, 1]`. The fourth is the log-ratio of the T1
+        template to its prediction from these fractions.
     """
     try:
         from nilearn import datasets
@@ -56,21 +56,21 @@ def load_templates():
     ratio = np.divide(t1, expected, out=np.ones_like(t1), where=expected > 0)
     detail = np.log(np.clip(ratio, 0.7, 1.4))
 
-    # Tissues of an average of many brains blend over several voxels, those of
-    # one brain within one; and the edge of the brain is no staircase.
+    # In an average of many brains, tissues blend over several voxels; in one
+    # brain, they blend within a voxel. The filter smooths jagged edges.
     tissues **= 2
     tissues /= np.maximum(tissues.sum(axis=0), 1e-6)
     return *(gaussian_filter(tissue, 0.6) for tissue in tissues), detail
 
 
 def voxel_size(size, slices):
-    """Size of the voxels of a simulated volume.
+    """Return the voxel size of a simulated volume.
 
     Args:
-        size, slices: As those of `simulate_volume`.
+        size, slices: As in `simulate_volume`.
 
     Returns:
-        A float32 array of shape `(3,)`: the distance of slices, rows and
+        A float32 array of shape `(3,)`: the distance between slices, rows and
         columns in mm.
     """
     low, high = SLICE_RANGE
@@ -79,19 +79,19 @@ def voxel_size(size, slices):
 
 
 def smooth_field(rng, axes, amplitude, waves):
-    """Draws a random smooth field: a sum of slow cosines.
+    """Draw a random smooth field, a sum of cosines of low frequency.
 
     Args:
         rng: A `numpy.random.Generator`.
-        axes: Three 1D arrays, the positions along each axis, in fields of view
-            from the centre.
+        axes: Three 1D arrays, the positions along each axis relative to the
+            centre, in units of the field of view.
         amplitude: Float, the standard deviation of the field.
-        waves: Integer, how many cosines there are along each axis. The shortest
+        waves: Integer, the number of cosines along each axis. The shortest
             wavelength is `2 / (waves - 1)` fields of view.
 
     Returns:
-        An array of shape `tuple(len(axis) for axis in axes)`. The same field is
-        drawn whatever the positions at which it is asked for.
+        An array of shape `tuple(len(axis) for axis in axes)`. The field itself
+        does not depend on `axes`.
     """
     order = np.arange(waves)
     radius = np.hypot(np.hypot.outer(order, order)[..., None], order)
@@ -105,15 +105,15 @@ def smooth_field(rng, axes, amplitude, waves):
 
 
 def deform(rng, axes):
-    """Draws the shape of one head.
+    """Draw the shape of one head.
 
     Args:
         rng: A `numpy.random.Generator`.
-        axes: Three 1D arrays, as those of `smooth_field`.
+        axes: Three 1D arrays, as in `smooth_field`.
 
     Returns:
-        An array of shape `(3, slices, rows, columns)`: the voxel of the
-        template that is seen at each position.
+        An array of shape `(3, slices, rows, columns)`: the template voxel at
+        each position.
     """
     from scipy.spatial.transform import Rotation
 
@@ -128,7 +128,7 @@ def deform(rng, axes):
 
 
 def resize(images, size):
-    """Lowers the resolution of images, as a scanner does: by cutting k-space.
+    """Lower the resolution of images by cropping k-space, as a scanner does.
 
     Args:
         images: Array of shape `(slices, n, n)`, with `n >= size`.
@@ -148,16 +148,16 @@ def resize(images, size):
 
 
 def simulate_volume(templates, seed, contrast, size, slices):
-    """Simulates the magnitude images of one subject.
+    """Simulate the magnitude images of one subject.
 
     The shape of the head, the intensities of the tissues and the bias field
-    depend on `seed` and `contrast` alone. The noise, complex and Gaussian
-    before the magnitude is taken, is added at the final size: it reaches every
+    depend only on `seed` and `contrast`. Complex Gaussian noise is added at
+    the final size, before the magnitude is taken, so that it reaches every
     entry of k-space.
 
     Args:
-        templates: What `load_templates` returned.
-        seed: Integer or sequence of integers, what the subject is drawn from.
+        templates: The result of `load_templates`.
+        seed: Integer or sequence of integers, the seed of the subject.
         contrast: String, a key of `CONTRASTS`.
         size: Integer, the number of rows and of columns.
         slices: Integer, the number of slices.

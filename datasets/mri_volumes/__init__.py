@@ -1,1 +1,1 @@
-"""Slices of a folder of the user's own volumes."""
+"""Slices from a folder of the user's own volumes."""

@@ -1,4 +1,4 @@
-"""One field of view and one matrix for volumes of several."""
+"""Bring volumes to one field of view and one matrix."""
 
 import dataclasses
 import math
@@ -8,20 +8,20 @@ import numpy as np
 from loupe_tf.checks import invalid
 from loupe_tf.datasets.resize import center_crop_or_pad, resize_kspace
 
-# What rounding may do to a matrix size that is a whole number.
+# Tolerance for rounding errors in a matrix size that is a whole number.
 EPSILON = 1e-6
 ZERO_FILL = (None, "image", "kspace", "both")
 
 
 @dataclasses.dataclass(frozen=True)
 class Resizing:
-    """What is done to the images of one volume, step by step.
+    """Steps that resize the images of one volume.
 
     Args:
         size: Tuple `(H, W)` of the images in the file.
         steps: Tuple of pairs `(space, (h, w))`. `"image"` crops or zero-fills
             the image around its centre, which changes the field of view;
-            `"kspace"` and `"acquired_extent"` do so with k-space, which
+            `"kspace"` and `"acquired_extent"` crop or zero-fill k-space, which
             changes the voxels.
     """
 
@@ -36,7 +36,7 @@ class Resizing:
         return images
 
     def share_cut_off(self, images):
-        """The share of the energy of images in the file that a crop takes."""
+        """The share of the images' energy that the image crop removes."""
         before = self.size
         for space, size in self.steps:
             if space == "image":
@@ -54,7 +54,7 @@ class Resizing:
 
     @property
     def cropped_by(self):
-        """What was done, in words joined by "+", or "none"."""
+        """The steps in words, joined by "+", or "none"."""
         done, before = [], self.size
         for space, size in self.steps:
             if size != before and space == "acquired_extent":
@@ -70,7 +70,7 @@ class Resizing:
         return "+".join(done) or "none"
 
     def voxel_size(self, spacing):
-        """The size of voxels after all steps, from that before, in mm."""
+        """The voxel size in mm after all steps, from the original one."""
         sizes, before = list(spacing), self.size
         for space, size in self.steps:
             if space != "image":
@@ -97,31 +97,29 @@ def common_field_of_view(sizes, spacings):
 
 
 def plan(sizes, spacings, extents, field_of_view, size=None, zero_fill=None):
-    """Plans how volumes come to one field of view and one matrix.
+    """Plan the steps that bring volumes to one field of view and one matrix.
 
     The image is cropped or zero-filled to the whole number of its own pixels
-    that is nearest to the field of view: what comes out differs from it by
-    half a pixel of the file at most. Then k-space is cropped or zero-filled to
-    the matrix.
+    closest to the field of view; the error is at most half a pixel of the
+    file. Then k-space is cropped or zero-filled to the matrix.
 
     Args:
         sizes, spacings: Dictionaries of `(H, W)` and of voxel sizes in mm,
             `(slices, rows, columns)`, by the name of the volume.
-        extents: Dictionary of the lines `(h, w)` of k-space that were acquired
-            over the field of view of the file; `sizes` where nothing else is
-            known.
+        extents: Dictionary of the acquired lines `(h, w)` of k-space over the
+            field of view of the file; use `sizes` if they are unknown.
         field_of_view: Two numbers `(H, W)` in mm.
-        size: Matrix `(H, W)`; by default the largest, of even numbers, that
-            all volumes have acquired.
-        zero_fill: `None`, or where zeros may stand for what was not acquired:
-            `"image"`, `"kspace"` or `"both"`.
+        size: Matrix `(H, W)`; by default the largest even matrix that all
+            volumes have acquired.
+        zero_fill: `None`, or where zeros may replace data that were not
+            acquired: `"image"`, `"kspace"` or `"both"`.
 
     Returns:
         A tuple: the matrix, and a dictionary of `Resizing` by name.
 
     Raises:
-        ValueError: If a volume has acquired less than is asked for, unless
-            zeros may be filled in.
+        ValueError: If a volume has acquired less than requested, unless
+            `zero_fill` allows zeros.
     """
     pixels, limits = {}, {}
     for name, old in sizes.items():
@@ -130,7 +128,7 @@ def plan(sizes, spacings, extents, field_of_view, size=None, zero_fill=None):
             max(1, math.floor(float(w) + 0.5 - EPSILON)) for w in wanted
         )
         limits[name] = tuple(
-            # A crop of the image leaves resolution as it was.
+            # A crop of the image does not change the resolution.
             math.floor(extent * new / n + EPSILON)
             for extent, new, n in zip(extents[name], pixels[name], old)
         )
@@ -173,7 +171,7 @@ def _is_beyond(size, limit):
 
 
 def _not_acquired(argument, received, short, unit, where):
-    """The error of what is more than some volumes, `short`, have acquired."""
+    """The error if the volumes `short` have acquired less than requested."""
     least = tuple(min(values) for values in zip(*short.values()))
     named = ", ".join(
         f"{name} ({h:g}×{w:g})" for name, (h, w) in list(short.items())[:3]
@@ -183,6 +181,6 @@ def _not_acquired(argument, received, short, unit, where):
         argument,
         f"at most what all volumes have acquired, {least[0]:g}×{least[1]:g} "
         f"{unit}, or zero_fill={where!r} (--zero-fill {where}), or other "
-        "volumes by `include` and `exclude`",
+        "volumes selected with `include` and `exclude`",
         found=f"{argument}={received}, which is more than {named}{more} have",
     )

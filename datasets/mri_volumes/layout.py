@@ -1,4 +1,4 @@
-"""What a folder of volumes holds, and how they come to one size."""
+"""List the volumes of a folder and plan how to bring them to one size."""
 
 import dataclasses
 import pathlib
@@ -30,7 +30,7 @@ from loupe_tf.formats.bad_volume import BadVolumeError
 
 @dataclasses.dataclass(frozen=True)
 class FolderVolume:
-    """A volume of the folder; its `str` is its name there."""
+    """A volume of the folder; its `str` is its name in the folder."""
 
     path: pathlib.Path
     name: str
@@ -43,7 +43,7 @@ class FolderVolume:
 
     @property
     def description(self):
-        """What is done to it, as a dictionary for JSON."""
+        """Its size and processing, as a dictionary for JSON."""
         *_, size = [self.resizing.size, *(n for _, n in self.resizing.steps)]
         after = self.resizing.voxel_size(self.spacing)
         return {
@@ -57,12 +57,12 @@ class FolderVolume:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What a folder holds.
+    """The volumes of a folder, by split.
 
     Args:
         splits: Dictionary by split of lists of `FolderVolume`.
         size: Tuple `(H, W)`, the matrix of all images.
-        bad: List of the `BadVolumeError` of volumes that are left out.
+        bad: List of the `BadVolumeError` of skipped volumes.
     """
 
     splits: dict
@@ -71,20 +71,21 @@ class Layout:
 
 
 def layout_of(config):
-    """The layout of the folder of a `MriVolumesConfig`.
+    """Return the layout of the folder of a `MriVolumesConfig`.
 
-    It is read once, and from headers alone, unless `crop_to_acquired` looks
-    for the extent in the images.
+    It is read once and only from headers, unless `crop_to_acquired` looks for
+    the extent in the images.
 
     Args:
-        config: A `MriVolumesConfig`, which keeps what was read.
+        config: A `MriVolumesConfig`, which stores the result.
 
     Returns:
         A `Layout`.
 
     Raises:
         BadVolumeError: If no volume is good.
-        ValueError: If there is none, or volumes and settings do not fit.
+        ValueError: If there is no volume, or if the volumes do not fit the
+            settings.
     """
     if config.layout is None:
         config.layout = _read_layout(config)
@@ -106,7 +107,7 @@ def _read_layout(config):
     _check_names(headers)
 
     patients = {name: h.patient or name for name, h in headers.items()}
-    # A CSV may name patients that the files do not.
+    # A CSV file may name patients that are not in the files.
     splits = split_of_patients(patients, config.split, config.seed)
     taken = [name for each in splits.values() for name in each]
     sizes = {name: tuple(headers[name].shape[1:]) for name in taken}
@@ -136,8 +137,8 @@ def _read_headers(config, names):
             if config.field_of_view and not spacing[1:].all():
                 raise BadVolumeError(
                     name,
-                    "Expected a file that says its voxel size, for "
-                    "`field_of_view`. Received: none.",
+                    "Expected a file with a voxel size, for `field_of_view`. "
+                    "Received: none.",
                 )
         except BadVolumeError as error:
             bad.append(BadVolumeError(name, error.reason))
@@ -198,7 +199,7 @@ def _plan(config, sizes, spacings):
 
 
 def _check_mixed(sizes, spacings, size):
-    """Refuse to crop where a pixel is not a pixel; warn of mixed ones."""
+    """Warn of mixed voxel sizes; reject a crop of images that have them."""
     known = {
         name: spacing for name, spacing in spacings.items() if spacing[1:].all()
     }
@@ -219,8 +220,8 @@ def _check_mixed(sizes, spacings, size):
     if size and any(new < n for s in sizes.values() for new, n in zip(size, s)):
         raise invalid(
             "size",
-            "volumes of one voxel size, for where pixels are small a crop "
-            f"cuts off more; {advice}",
+            "volumes of one voxel size, because a crop cuts off more where "
+            f"pixels are small; {advice}",
             found=found,
         )
     warnings.warn(f"Voxel sizes are mixed: {found}. {advice}.", stacklevel=2)
@@ -233,8 +234,8 @@ def _check_names(names):
         if short in seen:
             raise invalid(
                 "folder",
-                "volumes whose names differ in more than their endings; "
-                "`exclude` leaves some out",
+                "volumes whose names differ in more than their suffixes; skip "
+                "some with `exclude`",
                 found=f"{seen[short]} and {name}",
             )
         seen[short] = name
@@ -251,7 +252,7 @@ def _one_size(sizes):
         )
         raise ValueError(
             "Invalid sizes of the images. Expected one size: give a "
-            "`field_of_view` (--field-of-view), or choose volumes by `include` "
+            "`field_of_view` (--field-of-view), select volumes with `include` "
             "and `exclude`, or give a `size` (without `crop_to_acquired`). "
             f"Received: {several}"
         )
@@ -259,13 +260,13 @@ def _one_size(sizes):
 
 
 def _find_extent(names, config):
-    """The extent that the images of some volumes show, `None` without any."""
+    """The acquired extent of some volumes, `None` if none can be read."""
     inspector, found = Inspector(), False
     for name in names:
         try:
             images = read_volume(config.folder / name, config.slice_axis).images
         except BadVolumeError:
-            continue  # The build will meet it again.
+            continue  # The build reports it later.
         found = True
         for image in images:
             inspector.add(image, volume=name)

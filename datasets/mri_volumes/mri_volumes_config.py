@@ -16,7 +16,7 @@ from loupe_tf.datasets.splits import SPLITS
 
 
 class MriVolumesConfig(tfds.core.BuilderConfig):
-    """Which volumes of a folder, how they are split, and of which size.
+    """Selection, split and size of the volumes of a folder.
 
     Example:
 
@@ -34,50 +34,51 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
     ```
 
     Args:
-        folder: Path of the folder. Files that end in `.nii`, `.nii.gz`, `.h5`,
-            `.hdf5` and `.npy` in it and below it, and folders of DICOM files,
-            are volumes.
-        split: How patients are split. One of:
+        folder: Path of the folder. Volumes are files with the suffix `.nii`,
+            `.nii.gz`, `.h5`, `.hdf5` or `.npy` in it and its subfolders, and
+            folders of DICOM files.
+        split: How to split the patients. One of:
 
-            - three shares of train, validation and test that sum to 1 (0 for a
-              split that is not wanted): a hash of the patient's name decides,
-              so that a patient stays in its split when others are added
-              (unless a split would be empty: few patients are dealt out);
+            - three shares for train, validation and test that sum to 1 (0 for
+              no such split): a hash of the patient's name decides, so that a
+              patient stays in its split when others are added. If a split
+              would be empty, patients are dealt out instead;
             - a dictionary by split of lists of patients; other patients are
-              left out;
+              skipped;
             - the path of a CSV file with the column `split` and `volume` (the
-              relative path, with or without ending), `patient` or both; other
-              volumes are left out.
-        patient: Regular expression that is searched in the relative path of a
-            volume, with one group: what it matches is the patient. By default
-            it is what DICOM and HDF5 files say. A volume of an unknown patient
-            counts as a patient.
-        include, exclude: Pattern, or list of patterns, as those of a shell, of
-            relative paths: `"*FLAIR*"`. `*` matches `/` too.
-        field_of_view: Two numbers `(H, W)` in mm, or one for both: images of
-            other fields of view are cropped around their centre to the whole
-            number of their own pixels that is nearest, so that it is kept to
-            half a pixel; then their k-space is cropped to `size`, so that
-            voxels become alike too. `True` for the largest that all volumes
-            have. By default the field of view is that of the files.
+              relative path, with or without suffix), `patient` or both; other
+              volumes are skipped.
+        patient: Regular expression with one group, which is searched in the
+            relative path of a volume; the group matches the patient. By default
+            the patient is read from DICOM and HDF5 files. A volume of an
+            unknown patient counts as a patient.
+        include, exclude: Shell pattern or list of patterns for relative paths:
+            `"*FLAIR*"`. `*` also matches `/`.
+        field_of_view: Two numbers `(H, W)` in mm, or one for both. Images with
+            another field of view are cropped around their centre to the
+            closest whole number of their own pixels, with an error of at most
+            half a pixel. Then their k-space is cropped to `size`, so that all
+            voxels have the same size. `True` selects the largest field of view
+            that all volumes have. By default the field of view of the files is
+            kept.
         size: Two integers, or one for both: the matrix `(H, W)`. With a
-            `field_of_view` by default the largest, of even numbers, that all
-            volumes have acquired. Without one, images are cropped or padded
-            with zeros around their centre; by default they stay as they are,
-            and all must have one size.
-        zero_fill: `None`, or where, with a `field_of_view`, zeros may stand
-            for what was not acquired: `"image"` around images of a smaller
+            `field_of_view`, the default is the largest even matrix that all
+            volumes have acquired. Without one, images are cropped or
+            zero-padded around their centre; by default they are unchanged, and
+            all must have one size.
+        zero_fill: `None`, or, with a `field_of_view`, where zeros may replace
+            data that were not acquired: `"image"` around images with a smaller
             field of view, `"kspace"` for a matrix finer than that of the
-            files, or `"both"`. Nothing is refused then.
+            files, or `"both"`, which rejects nothing.
         crop_to_acquired: `False`; `True` to crop k-space, before `size`, to
-            the extent that was acquired, which is found in the images and is
-            the same for all; or that extent, two integers. With a
-            `field_of_view`, `False` or `True`: the extent is found in each
-            volume, and a `size` beyond it is refused.
-        slice_axis: `None`, 0, 1 or 2, the axis of NIfTI files that counts
-            slices. By default the one along which voxels are longest, else the
-            last.
-        seed: Integer, at least 0. With shares, another choice of patients.
+            the acquired extent, which is detected in the images and is the
+            same for all; or that extent, two integers. With a `field_of_view`,
+            `False` or `True`: the extent is detected in each volume, and a
+            `size` beyond it is rejected.
+        slice_axis: `None`, 0, 1 or 2, the slice axis of NIfTI files. The
+            default is the axis with the longest voxels, else the last axis.
+        seed: Integer, at least 0. With shares, it changes the choice of
+            patients.
         name: Optional string, the name of the configuration and of its folder.
             By default it is made from the name of `folder` and all settings.
     """
@@ -119,8 +120,8 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
         if field_of_view and not isinstance(crop_to_acquired, bool):
             raise invalid(
                 "crop_to_acquired",
-                "False or True beside `field_of_view`, for a number of lines "
-                "means another resolution in each volume",
+                "False or True with `field_of_view`, because a number of lines "
+                "means a different resolution in each volume",
                 crop_to_acquired,
             )
         self.slice_axis = check_choice(
@@ -132,7 +133,7 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
             name = f"{stem or 'volumes'}_{self.digest[:8]}"
         elif not re.fullmatch(r"\w[\w.-]*", name):
             raise invalid("name", "letters, digits, '_', '-' and '.'", name)
-        # What the builder finds in the folder: read once.
+        # The builder's layout of the folder, which is read once.
         self.layout = None
         super().__init__(
             name=name,
@@ -141,7 +142,7 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
 
     @property
     def settings(self):
-        """What decides which records there are, as a dictionary for JSON."""
+        """The settings that determine the records, as a dictionary for JSON."""
         split = self.split
         if isinstance(split, CsvSplit):
             split = hashlib.sha256(split.text.encode()).hexdigest()
@@ -160,7 +161,7 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
 
     @property
     def digest(self):
-        """Tells all settings, and the place of the folder, apart."""
+        """A hash of all settings and the path of the folder."""
         everything = {**self.settings, "folder": str(self.folder.resolve())}
         text = json.dumps(everything, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -21,41 +21,41 @@ from loupe_tf.datasets.mri_volumes.mri_volumes_config import MriVolumesConfig
 from loupe_tf.datasets.mri_volumes.patient_split import without_suffix
 from loupe_tf.formats.bad_volume import BadVolumeError
 
-# Bytes that a record takes beside its image, about.
+# Approximate bytes per record in addition to its image.
 OVERHEAD = 600
-# Share of the energy that a crop may take without a warning: heads are bright,
-# and air is not.
+# A crop that removes more than this share of the energy gives a warning: it
+# removes more than dark air.
 CUT_OFF = 0.005
 
 
 class Builder(VolumeBuilder):
-    """Slices of a folder of the user's own volumes.
+    """Slices from a folder of the user's own volumes.
 
-    It takes a `loupe_tf.datasets.MriVolumesConfig`. Records come volume by
-    volume and slice by slice, and have
+    It takes a `loupe_tf.datasets.MriVolumesConfig`. Records are ordered by
+    volume and slice, and have
 
     - `image`: float32 of shape `(H, W, 1)`, divided by its volume's maximum;
-    - `volume`: string, the path relative to the folder, without ending;
-    - `patient`, `acquisition`: strings, `""` where nothing is known;
-    - `slice`: int32, the number of the slice in its volume, from 0;
-    - `max`, `norm`: float32, the maximum and the 2-norm of the volume before it
-        was divided, and after it was cropped;
-    - `voxel_size`: float32 of shape `(3,)`, the distance of slices, rows and
-        columns in mm after all that was done; 0 where it is not known;
+    - `volume`: string, the path relative to the folder, without suffix;
+    - `patient`, `acquisition`: strings, `""` if unknown;
+    - `slice`: int32, the index of the slice in its volume, from 0;
+    - `max`, `norm`: float32, the maximum and the 2-norm of the volume after
+        cropping and before the division;
+    - `voxel_size`: float32 of shape `(3,)`, the distance between slices, rows
+        and columns in mm after all steps; 0 if unknown;
     - `source`: string, `"magnitude_image"`, `"magnitude_of_complex"`,
-        `"signed_image"`, or what a file of fastMRI says;
+        `"signed_image"`, or the source stated in a fastMRI file;
     - `normalized_by`, `combined_by`: strings;
-    - `cropped_by`: string, `"none"`, or what was done, in order, joined by
-        `"+"`: `"acquired_extent"`, `"center_crop"`, `"center_pad"`,
-        `"kspace_crop"`, `"kspace_pad"`.
+    - `cropped_by`: string, `"none"`, or the steps, in order, joined by `"+"`:
+        `"acquired_extent"`, `"center_crop"`, `"center_pad"`, `"kspace_crop"`,
+        `"kspace_pad"`.
 
-    `info.metadata["volumes"]` says of each volume its matrix and its voxel size
-    in the file and after, and what was done to it.
+    `info.metadata["volumes"]` has the matrix and the voxel size of each volume
+    before and after the steps, and the steps.
 
     Args:
         config: A `MriVolumesConfig`.
         on_bad_volume: String, `"stop"` or `"skip"`. Defaults to `"stop"`.
-        **kwargs: As those of `tfds.core.DatasetBuilder`.
+        **kwargs: Arguments of `tfds.core.DatasetBuilder`.
     """
 
     code_path = epath.Path(__file__)
@@ -76,7 +76,7 @@ class Builder(VolumeBuilder):
                 config,
             )
         if (self.data_path / "features.json").exists():
-            # The folder need not be there any more.
+            # The folder may no longer exist.
             stored = tfds.features.FeaturesDict.from_config(self.data_dir)
             shape = stored["image"].shape
         else:
@@ -106,8 +106,8 @@ class Builder(VolumeBuilder):
             raise invalid(
                 "config",
                 f"the folder and the settings that {self.info.full_name} was "
-                f"built with: {metadata['settings']}. Give the others another "
-                "name, or overwrite it",
+                f"built with: {metadata['settings']}. Use another name for "
+                "other settings, or overwrite the data set",
                 found=config.settings,
             )
         super().download_and_prepare(download_config=download_config, **kwargs)
@@ -122,8 +122,8 @@ class Builder(VolumeBuilder):
         expected = self.info.features["image"].shape[:2]
         if layout.size != expected:
             raise ValueError(
-                "Invalid folder. Expected images of the size of the data set "
-                f"that is there, {expected}; delete it first. "
+                "Invalid folder. Expected images of the size of the existing "
+                f"data set, {expected}; delete it first. "
                 f"Received: {layout.size}"
             )
         for error in layout.bad:
@@ -154,15 +154,15 @@ class _Reader(VolumeReader):
         if read.images.shape[1:] != resizing.size:
             raise BadVolumeError(
                 volume,
-                f"Expected images of {resizing.size}, as its header says. "
+                f"Expected images of {resizing.size}, as in its header. "
                 f"Received: {read.images.shape[1:]}.",
             )
         lost = resizing.share_cut_off(read.images)
         if lost > CUT_OFF:
             warnings.warn(
                 f"The crop of the images of {volume} cuts off {lost:.1%} of "
-                "their energy: something of the object, with a larger `size` "
-                "or `field_of_view` it would stay.",
+                "their energy, so part of the object is lost. A larger `size` "
+                "or `field_of_view` would keep it.",
                 stacklevel=1,
             )
         images = resizing(read.images)
@@ -193,7 +193,7 @@ class _Reader(VolumeReader):
 
 @contextlib.contextmanager
 def _naming(volume):
-    """Calls a bad volume by the name that it has in the folder."""
+    """Name a bad volume in errors by its name in the folder."""
     try:
         yield
     except BadVolumeError as error:

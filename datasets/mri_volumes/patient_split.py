@@ -1,4 +1,4 @@
-"""Which patient goes into which split."""
+"""Assign patients to splits."""
 
 import csv
 import hashlib
@@ -14,22 +14,21 @@ SUFFIXES = (".nii.gz", ".img.gz", ".nii", ".img", ".hdf5", ".h5", ".npy")
 
 
 def split_of_patients(patients, split, seed=0):
-    """Assigns volumes to splits, by their patients.
+    """Assign volumes to splits, by their patients.
 
     Args:
         patients: Dictionary of the patient of each volume, by the name of the
             volume.
-        split: One of: three shares of train, validation and test, which sum to
-            1; a dictionary by split of lists of patients; what `read_csv`
-            returned.
-        seed: Integer. With shares, another choice of patients.
+        split: One of: three shares for train, validation and test, which sum
+            to 1; a dictionary by split of lists of patients; a `CsvSplit`.
+        seed: Integer. With shares, it changes the choice of patients.
 
     Returns:
-        A dictionary by split of lists of volumes, in the order given, without
-        those that `split` does not name. With shares a hash of the patient's
-        name decides, so that other patients may come and go. Where that would
-        leave a split without patients, they are dealt out in the order of
-        their hashes, so that each split gets one; a patient may then move when
+        A dictionary by split of lists of volumes, in the given order, without
+        volumes that `split` does not name. With shares, a hash of the patient's
+        name decides, so that adding other patients changes nothing. If that
+        would leave a split without patients, they are dealt out in the order
+        of their hashes, at least one per split; a patient may then move when
         others are added.
     """
     if isinstance(split, dict):
@@ -59,7 +58,7 @@ def split_of_patients(patients, split, seed=0):
             "volumes in each split",
             found=f"none in {' and '.join(empty) or 'any'}, of "
             f"{len(set(patients.values()))} patients; name the patients "
-            "of each split, or take other shares",
+            "of each split, or use other shares",
         )
     return out
 
@@ -70,13 +69,13 @@ class CsvSplit:
     Args:
         path: Path of a CSV file with a header. It has the columns `split`
             (`train`, `validation` or `test`) and `volume` (the path relative to
-            the folder, with or without its ending), `patient`, or both.
+            the folder, with or without suffix), `patient`, or both.
     """
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
         try:
-            # Spreadsheets put a mark before the first character.
+            # Spreadsheets write a byte order mark at the start.
             self.text = self.path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise invalid(
@@ -98,10 +97,9 @@ class CsvSplit:
                 raise self._bad(f"splits among {SPLITS}", row["split"])
 
     def choose(self, patients):
-        """Returns the split of each volume that the table names.
+        """Return the split of each volume that the table names.
 
-        The patients that the table gives to volumes are written into
-        `patients`.
+        If the table states patients of volumes, they are written to `patients`.
         """
         by_volume = bool(self.rows) and "volume" in self.rows[0]
         if not by_volume:
@@ -127,8 +125,8 @@ class CsvSplit:
         if absent:
             what = "volumes" if by_volume else "patients"
             raise self._bad(
-                f"{what} that are there",
-                f"{len(absent)} that are not: {', '.join(absent[:5])}",
+                f"existing {what}",
+                f"{len(absent)} missing: {', '.join(absent[:5])}",
             )
         return chosen
 
@@ -137,7 +135,7 @@ class CsvSplit:
 
 
 def without_suffix(name):
-    """A path without `.nii.gz` or any other ending of its last part."""
+    """A path without `.nii.gz` or any other suffix of a volume."""
     parent, slash, last = name.rpartition("/")
     lower = last.lower()
     for suffix in SUFFIXES:
@@ -161,7 +159,7 @@ def _of_lists(patients, split):
     if absent:
         raise invalid(
             "split",
-            f"patients that are there: {sorted(set(patients.values()))[:10]}",
+            f"existing patients: {sorted(set(patients.values()))[:10]}",
             found=absent,
         )
     return {
@@ -176,7 +174,7 @@ def _deal(patients, shares, seed):
     places = {patient: _place(patient, seed) for patient in patients}
     wanted = [name for name, share in zip(SPLITS, shares) if share]
     ends = np.cumsum([share for share in shares if share])
-    # What rounding has left goes to the last split.
+    # The rest, due to rounding, goes to the last split.
     numbers = [
         min(int(np.searchsorted(ends, place, "right")), len(wanted) - 1)
         for place in places.values()
@@ -184,11 +182,12 @@ def _deal(patients, shares, seed):
     counts = np.bincount(numbers, minlength=len(wanted))
     if len(patients) >= len(wanted):
         while not counts.all():
-            # From the split that has most of its share, but not its last one.
+            # Take from the split with the largest excess over its share, but
+            # not its last patient.
             excess = counts / np.diff(ends, prepend=0) * (counts > 1)
             counts[np.argmax(excess)] -= 1
             counts[np.argmin(counts)] += 1
-    # In the order of the hashes: unchanged counts change nothing.
+    # Deal in the order of the hashes: with unchanged counts nobody moves.
     names = np.repeat(wanted, counts).tolist()
     return dict(zip(sorted(places, key=places.get), names, strict=True))
 

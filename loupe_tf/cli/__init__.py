@@ -8,11 +8,11 @@ and Pulseq.
 
 import argparse
 
-from loupe_tf.cli import build, export, inspect, mask, train
+from loupe_tf.cli import build, export, inspect, mask, reconstruct, train
 from loupe_tf.command_line import Parser, exit_code
 from loupe_tf.version import __version__
 
-COMMANDS = (inspect, build, train, mask, export)
+COMMANDS = (inspect, build, train, mask, reconstruct, export)
 """In the order in which one uses them."""
 
 EXAMPLE = """\
@@ -22,8 +22,8 @@ examples:
   loupe-tf inspect --data my_volumes/
   loupe-tf build mri_volumes/mine --data my_volumes/ --data-dir data/
   loupe-tf train --data mri_volumes/mine --data-dir data/ --out runs/mine
-  loupe-tf mask show runs/mine/mask.npz
   loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out
+  loupe-tf reconstruct scan.h5 --model runs/mine/model.keras --out images/
   loupe-tf export runs/mine/model.keras model.onnx
 
 `loupe-tf COMMAND --help` says more, with examples. The same option means the
@@ -47,13 +47,21 @@ def main(arguments=None):
     return exit_code(options.run, options, interrupted=stopped)
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest command, which argparse forgets to indent."""
+
+    def __init__(self, prog):
+        super().__init__(prog)
+        self._action_max_length = len("reconstruct") + 4
+
+
 def parser():
     """Parser of the command `loupe-tf`."""
     top = Parser(
         prog="loupe-tf",
         description="Learn which samples of k-space a scanner should take.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     top.add_argument("--version", action="version", version=__version__)
     top.set_defaults(run=lambda options: top.print_help())

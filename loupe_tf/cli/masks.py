@@ -35,20 +35,7 @@ def add_command(commands, name, text, doc, epilog):
 
 def add_reading(command):
     """Add the options that say how a mask is read, see `read`."""
-    shift = command.add_mutually_exclusive_group()
-    shift.add_argument(
-        "--shift",
-        action="store_const",
-        const=True,
-        help="move DC from the corner",
-    )
-    shift.add_argument(
-        "--as-is",
-        dest="shift",
-        action="store_const",
-        const=False,
-        help="take DC to be in the centre",
-    )
+    add_shift(command)
     suffixes = " ".join(formats_by_suffix())
     command.add_argument(
         "--from-format",
@@ -65,6 +52,24 @@ def add_reading(command):
         "--lines",
         choices=("columns", "rows"),
         help="what the lines of an ISMRMRD measurement are (columns)",
+    )
+
+
+def add_shift(command):
+    """Add `--shift` and `--as-is`: where a mask has DC."""
+    shift = command.add_mutually_exclusive_group()
+    shift.add_argument(
+        "--shift",
+        action="store_const",
+        const=True,
+        help="move DC from the corner",
+    )
+    shift.add_argument(
+        "--as-is",
+        dest="shift",
+        action="store_const",
+        const=False,
+        help="take DC to be in the centre",
     )
 
 

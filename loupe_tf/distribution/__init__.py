@@ -1,7 +1,7 @@
 """Train on several devices: one process, several processes, or JAX.
 
-`Distribution` is what the scripts' option `--distribute` makes. With a
-`tf.distribute` strategy of your own, `check_fft` and `MultiWorkerTrainer` do
+The option `--distribute` of the scripts makes a `Distribution`. With your own
+`tf.distribute` strategy, you can use `check_fft` and `MultiWorkerTrainer`
 without it.
 """
 

@@ -2,34 +2,34 @@ import numpy as np
 
 from loupe_tf.distribution.replicas import ReplicaError
 
-# The transforms of float32 images that were seen differ by 1e-6 at most.
+# Correct float32 transforms have so far differed by at most 1e-6.
 TOLERANCE = 1e-4
 
 
 def check_fft(size=(64, 64), strategy=None, repeats=3):
     """Compare the Fourier transform of each device with NumPy's.
 
-    Several GPUs under `tf.distribute.MirroredStrategy` were reported to return
-    garbage from the FFT now and then, with no error (tensorflow#60926). A mask
-    learned from that is worth nothing, so this looks before training: all
-    devices transform at once, each an image of its own, in a compiled
-    function, several times. It takes well under a second.
+    Several GPUs under `tf.distribute.MirroredStrategy` have been reported to
+    return garbage from the FFT at times, without an error (tensorflow#60926).
+    A mask learned from such data is worthless, so call this function before
+    training. In a compiled function, all devices transform their own images at
+    the same time, several times. This takes well under a second.
 
     Args:
-        size: Tuple `(H, W)`, the size of the images to be trained on.
+        size: Tuple `(H, W)`, the size of the training images.
         strategy: A `tf.distribute.Strategy`, or `None` for the one whose scope
-            this is called in. Not used by other backends: on JAX the devices
-            are those of the `keras.distribution.DataParallel` that is set.
-        repeats: Integer, how many times.
+            is active. Other backends ignore it: on JAX, the devices are those
+            of the active `keras.distribution.DataParallel`.
+        repeats: Integer, number of repetitions.
 
     Returns:
-        A dict, by the number of the replica, of the largest error of
+        A dictionary from the index of a replica to the largest error of
         `fourier.fft2` and `fourier.ifft2`, relative to the largest value of
-        the result. Of several workers each checks its own replicas.
+        the result. Each of several workers checks its own replicas.
 
     Raises:
-        ReplicaError: A `RuntimeError` that names the replica and the error, if
-            that is above 1e-4.
+        ReplicaError: If the error of a replica is above 1e-4. This is a
+            `RuntimeError` that names the replica and the error.
 
     Example:
 
@@ -52,14 +52,14 @@ def check_fft(size=(64, 64), strategy=None, repeats=3):
                 f"{size[0]}×{size[1]} images. Expected those of NumPy to a "
                 f"relative error of {TOLERANCE:g}. Received: relative error "
                 f"{error:.2g}. Train on one device, or with other versions of "
-                "driver and TensorFlow (tensorflow#60926)"
+                "the driver and TensorFlow (tensorflow#60926)"
             )
         errors[replica] = max(error, errors.get(replica, 0.0))
     return errors
 
 
 def _images(size, replica):
-    """Images `(2, H, W, 2)` that no other replica has."""
+    """Make images `(2, H, W, 2)` that no other replica has."""
     shape = (2, *size, 2)
     return np.random.default_rng(replica).normal(size=shape).astype("float32")
 
@@ -83,7 +83,7 @@ def _both(images):
 
 
 def _run_tensorflow(size, strategy, repeats):
-    """Yield number and results of each replica of this process, repeatedly."""
+    """Yield index and results of each replica of this process, repeatedly."""
     import tensorflow as tf
 
     strategy = strategy or tf.distribute.get_strategy()
@@ -102,7 +102,7 @@ def _run_tensorflow(size, strategy, repeats):
 
 
 def _run_jax(size, _, repeats):
-    """The same for the devices of the distribution that is set, or one."""
+    """Do the same for the devices of the active distribution, or for one."""
     import jax
     import keras
 
@@ -127,7 +127,7 @@ def _run_jax(size, _, repeats):
 
 
 def _run_here(size, _, repeats):
-    """The same for the one device that Keras computes on."""
+    """Do the same for the one device that Keras uses."""
     import keras
 
     images = keras.ops.convert_to_tensor(_images(size, 0))

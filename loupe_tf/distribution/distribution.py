@@ -13,10 +13,9 @@ MODES = ("none", "mirrored", "multiworker", "jax")
 
 
 class Distribution:
-    """The devices that a script trains on: its option `--distribute`.
+    """The devices that a script trains on, as chosen by `--distribute`.
 
-    To be made before anything is computed, since devices cannot be changed
-    later:
+    Make it before any computation, because devices cannot be changed later:
 
     ```python
     distribution = loupe_tf.distribution.Distribution("mirrored")
@@ -36,31 +35,31 @@ class Distribution:
             `"mirrored"`: all GPUs of this machine
             (`tf.distribute.MirroredStrategy`).
             `"multiworker"`: all GPUs of several machines, one process on each
-            (`tf.distribute.MultiWorkerMirroredStrategy`); the environment
-            variable TF_CONFIG says which machines, and which one this is.
-            `"jax"`: all devices that JAX sees
+            (`tf.distribute.MultiWorkerMirroredStrategy`). The environment
+            variable TF_CONFIG lists the machines and identifies this one.
+            `"jax"`: all devices that JAX finds
             (`keras.distribution.DataParallel`), with the JAX backend, which
-            is chosen here if Keras has not been imported.
-        logical_devices: Integer, to try `"mirrored"` and `"jax"` on a machine
-            without GPUs: its CPU is treated as so many devices. `None` for
-            devices as they are.
+            is selected here if Keras has not been imported.
+        logical_devices: Integer, or `None` for real devices. To try
+            `"mirrored"` and `"jax"` on a machine without GPUs, the CPU is
+            treated as this many devices.
 
     Attributes:
         mode: String.
-        replicas: Integer, devices that train at once, on all machines. Each
-            gets an equal share of every batch.
-        is_chief: Whether this process is the one that evaluates the result and
-            writes it. Always, except on all workers but one.
+        replicas: Integer, number of devices that train together, on all
+            machines. Each gets an equal share of every batch.
+        is_chief: Boolean. Whether this process evaluates the result and writes
+            it. With several workers, only one is the chief.
 
     Raises:
-        ValueError: If the mode does not go with the backend, or TF_CONFIG does
-            not describe several workers.
+        ValueError: If the mode does not go with the backend, or if TF_CONFIG
+            does not describe several workers.
     """
 
     def __init__(self, mode="none", logical_devices=None):
         check_choice("mode", mode, MODES)
         if mode == "jax" and "keras" not in sys.modules:
-            os.environ["KERAS_BACKEND"] = "jax"  # It is read by the import.
+            os.environ["KERAS_BACKEND"] = "jax"  # Read when Keras is imported.
         import keras
 
         backend = keras.backend.backend()
@@ -109,16 +108,16 @@ class Distribution:
         return text
 
     def scope(self):
-        """The scope in which models are built and compiled."""
+        """Return the scope in which to build and compile models."""
         if self._strategy is None:
             return contextlib.nullcontext()
         return self._strategy.scope()
 
     @contextlib.contextmanager
     def chief_first(self):
-        """Let the chief do something, and then the other workers.
+        """Run a block on the chief first, and then on the other workers.
 
-        Such as preparing data that all of them read.
+        An example is the preparation of data that all of them read.
         """
         if not self.is_chief:
             gather_integers(self._strategy, [0])
@@ -131,11 +130,11 @@ class Distribution:
         return check_fft(size, self._strategy)
 
     def on_one_device(self, model):
-        """Return the model to evaluate and save, out of the strategy.
+        """Return a model outside the strategy, to evaluate and save.
 
-        A copy with the same weights and optimizer, which predicts batches of
-        any size on one device; the model itself if the mode is `"none"`. On
-        JAX the distribution ends with this.
+        It is a copy with the same weights and optimizer that predicts batches
+        of any size on one device, or the model itself if the mode is `"none"`.
+        On JAX, this call also ends the distribution.
         """
         import keras
 
@@ -161,18 +160,18 @@ def add_arguments(parser):
         default="none",
         choices=MODES,
         help="train on all GPUs of this machine (mirrored), on several "
-        "machines, one process on each (multiworker; TF_CONFIG says which), or "
-        "on all devices of JAX (jax); --batch-size is that of all of them",
+        "machines, one process on each (multiworker; TF_CONFIG lists them), or "
+        "on all devices of JAX (jax); --batch-size counts all devices together",
     )
     parser.add_argument(
         "--logical-devices",
         type=int,
-        help="treat the CPU as so many devices, to try mirrored or jax on",
+        help="treat the CPU as this many devices, to try mirrored or jax",
     )
 
 
 def _without_replicas(config):
-    """The configuration with statistics of one device, wherever they are."""
+    """Return a configuration whose batch statistics are not synchronized."""
     if isinstance(config, dict):
         return {
             key: False if key == "synchronized" else _without_replicas(value)
@@ -223,7 +222,7 @@ def _jax(logical_devices):
     import keras
     import tensorflow as tf
 
-    # TFDS reads by TensorFlow, which would take the memory of the GPUs.
+    # TFDS uses TensorFlow, which would reserve the memory of the GPUs.
     tf.config.set_visible_devices([], "GPU")
     if logical_devices is not None:
         jax.config.update("jax_platforms", "cpu")

@@ -15,26 +15,26 @@ class MultiWorkerTrainer:
     """`fit` and `evaluate` under `tf.distribute.MultiWorkerMirroredStrategy`.
 
     `model.fit` fails under that strategy in Keras 3.15 (keras#20585). This
-    does what it would do with public means: the model's own `train_step` and
-    `test_step` run on all replicas, and the same callbacks, losses, metrics
-    and logs see the result. Every worker runs every callback on the same logs,
-    so that all of them stop, or change the slope, at the same epoch.
-    `fit_two_rounds` and `MaskValidation` use it by themselves.
+    class does the same with public functions: it runs the model's own
+    `train_step` and `test_step` on all replicas, with the usual callbacks,
+    losses, metrics and logs. Every worker runs every callback on the same logs,
+    so all workers stop, or change the slope, at the same epoch.
+    `fit_two_rounds` and `MaskValidation` use this class automatically.
 
     Data sets yield global batches, the same ones in the same order on every
-    worker (shuffle with a seed): each replica takes its share, so that two
-    replicas see what one device would have seen. A
-    `tf.distribute.DistributedDataset` is used as it is.
+    worker (shuffle with a seed). Each replica takes its share, so all replicas
+    together see the batches that one device would have seen. A
+    `tf.distribute.DistributedDataset` is used unchanged.
 
-    Callbacks that write files must not do so at the same place on all workers:
-    give those of all but the chief (`is_chief`) another path.
+    Callbacks on different workers must not write to the same file: use another
+    path on all workers but the chief (`is_chief`).
 
     Args:
         model: A compiled `keras.Model`, built and compiled inside the scope of
             the strategy.
 
     Attributes:
-        is_chief: Whether this worker is the first, the one that writes files.
+        is_chief: Boolean. Whether this worker is the first, which writes files.
 
     Example:
 
@@ -73,19 +73,19 @@ class MultiWorkerTrainer:
                 `keras.utils.PyDataset`, a `tf.data.Dataset`, or a
                 `tf.distribute.DistributedDataset`. The number of replicas must
                 divide the size of every batch.
-            validation_data: The same, or a pair of arrays. Here the shares of
-                a batch may differ by one example; a last batch of fewer
-                examples than there are replicas is left out.
+            validation_data: Data set like `train`, or a pair of arrays. The
+                shares of a validation batch may differ by one example. A last
+                batch with fewer examples than replicas is left out.
             epochs, callbacks, initial_epoch: As in `model.fit`.
-            validation_batch_size, validation_freq, verbose: As there.
+            validation_batch_size, validation_freq, verbose: As in `model.fit`.
 
         Returns:
             A `keras.callbacks.History`.
 
         Raises:
-            ValueError: If a training batch cannot be shared out evenly.
-            ReplicaError: A `RuntimeError`, if workers begin with other weights
-                or at another epoch than the others, or one of them was lost.
+            ValueError: If a training batch cannot be divided evenly.
+            ReplicaError: If workers start with different weights or epochs, or
+                if a worker was lost. This is a `RuntimeError`.
         """
         import keras
 
@@ -106,7 +106,7 @@ class MultiWorkerTrainer:
         logs = None
         with lost_workers_are_named():
             callbacks.on_train_begin()
-            # Where `BackupAndRestore`, Keras's and ours, says to go on.
+            # `BackupAndRestore`, Keras's and ours, sets this to resume a run.
             initial_epoch = model._initial_epoch or initial_epoch
             self._check_same_state(initial_epoch)
             for epoch in range(initial_epoch, epochs):
@@ -138,7 +138,7 @@ class MultiWorkerTrainer:
 
         Args:
             data: As `validation_data` of `fit`.
-            batch_size: Integer, for arrays; 32 if it is `None`.
+            batch_size: Integer, batch size for arrays. `None` means 32.
             callbacks: List of callbacks, or a `keras.callbacks.CallbackList`.
         """
         import keras
@@ -160,11 +160,14 @@ class MultiWorkerTrainer:
         return logs
 
     def wait_for_all(self):
-        """Return when every worker has come to this point."""
+        """Wait until every worker has reached this point."""
         gather_integers(self.strategy, [0])
 
     def _on_replicas(self, step):
-        """Run a step on all replicas; return the mean of what it logs."""
+        """Return a function that runs a step on all replicas.
+
+        It returns the logs of the step, averaged over replicas.
+        """
         import tensorflow as tf
 
         names = []
@@ -172,7 +175,7 @@ class MultiWorkerTrainer:
         def on_one(batch):
             logs = step(batch)
             names[:] = logs
-            # One tensor, and so one message, for all of them.
+            # One tensor for all logs needs only one message.
             return tf.stack([tf.cast(v, "float32") for v in logs.values()])
 
         def on_all(batch):
@@ -184,7 +187,7 @@ class MultiWorkerTrainer:
         return lambda batch: dict(zip(names, on_all(batch).numpy().tolist()))
 
     def _shares(self, data, even):
-        """Yield each batch in shares, one a replica."""
+        """Yield each batch in shares, one for each replica."""
         import keras
         import tensorflow as tf
 
@@ -200,7 +203,8 @@ class MultiWorkerTrainer:
                 raise invalid(
                     "train",
                     f"batches of a size that the number of replicas, "
-                    f"{replicas}, divides, such as `drop_remainder=True` makes",
+                    f"{replicas}, divides, for instance by "
+                    "`drop_remainder=True`",
                     found=f"{size} examples",
                 )
             if size < replicas:
@@ -219,7 +223,7 @@ class MultiWorkerTrainer:
             )
 
     def _check_same_state(self, epoch):
-        """Workers that differ would wait for each other, or average apart."""
+        """Refuse to start if the workers have different epochs or weights."""
         checksum = 0
         for value in self.model.get_weights():
             checksum = zlib.crc32(np.ascontiguousarray(value), checksum)
@@ -228,8 +232,8 @@ class MultiWorkerTrainer:
             raise ReplicaError(
                 "Expected all workers to begin at the same epoch with the "
                 "same weights. Received: (epoch, checksum of the weights) of "
-                f"each replica: {states.tolist()}. Can all workers read the "
-                "folder of the backups?"
+                f"each replica: {states.tolist()}. Check that all workers can "
+                "read the backup folder"
             )
 
 
@@ -244,7 +248,7 @@ def _batches(arrays, batch_size):
 
 
 def _length(data):
-    """The number of batches, where it is known."""
+    """Return the number of batches, or `None` if it is not known."""
     try:
         return len(data)
     except TypeError:

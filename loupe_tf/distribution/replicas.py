@@ -6,12 +6,15 @@ class ReplicaError(RuntimeError):
 
 
 def num_replicas(model):
-    """Return on how many devices a model is trained at once.
+    """Return the number of devices that train a model together.
+
+    With TensorFlow, these are the replicas of the `tf.distribute.Strategy` in
+    whose scope the model was built. With other backends, they are the devices
+    of the active `keras.distribution.DataParallel`. The number is 1 if there is
+    none.
 
     Args:
-        model: A `keras.Model`: of TensorFlow, built inside the scope of a
-            `tf.distribute.Strategy` or not; of JAX, trained under the
-            `keras.distribution` that is set. 1 in all other cases.
+        model: A `keras.Model`.
     """
     import keras
 
@@ -24,7 +27,7 @@ def num_replicas(model):
 
 
 def scope_of(model):
-    """The scope that a model was built in, where there is one."""
+    """Return the scope in which a model was built, or an empty context."""
     import keras
 
     if keras.backend.backend() == "tensorflow":
@@ -33,7 +36,7 @@ def scope_of(model):
 
 
 def is_chief(strategy):
-    """Whether this worker is the first of a multi-worker strategy."""
+    """Return whether this worker is the first of a multi-worker strategy."""
     resolver = strategy.cluster_resolver
     if resolver.cluster_spec().as_dict().get("chief"):
         return resolver.task_type == "chief"
@@ -41,9 +44,9 @@ def is_chief(strategy):
 
 
 def gather_integers(strategy, values):
-    """An array with a row of a few integers for each replica, of all workers.
+    """Gather a few integers of each replica, of all workers, as rows.
 
-    Returns when every worker has come to this point.
+    The function returns when every worker has reached this point.
     """
     import tensorflow as tf
 
@@ -56,7 +59,7 @@ def gather_integers(strategy, values):
 
 @contextlib.contextmanager
 def lost_workers_are_named():
-    """Turn the error of a worker that waits in vain into a `ReplicaError`."""
+    """Raise a `ReplicaError` if this worker waits for one that was lost."""
     import tensorflow as tf
 
     try:
@@ -66,6 +69,6 @@ def lost_workers_are_named():
         reason = next((line for line in lines if "abort" in line), lines[-1])
         raise ReplicaError(
             "Another worker was lost, or ended with an error of its own. Start "
-            "all of them again; a run with a backup goes on from the last "
-            f"epoch. TensorFlow says: {reason}"
+            "all workers again; a run with a backup resumes after the last "
+            f"epoch. TensorFlow reports: {reason}"
         ) from error

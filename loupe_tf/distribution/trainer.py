@@ -23,7 +23,7 @@ class OneProcessTrainer:
 
 
 def trainer_of(model):
-    """What trains and evaluates a model under the strategy it was built in."""
+    """Return the trainer of a model for the strategy it was built in."""
     import keras
 
     if keras.backend.backend() == "tensorflow":

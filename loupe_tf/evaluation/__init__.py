@@ -1,4 +1,4 @@
-"""What reconstructions are worth, and whether that is by chance."""
+"""Quality of reconstructions, and the significance of differences."""
 
 from loupe_tf.evaluation.by_volume import (
     fastmri_metrics,

@@ -1,7 +1,7 @@
-"""What reconstructions are worth, volume by volume.
+"""Quality of reconstructions, volume by volume.
 
-Slices of one volume are nearly the same image, so that volumes, not slices,
-are what a mean and a deviation are taken over.
+Slices of one volume are nearly the same image, so means and deviations are
+taken over volumes, not over slices.
 """
 
 import numpy as np
@@ -11,16 +11,18 @@ from loupe_tf.evaluation.statistics import mean_and_deviation
 
 
 def per_volume(images, outputs, volumes):
-    """Mean PSNR, SSIM and NMSE over the slices of each volume.
+    """Compute the mean PSNR, SSIM and NMSE over the slices of each volume.
 
     Args:
-        images: True images, `(n, H, W, 1)`, divided by their volume's maximum.
+        images: True images, `(n, H, W, 1)`, divided by the maximum of their
+            volume.
         outputs: Reconstructions, same shape.
-        volumes: Array `(n,)`, the volume that each slice belongs to.
+        volumes: Array `(n,)`, the name of the volume of each slice.
 
     Returns:
-        A dict, by the name of the volume, of dicts with the floats `"psnr"`
-        (`-10 log10(MSE)`), `"ssim"` and `"nmse"`; see `loupe_tf.metrics`.
+        A dictionary with an entry for each volume, by name. Each entry is a
+        dictionary of the floats `"psnr"` (`-10 log10(MSE)`), `"ssim"` and
+        `"nmse"`; see `loupe_tf.metrics`.
     """
     from keras import ops
 
@@ -42,15 +44,16 @@ def per_volume(images, outputs, volumes):
 
 
 def fastmri_metrics(volume, output):
-    """PSNR, SSIM and NMSE of one volume in the convention of fastMRI.
+    """Compute PSNR, SSIM and NMSE of one volume as fastMRI does.
 
-    Its paper (Zbontar et al., arXiv:1811.08839, section 6.2) takes the volume
-    as one image: with v the true volume, v̂ its reconstruction and N voxels,
+    The fastMRI paper (Zbontar et al., arXiv:1811.08839, section 6.2) treats the
+    volume as one image. With v the true volume, v̂ its reconstruction and N
+    voxels,
 
         NMSE = ‖v̂ - v‖² / ‖v‖²,    PSNR = 10 log10(N max(v)² / ‖v̂ - v‖²)
 
-    and SSIM, with the 7×7 uniform window, is the mean over slices with the
-    maximum of the volume as the range.
+    SSIM has the 7×7 uniform window and the maximum of the volume as the range,
+    and is averaged over slices.
 
     Args:
         volume: True magnitude images of one volume, `(slices, H, W)` or
@@ -58,11 +61,11 @@ def fastmri_metrics(volume, output):
         output: Reconstructions, same shape and unit.
 
     Returns:
-        Dict of the floats `"psnr"` (at most 100), `"ssim"` and `"nmse"`.
+        Dictionary of the floats `"psnr"` (at most 100), `"ssim"` and `"nmse"`.
 
     Raises:
-        ValueError: If the shapes differ, the volume is not finite, or is zero
-            everywhere, for which none of the three is defined.
+        ValueError: If the shapes differ, or if the volume is not finite or
+            zero everywhere, for which the metrics are not defined.
     """
     from keras import ops
 
@@ -95,16 +98,17 @@ def fastmri_metrics(volume, output):
 
 
 def worse_than_zero_filled(name, result, zero_filled):
-    """What to say of a reconstruction that is no better than none.
+    """Describe a reconstruction that is worse than zero filling.
 
     Args:
-        name: String, of the reconstruction: the subject of the sentence.
-        result: What `per_volume` returns of it.
-        zero_filled: The same of the zero-filled images of the same mask.
+        name: String, name of the reconstruction, the subject of the sentence.
+        result: The result of `per_volume` for the reconstruction.
+        zero_filled: The result of `per_volume` for the zero-filled images of
+            the same mask.
 
     Returns:
-        A string, a sentence or two; `None` where PSNR and SSIM are not below
-        those of zero filling.
+        A string of a few sentences, or `None` if neither PSNR nor SSIM is
+        below that of zero filling.
     """
     worse = []
     for metric, unit, digits in (("psnr", " dB", 2), ("ssim", "", 4)):
@@ -122,7 +126,7 @@ def worse_than_zero_filled(name, result, zero_filled):
     return (
         f"{name} is worse than zero filling with the same mask: "
         f"{', '.join(worse)}. Likely reasons are too few epochs, a learning "
-        "rate that is too high or too low, images normalised in another way "
-        "than those of the training, and other data than those. Such figures "
-        "say nothing of the mask."
+        "rate that is too high or too low, images normalised differently from "
+        "the training images, and images of another kind. Such figures say "
+        "nothing about the mask."
     )

@@ -7,15 +7,16 @@ from loupe_tf.checks import invalid
 
 @dataclasses.dataclass(frozen=True)
 class Effect:
-    """By how much one method is better than another, over patients.
+    """The difference between two methods over patients, with its interval.
 
     Attributes:
-        mean: Float, mean over patients.
-        low, high: Floats, the 95 % interval of the mean.
-        detectable: Float, the smallest true mean that would be found (the
-            interval would leave out 0) with a probability of 80 %.
+        mean: Float, mean difference over patients; above 0 if the first method
+            is better.
+        low, high: Floats, the 95 % confidence interval of the mean.
+        detectable: Float, the smallest true mean that would be detected with a
+            probability of 80 %, which means that the interval excludes 0.
         p_value: Float, two-sided.
-        patients, volumes, pairs: Integers, how many of each there are.
+        patients, volumes, pairs: Integers, the number of each.
     """
 
     mean: float
@@ -35,7 +36,7 @@ class Effect:
         return "worse" if self.high < 0 else "cannot be told"
 
     def within(self, margin):
-        """Whether it is no more than `margin` worse, by the interval."""
+        """Return whether the interval excludes being `margin` or more worse."""
         return self.low > -margin
 
     def __str__(self):
@@ -43,30 +44,30 @@ class Effect:
 
 
 def effect(differences, patients):
-    """The mean of paired differences over patients, with its interval.
+    """Compute the mean of paired differences over patients.
 
-    Seeds of one volume, and volumes of one patient, are not independent, so
-    each patient counts once: the differences of a volume are averaged over
-    seeds, and those of a patient over volumes. The interval is Student's, of
-    the means of patients,
+    Seeds of one volume are not independent, nor are volumes of one patient.
+    Each patient therefore counts once: the differences of a volume are averaged
+    over seeds, and then those of a patient over volumes. The means of the
+    patients give Student's interval
 
         mean ± t(0.975, n - 1) · SD / √n
 
-    and so takes the differences between patients for normal, and has what
-    seeds and volumes add to them in it. The smallest detectable difference is
+    It assumes that patients are normally distributed, and it includes the
+    variation due to seeds and volumes. The smallest detectable difference is
     `(t(0.975, n - 1) + t(0.8, n - 1)) · SD / √n`.
 
     Args:
-        differences: Dict by volume of lists of floats, one for each seed, such
-            as `differences_by_volume` returns.
-        patients: Dict by volume of the patient.
+        differences: Dictionary from volume to a list of floats, one for each
+            seed, as returned by `differences_by_volume`.
+        patients: Dictionary from volume to patient.
 
     Returns:
         An `Effect`.
 
     Raises:
-        ValueError: If there are fewer than two patients: one does not tell how
-            much another would differ.
+        ValueError: If there are fewer than two patients, because a single one
+            does not show how much patients differ.
 
     Example:
 
@@ -77,7 +78,7 @@ def effect(differences, patients):
     >>> print(found, found.verdict)
     +0.57 [-0.19, +1.33] cannot be told
     """
-    # Slow to import, and needed for three numbers.
+    # A slow import, so only when needed.
     from scipy import stats
 
     by_patient = {}
@@ -104,21 +105,21 @@ def effect(differences, patients):
 
 
 def differences_by_volume(records, others, volumes, key, metric="psnr"):
-    """Differences between records of the same fold and seed, by volume.
+    """Compute the differences of paired records, by volume.
 
     Args:
-        records, others: Lists of records. Those that have no partner are left
+        records, others: Lists of records. Records without a partner are left
             out.
         volumes: Callable that takes a record and returns the metrics of each
             volume (`loupe_tf.evaluation.per_volume`), or `None` if the run has
             diverged.
-        key: Callable that takes a record and returns what its partner has too,
-            such as the fold and the seed.
+        key: Callable that takes a record and returns a key that it shares with
+            its partner, such as the fold and the seed.
         metric: String, the metric.
 
     Returns:
-        Dict by volume of lists of `records - others`, empty if there is no
-        pair.
+        Dictionary from volume to a list of differences `records - others`.
+        Empty if there is no pair.
     """
     others = {key(record): volumes(record) for record in others}
     found = {}

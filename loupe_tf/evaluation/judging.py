@@ -1,4 +1,4 @@
-"""Any mask with any reconstructor, judged alike.
+"""Evaluate any mask with any reconstructor in the same way.
 
 ```python
 mask = masks.fixed_mask("poisson_disc", train_images, acceleration=4)
@@ -23,21 +23,22 @@ def reconstruct(reconstructor, mask, images, maps=None):
     Args:
         reconstructor: Callable `(kspace, mask, maps)` that returns an image
             `(H, W)`, such as a `loupe_tf.reconstruction.Reconstructor`; or a
-            trained model that `loupe_tf.reconstruction.Network` takes.
-        mask: `SamplingMask`, or an array of one of its shapes.
+            trained model for `loupe_tf.reconstruction.Network`.
+        mask: `SamplingMask`, or an array with one of its shapes.
         images: Fully sampled images, `(n, H, W, 1)` or complex
             `(n, H, W, 2)`.
-        maps: (Optional) sensitivity maps of the coils that measure, complex
-            `(coils, H, W)`, or `(n, coils, H, W)`, other ones for each image.
-            By default one coil, `kspace` is `(H, W)`, and `None` is handed on.
+        maps: (Optional) sensitivity maps of the coils, complex
+            `(coils, H, W)`, or `(n, coils, H, W)` with maps for each image. By
+            default there is one coil, and the reconstructor gets k-space
+            `(H, W)` and no maps.
 
     Returns:
         Float32 array `(n, H, W, 1)`: magnitudes of complex reconstructions,
-        real ones as they are.
+        and real reconstructions unchanged.
 
     Raises:
         ValueError: If the mask, the maps or the reconstructor are for another
-            matrix size, or an image is not finite.
+            matrix size, or if an image is not finite.
     """
     reconstructor = as_reconstructor(reconstructor)
     images = to_complex(images)
@@ -54,19 +55,19 @@ def reconstruct(reconstructor, mask, images, maps=None):
 
 @judging
 def judge(reconstructor, mask, images, volumes, maps=None):
-    """What a reconstructor makes of a mask's samples, in both conventions.
+    """Evaluate a reconstructor with a mask, by volume, in both conventions.
 
     Args:
         reconstructor: Callable `(kspace, mask, maps)`, or a trained model; see
             `reconstruct`.
-        mask: `SamplingMask`, or an array of one of its shapes.
+        mask: `SamplingMask`, or an array with one of its shapes.
         images: Fully sampled images, `(n, H, W, 1)` or complex
-            `(n, H, W, 2)`, divided by their volume's maximum.
-        volumes: Array `(n,)`, the volume that each belongs to.
-        maps: (Optional) sensitivity maps, see `reconstruct`.
+            `(n, H, W, 2)`, divided by the maximum of their volume.
+        volumes: Array `(n,)`, the name of the volume of each slice.
+        maps: (Optional) sensitivity maps; see `reconstruct`.
 
     Returns:
-        What `judge_images` returns of the magnitudes. Volumes that it refuses
+        The result of `judge_images` for the magnitudes. Volumes that it refuses
         are not reconstructed.
 
     Raises:
@@ -85,27 +86,28 @@ def judge(reconstructor, mask, images, volumes, maps=None):
 
 
 def judge_images(images, outputs, volumes):
-    """What images are worth that have been reconstructed, by volume.
+    """Evaluate reconstructed images, by volume, in both conventions.
 
     Args:
-        images: True images `(n, H, W, 1)`, divided by their volume's maximum.
+        images: True images `(n, H, W, 1)`, divided by the maximum of their
+            volume.
         outputs: Reconstructions, same shape.
-        volumes: Array `(n,)`, the volume that each slice belongs to.
+        volumes: Array `(n,)`, the name of the volume of each slice.
 
     Returns:
-        A dict of dicts by the name of the volume: `"unit_range"`, what
-        `per_volume` says, `"fastmri"`, what `fastmri_metrics` says, and
-        `"refused"`, texts: why a volume is in neither of them. That are
-        volumes of one value alone, which are zero and have no metric, or of
-        which every mask that takes DC gives a perfect image; and those with
-        values that are not finite, before or after the reconstruction.
+        A dictionary of three dictionaries by name of the volume.
+        `"unit_range"` holds the results of `per_volume`, and `"fastmri"` those
+        of `fastmri_metrics`. `"refused"` holds the reasons why other volumes
+        are in neither. A volume is refused if its values are all equal: zeros
+        have no metric, and any mask that acquires DC rebuilds other constants
+        perfectly. It is also refused if it or its reconstruction is not finite.
     """
     images, outputs = np.asarray(images), np.asarray(outputs)
     return _judge(volumes, images.__getitem__, outputs.__getitem__)
 
 
 def _judge(volumes, images_of, rebuild):
-    """`judge_images` of what `images_of` and `rebuild` return of some rows."""
+    """Judge images given as functions from rows to images."""
     result = {"unit_range": {}, "fastmri": {}, "refused": {}}
     volumes = np.asarray(volumes)
     for volume in np.unique(volumes):
@@ -130,12 +132,12 @@ def _judge(volumes, images_of, rebuild):
 
 
 def magnitude(images):
-    """Magnitudes `(n, H, W, 1)` of `(n, H, W, 1)` or `(n, H, W, 2)`."""
+    """Return the magnitudes `(n, H, W, 1)` of one or two channels."""
     return np.abs(to_complex(images))[..., None]
 
 
 def to_complex(images):
-    """Images `(n, H, W, C)` as complex or real `(n, H, W)`."""
+    """Convert images `(n, H, W, C)` to a complex or real `(n, H, W)`."""
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] not in (1, 2):
         raise invalid(
@@ -149,12 +151,12 @@ def to_complex(images):
 
 
 def _check_several(maps, images):
-    """Whether each image has maps of its own."""
+    """Return whether each image has its own maps."""
     several = np.ndim(maps) == 4
     if several and len(maps) != len(images):
         raise invalid(
             "maps",
-            f"those of all coils, or for each of the {len(images)} images",
+            f"maps of all coils, or maps for each of the {len(images)} images",
             found=f"shape={np.shape(maps)}",
         )
     return several

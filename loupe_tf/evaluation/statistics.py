@@ -1,4 +1,4 @@
-"""Whether one result is better than another, or only looks so by chance."""
+"""Statistics of results: means, intervals and tests of differences."""
 
 import itertools
 
@@ -8,14 +8,14 @@ from loupe_tf.checks import invalid
 
 
 def mean_and_deviation(result, metric):
-    """Mean and standard deviation of a metric over volumes.
+    """Compute the mean and standard deviation of a metric over volumes.
 
     Args:
-        result: What `per_volume` returns.
+        result: The result of `per_volume`.
         metric: String, `"psnr"`, `"ssim"` or `"nmse"`.
 
     Returns:
-        A pair of floats. The deviation of a single volume is NaN, not known.
+        A pair of floats. The deviation is NaN for a single volume.
     """
     values = np.array([volume[metric] for volume in result.values()])
     deviation = values.std() if len(values) > 1 else np.nan
@@ -23,38 +23,38 @@ def mean_and_deviation(result, metric):
 
 
 def paired_difference(result, other, metric="psnr"):
-    """By how much one result is above another in each of the same volumes.
+    """Compute the difference of two results for each volume.
 
     Args:
-        result, other: What `per_volume` returns, for the same volumes.
+        result, other: Two results of `per_volume` for the same volumes.
         metric: String, `"psnr"`, `"ssim"` or `"nmse"`.
 
     Returns:
-        Array `(volumes,)`.
+        Array `(volumes,)` of `result - other`.
     """
     return np.array([result[v][metric] - other[v][metric] for v in result])
 
 
 def bootstrap_interval(values, level=0.95, draws=10000, seed=0):
-    """Interval of a mean, by the percentile bootstrap (Efron, 1979).
+    """Compute the interval of a mean by the percentile bootstrap (Efron, 1979).
 
-    As many values are drawn with replacement, again and again, and the middle
-    `level` of their means is the interval. Where values are few it is too
-    narrow.
+    Each draw takes n values with replacement. The interval holds the middle
+    share `level` of the means of all draws. It is too narrow if there are few
+    values.
 
     Args:
-        values: Array `(n,)`, two values or more, such as `paired_difference`
-            returns.
+        values: Array `(n,)` of two or more values, such as the result of
+            `paired_difference`.
         level: Float between 0 and 1.
-        draws: Integer, how often values are drawn.
-        seed: Integer, of the draws.
+        draws: Integer, number of draws.
+        seed: Integer, seed of the draws.
 
     Returns:
         A pair of floats.
 
     Raises:
-        ValueError: If there are fewer than two values: one does not tell how
-            much another would differ.
+        ValueError: If there are fewer than two values, because a single one
+            does not show how much values differ.
     """
     values = np.asarray(values, "float64")
     if values.ndim != 1 or len(values) < 2:
@@ -72,16 +72,17 @@ def bootstrap_interval(values, level=0.95, draws=10000, seed=0):
 
 
 def sign_flip_test(differences, draws=10000, seed=0):
-    """How often would signs by chance give a mean as far from zero?
+    """Compute how often random signs give a mean as far from zero.
 
-    The paired permutation test: under the hypothesis that neither is better,
-    each difference might as well have had the other sign.
+    This is the paired permutation test. Under the hypothesis that neither
+    result is better, each difference has either sign with equal probability.
 
     Args:
-        differences: Array, such as `paired_difference` or `paired` returns.
-        draws: Integer, draws of the signs. Up to 12 pairs, all signs are
-            taken.
-        seed: Integer, of the draws.
+        differences: Array, such as the result of `paired_difference` or
+            `paired`.
+        draws: Integer, number of random draws of the signs. With up to 12
+            pairs, all combinations of signs are used instead.
+        seed: Integer, seed of the draws.
 
     Returns:
         Float, the two-sided p-value.
@@ -97,19 +98,19 @@ def sign_flip_test(differences, draws=10000, seed=0):
 
 
 def by_cell(records, key, order=None):
-    """Records of all seeds of each cell of a grid, in a fixed order.
+    """Group records by the cells of a grid, in a fixed order.
 
     Args:
         records: List of records with a `seed`.
         key: Callable that takes a record and returns its cell.
-        order: (Optional) callable that takes a record and returns what cells
-            are sorted by; by default they keep the order they come in.
+        order: (Optional) callable that takes a record and returns a key to sort
+            the cells by. By default, cells keep the order of the records.
 
     Returns:
-        A dict by cell of lists of records, sorted by seed.
+        A dictionary from cell to a list of records, sorted by seed.
     """
     cells = {}
-    # Stable: cells of the same order stay as they came.
+    # The sort is stable.
     if order:
         records = sorted(records, key=order)
     for record in records:
@@ -118,19 +119,19 @@ def by_cell(records, key, order=None):
 
 
 def paired(records, others, volumes, metric="psnr"):
-    """Differences between records of the same seed, on the same volume.
+    """Compute the differences between records of the same seed, by volume.
 
     Args:
-        records, others: Lists of records with a `seed`, each seed once. Those
-            that have no partner are left out.
+        records, others: Lists of records with a `seed`, each seed once. Records
+            without a partner are left out.
         volumes: Callable that takes a record and returns the metrics of each
             volume (`loupe_tf.evaluation.per_volume`), or `None` if the run has
-            diverged. The volumes are those of all records.
+            diverged. All records must have the same volumes.
         metric: String, the metric.
 
     Returns:
-        Array `(seeds, volumes)` of `records - others`, without a row if there
-        is no pair.
+        Array `(seeds, volumes)` of differences `records - others`. It has no
+        rows if there is no pair.
     """
     others = {record["seed"]: volumes(record) for record in others}
     pairs = [(volumes(r), others.get(r["seed"])) for r in records]
@@ -141,13 +142,14 @@ def paired(records, others, volumes, metric="psnr"):
 
 
 def in_words(differences):
-    """Mean, deviation and significance of what `paired` returns.
+    """Describe the mean, deviation and significance of differences.
 
-    One volume gives neither a deviation nor a test, however many seeds there
-    are.
+    A single volume gives neither a deviation nor a test, however many seeds
+    there are.
 
     Args:
-        differences: Array `(seeds, volumes)`, of decibels.
+        differences: Array `(seeds, volumes)` in decibels, as returned by
+            `paired`.
 
     Returns:
         A string, the end of a sentence.
@@ -157,7 +159,7 @@ def in_words(differences):
     if volumes < 2:
         return (
             f"{differences.mean():+.2f} dB on one test volume, mean over "
-            f"{seeds} seeds; one volume tells nothing of others."
+            f"{seeds} seeds; one volume says nothing about others."
         )
     p_value = sign_flip_test(differences)
     return (

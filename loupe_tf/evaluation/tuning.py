@@ -1,4 +1,4 @@
-"""Classical methods, each with its best regularization for a mask."""
+"""Choose the best regularization of classical methods for a mask."""
 
 import numpy as np
 
@@ -21,32 +21,32 @@ CLASSICAL = {
 """Reconstructors that need no training, by name."""
 
 REGULARIZATIONS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-"""What `tune` tries, in shares of the brightest zero-filled pixel."""
+"""Values that `tune` tries, relative to the brightest zero-filled pixel."""
 
 
 @judging
 def tune(method, mask, images, candidates=REGULARIZATIONS, slices=4):
-    """A reconstructor of `CLASSICAL`, its regularization chosen for a mask.
+    """Return a reconstructor of `CLASSICAL` with its regularization tuned.
 
-    By `choose_regularization`, with PSNR, on a few slices of validation
-    volumes, spread evenly over them: the best value hardly differs from slice
-    to slice, and each trial costs a reconstruction.
+    The function calls `choose_regularization` with PSNR on a few validation
+    slices, spread evenly over the images. A few are enough: the best value
+    hardly differs between slices, and each trial costs a reconstruction.
 
     Args:
         method: String, a key of `CLASSICAL`.
-        mask: `SamplingMask`, or an array of one of its shapes.
-        images: Validation images, `(n, H, W, 1)` or `(n, H, W, 2)`. Those of
-            one value alone are left out.
+        mask: `SamplingMask`, or an array with one of its shapes.
+        images: Validation images, `(n, H, W, 1)` or `(n, H, W, 2)`. Constant
+            images are left out.
         candidates: Sequence of numbers of at least 0.
-        slices: Integer, how many of the images are taken at most.
+        slices: Integer, the largest number of images to use.
 
     Returns:
-        A pair: the reconstructor; and the mean PSNR by candidate, empty where
-        there is nothing to choose.
+        A pair: the reconstructor, and a dictionary of the mean PSNR by
+        candidate, which is empty if there is nothing to choose.
 
     Raises:
-        ValueError: If the method is unknown, the mask is for another matrix
-            size, or there is no image to choose on.
+        ValueError: If the method is unknown, if the mask is for another matrix
+            size, or if there is no image to choose on.
         ImportError: If sigpy is not installed (the extra `reconstruction`).
     """
     reconstructor = CLASSICAL[check_choice("method", method, CLASSICAL)]
@@ -61,7 +61,7 @@ def tune(method, mask, images, candidates=REGULARIZATIONS, slices=4):
             "validation images that are not constant",
             found=f"none among {len(images)}",
         )
-    # The middles of equal parts: the first and last slices show little.
+    # Take the middles of equal parts: the first and last slices show little.
     parts = np.array_split(usable, min(slices, len(usable)))
     chosen = to_complex(images[[part[len(part) // 2] for part in parts]])
     return choose_regularization(

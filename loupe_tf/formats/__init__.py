@@ -1,4 +1,4 @@
-"""Files of other toolboxes: masks, raw k-space and images in them."""
+"""Masks, raw k-space and images in the file formats of other toolboxes."""
 
 from loupe_tf.cfl import read_cfl, write_cfl
 from loupe_tf.formats.coil_files import load_coils

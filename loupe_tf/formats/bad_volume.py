@@ -5,8 +5,8 @@ class BadVolumeError(BadFileError):
     """A volume that is truncated, unreadable, of a wrong shape or not finite.
 
     Args:
-        path: The volume, as the builder names it: mostly the path of a file.
-        reason: String, what is wrong with it: one sentence.
+        path: The volume, as the builder names it, usually the path of a file.
+        reason: String, the problem, in one sentence.
     """
 
     kind = "volume"

@@ -1,4 +1,4 @@
-"""One slice of several coils, in files of arrays."""
+"""Read one slice of several coils from a file of arrays."""
 
 import pathlib
 
@@ -13,29 +13,30 @@ from loupe_tf.formats.kspace_volume import check_finite
 def load_coils(path, key=None):
     """Load the k-space of one slice, measured by several coils.
 
-    For files that do not say what they hold, beside an array; see `load_kspace`
-    for those of scanners, whole volumes and slice by slice. Axes of length 1
-    are left out, and an array of two axes is that of one coil.
+    This function is for files that hold only an array, without a description.
+    `load_kspace` reads the files of scanners, as whole volumes and slice by
+    slice. Axes of length 1 are dropped. An array of two axes has one coil.
 
     | file | array |
     |---|---|
     | `.npy` | `(coils, H, W)` |
-    | BART's `.cfl`, `.hdr` | as `load_kspace` has it, of one slice: `(H, W, 1, coils)` |
+    | BART's `.cfl`, `.hdr` | one slice, as for `load_kspace`: `(H, W, 1, coils)` |
     | HDF5 | `key`, `(coils, H, W)` |
     | MATLAB's `.mat` of version 7.3, which is HDF5 | `key`, an array `(W, H, coils)` in MATLAB, where the first axis is the fastest |
 
     Args:
         path: Path of the file.
-        key: String, which array of an HDF5 file; one in a group is
-            `"group/name"`.
+        key: String, name of the array in an HDF5 file, or `"group/name"` for an
+            array in a group.
 
     Returns:
         Complex64 array `(coils, H, W)`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged, which it names, has no such array,
-            or it is not complex, not finite or of another shape.
+        ValueError: If the file is damaged or has no such array, or if the array
+            is not complex, not finite or of another shape. The message names
+            the file.
 
     Example:
 
@@ -46,7 +47,7 @@ def load_coils(path, key=None):
     if kind == "hdf5":
         array = _hdf5_array(path, key)
     elif key is not None:
-        raise invalid("key", f"None for {path}, which is one array", key)
+        raise invalid("key", f"None for {path}, which holds one array", key)
     elif kind == "bart":
         with open_bart(path) as volume:
             if len(volume) > 1:

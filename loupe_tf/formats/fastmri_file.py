@@ -1,4 +1,4 @@
-"""Reads one HDF5 file of the fastMRI data set."""
+"""Read one HDF5 file of the fastMRI data set."""
 
 import contextlib
 import functools
@@ -11,7 +11,7 @@ from loupe_tf import hdf5, reading
 from loupe_tf.formats.bad_volume import BadVolumeError
 
 NAMESPACE = "{http://www.ismrm.org/ISMRMRD}"
-# What `simulate_fastmri` writes in place of a maker of scanners.
+# Vendor that `simulate_fastmri` writes in place of a scanner's.
 SIMULATED = "simulated"
 
 
@@ -26,8 +26,8 @@ class FastmriFile(contextlib.AbstractContextManager):
         kspace = file.kspace(0)
     ```
 
-    All methods and properties raise a `BadVolumeError`, which names the file,
-    if what they need is missing, unreadable, of a wrong shape or not finite.
+    All methods and properties raise a `BadVolumeError` that names the file if
+    the data they need are missing, unreadable, of a wrong shape or not finite.
 
     Args:
         path: Path of the file.
@@ -44,56 +44,55 @@ class FastmriFile(contextlib.AbstractContextManager):
 
     @property
     def name(self):
-        """The name of the volume, that of the file without suffix."""
+        """The name of the volume: that of the file, without suffix."""
         return self.path.stem
 
     @functools.cached_property
     def kspace_shape(self):
-        """`(slices, H, W)` or `(slices, coils, H, W)`."""
+        """Shape of k-space, `(slices, H, W)` or `(slices, coils, H, W)`."""
         return self._shape("kspace", (3, 4), "c")
 
     @functools.cached_property
     def target_name(self):
-        """The reconstruction that goes with the k-space.
+        """The name of the reconstruction that belongs to the k-space.
 
-        `"reconstruction_esc"` of emulated single-coil files,
-        `"reconstruction_rss"` of multi-coil ones.
+        It is `"reconstruction_esc"` for emulated single-coil files and
+        `"reconstruction_rss"` for multi-coil files.
         """
         esc = "reconstruction_esc"
         return "reconstruction_rss" if self._dataset(esc) is None else esc
 
     @functools.cached_property
     def target_shape(self):
-        """`(slices, h, w)`."""
+        """The shape `(slices, h, w)` of the reconstruction."""
         return self._shape(self.target_name, (3,), "f")
 
     def kspace(self, i):
-        """The k-space of slice `i`: complex64, `(H, W)` or `(coils, H, W)`."""
+        """Return slice `i`, complex64 `(H, W)` or `(coils, H, W)`."""
         return self._read("kspace", i, np.complex64)
 
     def target(self):
-        """The reconstruction of all slices: float32, `(slices, h, w)`."""
+        """Return the reconstruction of all slices, float32 `(slices, h, w)`."""
         return self._read(self.target_name, ..., np.float32)
 
     @property
     def acquisition(self):
-        """The name of the pulse sequence, `""` where there is none."""
+        """The name of the pulse sequence, or `""` if there is none."""
         return self._text("acquisition")
 
     @property
     def patient(self):
-        """The identifier of the patient, `""` where there is none."""
+        """The identifier of the patient, or `""` if there is none."""
         return self._text("patient_id")
 
     @functools.cached_property
     def header(self):
-        """What the XML header says of k-space, a dict.
+        """The description of k-space in the XML header, a dictionary.
 
-        - `encoded_size`, `recon_size`: three integers;
-        - `acquired_columns`: integer, how many columns were acquired;
-        - `padding_left`, `padding_right`: integers, the first column that was
-          acquired and the one after the last, as fastMRI's own reader computes
-          them.
+        - `encoded_size`, `recon_size`: three integers each.
+        - `acquired_columns`: integer, the number of acquired columns.
+        - `padding_left`, `padding_right`: integers, the first acquired column
+          and the one after the last, computed as in fastMRI's own reader.
         """
         encoding = "encoding"
         columns = "encodingLimits/kspace_encoding_step_1"
@@ -117,7 +116,7 @@ class FastmriFile(contextlib.AbstractContextManager):
 
     @functools.cached_property
     def field_of_view(self):
-        """Rows, columns and slice of k-space in mm, or `None` if not known."""
+        """Field of view (rows, columns, slice) in mm, or `None` if unknown."""
         if self._dataset("ismrmrd_header") is None:
             return None
         space = "encoding/encodedSpace/fieldOfView_mm"
@@ -130,10 +129,10 @@ class FastmriFile(contextlib.AbstractContextManager):
 
     @property
     def voxel_size(self):
-        """Slices, rows and columns of all images in mm, or `None`.
+        """Voxel size (slices, rows, columns) of all images in mm, or `None`.
 
-        Reconstructions are cut out of the image of the k-space: their pixels
-        are as large.
+        Reconstructions are cropped from the image of the k-space, so their
+        pixels have the same size.
         """
         size = "encoding/encodedSpace/matrixSize"
         if self.field_of_view is None:
@@ -144,15 +143,15 @@ class FastmriFile(contextlib.AbstractContextManager):
             return None
         if min(counts) < 1:
             return None
-        *view, thickness = self.field_of_view  # Of 2-D scans.
+        *view, thickness = self.field_of_view  # The scans are 2-D.
         return thickness, *(mm / n for mm, n in zip(view, counts))
 
     @property
     def source(self):
-        """What was measured.
+        """The origin of the k-space.
 
-        `"raw_multicoil"`, `"emulated_singlecoil"`, or `"simulated"` of a file
-        that `write_fastmri_volume` has made.
+        It is `"raw_multicoil"`, `"emulated_singlecoil"`, or `"simulated"` for a
+        file of `write_fastmri_volume`.
         """
         if self._dataset("ismrmrd_header") is not None:
             path = "acquisitionSystemInformation/systemVendor"
@@ -163,7 +162,7 @@ class FastmriFile(contextlib.AbstractContextManager):
 
     @property
     def combined_by(self):
-        """How coils were combined: `"rss"` or `"emulated_singlecoil"`."""
+        """The coil combination, `"rss"` or `"emulated_singlecoil"`."""
         multicoil = self.target_name == "reconstruction_rss"
         return "rss" if multicoil else "emulated_singlecoil"
 
@@ -182,7 +181,7 @@ class FastmriFile(contextlib.AbstractContextManager):
 
     def _number(self, path):
         value = self._find(path)
-        # As the schema has it: up to 65535.
+        # The schema allows integers up to 65535.
         if not re.fullmatch(r"\s*[0-9]{1,5}\s*", value or ""):
             raise self._bad(
                 f"Expected an integer {path} in ismrmrd_header. "
@@ -200,15 +199,15 @@ class FastmriFile(contextlib.AbstractContextManager):
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()
         if isinstance(value, str):
-            # h5py keeps bytes that are not UTF-8 as halves of characters,
-            # which nothing can write.
+            # h5py keeps bytes that are not UTF-8 as surrogates, which cannot be
+            # written.
             value = value.encode("utf-8", "surrogateescape")
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         return str(value)
 
     def _dataset(self, name):
-        """The data set of that name, or `None`."""
+        """Return the data set of this name, or `None`."""
         if name not in self._datasets:
             with self._naming():
                 found = hdf5.hdf5_dataset(self._file, name)
@@ -245,8 +244,8 @@ class FastmriFile(contextlib.AbstractContextManager):
         with self._naming():
             array = hdf5.read_hdf5(dataset, index)
             array = array.astype(dtype, copy=False)
-            # Neither passes over a NaN, and no mask as large as a volume is
-            # made. Real numbers are checked faster than complex ones.
+            # Minimum and maximum keep NaN, without a boolean array as large as
+            # the volume. Real numbers are checked faster than complex ones.
             numbers = array.view(np.float32)
             extremes = numbers.min(), numbers.max()
         if not np.isfinite(extremes).all():
@@ -262,7 +261,7 @@ class FastmriFile(contextlib.AbstractContextManager):
         return BadVolumeError(self.path, f"{reason}.")
 
     def _naming(self):
-        """Names the file in whatever goes wrong with reading it."""
+        """Name the file in errors from reading it."""
         return reading.naming(
             self.path, "an HDF5 file of fastMRI", BadVolumeError
         )

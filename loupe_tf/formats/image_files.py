@@ -1,4 +1,4 @@
-"""Images into files."""
+"""Write images to files."""
 
 import math
 import pathlib
@@ -14,34 +14,35 @@ WHITE = 99.5
 def save_image(
     image, path, field_of_view=None, slice_spacing=None, window=None
 ):
-    """Write an image, or a volume, in the format that the suffix names.
+    """Write an image, or a volume, in the format given by the suffix.
 
     | suffix | holds |
     |---|---|
-    | `.npy` | the array as it is |
+    | `.npy` | the array, unchanged |
     | `.nii`, `.nii.gz` | magnitudes, float32, axes `(H, W, slices)`, with voxel sizes (the extra `volumes`) |
-    | `.png` | magnitudes in 8 bits; the slices of a volume side by side, in rows, to look at |
+    | `.png` | magnitudes in 8 bits, to look at; the slices of a volume side by side, in rows |
 
-    NIfTI: raw k-space does not say how the patient lay, so that the file has
-    voxel sizes but no orientation (its codes are 0, "unknown"). Sizes that are
-    not known are 1. PNG: black and white are the two values of `window`, the
-    same for all slices; values between them are linear, others are clipped.
-    Where the field of view says that pixels are not square, the shorter sides
-    are stretched by interpolation until they are.
+    A NIfTI file has voxel sizes but no orientation (its codes are 0,
+    "unknown"), because raw k-space does not contain the position of the
+    patient. Unknown sizes are 1. In a PNG file, `window` gives the values of
+    black and white, the same for all slices. Values in between are linear, and
+    others are clipped. If the field of view implies that pixels are not
+    square, interpolation stretches their shorter sides.
 
-    The file appears at once and whole.
+    The file is written whole or not at all.
 
     Args:
         image: Real or complex array `(H, W)` or `(slices, H, W)`, finite.
         path: Path of the file.
         field_of_view: (Optional) size `(H, W)` of the image in mm.
         slice_spacing: (Optional) distance of the slices in mm.
-        window: (Optional) pair of numbers `(black, white)`, for PNG; by default
-            0 and the value that 99.5 percent of the pixels do not exceed.
+        window: (Optional) pair of numbers `(black, white)`, for PNG. Defaults
+            to 0 and the 99.5th percentile of the pixels.
 
     Raises:
         ImportError: If nibabel is missing, for NIfTI.
-        ValueError: If the suffix is another, or an argument is invalid.
+        ValueError: If the suffix is not in the table, or if an argument is
+            invalid.
 
     Example:
 
@@ -117,7 +118,7 @@ def _png(image, path, window, field_of_view):
     pixels = np.round(pixels).astype(np.uint8)
     if field_of_view is not None:
         sizes = np.divide(field_of_view, pixels.shape[-2:])
-        # Nobody sees less than a percent.
+        # A difference below one percent is not visible.
         if sizes.max() > 1.01 * sizes.min():
             shape = np.round(field_of_view / sizes.min()).astype(int).tolist()
             slices = pixels.reshape(-1, *pixels.shape[-2:])
@@ -131,7 +132,7 @@ def _png(image, path, window, field_of_view):
 
 
 def _tiles(slices):
-    """Slices in rows, about as many rows as columns, black where none is."""
+    """Arrange slices in about as many rows as columns; the rest is black."""
     number, height, width = slices.shape
     columns = math.ceil(math.sqrt(number))
     rows = math.ceil(number / columns)

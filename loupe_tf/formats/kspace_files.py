@@ -1,4 +1,4 @@
-"""Raw k-space in the files of scanners and toolboxes."""
+"""Read raw k-space from the files of scanners and toolboxes."""
 
 import contextlib
 import functools
@@ -14,68 +14,69 @@ from loupe_tf.formats.kspace_ismrmrd import open_ismrmrd
 from loupe_tf.formats.kspace_volume import COPIES, KspaceVolume
 from loupe_tf.numpy_fourier import ifftc
 
-# BART's dimensions that k-space may have: read-out, two phase encodings, coils
-# and slices.
+# Dimensions of BART that k-space may have: read-out, two phase encodings,
+# coils and slices.
 READ, PHASE_1, PHASE_2, COILS, SLICES = 0, 1, 2, 3, 13
 MATLAB = (
-    "MATLAB's file of a version before 7.3. In MATLAB, save it with '-v7.3'; "
+    "a MATLAB file of a version before 7.3. In MATLAB, save it with '-v7.3'; "
     "or in Python: numpy.save('scan.npy', scipy.io.loadmat('scan.mat')"
     "['data'].T)"
 )
 SIEMENS = (
-    "another kind of file. Siemens' raw data become ISMRMRD by a program of "
-    "its own: siemens_to_ismrmrd -f meas.dat -o scan.mrd"
+    "another kind of file. Convert Siemens raw data to ISMRMRD with: "
+    "siemens_to_ismrmrd -f meas.dat -o scan.mrd"
 )
 
 
 def load_kspace(path, **options):
-    """Open raw k-space, to be read slice by slice.
+    """Open raw k-space to read it slice by slice.
 
     | file | holds | options |
     |---|---|---|
     | fastMRI's HDF5 | `kspace`, `(slices, H, W)` or `(slices, coils, H, W)` | |
-    | ISMRMRD | acquisitions, put into their lines | `lines`, `encoding`, `select` |
+    | ISMRMRD | acquisitions, sorted into lines | `lines`, `encoding`, `select` |
     | BART's `.cfl`, `.hdr` | dimensions 0, 1, 2, 3 and 13: read-out, two phase encodings, coils, slices | |
     | `.npy` | complex array of 2, 3 or 4 axes | `leading` |
 
-    The suffix tells which for BART, the content for the others. K-space is
-    orthonormal, DC at `(H // 2, W // 2)`, in the unit of the file.
+    The suffix identifies BART files, the content all others. K-space is
+    orthonormal, with DC at `(H // 2, W // 2)`, in the unit of the file.
 
-    **ISMRMRD.** Encoding counters are moved so that the centre of the limits
-    is at `N // 2`; asymmetric echoes are zero-filled, and read-outs that were
-    sampled more densely than the reconstructed field of view needs are cropped
-    to it (in image space), unless that was done already. Acquisitions of one
-    line, such as averages and segments, are averaged. The first
-    of repetitions, contrasts, phases (of the heart) and sets is taken, number
-    0, unless `select` names another. What the standard's flags call no part of the
-    image is left out; reversed and compressed read-outs, and headers that
-    contradict the acquisitions, are refused. Slices come in the order of their
-    positions. The guide has a table of all elements.
+    **ISMRMRD.** Encoding counters are shifted so that the centre of the limits
+    is at `N // 2`. Asymmetric echoes are zero-filled. Oversampled read-outs are
+    cropped in image space to the reconstructed field of view, unless that was
+    done already. Acquisitions of the same line, such as averages and segments,
+    are averaged. Only number 0 of the repetitions, contrasts, cardiac phases
+    and sets is read, unless `select` names another. Acquisitions whose flags
+    say that they are not part of the image are left out. Reversed and
+    compressed read-outs are refused, and so are headers that contradict the
+    acquisitions. Slices are in the order of their positions. The guide has a
+    table of all elements.
 
     **3-D scans** with two phase encodings, in ISMRMRD and BART, are
-    transformed along the read-out, whose points then are the slices: `H` and
-    `W` are the two phase encodings, as a mask of points has them.
+    transformed along the read-out, whose points become the slices. `H` and `W`
+    are the two phase encodings, as in a mask of points.
 
     Args:
         path: Path of the file.
-        **options: As in the table.
-            `lines`: `"columns"` (by default) or `"rows"`: what lines are;
-            the read-out is along the other axis.
-            `encoding`: Integer, the number of the encoding space (0).
-            `select`: Dictionary of integers, such as `{"contrast": 1}`, by
-            `"repetition"`, `"contrast"`, `"phase"` or `"set"`.
-            `leading`: `"coils"` or `"slices"`, what the first of three axes
-            counts.
+        **options: The options in the table.
+            `lines`: `"columns"` (the default) or `"rows"`, the kind of lines.
+            The read-out is along the other axis.
+            `encoding`: Integer, the number of the encoding space. Defaults
+            to 0.
+            `select`: Dictionary of integers by `"repetition"`, `"contrast"`,
+            `"phase"` or `"set"`, such as `{"contrast": 1}`.
+            `leading`: `"coils"` or `"slices"`, the meaning of the first of
+            three axes.
 
     Returns:
-        A `KspaceVolume` of shape `(slices, coils, H, W)`, in which a single
-        coil is one coil; a context manager.
+        A `KspaceVolume` of shape `(slices, coils, H, W)`, with `coils` 1 for a
+        single coil. It is a context manager.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If the package `ismrmrd` is missing (the extra `export`).
-        ValueError: If the file is damaged or of another kind, which it names;
-            or an option is invalid.
+        ValueError: If the file is damaged or of another kind, in which case the
+            message names it, or if an option is invalid.
 
     Example:
 
@@ -91,15 +92,15 @@ def load_kspace(path, **options):
 
 
 def four_axes(shape, leading):
-    """Shape `(slices, coils, H, W)` of k-space with fewer axes.
+    """Return the shape `(slices, coils, H, W)` of k-space with fewer axes.
 
     Args:
         shape: Tuple of 2 to 4 integers.
-        leading: `"coils"` or `"slices"`, what the first of three axes counts;
-            `None` where there are not three.
+        leading: `"coils"` or `"slices"`, the meaning of the first of three
+            axes; `None` if there are not three.
 
     Raises:
-        ValueError: If there are other axes, or `leading` does not fit them.
+        ValueError: If there are other axes, or if `leading` does not fit them.
     """
     if leading not in (None, "coils", "slices") or (
         (leading is None) == (len(shape) == 3)
@@ -123,11 +124,11 @@ def four_axes(shape, leading):
 
 
 def kind_of(path):
-    """What sort of file it is: `"bart"`, `"npy"` or `"hdf5"`.
+    """Return the kind of a file: `"bart"`, `"npy"` or `"hdf5"`.
 
     Raises:
-        FileNotFoundError: If there is none.
-        BadFileError: If it is of another kind.
+        FileNotFoundError: If there is no such file.
+        BadFileError: If the file is of another kind.
     """
     if path.suffix.lower() in (".cfl", ".hdr"):
         return "bart"
@@ -147,7 +148,7 @@ def kind_of(path):
 
 
 def _format(path):
-    """Name of the format, and what opens it."""
+    """Return the name of the format and the function that opens it."""
     kind = kind_of(path)
     if kind == "hdf5":
         with hdf5.open_hdf5(path) as file:
@@ -158,15 +159,15 @@ def _format(path):
             raise reading.BadFileError(
                 path,
                 "Expected fastMRI's `kspace` or ISMRMRD's `dataset`. Received: "
-                f"HDF5 with {hdf5.hdf5_names(file)}. One slice is read by "
-                "`loupe_tf.formats.load_coils(path, key)`; numpy.save what it "
-                "returns, and give leading='coils' (--leading coils)",
+                f"HDF5 with {hdf5.hdf5_names(file)}. Read one slice with "
+                "`loupe_tf.formats.load_coils(path, key)`, numpy.save it, and "
+                "use leading='coils' (--leading coils)",
             )
     return kind, {"bart": open_bart, "npy": open_npy}[kind]
 
 
 def open_fastmri(path):
-    """K-space of a file of fastMRI."""
+    """Open the k-space of a fastMRI file."""
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(FastmriFile(path))
         shape = file.kspace_shape
@@ -184,7 +185,7 @@ def open_fastmri(path):
 
 
 def open_bart(path):
-    """K-space of BART's pair of files."""
+    """Open the k-space of BART's pair of files."""
     array = read_cfl(path, memory_map=True)
     sizes = array.shape + (1,) * (16 - array.ndim)
     known = (READ, PHASE_1, PHASE_2, COILS, SLICES)
@@ -193,13 +194,14 @@ def open_bart(path):
         raise reading.BadFileError(
             path,
             "Expected k-space in the dimensions 0, 1, 2, 3 (coils) and 13 "
-            f"(slices), of 2 and 13 one at most. Received: dimensions {sizes}",
+            "(slices), but not in both 2 and 13. Received: dimensions "
+            f"{sizes}",
         )
     array = array.reshape([sizes[axis] for axis in known], order="F")
     if sizes[PHASE_2] > 1:
         # (read, y, z, coils): one slice for each point of the read-out.
         array = np.moveaxis(array[..., 0], -1, 1)
-        # The transform has copies of it.
+        # The transform makes copies of the array.
         reading.check_memory(path, COPIES * array.nbytes)
         slab = functools.cache(lambda: ifftc(array, axes=(0,)))
         return KspaceVolume(path, array.shape, lambda i: slab()[i])
@@ -208,7 +210,7 @@ def open_bart(path):
 
 
 def open_npy(path, leading=None):
-    """K-space of NumPy's file."""
+    """Open the k-space of a NumPy file."""
     array = reading.load_npy(path, memory_map=True)
     if array.dtype.kind != "c":
         raise reading.BadFileError(

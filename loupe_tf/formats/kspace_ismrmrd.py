@@ -1,4 +1,4 @@
-"""K-space of ISMRM raw data (Inati et al., MRM 77, 2017)."""
+"""Read k-space from ISMRM raw data (Inati et al., MRM 77, 2017)."""
 
 import functools
 import math
@@ -20,12 +20,12 @@ from loupe_tf.reading import BadFileError
 
 __all__ = ["COUNTERS", "open_ismrmrd"]
 
-# How far zero filling makes pixels smaller, at most.
+# Largest factor by which zero filling may make pixels smaller.
 INTERPOLATION = 4
 
 
 def open_ismrmrd(path, lines="columns", encoding=0, select=None):
-    """K-space of ISMRM raw data; see `load_kspace`."""
+    """Open the k-space of ISMRM raw data; see `load_kspace`."""
     check_choice("lines", lines, ("columns", "rows"))
     _, space, heads, numbers = read_heads(path, encoding, select)
     with reading.naming(path, "ISMRM raw data"):
@@ -49,11 +49,11 @@ def _open(path, lines, space, heads, numbers):
     reading.check_memory(path, COPIES * 8 * coils * samples * math.prod(counts))
 
     def read(i):
-        """`(coils, width, *counts)` of a slice."""
+        """Return the k-space `(coils, width, *counts)` of a slice."""
         kspace = np.zeros((coils, samples, *counts), np.complex64)
         times = np.zeros((samples, *counts), np.float32)
         for n in np.flatnonzero(slices == i):
-            # Floats, (real, imaginary) in turn.
+            # The file has floats, real and imaginary parts in turn.
             data = dataset[numbers[n]]["data"].view(np.complex64)
             data = data.reshape(coils, heads["number_of_samples"][n])
             begin, end = start[n] - first[n], stop[n] - first[n]
@@ -65,7 +65,7 @@ def _open(path, lines, space, heads, numbers):
 
     @functools.cache
     def read_slab():
-        """`(width, coils, *counts)`: what was read out is transformed."""
+        """Return `(width, coils, *counts)`, transformed along the read-out."""
         return ifftc(read(0), axes=(1,)).swapaxes(0, 1)
 
     file = hdf5.open_hdf5(path)
@@ -94,19 +94,19 @@ def _open(path, lines, space, heads, numbers):
 
 
 def _coils(path, heads):
-    """The number of coils, of all acquisitions the same."""
+    """Return the number of coils, the same for all acquisitions."""
     coils = np.unique(heads["active_channels"]).tolist()
     if len(coils) > 1 or coils[0] < 1:
         raise BadFileError(
             path,
-            "Expected acquisitions of one number of channels. "
+            "Expected acquisitions with the same number of channels. "
             f"Received: {coils} channels",
         )
     return coils[0]
 
 
 def _extent(path, heads, samples):
-    """Where in the matrix read-outs begin, and what is kept of them."""
+    """Return where read-outs begin in the matrix and which part is kept."""
     first = samples // 2 - heads["center_sample"].astype(int)
     start = first + heads["discard_pre"]
     stop = first + heads["number_of_samples"] - heads["discard_post"]
@@ -121,7 +121,7 @@ def _extent(path, heads, samples):
 
 
 def _refuse_coded(path, heads):
-    """Refuse samples that have to be decoded first."""
+    """Refuse samples that would have to be decoded first."""
     ismrmrd = import_ismrmrd()
     if has_flags(heads, [ismrmrd.ACQ_IS_REVERSE]).any():
         raise BadFileError(
@@ -139,7 +139,7 @@ def _refuse_coded(path, heads):
 
 
 def _slices(path, space, heads):
-    """Number of the slice of each acquisition, and how many there are."""
+    """Return the slice index of each acquisition and the number of slices."""
     slices = heads["idx"]["slice"].astype(int)
     low, high, _ = space.limits["slice"] or (0, slices.max(), 0)
     found, expected = set(slices.tolist()), set(range(low, high + 1))
@@ -154,16 +154,16 @@ def _slices(path, space, heads):
 
 
 def _read_out(path, space, heads):
-    """Length of the read-out, that of its part that is kept, and its mm.
+    """Return the length of the read-out, the length kept, and the latter in mm.
 
-    Some converters remove oversampling, and leave the header as it was.
+    Some converters remove oversampling without changing the header.
     """
     samples = space.matrix[0]
     encoded, wanted = space.view[0], space.recon_view[0]
     matrix = space.recon_matrix[0]
     number = heads["number_of_samples"].astype(int)
     centre = heads["center_sample"].astype(int)
-    # 0 is what those leave who do not set it.
+    # The value is 0 if the writer did not set it.
     wrong = (centre >= number) | ((centre == 0) & (number > 1))
     if wrong.any():
         raise BadFileError(
@@ -173,7 +173,7 @@ def _read_out(path, space, heads):
         )
     first = samples // 2 - centre
     last = first + number
-    # Asymmetric echoes reach one end of k-space: that is their resolution.
+    # Asymmetric echoes still reach one end of k-space, for full resolution.
     near = max(1, samples // 64)
     short = (first > near) & (last < samples - near)
     if short.any():
@@ -189,7 +189,7 @@ def _read_out(path, space, heads):
     width = samples
     if encoded and wanted and wanted < encoded:
         width = max(1, round(samples * wanted / encoded))
-    # Zero filling makes pixels of both axes smaller.
+    # Zero filling would make the pixels of both axes smaller.
     fine = space.recon_view[1], space.view[1]
     ratio = space.recon_matrix[1] / space.matrix[1]
     if matrix > INTERPOLATION * width or (
@@ -206,17 +206,17 @@ def _read_out(path, space, heads):
 
 
 def _same(length, other, ratio):
-    """Whether two lengths are known and have that ratio."""
+    """Return whether two lengths are known and have this ratio."""
     return bool(length and other) and math.isclose(
         length / other, ratio, rel_tol=0.02
     )
 
 
 def _stack(heads, slices):
-    """The slices in the order of their positions, and their distance in mm.
+    """Sort slices by position, and return them with their distance in mm.
 
-    Their numbers are of the order of acquisition in some files. The distance is
-    `None` where there are no positions, and 0 where they are uneven.
+    In some files, slice numbers follow the order of acquisition. The distance
+    is `None` if there are no positions, and 0 if they are uneven.
     """
     _, places = np.unique(slices, return_index=True)
     normals = heads["slice_dir"][places].astype(float)
@@ -235,7 +235,7 @@ def _stack(heads, slices):
 
 
 def _crop(kspace, width):
-    """Crop the image along axis 1: removes oversampling of the read-out."""
+    """Crop the image along axis 1, to remove oversampling of the read-out."""
     samples = kspace.shape[1]
     if width == samples:
         return kspace

@@ -6,17 +6,17 @@ import numpy as np
 
 from loupe_tf.reading import BadFileError, check_memory, naming
 
-# How many arrays of its size the transform of an array takes at once.
+# Number of arrays of the same size that a transform holds in memory.
 COPIES = 3
 
 
 class KspaceVolume(contextlib.AbstractContextManager):
     """K-space of a volume in a file, read slice by slice.
 
-    What `load_kspace` returns. Only the slice that is asked for is in memory,
-    but for the whole volume where a read-out runs through the slices (3-D
-    scans). What is in memory at once is compared with
-    `loupe_tf.formats.memory_limit` first.
+    `load_kspace` returns it. Only the requested slice is in memory, except for
+    3-D scans, where the read-out runs through the slices and the whole volume
+    is in memory. The size is first compared with
+    `loupe_tf.formats.memory_limit`.
 
     Example:
 
@@ -29,13 +29,13 @@ class KspaceVolume(contextlib.AbstractContextManager):
     Args:
         path: Path of the file.
         shape: Tuple `(slices, coils, H, W)`.
-        read: Callable from the number of a slice to its k-space, complex
-            `(coils, H, W)`, DC at `(H // 2, W // 2)`.
+        read: Callable from the index of a slice to its k-space, complex
+            `(coils, H, W)`, with DC at `(H // 2, W // 2)`.
         close: (Optional) callable, called when the volume is closed.
         field_of_view: (Optional) size `(H, W)` of the image in mm.
-        slice_spacing: (Optional) distance of the slices in mm. Of files that
-            tell the thickness alone, that. What is not positive, which some
-            files have in its place, counts as not known.
+        slice_spacing: (Optional) distance of the slices in mm, or the slice
+            thickness for files that contain only that. Values of some files
+            that are not positive count as unknown.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class KspaceVolume(contextlib.AbstractContextManager):
         return self.shape[0]
 
     def __getitem__(self, i):
-        """K-space of slice `i`: complex64 `(coils, H, W)`.
+        """Return the k-space of slice `i`, complex64 `(coils, H, W)`.
 
         Raises:
-            BadFileError: If the file is damaged there, or a sample is not
+            BadFileError: If the file is damaged there, or if a sample is not
                 finite.
         """
         if not -len(self) <= i < len(self):
@@ -70,7 +70,7 @@ class KspaceVolume(contextlib.AbstractContextManager):
         i %= len(self)
         with (
             naming(self.path, f"k-space of slice {i}"),
-            np.errstate(over="ignore"),  # It is found by the next.
+            np.errstate(over="ignore"),  # `check_finite` finds overflows.
         ):
             kspace = np.asarray(self._read(i), np.complex64)
         check_finite(self.path, kspace, f" in slice {i}")
@@ -93,7 +93,7 @@ def check_finite(path, kspace, where=""):
         kspace: Array.
         where: String, added to the message.
     """
-    # Neither passes over a NaN, and no mask as large as k-space is made.
+    # Minimum and maximum keep NaN, without a boolean array as large as k-space.
     numbers = kspace.real, kspace.imag
     if not np.isfinite([f(x) for x in numbers for f in (np.min, np.max)]).all():
         raise BadFileError(
@@ -104,7 +104,7 @@ def check_finite(path, kspace, where=""):
 
 
 def _positive(values):
-    """Lengths, or `None` where a file has none to tell."""
+    """Return lengths, or `None` if they are not all known."""
     if values is None:
         return None
     lengths = np.array(values, float)

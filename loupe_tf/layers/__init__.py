@@ -43,4 +43,4 @@ __all__ = [
     "UnderSample",
 ]
 
-register(at_end_of="layers")  # Unless importing Keras did so.
+register(at_end_of="layers")  # Unless the import of Keras did it.

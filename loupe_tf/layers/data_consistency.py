@@ -9,8 +9,8 @@ from loupe_tf.operators.cartesian import fit_mask
 class DataConsistency(Float32Layer):
     """Put the measured samples back into a reconstruction.
 
-    `x' = F⁻¹[(1 - M) ∘ F x + y]`. With a binary mask, this replaces each
-    acquired sample of F x by its measurement.
+    The output is `x' = F⁻¹[(1 - M) ∘ F x + y]`. With a binary mask, this
+    replaces each acquired sample of F x by its measurement.
 
     Args:
         centered: Boolean. Whether the k-space has DC at `(H // 2, W // 2)` or

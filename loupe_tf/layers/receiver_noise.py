@@ -13,7 +13,7 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
     The noise n in `k + n` is complex, Gaussian, white, and independent from
     coil to coil (Macovski, "Noise in MRI", 1996). The real and the imaginary
     part of each of its samples have the variance σ². The signal-to-noise
-    ratio is that of each example, over the N entries of all its coils:
+    ratio is defined for each example, over the N entries of all its coils:
 
         snr = 10 log10( (1/N Σ |k|²) / 2σ² )    dB
 

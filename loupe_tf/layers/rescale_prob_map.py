@@ -16,7 +16,7 @@ BISECTIONS = 24
 class RescaleProbMap(Float32Layer):
     """Move a probability mask so that its mean is exactly the sparsity.
 
-    Equation 5 of the 4S paper (Martinini et al., BioCAS 2022), with
+    This is equation 5 of the 4S paper (Martinini et al., BioCAS 2022), with
     `r = sparsity` and `⟨S⟩` the mean of S:
 
         P = r / ⟨S⟩ · S                        if ⟨S⟩ ≥ r
@@ -34,7 +34,7 @@ class RescaleProbMap(Float32Layer):
 
         P = σ(logit S + c), with c such that ⟨P⟩ = r
 
-    Equation 5 does not serve here: it scales S, so no S could give a binary P
+    Equation 5 is not suitable here: it scales S, so no S could give a binary P
     for two sparsities. Each shifted P ranks the entries as S does, and a
     larger r gives a larger P in every entry, so masks drawn from them are
     nested.

@@ -23,7 +23,7 @@ def standardize_array(array):
     ):
         raise invalid(
             "array",
-            "only booleans, or only 0 and 1",
+            "booleans, or only 0 and 1",
             found=f"dtype {array.dtype} with other values",
         )
     array = array.astype(bool)

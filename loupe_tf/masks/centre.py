@@ -25,15 +25,15 @@ def dc_position(array):
     compare the mask with random masks of as many entries. One of them is
     enough:
 
-    - Around both places, the function finds the largest block that is acquired
-      whole. In a random mask of density `p`, a block of `n` entries is whole
-      with probability `p^n`. This must be at most 1 %, and the block must be
-      larger than the one at the other place.
+    - The first test takes the largest block that is acquired whole around each
+      of the two places. In a random mask of density `p`, a block of `n`
+      entries is whole with probability `p^n`. For the larger block, this must
+      be at most 1 %.
     - Let `k` be the offset of an entry from the centre along an axis. The mean
       of `cos(2 pi k / N)` over the acquired entries, summed over the axes, is
       positive if they lie around the centre and negative if they lie around
-      the corners. It must exceed 3 standard deviations, or 2 if DC is acquired
-      at only one of the two places.
+      the corners. Its magnitude must exceed 3 standard deviations, or 2 if
+      only the entry at that place is acquired, not the one at the other.
 
     Args:
         array: Boolean array of shape `(H, W)`, `(1, W)` or `(H, 1)`.

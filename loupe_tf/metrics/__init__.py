@@ -2,18 +2,19 @@
 
 Images are real tensors, channels last: magnitude `(batch, H, W, 1)` or complex
 `(batch, H, W, 2)` = (real, imaginary). PSNR and NMSE compare complex images as
-complex numbers, SSIM compares their magnitudes. PSNR and NMSE take volumes
-`(batch, D, H, W, 1)` or `(batch, D, H, W, 2)` too, each as a single image.
+complex numbers; SSIM compares their magnitudes. PSNR and NMSE also accept
+volumes `(batch, D, H, W, 1)` or `(batch, D, H, W, 2)`, each treated as a single
+image.
 
-The functions return one float32 value per image, `(batch,)`, and take NumPy
-arrays too; the classes average those values over the images. Everything is
+The functions return one float32 value per image, `(batch,)`, and also accept
+NumPy arrays. The classes average these values over the images. Everything is
 computed in float32, also under `mixed_float16`.
 
-A `sample_weight` of the classes, and of `loupe_tf.losses`, is one number an
+A `sample_weight` of the classes, and of `loupe_tf.losses`, is one number per
 image: `(batch,)`, with any further axes of length 1. Keras's own `"mse"`
-weights pixels, `(batch, H, W)`, so that `(batch,)` fails there, or weights
-columns if there are as many of them. **The shape `(batch, 1, 1)` serves both**
-(of volumes `(batch, 1, 1, 1)`):
+weights pixels, `(batch, H, W)`. There, `(batch,)` fails, or weights columns if
+there are as many. **The shape `(batch, 1, 1)` works for both**
+(`(batch, 1, 1, 1)` for volumes):
 
 ```python
 model.compile("adam", loss="mse", weighted_metrics=[loupe_tf.metrics.PSNR()])

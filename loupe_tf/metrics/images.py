@@ -1,4 +1,4 @@
-"""Pairs of images, checked, and the modulus of their channels."""
+"""Checks of image pairs, and the modulus of image channels."""
 
 import keras
 from keras import ops
@@ -23,10 +23,10 @@ def to_images(y_true, y_pred, volumes=False):
 
 
 def modulus(x):
-    """Modulus over the channels, `(batch, H, W, 1)`.
+    """Return the modulus over the channels, `(batch, H, W, 1)`.
 
-    Its gradient at zero is zero on every backend: that of a root is infinite,
-    and that of `ops.abs` is 0 on some and 1 on others.
+    The gradient at zero is zero on every backend. A root would have an infinite
+    gradient there, and `ops.abs` has 0 on some backends and 1 on others.
     """
     square = ops.sum(ops.square(x), axis=-1, keepdims=True)
     positive = square > 0.0
@@ -35,7 +35,7 @@ def modulus(x):
 
 
 def magnitude(x):
-    """Magnitude of two channels; one channel stays as it is, sign included."""
+    """Return the magnitude of two channels, or one channel unchanged."""
     return x if x.shape[-1] == 1 else modulus(x)
 
 

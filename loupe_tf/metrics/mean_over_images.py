@@ -5,25 +5,25 @@ from loupe_tf.checks import invalid
 
 
 class MeanOverImages(keras.metrics.MeanMetricWrapper):
-    """A mean over images, with weights of images."""
+    """Mean over images, weighted per image."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         return super().update_state(y_true, y_pred, per_image(sample_weight))
 
 
 def per_image(sample_weight):
-    """Weights of images as `(batch,)`, further axes of length 1 left out."""
+    """Return weights as `(batch,)`, without further axes of length 1."""
     if sample_weight is None:
         return None
     weight = ops.convert_to_tensor(sample_weight, "float32")
     if any(n not in (None, 1) for n in weight.shape[1:]):
         raise invalid(
             "sample_weight",
-            "one number an image: (batch,), or (batch, 1, 1), which losses of "
-            "Keras's own take too",
+            "one number per image: (batch,), or (batch, 1, 1), which Keras's "
+            "own losses also accept",
             found=f"shape={tuple(weight.shape)}",
         )
-    # Fails where an unknown axis turns out to be longer than 1.
+    # This fails if an unknown axis turns out to be longer than 1.
     return (
         ops.reshape(weight, ops.shape(weight)[:1]) if weight.shape else weight
     )

@@ -6,7 +6,7 @@ from loupe_tf.metrics.mean_over_images import MeanOverImages
 
 
 def nmse(y_true, y_pred):
-    """Normalised mean squared error of each image.
+    """Compute the normalised mean squared error of each image.
 
     Formula:
 
@@ -20,8 +20,8 @@ def nmse(y_true, y_pred):
         y_pred: Predicted images, same shape.
 
     Returns:
-        Float32 tensor `(batch,)`; 0 where the true image is zero everywhere,
-        whatever the prediction.
+        Float32 tensor `(batch,)`. The value is 0 for a true image that is zero
+        everywhere, whatever the prediction.
 
     Example:
 
@@ -46,8 +46,8 @@ class NMSE(MeanOverImages):
     ```
 
     for each image. fastMRI divides the energies of whole volumes instead,
-    which gives dark slices less weight. An image that is zero everywhere
-    counts as 0: leave it out with a `sample_weight` of 0; see `PSNR`.
+    which gives dark slices less weight. A true image that is zero everywhere
+    counts as 0; leave it out with a `sample_weight` of 0 (see `PSNR`).
 
     Args:
         name: (Optional) string name of the metric instance.
@@ -61,7 +61,7 @@ class NMSE(MeanOverImages):
     0.01
     """
 
-    _direction = "down"  # Less is better; Keras reads it.
+    _direction = "down"  # Lower is better; Keras reads this.
 
     def __init__(self, name="nmse", dtype=None):
         super().__init__(nmse, name=name, dtype=dtype or "float32")

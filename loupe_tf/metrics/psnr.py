@@ -12,7 +12,7 @@ MAX_PSNR = 100.0
 
 
 def psnr(y_true, y_pred, max_value=1.0):
-    """Peak signal-to-noise ratio of each image, in decibels.
+    """Compute the peak signal-to-noise ratio of each image, in decibels.
 
     Formula:
 
@@ -41,7 +41,7 @@ def psnr(y_true, y_pred, max_value=1.0):
     max_value = check_number("max_value", max_value, above=0)
     y_true, y_pred = to_images(y_true, y_pred, volumes=True)
     mse = energy((y_true - y_pred) / max_value, ops.mean)
-    # `-log10(x) = -log(x) / log(10)`; the maximum keeps a NaN a NaN.
+    # `-log10(x) = -log(x) / log(10)`. The maximum keeps NaN.
     floor = 10.0 ** (-MAX_PSNR / 10.0)
     return ops.log(ops.maximum(mse, floor)) * (-10.0 / math.log(10.0))
 
@@ -50,23 +50,24 @@ def psnr(y_true, y_pred, max_value=1.0):
 class PSNR(MeanOverImages):
     """Mean over images of the peak signal-to-noise ratio, in decibels.
 
-    Equation 7 of the 4S paper (Martinini et al., BioCAS 2022),
-    `-10 log10(MSE)`, for images divided by the maximum of their volume; with
-    another peak, `20 log10(max_value) - 10 log10(MSE)`.
+    This is equation 7 of the 4S paper (Martinini et al., BioCAS 2022),
+    `-10 log10(MSE)`, for images divided by the maximum of their volume. With
+    another peak, it is `20 log10(max_value) - 10 log10(MSE)`.
 
     **Say which convention a PSNR follows.** This one takes the MSE of one
-    image, a fixed peak, and the mean of the decibels. Others take the maximum
-    of the slice or of the volume as the peak, maximum minus minimum, or the
-    MSE of a whole volume. The convention alone moves PSNR by 5 dB: fastMRI's
-    single-coil knee U-Net was reported at 27.02 dB with norms and peaks of
-    slices, and at 32.34 dB with those of volumes
-    (facebookresearch/fastMRI#130). For one value per volume, give `psnr` the
-    volume as `(1, D, H, W, 1)`.
+    image, a fixed peak, and the mean of the decibels. Others take as the peak
+    the maximum of the slice or of the volume, or maximum minus minimum, and
+    some take the MSE of a whole volume. The convention alone can change PSNR
+    by 5 dB: fastMRI's single-coil knee U-Net was reported at 27.02 dB with
+    norms and peaks of slices, and at 32.34 dB with those of volumes
+    (facebookresearch/fastMRI#130). For one value per volume, pass the volume
+    to `psnr` as `(1, D, H, W, 1)`.
 
-    An MSE below `1e-10·max_value²` counts as that: a perfect image scores
-    100 dB, where infinity would swallow the mean. Blank padding slices score
-    100 dB too: leave them out with a `sample_weight` of 0, of shape `(n, 1, 1)`
-    if there is a loss of Keras's beside it.
+    An MSE below `1e-10·max_value²` counts as `1e-10·max_value²`. A perfect
+    image thus scores 100 dB instead of infinity, which would make the mean
+    infinite. Blank padding slices also score 100 dB; leave them out with a
+    `sample_weight` of 0, of shape `(n, 1, 1)` if it also weights a loss of
+    Keras.
 
     Args:
         max_value: Positive float, the peak: 1 for images divided by the
@@ -88,7 +89,7 @@ class PSNR(MeanOverImages):
     ```
     """
 
-    _direction = "up"  # More is better; Keras reads it.
+    _direction = "up"  # Higher is better; Keras reads this.
 
     def __init__(self, max_value=1.0, name="psnr", dtype=None):
         max_value = check_number("max_value", max_value, above=0)

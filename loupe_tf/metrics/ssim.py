@@ -16,15 +16,15 @@ WINDOWS = {
 
 
 def ssim(y_true, y_pred, max_value=1.0, window="gaussian"):
-    """Structural similarity of each image.
+    """Compute the structural similarity of each image.
 
-    Equation 13 of Wang et al., "Image quality assessment: from error
-    visibility to structural similarity", 2004, with `C1 = (0.01·max_value)²`
-    and `C2 = (0.03·max_value)²`:
+    This is equation 13 of Wang et al., "Image quality assessment: from error
+    visibility to structural similarity", 2004,
 
         (2 μx μy + C1) (2 σxy + C2) / ((μx² + μy² + C1) (σx² + σy² + C2))
 
-    averaged over every position where the window lies inside the image. See
+    with `C1 = (0.01·max_value)²` and `C2 = (0.03·max_value)²`, averaged over
+    every position where the window lies inside the image. See
     `loupe_tf.metrics.SSIM` for the windows.
 
     Args:
@@ -55,15 +55,15 @@ def ssim(y_true, y_pred, max_value=1.0, window="gaussian"):
     x = magnitude(y_true) / max_value
     y = magnitude(y_pred) / max_value
 
-    # One pass over the four maps, side by side along the batch axis.
+    # Filter the four maps in one pass, stacked along the batch axis.
     maps = ops.concatenate([x, y, x * x + y * y, x * y], axis=0)
     mean_x, mean_y, mean_squares, mean_xy = ops.split(
         _local_mean(maps, weights), 4, axis=0
     )
     squares = mean_x * mean_x + mean_y * mean_y
     product = mean_x * mean_y
-    # What rounding leaves of the differences, where pixels are large and alike,
-    # is no variance: it may be negative, or smaller than the covariance.
+    # Where pixels are large and nearly equal, these differences are rounding
+    # errors: a variance may be negative, or smaller than the covariance.
     variances = ops.maximum(bias * (mean_squares - squares), 0.0)
     covariance = bias * (mean_xy - product)
     covariance = ops.clip(covariance, -variances / 2, variances / 2)
@@ -78,17 +78,17 @@ def ssim(y_true, y_pred, max_value=1.0, window="gaussian"):
 class SSIM(MeanOverImages):
     """Mean over images of the structural similarity (Wang et al., 2004).
 
-    Two windows are in use, and their values do not compare:
+    Two windows are in use, and their values are not comparable:
 
-    - `"gaussian"`: 11×11, σ = 1.5, the paper's. scikit-image gives the same
-      with `structural_similarity(..., gaussian_weights=True, sigma=1.5,
+    - `"gaussian"`: 11×11, σ = 1.5, as in the paper. scikit-image gives the same
+      values with `structural_similarity(..., gaussian_weights=True, sigma=1.5,
       use_sample_covariance=False)`.
-    - `"uniform"`: 7×7, with the unbiased (N - 1) covariance, fastMRI's window
-      and scikit-image's default. fastMRI takes the maximum of the volume as
+    - `"uniform"`: 7×7, with the unbiased (N - 1) covariance, as in fastMRI and
+      by default in scikit-image. fastMRI takes the maximum of the volume as
       `max_value`.
 
-    Both images are compared by magnitude. Complex images `(batch, H, W, 2)`
-    lose their phase; a single channel is taken as it is, sign included.
+    Complex images `(batch, H, W, 2)` are compared by magnitude, without phase.
+    A single channel is used unchanged, sign included.
 
     Args:
         max_value: Positive float, the range of the pixel values: 1 for images
@@ -106,7 +106,7 @@ class SSIM(MeanOverImages):
     1.0
     """
 
-    _direction = "up"  # More is better; Keras reads it.
+    _direction = "up"  # Higher is better; Keras reads this.
 
     def __init__(
         self, max_value=1.0, window="gaussian", name="ssim", dtype=None
@@ -133,11 +133,11 @@ class SSIM(MeanOverImages):
 
 
 def _local_mean(x, weights):
-    """Separable weighted mean over H and W, where the window fits inside.
+    """Compute a separable weighted mean where the window fits inside.
 
-    A sum of shifted slices instead of a convolution: GPUs run float32
-    convolutions in TF32 by default, and its 10-bit mantissa is too coarse for
-    the difference of squares in a variance. It moves SSIM by some 0.05.
+    It is a sum of shifted slices instead of a convolution. GPUs run float32
+    convolutions in TF32 by default, whose 10-bit mantissa is too coarse for
+    the difference of squares in a variance: it changes SSIM by about 0.05.
     """
     size = len(weights)
     # An end of 0 would give an empty slice.

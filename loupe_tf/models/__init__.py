@@ -23,4 +23,4 @@ __all__ = [
     "with_binarization",
 ]
 
-register(at_end_of="models")  # Unless importing Keras did so.
+register(at_end_of="models")  # Unless the import of Keras did it.

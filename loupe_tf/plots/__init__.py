@@ -1,10 +1,10 @@
 """The figures of a training script: masks, curves, reconstructions.
 
 Each function returns a `matplotlib.figure.Figure`, ready for
-`figure.savefig(path)`, for `loupe_tf.report.figure` or for TensorBoard. None
-of them touches pyplot, so they work without a display, in threads and in
-callbacks. With `figure=` a function draws into a figure or sub-figure that is
-there already:
+`figure.savefig(path)`, for `loupe_tf.report.figure` or for TensorBoard. The
+functions do not use pyplot, so they work without a display, in threads and in
+callbacks. With `figure=`, a function draws into an existing figure or
+sub-figure:
 
 ```python
 both = matplotlib.figure.Figure(figsize=(12, 4), layout="constrained")
@@ -25,6 +25,7 @@ from loupe_tf.plots.mask_figures import (
     masks,
     probability_histogram,
 )
+from loupe_tf.plots.overview import overview
 from loupe_tf.plots.training_figures import training_curves
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "mask_comparison",
     "mask_description",
     "masks",
+    "overview",
     "probability_histogram",
     "reconstruction_groups",
     "reconstructions",

@@ -1,7 +1,7 @@
-"""What all figures share."""
+"""Helpers that all figures share."""
 
-# Okabe and Ito's colours, told apart by colour-blind readers too; each comes
-# with its own line style.
+# Okabe and Ito's colours, which colour-blind readers can distinguish. Curves
+# also differ in line style.
 COLOURS = [
     "#0072B2",
     "#D55E00",
@@ -15,7 +15,7 @@ STYLES = ["-", "--", "-.", ":"]
 
 
 def get_figure(figure, width, height):
-    """The figure given, or a new one of that size in inches."""
+    """Return the given figure, or a new one of this size in inches."""
     if figure is not None:
         return figure
     from matplotlib.figure import Figure
@@ -24,9 +24,9 @@ def get_figure(figure, width, height):
 
 
 def plain(name):
-    """A name as Matplotlib draws it: dollars begin no formula.
+    """Escape a name for Matplotlib, so that dollars do not begin a formula.
 
-    Names of files may also hold bytes that are no text.
+    Bytes that are not text, as in some file names, are replaced.
     """
     text = str(name).encode("utf-8", "replace").decode("utf-8")
     return text.replace("$", r"\$")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Keras is imported by what needs it: the command-line tool draws masks without.
+# Functions import Keras where needed: the command-line tool draws without it.
 from loupe_tf.checks import invalid
 from loupe_tf.plots.drawing import COLOURS, get_figure, plain
 
@@ -18,24 +18,25 @@ def reconstructions(
 ):
     """Draw true images, their reconstructions and the magnified errors.
 
-    One row an example; first the truth, then for each method the image and the
-    modulus of its error. All images share one grey scale, from 0 to
-    `max_value`; errors run from 0 to `max_value / error_scale`. Below each
-    image stands its PSNR, by the convention of `loupe_tf.metrics.PSNR`.
+    Each row shows one example: first the truth, then for each method the image
+    and the modulus of its error. All images share one grey scale, from 0 to
+    `max_value`; errors range from 0 to `max_value / error_scale`. The PSNR is
+    below each image, in the convention of `loupe_tf.metrics.PSNR`.
 
     Args:
         truth: True images, `(n, H, W, 1)` or complex `(n, H, W, 2)`.
-        reconstructions: Dictionary by method's name of images like `truth`.
+        reconstructions: Dictionary from the name of a method to images of the
+            same shape as `truth`.
         max_value: Positive float, the white of the grey scale and the peak of
             the PSNR.
-        error_scale: Positive float, by which errors are magnified.
-        zoom: (Optional) tuple `(top, left, height, width)` in pixels: a
-            region, framed in each panel and drawn larger below it.
+        error_scale: Positive float, magnification of the errors.
+        zoom: (Optional) tuple `(top, left, height, width)` in pixels, a region
+            that is framed in each panel and drawn larger below it.
         figure: (Optional) figure or sub-figure to draw into.
         voxel_size: (Optional) size of a pixel, `(rows, columns)` in mm, or
-            `(slices, rows, columns)` as `loupe_tf.datasets.Slices` has it:
-            images get their true proportions. Pixels are square by default,
-            and where it is not known.
+            `(slices, rows, columns)` as in `loupe_tf.datasets.Slices`. Images
+            are then drawn in their true proportions. Pixels are square if it
+            is not given or not known.
 
     Returns:
         The figure.
@@ -87,11 +88,12 @@ def reconstruction_groups(truth, groups, zoom=None, voxel_size=None):
 
     Args:
         truth: True image, `(1, H, W, 1)` or complex `(1, H, W, 2)`.
-        groups: List of dictionaries by method's name of images like `truth`;
-            each is drawn by `reconstructions`, one below the other.
-        zoom: (Optional) tuple `(top, left, height, width)`; the central third
-            by default.
-        voxel_size: As that of `reconstructions`.
+        groups: List of dictionaries from the name of a method to images of the
+            same shape as `truth`. `reconstructions` draws the groups one below
+            the other.
+        zoom: (Optional) tuple `(top, left, height, width)`. Defaults to the
+            central third.
+        voxel_size: As for `reconstructions`.
 
     Returns:
         The figure.
@@ -136,7 +138,7 @@ def _check_images(truth, reconstructions):
 
 
 def _panels(figure, count, heights, columns):
-    """The figure, and empty axes `(count, len(heights), columns)`."""
+    """Return the figure and empty axes `(count, len(heights), columns)`."""
     cell = 2.2
     figure = get_figure(
         figure,
@@ -149,7 +151,7 @@ def _panels(figure, count, heights, columns):
         squeeze=False,
         height_ratios=count * heights,
     )
-    # The rows of panels of one example: the whole image, then its zoom.
+    # Each example has a row with the whole image, then a row with its zoom.
     axes = axes.reshape(count, len(heights), columns)
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
@@ -175,11 +177,11 @@ def _check_zoom(zoom, height, width):
 
 
 def pixel_aspect(voxel_size):
-    """How high a pixel is for its width; 1 where that is not known.
+    """Return the height of a pixel relative to its width, 1 if not known.
 
     Args:
-        voxel_size: `None`, or numbers in mm of which the last two are those of
-            rows and columns; `None` or 0 for what is not known.
+        voxel_size: `None`, or a sequence of numbers in mm that ends with rows
+            and columns. Unknown numbers are `None` or 0.
     """
     if voxel_size is None:
         return 1.0

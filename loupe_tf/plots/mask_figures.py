@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Keras is imported by what needs it: the command-line tool draws masks without.
+# Functions import Keras where needed: the command-line tool draws without it.
 from loupe_tf.checks import invalid
 from loupe_tf.masks.description import (
     density_profile,
@@ -14,17 +14,17 @@ from loupe_tf.plots.drawing import COLOURS, STYLES, get_figure, plain
 
 
 def mask(mask, probability=None, figure=None):
-    """Draw a sampling mask, and beside it the probabilities it came from.
+    """Draw a sampling mask, and beside it the probabilities behind it.
 
     The axes count frequencies from the centre (DC), in steps of one over the
-    field of view. Where a `SamplingMask` knows its field of view, a sample is
-    drawn as high and wide as these steps are: k-space of square pixels is a
+    field of view. If a `SamplingMask` has a field of view, samples are drawn
+    with the proportions of these steps, so k-space of square pixels is a
     square, whatever the matrix.
 
     Args:
-        mask: Binary mask, centred, `(H, W)`; or lines, `(1, W)` or `(H, 1)`,
-            drawn over the whole of k-space if its size is known, else as a
-            full square. A `SamplingMask` will do.
+        mask: `SamplingMask`, or centred binary array `(H, W)`, `(1, W)` or
+            `(H, 1)`. Lines are drawn over the whole of k-space if its size is
+            known, else over a square.
         probability: (Optional) probabilities in [0, 1], centred, of the same
             shape.
         figure: (Optional) figure or sub-figure to draw into.
@@ -84,13 +84,13 @@ def mask(mask, probability=None, figure=None):
 def mask_description(mask, title="mask", figure=None):
     """Draw a mask, its density and its point-spread function.
 
-    The density is the share of entries acquired, by their distance from DC; the
-    point-spread function, in dB, is what a zero-filled reconstruction makes of
-    a point. Its largest side lobe is marked.
+    The density is the share of acquired entries by distance from DC. The
+    point-spread function, in dB, is the zero-filled reconstruction of a point;
+    its largest side lobe is marked.
 
     Args:
         mask: `SamplingMask`.
-        title: String, its name.
+        title: String, the name of the mask.
         figure: (Optional) figure or sub-figure to draw into.
 
     Returns:
@@ -109,11 +109,12 @@ def mask_description(mask, title="mask", figure=None):
 
 
 def mask_comparison(masks, figure=None):
-    """Draw two masks, what they share, their densities and point-spreads.
+    """Draw two masks, their overlap, densities and point-spread functions.
 
     Args:
-        masks: Dictionary by title of two `SamplingMask` of one size; lines are
-            compared with points along the whole of k-space.
+        masks: Dictionary from title to `SamplingMask`, with two masks of the
+            same size. Lines extend over the whole of k-space, so they can be
+            compared with points.
         figure: (Optional) figure or sub-figure to draw into.
 
     Returns:
@@ -166,13 +167,14 @@ def mask_comparison(masks, figure=None):
 def masks(masks, columns=None, figure=None):
     """Draw masks, or the probabilities behind them, side by side.
 
-    Figure 4 of the 4S paper (Martinini et al., BioCAS 2022).
+    The figure is like figure 4 of the 4S paper (Martinini et al., BioCAS
+    2022).
 
     Args:
-        masks: Dictionary by title of arrays `(H, W)`, `(1, W)` or `(H, 1)` with
-            values in [0, 1], DC at `(H // 2, W // 2)`; `None` leaves a place
-            empty.
-        columns: Integer, masks in a row; by default all of them.
+        masks: Dictionary from title to an array `(H, W)`, `(1, W)` or `(H, 1)`
+            with values in [0, 1] and DC at `(H // 2, W // 2)`. `None` leaves a
+            place empty.
+        columns: Integer, number of masks in a row. Defaults to all of them.
         figure: (Optional) figure or sub-figure to draw into.
 
     Returns:
@@ -197,15 +199,16 @@ def masks(masks, columns=None, figure=None):
 
 
 def probability_histogram(probabilities, bins=50, figure=None):
-    """Draw how near to binary the probabilities of a mask are.
+    """Draw a histogram of the probabilities of a mask.
 
-    Figure 2 of the 4S paper (Martinini et al., BioCAS 2022): a mask that can be
-    thresholded without loss has two peaks, at 0 and at 1. The legend gives the
-    share of entries outside [0.05, 0.95].
+    It shows how close they are to binary, as in figure 2 of the 4S paper
+    (Martinini et al., BioCAS 2022): a mask that can be thresholded without
+    loss has two peaks, at 0 and at 1. The legend gives the share of entries
+    outside [0.05, 0.95].
 
     Args:
         probabilities: Array of probabilities in [0, 1], of any shape, or a
-            dictionary of them by name.
+            dictionary of such arrays by name.
         bins: Integer, the number of bins on [0, 1].
         figure: (Optional) figure or sub-figure to draw into.
 
@@ -237,13 +240,13 @@ def probability_histogram(probabilities, bins=50, figure=None):
     axes.set_xlabel("probability that an entry is acquired")
     axes.set_ylabel("share of entries")
     axes.grid(alpha=0.3)
-    # Below, where it covers no curve.
+    # Below the axes, the legend does not cover a curve.
     figure.legend(loc="outside lower center", frameon=False)
     return figure
 
 
 def _frequencies(name, array):
-    """A mask as `(H, W)`, lines spread over a square."""
+    """Return a mask as `(H, W)`, with lines drawn over a square."""
     array = np.asarray(array)
     if array.ndim != 2:
         raise invalid(
@@ -257,7 +260,7 @@ def _frequencies(name, array):
 
 
 def _shown(name, mask):
-    """A mask as `(H, W)`, and how high a sample is for its width."""
+    """Return a mask as `(H, W)`, and the aspect ratio of its samples."""
     array = getattr(mask, "array", mask)
     if getattr(mask, "voxel_size", None) is None:
         return _frequencies(name, array), "equal"
@@ -266,7 +269,7 @@ def _shown(name, mask):
 
 
 def _check_probability(name, values):
-    # Written so that a NaN fails too.
+    # Written so that NaN fails too.
     if not (values.size and values.min() >= 0 and values.max() <= 1 + 1e-6):
         raise invalid(
             name,
@@ -298,7 +301,7 @@ def _draw_density(ax, masks):
         )
     ax.set(ylim=(0, 1.05), xlim=(0, None))
     ax.set_title("Density")
-    ax.set_xlabel("distance from DC, in halves of k-space")
+    ax.set_xlabel("distance from DC, relative to half of k-space")
     ax.set_ylabel("share acquired")
     ax.grid(alpha=0.3)
     if len(masks) > 1:
@@ -306,7 +309,7 @@ def _draw_density(ax, masks):
 
 
 def _draw_point_spread(ax, masks, floor=-60.0):
-    """Curves of lines, or the image of one mask of points, in dB."""
+    """Draw curves for masks of lines, or an image for points, in dB."""
     titles = []
     for i, (title, mask) in enumerate(masks.items()):
         lobe = side_lobe(mask)
@@ -327,7 +330,7 @@ def _draw_point_spread(ax, masks, floor=-60.0):
             continue
         rows, columns = mask.shape
         left, top = -(columns // 2) - 0.5, -(rows // 2) - 0.5
-        # Here pixels are those of the image.
+        # These pixels are those of the image, not of k-space.
         size = mask.voxel_size
         image = ax.imshow(
             decibels,

@@ -1,4 +1,4 @@
-"""Figures of a training."""
+"""Figures of a training run."""
 
 import numpy as np
 
@@ -7,19 +7,20 @@ from loupe_tf.plots.drawing import COLOURS, STYLES, get_figure
 
 
 def training_curves(history, validation_freq=1, figure=None):
-    """Draw a run: the loss and, where logged, slope and learning rate.
+    """Draw the loss of a run and, if logged, slope and learning rate.
 
     Args:
-        history: Dictionary of lists with one value an epoch, such as
-            `model.fit(...).history`. Used are `"loss"`, `"val_loss"`, every
-            name that ends in `"slope"`, `"learning_rate"`, and `"round"`: a
-            vertical line marks where its value changes, as at the beginning of
-            the second round of 4S.
-        validation_freq: Integer, the epochs from one validation to the next.
+        history: Dictionary of lists with one value per epoch, such as
+            `model.fit(...).history`. The function uses `"loss"`, `"val_loss"`,
+            every name that ends in `"slope"`, `"learning_rate"` and `"round"`.
+            A vertical line marks where `"round"` changes, for instance at the
+            beginning of the second round of 4S.
+        validation_freq: Integer, number of epochs from one validation to the
+            next.
         figure: (Optional) figure or sub-figure to draw into.
 
     Returns:
-        The figure: one panel below the other, over the same epochs.
+        The figure, with panels below each other over the same epochs.
     """
     slopes = [name for name in history if name.endswith("slope")]
     panels = [
@@ -50,7 +51,7 @@ def training_curves(history, validation_freq=1, figure=None):
         for i, name in enumerate(names):
             ax.plot(
                 *_points(name, history[name], validation_freq),
-                # A single epoch has no line.
+                # Without a marker, a single epoch would be invisible.
                 marker="." if len(history[name]) < 20 else None,
                 color=COLOURS[i % len(COLOURS)],
                 linestyle=STYLES[i % len(STYLES)],
@@ -69,9 +70,9 @@ def training_curves(history, validation_freq=1, figure=None):
 
 
 def _points(name, values, validation_freq):
-    """Epochs, and the values in them."""
+    """Return epochs and their values."""
     step = validation_freq if name.startswith("val_") else 1
-    if None in values:  # In the place of epochs that lack one.
+    if None in values:  # Epochs without a value have `None`.
         step = 1
     points = [
         (step * epoch, value)

@@ -1,9 +1,9 @@
-"""Images from undersampled k-space: classical methods, and our networks.
+"""Images from undersampled k-space: classical methods and trained networks.
 
-Every reconstructor is called with k-space, the mask and, where there are any,
-the sensitivity maps, and returns an image. It does not know whether the mask
-was learned. All but `Network` work on NumPy's complex arrays; compressed
-sensing, SENSE and ESPIRiT stand on sigpy (the extra `reconstruction`).
+Every reconstructor is called with k-space, the mask and, if there are any,
+sensitivity maps, and returns an image. It does not depend on whether the mask
+was learned. All of them take and return NumPy's complex arrays. Compressed
+sensing, SENSE and ESPIRiT require sigpy (the extra `reconstruction`).
 """
 
 from loupe_tf.numpy_operators import adjoint, forward

@@ -1,18 +1,19 @@
-"""The centre of k-space that a mask has acquired whole."""
+"""The fully acquired centre of k-space."""
 
 import numpy as np
 
 
 def acquired_widths(mask):
-    """How wide the acquired centre is, for each height.
+    """Return the width of the fully acquired centre for each height.
 
     Args:
-        mask: Booleans `(H, W)`.
+        mask: Boolean array `(H, W)`.
 
     Returns:
-        Integers `(H,)`: at index h - 1 the largest w for which the central
-        h × w entries, `[n // 2 - c // 2, n // 2 - c // 2 + c)` along each axis
-        as in `loupe_tf.masks.calibration_region`, are acquired.
+        Integer array `(H,)`. At index h - 1, the largest w for which the
+        central h × w entries are all acquired. Along each axis, the centre is
+        `[n // 2 - c // 2, n // 2 - c // 2 + c)`, as in
+        `loupe_tf.masks.calibration_region`.
     """
     height, width = mask.shape
     middle = width // 2
@@ -27,7 +28,7 @@ def acquired_widths(mask):
 
 
 def center(kspace, size):
-    """The central `(h, w)` entries of `(coils, H, W)`."""
+    """Return the central `(h, w)` entries of k-space `(coils, H, W)`."""
     first = [n // 2 - c // 2 for n, c in zip(kspace.shape[-2:], size)]
     rows, columns = (slice(f, f + c) for f, c in zip(first, size))
     return kspace[:, rows, columns]

@@ -17,28 +17,31 @@ def choose_regularization(
     maps=None,
     metric="psnr",
 ):
-    """Try values of the regularization on validation images, keep the best.
+    """Try several regularizations on validation images and keep the best.
 
     Args:
-        reconstructor: One that has a `regularization`, such as
-            `WaveletL1(0.0)`; its other settings are kept.
+        reconstructor: Reconstructor that has a `regularization`, such as
+            `WaveletL1(0.0)`. Its other settings are kept.
         candidates: Sequence of numbers of at least 0.
-        kspaces: Sequence of k-space arrays, `(H, W)` or `(coils, H, W)` each.
-        masks: One mask for all, or a sequence of as many.
-        targets: Sequence of true images `(H, W)`. Real ones are compared with
-            magnitudes, complex ones with complex reconstructions.
-        maps: `None`, maps `(coils, H, W)` for all, or a sequence of as many.
+        kspaces: Sequence of k-space arrays, each `(H, W)` or `(coils, H, W)`.
+        masks: One mask for all images, or a sequence with one for each.
+        targets: Sequence of true images `(H, W)`. Real targets are compared
+            with magnitudes, complex targets with complex reconstructions.
+        maps: `None`, maps `(coils, H, W)` for all images, or a sequence with
+            maps for each.
         metric: `"psnr"`, the mean of `loupe_tf.metrics.psnr` with the largest
-            target as the peak (another peak would move all candidates alike),
-            or `"nmse"`, that of `loupe_tf.metrics.nmse`.
+            value of all targets as the peak (another peak would shift all
+            candidates equally), or `"nmse"`, the mean of
+            `loupe_tf.metrics.nmse`.
 
     Returns:
-        A pair: the reconstructor with the best candidate, of equal ones the
-        first; and a dict of the mean metric by candidate. If the best is the
-        first or the last of the candidates, try others beyond it.
+        A pair: the reconstructor with the best candidate (the first one among
+        equals), and a dictionary of the mean metric by candidate. If the best
+        candidate is the first or the last, try others beyond it.
 
     Raises:
-        ValueError: If an argument is invalid, or numbers of images differ.
+        ValueError: If an argument is invalid, or if the numbers of images
+            differ.
 
     Example:
 

@@ -17,33 +17,34 @@ def espirit_maps(
     crop=0.95,
     iterations=100,
 ):
-    """Estimate sensitivity maps from the centre of k-space, by ESPIRiT.
+    """Estimate sensitivity maps from the centre of k-space with ESPIRiT.
 
-    Uecker et al., "ESPIRiT - an eigenvalue approach to autocalibrating
-    parallel MRI: where SENSE meets GRAPPA", 2014. Windows of the calibration
-    region span the k-space that coils can measure; the maps are, pixel by
-    pixel, the eigenvector of eigenvalue 1 of the projection onto it.
+    Windows of the calibration region span a space that contains all k-space
+    the coils can measure. At each pixel, the maps are the eigenvector of
+    eigenvalue 1 of the projection onto this space (Uecker et al., "ESPIRiT -
+    an eigenvalue approach to autocalibrating parallel MRI: where SENSE meets
+    GRAPPA", 2014).
 
     Args:
-        kspace: Complex array `(coils, H, W)`, DC at `(H // 2, W // 2)`.
-        mask: Booleans, or 0 and 1, or a `SamplingMask`, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`.
-        calibration: Integer, the side of the central square that is used; all
-            of it must be acquired. By default as large as the mask allows, 24
-            at most.
+        kspace: Complex array `(coils, H, W)`, with DC at `(H // 2, W // 2)`.
+        mask: Array of booleans, or of 0 and 1, or a `SamplingMask`, of shape
+            `(H, W)`, `(1, W)` or `(H, 1)`.
+        calibration: Integer, the side of the central square to use, which must
+            be fully acquired. Defaults to the largest side that the mask
+            allows, at most 24.
         kernel_size: Integer, the side of the windows.
-        threshold: Number in [0, 1]: singular values below that share of the
+        threshold: Number in [0, 1]. Singular values below this share of the
             largest one count as noise.
-        crop: Number in [0, 1]: maps are 0 where the eigenvalue is lower, which
-            is outside the object.
-        iterations: Integer, steps of the power iteration.
+        crop: Number in [0, 1]. Maps are set to 0 where the eigenvalue is
+            lower, which is outside the object.
+        iterations: Integer, number of power iterations.
 
     Returns:
-        Complex64 array `(coils, H, W)`: `Σᵢ |Sᵢ|²` is 1 in the object and 0
-        outside it. The phase is that relative to the first coil.
+        Complex64 array `(coils, H, W)`. `Σᵢ |Sᵢ|²` is 1 in the object and 0
+        outside it. Phases are relative to the first coil.
 
     Raises:
-        ValueError: If an argument is invalid, or the acquired centre is too
+        ValueError: If an argument is invalid, or if the acquired centre is too
             small.
         ImportError: If sigpy is not installed (the extra `reconstruction`).
 
@@ -70,8 +71,8 @@ def espirit_maps(
 
     heights = np.arange(1, mask.shape[0] + 1)
     acquired = int(np.max(np.minimum(heights, acquired_widths(mask))))
-    # With fewer windows the span of all k-space is not found, and the
-    # eigenvalues in the object are well below 1.
+    # Fewer windows do not span all k-space, and the eigenvalues in the object
+    # are then well below 1.
     needed = 2 * kernel_size + 1
     side = min(24, acquired) if calibration is None else calibration
     check_integer("calibration", max(side, 1), at_least=1)
@@ -81,17 +82,15 @@ def espirit_maps(
             f"a fully acquired centre of at least {max(needed, side)} lines "
             "along each axis, which ESPIRiT needs for windows of "
             f"{kernel_size}×{kernel_size} and calibration={calibration}",
-            found=f"{acquired} lines acquired, {side} to be used",
+            found=f"{acquired} lines acquired, {side} to use",
         )
 
     sigpy = import_sigpy()
     maps = np.zeros_like(kspace)
-    # A coil that is switched off has no phase to compare others with.
+    # A coil that is switched off cannot be the phase reference.
     alive = np.any(center(kspace, (side, side)) != 0, axis=(1, 2))
     if not alive.any():
-        raise invalid(
-            "kspace", "samples other than zero in its centre", found="zeros"
-        )
+        raise invalid("kspace", "non-zero samples in its centre", found="zeros")
     maps[alive] = sigpy.mri.app.EspiritCalib(
         kspace[alive],
         calib_width=side,
@@ -101,5 +100,5 @@ def espirit_maps(
         max_iter=iterations,
         show_pbar=False,
     ).run()
-    # Where the first coil sees nothing sigpy divides by zero.
+    # sigpy divides by zero where the first coil has no signal.
     return np.where(np.isfinite(maps), maps, 0)

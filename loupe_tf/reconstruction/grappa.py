@@ -13,39 +13,39 @@ from loupe_tf.reconstruction.reconstructor import Reconstructor
 
 @dataclasses.dataclass(frozen=True)
 class Grappa(Reconstructor):
-    """GRAPPA: missing samples as sums of their acquired neighbours.
+    """GRAPPA: missing samples as weighted sums of their acquired neighbours.
 
-    Griswold et al., "Generalized autocalibrating partially parallel
-    acquisitions", 2002. A missing sample t of all coils is `t = s G` with s
-    the acquired samples of all coils in a window around it. The weights, those
-    of each pattern of acquired neighbours, are learned in the centre of
-    k-space, which must be acquired whole:
+    A missing sample t of all coils is `t = s G`, where s holds the acquired
+    samples of all coils in a window around it (Griswold et al., "Generalized
+    autocalibrating partially parallel acquisitions", 2002). Each pattern of
+    acquired neighbours has its own weights G. They are learned in the centre
+    of k-space, which must be fully acquired:
 
         G = (S^H S + λ I)^-1 S^H T
 
-    with rows of S and T from every position of the window inside the centre.
+    The rows of S and T come from every position of the window in the centre.
 
-    A missing sample without an acquired neighbour in its window stays zero.
-    Masks of lines have few patterns; masks of points have nearly as many as
+    A missing sample stays zero if its window has no acquired neighbour. Masks
+    of lines have few patterns. Masks of points have nearly as many patterns as
     missing samples, and take long.
 
-    It is our own code, since pygrappa takes what is zero in the first coil
-    for missing, where we are given a mask, and trains at the borders of the
-    calibration region on zeros beyond it.
+    This package does not use pygrappa, which ignores the mask and takes zeros
+    in the first coil for missing samples, and which trains at the border of
+    the calibration region on zeros beyond it.
 
     Args:
         kernel_size: Pair of odd integers, the window along H and W.
-        regularization: Number of at least 0; λ is that times the mean
+        regularization: Number of at least 0. λ is this number times the mean
             eigenvalue of `S^H S`.
 
     Returns (when called):
-        The root of the sum of squares of the coil images, float32 `(H, W)`;
-        if maps are given the image that explains them best,
-        `Σ S̄ᵢ xᵢ / Σ |Sᵢ|²`, complex64.
+        Without maps, the root of the sum of squares of the coil images,
+        float32 `(H, W)`. With maps, the image that fits the coil images best,
+        `Σ S̄ᵢ xᵢ / Σ |Sᵢ|²`, complex64 `(H, W)`.
 
     Raises:
-        ValueError: If an argument is invalid, there is but one coil, or the
-            centre is too small to learn the weights from.
+        ValueError: If an argument is invalid, if there is only one coil, or if
+            the centre is too small to learn the weights.
 
     Example:
 
@@ -87,12 +87,12 @@ class Grappa(Reconstructor):
 
         Args:
             kspace: Complex64 array `(coils, H, W)`, zero where not acquired.
-            mask: Booleans `(H, W)`.
+            mask: Boolean array `(H, W)`.
         """
         coils, height, width = kspace.shape
         kernel = tuple(self.kernel_size)
         reach = [(n // 2, n // 2) for n in kernel]
-        # Windows are centred on each sample; beyond the border is nothing.
+        # A window is centred on each sample; nothing is acquired outside.
         windows = sliding_window_view(np.pad(mask, reach), kernel)
         windows = windows.reshape(height * width, -1)
         missing = np.flatnonzero(~mask.ravel() & windows.any(axis=1))
@@ -116,7 +116,7 @@ class Grappa(Reconstructor):
             gram = sources.conj().T @ sources
             penalty = self.regularization * np.trace(gram).real / len(gram)
             gram = gram + penalty * np.eye(len(gram), dtype=gram.dtype)
-            # Of least norm, where samples are all zero.
+            # The solution of least norm, in case all samples are zero.
             kernel_weights = np.linalg.lstsq(
                 gram, sources.conj().T @ targets, rcond=None
             )[0]
@@ -130,7 +130,7 @@ class Grappa(Reconstructor):
         return filled
 
     def _calibration_size(self, mask, unknowns):
-        """The acquired centre `(h, w)` with most positions of the window."""
+        """Return the acquired centre `(h, w)` with most window positions."""
         height, width = mask.shape
         kh, kw = self.kernel_size
         widths = acquired_widths(mask)

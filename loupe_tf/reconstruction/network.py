@@ -12,36 +12,35 @@ from loupe_tf.reconstruction.reconstructor import Reconstructor
 
 
 class Network(Reconstructor):
-    """A trained Keras model in the place of a classical method.
+    """A trained Keras model as a reconstructor.
 
-    It takes k-space that was really measured, and any mask: the one that was
-    learned, or another to see how the network bears it. A `loupe_model` has
-    learned to rebuild what its own forward operator measures: its
-    `reconstructor` is all that is used of it.
+    It takes measured k-space and any mask: the learned one, or another to test
+    the robustness of the network. Only the `reconstructor` of a `loupe_model`
+    is used, because the rest of the model simulates the measurement.
 
-    A model of volumes needs all slices at once, and is not called by itself:
-    `loupe_tf.reconstruct` feeds it.
+    A model of volumes needs all slices at once. Use `loupe_tf.reconstruct` for
+    it rather than calling this class.
 
-    K-space should have the unit the model was trained in: that of images
-    divided by their volume's maximum.
+    K-space should have the unit of the training data: that of images divided
+    by the maximum of their volume.
 
     Args:
-        model: A `loupe_model` of any mask; its `reconstructor`, or another
-            Keras layer or model from `[kspace, mask]` or
-            `[kspace, mask, maps]` to an image, with the shapes of
-            `loupe_tf.models.AdjointNetwork`; or a functional model from
-            adjoint images `(batch, H, W, 2)`, (real, imaginary), to images
-            `(batch, H, W, 1)` or `(batch, H, W, 2)`. The network D of a
-            `loupe_model` alone gives a correction, not an image: give the
-            whole model. Or the path of a `.keras` file of any of these.
+        model: One of these, or the path of a `.keras` file with one: a
+            `loupe_model` with any mask; its `reconstructor`, or another Keras
+            layer or model from `[kspace, mask]` or `[kspace, mask, maps]` to
+            an image, with the shapes of `loupe_tf.models.AdjointNetwork`; or a
+            functional model from adjoint images `(batch, H, W, 2)`, (real,
+            imaginary), to images `(batch, H, W, 1)` or `(batch, H, W, 2)`. Do
+            not pass only the network D of a `loupe_model`: its output is a
+            correction, not an image.
 
     Returns (when called):
-        Float32 `(H, W)` from models with one channel, complex64 from those
-        with two.
+        Float32 array `(H, W)` for models with one output channel, complex64
+        for models with two.
 
     Raises:
-        ValueError: If the model is none of these, or was built for another
-            matrix size.
+        ValueError: If the model is none of these, or if it was built for
+            another matrix size.
 
     Example:
 
@@ -69,7 +68,7 @@ class Network(Reconstructor):
         try:
             found = masks.from_model(self.model)
         except ValueError:
-            return ()  # It takes any mask, or none that is binary.
+            return ()  # The model has no mask of its own, or no binary one.
         return found if isinstance(found, tuple) else (found,)
 
     def complete(self, kspace, mask):
@@ -78,7 +77,7 @@ class Network(Reconstructor):
         if len(kspace) > 1:
             raise invalid(
                 "kspace",
-                "one coil, without a phase, for a model of a half-plane",
+                "one coil, without phase, for a model of a half-plane",
                 found=f"{len(kspace)} coils",
             )
         return fill_mirror(kspace, mask)
@@ -122,27 +121,27 @@ class Network(Reconstructor):
             )
 
     def _fit(self, mask):
-        """The mask in the shape of the model's own input for it."""
+        """Give the mask the shape of the model's input."""
         for axis in (1, 2):
             if self._inputs[1].shape[axis] == 1:
                 first = np.take(mask, [0], axis=axis)
                 if np.any(mask != first):
                     raise invalid(
-                        "mask", "lines, as those of the model", found="points"
+                        "mask", "lines, as in the model", found="points"
                     )
                 mask = first
         return mask
 
 
 def as_reconstructor(model):
-    """Take a trained model for a reconstructor, and leave all others.
+    """Wrap a trained model in a `Network`; return other callables unchanged.
 
     Args:
-        model: A Keras model, or the path of one, that `Network` takes; or any
-            callable `(kspace, mask, maps)`.
+        model: A Keras model for `Network`, or its path; or any callable
+            `(kspace, mask, maps)`.
 
     Returns:
-        A callable `(kspace, mask, maps)`: a `Network`, or what was given.
+        A callable `(kspace, mask, maps)`.
     """
     import keras
 
@@ -154,10 +153,10 @@ def as_reconstructor(model):
 
 
 def load_model(path):
-    """A model from a `.keras` file, in Keras's safe mode, not compiled."""
+    """Load a `.keras` file in Keras's safe mode, without compiling."""
     import keras
 
-    import loupe_tf.models  # noqa: F401  (registers what the file may name)
+    import loupe_tf.models  # noqa: F401  (registers classes of the file)
 
     if pathlib.Path(path).suffix != ".keras":
         raise invalid("model", "a path that ends in .keras", path)
@@ -168,5 +167,5 @@ def load_model(path):
             check_memory(path, 2 * sizes)
             damaged = file.testzip()
         if damaged is not None:
-            raise ValueError(f"the checksum of {damaged} in it is another")
+            raise ValueError(f"The checksum of {damaged} in it does not match")
         return keras.models.load_model(path, compile=False, safe_mode=True)

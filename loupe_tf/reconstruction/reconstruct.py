@@ -1,4 +1,4 @@
-"""From raw k-space to an image, with a mask and a model."""
+"""Rebuild an image from raw k-space with a mask and a model."""
 
 import contextlib
 import os
@@ -38,69 +38,74 @@ def reconstruct(
 ):
     """Rebuild an image, or a volume, from raw k-space.
 
-    K-space is taken as it was measured with the mask; what the mask does not
-    acquire is not read. One slice is in memory at a time, and all of them are
-    read twice: to check them and find the scale, and to rebuild them.
+    The k-space must have been measured with the mask; samples that the mask
+    does not acquire are not used. One slice is in memory at a time. All slices
+    are read twice: first to check them and find the scale, then to rebuild
+    them.
 
-    **Scale.** A model is trained on images divided by their volume's maximum,
-    and raw k-space has a unit of its own. So k-space is divided by the maximum
-    of the zero-filled volume (magnitudes; coils combined by the maps if those
-    are an array, otherwise by the root of the sum of squares), and the images
-    are multiplied by it: they come out in the unit of the k-space. The
-    zero-filled maximum is mostly somewhat lower than that of the true volume;
-    where that is known, give it as `scale`.
+    **Scale.** A model is trained on images divided by the maximum of their
+    volume, but raw k-space has its own unit. The function therefore divides
+    k-space by the maximum magnitude of the zero-filled volume, and multiplies
+    the images by it, so the images have the unit of the k-space. For this
+    maximum, coils are combined with the maps if `maps` is an array, otherwise
+    by the root of the sum of squares. The zero-filled maximum is usually
+    somewhat lower than that of the true volume; if you know the latter, pass it
+    as `scale`.
 
-    **Checks.** What cannot be right is an error: a mask of another size, DC of
-    the mask in a corner, k-space that is zero where the mask acquires it,
-    unless `allow_zeros`: in more than a twentieth of its points, or in more
-    than a quarter of one of its lines. What no line has, at either end, is not
-    counted: read-outs are filled with zeros, and echoes asymmetric. What may be
-    meant is a warning: a mask other than that of the model, with their
-    overlap; an acceleration far from the model's, or a field of view (where
-    both are known) far from the mask's; fewer zeros; lines that are zero in
-    more than half of their length; samples that the mask does not acquire;
-    k-space whose largest sample is not near the centre.
+    **Checks.** These inputs raise an error: a mask of another size, a mask with
+    DC in a corner, and (unless `allow_zeros`) k-space that is zero in more than
+    a twentieth of the points that the mask acquires, or in more than a quarter
+    of one of its lines. Both ends where all lines are zero do not count,
+    because read-outs may be zero-padded and echoes asymmetric.
 
-    **Half-planes.** What a model of a half-plane fills in from the mirror is
-    filled in here too, from the mask that was measured.
+    These inputs cause a warning: a mask other than the model's (with their
+    overlap), an acceleration far from the model's, a field of view far from
+    the mask's (if both are known), fewer zeros than above, lines that are zero
+    over more than half of their length, samples that the mask does not
+    acquire, and k-space whose largest sample is not near the centre.
 
-    **Volumes.** The slices of a model of volumes are the positions along the
-    read-out, as `loupe_tf.formats.load_kspace` has them of 3-D scans; all go
-    through the model at once.
+    **Half-planes.** For a model of a half-plane, the mirror is filled in here
+    too. Pass the mask of the measurement.
+
+    **Volumes.** For a model of volumes, slices are the positions along the
+    read-out, as in 3-D scans read by `loupe_tf.formats.load_kspace`. All slices
+    go through the model at once.
 
     Args:
-        model: A `loupe_model` or another model that
-            `loupe_tf.reconstruction.Network` takes; the path of one, `.keras`
+        model: A `loupe_model` or another model for
+            `loupe_tf.reconstruction.Network`; the path of its `.keras` file
             (loaded in Keras's safe mode); or any
             `loupe_tf.reconstruction.Reconstructor`.
-        kspace: Complex array, orthonormal, DC at `(H // 2, W // 2)`, of shape
-            `(H, W)`, `(slices, coils, H, W)`, or of three axes, for which
-            `leading` is needed. Or what has a `shape` and gives a slice for an
-            index: a `KspaceVolume`, a data set of h5py. Or the path of a file
-            that `loupe_tf.formats.load_kspace` reads.
-        mask: `SamplingMask`, or booleans, or 0 and 1, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`, DC in the centre; or the path of a file that
-            `loupe_tf.formats.load_mask` reads.
+        kspace: Complex array, orthonormal, with DC at `(H // 2, W // 2)`, of
+            shape `(H, W)` or `(slices, coils, H, W)`, or with three axes, which
+            require `leading`. Alternatively an object that has a `shape` and
+            returns slices by index, such as a `KspaceVolume` or an h5py data
+            set; or the path of a file that `loupe_tf.formats.load_kspace`
+            reads.
+        mask: `SamplingMask`, or array of booleans or of 0 and 1, of shape
+            `(H, W)`, `(1, W)` or `(H, 1)`, with DC in the centre; or the path
+            of a file that `loupe_tf.formats.load_mask` reads.
         maps: Sensitivity maps for several coils, complex array
-            `(coils, H, W)`, or one for each slice `(slices, coils, H, W)`; or
-            `"espirit"`, to estimate them from the centre of k-space of each
-            slice (the extra `reconstruction`).
-        leading: `"coils"` or `"slices"`: what the first of three axes counts.
+            `(coils, H, W)`, or `(slices, coils, H, W)` with maps for each
+            slice; or `"espirit"` to estimate them from the centre of k-space of
+            each slice (the extra `reconstruction`).
+        leading: `"coils"` or `"slices"`, the meaning of the first of three
+            axes.
         scale: (Optional) positive number by which k-space is divided.
-        shift: What to do with a mask that has DC in a corner; see
+        shift: How to treat a mask that has DC in a corner; see
             `loupe_tf.masks.centred`.
-        allow_zeros: Boolean. Whether zeros where the mask acquires samples are
-            taken for measured ones, with a warning: some files have columns of
-            zeros around what was measured.
+        allow_zeros: Boolean. If `True`, zeros where the mask acquires samples
+            count as measured and cause only a warning. Some files have columns
+            of zeros around the measurement.
         verbose: 0 or 1, for a progress bar over the slices.
 
     Returns:
         Array `(H, W)`, or `(slices, H, W)` if `kspace` has an axis of slices,
-        as files have; float32, or complex64 from reconstructors of complex
+        as files do; float32, or complex64 from reconstructors of complex
         images.
 
     Raises:
-        ValueError: If an argument is invalid, or they do not fit each other.
+        ValueError: If arguments are invalid or do not fit each other.
         ImportError: If sigpy is missing, for ESPIRiT.
 
     Example:
@@ -113,7 +118,7 @@ def reconstruct(
         if isinstance(kspace, str | os.PathLike):
             options = {} if leading is None else {"leading": leading}
             kspace = stack.enter_context(load_kspace(kspace, **options))
-            leading = None  # All four axes are there now.
+            leading = None  # The loaded k-space has all four axes.
         reconstructor = (
             model if isinstance(model, Reconstructor) else Network(model)
         )
@@ -126,7 +131,7 @@ def reconstruct(
             if not isinstance(mask, masks.SamplingMask):
                 mask = masks.SamplingMask(mask)
             mask = masks.centred(mask, shift)
-        stack.enter_context(judged())  # `centred` has seen to it.
+        stack.enter_context(judged())  # `centred` has checked DC.
         return _reconstruct(
             reconstructor,
             kspace,
@@ -151,7 +156,7 @@ def _reconstruct(
     allow_zeros,
     verbose,
 ):
-    """`reconstruct`, with model, shape of k-space and mask in one form."""
+    """Do the work of `reconstruct`, with arguments in standard form."""
     acquired = check_mask(mask, shape[2:])
     compare_views(getattr(kspace, "field_of_view", None), mask.field_of_view)
     maps_of = _maps_by_slice(maps, shape, mask)
@@ -211,7 +216,7 @@ def _reconstruct(
 
 
 def _maps_by_slice(maps, shape, mask):
-    """Function from the k-space and the number of a slice to its maps."""
+    """Return a function from k-space and index of a slice to its maps."""
     if isinstance(maps, str):
         if maps != "espirit":
             raise invalid("maps", "an array, 'espirit' or None", maps)

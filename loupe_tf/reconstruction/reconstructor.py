@@ -6,27 +6,28 @@ from loupe_tf.numpy_operators import check_complex, check_maps, check_mask
 
 
 class Reconstructor:
-    """What every reconstructor is: a function of k-space, mask and maps.
+    """Base of all reconstructors, functions of k-space, mask and maps.
 
-    A subclass writes `reconstruct(kspace, mask, maps)`, which is given k-space
-    `(coils, H, W)`, complex64 and zero where nothing was acquired, the mask as
-    booleans `(H, W)`, and the maps `(coils, H, W)`, complex64, or `None`. A
-    single coil without maps gets a map of ones.
+    A subclass implements `reconstruct(kspace, mask, maps)`. Its arguments are
+    k-space `(coils, H, W)`, complex64 and zero where nothing was acquired; the
+    boolean mask `(H, W)`; and the maps `(coils, H, W)`, complex64, or `None`.
+    A single coil without maps gets a map of ones.
 
     Call arguments:
-        kspace: Complex array `(H, W)` or `(coils, H, W)`, orthonormal, DC at
-            `(H // 2, W // 2)`. What the mask does not acquire is not read.
-        mask: Booleans, or 0 and 1, or a `SamplingMask`, of shape `(H, W)`,
-            `(1, W)` or `(H, 1)`. One that seems to have DC in the corner
-            (`loupe_tf.masks.dc_position`) brings a warning.
+        kspace: Complex array `(H, W)` or `(coils, H, W)`, orthonormal, with DC
+            at `(H // 2, W // 2)`. Samples that the mask does not acquire are
+            not used.
+        mask: Array of booleans, or of 0 and 1, or a `SamplingMask`, of shape
+            `(H, W)`, `(1, W)` or `(H, 1)`. A mask that seems to have DC in the
+            corner (`loupe_tf.masks.dc_position`) causes a warning.
         maps: Sensitivity maps, complex array `(coils, H, W)`, or `None`.
 
     Returns:
-        Array `(H, W)`: complex64, or float32 where it is a magnitude.
+        Array `(H, W)`, complex64, or float32 for magnitudes.
 
     Raises:
         ValueError: If arguments do not fit each other, if the samples are not
-            finite, or if several coils come without the maps they need.
+            finite, or if several coils lack the maps they need.
 
     Example:
 
@@ -39,24 +40,24 @@ class Reconstructor:
     """
 
     needs_maps = True
-    """Whether several coils cannot be combined without maps."""
+    """Whether combining several coils requires maps."""
 
     is_volume = False
-    """Whether all slices of a volume are needed at once."""
+    """Whether `reconstruct` needs all slices of a volume at once."""
 
     def own_masks(self):
-        """The masks that this was trained for, a tuple of `SamplingMask`."""
+        """Return a tuple of `SamplingMask`s that the model was trained for."""
         return ()
 
     def complete(self, kspace, mask):
-        """Add what this knows of k-space beyond what was acquired.
+        """Fill in samples that follow from the acquired ones.
 
         Args:
             kspace: Complex array `(coils, H, W)`.
-            mask: Booleans `(H, W)`.
+            mask: Boolean array `(H, W)`.
 
         Returns:
-            A pair of both, by default as they are.
+            A pair of k-space and mask, unchanged by default.
         """
         return kspace, mask
 

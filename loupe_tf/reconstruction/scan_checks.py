@@ -1,4 +1,4 @@
-"""What raw k-space and a mask say of each other before anything is rebuilt."""
+"""Check that raw k-space, a mask and a model fit each other."""
 
 import warnings
 
@@ -9,19 +9,19 @@ from loupe_tf.checks import invalid
 from loupe_tf.masks.centre import outside
 from loupe_tf.reconstruction.zero_filled import ZeroFilled
 
-# By how much R may differ from that of the model before we warn.
+# Largest ratio of R to that of the model without a warning.
 FAR = 1.25
-# And the field of view from that of the mask.
+# Largest ratio of the field of view to that of the mask without a warning.
 FAR_VIEW = 1.05
-# How many entries a message names.
+# Largest number of entries that a message names.
 NAMED = 8
-# What share of a mask's points may be zero, and of the samples of a line.
+# Largest share of zeros among a mask's points, and among a line's samples.
 FEW = 0.05
 PART_OF_LINE = 0.25
 
 
 def compare_masks(own, mask, size):
-    """Warn of a mask that is none of a model's own."""
+    """Warn if the mask is not one that the model was trained for."""
     if not own:
         return
     if own[0].matrix not in (None, size):
@@ -37,8 +37,8 @@ def compare_masks(own, mask, size):
         return
     text = (
         "the mask is not the one that the model was trained for: "
-        f"{overlap['share']:.0%} of what it acquires is acquired by the "
-        f"model's mask too ({overlap['expected_share']:.0%} by chance)"
+        f"the model's mask also acquires {overlap['share']:.0%} of the entries "
+        f"of this mask ({overlap['expected_share']:.0%} by chance)"
     )
     if (mask.lines or "points") != (own.lines or "points"):
         text += (
@@ -52,20 +52,20 @@ def compare_masks(own, mask, size):
 
 
 def compare_views(view, expected):
-    """Warn of k-space whose samples lie at other distances than the mask's."""
+    """Warn if k-space and the mask have different fields of view."""
     if view and expected:
         away = np.abs(np.log(np.divide(view, expected))).max()
         if away > np.log(FAR_VIEW):
             _warn(
-                "the mask is for a field of view of {:g}×{:g} mm, and k-space "
-                "has one of {:g}×{:g} mm: its samples lie elsewhere".format(
+                "the mask is for a field of view of {:g}×{:g} mm, but k-space "
+                "has {:g}×{:g} mm, so its samples lie elsewhere".format(
                     *expected, *view
                 )
             )
 
 
 def check_slices(read, mask, acquired, maps_of, slices, allow_zeros):
-    """Check all slices; returns the maximum of the zero-filled volume."""
+    """Check all slices; return the maximum of the zero-filled volume."""
     largest, brightest, place, unread, zeros = 0.0, 0.0, None, 0, None
     for i in range(slices):
         samples = read(i)
@@ -88,8 +88,8 @@ def check_slices(read, mask, acquired, maps_of, slices, allow_zeros):
     size = acquired.shape
     if place and any(abs(p - n // 2) > n / 4 for p, n in zip(place, size)):
         _warn(
-            "the largest sample of k-space, which mostly is DC, was found at "
-            f"{tuple(map(int, place))}, and expected near the centre "
+            "the largest sample of k-space, which is usually DC, is at "
+            f"{tuple(map(int, place))}, but was expected near the centre "
             f"{tuple(n // 2 for n in size)}"
         )
     if zeros:
@@ -98,18 +98,19 @@ def check_slices(read, mask, acquired, maps_of, slices, allow_zeros):
         share = unread / (slices * acquired.size)
         _warn(
             f"{share:.1%} of k-space was measured but is not acquired by the "
-            "mask, and is not used; if the mask is that of the measurement, it "
-            "is another one"
+            "mask, and is not used. Check that this is the mask of the "
+            "measurement"
         )
     return largest
 
 
 def _missing(measured, mask, i, allow_zeros):
-    """Text that names what a slice lacks of the mask; an error if it is much.
+    """Describe zeros of a slice in the mask; raise an error if there are many.
 
-    Points may be zero by chance: k-space without noise of a symmetric object
-    has zeros. So may a few samples of a line, or the end of one, of echoes that
-    are asymmetric in turns; points in the place of lines lack more.
+    A few points may be zero by chance: the noiseless k-space of a symmetric
+    object has zeros. A few samples or the end of a line may be zero, for
+    instance with echoes of alternating asymmetry. A measurement of points
+    instead of lines lacks more.
     """
     if not measured.any():
         return None  # An empty slice at the end of a volume.
@@ -147,13 +148,13 @@ def _missing(measured, mask, i, allow_zeros):
     if is_much and not allow_zeros:
         raise invalid(
             "kspace",
-            "samples wherever the mask acquires some, or `allow_zeros` where "
-            "zeros were filled in around what was measured",
+            "samples wherever the mask acquires some, or `allow_zeros` if "
+            "zeros were filled in around the measurement",
             found=text,
         )
     return text
 
 
 def _warn(text):
-    """Warn whoever called `reconstruct`."""
+    """Warn the caller of `reconstruct`."""
     warnings.warn(text[0].upper() + text[1:] + ".", stacklevel=outside())

@@ -10,21 +10,21 @@ from loupe_tf.reconstruction.sigpy_problem import import_sigpy, weights
 
 @dataclasses.dataclass(frozen=True)
 class Sense(Reconstructor):
-    """SENSE: the image that explains the samples of all coils best.
+    """SENSE: the image that fits the samples of all coils best.
 
-    Pruessmann, Weiger, Börnert and Boesiger, "Advances in sensitivity encoding
-    with arbitrary k-space trajectories", 2001:
+    Conjugate gradients solve
 
         min over x of  ½ Σᵢ ‖M F Sᵢ x - yᵢ‖₂² + ½ λ ‖x‖₂²
 
-    by conjugate gradients. Noise grows with the number of iterations where the
-    coils cannot tell aliased pixels apart, so that few iterations regularise
-    as λ does.
+    (Pruessmann, Weiger, Börnert and Boesiger, "Advances in sensitivity
+    encoding with arbitrary k-space trajectories", 2001). Where the coils
+    cannot separate aliased pixels, noise grows with the number of iterations,
+    so few iterations regularise as λ does.
 
     Args:
-        regularization: Number λ of at least 0. For maps whose squares sum to 1
-            it is to be seen beside 1.
-        iterations: Positive integer, at most so many.
+        regularization: Number λ of at least 0. If the squared magnitudes of
+            the maps sum to 1, compare λ with 1.
+        iterations: Positive integer, the largest number of iterations.
 
     Raises:
         ValueError: If an argument is invalid.
@@ -51,7 +51,7 @@ class Sense(Reconstructor):
             lamda=self.regularization,
             weights=weights(mask),
             max_iter=self.iterations,
-            # Beyond float32 there is nothing to gain.
+            # More precision than float32 has no use.
             tol=1e-6 * float(start),
             show_pbar=False,
         ).run()

@@ -1,4 +1,4 @@
-"""What the reconstructors that stand on sigpy share."""
+"""Helpers of the reconstructors that use sigpy."""
 
 import numpy as np
 
@@ -19,30 +19,32 @@ def import_sigpy():
 
 
 def weights(mask):
-    """The mask as sigpy takes it.
+    """Return the mask in sigpy's form.
 
-    Not given one, sigpy calls acquired what is not zero in some coil.
+    Without a mask, sigpy takes samples that are not zero in some coil for
+    acquired.
     """
     return mask.astype(np.float32)
 
 
 def seen(maps):
-    """Booleans `(H, W)`: where some coil sees anything.
+    """Return a boolean array `(H, W)`, `True` where some map is not zero.
 
-    Elsewhere samples say nothing, and a penalty would fill in what is cheap.
+    The samples do not determine the other pixels, so a penalty would fill them
+    arbitrarily.
     """
     return np.any(maps != 0, axis=0)
 
 
 def largest_eigenvalue(maps):
-    """An upper bound of `S^H F^H M F S`, which is that of `S^H S`.
+    """Return an upper bound for the eigenvalues of `S^H F^H M F S`.
 
-    sigpy would estimate one by a power iteration that begins from NumPy's
-    global random numbers.
+    It is the largest eigenvalue of `S^H S`. sigpy would estimate one by a power
+    iteration that starts from NumPy's global random numbers.
     """
     return max(float(np.max(np.sum(np.abs(maps) ** 2, axis=0))), 1e-30)
 
 
 def largest_pixel(kspace, mask, maps):
-    """Largest magnitude of the adjoint image, the unit of λ."""
+    """Return the largest magnitude of the adjoint image, the unit of λ."""
     return float(np.max(np.abs(adjoint(kspace, mask, maps))))

@@ -15,23 +15,23 @@ from loupe_tf.reconstruction.sigpy_problem import (
 
 @dataclasses.dataclass(frozen=True)
 class TotalVariation(Reconstructor):
-    """Compressed sensing with an image of few and sharp edges.
+    """Compressed sensing for an image with few, sharp edges.
 
-    Block, Uecker and Frahm, "Undersampled radial MRI with multiple coils",
-    2007; for Cartesian samples of several coils
+    The primal-dual method of Chambolle and Pock solves
 
         min over x of  ½ Σᵢ ‖M F Sᵢ x - yᵢ‖₂² + λ (‖∂ᵥ x‖₁ + ‖∂ₕ x‖₁)
 
-    with x = 0 where no map sees anything, as maps of the object alone have it,
-    and differences of neighbouring pixels, cyclic at the border, by the
-    primal-dual method of Chambolle and Pock. λ is `regularization` times the
-    largest magnitude of the zero-filled image, so that k-space may have any
-    unit.
+    for Cartesian samples of several coils (Block, Uecker and Frahm,
+    "Undersampled radial MRI with multiple coils", 2007). ∂ᵥ and ∂ₕ are
+    differences of neighbouring pixels, cyclic at the border. x is 0 where all
+    maps are 0, which is outside the object for maps cropped to it. λ is
+    `regularization` times the largest magnitude of the zero-filled image, so
+    k-space may have any unit.
 
     Args:
-        regularization: Number of at least 0. A few thousandths is usual;
-            `choose_regularization` finds one.
-        iterations: Positive integer.
+        regularization: Number of at least 0. A few thousandths are usual;
+            `choose_regularization` finds a good value.
+        iterations: Positive integer, number of iterations.
 
     Raises:
         ValueError: If an argument is invalid.
@@ -54,8 +54,8 @@ class TotalVariation(Reconstructor):
         scale = largest_pixel(kspace, mask, maps)
         if scale == 0:
             return np.zeros(mask.shape, np.complex64)
-        # Dual variables are λ at most, pixels about 1. With steps of that ratio
-        # it converges; with equal ones masks without a centre take thousands
+        # Dual variables are at most λ, pixels about 1. Step sizes of that ratio
+        # converge. With equal step sizes, masks without a centre take thousands
         # of iterations.
         step = min(max(4 * self.regularization, 1e-3), 1.0)
         differences = sigpy.linop.FiniteDifference(
@@ -66,7 +66,7 @@ class TotalVariation(Reconstructor):
             kspace / scale,
             proxg=sigpy.prox.L1Reg(differences.oshape, self.regularization),
             G=differences,
-            # The squared norm of the differences is 8 at most.
+            # The squared norm of the differences is at most 8.
             tau=1 / (largest_eigenvalue(maps) + 8) / step,
             sigma=step,
             max_iter=self.iterations,

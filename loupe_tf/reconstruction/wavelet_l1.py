@@ -15,23 +15,26 @@ from loupe_tf.reconstruction.sigpy_problem import (
 
 @dataclasses.dataclass(frozen=True)
 class WaveletL1(Reconstructor):
-    """Compressed sensing with an image that is sparse in wavelets.
+    """Compressed sensing for an image that is sparse in wavelets.
 
-    Lustig, Donoho and Pauly, "Sparse MRI", 2007; for several coils
+    FISTA solves
 
         min over x of  ½ Σᵢ ‖M F Sᵢ x - yᵢ‖₂² + λ ‖W x‖₁
 
-    with orthogonal wavelets W, by FISTA. What no map sees is set to 0 in the
-    end: until then W may continue the object there, without an edge. In each
-    iteration the image is shifted by another random offset, the same ones in
-    each call, before its wavelets are thresholded ("cycle spinning"): otherwise
-    edges show the dyadic grid. λ is `regularization` times the largest
-    magnitude of the zero-filled image, so that k-space may have any unit.
+    for several coils, with orthogonal wavelets W (Lustig, Donoho and Pauly,
+    "Sparse MRI", 2007). λ is `regularization` times the largest magnitude of
+    the zero-filled image, so k-space may have any unit.
+
+    In each iteration, the image is shifted by a random offset before its
+    wavelets are thresholded ("cycle spinning"), because edges would otherwise
+    show the dyadic grid. Every call uses the same offsets. Pixels where all
+    maps are 0 are set to 0 only at the end, so that W may continue the object
+    there without an edge.
 
     Args:
-        regularization: Number of at least 0. A few thousandths is usual;
-            `choose_regularization` finds one.
-        iterations: Positive integer.
+        regularization: Number of at least 0. A few thousandths are usual;
+            `choose_regularization` finds a good value.
+        iterations: Positive integer, number of iterations.
         wavelet: String, one of PyWavelets' orthogonal wavelets.
 
     Raises:

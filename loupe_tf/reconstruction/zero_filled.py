@@ -7,10 +7,11 @@ from loupe_tf.reconstruction.reconstructor import Reconstructor
 
 @dataclasses.dataclass(frozen=True)
 class ZeroFilled(Reconstructor):
-    """Takes what was not acquired for zero: the adjoint of the measurement.
+    """Zero-filled reconstruction: the adjoint of the measurement.
 
-    `x = S^H F^H y`, complex64 `(H, W)`; without maps the root of the sum of
-    squares of several coils, float32. See `Reconstructor` for the arguments.
+    The result is `x = S^H F^H y`, complex64 `(H, W)`. Several coils without
+    maps give the root of the sum of squares, float32. See `Reconstructor` for
+    the arguments.
 
     Example:
 

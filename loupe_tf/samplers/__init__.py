@@ -21,4 +21,4 @@ __all__ = [
     "from_keywords",
 ]
 
-register(at_end_of="samplers")  # Unless importing Keras did so.
+register(at_end_of="samplers")  # Unless the import of Keras did it.

@@ -1,24 +1,25 @@
 """Measure how fast data sets are built, and how much memory that takes.
 
-Simulated fastMRI files, 640×368 and single-coil, are built into the data sets
-`fastmri_slices/knee_singlecoil` (magnitude images) and
-`fastmri_slices/knee_singlecoil_kspace` (complex k-space), and read by a plain
-loop over h5py that does the same arithmetic and writes a .npy file for each
-volume. The two take turns, round after round, in one process and on the same
-files, which the system has in its cache, and neither waits until what it has
-written is on the disk; what is printed is the median and the quartiles of the
-ratios of slices per second within a round.
+The benchmark builds simulated fastMRI files, 640×368 and single-coil, into the
+data sets `fastmri_slices/knee_singlecoil` (magnitude images) and
+`fastmri_slices/knee_singlecoil_kspace` (complex k-space). For comparison, a
+plain loop over h5py does the same arithmetic and writes a .npy file for each
+volume. The two alternate, round after round, in one process and on the same
+files, which are in the system's cache. Neither waits until its output is on the
+disk. The script prints the median and the quartiles of the ratios of slices per
+second within a round.
 
-Peak memory is that of a fresh process for each build, of 8 and of 64 volumes.
+Peak memory is measured in a fresh process for each build, of 8 and of 64
+volumes.
 
     python scripts/benchmarks/build_dataset.py
     python scripts/benchmarks/build_dataset.py --quick
     python scripts/benchmarks/build_dataset.py --volumes 16 --folder /mnt/disk
 
-Records of array_record are written without compression, as those of tfrecord.
-The limits: a speed of at least 0.5 of the loop's, and peaks within 10 % of each
-other. The exit code is 0 whether they hold or not. The files, 4 GB at most, lie
-in a temporary folder that is removed at the end.
+Records of array_record are written without compression, like those of tfrecord.
+The limits are a speed of at least 0.5 of the loop's, and peaks within 10 % of
+each other. The exit code is 0 whether they hold or not. The files take at most
+4 GB in a temporary folder, which is removed at the end.
 """
 
 import argparse
@@ -56,7 +57,7 @@ MEMORY_SLICES = 12
 
 
 def build(config, source, target, file_format):
-    """Builds the data set; what is measured."""
+    """Build the data set; this is timed."""
     import tensorflow_datasets as tfds
 
     from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
@@ -75,7 +76,7 @@ def build(config, source, target, file_format):
 
 
 def loop(config, source, target):
-    """What somebody would write who needs the arrays once."""
+    """The loop that a user who needs the arrays once would write."""
     target.mkdir(parents=True)
     for path in sorted(source.glob("*/*.h5")):
         with h5py.File(path) as file:
@@ -100,7 +101,7 @@ def check_finite(array):
 
 
 def seconds_of(function, *arguments, target):
-    os.sync()  # Nothing of the run before is still on its way to the disk.
+    os.sync()  # Flush the writes of the previous run to the disk.
     begin = time.perf_counter()
     function(*arguments)
     seconds = time.perf_counter() - begin
@@ -109,7 +110,7 @@ def seconds_of(function, *arguments, target):
 
 
 def measure_speed(config, file_format, source, folder, rounds):
-    """Seconds of the build and of the loop, `{name: [one a round]}`."""
+    """Seconds of the build and of the loop, `{name: [one per round]}`."""
     data, arrays = folder / "data", folder / "arrays"
     runs = {
         "build": lambda: seconds_of(
@@ -122,13 +123,13 @@ def measure_speed(config, file_format, source, folder, rounds):
     for i in range(rounds + 1):
         for name in rng.permutation(list(runs)):
             taken = runs[name]()
-            if i:  # The first round warms up.
+            if i:  # The first round is a warm-up.
                 seconds[name].append(taken)
     return seconds
 
 
 def measure_memory(config, sources, folder):
-    """Peak MiB of a build in a process of its own, `{volumes: MiB}`."""
+    """Peak MiB of a build in a separate process, `{volumes: MiB}`."""
     peaks = {}
     for count, source in sources.items():
         target = folder / "data"
@@ -142,20 +143,20 @@ def measure_memory(config, sources, folder):
 
 
 def memory_of(config, source, target):
-    """What `measure_memory` asks of the other process."""
+    """The measurement that `measure_memory` runs in the other process."""
     before = peak_memory()
     build(config, source, target, "tfrecord")
     return {"before": before, "peak": peak_memory()}
 
 
 def peak_memory():
-    """The most that this process has had so far, in MiB."""
+    """The peak memory of this process so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def write_memory_sources(folder, slices, size):
-    """As many volumes as are needed, under many names but few on the disk."""
+    """Write a few volumes, and hard-link them under as many names as needed."""
     few = folder / "few"
     counts = {"singlecoil_train": 2}
     paths = loupe_tf.datasets.write_fastmri_dataset(

@@ -4,7 +4,7 @@ import keras
 
 
 class EpochSeconds(keras.callbacks.Callback):
-    """How long the training steps of an epoch took."""
+    """Measures the time of the training steps of each epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.begin = time.perf_counter()

@@ -5,16 +5,16 @@ import loupe_tf
 
 
 class OriginalGraph(keras.layers.Layer):
-    """The original's way from an image to the adjoint of its k-space.
+    """The original's layers from an image to the adjoint of its k-space.
 
     `x̂ = F⁻¹(σ(s·(P - U)) ∘ F(x + 0i))` on complex64 tensors, F un-normalised
-    and with DC in the corner. The logits are broadcast over the batch before
-    anything else is done with them, so that each example has probabilities of
-    its own, which are rescaled by their mean over the batch.
+    and with DC in the corner. The logits are first broadcast over the batch, so
+    that each example has its own probabilities, which are rescaled by their
+    mean over the batch.
 
     Args:
-        acceleration: Float, R: the probabilities' mean becomes 1/R.
-        prob_slope: Float, slope of the sigmoid that makes probabilities.
+        acceleration: Float, R: the mean of the probabilities becomes 1/R.
+        prob_slope: Float, slope of the sigmoid that gives the probabilities.
         slope: Float, s, of the relaxed threshold.
 
     Input shape:

@@ -1,26 +1,27 @@
-"""Count what the 4S paper's network costs, before a GPU is asked for.
+"""Compute the cost of the 4S paper's network before you request a GPU.
 
-Counted are the multiply-adds of the convolutions, from the layers of the model
-that `reproduce_4s.py` trains with a preset, and beside them what XLA counts in
-the training step that JAX hands it (nothing is trained, so a CPU will do). From
-these come the FLOPs of an image, of a step and of all runs of the preset, and
-the minutes that they take at shares of the peak of a GPU which one assumes.
+The script counts the multiply-adds of the convolutions in the model that
+`reproduce_4s.py` trains with a preset. For comparison, it also reports XLA's
+count for JAX's training step. (It trains nothing, so a CPU is enough.) From
+these counts it computes the FLOPs of an image, of a step and of all runs of the
+preset, and their minutes on a GPU at assumed shares of its peak.
 
     python scripts/benchmarks/paper_size_cost.py
     python scripts/benchmarks/paper_size_cost.py --preset paper --slices 1000
     python scripts/benchmarks/paper_size_cost.py --share 0.1 0.2
 
-A multiply-add is two FLOPs, and a training step three predictions: the
-gradients of weights and of inputs cost as much as the prediction, each. XLA
-leaves out the zeros that convolutions are padded with, and counts all other
-layers. No run stops early in this count.
+A multiply-add is two FLOPs. A training step costs three predictions, because
+the gradients of weights and of inputs each cost as much as the prediction. XLA
+does not count the zero padding of convolutions, but counts all other layers.
+The count assumes that no run stops early.
 
-Peaks are those of dense matrices on NVIDIA's data sheets; TF32 is how JAX
-multiplies float32 on such cards. The share of it that a training reaches is an
+Peaks are those for dense matrices on NVIDIA's data sheets; JAX multiplies
+float32 in TF32 on such cards. The share that a training reaches is an
 assumption: normalisation and activations wait for memory. The preset paper320
-is sized for 0.15 to 0.3 of the TF32 of an H100. Files are counted at --write:
-each epoch backs up weights and optimizer, and saves them again where it is the
-best so far, here always. Compiling and judging the masks are not in the count.
+is sized for 0.15 to 0.3 of the TF32 peak of an H100. --write is the speed of
+writing files: each epoch backs up weights and optimizer and saves them again if
+it is the best so far, which the count assumes for every epoch. The count
+excludes compilation and the evaluation of the masks.
 """
 
 import os
@@ -103,7 +104,7 @@ def xla_flops(model, batch_size):
 
 
 def count_runs(settings):
-    """How many trainings a preset has."""
+    """The number of trainings of a preset."""
     fixed = len(settings["slopes"]) * len(settings["protocols"])
     return len(settings["accelerations"]) * len(settings["seeds"]) * (fixed + 1)
 
@@ -113,8 +114,8 @@ def cost(settings, slices, multiply_adds):
 
     Args:
         settings: Dict, a preset.
-        slices: Three integers, of training, validation and test.
-        multiply_adds: Integer, of a prediction of one image.
+        slices: Three integers, for training, validation and test.
+        multiply_adds: Integer, for a prediction of one image.
 
     Returns:
         A dict.
@@ -141,9 +142,9 @@ def minutes(flops, shares, writing=0.0):
     """Rows of card, precision and the minutes at each share of its peak.
 
     Args:
-        flops: Float, of all runs.
-        shares: Floats in (0, 1], of the peak.
-        writing: Float, seconds that pass in addition.
+        flops: Float, the FLOPs of all runs.
+        shares: Floats in (0, 1], shares of the peak.
+        writing: Float, additional seconds for writing.
     """
     return [
         (*name, [(flops / (s * peak * 1e12) + writing) / 60 for s in shares])

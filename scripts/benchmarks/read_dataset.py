@@ -1,22 +1,23 @@
-"""Measure how many slices a second reach the training loop.
+"""Measure how many slices per second reach the training loop.
 
-`loupe_tf.datasets.pipeline` on `fastmri_slices/knee_singlecoil` is held against
-fastMRI's own loader: `SliceDataset` with `UnetDataTransform` and a random mask,
-in a PyTorch `DataLoader`. Both read the same simulated volumes, shuffled, in
-batches of 16, in one process; fastMRI's is measured with two worker processes
-as well. They do not do the same work. LOUPE samples k-space inside the model,
-so its data set holds images only, prepared once; fastMRI's loader reads the
-k-space of each slice, masks it and computes the zero-filled image, in every
-epoch. That is the point of preparing a data set, and what the ratios measure.
+The benchmark compares `loupe_tf.datasets.pipeline` on
+`fastmri_slices/knee_singlecoil` with fastMRI's own loader: `SliceDataset` with
+`UnetDataTransform` and a random mask, in a PyTorch `DataLoader`. Both read the
+same simulated volumes, shuffled, in batches of 16, in one process; fastMRI's
+loader is also measured with two worker processes. They do different work. LOUPE
+samples k-space inside the model, so its data set contains only images, prepared
+once. In every epoch, fastMRI's loader reads the k-space of each slice, masks it
+and computes the zero-filled image. This difference is the purpose of preparing
+a data set, and the ratios measure it.
 
-Every measurement has a fresh process, which first makes its data set and then
-reads one epoch after another. `pipeline` reads TFRecord files in every epoch;
-`pipeline_cached` has `cache=True`, so that its later epochs come from memory
-and its first one also pays for that memory. `pipeline_unchecked` compares no
-checksums and looks for no NaN: what these checks cost. The files were just
-written: the operating system may hold them in memory, for all. Printed are the
-median and the quartiles over rounds, in which the readers take turns in random
-order.
+Every measurement uses a fresh process, which first builds its data set and then
+reads one epoch after another. `pipeline` reads TFRecord files in every epoch.
+`pipeline_cached` has `cache=True`: its later epochs come from memory, and its
+first epoch includes the cost of filling it. `pipeline_unchecked` compares no
+checksums and does not look for NaN, which shows the cost of these checks. The
+files were just written, so the operating system may have them in memory, for
+all readers. The script prints the median and the quartiles over rounds; in each
+round, the readers run in random order.
 
     python scripts/benchmarks/read_dataset.py
     python scripts/benchmarks/read_dataset.py --quick
@@ -25,8 +26,8 @@ The limits are 10 times fastMRI's slices per second, in the first epoch, from
 files, and from the second on, from memory. The exit code is 0 whether
 they hold or not.
 
-It needs fastMRI's package. Its requirement torchvision may not be had for your
-build of PyTorch, and is not needed here:
+It needs fastMRI's package. The package requires torchvision, which may not
+exist for your build of PyTorch and is not needed here:
 
     pip install --no-deps fastmri
     pip install torch pytorch-lightning torchmetrics pandas h5py xmltodict \\
@@ -84,7 +85,7 @@ RATIOS = [
 
 
 def make_data(folder, setting):
-    """Simulates fastMRI's files, and builds the data set from them."""
+    """Simulate fastMRI's files and build the data set from them."""
     folder = pathlib.Path(folder)
     import tensorflow_datasets as tfds
 
@@ -121,7 +122,7 @@ def open_pipeline(prepared, cache):
 
 
 def check_nothing():
-    """Takes the checks out of this process: what do they cost?"""
+    """Disable the checks in this process, to measure their cost."""
     from loupe_tf.datasets import tfrecords
     from loupe_tf.datasets.feeding.split_images import SplitImages
 
@@ -171,7 +172,7 @@ def measure(reader, files, prepared):
 
 
 def peak_memory():
-    """The most MiB of this process so far, and of its largest worker."""
+    """The peak MiB of this process so far, and of its largest worker."""
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return {
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
@@ -181,7 +182,7 @@ def peak_memory():
 
 
 def measure_all(files, prepared, rounds):
-    """`{reader: [what `measure` returned, one a round]}`."""
+    """`{reader: [result of `measure`, one per round]}`."""
     results = {reader: [] for reader in READERS}
     rng = np.random.default_rng(0)
     for _ in range(rounds):
@@ -192,7 +193,7 @@ def measure_all(files, prepared, rounds):
 
 
 def in_a_process(function, *arguments):
-    """What a function of this file returns in a fresh process."""
+    """Call a function of this file in a fresh process."""
     # The peak of memory begins at that of the process it comes from, so this
     # one stays small.
     call = json.dumps([function.__name__, *arguments])

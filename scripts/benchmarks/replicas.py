@@ -1,25 +1,27 @@
 """Do two replicas compute what one does, and how long do they take?
 
-The same model is trained on the same batches by one device and, with
-`tf.distribute.MirroredStrategy`, by two, each of which gets half of every
-batch. Where nothing is random (the mask is fixed) the losses must agree to
-1e-5 after every epoch; so must the validation losses of a learned mask, which
-inference makes binary, once both have the same weights. The models are
+The benchmark trains the same model on the same batches with one device and,
+under `tf.distribute.MirroredStrategy`, with two devices that each get half of
+every batch. If nothing is random (the mask is fixed), the losses must agree to
+1e-5 after every epoch. The validation losses of a learned mask, which is binary
+at inference, must also agree if both models have the same weights. The models
+are
 
     instance      a fixed mask, a U-Net with instance normalisation
     learned       a learned mask, inference only
     synchronized  a fixed mask and batch normalisation whose statistics are
                   those of the whole batch, `synchronized=True`
-    batch         the same with each replica's own: in truth another model
+    batch         the same with each replica's own statistics, which is really
+                  another model
 
-The last two are held to no limit. With synchronised statistics both compute
-the same sums in another order; training makes the difference of their rounding
-grow, and the running statistics that validation uses make it grow more.
+The last two have no limit. With synchronised statistics, both devices compute
+the same sums in a different order. The rounding differences grow in training,
+and even more through the running statistics that validation uses.
 
-Without GPUs the CPU is treated as two devices. They share its cores, so that
-two replicas cannot be faster than one: the ratio of the times of a step then
-says what the strategy costs, and nothing about two GPUs. One device goes first
-in every other round, and the median and the quartiles are those of the rounds'
+Without GPUs, the CPU is split into two devices. They share its cores, so two
+replicas cannot be faster than one. The ratio of the step times then shows the
+cost of the strategy and says nothing about two GPUs. One device goes first in
+every other round, and the median and the quartiles are those of the rounds'
 ratios. The exit code is 0 whether the limits hold or not.
 """
 
@@ -63,7 +65,7 @@ def build(options, normalization, mask=None):
 
 
 def train(options, name, scopes, images):
-    """Losses and seconds a step of each round: arrays `(rounds, 2)`."""
+    """Losses and seconds per step of each round: arrays `(rounds, 2)`."""
     from epoch_seconds import EpochSeconds
 
     mask = loupe_tf.masks.gaussian((options.size, options.size), 4)
@@ -138,7 +140,7 @@ def measure(options):
 
 
 def summarize(results):
-    """Rows of the table: difference, whether it holds, quartiles of times."""
+    """Rows of the table: difference, verdict, quartiles of times."""
     rows = {}
     for name, result in results.items():
         losses = np.array(result["losses"])  # (rounds, 2, losses)

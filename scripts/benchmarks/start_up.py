@@ -1,12 +1,13 @@
-"""Measure how much of a run of an experiment is not training.
+"""Measure how much time of an experiment's run is not training.
 
 A run of `scripts/reproduce_4s.py` builds its model, traces and compiles its
-steps, trains, and judges four kinds of masks. This script times whole runs of
-the preset `cpu`, short ones and longer ones in turn, round after round, on
-images of noise of the size of its data set. The difference tells the time of an
-epoch; what remains of the short run is the start-up. What is printed is its
-share in a run of as many epochs as the preset has, median and quartiles over
-the rounds. Below a tenth it is not worth sharing compiled steps between runs.
+steps, trains, and evaluates four kinds of masks. This script times whole runs
+of the preset `cpu`, alternating short and longer runs, round after round, on
+noise images of the size of its data set. The difference gives the time of an
+epoch, and the rest of the short run is the start-up time. The script prints the
+share of the start-up in a run with the preset's number of epochs, as median and
+quartiles over the rounds. Below a tenth, sharing compiled steps between runs is
+not worthwhile.
 
     python scripts/benchmarks/start_up.py
     python scripts/benchmarks/start_up.py --rounds 5 --images 220
@@ -44,7 +45,7 @@ def time_run(script, epochs, splits, rate):
 
 
 def measure(rounds, images, rate):
-    """Start-up and an epoch in seconds, and the share: one of each a round."""
+    """Start-up and an epoch in seconds, and the share, for each round."""
     sys.path.insert(0, str(SCRIPTS))
     script = importlib.import_module("reproduce_4s")
     from experiments.presets.four_s import PRESETS

@@ -1,25 +1,25 @@
-"""Measure what a training step of LOUPE costs, and how much memory it takes.
+"""Measure the time and the memory of a LOUPE training step.
 
-The same U-Net is trained on the same batch in three ways: in LOUPE
-(`loupe_tf.models.loupe_model`); bare, on images of the shape it gets there; and
-in the original's layer graph, as its papers (Bahadir et al., IEEE TCI 2020;
+The benchmark trains the same U-Net on the same batch in three ways: in LOUPE
+(`loupe_tf.models.loupe_model`); alone, on images of the same shape as in LOUPE;
+and in the original's layer graph, as its papers (Bahadir et al., IEEE TCI 2020;
 Martinini et al., BioCAS 2022) describe it, with a probability map for each
-example and complex tensors. Steps of the three are timed in turn, in one
-process and in random order, round after round, and what is printed is the
-median and the quartiles of the ratios within a round. The two layer graphs are
-compared alone as well, with a 1×1 convolution for a U-Net: of a step with the
-U-Net they are less than a hundredth, which its own spread hides. Peak memory is
-that of a fresh process for each model.
+example and complex tensors. The steps of the three are timed in one process and
+in random order, round after round. The script prints the median and the
+quartiles of the ratios within a round. It also compares the two layer graphs
+with a 1×1 convolution instead of the U-Net: they take less than a hundredth of
+a step with the U-Net, which its spread would hide. Peak memory is measured in a
+fresh process for each model.
 
     python scripts/benchmarks/train_step.py
     python scripts/benchmarks/train_step.py --quick
     python scripts/benchmarks/train_step.py --size 256 --batch 8 --filters 64
 
-Without --size, --batch, --filters and --depth two settings are measured, with
-limits on the ratio over the bare U-Net: 1.05 for 320×320, batch 4, 32 filters,
-and 1.10 for 128×128, batch 16, 16 filters. Over the original's graph the limit
-is 1. The exit code is 0 whether they hold or not. On JAX there is no original
-to compare with: its graph is TensorFlow's.
+Without --size, --batch, --filters and --depth, two settings are measured. The
+limits of the ratio to the bare U-Net are 1.05 for 320×320, batch 4, 32 filters,
+and 1.10 for 128×128, batch 16, 16 filters. The limit of the ratio to the
+original's graph is 1. The exit code is 0 whether they hold or not. On JAX there
+is no comparison with the original, because its graph uses TensorFlow.
 
     python scripts/benchmarks/train_step.py --backend jax
 """
@@ -53,7 +53,7 @@ PROB_SLOPE = 5.0
 SLOPE = 200.0
 
 WARM_UP_STEPS = 2
-# Without a U-Net a step takes milliseconds: many are timed together.
+# Without a U-Net a step takes milliseconds, so many are timed together.
 STEPS_ALONE = 20
 MEMORY_STEPS = 3
 
@@ -111,7 +111,7 @@ def build_model(name, size, filters, depth, **_):
 
 
 def make_step(name, setting):
-    """A function that trains the model on one batch, always the same."""
+    """Return a function that trains the model on one fixed batch."""
     from keras import ops
 
     model = build_model(name, **setting)
@@ -123,7 +123,7 @@ def make_step(name, setting):
 
 
 def measure_time(models, setting, rounds):
-    """Seconds of steps, `{model: [one a round]}`."""
+    """Seconds of steps, `{model: [one per round]}`."""
     steps = {name: make_step(name, setting) for name in models}
     for step in steps.values():
         for _ in range(WARM_UP_STEPS):
@@ -141,7 +141,7 @@ def measure_time(models, setting, rounds):
 
 
 def measure_memory(backend, setting):
-    """MiB of each model, in a process of its own, before and after training."""
+    """MiB of each model in a separate process, before and after training."""
     memory = {}
     for name in MODELS[backend]:
         if name.endswith("alone"):
@@ -156,7 +156,7 @@ def measure_memory(backend, setting):
 
 
 def memory_of(name, setting):
-    """What `measure_memory` asks of the other process."""
+    """The measurement that `measure_memory` runs in the other process."""
     step = make_step(name, setting)
     before = peak_memory()
     for _ in range(MEMORY_STEPS):
@@ -165,7 +165,7 @@ def memory_of(name, setting):
 
 
 def peak_memory():
-    """The most that this process has had so far, in MiB."""
+    """The peak memory of this process so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

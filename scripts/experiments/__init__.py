@@ -1,7 +1,7 @@
-"""What the scripts that reproduce a paper's experiment share.
+"""Shared code of the scripts that reproduce a paper's experiment.
 
-An experiment is a grid of runs. Each is trained, judged and recorded by
-itself; a report is made of all records that a folder holds.
+An experiment is a grid of runs. Each run is trained, evaluated and recorded
+separately. The report covers all records in a folder.
 """
 
 from experiments.cells import means, partner, rates_of

@@ -1,4 +1,4 @@
-"""The same reconstructions by BART, a program of the authors of ESPIRiT."""
+"""Reconstruct with BART, the program of ESPIRiT's authors."""
 
 import pathlib
 import subprocess
@@ -10,7 +10,7 @@ from loupe_tf.formats import read_cfl, write_cfl
 
 
 def pics(kspace, mask, maps, iterations, *regularizer):
-    """Parallel imaging and compressed sensing.
+    """Run BART's parallel imaging and compressed sensing.
 
     Args:
         kspace: Complex array `(coils, H, W)`.
@@ -20,8 +20,8 @@ def pics(kspace, mask, maps, iterations, *regularizer):
         *regularizer: Strings, further arguments of `bart pics`.
 
     Returns:
-        Complex array `(H, W)`, but for a constant phase, which the shifts of
-        BART leave behind.
+        Complex array `(H, W)`, up to a constant phase, which comes from BART's
+        shifts.
 
     Raises:
         ValueError: If the program fails.
@@ -33,7 +33,7 @@ def pics(kspace, mask, maps, iterations, *regularizer):
             array = np.moveaxis(array, 0, -1)[:, :, None]
             write_cfl(pathlib.Path(folder) / name, array)
         done = subprocess.run(
-            # `-w 1`: k-space is not divided by a scale of BART's own.
+            # `-w 1`: BART does not divide k-space by its own scale.
             ["bart", "pics", "-w", "1", "-p", "pattern"]
             + ["-i", str(iterations), *regularizer]
             + ["kspace", "maps", "image"],
@@ -47,7 +47,7 @@ def pics(kspace, mask, maps, iterations, *regularizer):
 
 
 def difference(image, reference):
-    """Norm of the difference over that of the reference, up to a phase."""
+    """Norm of the difference relative to the reference, up to a phase."""
     product = np.vdot(reference, image)
     aligned = reference * product / np.abs(product)
     return float(np.linalg.norm(image - aligned) / np.linalg.norm(reference))

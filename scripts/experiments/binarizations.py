@@ -1,4 +1,4 @@
-"""What a trained model is worth with each kind of mask."""
+"""Evaluate a trained model with each kind of mask."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ REALIZATIONS = 1000
 
 
 def judge(model, part, batch_size):
-    """What a record says of a trained model, with each kind of mask.
+    """Evaluate a trained model with each kind of mask, for a record.
 
     Args:
         model: A `loupe_model` with a learned mask of points.
@@ -19,12 +19,13 @@ def judge(model, part, batch_size):
         batch_size: Integer.
 
     Returns:
-        A pair. A dict that JSON can store: `"slope_found"`, `"binarizations"`,
-        what `judge_binarizations` says, and of a mask that is finite the share
-        of probabilities that are `"near_binary"`, within 0.05 of 0 or 1, and
-        the `"histogram"` of the average of 1,000 realizations. And a dict of
-        arrays `(H, W)`: the `"probability"` and this `"average"`; empty of a
-        mask that is not finite.
+        A pair. The first item is a dict that JSON can store, with
+        `"slope_found"` and the result of `judge_binarizations` as
+        `"binarizations"`. If the mask is finite, it also has `"near_binary"`,
+        the share of probabilities within 0.05 of 0 or 1, and `"histogram"`,
+        the histogram of the average of 1,000 realizations. The second item is a
+        dict of arrays `(H, W)`, the `"probability"` and this `"average"`; it is
+        empty if the mask is not finite.
     """
     import keras
 
@@ -46,16 +47,16 @@ def judge(model, part, batch_size):
 
 
 def judge_binarizations(model, part, batch_size):
-    """The test volumes, rebuilt from a mask of each kind.
+    """Evaluate reconstructions of the test volumes with each kind of mask.
 
     Args:
-        model, part, batch_size: As above.
+        model, part, batch_size: As in `judge`.
 
     Returns:
-        Dict by kind of dicts: `"achieved_acceleration"`, of the masks that were
-        drawn (`None` if they acquire nothing), and `"volumes"`, what
-        `loupe_tf.evaluation.per_volume` says. Kinds whose images are not finite
-        are left out.
+        Dict by kind of dicts: `"achieved_acceleration"` of the drawn masks
+        (`None` if they acquire nothing), and `"volumes"`, the result of
+        `loupe_tf.evaluation.per_volume`. Kinds whose images are not finite are
+        skipped.
     """
     import keras
 
@@ -76,12 +77,12 @@ def judge_binarizations(model, part, batch_size):
 
 
 def average_realization(model, realizations, batch=50):
-    """Mean of masks as training draws them.
+    """Return the mean of masks drawn as in training.
 
     Args:
-        model: As above.
-        realizations: Integer, how many masks; a multiple of `batch`.
-        batch: Integer, how many are drawn at once.
+        model: As in `judge`.
+        realizations: Integer, the number of masks; a multiple of `batch`.
+        batch: Integer, the number of masks to draw at once.
 
     Returns:
         Array `(H, W)` in [0, 1], DC in the centre.

@@ -1,4 +1,4 @@
-"""What tables and sentences say of the cells of a grid.
+"""Values for tables and sentences about the cells of a grid.
 
 A cell is a list of records that differ in the fold and the seed. `volumes`
 below is a callable that takes a record and returns the metrics of each test
@@ -15,12 +15,12 @@ from loupe_tf.evaluation import (
 
 
 def rates_of(cells):
-    """The accelerations of cells, which begin with it, in their order."""
+    """The accelerations of cells, in order; each cell starts with its own."""
     return list(dict.fromkeys(rate for rate, *_ in cells))
 
 
 def means(records, volumes, metric="psnr"):
-    """Mean over the volumes for each seed; those that diverged are left out.
+    """Return the mean over volumes for each seed, without diverged runs.
 
     Args:
         records: List of records.
@@ -35,20 +35,20 @@ def means(records, volumes, metric="psnr"):
 
 
 def partner(record):
-    """What two records have in common whose difference tells something."""
+    """The values that two records must share to be compared as a pair."""
     return record.get("fold"), record["seed"]
 
 
 def effect_of(records, others, volumes):
-    """By how much the first cell is better, over patients.
+    """Return the gain of the first cell over the second, across patients.
 
     Args:
         records, others: Lists of records.
         volumes: See the head of this file.
 
     Returns:
-        A `loupe_tf.evaluation.Effect`, or `None` where there are no pairs, or
-        no two patients that are known.
+        A `loupe_tf.evaluation.Effect`, or `None` if there are no pairs or
+        fewer than two known patients.
     """
     patients = {}
     for record in records:
@@ -60,16 +60,16 @@ def effect_of(records, others, volumes):
 
 
 def compare(subject, records, others, volumes):
-    """A sentence on the differences in PSNR of the same seed and volume.
+    """Describe the differences in PSNR for the same seed and volume.
 
     Args:
-        subject: String, what the sentence begins with.
-        records, others: Lists of records; differences are of the first from
-            the second.
+        subject: String, the start of the sentence.
+        records, others: Lists of records; the differences are first minus
+            second.
         volumes: See the head of this file.
 
     Returns:
-        A list of one string, or of none where no pair is to be had.
+        A list with one sentence, empty if there are no pairs.
     """
     found = effect_of(records, others, volumes)
     if found is not None:

@@ -1,4 +1,4 @@
-"""What a grid was run to find out, and whether it came out."""
+"""The claims that a grid of runs tests, and their verdicts."""
 
 import dataclasses
 
@@ -8,15 +8,15 @@ from experiments.gain_figure import draw_gains
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A cell that is set against another one.
+    """A claim that compares one cell with another.
 
     Args:
-        subject: String, what is set against what, and where.
+        subject: String, a description of the comparison.
         records, others: Lists of records of the two cells.
-        hint: String, what to keep in mind of the verdict.
-        acceleration: (Optional) float, the R of both.
-        margin: (Optional) float, in dB: the first cell is claimed to be no
-            more than this below the other; by default, to be above it.
+        hint: String, a caveat about the verdict.
+        acceleration: (Optional) float, the R of both cells.
+        margin: (Optional) float, in dB. The claim is that the first cell is at
+            most this much below the other; by default, that it is above.
     """
 
     subject: str
@@ -28,12 +28,12 @@ class Claim:
 
 
 def verdicts(claims, volumes, compare=cells.compare):
-    """A sentence for each claim: by how much the first cell is better.
+    """Return a sentence for each claim, with the gain of the first cell.
 
     Args:
         claims: Iterable of `Claim`.
-        volumes: See `experiments.cells`, or what `compare` takes instead.
-        compare: Callable as `experiments.cells.compare`.
+        volumes: See `experiments.cells`, or the argument of `compare`.
+        compare: Callable like `experiments.cells.compare`.
 
     Returns:
         A list of strings, without claims that have no pair of runs.
@@ -56,17 +56,17 @@ CAPTION = (
 
 
 def findings(claims, volumes):
-    """What became of the claims: an interval each, if patients are known.
+    """Evaluate claims, with an interval for each if patients are known.
 
     Args:
         claims: Iterable of `Claim`.
         volumes: See `experiments.cells`.
 
     Returns:
-        A dict of arguments of `experiments.publish`: the `"sentences"` of
-        `verdicts` of claims whose volumes are of one patient or of unknown
-        ones; of the others the `"tables"`, with one, and the `"figures"`, with
-        its picture.
+        A dict of arguments of `experiments.publish`. `"sentences"` has the
+        `verdicts` of claims whose volumes come from one patient or from
+        unknown patients. `"tables"` and `"figures"` have a table and a figure
+        of the other claims.
     """
     sentences, rows, effects = [], [], {}
     for claim in claims:

@@ -1,4 +1,4 @@
-"""Figures of models that have learned lines for several coils."""
+"""Figures of models with lines learned for several coils."""
 
 import numpy as np
 
@@ -6,12 +6,13 @@ from loupe_tf import plots
 
 
 def draw(found, truth):
-    """All figures with their captions, by name.
+    """Draw all figures; return them with their captions, by name.
 
     Args:
-        found: Dict by name of dicts of a model: its `"mask"`, the `"images"`
-            of the scan by method, arrays `(H, W)`, and its `"history"`.
-        truth: Array `(H, W)`, the image of all samples.
+        found: Dict of the results of each model by name: its `"mask"`, the
+            `"images"` of the scan by method, arrays `(H, W)`, and its
+            `"history"`.
+        truth: Array `(H, W)`, the image from all samples.
     """
     unit = truth[None, ..., None] / truth.max()
     groups, lines, figures = [], {}, {}

@@ -7,14 +7,14 @@ from loupe_tf.reconstruction import adjoint, espirit_maps
 
 
 def image_of_all_samples(kspace):
-    """What reconstructions of fewer samples are compared with.
+    """Return the reference image for reconstructions from fewer samples.
 
     Args:
         kspace: Complex array `(coils, H, W)`. Samples that are zero in all
-            coils are taken for not acquired.
+            coils count as not acquired.
 
     Returns:
-        Array `(H, W)`, the magnitudes of the SENSE combination with ESPIRiT's
+        Array `(H, W)`, the magnitudes of the SENSE combination with ESPIRiT
         maps; `None` if not all samples were acquired.
     """
     acquired = np.any(kspace != 0, axis=0)
@@ -24,14 +24,14 @@ def image_of_all_samples(kspace):
 
 
 def load_scan(path, key=None):
-    """A scan to try lines on, of which all samples were acquired.
+    """Load a fully sampled scan to test lines on.
 
     Args:
-        path, key: As `loupe_tf.formats.load_coils` takes them.
+        path, key: Arguments of `loupe_tf.formats.load_coils`.
 
     Returns:
-        A pair: k-space, complex `(coils, H, W)`, and what
-        `image_of_all_samples` returns of it.
+        A pair: k-space, complex `(coils, H, W)`, and the result of
+        `image_of_all_samples`.
 
     Raises:
         ValueError: If samples are missing.
@@ -47,15 +47,15 @@ def load_scan(path, key=None):
 
 
 def fit_size(slices, size):
-    """Bring images to the matrix of a scan.
+    """Bring images to the matrix size of a scan.
 
     Args:
         slices: `loupe_tf.datasets.Slices`.
-        size: Tuple, `(H, W)`. The k-space of larger images is cropped, smaller
-            ones get a background of zeros.
+        size: Tuple, `(H, W)`. The k-space of larger images is cropped, and
+            smaller images are zero-padded.
 
     Returns:
-        A pair: the images `(n, H, W, 1)`, and the volumes they belong to.
+        A pair: the images `(n, H, W, 1)`, and their volumes.
     """
     from loupe_tf.datasets.resize import center_crop_or_pad
 

@@ -1,4 +1,4 @@
-"""Training the runs of a grid, each once."""
+"""Train the runs of a grid, each once."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ PLACES = (
 
 
 SEEDS_OF_A_FOLD = 100
-"""Each fold has seeds of its own, so that none is common to all patients."""
+"""Each fold has its own seeds, so that no seed is common to all patients."""
 
 
 def in_folds(runs, folds, only=None):
@@ -27,7 +27,7 @@ def in_folds(runs, folds, only=None):
         only: (Optional) list of folds; the others are left to another time.
 
     Returns:
-        A list of runs, those of the first seed of all folds first.
+        A list of runs; the first seed of all folds comes first.
     """
     if folds is None:
         return runs
@@ -44,36 +44,35 @@ def in_folds(runs, folds, only=None):
 def conduct(
     settings, todo, build, train, free, kind=lambda run: run.cell, own=None
 ):
-    """Train what has not been trained yet.
+    """Train all runs that have not been trained yet.
 
-    Whatever may be refused (the data, the folder, a model) is refused before
-    the first training.
+    Data, folder and models are checked before the first training.
 
     Args:
-        settings: Dict; `data` and `data_dir` are those of
-            `loupe_tf.datasets.load_splits`, `out` is the folder. Where they are
-            there and not `None`, `images` are the most slices of each split,
-            and `folds` is in how many the patients are tested.
-        todo: List of runs, each with a `name` of its own.
-        build: Callable `(run, settings, image_shape)` that makes the model.
+        settings: Dict. `data` and `data_dir` are arguments of
+            `loupe_tf.datasets.load_splits`, and `out` is the folder. The
+            optional `images` is the maximum number of slices of each split, and
+            the optional `folds` is the number of folds of patients.
+        todo: List of runs, each with a unique `name`.
+        build: Callable `(run, settings, image_shape)` that builds the model.
         train: Callable `(run, settings, splits, folder)` that returns a
-            record, a dict that JSON can store. Of a fold it is kept with the
-            `"patients"`, the patient of each test volume.
-        free: Names of settings that may differ within one folder, beside
-            those of `PLACES`.
-        kind: Callable that takes a run and returns what decides whether its
-            model can be built: of equals one is built for a try. By default
-            that is the cell of the run.
-        own: (Optional) callable `(run, settings)` that returns what the
-            `settings` of a record, which has some of its own, have to be.
+            record, a dict that JSON can store. With folds, `"patients"`, the
+            patient of each test volume, is added to the record.
+        free: Names of settings that may differ within one folder, in addition
+            to `PLACES`.
+        kind: Callable that returns the kind of a run. Runs of the same kind
+            have equal models, so one model per kind is built as a check. The
+            default is the cell of the run.
+        own: (Optional) callable `(run, settings)` that returns the expected
+            `settings` of a record that has its own.
 
     Returns:
         A tuple `(folder, facts, records)`: the `RunFolder`, texts by name for
-        a report, and all records that the folder holds.
+        a report, and all records in the folder.
 
     Raises:
         ValueError: If the data cannot be split into training, validation and
-            test volumes, the folder holds runs of other settings, or a model
+            test volumes, the folder has runs with other settings, or a model
             cannot be built.
     """
     import keras
@@ -95,7 +94,7 @@ def conduct(
     for run in {kind(run): run for run in todo}.values():
         build(run, settings, shape)
         keras.utils.clear_session(free_memory=False)
-    # Settings that nothing can be built with claim no folder.
+    # Claim the folder only now, after all models could be built.
     folder = RunFolder(settings["out"])
     same = {k: v for k, v in settings.items() if k not in (*free, *PLACES)}
     folder.check_settings({**same, "volumes": facts["volumes"]})
@@ -132,7 +131,7 @@ def _folds_in_words(splits, parts):
 
 
 def _at_most(splits, counts):
-    """So many slices of each split, evenly spread; all where it has fewer."""
+    """Select up to `counts` evenly spaced slices of each split."""
     if counts is None:
         return splits
     chosen = {}
@@ -144,7 +143,7 @@ def _at_most(splits, counts):
 
 
 def _check_finished(todo, settings, own):
-    """Refuse to count a run of other settings as one of these."""
+    """Reject finished runs that were trained with other settings."""
     folder = RunFolder(settings["out"])
     names = {run.name: run for run in todo}
     for name, record in folder.records_by_name().items():
@@ -155,15 +154,15 @@ def _check_finished(todo, settings, own):
 
 
 def time_spent(run, folder):
-    """Context manager: the seconds spent inside, those before a restart too.
+    """Measure the time spent in a run, including time before a restart.
 
     Args:
         run: The run, with a `name`.
         folder: `RunFolder`.
 
     Returns:
-        A context manager that gives a callable; when it has ended the callable
-        returns the seconds.
+        A context manager that gives a callable. After the context has ended,
+        the callable returns the seconds.
     """
     return RunFolder(folder / "unfinished" / run.name).stopwatch("spent")
 
@@ -180,20 +179,21 @@ def fit(
     part="rounds",
     monitor="val_loss",
 ):
-    """Train in the two rounds of the 4S paper, by the settings of `TRAINING`.
+    """Train in the two rounds of the 4S paper, with settings as in `TRAINING`.
 
     Args:
         model: Compiled model.
         run: The run, with a `name` and a `seed`.
         settings: Dict.
-        train, validation: As `fit_two_rounds` takes them.
-        folder: `RunFolder`; what an unfinished run needs to go on is kept
-            there, if `settings["backup"]`.
-        slope_callback: (Optional) what changes the slope, `False` to hold it;
-            by default 4S raises it, if the model has one.
+        train, validation: Arguments of `fit_two_rounds`.
+        folder: `RunFolder`. It gets the backups of an unfinished run if
+            `settings["backup"]`.
+        slope_callback: (Optional) callback that changes the slope, `False` for
+            a constant slope. By default 4S raises the slope, if the model has
+            one.
         callbacks: Further callbacks.
-        part: String, of a run that trains in several parts.
-        monitor: String, as `fit_two_rounds` takes it.
+        part: String, the name of the part, for runs that train in several.
+        monitor: String, argument of `fit_two_rounds`.
 
     Returns:
         A pair: the history, a dict of lists, and whether all losses in it are

@@ -1,4 +1,4 @@
-"""Metrics of each test volume, in two conventions: fastMRI's and by slices.
+"""Metrics of each test volume in two conventions: fastMRI's, and by slice.
 
 `volumes_of(convention)` below is a callable that takes a record and returns the
 metrics of each volume, or `None` if the run has diverged.
@@ -20,7 +20,7 @@ from loupe_tf.evaluation import (
 
 CONVENTIONS = ("volume", "slice")
 METRICS = {"nmse": 5, "psnr": 2, "ssim": 4}
-"""Names of metrics and the digits they are told with."""
+"""Names of metrics and their numbers of decimals."""
 
 CONVENTION = (
     '"volume" is fastMRI\'s convention: a volume counts as one image, PSNR and '
@@ -38,7 +38,7 @@ _HINT = (
 
 
 def check_volumes(part):
-    """Refuse, before training, test volumes that no metric is defined for."""
+    """Reject, before training, test volumes without defined metrics."""
     for volume in np.unique(part.volumes):
         images = part.images[part.volumes == volume]
         if not images.max() > 0:
@@ -50,11 +50,11 @@ def check_volumes(part):
 
 
 def judge(part, output):
-    """Metrics of each volume, by convention.
+    """Compute the metrics of each volume, by convention.
 
     Args:
         part: `loupe_tf.datasets.Slices`.
-        output: Reconstructions of its images, of their shape.
+        output: Reconstructions of its images, with the same shape.
     """
     return {
         "volume": {
@@ -69,10 +69,10 @@ def judge(part, output):
 
 
 def columns(volumes_of):
-    """Columns of a table: all metrics in both conventions.
+    """Return the columns of a table: all metrics in both conventions.
 
     Args:
-        volumes_of: As above, but of the cell too:
+        volumes_of: As above, but it also takes the cell:
             `volumes_of(cell, convention)`.
     """
 
@@ -88,16 +88,16 @@ def columns(volumes_of):
 
 
 def compare(subject, records, others, volumes_of):
-    """A sentence on the differences of the same seed and volume.
+    """Describe the differences for the same seed and volume.
 
     Args:
-        subject: String, what the sentence begins with.
-        records, others: Lists of records; differences are of the first from
-            the second.
+        subject: String, the start of the sentence.
+        records, others: Lists of records; the differences are first minus
+            second.
         volumes_of: See the head of this file.
 
     Returns:
-        A list of one string, or of none where no pair is to be had.
+        A list with one sentence, empty if there are no pairs.
     """
     found = [
         _difference(records, others, volumes_of(convention), convention)
@@ -108,14 +108,14 @@ def compare(subject, records, others, volumes_of):
 
 
 def verdicts(claimed, volumes_of):
-    """Sentences as `compare` makes them, and a hint on what they are worth.
+    """Return the sentences of `compare`, and a caveat about them.
 
     Args:
         claimed: Iterable of `experiments.Claim`.
         volumes_of: See the head of this file.
 
     Returns:
-        A list of strings, empty where no claim has a pair of runs.
+        A list of strings, empty if no claim has a pair of runs.
     """
     sentences = claims.verdicts(claimed, volumes_of, compare)
     return [*sentences, _HINT] if sentences else []

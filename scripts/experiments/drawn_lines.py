@@ -1,4 +1,4 @@
-"""Lines that are drawn anew for each example, and what they are worth."""
+"""Train and evaluate with lines that are drawn anew for each example."""
 
 import zlib
 
@@ -18,14 +18,14 @@ PATTERNS = {
 
 
 def calibration_lines(width, acceleration):
-    """How many columns in the centre are always acquired: fastMRI's number.
+    """Return fastMRI's number of central columns that are always acquired.
 
     Args:
         width: Integer, the columns of the images.
         acceleration: Float.
 
     Raises:
-        ValueError: If that is none.
+        ValueError: If the number is 0.
     """
     lines = masks.default_calibration((1, width), acceleration, "columns")
     if not lines:
@@ -33,15 +33,15 @@ def calibration_lines(width, acceleration):
         raise invalid(
             "width",
             f"{int(0.5 / share) + 1} columns or more, so that {share:.1%} of "
-            f"them, the calibration lines at R = {acceleration:g}, are one at "
-            "least",
+            f"them, the calibration lines at R = {acceleration:g}, are at "
+            "least one",
             found=f"{width} columns",
         )
     return lines
 
 
 class DrawnLines:
-    """Draws masks of lines from seeds, and counts what is acquired in training.
+    """Draws masks of lines from seeds, and records their shares in training.
 
     Args:
         pattern: `loupe_tf.masks.random_lines` or another one of its signature.
@@ -59,17 +59,17 @@ class DrawnLines:
         return self.pattern(*self.arguments, seed=seed)
 
     def count(self, seed):
-        """The same mask, and it counts."""
+        """Draw a mask and record its share."""
         mask = self(seed)
         self.shares.append(mask.array.mean())
         return mask
 
     def achieved_acceleration(self):
-        """That of all masks which were drawn in training."""
+        """The achieved acceleration of all masks drawn in training."""
         return 1 / float(np.mean(self.shares))
 
     def batches(self, part, batch_size, seed):
-        """Training data: another mask for each example in each epoch.
+        """Make training data with a new mask for each example in each epoch.
 
         Args:
             part: `loupe_tf.datasets.Slices`.
@@ -83,7 +83,7 @@ class DrawnLines:
         )
 
     def batches_by_volume(self, part, batch_size):
-        """Data to validate and test with: a mask of the name of each volume."""
+        """Make validation or test data; a volume's name sets its mask."""
         seeds = np.array([zlib.crc32(str(v).encode()) for v in part.volumes])
         return loupe_tf.callbacks.MaskedBatches(
             part.images, part.images, self, batch_size, seeds=seeds
@@ -91,18 +91,18 @@ class DrawnLines:
 
 
 def of(pattern, width, acceleration):
-    """`DrawnLines` of one of `PATTERNS`; `None` of what is no pattern."""
+    """`DrawnLines` for a name in `PATTERNS`; `None` for any other name."""
     if pattern in PATTERNS:
         return DrawnLines(PATTERNS[pattern], width, acceleration)
     return None
 
 
 def achieved(when):
-    """A column of `experiments.table`: the acceleration of all masks drawn.
+    """Return a column of `experiments.table`: the achieved acceleration.
 
     Args:
-        when: String, `"training"` or `"test"`, a key of what the records have
-            as `"achieved_acceleration"`.
+        when: String, `"training"` or `"test"`, a key of the records'
+            `"achieved_acceleration"`.
     """
     return spread(
         lambda record: record.get("achieved_acceleration", {}).get(when), 3
@@ -110,15 +110,15 @@ def achieved(when):
 
 
 def training_data(splits, batch_size, seed, lines=None):
-    """Data to train and to validate with.
+    """Make the training and validation data.
 
     Args:
         splits: Dict of `loupe_tf.datasets.Slices`.
         batch_size, seed: Integers.
-        lines: (Optional) `DrawnLines`, where the mask is an input.
+        lines: (Optional) `DrawnLines`, if the mask is an input.
 
     Returns:
-        A pair, as `experiments.fit` takes it.
+        A pair, for `experiments.fit`.
     """
     train, validation = splits["train"], splits["validation"]
     if lines is None:
@@ -130,17 +130,17 @@ def training_data(splits, batch_size, seed, lines=None):
 
 
 def rebuild(model, part, batch_size, lines=None):
-    """Images as the network rebuilds them, and zero-filled.
+    """Reconstruct images with the network and by zero filling.
 
     Args:
         model: A `loupe_model`.
         part: `loupe_tf.datasets.Slices`.
         batch_size: Integer.
-        lines: (Optional) `DrawnLines`, where the mask is an input.
+        lines: (Optional) `DrawnLines`, if the mask is an input.
 
     Returns:
         A dict of arrays `(n, H, W, 1)`, `"unet"` and `"zero_filled"`; and the
-        lines acquired, `(n, 1, W)`.
+        acquired lines, `(n, 1, W)`.
     """
     import keras
 
@@ -158,15 +158,16 @@ def rebuild(model, part, batch_size, lines=None):
 
 
 def judge(model, part, batch_size, lines=None):
-    """Metrics of both reconstructions in both conventions.
+    """Compute the metrics of both reconstructions in both conventions.
 
     Args:
-        model, part, batch_size, lines: As above.
+        model, part, batch_size, lines: As in `rebuild`.
 
     Returns:
-        A tuple: what `experiments.conventions.judge` says, by reconstruction,
-        the acceleration of the masks, and a dict of what to show of the middle
-        slice of the first volume. All `None` if an image is not finite.
+        A tuple: the results of `experiments.conventions.judge` by
+        reconstruction, the acceleration of the masks, and a dict of images of
+        the middle slice of the first volume. All are `None` if an image is not
+        finite.
     """
     outputs, acquired = rebuild(model, part, batch_size, lines)
     if not all(np.isfinite(output).all() for output in outputs.values()):

@@ -1,4 +1,4 @@
-"""A picture of what became of claims: an interval each."""
+"""A figure of claims, with an interval for each."""
 
 from experiments.panels import panels
 
@@ -9,14 +9,15 @@ CAPTION = (
 
 
 def draw_gains(effects):
-    """Intervals below each other, in the order of the table.
+    """Draw intervals below each other, in the order of the table.
 
     Args:
-        effects: Dict of `loupe_tf.evaluation.Effect` by what is compared.
+        effects: Dict of `loupe_tf.evaluation.Effect` by the name of the
+            comparison.
 
     Returns:
-        A pair `(figure, caption)`, as `experiments.publish` takes it; the
-        figure is `None` if there are no effects.
+        A pair `(figure, caption)` for `experiments.publish`; the figure is
+        `None` if there are no effects.
     """
     if not effects:
         return None, CAPTION

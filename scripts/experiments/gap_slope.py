@@ -1,4 +1,4 @@
-"""A slope that the gap between relaxed and binary masks drives."""
+"""A slope that follows the gap between relaxed and binary masks."""
 
 import math
 
@@ -8,17 +8,17 @@ from loupe_tf.callbacks.slopes import slope_layers, slope_logs, slope_value
 
 
 class GapSlope(keras.callbacks.Callback):
-    """Raise the slope while relaxed masks are worth more than binary ones.
+    """Raise the slope while relaxed masks give a better loss than binary ones.
 
-    After each epoch the validation loss of relaxed masks, which
-    `loupe_tf.callbacks.MaskValidation` adds, is compared with that of the mask
-    of exact budget. Where the gap in PSNR is above `gap` the network lives on
-    what binary masks do not have, and the slope is raised.
+    After each epoch this callback compares the validation loss of relaxed
+    masks, which `loupe_tf.callbacks.MaskValidation` adds, with the loss of the
+    exact-budget mask. If the gap in PSNR is above `gap`, the network depends on
+    samples that a binary mask does not pass, and the slope is raised.
 
     Args:
         gap: Float, in dB.
-        factor: Float > 1, by which the slope is raised.
-        max_slope: Float, its upper bound.
+        factor: Float > 1, the factor by which to raise the slope.
+        max_slope: Float, upper bound of the slope.
     """
 
     def __init__(self, gap, factor, max_slope=1e5):

@@ -1,15 +1,15 @@
-"""A square table as colours."""
+"""A square table as a heat map."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 
 def heat_map(matrix, names):
-    """Numbers on their colours; the diagonal is in bold.
+    """Draw numbers on coloured squares; the diagonal is bold.
 
     Args:
-        matrix: Masked array `(n, n)`; what is masked stays blank.
-        names: List of n strings, those of rows and columns.
+        matrix: Masked array `(n, n)`; masked entries stay blank.
+        names: List of n strings, the names of rows and columns.
 
     Returns:
         A pair: the figure and its axes.

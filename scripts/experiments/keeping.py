@@ -1,4 +1,4 @@
-"""What a run leaves for the report: traces and images."""
+"""Store the traces and images of a run for the report."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from loupe_tf.reading import load_npz
 
 
 def to_trace(history, keys):
-    """Those parts of a history that a record keeps.
+    """Select the parts of a history to store in a record.
 
     Args:
         history: Dict of lists of numbers, such as `model.fit(...).history`.
         keys: Names of lists.
 
     Returns:
-        A dict of lists of floats of six digits, with `None` for what is not
-        finite, which JSON does not have.
+        A dict of lists of floats with six digits. Values that are not finite
+        become `None`, because JSON cannot store them.
     """
     return {
         key: [
@@ -27,14 +27,15 @@ def to_trace(history, keys):
 
 
 def save_images(folder, name, voxel_size=None, **arrays):
-    """Keep what the figures show of a run, in half precision.
+    """Store the images of a run for figures, in half precision.
 
     Args:
         folder: `RunFolder`.
-        name: String, of the run.
-        voxel_size: (Optional) that of `loupe_tf.datasets.Slices`, for the
-            proportions of pixels; kept under this name, 0 for `None`.
-        **arrays: Boolean arrays, or such as half precision can show.
+        name: String, the name of the run.
+        voxel_size: (Optional) the `voxel_size` of `loupe_tf.datasets.Slices`,
+            for the proportions of pixels; stored under this name, with 0 for
+            `None`.
+        **arrays: Boolean arrays, or arrays that half precision can represent.
     """
     if folder.writes:
         arrays = {k: np.asarray(v) for k, v in arrays.items()}
@@ -49,10 +50,10 @@ def save_images(folder, name, voxel_size=None, **arrays):
 
 
 def load_images(folder, name):
-    """What `save_images` has kept: float32 arrays by name.
+    """Load the arrays stored by `save_images`, as float32.
 
     Returns:
-        A dict, empty if there is nothing: records may come without images.
+        A dict by name, empty if the run has no images.
     """
     path = folder / "images" / f"{name}.npz"
     if not path.exists():

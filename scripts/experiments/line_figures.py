@@ -1,8 +1,8 @@
 """Figures of reconstructions from lines, with their captions.
 
-Each function returns a pair `(figure, caption)`, as `experiments.publish` takes
-it; the figure is `None` where there is nothing to draw. `images` is what
-`experiments.first_images` returns of cells `(acceleration, mask)`.
+Each function returns a pair `(figure, caption)` for `experiments.publish`; the
+figure is `None` if there is nothing to draw. `images` is the result of
+`experiments.first_images` for cells `(acceleration, mask)`.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ from loupe_tf.plots.drawing import COLOURS
 
 
 def draw_validation(cells, order, metrics):
-    """Validation metrics, a column for each R, a line for each seed.
+    """Draw validation metrics, with a column per R and a line per seed.
 
     Args:
-        cells: Dict by `(acceleration, mask)` of lists of records, whose trace
-            has `val_` and the name of each metric.
-        order: Names of masks, by which colours are told.
+        cells: Dict by `(acceleration, mask)` of lists of records, whose traces
+            have `val_` and the name of each metric.
+        order: Names of masks, whose order sets the colours.
         metrics: Names of metrics; the first has a logarithmic axis.
     """
     rates = rates_of(cells)
@@ -31,7 +31,7 @@ def draw_validation(cells, order, metrics):
         column[0].set(title=f"R = {rate:g}", yscale="log")
         column[-1].set_xlabel("epoch")
         for ax, name in zip(column, metrics):
-            # Packed records have it of the first seed alone.
+            # Packed records have a trace only for the first seed.
             traced = [record for record in records if "trace" in record]
             for i, record in enumerate(traced):
                 values = np.array(record["trace"][f"val_{name}"], "float")
@@ -59,7 +59,7 @@ def draw_validation(cells, order, metrics):
 
 
 def draw_masks(images):
-    """Masks, a row for each R."""
+    """Draw masks, with a row for each R."""
     rates = [rate for rate, _ in images]
     shown = {f"{m}, R = {r:g}": x["mask"] for (r, m), x in images.items()}
     figure = None
@@ -72,12 +72,12 @@ def draw_masks(images):
 
 
 def draw_reconstructions(images, rate, rows):
-    """The same slice from each mask, a row for each reconstruction.
+    """Draw the same slice for each mask, with a row for each reconstruction.
 
     Args:
-        images: See the head of this file; some are of the acceleration `rate`.
+        images: See the head of this file; some have the acceleration `rate`.
         rate: Float.
-        rows: As `draw_rows` takes it.
+        rows: Argument of `draw_rows`.
     """
     groups = {mask: x for (of, mask), x in images.items() if of == rate}
     return draw_rows(groups, rows), (

@@ -1,4 +1,4 @@
-"""Losses of trainings at several drop rates, epoch by epoch."""
+"""Loss curves of trainings at several drop rates."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from experiments.panels import panels
 
 
 def draw_losses(cells, loss, order):
-    """Loss of training and validation, a column for each drop rate.
+    """Draw training and validation losses, with a column per drop rate.
 
     Args:
-        cells: Dict by `(loss, drop rate, mask)` of lists of records, of which
-            the first is drawn.
-        loss: String, that of the cells which are drawn.
-        order: Names of masks, by which colours are told.
+        cells: Dict by `(loss, drop rate, mask)` of lists of records; the first
+            record of each list is drawn.
+        loss: String, the loss of the cells to draw.
+        order: Names of masks, whose order sets the colours.
 
     Returns:
         The figure.

@@ -1,4 +1,4 @@
-"""What each reproduction does from the command line to the report."""
+"""The steps of a reproduction, from the command line to the report."""
 
 import functools
 
@@ -11,18 +11,18 @@ from loupe_tf.run_folder import RunFolder
 
 
 def main(settings, grid, build, train, results, **conducting):
-    """Train what has not been trained yet, and publish all that there is.
+    """Train all runs that have not been trained yet, and publish the results.
 
     Args:
-        settings: Dict, as `experiments.options.parse` returns it.
+        settings: Dict, the result of `experiments.options.parse`.
         grid: Callable that takes the settings and returns all runs.
         build, train: See `experiments.conduct`.
         results: Callable `(records, folder)` that returns the arguments of
-            `experiments.publish` by name, but `folder`, `facts` and `runs`.
+            `experiments.publish` by name, except `folder`, `facts` and `runs`.
         **conducting: Further arguments of `experiments.conduct`.
 
     Returns:
-        What the script ends with, see `loupe_tf.command_line.exit_code`.
+        The exit code of the script, see `loupe_tf.command_line.exit_code`.
     """
 
     def reproduce(settings):
@@ -48,7 +48,7 @@ def main(settings, grid, build, train, results, **conducting):
 
 
 def _held(out):
-    """What `conduct` returns, of a folder alone."""
+    """Return the same values as `conduct`, from a folder and without data."""
     folder = RunFolder(out)
     records = folder.records()
     if not records:
@@ -65,7 +65,7 @@ def _first_seed(records):
 
 
 def _shorten(record, first):
-    """Without the trace, which figures show of the first seed alone."""
+    """Drop the trace, which figures show only for the first seed."""
     if record["seed"] == first:
         return record
     return {key: value for key, value in record.items() if key != "trace"}

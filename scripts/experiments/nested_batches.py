@@ -4,11 +4,11 @@ import numpy as np
 
 
 def nested_batches(images, count, batch_size, seed):
-    """Batches `((images, index), images)` with another R in each epoch.
+    """Make batches `((images, index), images)` with a new R in each epoch.
 
     Args:
         images: Array `(n, ...)`.
-        count: Integer, how many accelerations the model has.
+        count: Integer, the number of accelerations of the model.
         batch_size, seed: Integers.
 
     Returns:
@@ -19,7 +19,7 @@ def nested_batches(images, count, batch_size, seed):
     class NestedBatches(ShuffledBatches):
         def set_epoch(self, epoch):
             super().set_epoch(epoch)
-            # One more number than the order is drawn from.
+            # The extra number makes this stream differ from the order's.
             rng = np.random.default_rng([self.seed, epoch, 1])
             self._index = rng.integers(count, size=self.examples)
 

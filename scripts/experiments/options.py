@@ -1,40 +1,40 @@
-"""What is typed: options of the command line that all experiments have."""
+"""Command-line options that all experiments share."""
 
 from loupe_tf import command_line
 
 OPTIONS = {
     "accelerations": ("R", "R > 1"),
     "slopes": ("S", "fixed slopes"),
-    "slope": ("S", "where 4S begins"),
-    "first_slope": ("S", "where 4S and schedules begin"),
-    "last_slope": ("S", "where schedules end"),
-    "epochs": ("N", "the most epochs of each round"),
-    "patience": ("N", "of 4S"),
-    "factor": ("M", "by which 4S raises s"),
-    "cooldown": ("N", "of 4S"),
+    "slope": ("S", "initial slope of 4S"),
+    "first_slope": ("S", "initial slope of 4S and schedules"),
+    "last_slope": ("S", "final slope of schedules"),
+    "epochs": ("N", "maximum epochs of each round"),
+    "patience": ("N", "patience of 4S"),
+    "factor": ("M", "factor by which 4S raises s"),
+    "cooldown": ("N", "cooldown of 4S"),
     "stop_patience": ("N", "epochs without improvement that end a round"),
-    "lr_patience": ("N", "of ReduceLROnPlateau"),
+    "lr_patience": ("N", "patience of ReduceLROnPlateau"),
     "filters": ("N", "channels at the finest scale"),
     "depth": ("N", "scales of the U-Net"),
-    "batch_size": ("N", "images in a batch"),
+    "batch_size": ("N", "images per batch"),
 }
-"""How help names the value of a setting, and what it says of it."""
+"""The name of a setting's value in the help, and its description."""
 
 
 def argument_parser(doc, name, presets, sizes):
-    """Parser with the options that all experiments have.
+    """Make a parser with the options that all experiments share.
 
     Args:
         doc: String, the docstring of the script.
-        name: String, of the experiment; in the default of `--out`.
-        presets: Dict of settings by the name of the preset, one of which is
+        name: String, the name of the experiment, for the default of `--out`.
+        presets: Dict of settings by the name of the preset; it includes
             `"smoke"`, the default.
-        sizes: String, how large the presets are, for `--help`.
+        sizes: String, the sizes of the presets, for `--help`.
 
     Returns:
         An `argparse.ArgumentParser` with `--preset`, `--data`, `--data-dir`,
-        `--out` and `--seeds`, to which a script adds its own, without
-        defaults: those are the preset's.
+        `--out` and `--seeds`. A script adds its own options without defaults,
+        because the preset has them.
     """
     parser = command_line.argument_parser(doc)
     add = parser.add_argument
@@ -42,7 +42,7 @@ def argument_parser(doc, name, presets, sizes):
         "--preset",
         choices=list(presets),
         default="smoke",
-        help=f"{sizes} (%(default)s). Other options win",
+        help=f"{sizes} (%(default)s). Other options override it",
     )
     command_line.add_data_options(parser)
     add("--out", help=f"folder of the results (runs/{name}_PRESET)")
@@ -51,8 +51,8 @@ def argument_parser(doc, name, presets, sizes):
         "--folds",
         type=int,
         metavar="N",
-        help="test every patient of the data once: of N folds by patient one "
-        "is tested and the next one validates (the splits of the data set)",
+        help="test every patient once: of N folds by patient, one is tested "
+        "and the next one validates (default: the splits of the data set)",
     )
     add(
         "--only-folds",
@@ -65,8 +65,8 @@ def argument_parser(doc, name, presets, sizes):
         "--report",
         action="store_true",
         default=None,
-        help="train nothing and read no data: print the tables of the runs "
-        "that --out holds, and write its report",
+        help="train nothing and read no data: print the tables of the runs in "
+        "--out, and write its report",
     )
     add(
         "--pack",
@@ -80,12 +80,12 @@ def argument_parser(doc, name, presets, sizes):
 
 
 def add_options(parser, *names, **others):
-    """Add settings that one may want to change.
+    """Add options for settings.
 
     Args:
-        parser: What `argument_parser` returns.
-        *names: Names of settings that are in `OPTIONS`.
-        **others: By the name of a setting a tuple as those of `OPTIONS`.
+        parser: The result of `argument_parser`.
+        *names: Names of settings in `OPTIONS`.
+        **others: Further settings, with tuples as in `OPTIONS`.
     """
     preset = next(iter(parser.get_default("_presets").values()))
     described = {**{name: OPTIONS[name] for name in names}, **others}
@@ -97,29 +97,29 @@ def add_options(parser, *names, **others):
 
 
 def add_training_options(parser):
-    """Add those settings of `TRAINING` that one may want to change.
+    """Add options for the settings of `TRAINING` that users may change.
 
     Args:
-        parser: What `argument_parser` returns.
+        parser: The result of `argument_parser`.
     """
     parser.add_argument(
         "--epochs",
         type=int,
         nargs=2,
         metavar=("FIRST", "SECOND"),
-        help="the most epochs of the two rounds",
+        help="maximum epochs of the two rounds",
     )
     add_options(parser, "accelerations", "filters", "depth", "batch_size")
 
 
 def parse(parser, arguments=None):
-    """The settings of an experiment: those of the preset, unless given.
+    """Return the settings of an experiment: the preset and given options.
 
-    Accelerations that are not above 1, and slopes that are not above 0, are
-    refused as the parser refuses.
+    The parser rejects accelerations that are not above 1 and slopes that are
+    not above 0.
 
     Args:
-        parser: What `argument_parser` returns.
+        parser: The result of `argument_parser`.
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:

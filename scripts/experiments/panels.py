@@ -1,16 +1,16 @@
-"""Panels for curves, all of one size."""
+"""Panels of equal size for curves."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 
 def panels(rows, columns, size, **subplots):
-    """A figure of panels with a grid.
+    """Make a figure of panels with grid lines.
 
     Args:
         rows, columns: Integers.
         size: Tuple of floats, width and height of a panel in inches.
-        **subplots: Of `Figure.subplots`, such as `sharey=True`.
+        **subplots: Arguments of `Figure.subplots`, such as `sharey=True`.
 
     Returns:
         A pair: the figure, and the array `(rows, columns)` of its axes.
@@ -29,10 +29,10 @@ def errorbars(ax, groups, horizontal=False, **style):
 
     Args:
         ax: Axes.
-        groups: Dict of lists of values, by where they are drawn; empty ones
-            are left out.
+        groups: Dict of lists of values by their position; empty lists are
+            skipped.
         horizontal: Boolean. Whether the values run along x.
-        **style: Of `Axes.errorbar`.
+        **style: Arguments of `Axes.errorbar`.
     """
     groups = {place: values for place, values in groups.items() if len(values)}
     if not groups:

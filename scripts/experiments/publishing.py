@@ -1,4 +1,4 @@
-"""The page of results."""
+"""Write the page of results."""
 
 from loupe_tf import report
 
@@ -19,14 +19,14 @@ def publish(
     Args:
         folder: `RunFolder`.
         title: String.
-        facts: Dict of texts by name: how it was obtained.
-        convention: String, what the figures of the table are.
+        facts: Dict of texts by name, how the results were obtained.
+        convention: String, an explanation of the numbers in the table.
         table: A tuple `(header, rows)` of lists of texts.
-        figures: Dict by file name of tuples `(figure, caption)`; those whose
-            figure is `None` are left out.
-        sentences: List of strings, what the table says.
+        figures: Dict by file name of tuples `(figure, caption)`; tuples whose
+            figure is `None` are skipped.
+        sentences: List of strings, the conclusions from the table.
         runs: List of records.
-        tables: (Optional) dict, by caption, of further tables of the page.
+        tables: (Optional) dict of further tables by caption.
     """
     tables = (tables or {}).items()
     facts = {**facts, "convention": convention}

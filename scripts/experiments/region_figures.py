@@ -1,4 +1,4 @@
-"""Figures of what a mask begins with: its slope, its calibration region."""
+"""Figures of initial slopes and calibration regions."""
 
 import itertools
 
@@ -8,17 +8,17 @@ from experiments.panels import panels
 
 
 def draw_by_region(cells, regions, slopes, psnr):
-    """PSNR of the validation volumes against the initial slope.
+    """Draw the PSNR of the validation volumes against the initial slope.
 
     Args:
         cells: Dict of lists of records by `(size, estimator, acceleration,
-            lines, region, slope)`, all of one estimator.
+            lines, region, slope)`, all with the same estimator.
         regions: Names of calibration regions.
         slopes: The ticks of the axis.
         psnr: Callable `(records, split)` that returns the PSNR by seed.
 
     Returns:
-        The figure: a row for each size, a column for each kind of mask.
+        The figure, with a row per size and a column per kind of mask.
     """
     sizes = sorted({key[0] for key in cells})
     columns = {key[2:4] for key in cells}

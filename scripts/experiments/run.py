@@ -10,14 +10,14 @@ from loupe_tf.provenance import environment
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """A cell of the grid, a fold and a seed: base of a frozen data class.
+    """A cell of the grid with a fold and a seed: base of a frozen data class.
 
-    A script adds the fields, `seed` among them, and the property `stem`, a
-    name that no other run of the same fold has.
+    A script adds the fields, including `seed`, and the property `stem`, a name
+    that is unique within the fold.
 
     Attributes:
-        fold: Integer, which patients are tested, see `loupe_tf.datasets.fold`;
-            `None` where the splits of the data set are taken.
+        fold: Integer, the fold of patients to test, see
+            `loupe_tf.datasets.fold`; `None` for the splits of the data set.
 
     Example:
 
@@ -39,7 +39,7 @@ class Run:
     fold: int | None = None
 
     order = {}
-    """Values of fields in the order of tables; of others it is their own."""
+    """Values of fields in table order; other fields are sorted by value."""
 
     @property
     def cell(self):
@@ -49,15 +49,15 @@ class Run:
 
     @property
     def name(self):
-        """What no other run of the folder is called."""
+        """A name that is unique in the folder."""
         if self.fold is None:
             return self.stem
         return f"{self.stem}-fold{self.fold}"
 
     @classmethod
     def of(cls, record):
-        """The run that a record is of."""
-        # Records that were written before a field was added do without it.
+        """The run of a record."""
+        # Records that are older than a field do not have it.
         return cls(
             **{
                 f.name: record[f.name]
@@ -68,7 +68,7 @@ class Run:
 
     @classmethod
     def cells(cls, records):
-        """Lists of records by cell, in the order of tables, sorted by seed."""
+        """Lists of records by cell, in table order, sorted by seed."""
 
         def rank(record):
             coordinates = cls.of(record)._coordinates()
@@ -83,11 +83,11 @@ class Run:
         return by_cell(records, key=lambda r: cls.of(r).cell, order=rank)
 
     def record(self, history=None, keys=("loss", "val_loss", "round")):
-        """What every record says: the run, its training, where it was run.
+        """Return the common part of records: run, training and environment.
 
         Args:
-            history: (Optional) dict of lists, of the training.
-            keys: Names of the lists that are kept.
+            history: (Optional) dict of lists, the history of the training.
+            keys: Names of the lists to store.
 
         Returns:
             A dict that JSON can store.

@@ -1,4 +1,4 @@
-"""Figures of what runs have left with `save_images`."""
+"""Figures of the images that runs have stored with `save_images`."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from loupe_tf import plots
 
 
 def first_images(cells, folder, run_of):
-    """What the first run of each cell that left images shows.
+    """Load the images of the first run of each cell that has some.
 
     Args:
         cells: Dict of lists of records.
@@ -16,7 +16,8 @@ def first_images(cells, folder, run_of):
             `Run.of`.
 
     Returns:
-        Dict of what `load_images` returns, without cells that left none.
+        Dict by cell of the results of `load_images`, without cells that have
+        no images.
     """
     shown = {}
     for cell, records in cells.items():
@@ -29,12 +30,13 @@ def first_images(cells, folder, run_of):
 
 
 def draw_outputs(*groups):
-    """True slice, reconstructions and errors.
+    """Draw the true slice, reconstructions and errors.
 
     Args:
-        *groups: Dicts by name of dicts with `"truth"`, `"output"` and, if it is
-            known, `"voxel_size"`, all of the same slice. Several are drawn one
-            below the other, with a part magnified. Empty ones are left out.
+        *groups: Dicts by name of dicts with `"truth"`, `"output"` and, if
+            known, `"voxel_size"`, all of the same slice. Several groups are
+            drawn below each other, with a magnified part. Empty groups are
+            skipped.
 
     Returns:
         The figure; `None` if there is nothing to draw.
@@ -54,11 +56,11 @@ def draw_outputs(*groups):
 
 
 def draw_rows(groups, rows):
-    """True slice and several reconstructions of it, a row each.
+    """Draw the true slice and several reconstructions of it, one per row.
 
     Args:
-        groups: Dict by name of dicts with `"truth"` and the reconstructions; a
-            column for each.
+        groups: Dict by name of dicts with `"truth"` and the reconstructions;
+            each dict gets a column.
         rows: Dict of titles by the name of the reconstruction.
 
     Returns:

@@ -1,13 +1,13 @@
-"""Presets as a table, so that one sees what differs between them."""
+"""Presets as a table, which shows how they differ."""
 
 
 def side_by_side(names, **settings):
-    """Settings by the name of the preset.
+    """Return the settings of each preset, by its name.
 
     Args:
         names: Tuple of strings, the presets.
-        **settings: For each setting a tuple of its values, one for each
-            preset; or anything else, the value that all of them have.
+        **settings: For each setting, a tuple with one value per preset, or
+            any other object as the value for all presets.
 
     Returns:
         A dict of dicts.

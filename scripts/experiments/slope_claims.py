@@ -1,4 +1,4 @@
-"""What is claimed of slopes, of other methods, and of calibration regions."""
+"""Claims about slopes, other methods, and calibration regions."""
 
 import numpy as np
 
@@ -18,10 +18,10 @@ HINT = (
 
 
 def claims(cells):
-    """4S, what else could do its job, its variants, and a region.
+    """Make the claims about 4S, its alternatives and variants, and regions.
 
     Args:
-        cells: As in `experiments.slope_figures`, of records that have the
+        cells: As in `experiments.slope_figures`, with records that have the
             `"best_val_psnr"` and the `"epochs"` of their training.
 
     Returns:
@@ -30,7 +30,7 @@ def claims(cells):
     for (rate, region), own in _by_rate_and_region(cells).items():
         where = "no region" if region == "none" else "with a region"
         for protocol in PROTOCOLS:
-            # The best on the validation volumes: the test volumes choose none.
+            # Choose the best on validation volumes, never on test volumes.
             fixed = {
                 cell: np.mean([r["best_val_psnr"] or -np.inf for r in records])
                 for cell, records in own.items()
@@ -90,5 +90,5 @@ def _by_rate_and_region(cells):
 
 
 def _of_method(cells, method):
-    """Records of the one cell of a method, or an empty list."""
+    """Records of the only cell of a method, or an empty list."""
     return next((x for k, x in cells.items() if k.method == method), [])

@@ -1,12 +1,12 @@
-"""Figures of what slopes, and other methods, are worth, with their captions.
+"""Figures that compare slopes and other methods, with their captions.
 
-Each function returns a pair `(figure, caption)`, as `experiments.publish` takes
-it; the figure is `None` where there is nothing to draw.
+Each function returns a pair `(figure, caption)` for `experiments.publish`; the
+figure is `None` if there is nothing to draw.
 
 `cells` below are dicts of lists of records by the `cell` of the script's runs:
-the acceleration, the method, the protocol, the slope, which is `None` where a
-method changes it, and the calibration region; `images` is what
-`experiments.first_images` returns of them, and `volumes` as in
+the acceleration, the method, the protocol, the slope (`None` if the method
+changes it) and the calibration region. `images` is the result of
+`experiments.first_images` for these cells. `volumes` is as in
 `experiments.cells`.
 """
 
@@ -24,18 +24,18 @@ PSNR = "PSNR [dB], exact-budget mask"
 
 
 def label(cell):
-    """How tables and figures name the method of a cell."""
+    """The name of a cell's method in tables and figures."""
     return cell.method if cell.slope is None else f"s = {cell.slope:g}"
 
 
 def place(cell):
-    """The acceleration of a cell, and its region if it has one."""
+    """A title with the acceleration of a cell, and its region if any."""
     text = f"R = {cell.acceleration:g}"
     return text if cell.region == "none" else f"{text}, with a region"
 
 
 def draw_against_slope(cells, volumes):
-    """PSNR against the slope, that of 4S at the slope that it found."""
+    """Draw PSNR against the slope; 4S is at the slope that it found."""
     caption = (
         "Figure 3 of the paper. PSNR on the test volumes against the slope; "
         "error bars over seeds, and over the slopes found."
@@ -73,7 +73,7 @@ def draw_against_slope(cells, volumes):
 
 
 def draw_methods(cells, volumes):
-    """PSNR of each method in two rounds, a row each; 4S in red."""
+    """Draw the PSNR of each method in two rounds, one per row; 4S in red."""
     caption = (
         "PSNR of all that was trained in two rounds; error bars over seeds."
     )
@@ -99,7 +99,7 @@ def draw_methods(cells, volumes):
 
 
 def draw_probabilities(images, of_paper=True):
-    """Probability masks of the methods of the paper, or of the others."""
+    """Draw probability masks of the paper's methods, or of the others."""
     caption = (
         "Figure 4 of the paper. Probability masks, two rounds, first seed. DC "
         "is in the centre."
@@ -120,7 +120,7 @@ def draw_probabilities(images, of_paper=True):
 
 
 def draw_histograms(images, rate):
-    """How often a point is acquired, of the methods of the paper."""
+    """Draw how often points are acquired with the paper's methods."""
     averages = {
         label(cell): x["average"]
         for cell, x in images.items()
@@ -136,7 +136,7 @@ def draw_histograms(images, rate):
 
 
 def draw_trace(cells, rate):
-    """A training with 4S, epoch by epoch."""
+    """Draw a training with 4S, epoch by epoch."""
     traces = [
         records[0]["trace"]
         for cell, records in cells.items()
@@ -149,7 +149,7 @@ def draw_trace(cells, rate):
 
 
 def _by_place(cells):
-    """Dicts of cells by `place`, in their order."""
+    """Dicts of cells by `place`, in order."""
     found = {}
     for cell, value in cells.items():
         found.setdefault(place(cell), {})[cell] = value

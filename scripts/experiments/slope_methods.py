@@ -1,8 +1,8 @@
-"""How a mask may be made binary: what 4S is compared with.
+"""Methods for making a mask binary, for comparison with 4S.
 
-A slope that is held (`fixed`), that 4S raises, or that follows a schedule; and
-estimators other than the sigmoid of slope s. Variants of 4S change what is
-trained around it, see `experiments.presets.four_s.VARIANTS`.
+The slope is constant (`fixed`), raised by 4S, or set by a schedule. Other
+estimators replace the sigmoid of slope s. Variants of 4S change the rest of the
+training, see `experiments.presets.four_s.VARIANTS`.
 """
 
 import numpy as np
@@ -20,8 +20,7 @@ def fit_by_method(model, run, settings, splits, folder):
     Args:
         model: Compiled `loupe_model`.
         run: The run, with a `method`, a `name` and a `seed`.
-        settings: Dict of what this run is trained with, as
-            `experiments.fit` takes it.
+        settings: Dict, the settings of this run for `experiments.fit`.
         splits: Dict of `loupe_tf.datasets.Slices`.
         folder: `RunFolder`.
 
@@ -104,7 +103,7 @@ def _averaging():
 
 
 def _slope_callback(method, settings):
-    """What changes the slope in round one; `False` where it is held."""
+    """The slope callback of round one; `False` for a constant slope."""
     if method == "4s" or method in VARIANTS:
         if settings.get("gap"):
             return GapSlope(settings["gap"], settings["factor"])
@@ -125,7 +124,7 @@ def _slope_callback(method, settings):
 
 
 def _annealing(settings, epochs, warmup):
-    """The learning rate rises for some epochs, and falls to 0 by a cosine."""
+    """Raise the learning rate for some epochs, then lower it by a cosine."""
     import keras
 
     peak = settings["learning_rate"]
@@ -139,10 +138,11 @@ def _annealing(settings, epochs, warmup):
 
 
 def start_from_spectrum(model, images):
-    """Begin with probabilities that grow with the mean spectrum of images.
+    """Start with probabilities that grow with the mean spectrum of images.
 
-    Logits follow the logarithm of the mean magnitude, so scaled that their
-    mean is 0 and their deviation 1; the budget is met by the rescaling.
+    The products of logits and the layer's slope are the logarithm of the mean
+    magnitude, scaled to mean 0 and standard deviation 1. The rescaling layer
+    meets the budget.
 
     Args:
         model: `loupe_model` with a learned mask of points.

@@ -5,7 +5,7 @@ from loupe_tf import report
 
 
 def table(cells, columns):
-    """What each column says of each cell.
+    """Make a table with a row per cell.
 
     Args:
         cells: Dict of lists of records.
@@ -13,7 +13,7 @@ def table(cells, columns):
             text.
 
     Returns:
-        A tuple `(header, rows)` of lists of texts, as `publish` takes it.
+        A tuple `(header, rows)` of lists of texts, for `publish`.
     """
     return list(columns), [
         [str(text(cell, records)) for text in columns.values()]
@@ -22,24 +22,25 @@ def table(cells, columns):
 
 
 def spread(value, digits=2):
-    """A column with the mean and the deviation of a value over the seeds.
+    """Make a column with mean and standard deviation over the seeds.
 
     Args:
         value: String, a key of the records, or a callable that takes a record
-            and returns a float; `None` and what is not finite is left out.
-        digits: Integer, behind the point.
+            and returns a float; `None` and values that are not finite are
+            skipped.
+        digits: Integer, the number of decimals.
     """
     value_of = value if callable(value) else lambda record: record.get(value)
     return lambda cell, records: report.spread(map(value_of, records), digits)
 
 
 def metric(volumes, name="psnr", digits=2):
-    """A column with a metric: mean over volumes, then as `spread`.
+    """Make a column with a metric: mean over volumes, then as in `spread`.
 
     Args:
         volumes: See `experiments.cells`.
         name: String, the metric.
-        digits: Integer, behind the point.
+        digits: Integer, the number of decimals.
     """
     return lambda cell, records: report.spread(
         means(records, volumes, name), digits
@@ -47,12 +48,12 @@ def metric(volumes, name="psnr", digits=2):
 
 
 def count(cell, records):
-    """A column with the number of seeds."""
+    """Column with the number of seeds."""
     return len(records)
 
 
 def count_diverged(cell, records):
-    """A column with the number of seeds whose training has diverged."""
+    """Column with the number of seeds whose training has diverged."""
     return sum(record["diverged"] for record in records)
 
 
@@ -62,4 +63,4 @@ TRAINING_COLUMNS = {
     "seeds": count,
     "diverged": count_diverged,
 }
-"""How long trainings took, of how many seeds: the last columns of a table."""
+"""The last columns of a table: duration and number of trainings."""

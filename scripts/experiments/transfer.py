@@ -1,7 +1,7 @@
-"""Each reconstructor on each mask: what trials have found.
+"""Results of trials of each reconstructor with each mask.
 
-The U-Net that was trained for a mask is called by `unet_of(mask)`. `OWN` stands
-for the one of whichever mask is tried.
+`unet_of(mask)` is the name of the U-Net trained for a mask. `OWN` stands for
+the U-Net of the tested mask.
 """
 
 import operator
@@ -36,12 +36,12 @@ def volumes_of(row):
 
 
 class Scores:
-    """What reconstructors are worth on masks, by R and seed.
+    """Scores of reconstructors with masks, by R and seed.
 
     Args:
-        records: List of records, with the `"results"` of
-            `experiments.trials.try_on_all` in those of trials.
-        masks: Names of all masks, in the order of the table.
+        records: List of records; records of trials have the `"results"` of
+            `experiments.trials.try_on_all`.
+        masks: Names of all masks, in table order.
         classical: Names of the reconstructors that need no training.
 
     Attributes:
@@ -60,7 +60,7 @@ class Scores:
             for record in records
             for mask, result in record.get("results", {}).items()
         ]
-        # Means over other volumes are not to be compared.
+        # Means over different volumes are not comparable.
         every = {}
         for row in rows:
             every.setdefault(row["fold"], set()).update(row["volumes"] or ())
@@ -74,10 +74,10 @@ class Scores:
         self.seeds = sorted({row["seed"] for row in rows})
 
     def array(self, rate, metric="psnr"):
-        """Means over the volumes: by mask, reconstructor and seed.
+        """Return means over the volumes by mask, reconstructor and seed.
 
         Returns:
-            A masked array. Reconstructors are the classical ones, then the
+            A masked array. The classical reconstructors come first, then the
             U-Nets in the order of their masks.
         """
         names = (*self.classical, *map(unet_of, self.masks))
@@ -90,12 +90,12 @@ class Scores:
         return np.ma.masked_invalid(scores)
 
     def own_and_others(self, scores, i):
-        """Of a mask's scores those of its own U-Net, and of those of others."""
+        """Scores of a mask with its own U-Net, and with the other U-Nets."""
         unets = scores[i, len(self.classical) :]
         return unets[i], np.ma.concatenate([unets[:i], unets[i + 1 :]])
 
     def table(self, metric):
-        """Header and rows: masks down, reconstructors across."""
+        """Header and rows of a table of masks (rows) and reconstructors."""
         header = ["R", "mask", *map(title_of, self.classical)]
         header += [OWN, OTHERS, BEST_OTHER, "seeds"]
         rows = []
@@ -116,12 +116,12 @@ class Scores:
         return header, rows
 
     def rows(self, rate, name, mask):
-        """The rows of a cell; `OWN` is a name too."""
+        """The rows of a cell; `name` may be `OWN`."""
         name = unet_of(mask) if name == OWN else name
         return self.cells.get((rate, mask, name), [])
 
     def best(self, rate, name, masks):
-        """That of some masks which a reconstructor does best on, or `None`."""
+        """The best of some masks for a reconstructor, or `None`."""
         scores = {
             mask: np.mean(means(rows, volumes_of))
             for mask in masks
@@ -130,12 +130,12 @@ class Scores:
         return max(scores, key=scores.get, default=None)
 
     def compare(self, subject, rate, name, mask, other):
-        """As `experiments.cells.compare`: a reconstructor on two masks."""
+        """`experiments.cells.compare` for a reconstructor with two masks."""
         found, others = (self.rows(rate, name, m) for m in (mask, other))
         return compare(subject, found, others, volumes_of)
 
     def cost_of_others(self, rate):
-        """By how much a U-Net is worse than the mask's own, a sentence."""
+        """A sentence on the loss if another mask's U-Net is used."""
         scores = self.array(rate)
         pairs = [self.own_and_others(scores, i) for i in range(len(self.masks))]
         costs = np.ma.concatenate([own - others for own, others in pairs])
@@ -148,7 +148,7 @@ class Scores:
         ]
 
     def draw(self, rate):
-        """PSNR of each U-Net on each mask, the mean over seeds."""
+        """Draw the mean PSNR over seeds of each U-Net with each mask."""
         matrix = self.array(rate)[:, len(self.classical) :].mean(axis=2).T
         if not matrix.count():
             return None
@@ -164,7 +164,7 @@ class Scores:
 
 
 def draw_masks(paths, columns):
-    """Masks of a dict of paths by name, those that are there."""
+    """Draw the existing masks from a dict of paths by name."""
     shown = {
         title_of(name): SamplingMask.load(path).array
         for name, path in paths.items()
@@ -174,12 +174,13 @@ def draw_masks(paths, columns):
 
 
 def draw_reconstructions(images, *groups):
-    """The same slice by one reconstructor, on several masks.
+    """Draw the same slice by one reconstructor with several masks.
 
     Args:
-        images: Dict by mask of what `experiments.load_images` returns of the
-            pictures of `experiments.trials.try_on_all`.
-        *groups: Names of masks that are drawn beside each other.
+        images: Dict by mask of the pictures of
+            `experiments.trials.try_on_all`, as loaded by
+            `experiments.load_images`.
+        *groups: Names of masks to draw next to each other.
     """
     return draw_outputs(
         *(

@@ -1,15 +1,15 @@
-"""A reconstructor that is tried on masks which trainings have left."""
+"""Try a reconstructor with the masks of earlier trainings."""
 
 from loupe_tf import evaluation, masks
 from loupe_tf.atomic import written_aside
 
 
 def leave(model, folder, stem):
-    """Keep a trained model and its mask for trials.
+    """Save a trained model and its mask for trials.
 
     Args:
-        model: Trained `loupe_model` of one mask.
-        folder: `RunFolder`; they are written to `models` and `masks` in it.
+        model: Trained `loupe_model` with one mask.
+        folder: `RunFolder`; the files go to its folders `models` and `masks`.
         stem: String, the name of both files.
 
     Returns:
@@ -23,10 +23,10 @@ def leave(model, folder, stem):
 
 
 def find_file(path):
-    """The path of what a training has left.
+    """Return the path of a training's file.
 
     Raises:
-        ValueError: If it is not there.
+        ValueError: If the file does not exist.
     """
     if not path.exists():
         raise ValueError(
@@ -37,16 +37,16 @@ def find_file(path):
 
 
 def always(reconstructor):
-    """One that suits all masks, as `try_on_all` chooses it."""
+    """Make a `choose` for `try_on_all` that always gives this reconstructor."""
     return lambda mask: (reconstructor, {})
 
 
 def tuned(method, images, candidates, slices):
-    """One whose regularization is chosen for each mask.
+    """Make a `choose` for `try_on_all` that tunes regularization per mask.
 
     Args:
-        method, images, candidates, slices: As `loupe_tf.evaluation.tune` takes
-            them.
+        method, images, candidates, slices: Arguments of
+            `loupe_tf.evaluation.tune`.
     """
 
     def choose(mask):
@@ -59,16 +59,17 @@ def tuned(method, images, candidates, slices):
 
 
 def try_on(reconstructor, mask, test):
-    """Judge reconstructions with a mask.
+    """Evaluate reconstructions with a mask.
 
     Args:
-        reconstructor, mask: As `loupe_tf.evaluation.judge` takes them.
+        reconstructor, mask: Arguments of `loupe_tf.evaluation.judge`.
         test: `loupe_tf.datasets.Slices`.
 
     Returns:
-        A pair of dicts: what `loupe_tf.evaluation.judge` returns; and of the
-        middle slice of the first volume the `"truth"` and the `"output"`,
-        arrays `(1, H, W, 1)`. Empty if no volume could be judged.
+        A pair of dicts: the result of `loupe_tf.evaluation.judge`; and the
+        `"truth"` and the `"output"` for the middle slice of the first volume,
+        arrays `(1, H, W, 1)`. The second dict is empty if no volume could be
+        evaluated.
     """
     found = evaluation.judge(reconstructor, mask, test.images, test.volumes)
     if not found["unit_range"]:
@@ -82,18 +83,19 @@ def try_on(reconstructor, mask, test):
 
 
 def try_on_all(paths, choose, test):
-    """Judge reconstructions with several masks.
+    """Evaluate reconstructions with several masks.
 
     Args:
         paths: Dict by name of paths of masks.
-        choose: Callable that takes a mask and returns a reconstructor, and a
-            dict of what was chosen for this mask.
+        choose: Callable that takes a mask and returns a reconstructor and a
+            dict of the values chosen for this mask.
         test: `loupe_tf.datasets.Slices`.
 
     Returns:
-        A pair of dicts by the names of the masks: what was chosen, with what
-        `loupe_tf.evaluation.judge` returns, or `{"error": text}`; and
-        the reconstructions of a middle slice, `"truth"` beside them.
+        A pair of dicts by the names of the masks. The first has the chosen
+        values and the result of `loupe_tf.evaluation.judge`, or
+        `{"error": text}`. The second has the reconstructions of a middle slice,
+        and its `"truth"`.
     """
     results, pictures = {}, {}
     for name, path in paths.items():
@@ -111,12 +113,12 @@ def try_on_all(paths, choose, test):
 
 
 def failures(name, record):
-    """A sentence for each mask and each volume without figures.
+    """Return a sentence for each mask and each volume without results.
 
     Args:
-        name: String, of the trial or training.
-        record: Dict with an `"error"`, a text or `None`, and, of a trial, the
-            `"results"` that `try_on_all` returns.
+        name: String, the name of the trial or training.
+        record: Dict with an `"error"`, a text or `None`, and, for a trial, the
+            `"results"` of `try_on_all`.
     """
     sentences = []
     if record["error"]:
@@ -129,11 +131,11 @@ def failures(name, record):
 
 
 def left_out(name, result):
-    """A sentence for each volume that could not be judged.
+    """Return a sentence for each volume that could not be evaluated.
 
     Args:
-        name: String, what could not.
-        result: What `loupe_tf.evaluation.judge` returns, or without it.
+        name: String, the start of the sentence.
+        result: The result of `loupe_tf.evaluation.judge`, if there is one.
     """
     return [
         f"{name}: volume {volume} left out, {problem}."

@@ -1,19 +1,19 @@
-"""The model of most experiments: a mask, and a U-Net behind it."""
+"""The model of most experiments: a mask followed by a U-Net."""
 
 import loupe_tf
 
 
 def build_unet(settings, image_shape, seed, metrics=None, **others):
-    """A compiled `loupe_model` with a U-Net, always the same for a seed.
+    """Build a compiled `loupe_model` with a U-Net, reproducible by seed.
 
     Args:
         settings: Dict with the `filters` and the `depth` of the U-Net, and the
             `learning_rate`.
-        image_shape: Tuple, as `loupe_model` takes it.
+        image_shape: Tuple, argument of `loupe_model`.
         seed: Integer.
-        metrics: (Optional) list, as `compile` takes it.
-        **others: Of `loupe_model`: the mask, and the `normalization`, which
-            is by default `batch_normalization`.
+        metrics: (Optional) list, argument of `compile`.
+        **others: Arguments of `loupe_model`: the mask, and `normalization`,
+            by default `batch_normalization`.
 
     Returns:
         A `keras.Model`, with Adam and the mean squared error.
@@ -34,7 +34,7 @@ def build_unet(settings, image_shape, seed, metrics=None, **others):
 
 
 def batch_normalization(name=None):
-    """Of trainings that are short: statistics follow within an epoch."""
+    """For short trainings: the statistics adapt within an epoch."""
     import keras
 
     return keras.layers.BatchNormalization(momentum=0.9, name=name)

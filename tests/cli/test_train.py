@@ -56,7 +56,8 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     )
     model = keras.models.load_model(run / "model.keras")
     np.testing.assert_array_equal(masks.from_model(model).array, mask.array)
-    assert (run / "mask.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("mask.png", "overview.png"):
+        assert (run / picture).read_bytes().startswith(b"\x89PNG")
     metrics = json.loads((run / "metrics.json").read_text())
     assert set(metrics["results"]) == {
         "learned (4S), zero-filled",
@@ -85,7 +86,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     history = json.loads((run / "history.json").read_text())
     assert history["learned"]["round"] == [1, 1, 2]
     report = (run / "report.html").read_text()
-    assert "worth" in report and report.count("data:image/png") == 5
+    assert "worth" in report and report.count("data:image/png") == 6
     assert "http://" not in report and "https://" not in report
     # Magnitude images: said once, and written down.
     (crime,) = metrics["data_crimes"]

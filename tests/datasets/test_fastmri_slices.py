@@ -399,7 +399,7 @@ def make_brain(path):
         (set_nan, "Expected finite values.*Received: 1 "),
         (zero, ".*maximum above 0"),
         (drop_target, "Expected a reconstruction_esc"),
-        (drop_slice, ".*as many slices.*1 and 2"),
+        (drop_slice, ".*equally many slices.*1 and 2"),
         (add_coils, r".*singlecoil file.*\(2, 1, 16, 12\)"),
         (shrink, r".*at least 8 rows and columns.*\(7, 8\)"),
         (make_brain, "Expected a knee.*AXT2, a brain"),

@@ -308,7 +308,7 @@ def test_a_field_of_view_needs_voxel_sizes(tmp_path):
     folder = write_mixed(tmp_path / "scans")
     np.save(folder / "p1/b.npy", np.ones((2, 40, 40)))
     settings = config(folder, include="*", field_of_view=20)
-    with pytest.raises(BadVolumeError, match="p1/b.npy.*says its voxel size"):
+    with pytest.raises(BadVolumeError, match="p1/b.npy.*a voxel size"):
         build(settings, tmp_path)
     builder = build(settings, tmp_path, on_bad_volume="skip")
     assert len(records(builder, "train")) == 4
@@ -510,7 +510,7 @@ def test_other_invalid_folders(folder, tmp_path):
         ({"zero_fill": "all", "field_of_view": 9}, "`zero_fill`.*'all'"),
         (
             {"field_of_view": True, "crop_to_acquired": (8, 8)},
-            "`crop_to_acquired`.*beside `field_of_view`",
+            "`crop_to_acquired`.*with `field_of_view`",
         ),
         ({"slice_axis": 3}, "`slice_axis`.*3"),
         ({"seed": -1}, "`seed`"),

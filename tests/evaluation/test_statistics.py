@@ -95,5 +95,5 @@ def test_in_words():
 def test_one_volume_has_neither_a_deviation_nor_a_test(differences):
     assert evaluation.in_words(np.array(differences)) == (
         f"+2.00 dB on one test volume, mean over {len(differences)} seeds; one "
-        "volume tells nothing of others."
+        "volume says nothing about others."
     )

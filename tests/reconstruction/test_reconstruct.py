@@ -213,7 +213,7 @@ def test_another_mask_is_named(kspace, volume, mask, model):
         loupe_tf.reconstruct(model, scan, other)
     (one,) = [w for w in caught if w.category is UserWarning]
     text = str(one.message)
-    assert f"{share:.0%} of what" in text and "far from" not in text
+    assert f"{share:.0%} of the entries" in text and "far from" not in text
     # Whoever called is named, not this package.
     assert one.filename == __file__
 

@@ -239,7 +239,7 @@ def test_the_size_of_the_paper_needs_data(script, capsys):
         script.main(["--preset", "paper320"])
     assert stop.value.code == 2
     message = capsys.readouterr().err
-    assert "--data: the preset paper320 has none of its own" in message
+    assert "--data: the preset paper320 has no data" in message
     assert "FILE.npz" in message
 
 

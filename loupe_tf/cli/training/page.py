@@ -11,6 +11,11 @@ CONVENTION = (
     "with data range 1; both averaged over the slices of a volume, then mean ± "
     "standard deviation over the volumes of the test split"
 )
+OVERVIEW = (
+    "The learned mask, and a slice in the middle of the first test volume: the "
+    "true image, the zero-filled image of the mask's samples, the "
+    "reconstruction, and its error."
+)
 HEADER = [
     "mask, reconstruction",
     "PSNR [dB]",
@@ -47,6 +52,8 @@ def write(out, options, facts, crimes, test, model, outcome):
     report.save_figure(plots.mask(mask, probability), out / "mask.png")
 
     network, results = NETWORKS[options.network][0], outcome.results
+    overview = draw_overview(mask, test, outcome.outputs, network)
+    report.save_figure(overview, out / "overview.png")
     gains = evaluation.paired_difference(
         results[f"learned (4S), {network}"]["volumes"],
         results[f"{options.fixed}, {network}"]["volumes"],
@@ -74,10 +81,10 @@ def write(out, options, facts, crimes, test, model, outcome):
         out / "report.html",
         f"A k-space mask learned at R = {options.acceleration:g}",
         {
-            "": [*said, table],
+            "": [report.figure(overview, OVERVIEW), *said, table],
             **({"What the images are worth": crimes} if crimes else {}),
-            "The mask": mask_section(mask, probability),
             "Reconstructions": images_section(test, outcome.outputs, network),
+            "The mask": mask_section(mask, probability),
             "Training": training_section(outcome.histories),
             "How it was obtained": [report.facts(facts)],
         },
@@ -137,6 +144,18 @@ def row(result):
         str(result["epochs"]),
         f"{result['seconds']:.0f}",
     ]
+
+
+def draw_overview(mask, test, outputs, network):
+    """The learned mask and what is made of its samples, in one row."""
+    one = [evaluation.middle_slice(test.volumes)]
+    return plots.overview(
+        mask,
+        test.images[one],
+        outputs["learned (4S), zero-filled"][one],
+        outputs[f"learned (4S), {network}"][one],
+        voxel_size=test.voxel_size,
+    )
 
 
 def mask_section(mask, probability):

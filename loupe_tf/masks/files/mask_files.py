@@ -23,14 +23,14 @@ class Format:
     """A format of files that hold masks.
 
     Attributes:
-        save: Function `(mask, path, **options)`, which writes a `SamplingMask`.
-        load: Function `(path, **options)`; it returns the arguments of
-            `SamplingMask`, a dictionary, and whether the file says that DC is
-            in the centre.
-        suffixes: Suffixes of paths, such as `(".csv",)`, that name it.
-        holds: What the help of the command line says of it, in a line.
-        takes: Function whose arguments are the options of `save`, where that
-            hands them on.
+        save: Function `(mask, path, **options)` that writes a `SamplingMask`.
+        load: Function `(path, **options)` that returns a pair: a dictionary,
+            the arguments of `SamplingMask`, and a boolean, whether the file
+            says that DC is in the centre.
+        suffixes: Suffixes of paths in this format, such as `(".csv",)`.
+        holds: String, one line of description for the command-line help.
+        takes: Function whose arguments are the options of `save`, if `save`
+            passes its options on.
     """
 
     save: Callable
@@ -78,12 +78,12 @@ FORMATS = {
         takes=pulseq_sequence,
     ),
 }
-"""Formats by name: the one place where they are."""
+"""All formats, by name."""
 HDF5 = (".h5", ".hdf5")
 
 
 def formats_by_suffix():
-    """The name of the format that each suffix stands for."""
+    """Return a dictionary from suffix to name of the format."""
     return {s: name for name, f in FORMATS.items() for s in f.suffixes}
 
 

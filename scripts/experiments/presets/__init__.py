@@ -1,1 +1,1 @@
-"""What may be set: tables of settings, and options of the command line."""
+"""Presets of the experiments, and their command-line options."""

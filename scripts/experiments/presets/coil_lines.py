@@ -6,25 +6,25 @@ OPTIONS = {
     "acceleration": (4.0, "R > 1"),
     "calibration": (
         12,
-        "central lines that are always acquired, inside the budget; maps are "
+        "central lines that are always acquired, within the budget; maps are "
         "estimated from them",
     ),
-    "coils": (8, "that are simulated"),
+    "coils": (8, "number of simulated coils"),
     "snr": (30.0, "in dB"),
-    "phase": (1.0, "deviation of the images' phase, in radians"),
-    "filters": (16, "of the U-Net"),
-    "depth": (4, "of the U-Net"),
-    "batch-size": (8, "images in a batch"),
-    "learning-rate": (3e-3, "of Adam"),
-    "slope": (20.0, "that 4S raises"),
-    "patience": (2, "epochs, of 4S"),
-    "seed": (0, "of everything"),
+    "phase": (1.0, "standard deviation of the images' phase, in radians"),
+    "filters": (16, "filters of the U-Net"),
+    "depth": (4, "depth of the U-Net"),
+    "batch-size": (8, "images per batch"),
+    "learning-rate": (3e-3, "learning rate of Adam"),
+    "slope": (20.0, "initial slope of 4S"),
+    "patience": (2, "patience of 4S, in epochs"),
+    "seed": (0, "seed of everything"),
 }
-"""By name the default and what help says of it."""
+"""The default and the help of each option."""
 
 
 def parse(doc, arguments=None):
-    """The options of a command.
+    """Parse the options of a command.
 
     Args:
         doc: String, the docstring of the script.
@@ -36,7 +36,7 @@ def parse(doc, arguments=None):
     parser = command_line.argument_parser(doc)
     add = parser.add_argument
     add("--test", required=True, help="file of the scan's k-space")
-    add("--key", help="of an HDF5 file: which array")
+    add("--key", help="name of the array in an HDF5 file")
     command_line.add_data_options(parser, "mni_brain/64")
     add("--out", default="runs/coil_lines", help="folder (%(default)s)")
     add("--lines", choices=["columns", "rows"], default="columns")
@@ -46,7 +46,7 @@ def parse(doc, arguments=None):
         nargs=2,
         default=[24, 8],
         metavar=("FIRST", "SECOND"),
-        help="the most epochs of the two rounds (%(default)s)",
+        help="maximum epochs of the two rounds (%(default)s)",
     )
     for name, (default, text) in OPTIONS.items():
         text = f"{text} (%(default)s)"

@@ -12,24 +12,24 @@ TRAINING = side_by_side(
     depth=(5, 3, 2),
     batch_size=(16, 8, 16),
     learning_rate=0.01,
-    # The most of each round; patience ends it.
+    # The maximum of each round; patience ends it earlier.
     epochs=([1000, 500], [30, 20], [2, 1]),
     slope=(200.0, 20.0, 20.0),
     patience=(40, 2, 1),
     cooldown=(10, 1, 0),
     stop_patience=(100, 20, 3),
     lr_patience=(50, 5, 1),
-    # A killed training goes on from its last epoch, where that is worth it.
+    # Long trainings are backed up, so that they resume from their last epoch.
     backup=(True, False, False),
 )
 
 
 def training_and(names, **settings):
-    """The presets of `TRAINING`, with further or other settings.
+    """Return presets of `TRAINING` with added or changed settings.
 
     Args:
         names: Tuple of strings, the presets.
-        **settings: As `side_by_side` takes them.
+        **settings: Arguments of `side_by_side`.
 
     Returns:
         A dict of dicts.

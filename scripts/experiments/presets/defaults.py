@@ -5,10 +5,10 @@ from experiments.options import parse as parse_options
 from experiments.presets.comparing_masks import training_and
 
 GRID = ("seeds", "sizes", "estimators", "slopes", "accelerations")
-"""What may differ between the runs of one folder."""
+"""Settings that may differ between the runs of one folder."""
 
 SIZES = {16: (1, 8), 32: (4, 4), 64: (2, 8), 128: (4, 4), 320: (15, 1)}
-"""By the size of images: every how many are used, how many are in a batch."""
+"""By image size: the stride of the images used, and the batch size."""
 
 SLOPES = {
     "relaxed": [5.0, 10.0, 20.0, 50.0, 200.0],
@@ -29,14 +29,14 @@ PRESETS = training_and(
 
 
 def parse(doc, arguments=None):
-    """The settings of a command.
+    """Parse the settings of a command.
 
     Args:
         doc: String, the docstring of the script.
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.options.parse` returns it, with `"sizes"`,
+        A dict as from `experiments.options.parse`, with `"sizes"`,
         `"estimators"` and `"slopes"`.
     """
     parser = argument_parser(
@@ -52,6 +52,6 @@ def parse(doc, arguments=None):
     add("--estimators", nargs="+", choices=SLOPES, metavar="NAME")
     add("--slopes", type=float, nargs="+", metavar="S")
     settings = parse_options(parser, arguments)
-    # Both are of a size, or of a run.
+    # The batch size depends on the image size, the slope on the run.
     del settings["batch_size"], settings["slope"]
     return settings

@@ -5,12 +5,12 @@ from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
 GRID = ("drop_rates", "losses", "seeds")
-"""What may differ between the runs of one folder."""
+"""Settings that may differ between the runs of one folder."""
 
 LOSSES = ("mse", "ssim", "l1_ssim")
 
 PRESETS = side_by_side(
-    # The report is silent on the sizes of images, epochs and batches.
+    # The report does not state image sizes, epochs or batch sizes.
     ("paper", "cpu", "smoke"),
     data=("fastmri_slices/knee_singlecoil", "mni_brain/64", "mni_brain/64"),
     drop_rates=([0.2, 0.4, 0.6], [0.2, 0.4, 0.6], [0.4, 0.6]),
@@ -31,15 +31,15 @@ PRESETS = side_by_side(
 
 
 def parse(doc, arguments=None):
-    """The settings of a command.
+    """Parse the settings of a command.
 
     Args:
         doc: String, the docstring of the script.
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.options.parse` returns it, with
-        `"drop_rates"` and `"losses"`.
+        A dict as from `experiments.options.parse`, with `"drop_rates"` and
+        `"losses"`.
     """
     parser = argument_parser(
         doc,

@@ -5,11 +5,11 @@ from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
 GRID = ("masks", "accelerations", "seeds")
-"""What may differ between the runs of one folder."""
+"""Settings that may differ between the runs of one folder."""
 
 MASKS = ("random", "equispaced", "fixed", "learned")
 
-# What the report says, and where it is silent what fastMRI's code does.
+# The settings of the report; where it states none, those of fastMRI's code.
 PRESETS = side_by_side(
     ("paper", "cpu", "smoke"),
     data=("fastmri_slices/knee_singlecoil", "mni_brain/64", "mni_brain/64"),
@@ -24,20 +24,20 @@ PRESETS = side_by_side(
     slope=20.0,
     patience=(2, 2, 1),
     cooldown=(1, 1, 0),
-    # A killed run goes on from its last epoch, where that is worth it.
+    # Long runs are backed up, so that they resume from their last epoch.
     backup=(True, False, False),
 )
 
 
 def parse(doc, arguments=None):
-    """The settings of a command.
+    """Parse the settings of a command.
 
     Args:
         doc: String, the docstring of the script.
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.options.parse` returns it, with `"masks"`.
+        A dict as from `experiments.options.parse`, with `"masks"`.
     """
     parser = argument_parser(
         doc,
@@ -50,18 +50,18 @@ def parse(doc, arguments=None):
         "--masks",
         nargs="+",
         choices=MASKS,
-        # The library's names of the patterns are known too.
+        # Also accept the library's names of the patterns.
         type=lambda name: name.removesuffix("_lines"),
         metavar="MASK",
-        help=f"of {', '.join(MASKS)} (random equispaced learned)",
+        help=f"from {', '.join(MASKS)} (random equispaced learned)",
     )
     add_options(
         parser,
         *("accelerations", "filters", "batch_size"),
         *("patience", "cooldown", "slope"),
-        depth=("N", "how often images are halved"),
+        depth=("N", "number of times that images are halved"),
         epochs=("N", "the learning rate falls after four fifths of them"),
-        learning_rate=("LR", "of RMSProp"),
+        learning_rate=("LR", "learning rate of RMSProp"),
     )
     settings = parse_options(parser, arguments)
     for name in ("epochs", "batch_size"):

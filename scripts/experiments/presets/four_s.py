@@ -9,10 +9,10 @@ GRID = (
     *("accelerations", "slopes", "protocols"),
     *("seeds", "methods", "regions"),
 )
-"""What may differ between the runs of one folder."""
+"""Settings that may differ between the runs of one folder."""
 
 REGIONS = ("none", "auto")
-"""Calibration regions: the paper has none, `loupe_model` fastMRI's share."""
+"""Calibration regions: none, as in the paper, or auto, fastMRI's share."""
 
 OF_PAPER = ("fixed", "4s")
 PROTOCOLS = ("one_round", "two_rounds")
@@ -32,13 +32,13 @@ def _patient(epochs, patience, cooldown, stop_patience, lr_patience):
 
 
 _SHORT = {"epochs": [30, 20], "patience": 1, "cooldown": 0, "lr_patience": 2}
-# The patience of the preset: the slope rises as fast, and less far.
+# With the preset's patience, the slope rises as fast but less far.
 _GENTLE = {**_SHORT, "patience": 2, "cooldown": 1}
-# One round; the learning rate falls by a cosine while 4S raises the slope.
+# One round. The learning rate follows a cosine while 4S raises the slope.
 _ANNEALED = {"epochs": [50, 0], "anneal": True}
-# Round two trains the network alone, on the mask that round one has found.
+# Round two trains only the network, with the mask that round one has found.
 _FROZEN = {"freeze_mask": True}
-# As many epochs, twice the steps.
+# The same number of epochs, twice the steps.
 _HALF_BATCHES = {"batch_size": 4}
 # In round two the learning rate rises again, and falls to zero by a cosine.
 _CYCLE = {**_FROZEN, "cycle": True}
@@ -47,12 +47,12 @@ _QUARTER = {**_patient([45, 42], 10, 2, 1000, 1000), **_CYCLE}
 _BEST = {**_HALF_BATCHES, "epochs": [65, 22]}
 
 VARIANTS = {
-    # All the paper's patience.
+    # The paper's full patience.
     "4s_full": _patient([400, 400], 40, 10, 100, 50),
     "4s_medium": _patient([75, 50], 4, 2, 45, 6),
     "4s_long": _patient([120, 80], 6, 3, 60, 12),
     "4s_short": _SHORT,
-    # The training loss, a mean over all steps of an epoch, is smoother.
+    # The training loss is smoother: it is a mean over all steps of an epoch.
     "4s_train_loss": {**_SHORT, "slope_monitor": "loss"},
     "4s_warm": {**_SHORT, "first_slope": 100.0},
     "4s_leap": {**_SHORT, "factor": 2.25},
@@ -60,7 +60,7 @@ VARIANTS = {
     "4s_gentle": _GENTLE,
     "4s_gentle_annealed": {**_GENTLE, **_ANNEALED},
     "4s_frozen": {**_GENTLE, **_FROZEN},
-    # The same with time for a small slope to make the mask binary.
+    # The same, with enough time for a small slope to make the mask binary.
     "4s_frozen_medium": {**_patient([80, 45], 10, 2, 45, 6), **_FROZEN},
     "4s_cycle": {**_patient([90, 90], 10, 2, 1000, 1000), **_CYCLE},
     "4s_quarter": _QUARTER,
@@ -89,26 +89,26 @@ VARIANTS = {
     "4s_half_batches": {**_GENTLE, **_HALF_BATCHES},
     "4s_frozen_half_batches": {**_GENTLE, **_HALF_BATCHES, **_FROZEN},
 }
-"""Of 4S, at the size of the preset `cpu`: what each changes of its settings."""
+"""Variants of 4S for the preset `cpu`, with the settings that they change."""
 
 UNVARIED = {"slope_monitor": "val_loss", "anneal": False}
-"""What variants may change, beside the settings of the preset."""
+"""Settings that variants may change in addition to those of the preset."""
 
 METHODS = (*OF_PAPER, *SCHEDULES, *ESTIMATORS, *VARIANTS)
 
 _SLOPES = [20.0, 200.0, 2000.0, 5000.0, 10000.0, 50000.0]
 _BOTH = list(PROTOCOLS)
 
-# What the paper says, and where it is silent what its authors' code does. The
-# preset cpu scales patience and epochs together. That of paper320 fits into
-# some minutes of a data-centre GPU: benchmarks/paper_size_cost.py counts them.
+# The settings of the paper; where it states none, those of its authors' code.
+# The preset cpu scales patience and epochs together. The preset paper320 takes
+# a few minutes on a data-centre GPU; benchmarks/paper_size_cost.py counts them.
 PRESETS = side_by_side(
     ("paper", "paper320", "cpu", "smoke"),
     data=(
         *("fastmri_slices/knee_singlecoil_4s", None),
         *("mni_brain/64", "mni_brain/64"),
     ),
-    # The most slices of the three splits.
+    # The maximum number of slices in the three splits.
     images=(None, [1024, 128, 64], None, None),
     accelerations=([4.0, 8.0], [8.0], [4.0, 8.0], [4.0]),
     regions=["none"],
@@ -119,34 +119,34 @@ PRESETS = side_by_side(
     depth=(5, 5, 3, 2),
     batch_size=(16, 16, 8, 16),
     learning_rate=0.01,
-    # The most of each round; patience ends it.
+    # The maximum of each round; patience ends it earlier.
     epochs=(10000, 10, 40, 4),
-    # Of 4S. The paper does not tell its own.
+    # The initial slope of 4S, which the paper does not state.
     first_slope=(200.0, 20.0, 20.0, 200.0),
-    last_slope=(10000.0, 2000.0, 2000.0, 10000.0),  # Those of schedules.
+    last_slope=(10000.0, 2000.0, 2000.0, 10000.0),  # For schedules.
     patience=(40, 1, 2, 1),
     factor=1.5,
     cooldown=(10, 0, 1, 0),
     stop_patience=(100, 10, 20, 6),
     lr_patience=(50, 2, 5, 2),
-    # `None` is float32, as it was before there was this setting. In bfloat16
-    # the gradients of biases, sums over many pixels, are lost in rounding.
+    # `None` is float32, as in records older than this setting. In bfloat16,
+    # rounding loses the gradients of biases, which are sums over many pixels.
     precision=None,
-    # A killed run goes on from its last epoch, where that is worth it.
+    # Long runs are backed up, so that they resume from their last epoch.
     backup=(True, True, False, False),
     variants=({}, {}, VARIANTS, {}),
 )
 
 
 def parse(doc, arguments=None):
-    """The settings of a command.
+    """Parse the settings of a command.
 
     Args:
         doc: String, the docstring of the script.
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.options.parse` returns it, with `"methods"`.
+        A dict as from `experiments.options.parse`, with `"methods"`.
     """
     parser = argument_parser(
         doc,
@@ -162,13 +162,13 @@ def parse(doc, arguments=None):
         default=list(OF_PAPER),
         choices=METHODS,
         metavar="METHOD",
-        help=f"of {', '.join(METHODS)} (fixed 4s); 4s_... with the preset cpu",
+        help=f"from {', '.join(METHODS)} (fixed 4s); 4s_... with preset cpu",
     )
     parser.add_argument(
         "--regions",
         nargs="+",
         choices=REGIONS,
-        help="calibration region: none, the paper's (default), or auto, "
+        help="calibration region: none, as in the paper (default), or auto, "
         "0.32/R of the lines",
     )
     parser.add_argument(
@@ -176,19 +176,19 @@ def parse(doc, arguments=None):
         nargs="+",
         choices=PROTOCOLS,
         metavar="PROTOCOL",
-        help="of fixed slopes: one_round, two_rounds",
+        help="protocols of fixed slopes: one_round, two_rounds",
     )
     parser.add_argument(
         "--images",
         type=int,
         nargs=3,
         metavar=("TRAIN", "VALIDATION", "TEST"),
-        help="the most slices of each split, evenly spread (all)",
+        help="maximum slices of each split, evenly spaced (all)",
     )
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="of the U-Net; mask and Fourier transform are float32",
+        help="precision of the U-Net; mask and Fourier transform are float32",
     )
     add_options(
         parser,
@@ -199,8 +199,8 @@ def parse(doc, arguments=None):
     settings = parse_options(parser, arguments)
     if settings["data"] is None:
         parser.error(
-            f"--data: the preset {settings['preset']} has none of its own. "
-            "Give images of 320×320: FILE.npz, each array a volume "
+            f"--data: the preset {settings['preset']} has no data. Give "
+            "images of 320×320: FILE.npz, where each array is a volume "
             "(slices, H, W), or the name of a TFDS data set, such as "
             "fastmri_slices/knee_singlecoil_4s"
         )
@@ -217,7 +217,7 @@ def parse(doc, arguments=None):
 
 
 def settings_of(run, settings):
-    """What one run is trained with: those of its variant win.
+    """Return the settings of one run; those of its variant take precedence.
 
     Args:
         run: The run, with a `method` and a `protocol`.
@@ -228,8 +228,8 @@ def settings_of(run, settings):
     if not isinstance(own["epochs"], list):
         own["epochs"] = [own["epochs"]] * 2
     if run.protocol == "one_round":
-        # That of ReduceLROnPlateau, the only one that the paper gives to
-        # fixed slopes. As many epochs as both have.
+        # Only the round with ReduceLROnPlateau, as in the paper for fixed
+        # slopes, with the epochs of both rounds.
         own["epochs"] = [0, sum(own["epochs"])]
     for name in (*GRID, *PLACES, "variants"):
         own.pop(name, None)

@@ -5,19 +5,19 @@ from experiments.options import parse as parse_options
 from experiments.presets.comparing_masks import TRAINING
 
 GRID = ("seeds",)
-"""What may differ between the runs of one folder."""
+"""Settings that may differ between the runs of one folder."""
 
 
 def parse(doc, arguments=None):
-    """The settings of a command.
+    """Parse the settings of a command.
 
     Args:
         doc: String, the docstring of the script.
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.options.parse` returns it; each
-        acceleration once, in increasing order.
+        A dict as from `experiments.options.parse`, with each acceleration
+        once, in increasing order.
     """
     parser = argument_parser(
         doc,

@@ -6,26 +6,26 @@ from experiments.presets.comparing_masks import training_and
 from loupe_tf.evaluation import REGULARIZATIONS
 
 GRID = ("accelerations", "seeds")
-"""What may differ between the runs of one folder."""
+"""Settings that may differ between the runs of one folder."""
 
 PRESETS = training_and(
     ("paper", "cpu", "smoke"),
     accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
     regularizations=([*REGULARIZATIONS], [*REGULARIZATIONS], [0.01, 0.1]),
     tuning_slices=(8, 4, 1),
-    test_slices=(None, None, 1),  # In each volume; `None` is all of them.
+    test_slices=(None, None, 1),  # Per volume; `None` uses all slices.
 )
 
 
 def parse(doc, arguments=None):
-    """The settings of a command.
+    """Parse the settings of a command.
 
     Args:
         doc: String, the docstring of the script.
         arguments: (Optional) list of strings, by default the command line.
 
     Returns:
-        A dict, as `experiments.options.parse` returns it.
+        A dict as from `experiments.options.parse`.
     """
     parser = argument_parser(
         doc,

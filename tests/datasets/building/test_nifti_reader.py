@@ -171,7 +171,7 @@ def colours(shape):
         (colours((5, 6, 3)), {}, "grey values.*'R', 'G', 'B'"),
         (np.ones((5, 6, 3, 7), "u1"), {}, "a series of 7.*four_to_three"),
         (np.ones((5, 6, 3, 1, 3), "u1"), {}, "5, 6, 3, 1, 3"),
-        (np.ones((1, 6, 1), "u1"), {}, "two rows and columns"),
+        (np.ones((1, 6, 1), "u1"), {}, "two rows and two columns"),
         (np.ones((5, 6, 3), "u1"), {"intent": ("label",)}, "intent='label'"),
         (np.ones((5, 6, 3), "u1"), {"intent": ("t test", (9,))}, "'t test'"),
         (np.linspace(-495, 497, 90).reshape(5, 6, 3), {}, "not negative"),

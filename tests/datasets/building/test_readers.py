@@ -107,7 +107,7 @@ def test_source_says_what_was_made_of_the_numbers(tmp_path):
         (np.zeros((2, 5, 6)), "maximum above 0"),
         (-np.ones((2, 5, 6)), "maximum above 0"),
         (np.arange(-9.0, 51).reshape(2, 5, 6), "not negative.*from -9 to 50"),
-        (np.ones((3, 5, 1, 1)), "two rows and columns.*5, 1, 1"),
+        (np.ones((3, 5, 1, 1)), "two rows and two columns.*5, 1, 1"),
         (np.ones(6), "three axes"),
         (np.ones((2, 5, 6, 2)), "three axes"),
         (np.ones((0, 5, 6)), "three axes"),
@@ -180,10 +180,11 @@ def test_find_volumes(tmp_path, array):
         "e.npy",
         "f.img",
     ]
-    with pytest.warns(UserWarning, match="left out") as found:
+    with pytest.warns(UserWarning, match="Skipped") as found:
         assert find_volumes(tmp_path) == every
     (warning,) = found
-    assert f"4 of the files in {tmp_path}: README, " in str(warning.message)
+    text = f"4 files in {tmp_path} that are not volumes: README, "
+    assert text in str(warning.message)
     assert "a/list.csv and 1 like it, g.hdr" in str(warning.message)
     assert find_volumes(tmp_path, "*FLAIR*") == every[:2]
     assert find_volumes(tmp_path, ["*FLAIR*", "e*"]) == [*every[:2], "e.npy"]

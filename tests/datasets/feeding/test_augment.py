@@ -183,7 +183,7 @@ def test_what_is_drawn_depends_on_the_generator_alone(image):
         ({"noise": (0.2, 0.1)}, "`noise`.*lowest"),
         ({"noise": (0.1, 0.2, 0.3)}, "`noise`.*pair"),
         ({"noise": float("nan")}, "`noise`.*finite"),
-        ({"noise": 0.1, "snr": 20}, "`snr`.*beside"),
+        ({"noise": 0.1, "snr": 20}, "`snr`.*with"),
         ({"noise_in": "target"}, "`noise_in`.*'target'"),
     ],
 )

@@ -27,7 +27,9 @@ def test_a_damaged_image_is_found_in_a_later_run(images, cache):
     cache.write_bytes(content)
     again = CachedImages(images, cache.parent)
     np.testing.assert_array_equal(again.fetch([3, 0]), images.fetch([3, 0]))
-    with pytest.raises(BadFileError, match=rf"{cache.name}.*\[5\]. Delete it"):
+    with pytest.raises(
+        BadFileError, match=rf"{cache.name}.*\[5\]. Delete the file"
+    ):
         again.fetch([3, 5])
 
 

@@ -48,7 +48,7 @@ def test_pool_joins_splits(slices):
 
 
 def test_bad_folds(slices):
-    with pytest.raises(ValueError, match="5.*folds=6. Take 5 folds"):
+    with pytest.raises(ValueError, match="5.*folds=6. Use 5 folds"):
         fold(slices, 0, 6)
     with pytest.raises(ValueError, match="without patients.*--patient"):
         fold(Slices(slices.images, slices.volumes), 0, 3)

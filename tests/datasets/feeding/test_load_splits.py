@@ -123,7 +123,7 @@ def test_neither_files_nor_a_data_set(tmp_path, name):
 
 def test_without_tfds_there_are_files_alone(tmp_path, rng, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(ValueError, match="`data`.*a folder that is there"):
+    with pytest.raises(ValueError, match="`data`.*existing file or folder"):
         load_splits("mni_brain/64")
     volumes = rng.uniform(size=(3, 2, 8, 8)).astype("float32")
     path = tmp_path / "images.npz"

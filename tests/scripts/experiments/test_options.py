@@ -53,7 +53,8 @@ def test_help_tells_the_sizes(capsys):
     with pytest.raises(SystemExit):
         _parse("--help")
     found = " ".join(capsys.readouterr().out.split())
-    assert "paper: long; smoke: short (smoke). Other options win" in found
+    text = "paper: long; smoke: short (smoke). Other options override it"
+    assert text in found
     assert "folder of the results (runs/name_PRESET)" in found
 
 

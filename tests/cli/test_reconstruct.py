@@ -1,19 +1,16 @@
 import json
+import warnings
 
 import h5py
 import numpy as np
 import pytest
 
-from loupe_tf import formats, masks, models, reconstruction
+from loupe_tf import cli, formats, masks, models, reconstruction
+from loupe_tf.cli.reconstructing import volumes
 from loupe_tf.datasets import write_fastmri_volume
 from loupe_tf.numpy_fourier import fft2c
 
 SIZE = (16, 14)
-
-
-@pytest.fixture(scope="module")
-def script(load_script):
-    return load_script("reconstruct.py")
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +46,13 @@ def write(path, kspace):
         file["kspace"][...] = kspace
 
 
-def run(script, files, out, *arguments):
+def run(files, out, *arguments):
     arguments = [str(argument) for argument in arguments]
     model = ["--model", str(files / "model.keras"), "--out", str(out)]
-    return script.main([*model, *arguments])
+    return cli.main(["reconstruct", *model, *arguments])
 
 
-def test_three_formats(
-    script, files, mask, kspace, tmp_path, write_ismrmrd, capsys
-):
+def test_three_formats(files, mask, kspace, tmp_path, write_ismrmrd, capsys):
     scan = np.where(mask.array, kspace, 0)
     write(tmp_path / "a.h5", scan)
     write_ismrmrd(tmp_path / "b.mrd", scan[:, None], mask)
@@ -65,8 +60,8 @@ def test_three_formats(
     formats.write_cfl(tmp_path / "c.cfl", array)
     scans = [tmp_path / name for name in ("a.h5", "b.mrd", "c.cfl")]
     out = tmp_path / "out"
-    extra = ["--mask", files / "mask.npz", "--formats", "npy", "nii.gz", "png"]
-    assert run(script, files, out, *scans, *extra) == 0
+    extra = ["--mask", files / "mask.npz", "--format", "npy", "nii.gz", "png"]
+    assert run(files, out, *scans, *extra) == 0
     network = reconstruction.Network(files / "model.keras")
     scale = np.abs(reconstruction.adjoint(scan, mask)).max()
     expected = [network(k / scale, mask) * scale for k in scan]
@@ -89,7 +84,7 @@ def test_three_formats(
 
 
 def test_bad_files_are_named_and_others_come_out(
-    script, files, kspace, tmp_path, capsys
+    files, kspace, tmp_path, capsys
 ):
     write(tmp_path / "good.h5", kspace)
     write(tmp_path / "short.h5", kspace)
@@ -99,7 +94,7 @@ def test_bad_files_are_named_and_others_come_out(
     names = ("short.h5", "large.npy", "none.h5", "good.h5")
     scans = [tmp_path / name for name in names]
     out = tmp_path / "out"
-    assert run(script, files, out, *scans) == 2
+    assert run(files, out, *scans) == 2
     printed = capsys.readouterr()
     for name, text in (
         ("short.h5", "truncated"),
@@ -114,14 +109,12 @@ def test_bad_files_are_named_and_others_come_out(
     assert images == ["good.npy", "good.png", "records", "settings.json"]
 
 
-def test_goes_on_after_a_stop(
-    script, files, kspace, tmp_path, capsys, monkeypatch
-):
+def test_goes_on_after_a_stop(files, kspace, tmp_path, capsys, monkeypatch):
     scans = [tmp_path / f"{name}.h5" for name in "abc"]
     for path in scans:
         write(path, kspace)
     out = tmp_path / "out"
-    original = script.loupe_tf.reconstruct
+    original = volumes.reconstruct
     made = []
 
     def stop_at(number):
@@ -131,10 +124,10 @@ def test_goes_on_after_a_stop(
             made.append(volume.path.stem)
             return original(network, volume, *args, **kwargs)
 
-        monkeypatch.setattr(script.loupe_tf, "reconstruct", reconstruct)
+        monkeypatch.setattr(volumes, "reconstruct", reconstruct)
 
     stop_at(1)
-    assert run(script, files, out, *scans) == 130
+    assert run(files, out, *scans) == 130
     assert "goes on from here" in capsys.readouterr().err
     # Killed between the images and the record.
     save = formats.save_image
@@ -147,32 +140,32 @@ def test_goes_on_after_a_stop(
             save(image, path, *args)
 
         patch.setattr(formats, "save_image", killed)
-        assert run(script, files, out, *scans) == 130
+        assert run(files, out, *scans) == 130
     assert made == ["a", "b"]
-    assert run(script, files, out, *scans) == 0
+    assert run(files, out, *scans) == 0
     assert made == ["a", "b", "b", "c"]
-    assert run(script, files, out, *scans) == 0
+    assert run(files, out, *scans) == 0
     assert made == ["a", "b", "b", "c"]
     assert "c.h5" in capsys.readouterr().out
     # A file that has changed, another format, and on request.
     write(scans[0], 2 * kspace)
-    assert run(script, files, out, *scans) == 0
+    assert run(files, out, *scans) == 0
     assert made[4:] == ["a"]
     (out / "b.png").unlink()
-    assert run(script, files, out, *scans) == 0
+    assert run(files, out, *scans) == 0
     assert made[5:] == ["b"]
-    assert run(script, files, out, *scans, "--overwrite") == 0
+    assert run(files, out, *scans, "--overwrite") == 0
     assert made[6:] == ["a", "b", "c"]
     # Of other settings the folder holds nothing.
-    assert run(script, files, out, *scans, "--scale", "1") == 2
+    assert run(files, out, *scans, "--scale", "1") == 2
     assert "--out" in capsys.readouterr().err
 
 
-def test_undersample(script, files, mask, kspace, tmp_path, capsys):
+def test_undersample(files, mask, kspace, tmp_path, capsys):
     np.save(tmp_path / "full.npy", kspace)
     out = tmp_path / "out"
     arguments = ["--undersample", "--leading", "slices"]
-    assert run(script, files, out, tmp_path / "full.npy", *arguments) == 0
+    assert run(files, out, tmp_path / "full.npy", *arguments) == 0
     printed = capsys.readouterr()
     assert "warning" not in printed.err
     record = json.loads((out / "records" / "full.json").read_text())
@@ -186,9 +179,7 @@ def test_undersample(script, files, mask, kspace, tmp_path, capsys):
         assert f"{nmse:.4f}" in printed.out
 
 
-def test_columns_of_zeros_may_be_allowed(
-    script, files, mask, kspace, tmp_path, capsys
-):
+def test_columns_of_zeros_may_be_allowed(files, mask, kspace, tmp_path, capsys):
     last = np.flatnonzero(mask.array)[-1]
     kspace[..., last] = 0
     np.save(tmp_path / "padded.npy", kspace)
@@ -199,10 +190,10 @@ def test_columns_of_zeros_may_be_allowed(
         "slices",
     ]
     out = tmp_path / "out"
-    assert run(script, files, out, *arguments) == 2
+    assert run(files, out, *arguments) == 2
     assert "--allow-zeros" in capsys.readouterr().err
     # The folder of a call that failed takes the corrected one.
-    assert run(script, files, out, *arguments, "--allow-zeros") == 0
+    assert run(files, out, *arguments, "--allow-zeros") == 0
     assert (
         f"columns of the mask, up to 100% of one: {last}"
         in capsys.readouterr().err
@@ -210,32 +201,32 @@ def test_columns_of_zeros_may_be_allowed(
 
 
 def test_only_our_warnings_are_shown(
-    script, files, kspace, tmp_path, capsys, monkeypatch
+    files, kspace, tmp_path, capsys, monkeypatch
 ):
     np.save(tmp_path / "full.npy", kspace)
-    real = script.rebuild
+    real = volumes.rebuild
 
     def warning(*arguments):
-        script.warnings.warn("of a package", DeprecationWarning, stacklevel=1)
-        with script.warnings.catch_warnings():
-            script.warnings.simplefilter("always")
-            script.warnings.warn("forced", DeprecationWarning, stacklevel=1)
+        warnings.warn("of a package", DeprecationWarning, stacklevel=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("forced", DeprecationWarning, stacklevel=1)
         return real(*arguments)
 
-    monkeypatch.setattr(script, "rebuild", warning)
+    monkeypatch.setattr(volumes, "rebuild", warning)
     arguments = ["--undersample", "--leading", "slices"]
     out = tmp_path / "out"
-    assert run(script, files, out, tmp_path / "full.npy", *arguments) == 0
+    assert run(files, out, tmp_path / "full.npy", *arguments) == 0
     assert "warning" not in capsys.readouterr().err
 
 
-def test_coils_with_maps(script, files, mask, kspace, tmp_path, capsys):
+def test_coils_with_maps(files, mask, kspace, tmp_path, capsys):
     maps = np.stack([np.full(SIZE, 0.6), np.full(SIZE, 0.8j)])
     scan = np.where(mask.array, maps * kspace[:, None], 0)
     array = scan.transpose(2, 3, 1, 0).reshape(*SIZE, 1, 2, *[1] * 9, 2)
     formats.write_cfl(tmp_path / "coils.cfl", array)
     path = tmp_path / "coils.cfl"
-    assert run(script, files, tmp_path / "none", path) == 2
+    assert run(files, tmp_path / "none", path) == 2
     assert "argument --maps" in capsys.readouterr().err
     np.save(tmp_path / "maps.npy", maps)
     formats.write_cfl(
@@ -247,31 +238,27 @@ def test_coils_with_maps(script, files, mask, kspace, tmp_path, capsys):
     expected = [network(k / scale, mask, maps) * scale for k in scan]
     for name in ("maps.npy", "maps.cfl"):
         out = tmp_path / f"out_{name}"
-        assert run(script, files, out, path, "--maps", tmp_path / name) == 0
+        assert run(files, out, path, "--maps", tmp_path / name) == 0
         found = np.load(out / "coils.npy")
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-9)
 
 
-def test_mask_with_dc_in_a_corner(script, files, mask, kspace, tmp_path):
+def test_mask_with_dc_in_a_corner(files, mask, kspace, tmp_path):
     np.save(tmp_path / "mask.npy", np.fft.ifftshift(mask.array))
     np.save(tmp_path / "scan.npy", np.where(mask.array, kspace[0], 0))
     arguments = [tmp_path / "scan.npy", "--mask", tmp_path / "mask.npy"]
-    assert run(script, files, tmp_path / "a", *arguments) == 2
+    assert run(files, tmp_path / "a", *arguments) == 2
     assert not (tmp_path / "a").exists()
-    assert run(script, files, tmp_path / "b", *arguments, "--shift") == 0
+    assert run(files, tmp_path / "b", *arguments, "--shift") == 0
 
 
-def test_selects_a_contrast(
-    script, files, kspace, tmp_path, write_ismrmrd, capsys
-):
+def test_selects_a_contrast(files, kspace, tmp_path, write_ismrmrd, capsys):
     write_ismrmrd(tmp_path / "scan.mrd", kspace[:, None], repetitions=2)
     images = {}
     for number in (0, 1):
         out = tmp_path / str(number)
         select = ["--select", f"repetition={number}"]
-        assert (
-            run(script, files, out, *select, "--", tmp_path / "scan.mrd") == 0
-        )
+        assert run(files, out, *select, "--", tmp_path / "scan.mrd") == 0
         images[number] = np.load(out / "scan.npy")
     np.testing.assert_allclose(images[1], 2 * images[0], rtol=1e-4)
 
@@ -282,20 +269,22 @@ def test_selects_a_contrast(
         ["a.h5", "b/a.mrd"],
         ["a.h5", "--select", "contrast"],
         ["a.h5", "--select", "echo=1"],
-        ["a.h5", "--formats", "jpg"],
+        ["a.h5", "--format", "jpg"],
         ["a.h5", "--shift", "--as-is"],
         [],
     ],
 )
-def test_refuses(script, arguments, capsys):
-    with pytest.raises(SystemExit):
-        script.main(["--model", "model.keras", *arguments])
+def test_refuses(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        words = ["reconstruct", "--model", "model.keras", *arguments]
+        raise SystemExit(cli.main(words))
+    assert stop.value.code == 2
     assert "error: " in capsys.readouterr().err
 
 
-def test_names_a_bad_model(script, tmp_path, capsys):
+def test_names_a_bad_model(tmp_path, capsys):
     (tmp_path / "model.keras").write_bytes(b"nothing")
     out = tmp_path / "out"
-    assert run(script, tmp_path, out, "scan.h5") == 2
+    assert run(tmp_path, out, "scan.h5") == 2
     assert "model.keras" in capsys.readouterr().err
     assert not out.exists()

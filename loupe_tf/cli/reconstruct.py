@@ -1,0 +1,152 @@
+"""`loupe-tf reconstruct`: images from raw k-space, by a trained model."""
+
+from loupe_tf.cli.masks import add_shift
+from loupe_tf.cli.vocabulary import GOES_ON, add_command, add_lines, add_out
+
+DOC = """\
+Images from raw k-space, with a learned mask and the model that goes with it.
+
+A scan was made with a mask; this rebuilds its images. Files are fastMRI's HDF5,
+ISMRMRD, BART's .cfl or .npy, one volume each, of one coil or several; slices
+are read one by one, so that volumes may be larger than memory.
+
+  loupe-tf reconstruct scan1.h5 scan2.mrd --model model.keras \\
+      --mask mask.npz --out images
+  loupe-tf reconstruct multicoil/*.h5 --model model.keras --maps espirit \\
+      --format nii.gz png --out images
+  loupe-tf reconstruct fully_sampled.h5 --model model.keras --undersample \\
+      --out tried
+
+K-space is taken as it was measured with that mask. With --undersample it is
+fully sampled, and is sampled with the mask first, to try out what a scan would
+give: the table then has the error of the images beside that of zero filling,
+both compared with the images of all samples.
+
+Without --mask the model's own is taken. What cannot be right is an error: a
+mask of another size, samples that the mask acquires and the file has not; what
+may be meant is a warning: a mask that is not the model's, samples that are
+not used.
+
+Images have the unit of the k-space. The folder given by --out gets the images
+of each file in the formats asked for, and in records/ the figures of the table;
+.png is to look at, black 0 and white the value that 99.5 percent of the pixels
+do not exceed. A file that cannot be used is named, the others still come out,
+and the command ends with 2. A command that was stopped goes on when it is given
+again: what is there, of a file that has not changed, is not made anew without
+--overwrite. The folder belongs to one model, mask and set of options.
+"""
+FORMATS = ("npy", "nii", "nii.gz", "png")
+
+
+def add(commands):
+    """Add the command."""
+    reconstruct = add_command(
+        commands, "reconstruct", "turn scans into images, with a model", DOC
+    )
+    add_options(reconstruct)
+    add_options_of_files(reconstruct.add_argument_group("of some files"))
+    reconstruct.set_defaults(run=run, stopped=GOES_ON)
+
+
+def add_options(command):
+    """Add those of all files."""
+    add = command.add_argument
+    add("files", nargs="+", metavar="FILE", help="k-space, one volume each")
+    add("--model", required=True, help="trained model (.keras)")
+    add(
+        "--mask",
+        help="mask of the scan, in any format of `loupe-tf mask` (that of the "
+        "model)",
+    )
+    add_shift(command)
+    add_out(command, "images", "folder of the images")
+    add(
+        "--format",
+        dest="formats",
+        nargs="+",
+        choices=FORMATS,
+        default=["npy", "png"],
+        help="of the images (npy png); nii and nii.gz need the extra `volumes`",
+    )
+    add(
+        "--maps",
+        metavar="espirit|FILE",
+        help="sensitivity maps of several coils: estimated from the centre of "
+        "k-space of each slice (the extra `reconstruction`), or a file of maps "
+        "for all volumes, .npy (coils, H, W) or (slices, coils, H, W), or .cfl",
+    )
+    add(
+        "--scale",
+        type=float,
+        help="k-space is divided by it before it goes to the model (the "
+        "maximum of the zero-filled volume)",
+    )
+    add(
+        "--undersample",
+        action="store_true",
+        help="the files are fully sampled: sample them with the mask first",
+    )
+    add(
+        "--allow-zeros",
+        action="store_true",
+        help="zeros where the mask acquires samples count as measured: some "
+        "files have columns of zeros around what was measured",
+    )
+    add("--overwrite", action="store_true", help="make all images anew")
+
+
+def add_options_of_files(group):
+    """Add those that say what some formats do not."""
+    group.add_argument(
+        "--leading",
+        choices=("coils", "slices"),
+        help="of .npy with three axes: what the first one counts",
+    )
+    add_lines(group, "of ISMRMRD: what lines are (columns)")
+    group.add_argument(
+        "--select",
+        nargs="+",
+        metavar="NAME=N",
+        help="of ISMRMRD: which of its counters (0), such as contrast=1 or "
+        "repetition=2",
+    )
+
+
+def run(options):
+    """Run the command."""
+    check(options)
+    from loupe_tf.cli.reconstructing.volumes import reconstruct_all
+
+    reconstruct_all(options)
+
+
+def check(options):
+    """Refuse what cannot be, and read `--select`.
+
+    Args:
+        options: `argparse.Namespace`, which is changed.
+
+    Raises:
+        ValueError: If two files have one name, or there is no such counter.
+    """
+    import pathlib
+
+    from loupe_tf.checks import invalid
+    from loupe_tf.formats.kspace_ismrmrd import COUNTERS
+
+    names = [pathlib.Path(file).stem for file in options.files]
+    if len(set(names)) < len(names):
+        raise invalid(
+            "files",
+            "files of different names, since images are named after them",
+            options.files,
+        )
+    if options.select:
+        pairs = [text.partition("=") for text in options.select]
+        if not all(name in COUNTERS and n.isdecimal() for name, _, n in pairs):
+            raise invalid(
+                "select",
+                f"NAME=N, NAME one of {', '.join(COUNTERS)}",
+                options.select,
+            )
+        options.select = {name: int(n) for name, _, n in pairs}

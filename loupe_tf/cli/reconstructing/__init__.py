@@ -1,0 +1,1 @@
+"""What `loupe-tf reconstruct` does, file by file."""

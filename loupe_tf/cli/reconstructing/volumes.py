@@ -1,0 +1,226 @@
+"""Reconstructing files one by one, each once, and the table of all."""
+
+import hashlib
+import os
+import pathlib
+import sys
+import time
+import warnings
+
+import numpy as np
+import tqdm
+
+from loupe_tf import command_line, evaluation, formats, masks, reading, report
+from loupe_tf.reconstruction import Network, ZeroFilled
+from loupe_tf.reconstruction.reconstruct import reconstruct
+from loupe_tf.records import read_json
+from loupe_tf.run_folder import RunFolder
+
+CONVENTION = (
+    "Errors: magnitudes of the whole volume, compared with those of all "
+    "samples, in the convention of fastMRI (PSNR: the peak is the volume's "
+    "largest pixel)."
+)
+KSPACE_OPTIONS = ("leading", "lines", "select")
+FIGURES = (("nmse", 4), ("psnr", 2), ("ssim", 3))
+
+
+class Undersampled:
+    """Fully sampled k-space, as a scan with a mask would have left it."""
+
+    def __init__(self, volume, mask):
+        self.shape = volume.shape
+        self.volume = volume
+        self.mask = mask
+
+    def __getitem__(self, i):
+        return np.where(self.mask, self.volume[i], 0)
+
+
+def reconstruct_all(options):
+    """Reconstruct all files, and print the table.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf reconstruct`.
+
+    Raises:
+        ValueError: If the model, the mask or the maps cannot be used; or at
+            the end, if files could not.
+    """
+    network = Network(options.model)
+    mask = load_mask(options, network)
+    maps = load_maps(options.maps)
+    folder = RunFolder(options.out)
+    folder.check_settings(settings_of(options))
+    failed = []
+    bar = tqdm.tqdm(options.files, unit="volume")
+    for path in bar:
+        bar.set_description(pathlib.Path(path).stem)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            try:
+                complete(path, network, mask, maps, options, folder)
+            except (ValueError, ImportError, OSError) as error:
+                failed.append(path)
+                bar.write(
+                    f"{path}: error: {command_line.in_flags(str(error))}",
+                    sys.stderr,
+                )
+        for warning in caught:
+            # Packages force others on us.
+            if issubclass(warning.category, UserWarning):
+                bar.write(f"{path}: warning: {warning.message}", sys.stderr)
+    done = [path for path in options.files if path not in failed]
+    if done:
+        records = [read_record(folder, path) for path in done]
+        print_table(records, options.undersample)
+        print(f"Images are in {folder.path}")
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(options.files)} files were not "
+            f"reconstructed: {', '.join(failed)}"
+        )
+
+
+def load_mask(options, network):
+    """The mask of the scan: that of the file, or the model's."""
+    if options.mask is not None:
+        return formats.load_mask(options.mask, shift=options.shift)
+    mask = masks.from_model(network.model)
+    if isinstance(mask, tuple):
+        raise ValueError(
+            "Invalid value for argument --mask. Expected the one of the "
+            f"model's {len(mask)} masks that the scan was made with. Received: "
+            "none"
+        )
+    return mask
+
+
+def load_maps(path):
+    """Sensitivity maps of a file; `None` and `"espirit"` as they are."""
+    if path in (None, "espirit"):
+        return path
+    if pathlib.Path(path).suffix == ".npy":
+        return reading.load_npy(path)
+    return formats.load_coils(path)
+
+
+def settings_of(options):
+    """What one folder holds the images of; files by their content."""
+
+    def content(path):
+        if path in (None, "espirit"):
+            return path
+        return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+    names = ("shift", "scale", "undersample", "allow_zeros", *KSPACE_OPTIONS)
+    return {
+        **{name: getattr(options, name) for name in names},
+        "model": content(options.model),
+        "mask": content(options.mask),
+        "maps": content(options.maps),
+    }
+
+
+def complete(path, network, mask, maps, options, folder):
+    """Make what is missing of one file."""
+    name = pathlib.Path(path).stem
+    stat = os.stat(path)
+    stamp = [stat.st_size, stat.st_mtime_ns]
+    outputs = [folder / f"{name}.{suffix}" for suffix in options.formats]
+    if not options.overwrite and all(file.exists() for file in outputs):
+        record = read_record(folder, path)
+        if record and record["stamp"] == stamp:
+            return
+    images, place, record = rebuild(path, network, mask, maps, options)
+    folder.claim()
+    for file in outputs:
+        formats.save_image(images, file, *place)
+    # Last: it says that the others are there.
+    folder.write_json(f"records/{name}.json", {**record, "stamp": stamp})
+
+
+def rebuild(path, network, mask, maps, options):
+    """Images of one file; their place in mm; and their record."""
+    given = {name: getattr(options, name) for name in KSPACE_OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    with formats.load_kspace(path, **given) as volume:
+        sampled = Undersampled(volume, mask) if options.undersample else volume
+        begin = time.perf_counter()
+        images = reconstruct(
+            network,
+            sampled,
+            mask,
+            maps,
+            scale=options.scale,
+            shift=False,  # `load_mask` has seen to it.
+            allow_zeros=options.allow_zeros,
+            verbose=1,
+        )
+        record = {
+            "file": pathlib.Path(path).name,
+            "shape": volume.shape,
+            "acceleration": mask.achieved_acceleration,
+            "seconds": time.perf_counter() - begin,
+        }
+        if options.undersample:
+            fixed = None if isinstance(maps, str) else maps
+            truth = zero_filled(volume, fixed)
+            for name, found in (
+                ("model", images),
+                ("zero-filled", zero_filled(sampled, fixed)),
+            ):
+                record[name] = evaluation.fastmri_metrics(truth, np.abs(found))
+        view = volume.field_of_view or mask.field_of_view
+        place = view, volume.slice_spacing
+    return images, place, record
+
+
+def zero_filled(volume, maps):
+    """Magnitudes of all slices, what is zero taken as measured."""
+    everything = np.ones(volume.shape[2:], bool)
+    images = []
+    for i in range(volume.shape[0]):
+        one = maps[i] if np.ndim(maps) == 4 else maps
+        images.append(np.abs(ZeroFilled()(volume[i], everything, one)))
+    return np.stack(images)
+
+
+def read_record(folder, path):
+    """The record of a file, or `None`."""
+    file = folder / f"records/{pathlib.Path(path).stem}.json"
+    remedy = "Delete it to reconstruct that file again"
+    return read_json(file, remedy) if file.exists() else None
+
+
+def print_table(records, undersample):
+    """Print a row for each file, with errors where there is a truth."""
+    header = ["file", "slices", "coils", "matrix", "R", "seconds"]
+    methods = ("model", "zero-filled") if undersample else ()
+    header += [
+        f"{method}: {unit}"
+        for method in methods
+        for unit in ("NMSE", "PSNR [dB]", "SSIM")
+    ]
+    rows = []
+    for record in records:
+        slices, coils, height, width = record["shape"]
+        rows.append(
+            [
+                record["file"],
+                str(slices),
+                str(coils),
+                f"{height}×{width}",
+                f"{record['acceleration']:.3g}",
+                f"{record['seconds']:.1f}",
+                *(
+                    f"{record[method][figure]:.{digits}f}"
+                    for method in methods
+                    for figure, digits in FIGURES
+                ),
+            ]
+        )
+    print(report.text_table(header, rows))
+    if undersample:
+        print(CONVENTION)
