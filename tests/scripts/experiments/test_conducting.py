@@ -213,7 +213,7 @@ def test_every_patient_is_tested_once(settings, monkeypatch, rng):
     assert records[1]["patients"] == {"q1": "q", "q2": "q"}
     assert facts["volumes"].startswith("6 volumes (12 slices), 3 folds")
     settings["folds"] = 4
-    with pytest.raises(ValueError, match="patients, 3.*Take 3 folds"):
+    with pytest.raises(ValueError, match="patients, 3.*Use 3 folds"):
         experiments.conduct(
             settings, [], lambda *_: None, train, free=("data_dir", "out")
         )
