@@ -22,7 +22,7 @@ images have the most power. All masks have exactly the same budget. Random masks
 are drawn anew for each seed.
 
 Each finished training writes a small JSON file to the folder given by --out,
-its mask to masks/ and its model to models/, where scripts/evaluate.py can read
+its mask to masks/ and its model to models/, where `loupe-tf evaluate` can read
 them. Each tested reconstructor also writes a JSON file. Repeat a stopped
 command to resume it. You can add further R and seeds to the same folder.
 report.html, results.json and the figures cover all runs in the folder.
