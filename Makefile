@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# What `make test` runs on: `make test BACKENDS=torch` for another.
+BACKENDS ?= tensorflow jax
 # The CPU build's version; a plain `torch` brings gigabytes of CUDA along.
 TORCH ?= torch==2.13.0
 # fastMRI's package, to agree with; it asks for torchvision, which its loader
@@ -37,20 +39,27 @@ endef
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-all lint docs gallery clean
+.PHONY: demo test test-tensorflow test-jax test-torch test-all lint docs gallery clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loupe-tf train --demo
 
-test: $(VENV)/.test lint
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
-	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
-		$(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
+test: $(VENV)/.test lint $(BACKENDS:%=test-%)
 	$(call smoke,$(SMOKE))
 
-# Apache Beam and MkDocs are there by then: their tests are not skipped.
-test-all: test $(VENV)/.all
+# The fast tests on one backend; TensorFlow takes all of them.
+test-tensorflow: $(VENV)/.test
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
+
+test-jax: $(VENV)/.test
+	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
+		$(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
+
+test-torch: $(VENV)/.all
 	KERAS_BACKEND=torch $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
+
+# Apache Beam and MkDocs are there by then: their tests are not skipped.
+test-all: test $(VENV)/.all test-torch
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
 	$(call smoke,$(SMOKE_ALL))

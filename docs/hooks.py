@@ -23,6 +23,7 @@ PAGES = {
     **SCRIPTS,
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
     "LICENSE": "license.md",
     "datasets/fastmri_slices/README.md": "datasets/fastmri_slices.md",
     "datasets/mni_brain/README.md": "datasets/mni_brain.md",

@@ -39,9 +39,9 @@ LINES = (None, "columns")
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice in dB, images divided by their volume's "
     "maximum, mean over the slices of a volume, then over the volumes; ± is "
-    "the standard deviation over seeds, of which the last column has the "
-    "number. Exact-budget masks; the region counts inside the budget. Slopes "
-    "are those that 4S begins at."
+    "the standard deviation over seeds; the last column gives their number. "
+    "Exact-budget masks; the region counts inside the budget. Slopes are the "
+    "initial slopes of 4S."
 )
 
 
@@ -205,7 +205,7 @@ def verdicts(cells):
     return [
         f"{size}×{size}, {estimator}, region {region}, s = {slope:g}: "
         f"{np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f}) "
-        f"beside region whole, s = {ESTIMATORS[estimator].slope:g}, over "
+        f"against region whole, s = {ESTIMATORS[estimator].slope:g}, over "
         f"{len(gains)} pairs of mask and seed, validation."
         for (size, estimator, region, slope), gains in differences.items()
     ]

@@ -44,10 +44,10 @@ from loupe_tf.run_folder import RunFolder
 
 MASKS = ("learned", "equispaced")
 SCAN = (
-    "The real scan: magnitudes inside the object, which is where the maps of "
-    "all samples are not zero, compared with the SENSE combination of these. "
-    "NRMSE is ‖error‖ / ‖image‖; PSNR has the image's largest pixel for its "
-    "peak, and SSIM a 7×7 uniform window with that pixel for its range "
+    "The real scan: magnitudes inside the object, where the maps from all "
+    "samples are not zero, compared with the SENSE combination of all samples. "
+    "NRMSE is ‖error‖ / ‖image‖. The peak of PSNR is the image's largest "
+    "pixel; SSIM has a 7×7 uniform window and that pixel as its range "
     "(fastMRI)."
 )
 SIMULATED = (
@@ -206,7 +206,7 @@ def verdicts(found):
     learned, equispaced = (found[name]["simulated"] for name in MASKS)
     gains = evaluation.paired_difference(learned, equispaced)
     return [
-        "On the simulated test volumes the learned lines are worth "
+        "On the simulated test volumes the learned lines gain "
         f"{report.spread(gains, sign='+')} dB over equispaced ones "
         f"(test volumes: {len(gains)}).",
         "The scan is one slice: its figures have no spread.",

@@ -22,7 +22,7 @@ images have the most power. All masks have exactly the same budget. Random masks
 are drawn anew for each seed.
 
 Each finished training writes a small JSON file to the folder given by --out,
-its mask to masks/ and its model to models/, where scripts/evaluate.py can read
+its mask to masks/ and its model to models/, where `loupe-tf evaluate` can read
 them. Each tested reconstructor also writes a JSON file. Repeat a stopped
 command to resume it. You can add further R and seeds to the same folder.
 report.html, results.json and the figures cover all runs in the folder.
@@ -56,11 +56,11 @@ CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
     "maximum, mean over the slices of a volume, then over the test volumes; ± "
-    "is the standard deviation over seeds. Others' U-Nets: those trained for "
-    "each of the other masks of the same R and seed, mean over them; the best "
-    "of them has the highest mean over seeds, on the test volumes, and so is a "
-    "little flattered. Exact-budget masks. Compressed sensing: regularization "
-    "chosen for each mask on slices of the validation volumes."
+    "is the standard deviation over seeds. Others' U-Nets: mean over U-Nets "
+    "trained for the other masks, at the same R and seed. The best other U-Net "
+    "has the highest mean over seeds on the test volumes, so its result is "
+    "slightly optimistic. Exact-budget masks. Compressed sensing: "
+    "regularization chosen for each mask on slices of the validation volumes."
 )
 SSIM_CAPTION = "The same, SSIM with data range 1."
 

@@ -50,9 +50,9 @@ from loupe_tf.run_folder import RunFolder
 
 ITERATIONS = {"SENSE": 50, "wavelet-l1": 100, "total variation": 200}
 CONVENTION = (
-    "Magnitudes inside the object, which is where the maps are not zero, "
-    "compared with the image of all samples in the convention of fastMRI "
-    "(PSNR: the peak is the image's largest pixel). BART: norm of the "
+    "Magnitudes inside the object, where the maps are not zero, compared with "
+    "the image from all samples in the convention of fastMRI (PSNR: the peak "
+    "is the image's largest pixel). BART: norm of the "
     "difference over the norm of BART's image, up to a constant phase."
 )
 

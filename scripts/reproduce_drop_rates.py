@@ -50,7 +50,7 @@ CONVENTION = (
     "maximum. Mean over the slices, then over seeds ± their standard "
     'deviation; "slices" is the standard deviation over the slices of a '
     "split, mean over seeds. SSIM with data range 1. Exact-budget masks. "
-    "The report's figures are of other data, and not to be compared with ours."
+    "The report's figures use other data and are not comparable with ours."
 )
 
 

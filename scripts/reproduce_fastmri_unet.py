@@ -49,15 +49,15 @@ from loupe_tf import masks
 
 RECONSTRUCTIONS = {"unet": "U-Net", "zero_filled": "zero-filled"}
 CONVENTION = (
-    f"{conventions.CONVENTION} Achieved R: of all masks that were drawn; "
-    "learned masks are soft in training."
+    f"{conventions.CONVENTION} Achieved R counts all drawn masks together; "
+    "learned masks are relaxed in training."
 )
 REPORTED = (
-    "The report draws curves and prints no figure of its U-Net. The authors of "
+    "The report shows curves but no numbers for its U-Net. The authors of "
     "fastMRI give an NMSE of 0.0323 and a PSNR of 32.34 dB, volume-wise, on "
     "the validation volumes of the single-coil knee "
-    "(facebookresearch/fastMRI#130). These are of other data, and not to be "
-    "compared with ours."
+    "(facebookresearch/fastMRI#130). These figures use other data and are not "
+    "comparable with ours."
 )
 
 

@@ -27,8 +27,15 @@ FOLDERS = {
     "loupe_tf.datasets": "datasets",
 }
 BUILD_FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
-OTHER_FILES = ("Makefile", "CHANGELOG.md", ".gitignore")
-OTHER_FOLDERS = ("tests", "scripts", "docs")
+OTHER_FILES = (
+    "Makefile",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+)
+OTHER_FOLDERS = ("tests", "scripts", "docs", ".github")
 DATA = {"README.md", "CITATIONS.bib", "TAGS.txt"}
 
 
@@ -195,6 +202,7 @@ def test_wheel_metadata(info):
     assert info["Version"] == loupe_tf.__version__
     assert (info["License-Expression"] or info["License"]) == "MIT"
     assert info["License-File"] == "LICENSE"
+    assert info["Author"] == "loupe_tf developers"
     assert info["Requires-Python"] == ">=3.10"
     assert set(info.get_all("Provides-Extra")) == {
         "beam",
@@ -336,6 +344,31 @@ def test_changelog_begins_with_this_version():
     versions = re.findall(r"^## \[(.*?)\]", text, re.M)
     assert versions[0] in ("Unreleased", loupe_tf.__version__)
     assert loupe_tf.__version__ in versions
+
+
+def test_citation_is_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    version, date = (
+        re.search(rf"^{key}: (.*)$", text, re.M)[1].strip('"')
+        for key in ("version", "date-released")
+    )
+    assert version == loupe_tf.__version__
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"## [{version}] - {date}\n" in changelog
+
+
+def test_the_forge_tries_every_python_that_is_named():
+    named = re.findall(
+        r"Programming Language :: Python :: (3\.\d+)",
+        setup_cfg()["metadata"]["classifiers"],
+    )
+    text = (ROOT / ".github/workflows/test.yml").read_text("utf-8")
+    (tried,) = re.findall(r"python: \[(.*)\]", text)
+    assert re.findall(r'"(.*?)"', tried) == named
+    (backends,) = re.findall(r"backend: \[(.*)\]", text)
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for backend in backends.split(", "):
+        assert re.search(rf"^test-{backend}:", makefile, re.M)
 
 
 def test_what_the_makefile_runs_is_there():

@@ -19,7 +19,7 @@ import loupe_tf.cli
 import loupe_tf.datasets
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = ["README.md"] + [
+PAGES = ["README.md", "CONTRIBUTING.md"] + [
     path.relative_to(ROOT).as_posix()
     for path in sorted((ROOT / "docs").rglob("*.md"))
 ]

@@ -1,4 +1,4 @@
-"""What was built, in words: the splits, and what was done to the volumes."""
+"""Describe a built data set: its splits and the steps of its volumes."""
 
 import json
 import pathlib
@@ -7,10 +7,10 @@ import numpy as np
 
 
 def splits_table(builder):
-    """The splits of a data set, and the volumes that were left out.
+    """Return a table of the splits of a data set, and its skipped volumes.
 
     Args:
-        builder: TFDS builder whose data set has been prepared.
+        builder: TFDS builder of a prepared data set.
 
     Returns:
         A string of several lines.
@@ -34,14 +34,14 @@ def splits_table(builder):
 
 
 def resizing(builder):
-    """What was done to volumes of the user's own.
+    """Describe how the user's own volumes were resized.
 
     Args:
-        builder: TFDS builder whose data set has been prepared.
+        builder: TFDS builder of a prepared data set.
 
     Returns:
-        A string, with a line for all volumes that were treated alike; `""` of
-        data sets that treat none.
+        A string, with one line per group of volumes with the same steps; `""`
+        for data sets without such steps.
     """
     groups = {}
     for name, done in (builder.info.metadata or {}).get("volumes", {}).items():
@@ -49,7 +49,7 @@ def resizing(builder):
             {
                 k: np.round(v[1:], 3).tolist() if "voxel" in k else v
                 for k, v in done.items()
-                # Slices stay as far apart as they are.
+                # The distance between slices does not change.
                 if k != "voxel_size"
             }
         )

@@ -8,11 +8,19 @@ and Pulseq.
 
 import argparse
 
-from loupe_tf.cli import build, export, inspect, mask, reconstruct, train
+from loupe_tf.cli import (
+    build,
+    evaluate,
+    export,
+    inspect,
+    mask,
+    reconstruct,
+    train,
+)
 from loupe_tf.command_line import Parser, exit_code
 from loupe_tf.version import __version__
 
-COMMANDS = (inspect, build, train, mask, reconstruct, export)
+COMMANDS = (inspect, build, train, evaluate, mask, reconstruct, export)
 """In the order in which one uses them."""
 
 EXAMPLE = """\
@@ -22,6 +30,8 @@ examples:
   loupe-tf inspect --data my_volumes/
   loupe-tf build mri_volumes/mine --data my_volumes/ --data-dir data/
   loupe-tf train --data mri_volumes/mine --data-dir data/ --out runs/mine
+  loupe-tf evaluate --data mri_volumes/mine --data-dir data/ \\
+      --mask gaussian runs/mine/mask.npz --acceleration 4
   loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out
   loupe-tf reconstruct scan.h5 --model runs/mine/model.keras --out images/
   loupe-tf export runs/mine/model.keras model.onnx

@@ -1,4 +1,4 @@
-"""Estimators: ways to draw a mask from probabilities that have a gradient.
+"""Estimators: differentiable ways to draw a mask from probabilities.
 
 `ESTIMATORS` lists them all; the rest of the package looks them up there. The
 docstring of `ThresholdRandomMask` gives their sources.

@@ -7,9 +7,7 @@ separately. The report covers all records in a folder.
 from experiments.cells import means, partner, rates_of
 from experiments.claims import Claim, findings, verdicts
 from experiments.conducting import conduct, fit, time_spent
-from experiments.keeping import load_images, save_images
 from experiments.main import main
-from experiments.publishing import publish
 from experiments.run import Run
 from experiments.showing import draw_outputs, first_images
 from experiments.tables import (
@@ -21,6 +19,8 @@ from experiments.tables import (
     table,
 )
 from experiments.unet import build_unet
+from loupe_tf.kept_images import load_images, save_images
+from loupe_tf.publishing import publish
 
 __all__ = [
     "TRAINING_COLUMNS",

@@ -3,9 +3,9 @@
 import functools
 
 from experiments.conducting import conduct, in_folds
-from experiments.publishing import publish
 from loupe_tf.checks import invalid
 from loupe_tf.command_line import exit_code
+from loupe_tf.publishing import publish
 from loupe_tf.records import read_json
 from loupe_tf.run_folder import RunFolder
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from experiments.keeping import load_images
 from loupe_tf import plots
+from loupe_tf.kept_images import load_images
 
 
 def first_images(cells, folder, run_of):

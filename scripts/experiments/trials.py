@@ -2,6 +2,7 @@
 
 from loupe_tf import evaluation, masks
 from loupe_tf.atomic import written_aside
+from loupe_tf.evaluation.trying import left_out, try_on
 
 
 def leave(model, folder, stem):
@@ -58,30 +59,6 @@ def tuned(method, images, candidates, slices):
     return choose
 
 
-def try_on(reconstructor, mask, test):
-    """Evaluate reconstructions with a mask.
-
-    Args:
-        reconstructor, mask: Arguments of `loupe_tf.evaluation.judge`.
-        test: `loupe_tf.datasets.Slices`.
-
-    Returns:
-        A pair of dicts: the result of `loupe_tf.evaluation.judge`; and the
-        `"truth"` and the `"output"` for the middle slice of the first volume,
-        arrays `(1, H, W, 1)`. The second dict is empty if no volume could be
-        evaluated.
-    """
-    found = evaluation.judge(reconstructor, mask, test.images, test.volumes)
-    if not found["unit_range"]:
-        return found, {}
-    volume = next(iter(found["unit_range"]))
-    images = test.images[[evaluation.middle_slice(test.volumes, volume)]]
-    return found, {
-        "truth": evaluation.magnitude(images),
-        "output": evaluation.reconstruct(reconstructor, mask, images),
-    }
-
-
 def try_on_all(paths, choose, test):
     """Evaluate reconstructions with several masks.
 
@@ -128,16 +105,3 @@ def failures(name, record):
             sentences.append(f"{name}: {mask}: {result['error']}.")
         sentences += left_out(f"{name}: {mask}", result)
     return sentences
-
-
-def left_out(name, result):
-    """Return a sentence for each volume that could not be evaluated.
-
-    Args:
-        name: String, the start of the sentence.
-        result: The result of `loupe_tf.evaluation.judge`, if there is one.
-    """
-    return [
-        f"{name}: volume {volume} left out, {problem}."
-        for volume, problem in result.get("refused", {}).items()
-    ]

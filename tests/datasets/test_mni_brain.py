@@ -235,7 +235,7 @@ def test_load_arrays(builder):
     [
         ("no_such_data_set", {}, "`name`.*name=no_such_data_set"),
         ("mni_brain/no_such_config", {}, "`name`.*no_such_config"),
-        ("mni_brain/320", {}, "`name`.*been prepared.*mni_brain/320"),
+        ("mni_brain/320", {}, "`name`.*prepared with.*mni_brain/320"),
         (None, {"image_key": "kspace"}, "`image_key`.*image_key='kspace'"),
         (None, {"group_key": "patient"}, "`group_key`.*group_key='patient'"),
         (None, {"image_key": "slice"}, r"train_000_T1 of .*\(H, W\)"),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import cli, masks
+from loupe_tf.cli import evaluate
 from loupe_tf.cli.training import models
 from loupe_tf.masks.fixed_mask import Pattern
 
@@ -37,12 +38,12 @@ def diagonals(shape, acceleration, calibration=None, seed=0):
     )
 
 
-def test_a_new_pattern_is_added_in_one_place(images, load_script, monkeypatch):
+def test_a_new_pattern_is_added_in_one_place(images, monkeypatch):
     monkeypatch.setitem(masks.PATTERNS, "diagonals", Pattern(diagonals))
     mask = masks.fixed_mask("diagonals", images, 4)
     assert mask.provenance["pattern"] == "diagonals" and mask.calibration == 1
-    evaluate = load_script("evaluate.py")
-    assert evaluate.parse_arguments(["--masks", "diagonals"])
+    options = cli.parser().parse_args(["evaluate", "--mask", "diagonals"])
+    evaluate.check({**vars(options), "baseline": ["diagonals"]})
     words = ["train", "--baseline", "diagonals"]
     options = cli.parser().parse_args(words)
     assert models.fixed_mask(options, (16, 18)).shape == (16, 18)

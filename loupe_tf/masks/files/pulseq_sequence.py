@@ -202,9 +202,9 @@ def _scaled(pp, gradients, share):
 
 
 def _wait(name, wanted, shortest, raster):
-    """Return the waiting time in s that makes `shortest` s last `wanted` ms.
+    """Return the time in s to add to `shortest` s to reach `wanted` ms.
 
-    It is a multiple of the raster.
+    It is rounded up to a multiple of the raster.
     """
     if wanted is None:
         return 0.0

@@ -49,19 +49,6 @@ def test_what_a_training_has_not_left(tmp_path):
         trials.find_file(tmp_path / "masks" / "a.npz")
 
 
-def test_what_is_tried_on_one_mask(images):
-    mask = masks.gaussian((16, 18), 4)
-    test = Slices(images, np.repeat(["v", "w"], 4))
-    found, shown = trials.try_on(ZeroFilled(), mask, test)
-    assert found == evaluation.judge(ZeroFilled(), mask, images, test.volumes)
-    np.testing.assert_array_equal(shown["truth"], images[2:3])
-    assert shown["output"].shape == (1, 16, 18, 1)
-    found, shown = trials.try_on(
-        ZeroFilled(), mask, Slices(np.ones_like(images), test.volumes)
-    )
-    assert set(found["refused"]) == {"v", "w"} and shown == {}
-
-
 def test_regularization_is_chosen_for_each_mask(images):
     masks_of = [masks.gaussian((16, 18), 4, seed=seed) for seed in (0, 1)]
     choose = trials.tuned("total_variation", images, [0.01, 0.1], 2)

@@ -2,7 +2,7 @@ import json
 
 import matplotlib.figure
 
-import experiments
+from loupe_tf.publishing import publish
 from loupe_tf.run_folder import RunFolder
 
 
@@ -12,7 +12,7 @@ def test_publish(tmp_path, capsys):
         "one": (matplotlib.figure.Figure(), "A caption."),
         "none": (None, "Not to be drawn."),
     }
-    experiments.publish(
+    publish(
         folder,
         "A title",
         {"data": "files"},

@@ -5,13 +5,16 @@ import numpy as np
 import pytest
 
 import loupe_tf.datasets
-from loupe_tf import evaluation, masks
+from loupe_tf import cli, evaluation, masks
+from loupe_tf.cli.evaluate import CLASSICAL
+from loupe_tf.cli.evaluating import report
+from loupe_tf.cli.evaluating import rows as cells
+from loupe_tf.reconstruction.network import load_model
 from loupe_tf.run_folder import RunFolder
 
 
-@pytest.fixture(scope="module")
-def script(load_script):
-    return load_script("evaluate.py")
+def run(arguments):
+    return cli.main(["evaluate", *arguments])
 
 
 @pytest.fixture
@@ -53,20 +56,18 @@ def _sentences(folder):
     return results["verdicts"]
 
 
-def test_patterns_files_and_models(
-    script, folder, save_model, capsys, monkeypatch
-):
+def test_patterns_files_and_models(folder, save_model, capsys, monkeypatch):
     model = save_model("model.keras", acceleration=4)
     own = loupe_tf.masks.gaussian((16, 16), 4, seed=7)
     own.save(folder / "mask.npz")
     mask = str(folder / "mask.npz")
     arguments = _arguments(
         folder,
-        *("--masks", "random_lines", "spectrum", mask, model),
-        *("--reconstructors", "zero_filled", model),
-        *("--accelerations", "4", "2"),
+        *("--mask", "random_lines", "spectrum", mask, model),
+        *("--reconstructor", "zero_filled", model),
+        *("--acceleration", "4", "2"),
     )
-    assert script.main(arguments) == 0
+    assert run(arguments) == 0
     first = capsys.readouterr().out
     rows = _results(folder)
     # The files have R = 4: they stand with the patterns of that R, once.
@@ -90,7 +91,7 @@ def test_patterns_files_and_models(
     # The model on its own mask is what `evaluate` of Keras says it is.
     data, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
     test = data["test"]
-    trained = script.load_model(model)
+    trained = load_model(model)
     expected = evaluation.per_volume(
         test.images, trained.predict(test.images, verbose=0), test.volumes
     )
@@ -100,12 +101,12 @@ def test_patterns_files_and_models(
     def refuse(*_):
         raise AssertionError("a finished row was repeated")
 
-    monkeypatch.setattr(script, "evaluate_cell", refuse)
-    assert script.main(arguments) == 0
+    monkeypatch.setattr(cells, "evaluate_cell", refuse)
+    assert run(arguments) == 0
     assert capsys.readouterr().out == first
 
 
-def test_the_regularization_is_recorded(script, folder, monkeypatch):
+def test_the_regularization_is_recorded(folder, monkeypatch):
     pytest.importorskip("sigpy")
     asked = []
 
@@ -113,12 +114,10 @@ def test_the_regularization_is_recorded(script, folder, monkeypatch):
         asked.append((method, len(images), options))
         return real(method, mask, images, [0.01, 0.1], **options)
 
-    real = script.evaluation.tune
-    monkeypatch.setattr(script.evaluation, "tune", tune)
-    arguments = ["--masks", "random_lines", "--reconstructors", "wavelet_l1"]
-    assert (
-        script.main(_arguments(folder, *arguments, "--tuning-slices", "1")) == 0
-    )
+    real = evaluation.tune
+    monkeypatch.setattr(evaluation, "tune", tune)
+    arguments = ["--mask", "random_lines", "--reconstructor", "wavelet_l1"]
+    assert run(_arguments(folder, *arguments, "--tuning-slices", "1")) == 0
     # Of the two validation volumes, not of the test.
     assert asked == [("wavelet_l1", 4, {"slices": 1})]
     (row,) = _results(folder)
@@ -127,9 +126,7 @@ def test_the_regularization_is_recorded(script, folder, monkeypatch):
     assert f"{row['regularization']:g}" == max(scores, key=scores.get)
 
 
-def test_bad_rows_say_why_and_others_come_out(
-    script, folder, save_model, capsys
-):
+def test_bad_rows_say_why_and_others_come_out(folder, save_model, capsys):
     other = save_model("other.keras", size=20, acceleration=4)
     masks.uniform_random((20, 20), 4).save(folder / "other.npz")
     (folder / "damaged.npz").write_bytes(b"no mask")
@@ -138,10 +135,10 @@ def test_bad_rows_say_why_and_others_come_out(
     networks = [other, str(folder / "damaged.keras")]
     arguments = _arguments(
         folder,
-        *("--masks", "gaussian", *bad, "--reconstructors", "zero_filled"),
+        *("--mask", "gaussian", *bad, "--reconstructor", "zero_filled"),
         *networks,
     )
-    assert script.main(arguments) == 2
+    assert run(arguments) == 2
     rows = {(r["mask"], r["reconstructor"]): r for r in _results(folder)}
     assert rows["gaussian", "zero_filled"]["error"] is None
     assert len(rows["gaussian", "zero_filled"]["unit_range"]) > 0
@@ -158,7 +155,7 @@ def test_bad_rows_say_why_and_others_come_out(
     assert "nan" not in captured.out.lower()
 
 
-def test_nothing_is_chosen_on_test_volumes(script, folder, monkeypatch):
+def test_nothing_is_chosen_on_test_volumes(folder, monkeypatch):
     splits, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
     settings = {"calibration": 2, "seed": 5, "tuning_slices": 1}
     seen = {}
@@ -172,10 +169,10 @@ def test_nothing_is_chosen_on_test_volumes(script, folder, monkeypatch):
 
         monkeypatch.setattr(module, name, call)
 
-    spy(script.masks, "fixed_mask")
-    spy(script.evaluation, "tune")
-    script.evaluate_cell(
-        script.Cell("spectrum", "wavelet_l1", 4.0),
+    spy(masks, "fixed_mask")
+    spy(evaluation, "tune")
+    cells.evaluate_cell(
+        cells.Cell("spectrum", "wavelet_l1", 4.0),
         settings,
         splits,
         RunFolder(folder / "out"),
@@ -188,12 +185,12 @@ def test_nothing_is_chosen_on_test_volumes(script, folder, monkeypatch):
     assert options == {"slices": 1}
 
 
-def test_the_rate_of_a_file_is_the_one_whose_budget_it_meets(script):
+def test_the_rate_of_a_file_is_the_one_whose_budget_it_meets():
     settings = {"accelerations": [4.0, 3.0]}
 
     def rate_of(**record):
         record = {"acceleration": None, **record}
-        return script.rate_of(record, settings)
+        return report.rate_of(record, settings)
 
     assert rate_of(acceleration=8.0) == 8.0
     assert rate_of(acquired=[85, 256]) == 3.0  # And not 3.01.
@@ -201,13 +198,13 @@ def test_the_rate_of_a_file_is_the_one_whose_budget_it_meets(script):
     assert rate_of() is None  # No mask was found.
 
 
-def test_a_constant_volume_is_left_out(script, folder, capsys):
+def test_a_constant_volume_is_left_out(folder, capsys):
     data, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
     volume = data["test"].volumes[0]
     for file in (folder / "data").glob("*.npy"):
         if file.stem in str(volume):
             np.save(file, np.ones((2, 16, 16), "float32"))
-    assert script.main(_arguments(folder, "--masks", "random_lines")) == 2
+    assert run(_arguments(folder, "--mask", "random_lines")) == 2
     (row,) = _results(folder)
     assert row["refused"] == {str(volume): "the volume is 1 everywhere"}
     left = {*data["test"].volumes} - {volume}
@@ -215,7 +212,7 @@ def test_a_constant_volume_is_left_out(script, folder, capsys):
     assert "1 everywhere" in capsys.readouterr().err
 
 
-def test_differences_are_paired_and_have_an_interval(script):
+def test_differences_are_paired_and_have_an_interval():
     def row(mask, reconstructor, rate, *psnr):
         values = {
             str(i): {"psnr": x, "ssim": x / 100, "nmse": 1 / x}
@@ -238,7 +235,7 @@ def test_differences_are_paired_and_have_an_interval(script):
         row("c", "zero_filled", 4, 21.0),
     ]
     settings = {"baseline": ["a"]}
-    found = [script.compare(r, rows, settings) for r in rows]
+    found = [report.compare(r, rows, settings) for r in rows]
     assert found[0] is found[2] is found[3] is None
     psnr = found[1]["unit_range"]["psnr"]
     assert psnr["volumes"] == {"0": 2.0, "1": 1.0, "2": 3.0}
@@ -248,47 +245,49 @@ def test_differences_are_paired_and_have_an_interval(script):
     alone = found[4]["fastmri"]["ssim"]
     assert alone["mean"] == pytest.approx(0.01) and "interval" not in alone
     fixed = {"baseline": ["a", "zero_filled"]}
-    other = script.compare(rows[2], rows, fixed)["unit_range"]["psnr"]
+    other = report.compare(rows[2], rows, fixed)["unit_range"]["psnr"]
     assert other["mean"] == 6.0
 
 
 @pytest.mark.parametrize(
     "others, text",
     [
-        (["--masks", "spiral"], "--masks"),
-        (["--masks", "missing.npz"], "--masks"),
-        (["--reconstructors", "magic"], "--reconstructors"),
-        (["--reconstructors", "mask.npz"], "--reconstructors"),
-        (["--accelerations", "1"], "--accelerations"),
+        (["--mask", "spiral"], "--mask"),
+        (["--mask", "missing.npz"], "--mask"),
+        (["--reconstructor", "magic"], "--reconstructor"),
+        (["--reconstructor", "mask.npz"], "--reconstructor"),
+        (["--acceleration", "1"], "--acceleration"),
         (["--baseline", "spectrum"], "--baseline"),
         (["--tuning-slices", "0"], "--tuning-slices"),
     ],
 )
-def test_refuses_what_cannot_be(script, folder, capsys, others, text):
-    with pytest.raises(SystemExit) as stop:
-        script.main(_arguments(folder, *others))
-    assert stop.value.code == 2
+def test_refuses_what_cannot_be(folder, capsys, others, text):
+    assert run(_arguments(folder, *others)) == 2
     assert text in capsys.readouterr().err.splitlines()[-1]
     assert not os.path.exists(folder / "out")
 
 
-def test_a_model_of_several_masks_is_named(script, folder, save_model):
+def test_the_help_knows_all_classical_methods():
+    assert tuple(evaluation.CLASSICAL) == CLASSICAL
+
+
+def test_a_model_of_several_masks_is_named(folder, save_model):
     path = save_model("nested.keras", acceleration=(4, 8))
-    cell = script.Cell(path, "zero_filled", None)
+    cell = cells.Cell(path, "zero_filled", None)
     with pytest.raises(ValueError, match="nested.keras, which has 2"):
-        script.find_mask(cell, {}, None)
+        cells.find_mask(cell, {}, None)
 
 
-def test_refuses_before_the_first_row(script, folder, capsys):
+def test_refuses_before_the_first_row(folder, capsys):
     # No line would be left.
-    assert script.main(_arguments(folder, "--accelerations", "4", "100")) == 2
+    assert run(_arguments(folder, "--acceleration", "4", "100")) == 2
     assert "acceleration" in capsys.readouterr().err
     assert not (folder / "out" / "runs").exists()
     # Drawn from another seed.
-    assert script.main(_arguments(folder)) == 0
-    assert script.main(_arguments(folder, "--seed", "1")) == 2
+    assert run(_arguments(folder)) == 0
+    assert run(_arguments(folder, "--seed", "1")) == 2
     assert "--out" in capsys.readouterr().err
     for file in [*(folder / "data").glob("*.npy")][2:]:
         file.unlink()
-    assert script.main(_arguments(folder)) == 2
+    assert run(_arguments(folder)) == 2
     assert "volumes" in capsys.readouterr().err

@@ -1,0 +1,176 @@
+"""`loupe-tf evaluate`: any masks with any reconstructors, on a test set."""
+
+from loupe_tf import masks
+from loupe_tf.cli.vocabulary import (
+    GOES_ON,
+    add_calibration,
+    add_command,
+    add_data,
+    add_out,
+    add_seed,
+    settings_of,
+)
+
+DOC = """\
+Which mask, and which reconstruction? Any with any, on volumes held out.
+
+Every mask is tried with every reconstructor at every acceleration R, on the
+test volumes of a data set, and each volume is judged in two conventions: that
+of the 4S paper, by slices of images between 0 and 1, and that of fastMRI, by
+whole volumes.
+
+  loupe-tf evaluate --data mni_brain/64
+  loupe-tf evaluate --data my_volumes/ --acceleration 4 8 \\
+      --mask gaussian poisson_disc runs/demo/mask.npz \\
+      --reconstructor zero_filled wavelet_l1 runs/demo/model.keras
+  loupe-tf evaluate --mask runs/demo/model.keras gaussian \\
+      --reconstructor runs/demo/model.keras --baseline gaussian
+
+A mask is the name of a pattern, drawn anew for each R; or a file, which has an
+R of its own: a mask that `SamplingMask.save` wrote, or a model, whose mask is
+taken. spectrum is made of the training images.
+
+A reconstructor is zero_filled, wavelet_l1 or total_variation (the extra
+`reconstruction`), whose regularization is chosen for each mask on slices of
+the validation volumes; or a model, which may be tried with any mask, not only
+with its own.
+
+Differences from the baseline are of the same volumes, at the same R; their
+95-percent intervals are bootstrapped. A row that cannot be judged, such as a
+mask for another matrix size, says why, the others come out, and the command
+ends with 2.
+
+Each finished row leaves a small JSON file in the folder given by --out. A
+command that was stopped goes on when it is given again, and masks,
+reconstructors and accelerations can be added; the report is of the rows that
+the last command asked for. A file that has changed is evaluated anew.
+"""
+MASKS = ("gaussian", "poisson_disc", "random_lines", "equispaced_lines")
+# `loupe_tf.evaluation.CLASSICAL`; to import it takes a while.
+CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
+
+
+def add(commands):
+    """Add the command."""
+    evaluate = add_command(
+        commands, "evaluate", "compare masks and reconstructors", DOC
+    )
+    add_data(evaluate, "mni_brain/64")
+    add_out(evaluate, "runs/evaluate", "folder of the results")
+    add_seed(evaluate, "of random patterns")
+    add_options_of_rows(evaluate.add_argument_group("the rows"))
+    evaluate.add_argument(
+        "--tuning-slices",
+        type=int,
+        default=4,
+        metavar="N",
+        help="validation slices that regularization is chosen on (%(default)s)",
+    )
+    evaluate.add_argument(
+        "--zoom",
+        type=int,
+        nargs=4,
+        metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
+        help="region of the pictures that is magnified (the central third)",
+    )
+    evaluate.set_defaults(run=run, stopped=GOES_ON)
+
+
+def add_options_of_rows(group):
+    """Add those that say what is tried."""
+    add = group.add_argument
+    add(
+        "--mask",
+        dest="masks",
+        nargs="+",
+        metavar="MASK",
+        default=list(MASKS),
+        help=f"of {', '.join(masks.PATTERNS)}, or files, .npz or .keras "
+        f"({' '.join(MASKS)})",
+    )
+    add(
+        "--reconstructor",
+        dest="reconstructors",
+        nargs="+",
+        metavar="NAME",
+        default=["zero_filled"],
+        help=f"of {', '.join(CLASSICAL)}, or .keras files (zero_filled)",
+    )
+    add(
+        "--acceleration",
+        dest="accelerations",
+        type=float,
+        nargs="+",
+        metavar="R",
+        default=[4.0],
+        help="R > 1, for patterns (4)",
+    )
+    add_calibration(
+        group,
+        f"patterns always acquire ({masks.CALIBRATION_SHARE}/R of the side; "
+        "spectrum: 0)",
+    )
+    add(
+        "--baseline",
+        nargs="+",
+        metavar=("MASK", "RECONSTRUCTOR"),
+        help="what rows are compared with: this mask with the reconstructor "
+        "of the row, or always with the one given (the first of --mask)",
+    )
+
+
+def run(options):
+    """Run the command."""
+    settings = settings_of(options)
+    settings["baseline"] = settings["baseline"] or settings["masks"][:1]
+    check(settings)
+    from loupe_tf.cli.evaluating.report import write_report
+    from loupe_tf.cli.evaluating.rows import conduct
+
+    folder, facts, records = conduct(settings)
+    failed = write_report(settings, facts, records, folder)
+    if failed:
+        raise ValueError(
+            f"{len(failed)} rows or volumes were not judged; the report says "
+            f"why, first: {failed[0]}"
+        )
+
+
+def check(settings):
+    """Refuse what cannot be, before anything heavy is imported.
+
+    Args:
+        settings: Dict.
+
+    Raises:
+        ValueError: If a mask, reconstructor, R, number or baseline is none.
+    """
+    import pathlib
+
+    from loupe_tf.checks import check_integer, invalid
+
+    of_option = {"masks": masks.PATTERNS, "reconstructors": CLASSICAL}
+    for option, names in of_option.items():
+        suffixes = (".keras", ".npz") if option == "masks" else (".keras",)
+        for name in settings[option]:
+            path = pathlib.Path(name)
+            if name in names or path.suffix in suffixes and path.is_file():
+                continue
+            raise invalid(
+                option,
+                f"one of {', '.join(names)}, or a file that exists, "
+                f"{' or '.join(suffixes)}",
+                name,
+            )
+    for rate in settings["accelerations"]:
+        if not 1 < rate < float("inf"):
+            raise invalid("accelerations", "R > 1", rate)
+    check_integer("tuning_slices", settings["tuning_slices"], at_least=1)
+    baseline = settings["baseline"]
+    known = settings["masks"], settings["reconstructors"]
+    if len(baseline) > 2 or any(n not in k for n, k in zip(baseline, known)):
+        raise invalid(
+            "baseline",
+            "one of --mask, and none or one of --reconstructor",
+            baseline,
+        )

@@ -1,0 +1,1 @@
+"""What `loupe-tf evaluate` does: the grid, its rows, and the report."""

@@ -1,0 +1,179 @@
+"""The rows of the table: what is tried, each once."""
+
+import dataclasses
+import hashlib
+import itertools
+import pathlib
+import re
+
+import keras
+import numpy as np
+
+from loupe_tf import evaluation, masks, provenance
+from loupe_tf.datasets import load_splits
+from loupe_tf.evaluation.trying import try_on
+from loupe_tf.kept_images import save_images
+from loupe_tf.reconstruction import Network, ZeroFilled
+from loupe_tf.reconstruction.network import load_model
+from loupe_tf.run_folder import RunFolder
+
+# What may differ between the rows of one folder, and what changes no figure.
+FREE = (
+    "masks",
+    "reconstructors",
+    "accelerations",
+    "baseline",
+    "zoom",
+    "out",
+    "data_dir",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One row: a mask, at an R unless it is a file, and a reconstructor."""
+
+    mask: str
+    reconstructor: str
+    acceleration: float | None
+
+    @property
+    def name(self):
+        rate = "" if self.acceleration is None else f"R{self.acceleration:g}-"
+        return f"{rate}{_slug(self.mask)}-{_slug(self.reconstructor)}"
+
+
+def _slug(name):
+    """A name for a file: that of a pattern or method, or of what a file is."""
+    if name in masks.PATTERNS or name in evaluation.CLASSICAL:
+        return name
+    path = pathlib.Path(name)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    return re.sub(r"\W+", "_", path.stem) + f"_{digest}"
+
+
+def grid(settings):
+    """All rows, in the order of the table; those of files have no R yet."""
+    every = []
+    cells = itertools.product(
+        settings["accelerations"],
+        settings["reconstructors"],
+        settings["masks"],
+    )
+    for rate, reconstructor, mask in cells:
+        drawn = mask in masks.PATTERNS
+        every.append(Cell(mask, reconstructor, rate if drawn else None))
+    return list(dict.fromkeys(every))
+
+
+def find_mask(cell, settings, images):
+    """The mask of a row; `spectrum` is of the images."""
+    if cell.mask in masks.PATTERNS:
+        return masks.fixed_mask(
+            cell.mask,
+            images,
+            cell.acceleration,
+            settings["calibration"],
+            settings["seed"],
+        )
+    if cell.mask.endswith(".keras"):
+        found = masks.from_model(load_model(cell.mask))
+        if isinstance(found, tuple):
+            raise ValueError(
+                "Invalid value for argument --mask. Expected a model of one "
+                f"mask, or one of its masks in a file. Received: {cell.mask}, "
+                f"which has {len(found)}"
+            )
+        return found
+    return masks.SamplingMask.load(cell.mask)
+
+
+def find_reconstructor(cell, settings, mask, validation):
+    """Reconstructor of a row, and the scores that chose its regularization."""
+    if cell.reconstructor in evaluation.CLASSICAL:
+        return evaluation.tune(
+            cell.reconstructor,
+            mask,
+            validation.images,
+            slices=settings["tuning_slices"],
+        )
+    return Network(cell.reconstructor), {}
+
+
+def check(cell, settings, image_shape):
+    """Try what does not depend on files, on an image of zeros."""
+    zeros = np.zeros((1, *image_shape), "float32")
+    if cell.mask not in masks.PATTERNS:
+        return
+    mask = find_mask(cell, settings, zeros)
+    if cell.reconstructor in evaluation.CLASSICAL:
+        reconstructor = evaluation.CLASSICAL[cell.reconstructor]
+        evaluation.reconstruct(reconstructor, mask, zeros)
+
+
+def evaluate_cell(cell, settings, splits, folder):
+    """Judge one row, and return its record: metrics, or an error."""
+    record = {
+        **dataclasses.asdict(cell),
+        **provenance.environment(),
+        "error": None,
+    }
+    test = splits["test"]
+    try:
+        mask = find_mask(cell, settings, splits["train"].images)
+        record["acquired"] = [mask.acquired, mask.array.size]
+        reconstructor, scores = find_reconstructor(
+            cell, settings, mask, splits["validation"]
+        )
+        if scores:
+            record["regularization"] = reconstructor.regularization
+            record["regularization_psnr"] = {
+                f"{key:g}": value for key, value in scores.items()
+            }
+        result, shown = try_on(reconstructor, mask, test)
+    except ValueError as error:
+        return {**record, "error": str(error)}
+    if cell.reconstructor != "zero_filled":
+        record["zero_filled"] = evaluation.judge(
+            ZeroFilled(), mask, test.images, test.volumes
+        )["unit_range"]
+    record |= result
+    if not result["unit_range"]:
+        return {**record, "error": "no volume could be judged"}
+    save_images(folder, cell.name, test.voxel_size, mask=mask.array, **shown)
+    return record
+
+
+def cell_of(record):
+    """The row that a record is of."""
+    return Cell(*(record[field.name] for field in dataclasses.fields(Cell)))
+
+
+def conduct(settings):
+    """Judge the rows that have not been judged yet.
+
+    Whatever may be refused (the data, the folder, a pattern) is refused before
+    the first row.
+
+    Args:
+        settings: Dict of the settings of `loupe-tf evaluate`.
+
+    Returns:
+        A tuple `(folder, facts, records)`: the `RunFolder`, texts by name for
+        the report, and all records that the folder holds.
+    """
+    splits, source = load_splits(settings["data"], settings["data_dir"])
+    facts = provenance.provenance(settings, source, splits)
+    print(f"Data: {source}; {facts['volumes']}")
+    todo = grid(settings)
+    for cell in todo:
+        check(cell, settings, splits["test"].images.shape[1:])
+    folder = RunFolder(settings["out"])
+    same = {k: v for k, v in settings.items() if k not in FREE}
+    folder.check_settings({**same, "volumes": facts["volumes"]})
+
+    def judge_one(cell):
+        keras.utils.clear_session(free_memory=False)
+        return evaluate_cell(cell, settings, splits, folder)
+
+    return folder, facts, folder.complete(todo, judge_one)

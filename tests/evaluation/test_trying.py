@@ -1,0 +1,21 @@
+import numpy as np
+
+from loupe_tf import evaluation, masks
+from loupe_tf.datasets import Slices
+from loupe_tf.evaluation.trying import left_out, try_on
+from loupe_tf.reconstruction import ZeroFilled
+
+
+def test_what_is_tried_on_one_mask(images):
+    mask = masks.gaussian((16, 18), 4)
+    test = Slices(images, np.repeat(["v", "w"], 4))
+    found, shown = try_on(ZeroFilled(), mask, test)
+    assert found == evaluation.judge(ZeroFilled(), mask, images, test.volumes)
+    np.testing.assert_array_equal(shown["truth"], images[2:3])
+    assert shown["output"].shape == (1, 16, 18, 1)
+    found, shown = try_on(
+        ZeroFilled(), mask, Slices(np.ones_like(images), test.volumes)
+    )
+    assert set(found["refused"]) == {"v", "w"} and shown == {}
+    first, _ = left_out("a", found)
+    assert first.startswith("a: volume v left out, ")
