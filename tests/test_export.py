@@ -194,7 +194,7 @@ def test_model_with_coils(rng, tmp_path, format):
     close(run(kspace=kspace[:1], maps=maps[:1]), expected[:1])
     assert facts["inputs"]["maps"]["axes"][1] == "coils"
     assert facts["mask"]["lines"] == "columns"
-    with pytest.raises(ValueError, match="`inputs`.*several coils"):
+    with pytest.raises(ValueError, match="`inputs`.*with coils or maps"):
         export_model(model, tmp_path / "other", inputs="image")
 
 
@@ -339,7 +339,7 @@ def test_errors(tmp_path, monkeypatch):
         random = loupe_model((16, 15, 1), **options, **SMALL)
         with pytest.raises(ValueError, match="`model`.*mask"):
             export_model(random, path)
-    with pytest.raises(ValueError, match="`inputs`.*several coils"):
+    with pytest.raises(ValueError, match="`inputs`.*with coils or maps"):
         export_model(model, path, inputs="image", maps=True)
     assert [*tmp_path.iterdir()] == []
     # Neither somebody's folder nor a file is replaced.

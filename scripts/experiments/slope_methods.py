@@ -9,9 +9,7 @@ import numpy as np
 
 import loupe_tf
 from experiments import conducting
-from experiments.gap_slope import GapSlope
 from experiments.presets.four_s import SCHEDULES, VARIANTS
-from loupe_tf.callbacks.slopes import slope_value
 
 
 def fit_by_method(model, run, settings, splits, folder):
@@ -27,6 +25,8 @@ def fit_by_method(model, run, settings, splits, folder):
     Returns:
         The history, a dict of lists.
     """
+
+    from experiments.gap_slope import GapSlope
 
     first, second = settings["epochs"]
     sizes = settings["batch_size"]
@@ -80,6 +80,8 @@ def fit_by_method(model, run, settings, splits, folder):
 
 
 def _slope_of(model):
+    from loupe_tf.callbacks.slopes import slope_value
+
     return slope_value(model.get_layer("sampled_mask"))
 
 
@@ -106,6 +108,8 @@ def _slope_callback(method, settings):
     """The slope callback of round one; `False` for a constant slope."""
     if method == "4s" or method in VARIANTS:
         if settings.get("gap"):
+            from experiments.gap_slope import GapSlope
+
             return GapSlope(settings["gap"], settings["factor"])
         return loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
             monitor=settings["slope_monitor"],

@@ -180,7 +180,7 @@ def test_bad_input(source, tmp_path, capsys, monkeypatch):
     (tmp_path / "other/knees").mkdir(parents=True)
     assert instructions in message(kind, source="other")
     manifest.write_text('{"splits": {"train": ["file1"]}}')
-    assert "that are not: file1" in message(kind, *use)
+    assert "1 missing: file1" in message(kind, *use)
     name = next((source / "singlecoil_val").glob("*.h5")).stem
     splits = {"train": [name], "test": [name]}
     manifest.write_text(json.dumps({"splits": splits}))

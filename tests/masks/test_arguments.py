@@ -19,7 +19,9 @@ def test_refuses_shape(array):
     "array", [[[0.5, 1]], [[2, 1]], [[np.nan, 1]], [["0", "1"]], [[0j, 1]]]
 )
 def test_refuses_values(array):
-    with pytest.raises(ValueError, match="`array`. Expected booleans, or 0"):
+    with pytest.raises(
+        ValueError, match="`array`. Expected booleans, or only 0"
+    ):
         SamplingMask(array)
 
 
@@ -31,7 +33,9 @@ def test_refuses_provenance_that_is_no_dictionary(provenance):
 
 @pytest.mark.parametrize("value", [np.zeros(2), {1}, math.nan, object()])
 def test_refuses_provenance_that_json_cannot_store(value):
-    with pytest.raises(ValueError, match="`provenance`. Expected what JSON"):
+    with pytest.raises(
+        ValueError, match="`provenance`. Expected a dictionary that JSON"
+    ):
         SamplingMask(np.eye(4), provenance={"a": value})
 
 

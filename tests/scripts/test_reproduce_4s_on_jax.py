@@ -97,7 +97,7 @@ def test_names_of_data_sets_need_tfds(tmp_path):
     out = tmp_path / "out"
     result = _python(RUN, SCRIPT, "--data", "mni_brain/64", "--out", out)
     assert result.returncode == 2
-    assert "Expected a file or a folder that is there" in result.stderr
+    assert "Expected an existing file or folder" in result.stderr
     assert "Received: --data mni_brain/64" in result.stderr
     assert not out.exists()
 

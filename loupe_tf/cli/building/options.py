@@ -8,8 +8,8 @@ DATA_SETS = {
     "name that you choose.",
     "fastmri_slices/knee_singlecoil": "Magnitude images of knees, each volume "
     "divided by its maximum.",
-    "fastmri_slices/knee_singlecoil_4s": "As knee_singlecoil: a subset of the "
-    "size of the 4S paper's.",
+    "fastmri_slices/knee_singlecoil_4s": "As knee_singlecoil: a subset of "
+    "about the size of the 4S paper's.",
     "fastmri_slices/knee_singlecoil_kspace": "Emulated single-coil k-space of "
     "knees, with reconstructions.",
     "fastmri_slices/knee_multicoil": "Multi-coil k-space of knees, with "

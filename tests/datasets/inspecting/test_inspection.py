@@ -356,4 +356,4 @@ def test_a_border_seen_in_no_volume_alone_is_said_so():
     volumes = [{"extent": [64, 64]}] * 7
     finding = inspector._border(0, (48, 64), volumes)
     assert finding.found and "0 of 7" not in finding.value
-    assert "in the mean of 7 volumes, in none alone" in finding.value
+    assert "seen only in the mean of 7 volumes" in finding.value

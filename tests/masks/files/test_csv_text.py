@@ -28,7 +28,7 @@ def test_csv_lists_entries_in_order(tmp_path):
         ('# dc: "', '# dc: 0\n# dc: "', "dc once"),
         ("# shape: [1, 4]", "# shape: [20000, 20000]", "memory"),
         ("# shape: [1, 4]", "# shape: [true, 4]", "`shape`"),
-        ("# slope: null", "# slope: NaN", "NaN is no value"),
+        ("# slope: null", "# slope: NaN", "NaN is not a JSON value"),
         ("2,0\n", "x,0\n", "ValueError"),
         ("2,0\n", "", "acquired=1"),
         ("column,", "line,", "KeyError"),

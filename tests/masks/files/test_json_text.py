@@ -37,7 +37,7 @@ def test_json_can_be_read_without_the_package(tmp_path):
         ({"calibration": -1}, "`calibration`"),
         ({"calibration": 10**30}, "`calibration`"),
         ({"matrix": [4, "4"]}, "`matrix`"),
-        ({"field_of_view": [200, float("nan")]}, "NaN is no value"),
+        ({"field_of_view": [200, float("nan")]}, "NaN is not a JSON value"),
         ({"provenance": None, "version": [1]}, "version 1"),
         ({"version": 2}, "version 1"),
         ({"dc": "0"}, "dc='N // 2'"),

@@ -105,7 +105,7 @@ def test_system():
     weak = pulseq_sequence(mask, system=slow).definitions
     assert weak["TE"] > pulseq_sequence(mask).definitions["TE"]
     with pytest.raises(
-        ValueError, match="`slice_thickness`. Expected one that"
+        ValueError, match="`slice_thickness`. Expected a slice that"
     ):
         pulseq_sequence(mask, slice_thickness=0.01)
 
