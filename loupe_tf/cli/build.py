@@ -76,7 +76,7 @@ def run(options):
     from loupe_tf.datasets.building import summary
     from loupe_tf.datasets.building.volume_builder import LostRecordsError
 
-    # Of every configuration that has no name of its own.
+    # TFDS warns about each configuration that is not predefined.
     logging.getLogger("absl").setLevel(logging.ERROR)
     builder = make_builder(options)
     there = builder.is_prepared() and not options.overwrite

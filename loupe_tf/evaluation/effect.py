@@ -91,7 +91,10 @@ def effect(differences, patients):
     error = means.std(ddof=1) / np.sqrt(n)
     quantile, power = stats.t.ppf([0.975, 0.8], n - 1)
     mean = means.mean()
-    p_value = stats.ttest_1samp(means, 0.0).pvalue if error else 0.0
+    # Without any spread, Student's test is not defined.
+    p_value = float(mean == 0)
+    if error:
+        p_value = stats.ttest_1samp(means, 0.0).pvalue
     return Effect(
         mean=float(mean),
         low=float(mean - quantile * error),

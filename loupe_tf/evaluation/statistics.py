@@ -157,9 +157,10 @@ def in_words(differences):
     seeds, volumes = differences.shape
     differences = differences.ravel()
     if volumes < 2:
+        over = "one seed" if seeds == 1 else f"mean over {seeds} seeds"
         return (
-            f"{differences.mean():+.2f} dB on one test volume, mean over "
-            f"{seeds} seeds; one volume says nothing about others."
+            f"{differences.mean():+.2f} dB on one test volume, {over}; one "
+            "volume says nothing about others."
         )
     p_value = sign_flip_test(differences)
     return (

@@ -247,7 +247,7 @@ def test_one_name_for_one_thing():
                 found.setdefault(flag, {})[command] = kind, action.help
     for flag in ("--data-dir", "--include", "--exclude", "--slice-axis"):
         assert len(set(found[flag].values())) == 1, flag
-    # Of one value and of several the name is the same: no plurals.
+    # The name is the same for one value and for several: no plurals.
     assert not [f for f in found if f"{f}s" in found]
 
 

@@ -75,3 +75,12 @@ def test_pairs_have_fold_and_seed_in_common():
 
     assert find(others) == {"a": [2.0, 3.0]}
     assert find([diverged]) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "p_value", "verdict"),
+    [(0.0, 1.0, "cannot be told"), (0.5, 0.0, "better")],
+)
+def test_differences_without_spread(value, p_value, verdict):
+    found = effect({"a1": [value], "b": [value]}, PATIENTS)
+    assert (found.p_value, found.verdict) == (p_value, verdict)

@@ -91,9 +91,12 @@ def test_in_words():
     )
 
 
-@pytest.mark.parametrize("differences", [[[2.0]], [[1.0], [3.0]]])
-def test_one_volume_has_neither_a_deviation_nor_a_test(differences):
+@pytest.mark.parametrize(
+    ("differences", "over"),
+    [([[2.0]], "one seed"), ([[1.0], [3.0]], "mean over 2 seeds")],
+)
+def test_one_volume_has_neither_a_deviation_nor_a_test(differences, over):
     assert evaluation.in_words(np.array(differences)) == (
-        f"+2.00 dB on one test volume, mean over {len(differences)} seeds; one "
-        "volume says nothing about others."
+        f"+2.00 dB on one test volume, {over}; one volume says nothing about "
+        "others."
     )

@@ -63,7 +63,7 @@ def _python(code, *arguments):
 
 @pytest.fixture
 def arguments(tmp_path, rng):
-    """Of the smallest run of the preset, on four volumes of an .npz file."""
+    """Run the smallest grid of the preset on four volumes of an .npz file."""
     path = tmp_path / "images.npz"
     volumes = rng.uniform(size=(4, 3, 32, 32)).astype("float32")
     np.savez(path, **{f"volume_{i}": x for i, x in enumerate(volumes)})

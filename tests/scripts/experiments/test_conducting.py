@@ -83,7 +83,7 @@ def test_takes_so_many_slices_of_each_split(settings):
         "test 1 volumes (2 slices)"
     )
     assert records[0]["slices"] == 3
-    # Of others it is another experiment.
+    # With other settings it is another experiment.
     with pytest.raises(ValueError, match="'images': None"):
         _conduct({**settings, "images": None}, GRID[:1])
 
