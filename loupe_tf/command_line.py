@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import sys
+import warnings
 
 __all__ = [
     "add_data_options",
@@ -127,7 +128,8 @@ def exit_code(
     Args:
         function: Callable, called with `arguments`.
         errors: Exceptions that the user can fix. Instead of a traceback, their
-            message is printed, with options in place of arguments.
+            message is printed, with options in place of arguments. Each
+            `UserWarning` is printed in the same way.
         interrupted: String, printed after Ctrl-C.
 
     Returns:
@@ -135,6 +137,8 @@ def exit_code(
         another worker was lost (`loupe_tf.distribution.ReplicaError`) or if
         the reader of the output closed it.
     """
+    before = warnings.formatwarning
+    warnings.formatwarning = _format_warning
     try:
         function(*arguments)
         sys.stdout.flush()
@@ -156,4 +160,16 @@ def exit_code(
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr)
         return 130
+    finally:
+        warnings.formatwarning = before
     return 0
+
+
+def _format_warning(message, category, *place):
+    """Leave out the file and its line, which a user of a command won't mend."""
+    if category is UserWarning:
+        return f"warning: {in_flags(str(message))}\n"
+    return _python_format(message, category, *place)
+
+
+_python_format = warnings.formatwarning

@@ -1,3 +1,6 @@
+import sys
+import warnings
+
 import pytest
 
 from loupe_tf.command_line import add_data_options, argument_parser, exit_code
@@ -93,6 +96,26 @@ def test_messages_name_flags_of_commands(capsys):
 
     assert exit_code(function) == 2
     assert capsys.readouterr().err == "error: Expected --lines\n"
+
+
+def test_warnings_are_messages_too(capsys):
+    parser = argument_parser("What it is.")
+    parser.add_argument("--lines")
+    parser.parse_args([])
+    before = warnings.formatwarning
+
+    def function():
+        # In place of pytest's, which keeps warnings to itself.
+        text = warnings.formatwarning("Use `lines`.", UserWarning, "a.py", 1)
+        print(text, end="", file=sys.stderr)
+        text = warnings.formatwarning("old", FutureWarning, "a.py", 1)
+        print(text, end="", file=sys.stderr)
+
+    assert exit_code(function) == 0
+    assert warnings.formatwarning is before
+    assert capsys.readouterr().err == (
+        "warning: Use --lines.\na.py:1: FutureWarning: old\n"
+    )
 
 
 def test_exit_code_of_a_mistake_of_ours():

@@ -1,4 +1,6 @@
+import contextlib
 import dataclasses
+import io
 import pathlib
 
 import numpy as np
@@ -176,7 +178,9 @@ def _builder(data, data_dir):
     if builder.name == "mni_brain" and not builder.is_prepared():
         print(f"Simulating {builder.info.full_name} ...", flush=True)
         tfds.disable_progress_bar()
-        builder.download_and_prepare()
+        # TFDS would print that it downloads something.
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare()
     return builder
 
 
