@@ -26,7 +26,8 @@ def publish(
             figure is `None` are skipped.
         sentences: List of strings, the conclusions from the table.
         runs: List of records.
-        tables: (Optional) dict of further tables by caption.
+        tables: (Optional) dict of further tables by caption, printed in
+            Markdown.
     """
     tables = (tables or {}).items()
     facts = {**facts, "convention": convention}
@@ -53,6 +54,6 @@ def publish(
     )
     print(report.text_table(*table))
     for caption, other in tables:
-        print(f"\n{caption}\n{report.text_table(*other)}")
+        print(f"\n{caption}\n\n{report.markdown_table(*other)}")
     print("\n" + "\n".join([convention, *sentences]))
     print(f"See {folder / 'report.html'}")

@@ -34,6 +34,7 @@ from loupe_tf.checks import invalid
 __all__ = [
     "facts",
     "figure",
+    "markdown_table",
     "paragraph",
     "save_figure",
     "spread",
@@ -170,6 +171,24 @@ def text_table(header, rows):
         ).rstrip()
         for line in lines
     )
+
+
+def markdown_table(header, rows):
+    """Return a table in Markdown, to print and to paste into a page.
+
+    Args:
+        header: Names of the columns.
+        rows: Rows of cells, as in `table`.
+
+    Returns:
+        A string of several lines.
+    """
+    lines = [
+        [_format(cell).replace("|", r"\|") for cell in line]
+        for line in (header, *rows)
+    ]
+    first, *others = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([first, "|---" * len(header) + "|", *others])
 
 
 def spread(values, digits=2, sign=""):

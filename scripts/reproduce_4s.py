@@ -40,7 +40,7 @@ import sys
 import numpy as np
 
 import experiments
-from experiments import binarizations, slope_figures
+from experiments import binarizations, slope_claims, slope_figures, slope_tables
 from experiments.presets.four_s import (
     ESTIMATORS,
     GRID,
@@ -49,7 +49,6 @@ from experiments.presets.four_s import (
     parse,
     settings_of,
 )
-from experiments.slope_claims import claims
 from experiments.slope_figures import label
 from experiments.slope_methods import fit_by_method
 
@@ -204,13 +203,31 @@ def draw(cells, folder):
 def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
-    found = experiments.findings(claims(cells), volumes_of)
+    found = experiments.findings(
+        slope_claims.claims(cells), volumes_of, caption=slope_claims.CAPTION
+    )
+    others = experiments.findings(
+        slope_claims.claims_of_others(cells),
+        volumes_of,
+        figure="gains_of_others",
+        caption=slope_claims.CAPTION_OF_OTHERS,
+    )
     return {
-        **found,
         "title": "4S and fixed slopes",
         "convention": CONVENTION,
         "table": experiments.table(cells, COLUMNS),
-        "figures": found["figures"] | draw(cells, folder),
+        "tables": {
+            **found["tables"],
+            **others["tables"],
+            **slope_tables.table_of_methods(cells, volumes_of),
+            **slope_tables.tables_of_recipes(cells, volumes_of),
+        },
+        "figures": {
+            **found["figures"],
+            **others["figures"],
+            **draw(cells, folder),
+        },
+        "sentences": [*found["sentences"], *others["sentences"]],
     }
 
 

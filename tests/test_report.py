@@ -171,6 +171,16 @@ def test_text_table():
     assert text.splitlines() == ["mask     PSNR", "a       31.25", "longer"]
 
 
+def test_markdown_table():
+    text = report.markdown_table(["a|b", "PSNR"], [["c", 31.25], ["d", None]])
+    assert text.splitlines() == [
+        r"| a\|b | PSNR |",
+        "|---|---|",
+        "| c | 31.25 |",
+        "| d |  |",
+    ]
+
+
 def test_spread():
     assert report.spread([1.0, 3.0]) == "2.00 ± 1.00"
     assert report.spread([1.0, None, float("nan")], 1) == "1.0"

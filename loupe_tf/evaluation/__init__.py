@@ -22,7 +22,6 @@ from loupe_tf.evaluation.statistics import (
     by_cell,
     in_words,
     mean_and_deviation,
-    paired,
     paired_difference,
     sign_flip_test,
 )
@@ -44,7 +43,6 @@ __all__ = [
     "magnitude",
     "mean_and_deviation",
     "middle_slice",
-    "paired",
     "paired_difference",
     "per_volume",
     "reconstruct",

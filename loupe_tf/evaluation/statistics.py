@@ -78,8 +78,7 @@ def sign_flip_test(differences, draws=10000, seed=0):
     result is better, each difference has either sign with equal probability.
 
     Args:
-        differences: Array, such as the result of `paired_difference` or
-            `paired`.
+        differences: Array, such as the result of `paired_difference`.
         draws: Integer, number of random draws of the signs. With up to 12
             pairs, all combinations of signs are used instead.
         seed: Integer, seed of the draws.
@@ -118,29 +117,6 @@ def by_cell(records, key, order=None):
     return {k: sorted(v, key=lambda r: r["seed"]) for k, v in cells.items()}
 
 
-def paired(records, others, volumes, metric="psnr"):
-    """Compute the differences between records of the same seed, by volume.
-
-    Args:
-        records, others: Lists of records with a `seed`, each seed once. Records
-            without a partner are left out.
-        volumes: Callable that takes a record and returns the metrics of each
-            volume (`loupe_tf.evaluation.per_volume`), or `None` if the run has
-            diverged. All records must have the same volumes.
-        metric: String, the metric.
-
-    Returns:
-        Array `(seeds, volumes)` of differences `records - others`. It has no
-        rows if there is no pair.
-    """
-    others = {record["seed"]: volumes(record) for record in others}
-    pairs = [(volumes(r), others.get(r["seed"])) for r in records]
-    pairs = [pair for pair in pairs if None not in pair]
-    if not pairs:
-        return np.zeros((0, 0))
-    return np.stack([paired_difference(*pair, metric) for pair in pairs])
-
-
 def in_words(differences):
     """Describe the mean, deviation and significance of differences.
 
@@ -148,14 +124,16 @@ def in_words(differences):
     there are.
 
     Args:
-        differences: Array `(seeds, volumes)` in decibels, as returned by
-            `paired`.
+        differences: Dictionary from volume to a list of differences in
+            decibels, one for each seed, as returned by
+            `differences_by_volume`.
 
     Returns:
         A string, the end of a sentence.
     """
-    seeds, volumes = differences.shape
-    differences = differences.ravel()
+    volumes = len(differences)
+    differences = np.concatenate(list(differences.values()))
+    seeds = differences.size
     if volumes < 2:
         over = "one seed" if seeds == 1 else f"mean over {seeds} seeds"
         return (

@@ -10,7 +10,6 @@ from loupe_tf.evaluation import (
     effect,
     in_words,
     mean_and_deviation,
-    paired,
 )
 
 
@@ -78,5 +77,5 @@ def compare(subject, records, others, volumes):
             f"patients, {found.pairs} pairs of seed and volume; detectable: "
             f"{found.detectable:.2f} dB): {found.verdict}."
         ]
-    differences = paired(records, others, volumes)
-    return [f"{subject} {in_words(differences)}"] if differences.size else []
+    found = differences_by_volume(records, others, volumes, partner)
+    return [f"{subject} {in_words(found)}"] if found else []

@@ -8,15 +8,13 @@ from experiments.gain_figure import draw_gains
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A claim that compares one cell with another.
+    """A claim that one cell is better than another.
 
     Args:
         subject: String, a description of the comparison.
         records, others: Lists of records of the two cells.
         hint: String, a caveat about the verdict.
         acceleration: (Optional) float, the R of both cells.
-        margin: (Optional) float, in dB. The claim is that the first cell is at
-            most this much below the other; by default, that it is above.
     """
 
     subject: str
@@ -24,7 +22,6 @@ class Claim:
     others: list
     hint: str = ""
     acceleration: float | None = None
-    margin: float | None = None
 
 
 def verdicts(claims, volumes, compare=cells.compare):
@@ -55,12 +52,14 @@ CAPTION = (
 )
 
 
-def findings(claims, volumes):
+def findings(claims, volumes, figure="gains", caption=""):
     """Evaluate claims, with an interval for each if patients are known.
 
     Args:
         claims: Iterable of `Claim`.
         volumes: See `experiments.cells`.
+        figure: String, the name of the figure.
+        caption: String, the beginning of the caption of the table.
 
     Returns:
         A dict of arguments of `experiments.publish`. `"sentences"` has the
@@ -68,40 +67,31 @@ def findings(claims, volumes):
         unknown patients. `"tables"` and `"figures"` have a table and a figure
         of the other claims.
     """
-    sentences, rows, effects = [], [], {}
+    sentences, found = [], []
     for claim in claims:
-        found = cells.effect_of(claim.records, claim.others, volumes)
-        if found is None:
-            subject = claim.subject + ":"
-            if claim.acceleration is not None:
-                subject = f"R = {claim.acceleration:g}: {subject}"
-            told = dataclasses.replace(claim, subject=subject)
-            sentences += verdicts([told], volumes)
+        effect = cells.effect_of(claim.records, claim.others, volumes)
+        if effect is not None:
+            found.append((claim, effect))
             continue
-        rate = claim.acceleration
-        rate = "" if rate is None else f"{rate:g}"
-        effects[f"R = {rate}: {claim.subject}" if rate else claim.subject] = (
-            found
-        )
-        rows.append(
-            [
-                rate,
-                claim.subject,
-                f"{found} over {found.patients} patients, {found.pairs} pairs",
-                f"{_verdict(claim, found)} (detectable: "
-                f"{found.detectable:.2f})",
-            ]
-        )
-    tables = {CAPTION: (HEADER, rows)} if rows else {}
-    figures = {"gains": draw_gains(effects)}
+        subject = claim.subject + ":"
+        if claim.acceleration is not None:
+            subject = f"R = {claim.acceleration:g}: {subject}"
+        told = dataclasses.replace(claim, subject=subject)
+        sentences += verdicts([told], volumes)
+    most = max((effect.patients for _, effect in found), default=0)
+    rows, effects = [], {}
+    for claim, effect in found:
+        detectable = f"detectable: {effect.detectable:.2f}"
+        if effect.patients < most:
+            detectable += f"; {effect.patients} patients"
+        rate, name = "", claim.subject
+        if claim.acceleration is not None:
+            rate = f"{claim.acceleration:g}"
+            name = f"R = {rate}: {name}"
+        effects[name] = effect
+        verdict = f"{effect.verdict} ({detectable})"
+        rows.append([rate, claim.subject, str(effect), verdict])
+    caption = f"{caption} {CAPTION} {most} patients, where not fewer are given."
+    tables = {caption.lstrip(): (HEADER, rows)} if rows else {}
+    figures = {figure: draw_gains(effects)}
     return {"sentences": sentences, "tables": tables, "figures": figures}
-
-
-def _verdict(claim, found):
-    if claim.margin is None:
-        return found.verdict
-    if found.within(claim.margin):
-        return f"within {claim.margin:g} dB"
-    if found.high < -claim.margin:
-        return f"more than {claim.margin:g} dB below"
-    return "cannot be told"

@@ -9,11 +9,12 @@ import itertools
 import numpy as np
 
 from experiments import claims
+from experiments.cells import partner
 from experiments.tables import metric
 from loupe_tf import report
 from loupe_tf.evaluation import (
+    differences_by_volume,
     fastmri_metrics,
-    paired,
     per_volume,
     sign_flip_test,
 )
@@ -122,14 +123,17 @@ def verdicts(claimed, volumes_of):
 
 
 def _difference(records, others, volumes, convention):
-    found = {name: paired(records, others, volumes, name) for name in METRICS}
-    psnr = found["psnr"]
-    if not psnr.size:
+    found = {
+        name: differences_by_volume(records, others, volumes, partner, name)
+        for name in METRICS
+    }
+    if not found["psnr"]:
         return ""
-    several = psnr.shape[1] > 1
-    figures = []
+    several = len(found["psnr"]) > 1
+    found = {k: np.concatenate(list(x.values())) for k, x in found.items()}
+    psnr, figures = found["psnr"], []
     for name, values in found.items():
-        values = values.ravel() if several else [values.mean()]
+        values = values if several else [values.mean()]
         text = report.spread(values, METRICS[name], sign="+")
         unit = " dB" if name == "psnr" else ""
         figures.append(f"{name.upper()} {text}{unit}")

@@ -48,23 +48,6 @@ def test_one_volume_has_no_deviation():
     assert evaluation.mean_and_deviation(two, "psnr") == (31.0, 1.0)
 
 
-def test_paired():
-    def record(seed, *values):
-        volumes = {str(i): {"psnr": v} for i, v in enumerate(values)}
-        return {"seed": seed, "volumes": volumes or None}
-
-    ours = [
-        record(0, 30.0, 31.0),
-        record(1, 32.0, 33.0),
-        record(2),
-        record(3, 9),
-    ]
-    others = [record(1, 31.0, 31.5), record(0, 30.5, 30.0), record(2, 1, 2)]
-    found = evaluation.paired(ours, others, lambda r: r["volumes"])
-    np.testing.assert_allclose(found, [[-0.5, 1.0], [1.0, 1.5]])
-    assert not evaluation.paired(ours, [], lambda r: r["volumes"]).size
-
-
 def test_cells_are_sorted_and_so_are_their_seeds():
     records = [
         {"mask": mask, "seed": seed}
@@ -85,7 +68,7 @@ def test_cells_are_sorted_and_so_are_their_seeds():
 
 
 def test_in_words():
-    assert evaluation.in_words(np.array([[1.0, 2.0, 3.0]])) == (
+    assert evaluation.in_words({"a": [1.0, 3.0], "b": [2.0]}) == (
         "+2.00 ± 0.82 dB over 3 pairs of seed and test volume; p = 0.250 "
         "(paired sign-flip test)."
     )
@@ -93,10 +76,10 @@ def test_in_words():
 
 @pytest.mark.parametrize(
     ("differences", "over"),
-    [([[2.0]], "one seed"), ([[1.0], [3.0]], "mean over 2 seeds")],
+    [([2.0], "one seed"), ([1.0, 3.0], "mean over 2 seeds")],
 )
 def test_one_volume_has_neither_a_deviation_nor_a_test(differences, over):
-    assert evaluation.in_words(np.array(differences)) == (
+    assert evaluation.in_words({"a": differences}) == (
         f"+2.00 dB on one test volume, {over}; one volume says nothing about "
         "others."
     )

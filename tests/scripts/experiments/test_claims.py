@@ -51,24 +51,22 @@ def test_findings_are_a_table_where_patients_are_known():
     found = findings(
         [
             Claim("A against B", ours, others, acceleration=4.0),
-            Claim("B against A", others, ours, margin=0.1),
-            Claim("B against A", others, ours, margin=5.0),
+            Claim("B against A", others[:2], ours),
             Claim("A against C", _records(30.0), _records(29.0), "", 8.0),
         ],
         _volumes,
     )
-    ((header, rows),) = found["tables"].values()
+    ((caption, (header, rows)),) = found["tables"].items()
+    assert caption.endswith("3 patients, where not fewer are given.")
     assert header == ["R", "what", "gain [dB]", "verdict"]
     assert rows[0][:2] == ["4", "A against B"]
-    assert rows[0][2].startswith("+0.93 [+0.79, +1.08] over 3 patients")
-    assert [row[3].partition(" (")[0] for row in rows] == [
-        "better",
-        "more than 0.1 dB below",
-        "within 5 dB",
+    assert rows[0][2] == "+0.93 [+0.79, +1.08]"
+    assert [row[3] for row in rows] == [
+        "better (detectable: 0.18)",
+        "worse (detectable: 0.70; 2 patients)",
     ]
     figure, _ = found["figures"]["gains"]
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    # The same two cells with another margin are one interval.
     assert labels == ["R = 4: A against B", "B against A"]
     (sentence,) = found["sentences"]
     assert sentence.startswith("R = 8: A against C: +1.00 ± 0.00 dB")
