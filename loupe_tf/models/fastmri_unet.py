@@ -116,8 +116,22 @@ def fastmri_unet(
     inputs = keras.Input(input_shape, dtype="float32", name="image")
     x = inputs
     if standardize:
-        mean, deviation = _moments(inputs)
-        x = ops.clip((inputs - mean) / deviation, -6, 6)
+        x, mean, deviation = standardized(inputs)
+        x = ops.clip(x, -6, 6)
+    x = unet_layers(
+        x, output_channels, filters, depth, dropout, output_initializer
+    )
+    if standardize:
+        x = x * deviation
+    if standardize == "image":
+        x = x + mean
+    return keras.Model(inputs, x, name=name)
+
+
+def unet_layers(
+    x, output_channels, filters, depth, dropout, output_initializer
+):
+    """Apply the layers of the network to an image."""
     skips = []
     for scale in range(depth):
         x = conv_block(x, filters * 2**scale, dropout, f"down_{scale}")
@@ -146,7 +160,7 @@ def fastmri_unet(
         x = layers.Concatenate(name=f"skip_{scale}")([x, skip])
         x = conv_block(x, filters * 2**scale, dropout, f"up_{scale}")
     # Float32, so that mixed precision does not round the loss.
-    x = layers.Conv2D(
+    return layers.Conv2D(
         output_channels,
         1,
         kernel_initializer=output_initializer or initializer(),
@@ -154,11 +168,6 @@ def fastmri_unet(
         dtype="float32",
         name="output",
     )(x)
-    if standardize:
-        x = x * deviation
-    if standardize == "image":
-        x = x + mean
-    return keras.Model(inputs, x, name=name)
 
 
 def conv_block(x, channels, dropout, name):
@@ -192,12 +201,19 @@ def initializer():
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
-def _moments(x):
-    """Return mean and unbiased standard deviation per example, as fastMRI."""
+def standardized(x):
+    """Return (x - μ) / σ, μ and σ, over the axes 1 to 3, as fastMRI does.
+
+    σ has Bessel's correction. It is 0 where x is constant: an output times σ
+    then sends no gradient back, which the normalisations would let overflow.
+    """
     axes = (1, 2, 3)
     count = x.shape[1] * x.shape[2] * x.shape[3]
     mean = ops.mean(x, axes, keepdims=True)
     variance = ops.sum(ops.square(x - mean), axes, keepdims=True) / (count - 1)
-    # A root has an infinite gradient at zero, so an image of zeros would have
-    # the gradient NaN. The bound is low: raw fastMRI images are near 1e-6.
-    return mean, ops.sqrt(ops.maximum(variance, 1e-22))
+    # A root has an infinite gradient at zero, hence the bound. It is low
+    # because raw fastMRI images are near 1e-6.
+    bound = 1e-22
+    bounded = ops.sqrt(ops.maximum(variance, bound))
+    deviation = ops.where(variance > bound, bounded, 0.0)
+    return (x - mean) / bounded, mean, deviation
