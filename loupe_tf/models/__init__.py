@@ -1,12 +1,16 @@
 """Keras models: networks, and LOUPE with any sampler and reconstructor."""
 
 from loupe_tf.models.adjoint_network import AdjointNetwork
+from loupe_tf.models.cnn import cnn
 from loupe_tf.models.encoder_decoder import encoder_decoder
 from loupe_tf.models.fastmri_unet import fastmri_unet
 from loupe_tf.models.freeze_mask import freeze_mask
 from loupe_tf.models.loupe import Loupe
 from loupe_tf.models.loupe_model import loupe_model
+from loupe_tf.models.mwcnn import mwcnn
+from loupe_tf.models.norm_unet import norm_unet
 from loupe_tf.models.reconstructor_of import reconstructor_of
+from loupe_tf.models.resnet import resnet
 from loupe_tf.models.unet import unet
 from loupe_tf.on_import import register
 from loupe_tf.samplers.with_binarization import with_binarization
@@ -14,11 +18,15 @@ from loupe_tf.samplers.with_binarization import with_binarization
 __all__ = [
     "AdjointNetwork",
     "Loupe",
+    "cnn",
     "encoder_decoder",
     "fastmri_unet",
     "freeze_mask",
     "loupe_model",
+    "mwcnn",
+    "norm_unet",
     "reconstructor_of",
+    "resnet",
     "unet",
     "with_binarization",
 ]

@@ -85,13 +85,7 @@ def unet(
     (None, 320, 320, 1)
     """
     check_choice("preset", preset, PRESETS)
-    if not callable(normalization) and normalization not in NORMALIZATIONS:
-        raise invalid(
-            "normalization",
-            f"a callable or one of {tuple(NORMALIZATIONS)}",
-            normalization,
-        )
-    normalize = NORMALIZATIONS.get(normalization, normalization)
+    normalize = check_normalization(normalization)
     norm_order = norm_order or PRESETS[preset]["norm_order"]
     check_choice("norm_order", norm_order, ("before", "after"))
     check_integer("depth", depth, at_least=1)
@@ -112,12 +106,7 @@ def unet(
             *args, data_format="channels_last", **kwargs
         )
 
-    def activate(name):
-        if activation is None:
-            return layers.LeakyReLU(negative_slope=0.3, name=name)
-        return layers.Activation(activation, name=name)
-
-    steps = [("act", activate)]
+    steps = [("act", lambda name: activate(activation, name))]
     if normalize is not None:
         steps.insert(0 if norm_order == "before" else 1, ("norm", normalize))
     if dropout:
@@ -163,3 +152,21 @@ def unet(
     if is_padded:
         x = make("Cropping", pad, dtype="float32", name="crop")(x)
     return keras.Model(inputs, x, name=name)
+
+
+def check_normalization(normalization):
+    """Return a callable from a name to a normalisation layer, or `None`."""
+    if not callable(normalization) and normalization not in NORMALIZATIONS:
+        raise invalid(
+            "normalization",
+            f"a callable or one of {tuple(NORMALIZATIONS)}",
+            normalization,
+        )
+    return NORMALIZATIONS.get(normalization, normalization)
+
+
+def activate(activation, name):
+    """Return the layer of an activation; `None` is LOUPE's leaky ReLU."""
+    if activation is None:
+        return layers.LeakyReLU(negative_slope=0.3, name=name)
+    return layers.Activation(activation, name=name)

@@ -1,16 +1,17 @@
-"""Agreement with the U-Net of the `fastmri` package, weights copied over."""
+"""Agreement with U-Nets of the `fastmri` package, weights copied over."""
 
 import keras
 import numpy as np
 import pytest
 
-from loupe_tf.models import fastmri_unet
+from loupe_tf.models import fastmri_unet, norm_unet
 
 pytest.importorskip("fastmri")
 
 import torch  # noqa: E402
 from fastmri.data.transforms import normalize_instance  # noqa: E402
 from fastmri.models import Unet  # noqa: E402
+from fastmri.models.varnet import NormUnet  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -87,3 +88,29 @@ def test_same_standardization(rng, scale):
         expected.append(output * std + mean)
     got = keras.ops.convert_to_numpy(ours(x))[..., 0]
     np.testing.assert_allclose(got, np.stack(expected), atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize(
+    "size, filters, depth",
+    [((64, 48), 18, 4), ((47, 35), 8, 4), ((19, 34), 4, 2)],
+)
+@pytest.mark.parametrize("scale", [1e-5, 1.0])
+def test_same_output_of_the_normalised_network(
+    rng, size, filters, depth, scale
+):
+    torch.manual_seed(0)
+    theirs = NormUnet(filters, depth).eval()
+    ours = norm_unet((*size, 2), filters=filters, depth=depth)
+    expected = sum(w.numel() for w in theirs.parameters())
+    assert ours.count_params() == expected
+    _copy(theirs.unet, ours, depth)
+    x = rng.normal(0.3, 1, size=(2, *size, 2)) * [1, 5]
+    x = (scale * x).astype("float32")
+    with torch.no_grad():
+        # Theirs has an axis of coils.
+        expected = theirs(torch.from_numpy(x)[:, None])[:, 0]
+    deviation = x.std(axis=(1, 2), keepdims=True)
+    got = keras.ops.convert_to_numpy(ours(x))
+    np.testing.assert_allclose(
+        got / deviation, expected.numpy() / deviation, atol=1e-5
+    )
