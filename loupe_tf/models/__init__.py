@@ -1,4 +1,4 @@
-"""Keras models: networks, and LOUPE with any sampler and reconstructor."""
+"""Keras models: networks, reconstructors, and LOUPE with any of them."""
 
 from loupe_tf.models.adjoint_network import AdjointNetwork
 from loupe_tf.models.cnn import cnn
@@ -7,17 +7,29 @@ from loupe_tf.models.fastmri_unet import fastmri_unet
 from loupe_tf.models.freeze_mask import freeze_mask
 from loupe_tf.models.loupe import Loupe
 from loupe_tf.models.loupe_model import loupe_model
+from loupe_tf.models.modl import MoDL
 from loupe_tf.models.mwcnn import mwcnn
 from loupe_tf.models.norm_unet import norm_unet
+from loupe_tf.models.pdnet import PDNet
 from loupe_tf.models.reconstructor_of import reconstructor_of
 from loupe_tf.models.resnet import resnet
+from loupe_tf.models.sensitivity_maps import SensitivityMaps
 from loupe_tf.models.unet import unet
+from loupe_tf.models.unrolled import Unrolled
+from loupe_tf.models.varnet import VarNet
+from loupe_tf.models.xpdnet import XPDNet
 from loupe_tf.on_import import register
 from loupe_tf.samplers.with_binarization import with_binarization
 
 __all__ = [
     "AdjointNetwork",
     "Loupe",
+    "MoDL",
+    "PDNet",
+    "SensitivityMaps",
+    "Unrolled",
+    "VarNet",
+    "XPDNet",
     "cnn",
     "encoder_decoder",
     "fastmri_unet",

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from loupe_tf import layers
+from loupe_tf.masks import calibration_region
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -26,6 +27,8 @@ class Loupe(keras.Model):
             `AdjointNetwork`. Without coils, a functional model of three inputs
             gets maps of ones. Alternatively a function that makes such a layer
             or model from the list of Keras tensors it will be called with.
+            With coils, maps are no input of the model if the reconstructor's
+            `needs_maps` is `False`.
         coils, snr, field_of_view, seed, name: As for `loupe_model`.
 
     Attributes:
@@ -52,8 +55,10 @@ class Loupe(keras.Model):
         input_shape = tuple(input_shape)
         shapes = {"input": input_shape}
         if coils is not None:
-            shape = (None if coils == "any" else coils, *input_shape)
-            shapes = {"kspace": shape, "maps": shape}
+            number = None if coils == "any" else coils
+            shapes = {"kspace": (number, *input_shape[:-1], 2)}
+            if getattr(reconstructor, "needs_maps", True):
+                shapes["maps"] = shapes["kspace"]
         x, *maps = inputs = [
             keras.Input(shape, dtype="float32", name=key)
             for key, shape in shapes.items()
@@ -94,6 +99,7 @@ class Loupe(keras.Model):
         )
         self.sampler = sampler
         self.reconstructor = reconstructor
+        self._check_calibration(input_shape[-3:-1])
         self.mask = mask
         self.measured = measured
         self.coils = coils
@@ -104,6 +110,20 @@ class Loupe(keras.Model):
             "field_of_view": field_of_view,
             "seed": seed,
         }
+
+    def _check_calibration(self, size):
+        """Refuse a mask without the region that maps are estimated from."""
+        maps = getattr(self.reconstructor, "sensitivities", None)
+        layers_ = {layer.name: layer for layer in self.layers}
+        layer = layers_.get("sampled_mask")
+        if not hasattr(maps, "check_acquired") or layer is None:
+            return
+        acquired = getattr(layer, "mask", None)
+        if acquired is None:
+            shape = tuple(layer.output.shape[1:-1])
+            region = getattr(layer, "calibration", None)
+            acquired = calibration_region(shape, region)
+        maps.check_acquired(acquired, tuple(size), "calibration")
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -122,8 +122,10 @@ def loupe_model(
         coils: `None`, the number of coils, or `"any"`. With coils, the inputs
             are `kspace` and `maps`, both `(batch, coils, H, W, 2)`,
             orthonormal, with DC at `(H // 2, W // 2)`. `input_shape` is then
-            `(H, W, 2)`, the shape of the image. `loupe_tf.simulation` makes
-            such inputs from images.
+            `(H, W, 2)`, the shape of the image, or `(H, W, 1)` for its
+            magnitude. `loupe_tf.simulation` makes such inputs from images. A
+            reconstructor that estimates the maps itself leaves `kspace` as
+            the only input; see `SensitivityMaps`.
         snr: `None`, or the signal-to-noise ratio in dB of the receiver noise
             that is added to k-space in training; see `ReceiverNoise`.
         seed: Integer or `None`, seed of the mask's initial values, the
@@ -232,10 +234,11 @@ def loupe_model(
             name="unet_output",
         )
 
+    estimates_maps = not getattr(reconstructor, "needs_maps", True)
     return Loupe(
         input_shape,
         sampler,
-        make_reconstructor,
+        reconstructor if estimates_maps else make_reconstructor,
         coils=coils,
         snr=snr,
         field_of_view=field_of_view or sampler.field_of_view,
@@ -255,5 +258,7 @@ def _check_shape(input_shape, coils):
         return
     if coils != "any":
         check_integer("coils", coils, at_least=1)
-    if len(input_shape) != 3 or input_shape[-1] != 2:
-        raise invalid("input_shape", "(H, W, 2) with coils", input_shape)
+    if len(input_shape) != 3:
+        raise invalid(
+            "input_shape", "(H, W, 2) or (H, W, 1) with coils", input_shape
+        )

@@ -63,6 +63,7 @@ class Network(Reconstructor):
         self._inputs = getattr(self.reconstructor, "inputs", None)
         self._shape = kspace_shape(self.reconstructor)
         self.is_volume = self._shape is not None and len(self._shape) == 6
+        self.needs_maps = getattr(self.reconstructor, "needs_maps", True)
 
     def own_masks(self):
         try:
@@ -95,6 +96,9 @@ class Network(Reconstructor):
             )
         import keras
 
+        maps_layer = getattr(self.reconstructor, "sensitivities", None)
+        if hasattr(maps_layer, "check_acquired"):
+            maps_layer.check_acquired(mask, mask.shape)
         inputs = [
             to_channels(kspace),
             mask[None, :, :, None].astype(np.float32),

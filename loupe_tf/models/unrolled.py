@@ -1,0 +1,213 @@
+import keras
+from keras import ops
+
+from loupe_tf import layers
+from loupe_tf.checks import check_integer, invalid
+from loupe_tf.operators import Cartesian
+
+
+class Unrolled(keras.Model):
+    """Base of networks that unroll the iterations of a reconstruction.
+
+    An unrolled network alternates steps towards the measurement with steps of
+    a learned network, a fixed number of times. This class has everything
+    but these steps: a network for each iteration or one for all, the
+    sensitivity maps, the scale, and memory. A subclass implements
+
+    - `default_network(size)`, the network if none is given;
+    - `start(scan, kspace)`, the state before the first iteration, a tuple of
+      tensors;
+    - `step(index, scan, kspace, *state)`, one iteration, which calls
+      `self.network_at(index)` and returns the next state;
+    - `finish(scan, *state)`, the image `(batch, ..., H, W, 2)`, or
+      `(batch, ..., H, W, 1)` for a magnitude.
+
+    `scan` is a `loupe_tf.operators.Cartesian` with the example's mask and maps.
+    In training, masks are between 0 and 1 and `kspace` is `M ∘ F x`, so the
+    residual `M ∘ F x - kspace` is 0 for the true image.
+
+    Args:
+        network: Keras layer or model, the learned part of an iteration. Its
+            inputs and outputs depend on the subclass. `None` builds the
+            subclass's default for the size of k-space.
+        iterations: Integer ≥ 1, the number of iterations.
+        shared: Boolean. If `True`, all iterations have the same weights.
+            Otherwise the first has `network` and the others have copies of it
+            with weights of their own.
+        sensitivities: (Optional) layer from `[kspace, mask, *maps]` to maps
+            `(batch, coils, ..., H, W, 2)` that are used instead, such as
+            `SensitivityMaps`. By default the given maps are used.
+        normalize: Boolean. If `True`, k-space is divided by the root mean
+            square of the example's adjoint image, and the result multiplied by
+            it. A scanner's unit then does not matter.
+        half_plane: Boolean. If `True`, k-space and mask are first filled from
+            their mirror; see `FillMirror`. Only for one coil and images
+            without phase.
+        checkpointing: Boolean. If `True`, training keeps only the state
+            between iterations and computes the activations within each again
+            for its gradient (Chen et al., "Training deep nets with sublinear
+            memory cost", 2016). Results are the same.
+
+    Inputs:
+        `[kspace, mask]` or `[kspace, mask, maps]`, as for `AdjointNetwork`.
+
+    Output shape:
+        `(batch, ..., H, W, 2)`, or the shape of `finish`; float32.
+    """
+
+    def __init__(
+        self,
+        network=None,
+        iterations=10,
+        shared=False,
+        sensitivities=None,
+        normalize=True,
+        half_plane=False,
+        checkpointing=False,
+        **kwargs,
+    ):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if network is not None and not isinstance(network, keras.layers.Layer):
+            raise invalid("network", "a Keras layer or model, or None", network)
+        self.network = network
+        self.iterations = check_integer("iterations", iterations, at_least=1)
+        self.shared = shared
+        self.sensitivities = sensitivities
+        self.normalize = normalize
+        self.half_plane = half_plane
+        self.checkpointing = checkpointing
+        self.fill_mirror = layers.FillMirror() if half_plane else None
+        self.networks = [] if network is None else self._copies(network)
+
+    def build(self, input_shape):
+        """Build the default networks, for k-space of this size."""
+        size = tuple(input_shape[0][2:-1])
+        if not self.networks:
+            self.networks = self._copies(self.default_network(size))
+
+    def default_network(self, size):
+        """Make the network for k-space of size `(H, W)`."""
+        raise NotImplementedError
+
+    def start(self, scan, kspace):
+        """Return the state before the first iteration, a tuple."""
+        raise NotImplementedError
+
+    def step(self, index, scan, kspace, *state):
+        """Return the state after iteration `index`, a tuple."""
+        raise NotImplementedError
+
+    def finish(self, scan, *state):
+        """Return the image that belongs to a state."""
+        raise NotImplementedError
+
+    @property
+    def needs_maps(self):
+        """Whether maps have to be given for k-space of several coils."""
+        return getattr(self.sensitivities, "needs_maps", True)
+
+    def network_at(self, index):
+        """Return the network of an iteration."""
+        return self.networks[0 if self.shared else index]
+
+    def call(self, inputs, training=None):
+        kspace, mask, *maps = inputs
+        self._check_coils(tuple(kspace.shape), maps)
+        if self.half_plane:
+            kspace, mask = self.fill_mirror([kspace, mask])
+        if self.sensitivities is not None:
+            maps = [self.sensitivities([kspace, mask, *maps])]
+        scan = Cartesian(mask, *maps)
+        if self.normalize:
+            unit = _root_mean_square(scan.adjoint(kspace))
+            kspace = kspace / ops.expand_dims(unit, 1)
+        state = self.start(scan, kspace)
+        iterate = self.step
+        built = all(network.built for network in self.networks)
+        if self.checkpointing and training and built:
+            iterate = self._step_again
+        for index in range(self.iterations):
+            state = iterate(index, scan, kspace, *state)
+        image = self.finish(scan, *state)
+        return image * unit if self.normalize else image
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "network": self.network and serialize(self.network),
+            "iterations": self.iterations,
+            "shared": self.shared,
+            "sensitivities": self.sensitivities
+            and serialize(self.sensitivities),
+            "normalize": self.normalize,
+            "half_plane": self.half_plane,
+            "checkpointing": self.checkpointing,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {
+            key: keras.saving.deserialize_keras_object(value)
+            for key, value in config.items()
+            if key == "sensitivities" or key.endswith("network")
+        }
+        return cls(**{**config, **parts})
+
+    def _copies(self, network):
+        """Return the network, and a copy for each further iteration."""
+        if self.shared:
+            return [network]
+        return [network] + [
+            network.from_config(
+                {**network.get_config(), "name": f"{network.name}_{i}"}
+            )
+            for i in range(1, self.iterations)
+        ]
+
+    def _step_again(self, index, scan, kspace, *state):
+        """Do a step that is computed again for its gradient.
+
+        The step becomes a function of all tensors that it depends on: of those
+        that it only sees, TensorFlow would lose the gradient. Statistics of a
+        batch are updated outside, once.
+        """
+        variables = self.variables
+        own = [v for v in variables if not v.trainable]
+        maps = [] if scan.maps is None else [scan.maps]
+        tensors = [kspace, scan.mask, *maps, *state]
+        first = len(tensors)
+
+        def step(*values):
+            tensors, values = values[:first], values[first:]
+            kspace, mask, *rest = tensors
+            maps, state = rest[: len(maps_)], rest[len(maps_) :]
+            with keras.StatelessScope(zip(variables, values)) as scope:
+                state = self.step(index, Cartesian(mask, *maps), kspace, *state)
+            return (*state, *map(scope.get_current_value, own))
+
+        maps_ = maps
+        found = keras.remat(step)(
+            *tensors, *[ops.convert_to_tensor(v) for v in variables]
+        )
+        for variable, value in zip(own, found[len(state) :]):
+            variable.assign(value)
+        return found[: len(state)]
+
+    def _check_coils(self, kspace, maps):
+        if kspace[1] == 1 or maps or self.sensitivities is not None:
+            return
+        raise invalid(
+            "maps",
+            "sensitivity maps for k-space of several coils, as a third input "
+            "or estimated by `sensitivities`",
+            found=f"k-space of shape {kspace} without maps",
+        )
+
+
+def _root_mean_square(image):
+    """Return it for each example, `(batch, 1, ..., 1)`; 1 for zeros."""
+    axes = tuple(range(1, len(image.shape)))
+    # Both channels of a complex number count for one.
+    power = 2 * ops.mean(ops.square(image), axes, keepdims=True)
+    return ops.sqrt(ops.where(power > 0, power, 1.0))

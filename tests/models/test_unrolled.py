@@ -1,0 +1,225 @@
+"""Properties that all unrolled networks share."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+import loupe_tf
+from loupe_tf import models, numpy_fourier
+
+SIZE = (9, 10)
+
+
+def small(channels_in, channels_out):
+    """A network that is not zero at the start."""
+    return keras.Sequential(
+        [
+            keras.Input((None, None, channels_in)),
+            keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(channels_out, 3, padding="same"),
+        ]
+    )
+
+
+def modl(**kwargs):
+    return models.MoDL(small(2, 2), solver_iterations=3, **kwargs)
+
+
+def xpdnet(**kwargs):
+    return models.XPDNet(small(6, 4), buffers=2, **kwargs)
+
+
+def pdnet(**kwargs):
+    return models.PDNet(small(6, 4), small(8, 4), buffers=2, **kwargs)
+
+
+def varnet(**kwargs):
+    return models.VarNet(small(2, 2), **kwargs)
+
+
+ALL = [modl, xpdnet, pdnet, varnet]
+
+
+def scan(rng, coils=3, batch=2, size=SIZE):
+    """K-space, mask and maps as a reconstructor takes them."""
+    draw = lambda *shape: rng.normal(size=(*shape, 2)) @ [1, 1j]  # noqa: E731
+    mask = (rng.uniform(size=(1, *size)) < 0.5).astype("float32")
+    mask[:, 3:6, 3:6] = 1
+    maps = draw(batch, coils, *size)
+    maps /= np.sqrt((np.abs(maps) ** 2).sum(1, keepdims=True))
+    if coils == 1:
+        maps = np.ones_like(maps)
+    image = draw(batch, *size)
+    kspace = mask[:, None] * numpy_fourier.fft2c(maps * image[:, None])
+    return [channels(kspace), mask[..., None], channels(maps)], image
+
+
+def channels(x):
+    return np.stack([x.real, x.imag], -1).astype("float32")
+
+
+def run(model, inputs):
+    """Call a model, compiled."""
+    return model.predict_on_batch(inputs)
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_examples_coils_and_scale(rng, make):
+    """Neither other examples, nor the order of coils, nor the unit matters.
+
+    Zeros in k-space or maps give zeros or finite numbers, no NaN.
+    """
+    (kspace, mask, maps), _ = scan(rng)
+    turned = [2, 0, 1]
+    zeros = np.zeros_like(kspace[:1])
+    found = run(
+        make(iterations=2, normalize=True),
+        [
+            np.concatenate(
+                [kspace, kspace[:, turned], 1e-6 * kspace, zeros, kspace[:1]]
+            ),
+            mask,
+            np.concatenate([maps, maps[:, turned], maps, maps[:1], zeros]),
+        ],
+    )
+    assert found.shape == (8, *SIZE, 2)
+    np.testing.assert_allclose(found[2:4], found[:2], atol=1e-5)
+    np.testing.assert_allclose(1e6 * found[4:6], found[:2], atol=1e-4)
+    assert np.isfinite(found).all()
+    assert np.abs(found[0] - found[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_one_coil_needs_no_maps(rng, make):
+    (kspace, mask, maps), _ = scan(rng, coils=1)
+    model = make(iterations=1)
+    np.testing.assert_allclose(
+        run(model, [kspace, mask]), run(model, [kspace, mask, maps]), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_number_of_weights(make):
+    """Shared, it does not depend on the iterations."""
+    shapes = [(None, 3, *SIZE, 2), (None, *SIZE, 1), (None, 3, *SIZE, 2)]
+
+    def count(**kwargs):
+        model = make(**kwargs)
+        model.build(shapes)
+        return model.count_params()
+
+    once = count(iterations=1, shared=True)
+    assert count(iterations=3, shared=True) == once
+    assert count(iterations=3, shared=False) == 3 * once
+
+
+@functools.cache
+def trained(make, checkpointing):
+    """A learned mask and a network after two steps, and its first weights.
+
+    One of the examples has no signal, and another no coil.
+    """
+    keras.utils.set_random_seed(0)
+    model = models.loupe_model(
+        (*SIZE, 2),
+        acceleration=3,
+        coils=2,
+        calibration=3,
+        reconstructor=make(iterations=2, checkpointing=checkpointing),
+        seed=0,
+    )
+    rng = np.random.default_rng(0)
+    (_, _, maps), image = scan(rng, coils=2, batch=4)
+    kspace = channels(numpy_fourier.fft2c((maps @ [1, 1j]) * image[:, None]))
+    kspace[0] = 0
+    maps[1] = 0
+    before = model.get_weights()
+    model.compile(keras.optimizers.SGD(1e-2), loss="mse")
+    for _ in range(2):
+        model.train_on_batch([kspace, maps], channels(image))
+    return model, before
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_checkpointing_trains_alike(make):
+    """All weights move, those of the mask too, and by the same amounts."""
+    plain, before = trained(make, False)
+    model, _ = trained(make, True)
+    for weight, old, a, b in zip(
+        plain.weights, before, plain.get_weights(), model.get_weights()
+    ):
+        assert np.isfinite(a).all(), weight.path
+        np.testing.assert_allclose(a, b, atol=1e-5, err_msg=weight.path)
+        assert not weight.trainable or np.abs(a - old).max() > 0, weight.path
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_saved(tmp_path, make):
+    model, _ = trained(make, False)
+    (kspace, mask, maps), _ = scan(np.random.default_rng(1), coils=2)
+    model.save(tmp_path / "whole.keras")
+    loaded = keras.models.load_model(tmp_path / "whole.keras")
+    expected = run(model, [kspace, maps])
+    np.testing.assert_allclose(run(loaded, [kspace, maps]), expected, atol=1e-6)
+    model.reconstructor.save(tmp_path / "part.keras")
+    loaded = keras.models.load_model(tmp_path / "part.keras")
+    mask = loupe_tf.masks.from_model(model).array[None, ..., None]
+    kspace = kspace * mask[:, None]
+    np.testing.assert_allclose(
+        run(loaded, [kspace, mask.astype("float32"), maps]),
+        expected,
+        atol=1e-5,
+    )
+
+
+def test_batch_statistics_with_checkpointing(rng):
+    """Each iteration updates them once, not again with the gradient."""
+    means = []
+    for checkpointing in (False, True):
+        keras.utils.set_random_seed(0)
+        network = keras.Sequential(
+            [
+                keras.Input((None, None, 2)),
+                keras.layers.Conv2D(2, 3, padding="same"),
+                keras.layers.BatchNormalization(),
+            ]
+        )
+        model = models.MoDL(
+            network,
+            iterations=2,
+            solver_iterations=1,
+            checkpointing=checkpointing,
+        )
+        (kspace, mask, maps), _ = scan(np.random.default_rng(0))
+        whole = models.Loupe(
+            (*SIZE, 2),
+            loupe_tf.samplers.GivenMask(mask[0, ..., 0] > 0),
+            model,
+            coils=3,
+        )
+        whole.compile(keras.optimizers.SGD(1e-3), loss="mse")
+        whole.train_on_batch([kspace, maps], np.ones((2, *SIZE, 2), "float32"))
+        means.append(network.layers[1].get_weights()[2:])
+    for plain, checkpointed in zip(*means):
+        np.testing.assert_allclose(plain, checkpointed, rtol=1e-4)
+    assert np.abs(means[0][0]).max() > 0
+
+
+@pytest.mark.parametrize(
+    "argument, kwargs",
+    [
+        ("network", {"network": 3}),
+        ("iterations", {"iterations": 0}),
+    ],
+)
+def test_invalid(argument, kwargs):
+    with pytest.raises(ValueError, match=f"`{argument}`"):
+        models.MoDL(**kwargs)
+
+
+def test_coils_without_maps(rng):
+    (kspace, mask, _), _ = scan(rng)
+    with pytest.raises(ValueError, match="`maps`"):
+        modl()([kspace, mask])

@@ -1,0 +1,100 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from loupe_tf.operators import Cartesian, conjugate_gradient
+
+
+def draw(rng, *shape):
+    return rng.normal(size=shape).astype("float32")
+
+
+def matrices(rng, number, size):
+    """Symmetric positive definite matrices, (number, size, size)."""
+    roots = rng.normal(size=(number, size, size))
+    return roots @ np.swapaxes(roots, 1, 2) + np.eye(size)
+
+
+def test_solves_each_example(rng):
+    """In as many iterations as there are unknowns, by its own steps."""
+    a, b = matrices(rng, 3, 5), rng.normal(size=(3, 5))
+    a[1] *= 1e3
+    b[2] *= 1e-6
+    expected = np.linalg.solve(a, b[..., None])[..., 0]
+
+    def normal(x):
+        product = ops.matmul(a.astype("float32"), ops.expand_dims(x, -1))
+        return ops.squeeze(product, -1)
+
+    near = (expected * rng.uniform(0.5, 2, (3, 5))).astype("float32")
+    for start in (None, near):
+        found = conjugate_gradient(
+            normal, ops.convert_to_tensor(b, "float32"), start, iterations=12
+        )
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(found), expected, rtol=5e-3
+        )
+
+
+@pytest.mark.parametrize("size", [(8, 10), (7, 9)])
+def test_residual_falls(rng, size):
+    mask = (rng.uniform(size=(1, *size, 1)) < 0.4).astype("float32")
+    maps = draw(rng, 2, 3, *size, 2)
+    scan = Cartesian(mask, maps)
+    b = scan.adjoint(draw(rng, 2, 3, *size, 2))
+
+    def normal(x):
+        return scan.normal(x) + 0.1 * x
+
+    norms = [
+        np.linalg.norm(
+            ops.convert_to_numpy(
+                b - normal(conjugate_gradient(normal, b, iterations=n))
+            )
+        )
+        for n in (1, 8, 32)
+    ]
+    assert norms[0] > 5 * norms[1] > 25 * norms[2]
+
+
+def test_zero_right_side_and_exact_start(rng):
+    b = np.concatenate([np.zeros((1, 4, 4, 2)), np.ones((1, 4, 4, 2))])
+    b = ops.convert_to_tensor(b, "float32")
+
+    def normal(x):
+        return 2.0 * x
+
+    found = ops.convert_to_numpy(conjugate_gradient(normal, b))
+    np.testing.assert_array_equal(found, ops.convert_to_numpy(b) / 2)
+    found = conjugate_gradient(normal, b, start=b / 2)
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(found), ops.convert_to_numpy(b) / 2
+    )
+
+
+class Solve(keras.layers.Layer):
+    """Solve `(D + λ) x = b`, of a diagonal D, with λ a weight."""
+
+    def build(self, shape):
+        self.weight = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, b):
+        diagonal = np.linspace(0, 2, 6).astype("float32")
+        return conjugate_gradient(
+            lambda x: diagonal * x + self.weight * x, b, iterations=8
+        )
+
+
+def test_gradient(rng):
+    """Of the weight, by one step of training against the closed form."""
+    b = draw(rng, 3, 6)
+    b[1] = 0
+    layer = Solve()
+    model = keras.Sequential([keras.Input((6,)), layer])
+    model.compile(keras.optimizers.SGD(1.0), loss="mse")
+    model.train_on_batch(b, np.zeros_like(b))
+    diagonal = np.linspace(0, 2, 6)
+    expected = np.mean(-2 * b**2 / (diagonal + 1) ** 3)
+    found = 1 - float(ops.convert_to_numpy(layer.weight))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
