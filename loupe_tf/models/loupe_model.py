@@ -218,12 +218,7 @@ def loupe_model(
         elif network == "zero_filled":
             network = None
         elif takes_kspace(network, measured):
-            beside = "with a reconstructor that takes k-space itself"
-            if data_consistency:
-                raise invalid("data_consistency", f"False {beside}", True)
-            if not is_magnitude:
-                expected = f"its default {beside}"
-                raise invalid("reconstruction", expected, reconstruction)
+            _check_takes_all(data_consistency, reconstruction)
             return network
         return AdjointNetwork(
             network,
@@ -235,6 +230,8 @@ def loupe_model(
         )
 
     estimates_maps = not getattr(reconstructor, "needs_maps", True)
+    if estimates_maps:
+        _check_takes_all(data_consistency, reconstruction)
     return Loupe(
         input_shape,
         sampler,
@@ -245,6 +242,15 @@ def loupe_model(
         seed=seed,
         name=name,
     )
+
+
+def _check_takes_all(data_consistency, reconstruction):
+    """Refuse options beside a reconstructor from k-space to the image."""
+    beside = "with a reconstructor that takes k-space itself"
+    if data_consistency:
+        raise invalid("data_consistency", f"False {beside}", True)
+    if reconstruction != "magnitude":
+        raise invalid("reconstruction", f"its default {beside}", reconstruction)
 
 
 def _check_shape(input_shape, coils):

@@ -23,7 +23,7 @@ def power_iteration(normal, shape, iterations=20, seed=0):
     Example:
 
     >>> scan = loupe_tf.operators.Cartesian(mask, maps)
-    >>> norm = power_iteration(scan.normal, (1, 320, 320, 2)) ** 0.5
+    >>> norm = power_iteration(scan.normal, image.shape) ** 0.5
     """
     start = np.random.default_rng(seed).normal(size=shape)
     x = ops.convert_to_tensor(start.astype("float32"))
