@@ -13,6 +13,7 @@ from tensorflow_datasets.core import utils as tfds_utils
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
 from loupe_tf.checks import check_choice, invalid
+from loupe_tf.datasets.building.beam import import_beam
 from loupe_tf.datasets.building.shard_writer import (
     RecordWriter,
     ShardTask,
@@ -319,13 +320,7 @@ class VolumeBuilder(FileReaderBuilder):
 
 
 def _run_beam(write, tasks, config):
-    try:
-        import apache_beam as beam
-    except ImportError as error:
-        raise ImportError(
-            "Building on Beam requires apache-beam. Install it with: "
-            'pip install "loupe-tf[beam]"'
-        ) from error
+    beam = import_beam()
     runner, options = config.beam_runner, config.beam_options
     with beam.Pipeline(runner=runner, options=options) as pipeline:
         volumes = pipeline | beam.Create(tasks) | beam.Reshuffle()

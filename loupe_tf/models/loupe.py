@@ -74,7 +74,8 @@ class Loupe(keras.Model):
             x = layers.FFT(name="fft")(x)
             x = layers.ExpandCoils(name="expand_coils")(x)
         if snr is not None:
-            noise_seed = None if seed is None else seed + 2
+            # Samplers take up to four seeds, from `seed` on.
+            noise_seed = None if seed is None else seed + 4
             x = layers.ReceiverNoise(snr, noise_seed, name="receiver_noise")(x)
         kspace = layers.UnderSample(
             field_of_view=field_of_view, name="under_sample_kspace"

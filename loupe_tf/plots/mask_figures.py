@@ -11,6 +11,7 @@ from loupe_tf.masks.description import (
     side_lobe,
 )
 from loupe_tf.plots.drawing import COLOURS, STYLES, get_figure, plain
+from loupe_tf.plots.frequencies import frequencies, mask_and_aspect
 
 
 def mask(mask, probability=None, figure=None):
@@ -39,7 +40,7 @@ def mask(mask, probability=None, figure=None):
     ```
     """
     shown = mask
-    mask, aspect = _shown("mask", shown)
+    mask, aspect = mask_and_aspect("mask", shown)
     if not np.isin(mask, (0, 1)).all():
         raise invalid(
             "mask",
@@ -51,7 +52,7 @@ def mask(mask, probability=None, figure=None):
         panels = 2
         if np.shape(probability) == np.shape(shown):
             probability = np.broadcast_to(probability, mask.shape)
-        probability = _frequencies("probability", probability)
+        probability = frequencies("probability", probability)
         _check_probability("probability", probability)
         if probability.shape != mask.shape:
             raise invalid(
@@ -99,7 +100,7 @@ def mask_description(mask, title="mask", figure=None):
     figure = get_figure(figure, 12.0, 4.0)
     axes = figure.subplots(1, 3)
     axes[0].set_title(f"{plain(title)}: R = {mask.achieved_acceleration:.4g}")
-    array, aspect = _shown("mask", mask)
+    array, aspect = mask_and_aspect("mask", mask)
     _draw_frequencies(
         axes[0], array, cmap="gray", vmin=0, vmax=1, aspect=aspect
     )
@@ -130,7 +131,7 @@ def mask_comparison(masks, figure=None):
     arrays = np.broadcast_arrays(mask.array, other.array)
     for ax, (title, one) in zip(axes[0], masks.items()):
         ax.set_title(f"{title}: R = {one.achieved_acceleration:.4g}")
-        array, aspect = _shown("mask", one)
+        array, aspect = mask_and_aspect("mask", one)
         _draw_frequencies(ax, array, cmap="gray", vmin=0, vmax=1, aspect=aspect)
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
@@ -139,7 +140,7 @@ def mask_comparison(masks, figure=None):
     axes[0, 2].set_title(f"both: {common['jaccard']:.1%} of either")
     _draw_frequencies(
         axes[0, 2],
-        _frequencies("masks", arrays[0] + 2 * arrays[1].astype(int)),
+        frequencies("masks", arrays[0] + 2 * arrays[1].astype(int)),
         cmap=ListedColormap(colours),
         vmin=0,
         vmax=3,
@@ -191,7 +192,7 @@ def masks(masks, columns=None, figure=None):
     for ax, (title, mask) in zip(axes.flat, masks.items()):
         if mask is None:
             continue
-        mask = _frequencies(title, mask)
+        mask = frequencies(title, mask)
         _check_probability(title, mask)
         _draw_frequencies(ax, mask, cmap="gray", vmin=0, vmax=1)
         ax.set_title(plain(title), fontsize=8)
@@ -243,29 +244,6 @@ def probability_histogram(probabilities, bins=50, figure=None):
     # Below the axes, the legend does not cover a curve.
     figure.legend(loc="outside lower center", frameon=False)
     return figure
-
-
-def _frequencies(name, array):
-    """Return a mask as `(H, W)`, with lines drawn over a square."""
-    array = np.asarray(array)
-    if array.ndim != 2:
-        raise invalid(
-            name,
-            "shape (H, W), or (1, W) or (H, 1) for lines",
-            found=f"shape={array.shape}",
-        )
-    if 1 in array.shape:
-        array = np.broadcast_to(array, (array.size, array.size))
-    return array
-
-
-def _shown(name, mask):
-    """Return a mask as `(H, W)`, and the aspect ratio of its samples."""
-    array = getattr(mask, "array", mask)
-    if getattr(mask, "voxel_size", None) is None:
-        return _frequencies(name, array), "equal"
-    height, width = mask.field_of_view
-    return np.broadcast_to(array, mask.matrix), width / height
 
 
 def _check_probability(name, values):

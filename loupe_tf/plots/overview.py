@@ -1,12 +1,13 @@
 import numpy as np
 
-from loupe_tf.plots.image_figures import (
-    _check_images,
-    _draw_images,
-    _panels,
+from loupe_tf.checks import invalid
+from loupe_tf.plots.frequencies import mask_and_aspect
+from loupe_tf.plots.image_panels import (
+    check_truth,
+    draw_images,
+    panels,
     pixel_aspect,
 )
-from loupe_tf.plots.mask_figures import _shown
 
 
 def overview(
@@ -52,24 +53,31 @@ def overview(
     from loupe_tf import metrics
     from loupe_tf.metrics.images import modulus, to_images
 
+    shape = check_truth(truth)
+    for name, image in {"zero_filled": zero_filled, "output": output}.items():
+        if np.shape(image) != shape:
+            raise invalid(
+                name,
+                f"the shape of `truth`, {shape}",
+                found=f"shape={np.shape(image)}",
+            )
     images = {"zero-filled": zero_filled, "reconstruction": output}
-    _check_images(truth, images)
-    array, aspect_of_mask = _shown("mask", mask)
-    height, width = np.shape(truth)[1:3]
+    array, aspect_of_mask = mask_and_aspect("mask", mask)
+    height, width = shape[1:3]
     aspect = pixel_aspect(voxel_size)
-    figure, axes = _panels(figure, 1, [aspect * height / width], 5)
+    figure, axes = panels(figure, 1, [aspect * height / width], 5)
     first, second, *others = axes[0, 0]
     sampled = array.mean()
     first.set_title(f"mask, R = {1 / sampled:.3g}" if sampled else "mask")
     first.imshow(array, cmap="gray", vmin=0, vmax=1, aspect=aspect_of_mask)
     style = {"vmin": 0, "vmax": max_value, "aspect": aspect}
-    _draw_images(_one(second), "truth", truth, None, **style)
+    draw_images(_one(second), "truth", truth, None, **style)
     for ax, (name, image) in zip(others, images.items(), strict=False):
         true, image = to_images(truth, image)
-        _draw_images(_one(ax), name, image, None, **style)
+        draw_images(_one(ax), name, image, None, **style)
         decibels = float(metrics.psnr(true, image, max_value)[0])
         ax.set_xlabel(f"PSNR {decibels:.2f} dB")
-    _draw_images(
+    draw_images(
         _one(others[-1]),
         f"|error| × {error_scale:g}",
         error_scale * modulus(true - image),

@@ -48,6 +48,12 @@ def test_names_are_those_of_the_original():
         assert name in names
 
 
+def test_masks_and_noise_have_their_own_seeds():
+    model = loupe_model((16, 18, 1), 4, lines="both", snr=20, **SMALL)
+    seeds = [x.seed for x in model.layers if hasattr(x, "seed")]
+    assert len(seeds) == 5 == len(set(seeds))
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize(
     "arguments",

@@ -40,5 +40,9 @@ def test_proportions_are_those_of_the_voxels(draw, rng):
 
 def test_images_of_another_shape_are_refused(rng):
     truth = rng.uniform(size=(1, 12, 16, 1))
-    with pytest.raises(ValueError, match="`reconstructions`"):
+    with pytest.raises(ValueError, match=r"`zero_filled`.*\(1, 6, 16, 1\)"):
         plots.overview(np.eye(12, 16), truth, truth[:, :6], truth)
+    with pytest.raises(ValueError, match="`output`"):
+        plots.overview(np.eye(12, 16), truth, truth, truth[..., 0])
+    with pytest.raises(ValueError, match="`truth`"):
+        plots.overview(np.eye(12, 16), truth[0], truth, truth)

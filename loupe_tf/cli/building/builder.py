@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 
 from loupe_tf.checks import invalid
 from loupe_tf.datasets import FastmriSlicesConfig, MriVolumesConfig
+from loupe_tf.datasets.building.beam import import_beam
 from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
 from loupe_tf.datasets.mri_volumes import mri_volumes_dataset_builder
 
@@ -166,11 +167,7 @@ def download_config(options):
 
 def beam_options(text):
     """Options of Beam's runner, from one string."""
-    try:
-        from apache_beam.options.pipeline_options import PipelineOptions
-    except ImportError as error:
-        raise ImportError(
-            "Building on Beam requires apache-beam. Install it with: "
-            'pip install "loupe-tf[beam]"'
-        ) from error
+    import_beam()
+    from apache_beam.options.pipeline_options import PipelineOptions
+
     return PipelineOptions(shlex.split(text))
