@@ -76,7 +76,8 @@ def in_flags(text):
 
     value = r"'[^']*'|-?\w+(?:[.-]\w+)*|\([^()]*\)|\[[^][]*\]"
     text = re.sub(rf"`(\w+)`|\b(\w+)=({value})", named, text)
-    return re.sub(r"(--[\w-]+) \(\1\)", r"\1", text)  # Do not name it twice.
+    # Do not name it twice.
+    return re.sub(r"(--[\w-]+(?: \w+)?) \(\1\)", r"\1", text)
 
 
 def argument_parser(doc):

@@ -70,7 +70,7 @@ def test_messages_name_flags(capsys):
             "Received: leading=None, shape=(2, 3). With shift=True (--shift) "
             "or shift=False, "
             "leading='slices', field_of_view=(3, 4.5); `files`, "
-            "`acceleration`, a.npy leading=coils."
+            "`acceleration`, a.npy leading=coils (--leading coils)."
         )
 
     assert exit_code(function) == 2

@@ -158,8 +158,8 @@ def parse(monkeypatch, arguments):
 
 def test_the_first_commands_of_the_readme():
     words = list(commands(read("README.md")))
-    assert ["loupe-tf", "train", "--demo"] in words[:4]
-    assert words[4:6] == [["make", "demo"], ["make", "test"]]
+    assert ["loupe-tf", "train", "--demo"] in words[:6]
+    assert words[6:8] == [["make", "demo"], ["make", "test"]]
 
 
 @pytest.mark.parametrize(

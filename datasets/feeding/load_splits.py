@@ -58,7 +58,8 @@ class Slices:
 
     def __str__(self):
         count = len(np.unique(self.volumes))
-        return f"{count} volumes ({len(self.images)} slices)"
+        volumes = f"{count} volume{'s' * (count > 1)}"
+        return f"{volumes} ({len(self.images)} slices)"
 
     def select(self, rows):
         """Select slices by indices or a boolean array."""

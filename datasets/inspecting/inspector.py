@@ -195,7 +195,7 @@ class Inspector:
             "inside, so an acceleration of 4 on the whole matrix is "
             f"{4 * m / n:.1f} on the acquired lines of this axis, and the PSNR "
             "belongs to the lower one. Build the data with "
-            "crop_to_acquired=True."
+            "crop_to_acquired=True (`loupe-tf build --crop-to-acquired`)."
         )
         return Finding(
             f"zero_filled_{name.lower()}", title, FOUND, value, effect, numbers

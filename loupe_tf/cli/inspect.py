@@ -17,8 +17,8 @@ Lustig, PNAS 119, 2022). Look before you train:
 
 What is looked for, and what it does:
 
-  Hermitian k-space     one half of k-space tells the other; all magnitude
-                        images have it
+  Hermitian k-space     either half of k-space determines the other; all
+                        magnitude images have it
   zero-filled borders   a mask "accelerates" by leaving out what was never
                         acquired; --crop-to-acquired mends that
   empty corners         the same, for masks of points

@@ -82,7 +82,7 @@ def write(out, options, facts, crimes, test, model, outcome):
         f"A k-space mask learned at R = {options.acceleration:g}",
         {
             "": [report.figure(overview, OVERVIEW), *said, table],
-            **({"What the images are worth": crimes} if crimes else {}),
+            **({"Limits of the images": crimes} if crimes else {}),
             "Reconstructions": images_section(test, outcome.outputs, network),
             "The mask": mask_section(mask, probability),
             "Training": training_section(outcome.histories),
@@ -107,7 +107,7 @@ def sentence(options, network, gains):
         f"mask of the same budget, with the same {network} "
     )
     if len(gains) == 1:
-        return f"{text}on the one test volume, which tells nothing of others."
+        return f"{text}on the one test volume, which says nothing about others."
     return text + (
         "(mean ± standard deviation of the paired difference over "
         f"{len(gains)} test volumes; better in {sum(gains > 0)} of them)."

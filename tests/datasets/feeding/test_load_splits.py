@@ -61,7 +61,8 @@ def test_splits_of_its_own(tmp_path, file_format):
     )
     for split, volumes in splits.items():
         assert data[split].images.shape == (2 * volumes, 4, 5, 1)
-        assert str(data[split]) == f"{volumes} volumes ({2 * volumes} slices)"
+        text = f"{volumes} volume{'s' * (volumes > 1)} ({2 * volumes} slices)"
+        assert str(data[split]) == text
     train = data["train"]
     order = np.argsort(train.images[:, 0, 0, 0])
     assert train.volumes[order].tolist() == [
