@@ -34,6 +34,7 @@ if typing.TYPE_CHECKING:  # For editors and readers.
         run_folder,
         samplers,
         simulation,
+        trajectories,
     )
     from loupe_tf.export import export_model
     from loupe_tf.reconstruction.reconstruct import reconstruct
@@ -62,6 +63,7 @@ __all__ = [
     "run_folder",
     "samplers",
     "simulation",
+    "trajectories",
 ]
 
 # Modules of the functions that are exported here.

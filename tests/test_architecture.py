@@ -26,7 +26,7 @@ FLOORS = (
     {"records"},
     {"run_folder", "kept_images"},
     {"metrics", "operators"},
-    {"losses", "masks"},
+    {"losses", "masks", "trajectories"},
     {"layers", "numpy_operators"},
     {"samplers"},
     {"models"},

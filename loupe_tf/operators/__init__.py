@@ -1,11 +1,22 @@
 """Forward operators, from an image to its measurement, and solvers for them.
 
 They use `keras.ops`, for layers and networks. `loupe_tf.numpy_operators` has
-the same operators for NumPy's complex arrays.
+the Cartesian operators for NumPy's complex arrays, and
+`loupe_tf.numpy_fourier.nudft` the exact sum at any position.
 """
 
 from loupe_tf.operators.cartesian import Cartesian
 from loupe_tf.operators.conjugate_gradient import conjugate_gradient
+from loupe_tf.operators.density_compensation import density_compensation
+from loupe_tf.operators.non_uniform import NonUniform
 from loupe_tf.operators.power_iteration import power_iteration
+from loupe_tf.operators.toeplitz import Toeplitz
 
-__all__ = ["Cartesian", "conjugate_gradient", "power_iteration"]
+__all__ = [
+    "Cartesian",
+    "NonUniform",
+    "Toeplitz",
+    "conjugate_gradient",
+    "density_compensation",
+    "power_iteration",
+]

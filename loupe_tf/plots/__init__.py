@@ -27,6 +27,7 @@ from loupe_tf.plots.mask_figures import (
 )
 from loupe_tf.plots.overview import overview
 from loupe_tf.plots.training_figures import training_curves
+from loupe_tf.plots.trajectory_figures import trajectory
 
 __all__ = [
     "mask",
@@ -38,4 +39,5 @@ __all__ = [
     "reconstruction_groups",
     "reconstructions",
     "training_curves",
+    "trajectory",
 ]

@@ -1,0 +1,93 @@
+"""Weights of non-Cartesian samples, for their uneven density."""
+
+import numpy as np
+from keras import ops
+
+from loupe_tf.checks import check_choice, check_integer
+from loupe_tf.operators.non_uniform import NonUniform
+from loupe_tf.operators.power_iteration import power_iteration
+from loupe_tf.operators.toeplitz import Toeplitz
+
+# More do not change the estimate by a percent.
+POWER_ITERATIONS = 30
+
+
+def density_compensation(scan, method="pipe", iterations=10):
+    """Compute weights D of samples such that `A^H D y` is close to an image.
+
+    A trajectory takes more samples in some places than in others; its adjoint
+    `A^H y` is blurred for that reason. The methods are
+
+    - `"pipe"`: the fixed point `w ← w / (C w)`, where C sums the weights of
+      neighbours under the kernel that interpolates (Pipe and Menon, "Sampling
+      density compensation in MRI: rationale and an iterative numerical
+      solution", 1999). It serves any trajectory.
+    - `"ramp"`: the distance from DC, for spokes at equal or golden angles. A
+      sample at DC has a quarter of the weight of its neighbour, which is its
+      share of the area.
+
+    The weights are scaled such that the largest eigenvalue of `F^H D F`, F
+    without maps, is 1. Then a step of length 1 along `A^H D (A x - y)` does not
+    overshoot, for maps whose squares sum to at most 1. The eigenvalue is found
+    by power iteration, which is about a percent too low.
+
+    Args:
+        scan: `NonUniform`.
+        method: `"pipe"` or `"ramp"`.
+        iterations: Integer, number of iterations of `"pipe"`.
+
+    Returns:
+        Float32 tensor `(1 or batch, 1, ..., 1)`, positive, for products with
+        samples. It is constant: no gradient flows to the positions.
+
+    Example:
+
+    >>> spokes = loupe_tf.trajectories.radial(shots=16, samples=64)
+    >>> scan = loupe_tf.operators.NonUniform(
+    ...     spokes.positions[None], (32, 32), maps
+    ... )
+    >>> density = density_compensation(scan)
+    >>> image = scan.adjoint(density * scan.forward(image))
+    """
+    check_choice("method", method, ("pipe", "ramp"))
+    check_integer("iterations", iterations, at_least=1)
+    scan = _constant(scan)
+    shape = ops.shape(scan.positions)
+    if method == "pipe":
+        weights = ops.ones((shape[0], scan.gridding.samples, 1))
+        for _ in range(iterations):
+            grid = scan.gridding.spread(weights)
+            weights = weights / scan.gridding.interpolate(grid)
+    else:
+        weights = _ramp(scan.positions)
+    weights = ops.reshape(weights, (shape[0], 1, *shape[1:-1], 1))
+    normal = Toeplitz(scan, weights).normal
+    batch = (shape[0], *scan.size, 2)
+    largest = power_iteration(
+        # Each example has its own eigenvalue, also if their number is unknown.
+        lambda image: normal(ops.broadcast_to(image, batch)),
+        (1, *scan.size, 2),
+        iterations=POWER_ITERATIONS,
+    )
+    largest = ops.reshape(largest, (-1,) + (1,) * (len(weights.shape) - 1))
+    return weights / largest
+
+
+def _constant(scan):
+    """Return the scan without maps, and cut off from learned positions.
+
+    So no gradient goes through the iterations, and they keep no memory for it.
+    """
+    if isinstance(scan.positions, np.ndarray):
+        return scan.with_maps(None)
+    positions = ops.stop_gradient(scan.positions)
+    return NonUniform(positions, scan.size, accuracy=scan.accuracy)
+
+
+def _ramp(positions):
+    positions = ops.cast(positions, "float32")
+    radii = ops.sqrt(ops.sum(ops.square(positions), -1))
+    outside = ops.where(radii > 1e-6, radii, np.inf)
+    axes = tuple(range(1, len(radii.shape)))
+    step = ops.min(outside, axis=axes, keepdims=True)
+    return ops.maximum(radii, step / 4)

@@ -1,0 +1,226 @@
+"""The trajectory as an object that can be saved."""
+
+import json
+import warnings
+
+import numpy as np
+
+from loupe_tf import reading
+from loupe_tf.atomic import written_aside
+from loupe_tf.checks import check_integer, check_number, invalid
+
+VERSION = 1
+# γ/2π of hydrogen, in Hz/T (CODATA 2018, without shielding).
+LARMOR = 42.577478518e6
+
+
+class Trajectory:
+    """Positions in k-space of the samples of each shot, in time order.
+
+    A trajectory cannot be changed once it is made. Positions outside
+    [-1/2, 1/2) are moved there by whole cycles per pixel, which changes no
+    sample of a discrete image, with a warning: they are often in another unit.
+
+    Args:
+        positions: Array `(shots, samples, 2)`, in cycles per pixel, (along H,
+            along W); `(shots, samples, 3)` is (along D, along H, along W).
+        matrix: (Optional) tuple `(H, W)` or `(D, H, W)`, size of the image.
+        field_of_view: (Optional) tuple of the same length, size of the image
+            in mm.
+        dwell: (Optional) float, time between two samples in seconds.
+        provenance: (Optional) dictionary that JSON can store, which says how
+            the trajectory was made.
+
+    Raises:
+        ValueError: If an argument is invalid, or a position is not finite.
+
+    Example:
+
+    >>> trajectory = loupe_tf.trajectories.radial(shots=34, samples=128)
+    >>> trajectory.shots, trajectory.samples
+    (34, 128)
+    >>> trajectory.save("radial.npz")
+    >>> Trajectory.load("radial.npz") == trajectory
+    True
+    """
+
+    def __init__(
+        self,
+        positions,
+        matrix=None,
+        field_of_view=None,
+        dwell=None,
+        provenance=None,
+    ):
+        self.positions = _standardize(positions)
+        """Float64 array `(shots, samples, 2 or 3)`, read-only."""
+        self.matrix = self._per_axis(
+            "matrix", matrix, check_integer, at_least=1
+        )
+        """Tuple, size of the image, or `None`."""
+        self.field_of_view = self._per_axis(
+            "field_of_view", field_of_view, check_number, above=0
+        )
+        """Tuple, size of the image in mm, or `None`."""
+        self.dwell = dwell
+        """Float, time between two samples in seconds, or `None`."""
+        if dwell is not None:
+            self.dwell = check_number("dwell", dwell, above=0)
+        try:
+            text = json.dumps(dict(provenance or {}), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise invalid(
+                "provenance",
+                "a dictionary that JSON can store",
+                found=f"provenance={provenance} ({error})",
+            ) from error
+        self.provenance = json.loads(text)
+        """Dictionary, how the trajectory was made."""
+
+    @property
+    def shots(self):
+        """Number of shots."""
+        return self.positions.shape[0]
+
+    @property
+    def samples(self):
+        """Number of samples in each shot."""
+        return self.positions.shape[1]
+
+    @property
+    def axes(self):
+        """Number of axes of k-space, 2 or 3."""
+        return self.positions.shape[2]
+
+    @property
+    def voxel_size(self):
+        """Size of a pixel of the image in mm, a tuple, or `None`."""
+        if self.matrix is None or self.field_of_view is None:
+            return None
+        return tuple(mm / n for mm, n in zip(self.field_of_view, self.matrix))
+
+    def gradients(self):
+        """Return the field gradients between two samples, in mT/m.
+
+        They are `G = Δk / (γ/2π · dwell)`, for hydrogen.
+
+        Returns:
+            Array `(shots, samples - 1, axes)`.
+
+        Raises:
+            ValueError: If `dwell`, `matrix` or `field_of_view` is unknown.
+        """
+        for name in ("dwell", "matrix", "field_of_view"):
+            if getattr(self, name) is None:
+                raise invalid(
+                    name, "a known value, for gradients in mT/m", None
+                )
+        metres = np.array(self.voxel_size) / 1000
+        steps = np.diff(self.positions, axis=1) / metres  # In cycles per m.
+        return 1000 * steps / (LARMOR * self.dwell)
+
+    def save(self, path):
+        """Write the trajectory to a file, in NumPy's `.npz` format.
+
+        The file is written whole or not at all.
+
+        Args:
+            path: Path of the file, used unchanged: no `.npz` is appended.
+        """
+        metadata = {"version": VERSION, **self._metadata()}
+        with written_aside(path) as partial, open(partial, "xb") as file:
+            np.savez_compressed(
+                file,
+                positions=self.positions,
+                metadata=json.dumps(metadata),
+            )
+
+    @classmethod
+    def load(cls, path):
+        """Read a trajectory that `save` wrote. Nothing is ever unpickled.
+
+        Args:
+            path: Path of the file.
+
+        Returns:
+            A `Trajectory`, equal to the one that was saved.
+
+        Raises:
+            ValueError: If the file is not a trajectory, is damaged, or is of
+                another version.
+            OSError: If the file cannot be opened.
+        """
+        arrays = reading.load_npz(path)
+        with reading.naming(path, "a file written by `Trajectory.save`"):
+            metadata = reading.parse_json(arrays["metadata"].item())
+            version = metadata.pop("version")
+            if version != VERSION:
+                raise invalid("version", f"{VERSION}", version)
+            return cls(arrays["positions"], **metadata)
+
+    def __eq__(self, other):
+        if not isinstance(other, Trajectory):
+            return NotImplemented
+        return (
+            np.array_equal(self.positions, other.positions)
+            and self._metadata() == other._metadata()
+        )
+
+    def __repr__(self):
+        return (
+            f"<Trajectory pattern={self.provenance.get('pattern')}, "
+            f"shots={self.shots}, samples={self.samples}, axes={self.axes}, "
+            f"matrix={self.matrix}, field_of_view={self.field_of_view}, "
+            f"dwell={self.dwell}>"
+        )
+
+    def _metadata(self):
+        return {
+            "matrix": self.matrix and list(self.matrix),
+            "field_of_view": self.field_of_view and list(self.field_of_view),
+            "dwell": self.dwell,
+            "provenance": self.provenance,
+        }
+
+    def _per_axis(self, name, values, check, **bounds):
+        if values is None:
+            return None
+        if np.ndim(values) != 1 or len(values) != self.axes:
+            raise invalid(
+                name, f"one value for each of {self.axes} axes", values
+            )
+        return tuple(check(name, value, **bounds) for value in values)
+
+
+def _standardize(positions):
+    """Return a read-only copy within [-1/2, 1/2)."""
+    positions = np.array(positions, dtype=np.float64)
+    if (
+        positions.ndim != 3
+        or positions.shape[-1] not in (2, 3)
+        or 0 in positions.shape
+    ):
+        raise invalid(
+            "positions",
+            "shape (shots, samples, 2) or (shots, samples, 3)",
+            found=f"shape={positions.shape}",
+        )
+    if not np.isfinite(positions).all():
+        shot = np.argwhere(~np.isfinite(positions))[0][0]
+        raise invalid(
+            "positions", "finite positions", found=f"NaN or inf in shot {shot}"
+        )
+    outside = (positions < -0.5) | (positions >= 0.5)
+    if outside.any():
+        largest = np.abs(positions).max()
+        positions = positions - np.floor(positions + 0.5)
+        # Rounding can give 1/2 for a position just below -1/2.
+        positions[positions >= 0.5] = -0.5
+        warnings.warn(
+            f"{outside.any(axis=-1).sum()} samples lie outside [-1/2, 1/2) "
+            f"cycles per pixel, up to {largest:.4g}; they are moved by whole "
+            "cycles",
+            stacklevel=3,
+        )
+    positions.setflags(write=False)
+    return positions
