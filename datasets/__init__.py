@@ -27,6 +27,7 @@ from loupe_tf.datasets.feeding.arrays import (
     split_by_volume,
 )
 from loupe_tf.datasets.feeding.augment import Augment
+from loupe_tf.datasets.feeding.coil_pipeline import coil_pipeline
 from loupe_tf.datasets.feeding.folds import fold, pool
 from loupe_tf.datasets.feeding.load_splits import Slices, load_splits
 from loupe_tf.datasets.feeding.pipeline import pipeline
@@ -57,6 +58,7 @@ __all__ = [
     "MniBrainConfig",
     "MriVolumesConfig",
     "Slices",
+    "coil_pipeline",
     "fold",
     "inspect",
     "load_arrays",

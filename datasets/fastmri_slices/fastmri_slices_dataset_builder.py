@@ -64,6 +64,9 @@ class Builder(VolumeBuilder):
         matrix sizes of the header; `acquired_size` has the number of acquired
         columns instead of encoded ones.
 
+    `info.metadata["coils"]` of `knee_multicoil` and `brain_multicoil` is the
+    largest number of coils of a volume.
+
     Args:
         on_bad_volume: String, `"stop"` or `"skip"`. Defaults to `"stop"`.
         **kwargs: Arguments of `tfds.core.DatasetBuilder`.
@@ -111,6 +114,7 @@ directories.
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             homepage="https://fastmri.med.nyu.edu",
+            metadata=tfds.core.MetadataDict(),
         )
 
     def _reader(self):
@@ -156,6 +160,15 @@ directories.
             volumes = {split: each for split, each in volumes.items() if each}
         return {s: [str(path) for path in v] for s, v in volumes.items()}
 
+    def _plan(self, reader, volumes):
+        tasks = super()._plan(reader, volumes)
+        if KINDS[self.builder_config.kind][0] == "multicoil" and tasks:
+            # For batches of volumes of different numbers of coils.
+            self.info.metadata["coils"] = max(
+                reader.coils_of(task.volume) for task in tasks
+            )
+        return tasks
+
     def _manual_dir(self, dl_manager):
         try:
             return pathlib.Path(dl_manager.manual_dir)
@@ -198,6 +211,10 @@ class _Reader(VolumeReader):
     def patient(self, volume):
         with FastmriFile(volume) as file:
             return file.patient
+
+    def coils_of(self, volume):
+        with FastmriFile(volume) as file:
+            return file.kspace_shape[1]
 
     def _check(self, file):
         multicoil = len(file.kspace_shape) == 4

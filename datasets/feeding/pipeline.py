@@ -101,8 +101,6 @@ def pipeline(
             image does not have the form described above, or an epoch would
             have no batch.
     """
-    import keras
-
     from loupe_tf.datasets.feeding.slice_batches import SliceBatches
 
     batch_size = check_integer("batch_size", batch_size, at_least=1)
@@ -126,17 +124,43 @@ def pipeline(
             identity = [*_identity(builder), split, image_key, size]
             images = CachedImages(images, folder, identity)
 
-    if drop_remainder is None:
-        drop_remainder = input_context is not None
-    batches = SliceBatches(
+    return feed(
+        SliceBatches,
         images,
         batch_size,
+        drop_remainder,
+        input_context,
         shuffle=shuffle,
         seed=seed,
         augment=augment,
         magnitude_target=target == "magnitude",
+    )
+
+
+def feed(
+    kind, images, batch_size, drop_remainder=None, input_context=None, **options
+):
+    """Make the batches of a pipeline, as the backend reads them.
+
+    Args:
+        kind: `SliceBatches`, or a subclass.
+        images: Source of the images; see `SliceBatches`.
+        batch_size, drop_remainder, input_context: As for `pipeline`.
+        **options: Other arguments of `kind`.
+
+    Returns:
+        As for `pipeline`.
+    """
+    import keras
+
+    if drop_remainder is None:
+        drop_remainder = input_context is not None
+    batches = kind(
+        images,
+        batch_size,
         drop_remainder=drop_remainder,
         share=_share(input_context, batch_size),
+        **options,
     )
     if not len(batches):
         raise invalid(

@@ -95,6 +95,11 @@ class SliceBatches(OrderedBatches):
 
     def batch(self, epoch, index):
         """Return the batch with this index in any epoch."""
+        rows = self._own_rows(epoch, index)
+        return self._pairs(self.images.fetch(rows), rows, epoch)
+
+    def _own_rows(self, epoch, index):
+        """The indices of a batch, or of this worker's part of it."""
         replicas, first, per_worker = self.share
         step, part = divmod(int(index), per_worker)
         rows = self.rows(step, int(epoch))
@@ -102,7 +107,7 @@ class SliceBatches(OrderedBatches):
             size = self.batch_size // replicas
             begin = (first + part) * size
             rows = rows[begin : begin + size]
-        return self._pairs(self.images.fetch(rows), rows, epoch)
+        return rows
 
     def to_tf_dataset(self):
         """Return a `tf.data.Dataset` that reads these batches in parallel."""
@@ -119,29 +124,9 @@ class SliceBatches(OrderedBatches):
                 lambda index: (epoch, index)
             )
         )
-        shape = (None, *self.images.shape)
-        same = self.augment is None and not self.magnitude_target
-        target_shape = (*shape[:3], 1) if self.magnitude_target else shape
-
-        def read(epoch, index):
-            if same:  # Pass one array instead of two.
-                inputs = targets = tf.numpy_function(
-                    lambda *where: self.batch(*where)[0],
-                    [epoch, index],
-                    tf.float32,
-                )
-            else:
-                inputs, targets = tf.numpy_function(
-                    self.batch, [epoch, index], [tf.float32, tf.float32]
-                )
-            return (
-                tf.ensure_shape(inputs, shape),
-                tf.ensure_shape(targets, target_shape),
-            )
-
         # AUTOTUNE starts with one thread and needs an epoch to add more.
         dataset = steps.map(
-            read, num_parallel_calls=THREADS, deterministic=True
+            self._read, num_parallel_calls=THREADS, deterministic=True
         )
         dataset = dataset.apply(
             tf.data.experimental.assert_cardinality(len(self))
@@ -154,6 +139,28 @@ class SliceBatches(OrderedBatches):
         dataset.callback = self.callback
         dataset.set_epoch = self.set_epoch
         return dataset
+
+    def _read(self, epoch, index):
+        """Read a batch as TensorFlow's tensors."""
+        import tensorflow as tf
+
+        shape = (None, *self.images.shape)
+        target_shape = (*shape[:3], 1) if self.magnitude_target else shape
+        if self.augment is None and not self.magnitude_target:
+            # Pass one array instead of two.
+            inputs = targets = tf.numpy_function(
+                lambda *where: self.batch(*where)[0],
+                [epoch, index],
+                tf.float32,
+            )
+        else:
+            inputs, targets = tf.numpy_function(
+                self.batch, [epoch, index], [tf.float32, tf.float32]
+            )
+        return (
+            tf.ensure_shape(inputs, shape),
+            tf.ensure_shape(targets, target_shape),
+        )
 
     def _pairs(self, images, indices, epoch):
         """Make inputs and targets, `(n, H, W, C)` each, from images."""

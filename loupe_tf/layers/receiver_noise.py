@@ -13,12 +13,15 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
     The noise n in `k + n` is complex, Gaussian, white, and independent from
     coil to coil (Macovski, "Noise in MRI", 1996). The real and the imaginary
     part of each of its samples have the variance σ². The signal-to-noise
-    ratio is defined for each example, over the N entries of all its coils:
+    ratio is defined for each example, over the N entries of all its coils that
+    are not zero throughout:
 
         snr = 10 log10( (1/N Σ |k|²) / 2σ² )    dB
 
     The transform is orthonormal, so the same ratio holds in image space, where
-    it includes the background. `loupe_tf.datasets.Augment` has the same `snr`,
+    it includes the background. Coils of zeros, such as those that
+    `loupe_tf.datasets.coil_pipeline` adds, stay zero and do not change the
+    noise of the others. `loupe_tf.datasets.Augment` has the same `snr`,
     but adds its noise once, before training.
 
     Apply this layer to fully sampled k-space. `UnderSample` follows, and sets
@@ -50,6 +53,11 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
         # their squares is |k|² / 2, just as σ² is half the power of the noise.
         axes = tuple(range(1, len(inputs.shape)))
         power = ops.mean(ops.square(inputs), axis=axes, keepdims=True)
+        if len(axes) > 3:
+            present = ops.any(inputs != 0, axis=axes[1:], keepdims=True)
+            present = ops.cast(present, "float32")
+            share = ops.mean(present, axis=1, keepdims=True)
+            power = power * present / ops.where(share > 0, share, 1.0)
         sigma = ops.sqrt(power) * 10 ** (-self.snr / 20)
         noise = keras.random.normal(
             ops.shape(inputs), dtype="float32", seed=self.seed_generator

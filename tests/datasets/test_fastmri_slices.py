@@ -11,6 +11,7 @@ from loupe_tf.datasets import (
     BadVolumeError,
     FastmriSlicesConfig,
     write_fastmri_dataset,
+    write_fastmri_volume,
 )
 from loupe_tf.datasets.fastmri_slices import (
     fastmri_slices_dataset_builder,
@@ -101,6 +102,15 @@ class KneeTest(tfds.testing.DatasetBuilderTestCase):
         }
         write_fastmri_dataset(folder.name, counts, slices=2, coils=2, **SIZES)
         super().setUpClass()
+
+
+def test_the_largest_number_of_coils(knee, tmp_path):
+    path = sorted((knee / "multicoil_train").glob("*.h5"))[1]
+    write_fastmri_volume(path, slices=2, coils=3, **SIZES)
+    builder = build(knee, tmp_path, "knee_multicoil")
+    again = tfds.builder_from_directory(builder.data_path)
+    for found in (builder, again):
+        assert found.info.metadata == {"coils": 3}
 
 
 def test_magnitude_records(written, tmp_path):

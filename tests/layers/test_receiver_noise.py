@@ -61,6 +61,16 @@ def test_an_example_of_zeros_and_one_of_nan(kspace):
     assert (got[0] == 0).all() and np.isfinite(got[2]).all()
 
 
+def test_coils_of_zeros_do_not_count(kspace):
+    few = ReceiverNoise(10, seed=0)(kspace[:, :2], training=True)
+    power = np.mean((_numpy(few) - kspace[:, :2]) ** 2, axis=(1, 2, 3, 4))
+    kspace[:, 2:] = 0
+    got = _numpy(ReceiverNoise(10, seed=0)(kspace, training=True))
+    assert (got[:, 2:] == 0).all()
+    found = np.mean((got - kspace)[:, :2] ** 2, axis=(1, 2, 3, 4))
+    np.testing.assert_allclose(found, power, rtol=0.1)
+
+
 def test_seed(kspace):
     draws = [
         _numpy(ReceiverNoise(10, seed=s)(kspace, training=True))
