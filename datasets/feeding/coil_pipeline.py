@@ -43,9 +43,10 @@ def coil_pipeline(
     Slices are read when their batch is due; only a few batches are in memory.
     Each slice's maps are estimated with ESPIRiT when it is first read, and kept
     in `maps_dir`. They are not part of the data set, because they depend on
-    `size` and on ESPIRiT's settings, take much longer than the build, and a
-    run that is stopped keeps those that it has estimated. Every later epoch and
-    run reads them, of any split, backend or process.
+    `size` and on ESPIRiT's settings, and take much longer than the build, which
+    starts again when it is stopped; here a run that is stopped keeps all maps
+    that it has estimated. Every later epoch and run reads them, of any split,
+    backend or process.
 
     Slices with fewer coils than others get coils whose k-space and maps are
     zero, which change neither `Σᵢ conj(Sᵢ) F⁻¹ kᵢ` nor the adjoint of an
@@ -106,8 +107,6 @@ def coil_pipeline(
         ValueError: If an argument is invalid, the data set is not prepared, or
             a slice is damaged, not finite, of another size or of too many
             coils. The message names its file.
-        ImportError: If maps have to be estimated and sigpy is not installed
-            (the extra `reconstruction`).
     """
     from loupe_tf.datasets.feeding.coil_slice_batches import CoilSliceBatches
 

@@ -3,7 +3,7 @@
 Every reconstructor is called with k-space, the mask and, if there are any,
 sensitivity maps, and returns an image. It does not depend on whether the mask
 was learned. All of them take and return NumPy's complex arrays. Compressed
-sensing, SENSE and ESPIRiT require sigpy (the extra `reconstruction`).
+sensing and SENSE require sigpy (the extra `reconstruction`).
 """
 
 from loupe_tf.numpy_operators import adjoint, forward

@@ -106,7 +106,6 @@ def reconstruct(
 
     Raises:
         ValueError: If arguments are invalid or do not fit each other.
-        ImportError: If sigpy is missing, for ESPIRiT.
 
     Example:
 

@@ -11,9 +11,8 @@ def import_sigpy():
         import sigpy.mri
     except ImportError as error:
         raise ImportError(
-            "Compressed sensing, SENSE and ESPIRiT require sigpy and "
-            'PyWavelets. Install them with: pip install "loupe-tf'
-            '[reconstruction]"'
+            "Compressed sensing and SENSE require sigpy and PyWavelets. "
+            'Install them with: pip install "loupe-tf[reconstruction]"'
         ) from error
     return sigpy
 

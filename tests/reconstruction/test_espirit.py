@@ -26,6 +26,32 @@ def test_finds_the_maps(scan):
     assert np.isclose(energy, 0)[np.abs(s.image) == 0].mean() > 0.3
 
 
+@pytest.mark.parametrize(
+    "coils, size, options",
+    [
+        (3, (31, 40), {}),
+        (5, SIZE, {"kernel_size": 5, "calibration": 16, "iterations": 30}),
+        (2, (27, 25), {"kernel_size": 3, "threshold": 0.1, "crop": 0.9}),
+    ],
+)
+def test_maps_are_those_of_sigpy(scan, coils, size, options):
+    sigpy_mri = pytest.importorskip("sigpy.mri")
+    kspace = scan(coils, size).kspace
+    names = {
+        "calibration": "calib_width",
+        "kernel_size": "kernel_width",
+        "threshold": "thresh",
+        "crop": "crop",
+        "iterations": "max_iter",
+    }
+    expected = sigpy_mri.app.EspiritCalib(
+        kspace, show_pbar=False, **{names[k]: v for k, v in options.items()}
+    ).run()
+    maps = espirit_maps(kspace, np.ones(size, bool), **options)
+    np.testing.assert_allclose(maps, expected, atol=1e-4)
+    assert 0.2 < np.any(maps != 0, axis=0).mean() < 1
+
+
 def test_reads_the_calibration_region_alone(scan):
     s = scan()
     mask = masks.calibration_region(SIZE, 16)

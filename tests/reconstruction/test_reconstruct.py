@@ -188,7 +188,7 @@ def test_coils(volume, maps, mask, model):
 
 
 def test_espirit(mask):
-    pytest.importorskip("sigpy")
+    pytest.importorskip("sigpy")  # For SENSE.
     size = (32, 30)
     y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j]
     image = ((y - 0.1) ** 2 + x**2 < 0.6) * (1.5 + np.sin(5 * x + y))
