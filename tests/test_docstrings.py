@@ -39,8 +39,8 @@ SLOW = {
     "simulate_kspace",
     "write_fastmri_dataset",
 }
-# What asks for fastMRI's files is run by tests/datasets/test_fastmri_slices.py.
-ELSEWHERE = {"FastmriSlicesConfig"}
+# What asks for fastMRI's files is run by tests/datasets/.
+ELSEWHERE = {"FastmriSlicesConfig", "coil_pipeline"}
 
 
 def docstrings():

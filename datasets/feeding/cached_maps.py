@@ -1,12 +1,16 @@
 import hashlib
 import json
+import math
 import pathlib
 
+import google_crc32c
 import numpy as np
 
 from loupe_tf.atomic import written_aside
-from loupe_tf.reading import BadFileError, load_npz
+from loupe_tf.reading import BadFileError
 from loupe_tf.reconstruction import espirit_maps
+
+CHECKSUM = 4  # Bytes.
 
 
 class CachedMaps:
@@ -55,25 +59,38 @@ class CachedMaps:
             return _load(path, kspace.shape)
         maps = espirit_maps(kspace, acquired, **self.options)
         with written_aside(path) as partial:
-            np.savez(partial, maps=maps)
+            with open(partial, "xb") as file:
+                file.write(np.ascontiguousarray(maps))
+                file.write(_checksum(maps))
         return maps
 
     def _path(self, stored):
         text = f"{self._settings}{stored.shape}{stored.dtype}"
         found = hashlib.blake2b(text.encode(), digest_size=16)
         found.update(np.ascontiguousarray(stored))
-        return self.folder / f"{found.hexdigest()}.npz"
+        return self.folder / f"{found.hexdigest()}.maps"
 
 
 def _load(path, shape):
-    try:
-        maps = load_npz(path).get("maps")
-        if maps is None or maps.shape != shape or maps.dtype != np.complex64:
-            found = None if maps is None else (maps.shape, str(maps.dtype))
-            raise BadFileError(
-                path, f"Expected complex64 maps {shape}. Received: {found}"
-            )
-    except BadFileError as error:
-        advice = "Delete the file to estimate the maps again"
-        raise BadFileError(path, f"{error.reason}. {advice}") from error
+    """Read a file of complex64 numbers and their checksum.
+
+    A `.npy` file has a header that is parsed as Python, which may fail in
+    Python 3.11 if two threads do it at a time (python/cpython#106905).
+    """
+    nbytes = 8 * math.prod(shape)
+    whole = path.stat().st_size == nbytes + CHECKSUM
+    if whole:
+        data = path.read_bytes()
+        maps = np.frombuffer(data[:nbytes], np.complex64).reshape(shape)
+        whole = _checksum(maps) == data[nbytes:]
+    if not whole:
+        raise BadFileError(
+            path,
+            "Expected the maps that were written. Received: others. Delete the "
+            "file to estimate the maps again",
+        )
     return maps
+
+
+def _checksum(maps):
+    return google_crc32c.value(maps.tobytes()).to_bytes(CHECKSUM, "big")
