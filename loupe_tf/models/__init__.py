@@ -5,6 +5,7 @@ from loupe_tf.models.cnn import cnn
 from loupe_tf.models.encoder_decoder import encoder_decoder
 from loupe_tf.models.fastmri_unet import fastmri_unet
 from loupe_tf.models.freeze_mask import freeze_mask
+from loupe_tf.models.load_fastmri_weights import load_fastmri_weights
 from loupe_tf.models.loupe import Loupe
 from loupe_tf.models.loupe_model import loupe_model
 from loupe_tf.models.modl import MoDL
@@ -34,6 +35,7 @@ __all__ = [
     "encoder_decoder",
     "fastmri_unet",
     "freeze_mask",
+    "load_fastmri_weights",
     "loupe_model",
     "mwcnn",
     "norm_unet",

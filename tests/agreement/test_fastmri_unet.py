@@ -1,10 +1,14 @@
-"""Agreement with U-Nets of the `fastmri` package, weights copied over."""
+"""Agreement with U-Nets of the `fastmri` package, with its weights."""
 
 import keras
 import numpy as np
 import pytest
 
-from loupe_tf.models import fastmri_unet, norm_unet
+from loupe_tf.models import (
+    fastmri_unet,
+    load_fastmri_weights,
+    norm_unet,
+)
 
 pytest.importorskip("fastmri")
 
@@ -14,31 +18,6 @@ from fastmri.models import Unet  # noqa: E402
 from fastmri.models.varnet import NormUnet  # noqa: E402
 
 pytestmark = pytest.mark.slow
-
-
-def _copy(theirs, ours, depth):
-    """Give our model their weights."""
-
-    def put(name, *weights):
-        # (out, in, h, w) and, transposed, (in, out, h, w): both reversed.
-        arrays = [w.detach().numpy() for w in weights]
-        arrays[0] = arrays[0].transpose(2, 3, 1, 0)
-        ours.get_layer(name).set_weights(arrays)
-
-    def put_block(name, block):
-        put(f"{name}_conv_1", block.layers[0].weight)
-        put(f"{name}_conv_2", block.layers[4].weight)
-
-    for scale in range(depth):
-        put_block(f"down_{scale}", theirs.down_sample_layers[scale])
-        step = depth - 1 - scale
-        up = theirs.up_conv[step]
-        put_block(f"up_{scale}", up if scale else up[0])
-        transposed = theirs.up_transpose_conv[step].layers[0]
-        put(f"upsample_{scale}", transposed.weight)
-    put_block("bottom", theirs.conv)
-    last = theirs.up_conv[-1][1]
-    put("output", last.weight, last.bias)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +35,7 @@ def test_same_parameters_and_output(rng, size, channels, filters, depth):
     ours = fastmri_unet((*size, channels[0]), channels[1], filters, depth)
     expected = sum(w.numel() for w in theirs.parameters())
     assert ours.count_params() == expected
-    _copy(theirs, ours, depth)
+    load_fastmri_weights(ours, theirs.state_dict())
     x = rng.normal(size=(2, *size, channels[0])).astype("float32")
     with torch.no_grad():
         expected = theirs(torch.from_numpy(x.transpose(0, 3, 1, 2)))
@@ -77,7 +56,7 @@ def test_same_number_of_parameters_at_full_size():
 def test_same_standardization(rng, scale):
     theirs = Unet(1, 1, 4, 2).eval()
     ours = fastmri_unet((20, 24, 1), 1, 4, 2, standardize="image")
-    _copy(theirs, ours, 2)
+    load_fastmri_weights(ours, theirs.state_dict())
     x = np.float32(scale * rng.exponential(size=(3, 20, 24, 1)) ** 2)
     expected = []
     for example in torch.from_numpy(x.transpose(0, 3, 1, 2)):
@@ -103,7 +82,7 @@ def test_same_output_of_the_normalised_network(
     ours = norm_unet((*size, 2), filters=filters, depth=depth)
     expected = sum(w.numel() for w in theirs.parameters())
     assert ours.count_params() == expected
-    _copy(theirs.unet, ours, depth)
+    load_fastmri_weights(ours, theirs.unet.state_dict())
     x = rng.normal(0.3, 1, size=(2, *size, 2)) * [1, 5]
     x = (scale * x).astype("float32")
     with torch.no_grad():
