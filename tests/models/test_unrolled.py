@@ -207,6 +207,76 @@ def test_batch_statistics_with_checkpointing(rng):
     assert np.abs(means[0][0]).max() > 0
 
 
+def drawn_masks(seed, batch):
+    """Points, or columns over all rows, of an R from a range."""
+    rng = np.random.default_rng(seed)
+    masks = np.zeros((batch, *SIZE, 1), "float32")
+    for mask in masks:
+        draw = rng.choice(
+            [loupe_tf.masks.gaussian, loupe_tf.masks.random_lines]
+        )
+        mask[..., 0] = draw(
+            SIZE, rng.uniform(1.5, 3), 3, seed=int(rng.integers(99))
+        ).array
+    return masks
+
+
+class Drawn(keras.utils.PyDataset):
+    """One batch, with other masks whenever it is taken."""
+
+    def __init__(self, kspace, maps, images):
+        super().__init__()
+        self.batch = (kspace, maps), images
+        self.taken = []
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        (kspace, maps), images = self.batch
+        masks = drawn_masks(len(self.taken), len(kspace))
+        self.taken.append(masks)
+        return (kspace, maps, masks), images
+
+
+@pytest.mark.parametrize("make", [modl, varnet])
+def test_masks_drawn_anew_for_each_batch(rng, make):
+    """Each example is rebuilt by its own mask, be it of points or columns."""
+    keras.utils.set_random_seed(0)
+    model = models.loupe_model(
+        (*SIZE, 2),
+        mask_input=True,
+        coils=2,
+        reconstructor=make(iterations=2),
+    )
+    (_, _, maps), image = scan(rng, coils=2, batch=3)
+    # Outside the head there are no sensitivities.
+    maps[:, :, :, :3] = 0
+    kspace = channels(numpy_fourier.fft2c((maps @ [1, 1j]) * image[:, None]))
+    batches = Drawn(kspace, maps, channels(image))
+    before = model.get_weights()
+    model.compile(keras.optimizers.SGD(1e-2), loss="mse")
+    model.fit(batches, epochs=3, verbose=0)
+    assert len({masks.sum() for masks in batches.taken}) > 1
+    for weight, old, new in zip(model.weights, before, model.get_weights()):
+        assert np.isfinite(new).all(), weight.path
+        assert np.abs(new - old).max() > 0, weight.path
+    masks = np.concatenate([drawn_masks(0, 2), np.ones((1, *SIZE, 1))])
+    masks[1, ..., 0] = loupe_tf.masks.random_lines(SIZE, 2, 3, seed=0).array
+    found = model.predict([kspace, maps, masks], verbose=0)
+    for i, mask in enumerate([masks[0], masks[1, :1], masks[2, :1, :1]]):
+        alone = model.reconstructor(
+            [
+                kspace[i : i + 1] * masks[i],
+                mask[None].astype("float32"),
+                maps[i : i + 1],
+            ]
+        )
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(alone)[0], found[i], atol=1e-5
+        )
+
+
 @pytest.mark.parametrize(
     "argument, kwargs",
     [
