@@ -12,6 +12,7 @@ lines with ESPIRiT, and reconstructs the image by zero filling, with CG-SENSE
 and with the network.
 
     python scripts/learn_coil_lines.py --test scan.npy
+    python scripts/learn_coil_lines.py --test scan.npy --network varnet
     python scripts/learn_coil_lines.py --test raw_data.mat --key raw \\
         --data my_volumes/ --acceleration 4 --out runs/coil_lines
 
@@ -31,6 +32,7 @@ import loupe_tf
 from experiments import coil_figures
 from experiments.coil_scan import fit_size, load_scan
 from experiments.presets.coil_lines import parse
+from experiments.reconstructors import NAMES, build_unrolled
 from loupe_tf import (
     command_line,
     evaluation,
@@ -70,6 +72,8 @@ def coil_batches(images, options, turns=False):
 
 
 def build_model(options, size, mask):
+    import keras
+
     chosen = {"mask": mask}
     if mask is None:
         chosen = {
@@ -78,9 +82,20 @@ def build_model(options, size, mask):
             "calibration": options.calibration,
             "slope": options.slope,
         }
+    channels = 2
+    keras.utils.set_random_seed(options.seed)
+    if options.network != "unet":
+        channels = 1  # The complex image has the magnitude as its target.
+        chosen["reconstructor"] = build_unrolled(
+            options.network,
+            size,
+            options.iterations,
+            options.filters,
+            options.depth,
+        )
     return experiments.build_unet(
         vars(options),
-        (*size, 2),
+        (*size, channels),
         options.seed,
         metrics=[loupe_tf.metrics.PSNR()],
         coils=options.coils,
@@ -140,7 +155,7 @@ def reconstruct(model, mask, kspace, options):
     methods = {
         "zero-filled": reconstruction.ZeroFilled(),
         "CG-SENSE": sense,
-        "U-Net": reconstruction.Network(model),
+        NAMES.get(options.network, "U-Net"): reconstruction.Network(model),
     }
     return {
         name: unit * np.abs(method(kspace / unit, mask, maps))

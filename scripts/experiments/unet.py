@@ -1,10 +1,10 @@
-"""The model of most experiments: a mask followed by a U-Net."""
+"""The model of most experiments: a mask followed by a network."""
 
 import loupe_tf
 
 
 def build_unet(settings, image_shape, seed, metrics=None, **others):
-    """Build a compiled `loupe_model` with a U-Net, reproducible by seed.
+    """Build a compiled `loupe_model`, reproducible by seed.
 
     Args:
         settings: Dict with the `filters` and the `depth` of the U-Net, and the
@@ -12,7 +12,8 @@ def build_unet(settings, image_shape, seed, metrics=None, **others):
         image_shape: Tuple, argument of `loupe_model`.
         seed: Integer.
         metrics: (Optional) list, argument of `compile`.
-        **others: Arguments of `loupe_model`: the mask, and `normalization`,
+        **others: Arguments of `loupe_model`: the mask, and either
+            `reconstructor` or options of the U-Net, such as `normalization`,
             by default `batch_normalization`.
 
     Returns:
@@ -21,13 +22,14 @@ def build_unet(settings, image_shape, seed, metrics=None, **others):
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = loupe_tf.models.loupe_model(
-        image_shape,
-        filters=settings["filters"],
-        depth=settings["depth"],
-        seed=seed,
-        **{"normalization": batch_normalization, **others},
-    )
+    if "reconstructor" not in others:
+        others = {
+            "filters": settings["filters"],
+            "depth": settings["depth"],
+            "normalization": batch_normalization,
+            **others,
+        }
+    model = loupe_tf.models.loupe_model(image_shape, seed=seed, **others)
     optimizer = keras.optimizers.Adam(settings["learning_rate"])
     model.compile(optimizer, loss="mse", metrics=metrics)
     return model

@@ -1,5 +1,6 @@
 """Options of the experiment on lines for several coils."""
 
+from experiments.reconstructors import NAMES
 from loupe_tf import command_line
 
 OPTIONS = {
@@ -12,8 +13,9 @@ OPTIONS = {
     "coils": (8, "number of simulated coils"),
     "snr": (30.0, "in dB"),
     "phase": (1.0, "standard deviation of the images' phase, in radians"),
-    "filters": (16, "filters of the U-Net"),
-    "depth": (4, "depth of the U-Net"),
+    "iterations": (5, "iterations of an unrolled network"),
+    "filters": (16, "channels of the network, at its finest scale"),
+    "depth": (4, "scales of the network; of MoDL, its convolutions"),
     "batch-size": (8, "images per batch"),
     "learning-rate": (3e-3, "learning rate of Adam"),
     "slope": (20.0, "initial slope of 4S"),
@@ -39,6 +41,12 @@ def parse(doc, arguments=None):
     add("--key", help="name of the array in an HDF5 file")
     command_line.add_data_options(parser, "mni_brain/64")
     add("--out", default="runs/coil_lines", help="folder (%(default)s)")
+    add(
+        "--network",
+        choices=["unet", *NAMES],
+        default="unet",
+        help="the network that rebuilds the images (%(default)s)",
+    )
     add("--lines", choices=["columns", "rows"], default="columns")
     add(
         "--epochs",
