@@ -84,9 +84,11 @@ class MoDL(Unrolled):
     def start(self, scan, kspace):
         return (scan.adjoint(kspace),)
 
-    def step(self, index, scan, kspace, image):
+    def step(self, index, scan, kspace, image, training=None):
         weight = ops.exp(self.log_weights[0 if self.shared else index])
-        found = ops.cast(self.network_at(index)(image), "float32")
+        found = ops.cast(
+            self.network_at(index)(image, training=training), "float32"
+        )
         if self.residual:
             found = image + found
         return (

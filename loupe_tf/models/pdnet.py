@@ -76,16 +76,20 @@ class PDNet(Unrolled):
             ops.concatenate([kspace] * self.buffers, axis=-1),
         )
 
-    def step(self, index, scan, kspace, images, kspaces):
+    def step(self, index, scan, kspace, images, kspaces, training=None):
         network = self.kspace_networks[0 if self.shared else index]
         predicted = scan.forward(images[..., :2])
         seen = ops.concatenate([kspaces, predicted, kspace], axis=-1)
         *coils, channels = ops.shape(seen)[1:]
-        found = network(ops.reshape(seen, (-1, *coils[1:], channels)))
+        found = network(
+            ops.reshape(seen, (-1, *coils[1:], channels)), training=training
+        )
         found = ops.reshape(found, ops.shape(kspaces))
         kspaces = kspaces + ops.cast(found, "float32")
         seen = [images, scan.adjoint(kspaces[..., :2])]
-        found = self.network_at(index)(ops.concatenate(seen, axis=-1))
+        found = self.network_at(index)(
+            ops.concatenate(seen, axis=-1), training=training
+        )
         return images + ops.cast(found, "float32"), kspaces
 
     def finish(self, scan, images, kspaces):

@@ -17,8 +17,8 @@ class Unrolled(keras.Model):
     - `default_network(size)`, the network if none is given;
     - `start(scan, kspace)`, the state before the first iteration, a tuple of
       tensors;
-    - `step(index, scan, kspace, *state)`, one iteration, which calls
-      `self.network_at(index)` and returns the next state;
+    - `step(index, scan, kspace, *state, training=None)`, one iteration, which
+      calls `self.network_at(index)` with `training` and returns the next state;
     - `finish(scan, *state)`, the image `(batch, ..., H, W, 2)`, or
       `(batch, ..., H, W, 1)` for a magnitude.
 
@@ -93,7 +93,7 @@ class Unrolled(keras.Model):
         """Return the state before the first iteration, a tuple."""
         raise NotImplementedError
 
-    def step(self, index, scan, kspace, *state):
+    def step(self, index, scan, kspace, *state, training=None):
         """Return the state after iteration `index`, a tuple."""
         raise NotImplementedError
 
@@ -127,7 +127,7 @@ class Unrolled(keras.Model):
         if self.checkpointing and training and built:
             iterate = self._step_again
         for index in range(self.iterations):
-            state = iterate(index, scan, kspace, *state)
+            state = iterate(index, scan, kspace, *state, training=training)
         image = self.finish(scan, *state)
         return image * unit if self.normalize else image
 
@@ -165,32 +165,38 @@ class Unrolled(keras.Model):
             for i in range(1, self.iterations)
         ]
 
-    def _step_again(self, index, scan, kspace, *state):
+    def _step_again(self, index, scan, kspace, *state, training):
         """Do a step that is computed again for its gradient.
 
         The step becomes a function of all tensors that it depends on: of those
         that it only sees, TensorFlow would lose the gradient. Statistics of a
-        batch are updated outside, once.
+        batch are updated outside, once. Keras knows whether it trains only
+        during the call of the model, so the second time has to be told.
         """
         variables = self.variables
-        own = [v for v in variables if not v.trainable]
+        updated = [v for v in variables if not v.trainable]
         maps = [] if scan.maps is None else [scan.maps]
         tensors = [kspace, scan.mask, *maps, *state]
-        first = len(tensors)
+        until_maps, until_state = 2 + len(maps), len(tensors)
 
         def step(*values):
-            tensors, values = values[:first], values[first:]
-            kspace, mask, *rest = tensors
-            maps, state = rest[: len(maps_)], rest[len(maps_) :]
-            with keras.StatelessScope(zip(variables, values)) as scope:
-                state = self.step(index, Cartesian(mask, *maps), kspace, *state)
-            return (*state, *map(scope.get_current_value, own))
+            kspace, mask, *maps = values[:until_maps]
+            state = values[until_maps:until_state]
+            current = zip(variables, values[until_state:])
+            with keras.StatelessScope(current) as scope:
+                scan = Cartesian(mask, *maps)
+                state = self.step(
+                    index, scan, kspace, *state, training=training
+                )
+            return (*state, *map(scope.get_current_value, updated))
 
-        maps_ = maps
-        found = keras.remat(step)(
-            *tensors, *[ops.convert_to_tensor(v) for v in variables]
-        )
-        for variable, value in zip(own, found[len(state) :]):
+        # Torch would refuse the gradient of a value that is overwritten below.
+        values = [
+            ops.convert_to_tensor(v) if v.trainable else ops.copy(v)
+            for v in variables
+        ]
+        found = keras.remat(step)(*tensors, *values)
+        for variable, value in zip(updated, found[len(state) :]):
             variable.assign(value)
         return found[: len(state)]
 

@@ -74,13 +74,15 @@ class VarNet(Unrolled):
     def start(self, scan, kspace):
         return (kspace,)
 
-    def step(self, index, scan, kspace, state):
+    def step(self, index, scan, kspace, state, training=None):
         length = self.steps[0 if self.shared else index]
         predicted = state
         if scan.mask is not None:
             predicted = fit_mask(scan.mask, state) * state
         image = combine_coils(fourier.ifft2c(state), scan.maps)
-        found = ops.cast(self.network_at(index)(image), "float32")
+        found = ops.cast(
+            self.network_at(index)(image, training=training), "float32"
+        )
         correction = fourier.fft2c(expand_coils(found, scan.maps))
         return (state - length * (predicted - kspace) - correction,)
 

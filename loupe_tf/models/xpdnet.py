@@ -53,10 +53,10 @@ class XPDNet(Unrolled):
         image = scan.adjoint(kspace)
         return (ops.concatenate([image] * self.buffers, axis=-1),)
 
-    def step(self, index, scan, kspace, images):
+    def step(self, index, scan, kspace, images, training=None):
         gradient = scan.adjoint(scan.forward(images[..., :2]) - kspace)
         found = self.network_at(index)(
-            ops.concatenate([images, gradient], axis=-1)
+            ops.concatenate([images, gradient], axis=-1), training=training
         )
         return (images + ops.cast(found, "float32"),)
 

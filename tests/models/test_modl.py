@@ -44,6 +44,7 @@ def zero():
 @pytest.mark.parametrize("iterations", [1, 2])
 def test_without_an_image_it_is_sense(rng, iterations):
     """If the network returns 0, each iteration solves SENSE with λ."""
+    pytest.importorskip("sigpy")
     inputs = scan(rng)
     model = models.MoDL(
         zero(),

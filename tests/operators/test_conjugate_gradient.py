@@ -23,11 +23,15 @@ def test_solves_each_example(rng):
     b[2] *= 1e-6
     expected = np.linalg.solve(a, b[..., None])[..., 0]
 
+    matrix = ops.convert_to_tensor(a, "float32")
+
     def normal(x):
-        product = ops.matmul(a.astype("float32"), ops.expand_dims(x, -1))
+        product = ops.matmul(matrix, ops.expand_dims(x, -1))
         return ops.squeeze(product, -1)
 
-    near = (expected * rng.uniform(0.5, 2, (3, 5))).astype("float32")
+    near = ops.convert_to_tensor(
+        expected * rng.uniform(0.5, 2, (3, 5)), "float32"
+    )
     for start in (None, near):
         found = conjugate_gradient(
             normal, ops.convert_to_tensor(b, "float32"), start, iterations=12
@@ -42,7 +46,7 @@ def test_residual_falls(rng, size):
     mask = (rng.uniform(size=(1, *size, 1)) < 0.4).astype("float32")
     maps = draw(rng, 2, 3, *size, 2)
     scan = Cartesian(mask, maps)
-    b = scan.adjoint(draw(rng, 2, 3, *size, 2))
+    b = scan.adjoint(ops.convert_to_tensor(draw(rng, 2, 3, *size, 2)))
 
     def normal(x):
         return scan.normal(x) + 0.1 * x
@@ -80,7 +84,7 @@ class Solve(keras.layers.Layer):
         self.weight = self.add_weight(shape=(), initializer="ones")
 
     def call(self, b):
-        diagonal = np.linspace(0, 2, 6).astype("float32")
+        diagonal = ops.linspace(0.0, 2.0, 6)
         return conjugate_gradient(
             lambda x: diagonal * x + self.weight * x, b, iterations=8
         )

@@ -6,7 +6,7 @@ from loupe_tf.operators import Cartesian, power_iteration
 
 def test_largest_eigenvalue_of_each_example(rng):
     scales = np.array([4.0, 0.5]).reshape(2, 1)
-    factors = (scales * np.linspace(0.1, 1, 6)).astype("float32")
+    factors = ops.convert_to_tensor(scales * np.linspace(0.1, 1, 6), "float32")
     found = power_iteration(lambda x: factors * x, (2, 6), iterations=60)
     np.testing.assert_allclose(
         ops.convert_to_numpy(found), scales[:, 0], rtol=1e-3
