@@ -10,6 +10,7 @@ import numpy as np
 from experiments.cells import effect_of, partner
 from experiments.presets.four_s import VARIANTS
 from experiments.slope_claims import by_rate_and_region, name, of_method
+from experiments.slope_figures import label
 from experiments.tables import count, metric, spread, table
 from loupe_tf import report
 from loupe_tf.evaluation import differences_by_volume
@@ -46,7 +47,7 @@ def table_of_methods(cells, volumes):
 
 
 def tables_of_recipes(cells, volumes):
-    """Make a table of recipes for each acceleration and region.
+    """Make a table of all methods in two rounds and of recipes.
 
     A row has the runs that have a partner in `4s_full`. The best recipe comes
     first.
@@ -62,8 +63,8 @@ def tables_of_recipes(cells, volumes):
     for (rate, region), own in by_rate_and_region(cells).items():
         full = of_method(own, "4s_full")
         caption = (
-            f"R = {rate:g}, region {REGIONS[region]}: recipes and 4s_full, on "
-            "the folds and seeds that both have."
+            f"R = {rate:g}, region {REGIONS[region]}: recipes against 4s_full, "
+            "on the folds and seeds that both have."
         )
         recipes = _recipes(own, full, volumes)
         if len(recipes) > 1:
@@ -77,7 +78,7 @@ def _recipes(cells, full, volumes):
     found = {
         cell: [r for r in records if partner(r) in partners and volumes(r)]
         for cell, records in cells.items()
-        if cell.method in ("4s", *VARIANTS)
+        if cell.protocol == "two_rounds"
     }
     gains = {
         cell: np.mean(_gains(records, full, volumes))
@@ -110,7 +111,9 @@ def _columns(full, volumes):
         return "cannot be told"
 
     return {
-        "recipe": lambda cell, _: f"`{cell.method}`",
+        "recipe": lambda cell, _: (
+            label(cell) if cell.slope else f"`{cell.method}`"
+        ),
         "runs": count,
         "validation [dB]": lambda _, x: f"{_mean(x, 'best_val_psnr'):.2f}",
         "test [dB]": metric(volumes),

@@ -97,6 +97,8 @@ def test_recipes_are_paired_with_4s_full():
         **recipe("4s_quarter", 31.5),
         **recipe("4s_quarter_warm", None, None, 50.0),
         **recipe("4s_cycle", 31.2, 32.22),
+        S20: _records(30.9, 31.98),
+        S20._replace(protocol="one_round"): _records(30.9),
         FOUR_S._replace(acceleration=8.0): _records(30.0),
     }
     ((caption, (header, rows)),) = slope_tables.tables_of_recipes(
@@ -109,10 +111,13 @@ def test_recipes_are_paired_with_4s_full():
         ["`4s_quarter`", "1", "31.50", "31.50", "+0.50"],
         ["`4s_cycle`", "2", "31.71", "31.71 ± 0.51", "+0.21 [+0.08, +0.34]"],
         ["`4s_full`", "2", "31.50", "31.50 ± 0.50", ""],
+        ["s = 20", "2", "31.44", "31.44 ± 0.54", "-0.06 [-0.57, +0.45]"],
         ["`4s`", "2", "30.55", "30.55 ± 0.55", "-0.95 [-1.59, -0.31]"],
     ]
     verdicts = [row[5] for row in rows]
-    assert verdicts == ["", "better", "", "more than 0.1 dB below"]
+    assert verdicts == [
+        *("", "better", "", "cannot be told", "more than 0.1 dB below"),
+    ]
 
 
 def test_seeds_without_patients_have_a_spread():
