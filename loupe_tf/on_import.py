@@ -71,7 +71,7 @@ def register(at_end_of=None):
         at_end_of: (Optional) name of the subpackage that calls this function at
             its end.
     """
-    for name in ("layers", "samplers", "models"):
+    for name in ("operators", "layers", "samplers", "models"):
         module = sys.modules.get(f"loupe_tf.{name}")
         spec = getattr(module, "__spec__", None)
         if name != at_end_of and getattr(spec, "_initializing", False):

@@ -5,6 +5,7 @@ the Cartesian operators for NumPy's complex arrays, and
 `loupe_tf.numpy_fourier.nudft` the exact sum at any position.
 """
 
+from loupe_tf.on_import import register
 from loupe_tf.operators.cartesian import Cartesian
 from loupe_tf.operators.conjugate_gradient import conjugate_gradient
 from loupe_tf.operators.density_compensation import density_compensation
@@ -20,3 +21,5 @@ __all__ = [
     "density_compensation",
     "power_iteration",
 ]
+
+register(at_end_of="operators")  # Unless the import of Keras did it.
