@@ -296,6 +296,9 @@ def test_what_is_imported_is_required():
     # A benchmark tells itself how to install what it is compared with.
     script = "scripts/benchmarks/read_dataset.py"
     peers = {(script, "fastmri"), (script, "torch")}
+    script = "scripts/benchmarks/nufft.py"
+    peers |= {(script, name) for name in ("finufft", "torch", "torchkbnufft")}
+    peers |= {(script, "jax")}
     # What an extra brings is imported where it is used.
     assert not undeclared(package + scripts, every, at_top=False) - peers
 
