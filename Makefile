@@ -27,7 +27,8 @@ XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
 # Each trains its whole experiment in small, one of them in every test.
 SMOKE := reproduce_4s
-SMOKE_ALL := mask_transfer reproduce_drop_rates reproduce_fastmri_unet
+SMOKE_ALL := mask_transfer reproduce_drop_rates reproduce_fastmri_unet \
+	reproduce_xpdnet
 BEAM_TESTS := tests/datasets/building/test_volume_builder.py \
 	tests/cli/test_build.py
 

@@ -9,6 +9,7 @@ from experiments.presets import (
     four_s,
     mask_shapes,
     mask_transfer,
+    xpdnet,
 )
 
 
@@ -21,6 +22,7 @@ from experiments.presets import (
         fastmri_unet.PRESETS,
         four_s.PRESETS,
         mask_transfer.PRESETS,
+        xpdnet.PRESETS,
     ],
 )
 def test_presets_have_the_same_settings_of_the_same_types(every):

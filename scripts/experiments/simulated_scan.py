@@ -1,0 +1,62 @@
+"""What a scanner with one coil or several measures, from images."""
+
+import numpy as np
+
+from loupe_tf import evaluation, reconstruction, simulation
+
+
+def measure(part, coils, seed):
+    """Simulate fully sampled measurements.
+
+    Args:
+        part: `loupe_tf.datasets.Slices`.
+        coils: Integer; one coil measures the magnitude image itself, several
+            measure it with a smooth random phase.
+        seed: Integer, seed of the phases.
+
+    Returns:
+        A tuple: the inputs of a `loupe_model`, the images `(n, H, W, 1)` or
+        complex `(n, H, W, 2)`, and the maps, complex `(coils, H, W)` or `None`.
+    """
+    if coils == 1:
+        return part.images, part.images, None
+    maps = simulation.birdcage_maps(part.images.shape[1:3], coils)
+    kspace, expanded, images = simulation.simulate_kspace(
+        part.images, maps, seed=seed
+    )
+    return (kspace, expanded), images, maps
+
+
+def tune(method, mask, part, coils, seed, candidates, slices):
+    """Choose the regularization of a classical method for a mask.
+
+    It is `loupe_tf.evaluation.tune`, for several coils too.
+
+    Args:
+        method: String, a key of `loupe_tf.evaluation.CLASSICAL`.
+        mask: `SamplingMask`.
+        part, coils, seed: Arguments of `measure`.
+        candidates, slices: Arguments of `loupe_tf.evaluation.tune`.
+
+    Returns:
+        A reconstructor.
+    """
+    if coils == 1:
+        images = part.images
+        return evaluation.tune(method, mask, images, candidates, slices)[0]
+    method = evaluation.CLASSICAL[method]
+    if not hasattr(method, "regularization"):
+        return method
+    usable = np.flatnonzero(np.ptp(part.images, axis=(1, 2, 3)) > 0)
+    parts = np.array_split(usable, min(slices, len(usable)))
+    part = part.select([rows[len(rows) // 2] for rows in parts])
+    _, images, maps = measure(part, coils, seed)
+    images = images[..., 0] + 1j * images[..., 1]
+    return reconstruction.choose_regularization(
+        method,
+        candidates,
+        [reconstruction.forward(image, mask, maps) for image in images],
+        mask,
+        list(np.abs(images)),
+        maps,
+    )[0]

@@ -1,0 +1,123 @@
+"""Names, comparisons and figures of unrolled networks and their masks."""
+
+from experiments.claims import Claim
+from experiments.presets.xpdnet import LEARNED
+from experiments.showing import draw_outputs
+from loupe_tf import plots
+
+TITLES = {
+    "zero_filled": "zero-filled",
+    "wavelet_l1": "CS, wavelets",
+    "total_variation": "CS, total variation",
+    "grappa": "GRAPPA",
+    "unet": "U-Net",
+    "modl": "MoDL",
+    "varnet": "VarNet",
+    "xpdnet": "XPDNet",
+    "pdnet": "PDNet",
+}
+MASK_TITLES = {
+    "equispaced": "equispaced lines",
+    "random": "random lines",
+    "lines": "learned lines",
+    "points": "learned points",
+    "unet_lines": "the U-Net's lines",
+    "unet_points": "the U-Net's points",
+}
+OTHER_MASKS = {
+    "lines": ("equispaced", "random"),
+    "points": ("lines", "unet_points"),
+    "unet_lines": ("equispaced", "random"),
+    "unet_points": ("unet_lines",),
+}
+"""Masks that a mask is compared with, for the same method."""
+
+
+def title_of(cell):
+    """The method of a cell, with its number of iterations."""
+    title = TITLES[cell.network]
+    return f"{title} ×{cell.iterations}" if cell.iterations else title
+
+
+def claims(cells):
+    """Compare cells that differ in one respect.
+
+    Args:
+        cells: Dict of lists of records by cell, of `coils`, `acceleration`,
+            `mask`, `network` and `iterations`.
+
+    Returns:
+        A generator of `experiments.Claim`: each unrolled network against the
+        U-Net, against itself with fewer iterations, and each method with one
+        mask against another.
+    """
+    for cell, records in cells.items():
+        mask, title = MASK_TITLES[cell.mask], title_of(cell)
+        pairs = [
+            (
+                cell._replace(mask=other),
+                f"{title}: {mask} against {MASK_TITLES[other]}",
+            )
+            for other in OTHER_MASKS.get(cell.mask, ())
+        ]
+        if cell.iterations:
+            pairs += [
+                (
+                    other,
+                    f"{mask}: {title} against {title_of(other)}",
+                )
+                for other in _rivals(cell, cells)
+            ]
+        coils = "1 coil" if cell.coils == 1 else f"{cell.coils} coils"
+        for other, text in pairs:
+            if other in cells:
+                yield Claim(
+                    f"{coils}, {text}",
+                    records,
+                    cells[other],
+                    acceleration=cell.acceleration,
+                )
+
+
+def _rivals(cell, cells):
+    """The U-Net, and the same network with the next fewer iterations."""
+    fewer = [
+        other
+        for other in cells
+        if 0 < other.iterations < cell.iterations
+        and other == cell._replace(iterations=other.iterations)
+    ]
+    unet = cell._replace(network="unet", iterations=0)
+    return [unet, *sorted(fewer, key=lambda other: other.iterations)[-1:]]
+
+
+def draw(images):
+    """Draw the learned masks, and all reconstructions with each mask.
+
+    Args:
+        images: The result of `experiments.first_images`.
+
+    Returns:
+        A dict of figures with their captions, by name.
+    """
+    figures = {}
+    for coils, rate in dict.fromkeys(cell[:2] for cell in images):
+        here = {c: x for c, x in images.items() if c[:2] == (coils, rate)}
+        name, where = f"C{coils}_R{rate:g}", f"coils: {coils}, R = {rate:g}"
+        learned = {
+            f"{title_of(c)}: {c.mask}": x["mask"]
+            for c, x in here.items()
+            if c.mask in LEARNED
+        }
+        figures[f"masks_{name}"] = (
+            plots.masks(learned) if learned else None,
+            f"{where}: learned masks, first seed. DC is in the centre.",
+        )
+        for mask in dict.fromkeys(cell.mask for cell in here):
+            shown = {title_of(c): x for c, x in here.items() if c.mask == mask}
+            figures[f"reconstructions_{name}_{mask}"] = (
+                draw_outputs(shown),
+                f"{where}, {MASK_TITLES[mask]}, first seed: the middle slice "
+                "of the first test volume.",
+            )
+    return figures

@@ -1,0 +1,344 @@
+"""Unrolled networks on given and learned masks.
+
+XPDNet (Ramzi, Ciuciu and Starck, "XPDNet for MRI reconstruction: an application
+to the 2020 fastMRI challenge", 2020) and its relatives alternate steps of a
+network with steps towards the measurement. This script compares them with one
+U-Net, and with methods that need no training, on equispaced, random and learned
+lines and on learned points, for one coil and for several.
+
+    python scripts/reproduce_xpdnet.py --preset smoke
+    python scripts/reproduce_xpdnet.py --preset cpu --data my_volumes/
+    python scripts/reproduce_xpdnet.py --preset cpu --masks points --coils 1
+
+MoDL, E2E-VarNet, XPDNet and PDNet all have the U-Net that they are compared
+with as their network, but with fewer filters: each iteration has weights of its
+own, and those of all iterations together are as many as the U-Net's, within
+10 %. So one iteration, three and five have the same number of weights too. The
+preset `paper` has the papers' networks instead, whose sizes differ.
+
+A learned mask is learned by 4S together with its network. The masks unet_lines
+and unet_points were learned with the U-Net, at the same R, fold and seed, and
+are given to the other networks from the start of their training, and to the
+methods that learn nothing. All masks have exactly the same budget, and the
+calibration region of fastMRI. Random lines and the offset of equispaced lines
+are drawn anew for each seed.
+
+With one coil, k-space is computed from magnitude images, so either half
+determines the other. Several coils have simulated maps on a circle, which the
+methods are given, and each image has a smooth random phase.
+
+All networks have the same loss (mean squared error), the same optimizer and the
+same number of epochs. The test uses the weights of the epoch with the lowest
+validation loss. The regularization of compressed sensing is chosen for each
+mask on slices of the validation volumes.
+
+Each finished run writes a small JSON file to the folder given by --out, and its
+mask to masks/. Repeat a stopped command to resume it. You can add methods,
+masks, coils, accelerations and seeds to the same folder. report.html,
+results.json and the figures cover all runs in the folder.
+"""
+
+import dataclasses
+import itertools
+import sys
+
+import numpy as np
+
+import experiments
+import loupe_tf
+from experiments import simulated_scan, trials, unrolled_claims
+from experiments.presets.xpdnet import (
+    CLASSICAL,
+    FROM_UNET,
+    GRID,
+    LEARNED,
+    MASKS,
+    METHODS,
+    UNROLLED,
+    parse,
+)
+from experiments.unrolled_claims import MASK_TITLES, TITLES, claims, title_of
+from experiments.unrolled_networks import (
+    check_parameters,
+    count_parameters,
+    make_network,
+)
+from loupe_tf import evaluation, masks
+from loupe_tf.reconstruction import Grappa
+
+CONVENTION = (
+    "PSNR = -10 log10(MSE) of a slice, SSIM with data range 1, images divided "
+    "by their volume's maximum; mean over the slices of a volume, then over "
+    "the test volumes; ± is the standard deviation over seeds. Exact-budget "
+    "masks."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(experiments.Run):
+    """One method on one mask; `iterations` is 0 if it has none."""
+
+    coils: int
+    acceleration: float
+    mask: str
+    network: str
+    iterations: int
+    seed: int
+
+    order = {"mask": MASKS, "network": METHODS}
+
+    @property
+    def stem(self):
+        return (
+            f"C{self.coils}-R{self.acceleration:g}-{self.mask}-"
+            f"{self.network}{self.iterations or ''}-seed{self.seed}"
+        )
+
+
+def grid(settings):
+    """All runs: for each seed, the masks that others need come first."""
+    cells = itertools.product(
+        settings["seeds"],
+        settings["coils"],
+        settings["accelerations"],
+        settings["masks"],
+        sorted(settings["networks"], key=lambda name: name in CLASSICAL),
+    )
+    return [
+        Run(coils, rate, mask, network, count, seed)
+        for seed, coils, rate, mask, network in cells
+        if _is_meant(network, mask, coils)
+        for count in _iterations(network, mask, settings)
+    ]
+
+
+def _is_meant(network, mask, coils):
+    """Whether a method can use a mask, and says something new with it."""
+    if network == "grappa":
+        return coils > 1 and mask not in (*LEARNED, "unet_points")
+    if network in CLASSICAL:
+        return mask not in LEARNED
+    if network == "unet":
+        return mask not in FROM_UNET
+    return mask != "unet_lines"
+
+
+def _iterations(network, mask, settings):
+    if network not in UNROLLED:
+        return [0]
+    every = settings["iterations"]
+    return every if mask == "points" else every[-1:]
+
+
+def given_mask(run, size, folder=None):
+    """The mask of a run that does not learn it; `None` if it does."""
+    if run.mask in LEARNED:
+        return None
+    if run.mask in FROM_UNET:
+        if folder is None:  # To check the model, before any training.
+            return np.ones(size, bool)
+        source = dataclasses.replace(
+            run,
+            mask=run.mask.removeprefix("unet_"),
+            network="unet",
+            iterations=0,
+        )
+        path = trials.find_file(folder / "masks" / f"{source.name}.npz")
+        return masks.SamplingMask.load(path)
+    pattern = f"{run.mask}_lines"
+    zeros = np.zeros((1, *size, 1), "float32")
+    return masks.fixed_mask(pattern, zeros, run.acceleration, seed=run.seed)
+
+
+def build_model(run, settings, image_shape, folder=None):
+    import keras
+
+    if run.network in CLASSICAL:
+        return None
+    keras.utils.set_random_seed(run.seed)
+    size = tuple(image_shape[:2])
+    rate = settings["learning_rate"]
+    sampling = {
+        "acceleration": run.acceleration,
+        "lines": "columns" if run.mask == "lines" else None,
+        "slope": settings["slope"],
+        # A step of Adam then moves probabilities as far as with its defaults,
+        # a learning rate of 0.01 and a constant of 5.
+        "prob_slope": 0.05 / rate,
+    }
+    mask = given_mask(run, size, folder)
+    if mask is not None:
+        sampling = {"mask": mask}
+    model = loupe_tf.models.loupe_model(
+        (*size, 1),
+        **sampling,
+        reconstructor=make_network(run.network, run.iterations, settings, size),
+        coils=None if run.coils == 1 else run.coils,
+        seed=run.seed,
+        name=run.network,
+    )
+    count = count_parameters(model.reconstructor)
+    check_parameters(title_of(run), count, settings)
+    model.compile(keras.optimizers.Adam(rate), loss="mse")
+    return model
+
+
+def fit(model, run, settings, splits, folder):
+    """Train in one round without early stopping, for equal durations."""
+    import keras
+
+    epochs = settings["epochs"]
+    rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
+    first = settings["learning_rate"]
+    train, validation = (
+        (simulated_scan.measure(part, run.coils, seed)[0], part.images)
+        for seed, part in enumerate((splits["train"], splits["validation"]))
+    )
+    falling = keras.callbacks.LearningRateScheduler(
+        lambda epoch: first if epoch < 0.8 * epochs else first / 10
+    )
+    return experiments.fit(
+        model,
+        run,
+        {**settings, **rounds},
+        train,
+        validation,
+        folder,
+        callbacks=[falling],
+    )
+
+
+def train(run, settings, splits, folder):
+    """Train and test a network, and return its record."""
+    test = splits["test"]
+    size = test.images.shape[1:3]
+    model = build_model(run, settings, test.images.shape[1:], folder)
+    with experiments.time_spent(run, folder) as seconds:
+        history, finite = fit(model, run, settings, splits, folder)
+    learned = run.mask in LEARNED
+    keys = [
+        "loss",
+        "val_loss",
+        "learning_rate",
+        *(["slope"] if learned else []),
+    ]
+    record = {
+        **run.record(history, keys),
+        "seconds": round(seconds(), 1),
+        "parameters": count_parameters(model.reconstructor),
+    }
+    if not finite:
+        return {**record, "diverged": True, "test": {}}
+    inputs, *_ = simulated_scan.measure(test, run.coils, seed=2)
+    output = model.predict(inputs, settings["batch_size"], verbose=0)
+    found = evaluation.judge_images(test.images, output, test.volumes)
+    mask = masks.from_model(model)
+    if learned:
+        mask.save(folder / "masks" / f"{run.name}.npz")
+    shown = evaluation.middle_slice(test.volumes)
+    experiments.save_images(
+        folder,
+        run.name,
+        test.voxel_size,
+        mask=np.broadcast_to(mask.array, size),
+        truth=test.images[shown],
+        output=output[shown],
+    )
+    return {
+        **record,
+        "diverged": False,
+        "achieved_acceleration": mask.achieved_acceleration,
+        "test": found,
+    }
+
+
+def try_classical(run, settings, splits, folder):
+    """Test a method that learns nothing, and return its record."""
+    test = splits["test"]
+    size = test.images.shape[1:3]
+    mask = given_mask(run, size, folder)
+    with experiments.time_spent(run, folder) as seconds:
+        method, chosen = choose(run, settings, splits["validation"], mask)
+        _, images, maps = simulated_scan.measure(test, run.coils, seed=2)
+        found = evaluation.judge(method, mask, images, test.volumes, maps)
+    shown = evaluation.middle_slice(test.volumes)
+    experiments.save_images(
+        folder,
+        run.name,
+        test.voxel_size,
+        mask=np.broadcast_to(mask.array, size),
+        truth=test.images[shown],
+        output=evaluation.reconstruct(method, mask, images[[shown]], maps)[0],
+    )
+    return {
+        **run.record(),
+        **chosen,
+        "seconds": round(seconds(), 1),
+        "parameters": 0,
+        "diverged": False,
+        "achieved_acceleration": mask.achieved_acceleration,
+        "test": found,
+    }
+
+
+def choose(run, settings, validation, mask):
+    """The method of a run, with the regularization that validates best."""
+    if run.network == "grappa":
+        return Grappa(), {}
+    method = simulated_scan.tune(
+        run.network,
+        mask,
+        validation,
+        run.coils,
+        1,
+        settings["regularizations"],
+        settings["tuning_slices"],
+    )
+    chosen = getattr(method, "regularization", None)
+    return method, {} if chosen is None else {"regularization": chosen}
+
+
+def do(run, settings, splits, folder):
+    task = try_classical if run.network in CLASSICAL else train
+    return task(run, settings, splits, folder)
+
+
+def volumes_of(record):
+    """A record's metrics by volume; `None` if it has diverged."""
+    return record["test"].get("unit_range")
+
+
+COLUMNS = {
+    "coils": lambda cell, _: cell.coils,
+    "R": lambda cell, _: f"{cell.acceleration:g}",
+    "mask": lambda cell, _: MASK_TITLES[cell.mask],
+    "method": lambda cell, _: TITLES[cell.network],
+    "iterations": lambda cell, _: cell.iterations or "",
+    "parameters": lambda _, records: records[0]["parameters"] or "",
+    "PSNR": experiments.metric(volumes_of),
+    "SSIM": experiments.metric(volumes_of, "ssim", 4),
+    "regularization": experiments.spread("regularization", 4),
+    **experiments.TRAINING_COLUMNS,
+}
+
+
+def results(records, folder):
+    """Make the arguments of `experiments.publish` for the report."""
+    cells = Run.cells(records)
+    found = experiments.findings(claims(cells), volumes_of)
+    images = experiments.first_images(cells, folder, Run.of)
+    return {
+        "title": "Unrolled networks on given and learned masks",
+        "convention": CONVENTION,
+        "table": experiments.table(cells, COLUMNS),
+        **{**found, "figures": found["figures"] | unrolled_claims.draw(images)},
+    }
+
+
+def main(arguments=None):
+    settings = parse(__doc__, arguments)
+    return experiments.main(settings, grid, build_model, do, results, free=GRID)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

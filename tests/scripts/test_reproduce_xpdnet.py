@@ -1,0 +1,138 @@
+import json
+
+import numpy as np
+import pytest
+
+import loupe_tf
+from experiments.presets import xpdnet
+from loupe_tf import masks
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script("reproduce_xpdnet.py")
+
+
+def _arguments(folder, *others):
+    return [
+        *("--data", str(folder / "data"), "--out", str(folder / "out")),
+        *("--epochs", "1", "--iterations", "1", *others),
+    ]
+
+
+@pytest.fixture
+def small(script, monkeypatch):
+    """Networks with few filters."""
+    smoke = {"filters": 2, "depth": 1, "sizes": {1: (2, 2, 2), 2: (1, 1, 1)}}
+    monkeypatch.setitem(
+        xpdnet.PRESETS, "smoke", xpdnet.PRESETS["smoke"] | smoke
+    )
+    monkeypatch.setattr(script, "check_parameters", lambda *_: None)
+    return script
+
+
+def test_leaves_everything_and_repeats_no_run(
+    small, folder, capsys, monkeypatch
+):
+    assert small.main(_arguments(folder)) == 0
+    said = capsys.readouterr().out
+    assert "learned points: VarNet ×1 against U-Net" in said
+    out = folder / "out"
+    names = {path.stem for path in (out / "masks").iterdir()}
+    assert names == {
+        f"C1-R4-points-{network}-seed0"
+        for network in ("unet", "varnet1", "xpdnet1")
+    }
+    records = json.loads((out / "results.json").read_text())["runs"]
+    cells = {(r["mask"], r["network"]) for r in records}
+    assert cells == {
+        *((m, n) for m in ("equispaced", "points") for n in ("unet",)),
+        *(
+            (m, n)
+            for m in ("equispaced", "points", "unet_points")
+            for n in ("varnet", "xpdnet")
+        ),
+        *(
+            (m, n)
+            for m in ("equispaced", "unet_points")
+            for n in ("zero_filled", "total_variation")
+        ),
+    }
+    for record in records:
+        assert not record["diverged"]
+        assert record["achieved_acceleration"] == pytest.approx(4, rel=0.01)
+        assert record["test"]["unit_range"] and not record["test"]["refused"]
+        assert bool(record["parameters"]) == ("epochs" in record)
+
+    def refuse(*_, **__):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(loupe_tf.callbacks, "fit_two_rounds", refuse)
+    assert small.main(_arguments(folder)) == 0
+    assert small.main(["--report", "--out", str(out)]) == 0
+    assert "VarNet" in capsys.readouterr().out
+
+
+def test_several_coils_and_grappa(small, folder):
+    others = "--coils 2 --masks random --networks unet modl pdnet grappa"
+    found = small.main(_arguments(folder, *others.split()))
+    assert found == 0
+    out = folder / "out"
+    records = json.loads((out / "results.json").read_text())["runs"]
+    assert [r["network"] for r in records].count("grappa") == 1
+    assert {r["coils"] for r in records} == {2}
+    assert all(r["test"]["unit_range"] for r in records)
+
+
+def test_the_mask_of_the_unet_is_given_to_the_others(script, folder):
+    settings = xpdnet.PRESETS["smoke"]
+    run = script.Run(1, 4.0, "unet_points", "varnet", 1, 3)
+    with pytest.raises(ValueError, match="C1-R4-points-unet-seed3.npz"):
+        script.given_mask(run, (16, 16), folder)
+    mask = masks.gaussian((16, 16), 4, seed=1)
+    (folder / "masks").mkdir()
+    mask.save(folder / "masks" / "C1-R4-points-unet-seed3.npz")
+    model = script.build_model(run, settings, (16, 16, 1), folder)
+    np.testing.assert_array_equal(
+        loupe_tf.masks.from_model(model).array, mask.array
+    )
+
+
+def test_the_grid(script):
+    arguments = ["--preset", "cpu", "--seeds", "0", "1"]
+    settings = xpdnet.parse("Title.\n\nText.", arguments)
+    runs = script.grid(settings)
+    names = [run.name for run in runs]
+    assert len(set(names)) == len(names)
+    cells = {run.cell for run in runs}
+    assert len(runs) == 2 * len(cells)
+    for cell in cells:
+        # Masks exist before they are given to another network.
+        if cell.mask in script.FROM_UNET:
+            source = script.Run(
+                *cell[:2], cell.mask.removeprefix("unet_"), "unet", 0, 0
+            )
+            own = script.Run(*cell, 0)
+            assert names.index(source.name) < names.index(own.name)
+        if cell.network in script.CLASSICAL:
+            assert cell.mask not in script.LEARNED
+        if cell.network == "grappa":
+            assert cell.coils > 1 and cell.mask != "unet_points"
+        if cell.mask != "points":
+            assert cell.iterations in (0, 5)
+
+
+@pytest.mark.parametrize(
+    "others, said",
+    [
+        (("--masks", "spiral"), "spiral"),
+        (("--iterations", "2"), "--iterations: expected some of 1, 3, 5"),
+        (("--coils", "0"), "--coils"),
+        (("--epochs", "0"), "--epochs"),
+    ],
+)
+def test_refuses_wrong_options(capsys, others, said):
+    with pytest.raises(SystemExit) as stop:
+        xpdnet.parse("Title.\n\nText.", ["--preset", "cpu", *others])
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
