@@ -9,6 +9,7 @@ from experiments.unet import batch_normalization
 from loupe_tf.checks import invalid
 
 BUFFERS = 5
+SOLVER_ITERATIONS = 4
 TOLERANCE = 0.1
 """The numbers of parameters are equal within this share."""
 
@@ -49,6 +50,9 @@ def make_network(name, iterations, settings, size):
         return make(iterations=iterations)
     filters, of_pdnet, in_kspace = sizes[iterations]
     others = {"iterations": iterations, "shared": False, "normalize": True}
+    if name == "modl":
+        # The ten of the paper take longer than the networks.
+        others["solver_iterations"] = SOLVER_ITERATIONS
     if name in ("modl", "varnet"):
         return make(unet(filters), **others)
     channels = 2 * BUFFERS
