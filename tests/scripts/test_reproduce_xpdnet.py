@@ -35,13 +35,13 @@ def test_leaves_everything_and_repeats_no_run(
     small, folder, capsys, monkeypatch
 ):
     others = "--masks points unet_points --networks zero_filled unet varnet"
-    arguments = _arguments(folder, *others.split())
+    arguments = _arguments(folder, "--coils", "2", *others.split())
     assert small.main(arguments) == 0
     said = capsys.readouterr().out
     assert "learned points: VarNet ×1 against U-Net" in said
     out = folder / "out"
     names = {path.stem for path in (out / "masks").iterdir()}
-    assert names == {f"C1-R4-points-{n}-seed0" for n in ("unet", "varnet1")}
+    assert names == {f"C2-R4-points-{n}-seed0" for n in ("unet", "varnet1")}
     records = json.loads((out / "results.json").read_text())["runs"]
     assert {(r["mask"], r["network"]) for r in records} == {
         ("points", "unet"),
@@ -64,15 +64,15 @@ def test_leaves_everything_and_repeats_no_run(
     assert "VarNet" in capsys.readouterr().out
 
 
-def test_several_coils_and_grappa(small, folder):
-    others = "--coils 2 --masks random --networks modl grappa"
-    found = small.main(_arguments(folder, *others.split()))
-    assert found == 0
-    out = folder / "out"
-    records = json.loads((out / "results.json").read_text())["runs"]
-    assert [r["network"] for r in records].count("grappa") == 1
-    assert {r["coils"] for r in records} == {2}
-    assert all(r["test"]["unit_range"] for r in records)
+def test_the_report_says_where_grappa_cannot_learn(small, folder, capsys):
+    others = "--coils 2 --masks random --networks zero_filled grappa"
+    assert small.main(_arguments(folder, *others.split())) == 0
+    said = capsys.readouterr().out
+    assert "C2-R4-random-grappa-seed0: Invalid value" in said
+    assert "fully acquired centre of at least 7 columns" in said
+    results = json.loads((folder / "out" / "results.json").read_text())
+    found = {r["network"]: bool(r["test"]) for r in results["runs"]}
+    assert found == {"zero_filled": True, "grappa": False}
 
 
 def test_the_mask_of_the_unet_is_given_to_the_others(script, folder):
