@@ -65,6 +65,7 @@ test-torch: $(VENV)/.all
 test-all: test $(VENV)/.all test-torch
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
+	KERAS_BACKEND=jax $(BIN)/pytest -m slow tests/models/test_unrolled.py
 	$(call smoke,$(SMOKE_ALL))
 
 lint: $(VENV)/.test

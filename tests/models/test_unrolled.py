@@ -40,6 +40,15 @@ def varnet(**kwargs):
 
 
 ALL = [modl, xpdnet, pdnet, varnet]
+# XLA compiles for longer than these tests run; `make test` takes all networks
+# on the other backends, and `make test-all` on JAX.
+on_jax = keras.backend.backend() == "jax"
+FEWER_ON_JAX = [
+    modl,
+    pytest.param(xpdnet, marks=[pytest.mark.slow] * on_jax),
+    pdnet,
+    pytest.param(varnet, marks=[pytest.mark.slow] * on_jax),
+]
 
 
 def scan(rng, coils=3, batch=2, size=SIZE):
@@ -142,7 +151,7 @@ def trained(make, checkpointing):
     return model, before
 
 
-@pytest.mark.parametrize("make", ALL)
+@pytest.mark.parametrize("make", FEWER_ON_JAX)
 def test_checkpointing_trains_alike(make):
     """All weights move, those of the mask too, and by the same amounts."""
     plain, before = trained(make, False)
@@ -155,7 +164,7 @@ def test_checkpointing_trains_alike(make):
         assert not weight.trainable or np.abs(a - old).max() > 0, weight.path
 
 
-@pytest.mark.parametrize("make", ALL)
+@pytest.mark.parametrize("make", FEWER_ON_JAX)
 def test_saved(tmp_path, make):
     model, _ = trained(make, False)
     (kspace, mask, maps), _ = scan(np.random.default_rng(1), coils=2)
