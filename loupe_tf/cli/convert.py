@@ -44,6 +44,7 @@ def add(commands):
         "write a mask in another format",
         DESCRIPTION,
         EXAMPLES,
+        aliases=["export"],
     )
     convert.add_argument("mask", help="file of a mask")
     convert.add_argument("out", help="file to write")

@@ -63,7 +63,7 @@ def test_convert(files, capsys):
     for name in ("a.json", "a.csv", "a.cfl", "a.h5", "a.npy"):
         assert run(f"mask convert lines.npz {name}") == 0
         np.testing.assert_array_equal(load_mask(name).array, source.array)
-    assert run("mask convert a.cfl back.npz") == 0
+    assert run("mask export a.cfl back.npz") == 0  # Its other name.
     assert SamplingMask.load("back.npz") == source
     text = capsys.readouterr().out
     assert "a.json: random_lines for 24×32: 8 of 32 columns" in text
