@@ -3,7 +3,7 @@
 import argparse
 
 from loupe_tf.cli import compare, convert, show
-from loupe_tf.cli.masks import FILES
+from loupe_tf.cli.masks import describe_files
 
 EXAMPLES = """\
 examples:
@@ -19,7 +19,7 @@ def add(commands):
         "mask",
         help="look at masks, convert them, compare two",
         description="Look at sampling masks, convert them, compare two.",
-        epilog=f"{EXAMPLES}\n{FILES}",
+        epilog=f"{EXAMPLES}\n{describe_files()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mask.set_defaults(run=lambda options: mask.print_help())

@@ -21,16 +21,22 @@ mask as it is.
 
 def add_command(commands, name, text, doc, epilog, aliases=()):
     """Add a command on masks; its help says which formats there are."""
-    formats = [(" ".join(f.suffixes), f.holds) for f in FORMATS.values()]
-    width = max(len(suffixes) for suffixes, _ in formats) + 2
-    formats = "\n".join(f"  {a:{width}}{holds}" for a, holds in formats)
     return commands.add_parser(
         name,
         aliases=aliases,
         help=text,
         description=doc,
-        epilog=f"{epilog}\n{FILES.format(formats=formats)}",
+        epilog=f"{epilog}\n{describe_files()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def describe_files():
+    """Return the part of a help that lists the formats of masks."""
+    formats = [(" ".join(f.suffixes), f.holds) for f in FORMATS.values()]
+    width = max(len(suffixes) for suffixes, _ in formats) + 2
+    return FILES.format(
+        formats="\n".join(f"  {a:{width}}{holds}" for a, holds in formats)
     )
 
 
