@@ -21,7 +21,8 @@ and unet_points were learned with the U-Net, at the same R, fold and seed, and
 are given to the other networks from the start of their training, and to the
 methods that learn nothing. All masks have exactly the same budget, and the
 calibration region of fastMRI; where GRAPPA finds it too small, the report says
-so. Random lines and the offset of equispaced lines are drawn anew for each seed.
+so. Random lines and the offset of equispaced lines are drawn anew for each
+seed.
 
 With one coil, k-space is computed from magnitude images, so either half
 determines the other. Several coils have simulated maps on a circle, which the
