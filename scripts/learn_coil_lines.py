@@ -31,8 +31,8 @@ import experiments
 import loupe_tf
 from experiments import coil_figures
 from experiments.coil_scan import fit_size, load_scan
-from experiments.presets.coil_lines import parse
-from experiments.reconstructors import NAMES, build_unrolled
+from experiments.presets.coil_lines import NETWORKS, parse
+from experiments.unrolled_networks import make_network
 from loupe_tf import (
     command_line,
     evaluation,
@@ -86,12 +86,13 @@ def build_model(options, size, mask):
     keras.utils.set_random_seed(options.seed)
     if options.network != "unet":
         channels = 1  # The complex image has the magnitude as its target.
-        chosen["reconstructor"] = build_unrolled(
+        # One U-Net for each iteration.
+        sizes = {options.iterations: 3 * (options.filters,)}
+        chosen["reconstructor"] = make_network(
             options.network,
-            size,
             options.iterations,
-            options.filters,
-            options.depth,
+            {**vars(options), "sizes": sizes},
+            size,
         )
     return experiments.build_unet(
         vars(options),
@@ -155,7 +156,7 @@ def reconstruct(model, mask, kspace, options):
     methods = {
         "zero-filled": reconstruction.ZeroFilled(),
         "CG-SENSE": sense,
-        NAMES.get(options.network, "U-Net"): reconstruction.Network(model),
+        NETWORKS[options.network]: reconstruction.Network(model),
     }
     return {
         name: unit * np.abs(method(kspace / unit, mask, maps))

@@ -1,7 +1,14 @@
 """Options of the experiment on lines for several coils."""
 
-from experiments.reconstructors import NAMES
 from loupe_tf import command_line
+
+NETWORKS = {
+    "unet": "U-Net",
+    "modl": "MoDL",
+    "varnet": "VarNet",
+    "xpdnet": "XPDNet",
+}
+"""The networks, and what tables and figures call them."""
 
 OPTIONS = {
     "acceleration": (4.0, "R > 1"),
@@ -15,7 +22,7 @@ OPTIONS = {
     "phase": (1.0, "standard deviation of the images' phase, in radians"),
     "iterations": (5, "iterations of an unrolled network"),
     "filters": (16, "channels of the network, at its finest scale"),
-    "depth": (4, "scales of the network; of MoDL, its convolutions"),
+    "depth": (4, "scales of the network"),
     "batch-size": (8, "images per batch"),
     "learning-rate": (3e-3, "learning rate of Adam"),
     "slope": (20.0, "initial slope of 4S"),
@@ -43,7 +50,7 @@ def parse(doc, arguments=None):
     add("--out", default="runs/coil_lines", help="folder (%(default)s)")
     add(
         "--network",
-        choices=["unet", *NAMES],
+        choices=NETWORKS,
         default="unet",
         help="the network that rebuilds the images (%(default)s)",
     )
