@@ -39,8 +39,8 @@ SLOW = {
     "simulate_kspace",
     "write_fastmri_dataset",
 }
-# What asks for fastMRI's files is run by tests/datasets/.
-ELSEWHERE = {"FastmriSlicesConfig", "coil_pipeline"}
+# What asks for fastMRI's files is run by tests/datasets/ and tests/models/.
+ELSEWHERE = {"FastmriSlicesConfig", "coil_pipeline", "load_fastmri_weights"}
 
 
 def docstrings():

@@ -299,6 +299,8 @@ def test_what_is_imported_is_required():
     script = "scripts/benchmarks/nufft.py"
     peers |= {(script, name) for name in ("finufft", "torch", "torchkbnufft")}
     peers |= {(script, "jax")}
+    # Who has a file of PyTorch's has PyTorch, or is told to install it.
+    peers |= {("loupe_tf/models/load_fastmri_weights.py", "torch")}
     # What an extra brings is imported where it is used.
     assert not undeclared(package + scripts, every, at_top=False) - peers
 

@@ -1,7 +1,6 @@
 """Weights of fastMRI's PyTorch models, for the models here."""
 
 import os
-import pickle
 
 import numpy as np
 from keras import ops
@@ -9,6 +8,7 @@ from keras import ops
 from loupe_tf.checks import invalid
 from loupe_tf.models.sensitivity_maps import SensitivityMaps
 from loupe_tf.models.varnet import VarNet
+from loupe_tf.reading import check_file, naming
 
 
 def load_fastmri_weights(model, weights):
@@ -100,12 +100,9 @@ def _read(path):
             "Reading a PyTorch file needs the package torch. Install it: "
             "pip install torch"
         ) from error
-    try:
+    check_file(path)
+    with naming(path, "a file of tensors only"):
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise invalid(
-            "weights", "a file of tensors only", found=f"{path}: {error}"
-        ) from error
     if not isinstance(found, dict):
         raise invalid(
             "weights",

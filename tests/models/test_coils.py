@@ -206,7 +206,6 @@ def test_inputs_by_name_saving_and_binarization(scan, tmp_path):
         ("`coils`", {"coils": 0}),
         ("`coils`", {"coils": "many"}),
         ("`coils`", {"coils": True}),
-        ("`input_shape`.*with coils", {"input_shape": (*SIZE, 1)}),
         ("`input_shape`.*with coils", {"input_shape": (4, *SIZE, 2)}),
         ("`data_consistency`", {"data_consistency": True}),
         ("`half_plane`", {"half_plane": True}),

@@ -79,8 +79,8 @@ def test_takes_so_many_slices_of_each_split(settings):
     (_, facts, records), _, _ = _conduct(settings, GRID[:1])
     # Both volumes, and of a split with fewer all that it has.
     assert facts["volumes"] == (
-        "train 2 volumes (3 slices), validation 1 volumes (1 slices), "
-        "test 1 volumes (2 slices)"
+        "train 2 volumes (3 slices), validation 1 volume (1 slices), "
+        "test 1 volume (2 slices)"
     )
     assert records[0]["slices"] == 3
     # With other settings it is another experiment.
