@@ -22,6 +22,11 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/reconstruction/test_network.py tests/operators \
 	tests/test_own_reconstructor.py \
 	tests/test_losses.py tests/metrics tests/test_export.py
+# XLA compiles these for longer than they run: `make test-all` has them on JAX.
+LATER_ON_JAX := tests/models/test_image_networks.py \
+	tests/models/test_norm_unet.py \
+	tests/operators/test_density_compensation.py \
+	tests/operators/test_toeplitz.py
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
@@ -56,7 +61,8 @@ test-tensorflow: $(VENV)/.test
 
 test-jax: $(VENV)/.test
 	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
-		$(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
+		$(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS) \
+		$(LATER_ON_JAX:%=--ignore=%)
 
 test-torch: $(VENV)/.all
 	KERAS_BACKEND=torch $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
@@ -65,7 +71,8 @@ test-torch: $(VENV)/.all
 test-all: test $(VENV)/.all test-torch
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
-	KERAS_BACKEND=jax $(BIN)/pytest -m slow tests/models/test_unrolled.py
+	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
+		$(BIN)/pytest $(LATER_ON_JAX) tests/models/test_unrolled.py
 	$(call smoke,$(SMOKE_ALL))
 
 lint: $(VENV)/.test
