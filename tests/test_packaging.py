@@ -294,8 +294,11 @@ def test_what_is_imported_is_required():
     assert not undeclared(package, base, at_top=True)
     assert not undeclared(scripts, base, at_top=True)
     # A benchmark tells itself how to install what it is compared with.
-    script = "scripts/benchmarks/read_dataset.py"
-    peers = {(script, "fastmri"), (script, "torch")}
+    peers = {
+        (f"scripts/benchmarks/{script}.py", name)
+        for script in ("read_dataset", "unrolled")
+        for name in ("fastmri", "torch")
+    }
     script = "scripts/benchmarks/nufft.py"
     peers |= {(script, name) for name in ("finufft", "torch", "torchkbnufft")}
     peers |= {(script, "jax")}
