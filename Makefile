@@ -26,6 +26,7 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 LATER_ON_JAX := tests/models/test_image_networks.py \
 	tests/models/test_norm_unet.py \
 	tests/operators/test_density_compensation.py \
+	tests/operators/test_non_uniform.py \
 	tests/operators/test_toeplitz.py
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \

@@ -34,8 +34,14 @@ SMALLER = {
 
 # Examples that take seconds.
 SLOW = {
+    "CoilBatches",
     "Distribution",
+    "MaskedBatches",
+    "MoDL",
+    "MultiWorkerTrainer",
     "SelfShrinkingSigmoidSlope",
+    "SlopeSchedule",
+    "VarNet",
     "simulate_kspace",
     "write_fastmri_dataset",
 }

@@ -31,6 +31,7 @@ def small(script, monkeypatch):
     return script
 
 
+@pytest.mark.slow
 def test_leaves_everything_and_repeats_no_run(
     small, folder, capsys, monkeypatch
 ):
