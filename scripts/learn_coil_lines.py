@@ -31,7 +31,8 @@ import experiments
 import loupe_tf
 from experiments import coil_figures
 from experiments.coil_scan import fit_size, load_scan
-from experiments.presets.coil_lines import NETWORKS, parse
+from experiments.presets.coil_lines import parse
+from experiments.unrolled_claims import TITLES
 from experiments.unrolled_networks import make_network
 from loupe_tf import (
     command_line,
@@ -156,7 +157,7 @@ def reconstruct(model, mask, kspace, options):
     methods = {
         "zero-filled": reconstruction.ZeroFilled(),
         "CG-SENSE": sense,
-        NETWORKS[options.network]: reconstruction.Network(model),
+        TITLES[options.network]: reconstruction.Network(model),
     }
     return {
         name: unit * np.abs(method(kspace / unit, mask, maps))

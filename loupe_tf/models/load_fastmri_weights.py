@@ -37,7 +37,7 @@ def load_fastmri_weights(model, weights):
             model, such as its leaderboard's
             `brain_leaderboard_state_dict.pt`, or the `state_dict` itself, a
             mapping from names to tensors or arrays. A file may have tensors
-            only: no other object is unpickled. Of a checkpoint of PyTorch
+            only: no other object is unpickled. For a checkpoint of PyTorch
             Lightning, pass the entries of its `"state_dict"`, without the
             prefix `varnet.` or `unet.` of their names.
 

@@ -49,7 +49,7 @@ class Toeplitz:
         spread = spread.adjoint(samples)
         axes = tuple(range(1, 1 + len(double)))
         spread = ops.roll(spread, [-n for n in scan.size], axes)
-        # Of real weights, p(-r) is conj p(r), and the transform is real. Only
+        # With real weights, p(-r) is conj p(r): the transform is real. Only
         # the distance N, which no two pixels have, breaks that symmetry.
         real, _ = transform(spread[..., 0], spread[..., 1], len(double))
         scale = math.sqrt(math.prod(double)) / math.prod(scan.size)

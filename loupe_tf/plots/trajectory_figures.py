@@ -12,7 +12,7 @@ def trajectory(trajectory, figure=None):
     """Draw the curves of a trajectory, and the first of them over time.
 
     Both axes of k-space are in cycles per pixel, with DC in the centre. The
-    first shot is drawn thicker. Of more than 64 shots, 64 are drawn. For three
+    first shot is drawn thicker. At most 64 of the shots are drawn. For three
     axes, the curves are seen along the first.
 
     Args:

@@ -45,7 +45,7 @@ PRESETS = [
 QUICK = [(16, 200, 2)]
 OPERATIONS = ("forward", "adjoint", "gradient")
 CHECKED = 300
-# Of the kernel, in peers that have no accuracy to ask for.
+# The width of the kernel, in peers that have no accuracy to ask for.
 WIDTH = 6
 
 

@@ -6,7 +6,7 @@ from keras import ops
 from loupe_tf.numpy_fourier import fft2c, nudft, nudft_adjoint
 from loupe_tf.operators import NonUniform
 
-# Of single precision.
+# What single precision leaves.
 EXACT = 1e-6
 
 
@@ -61,7 +61,7 @@ def test_exact_sum_and_adjoint(rng, size, batch, samples, coils, depth, tensor):
     forward = complexes(scan.forward(channels(x)))
     expected = sum_of(x[:, None] * (1 if maps is None else maps), positions)
     assert forward.shape == y.shape
-    # Of one sample, the error has no mean.
+    # The error of a single sample is not averaged.
     assert error(forward, expected) < (2e-5 if samples != (1,) else 1e-4)
     adjoint = complexes(scan.adjoint(channels(y)))
     assert adjoint.shape == x.shape

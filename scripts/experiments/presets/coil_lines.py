@@ -1,14 +1,7 @@
 """Options of the experiment on lines for several coils."""
 
+from experiments.presets.xpdnet import NETWORKS
 from loupe_tf import command_line
-
-NETWORKS = {
-    "unet": "U-Net",
-    "modl": "MoDL",
-    "varnet": "VarNet",
-    "xpdnet": "XPDNet",
-}
-"""The networks, and what tables and figures call them."""
 
 OPTIONS = {
     "acceleration": (4.0, "R > 1"),
