@@ -1,6 +1,7 @@
 """Sampling masks, independent of any model: fixed patterns, budgets, files."""
 
 from loupe_tf.masks.acquisition_order import acquisition_order
+from loupe_tf.masks.band import band, band_weights, bands
 from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.budget import budget, calibration_region
 from loupe_tf.masks.centre import centred, dc_position
@@ -30,6 +31,9 @@ __all__ = [
     "PATTERNS",
     "SamplingMask",
     "acquisition_order",
+    "band",
+    "band_weights",
+    "bands",
     "binarize",
     "budget",
     "calibration_region",
