@@ -130,12 +130,13 @@ def check_options(what, function, options):
 
     Args:
         what: String, the purpose of the options, such as "the format 'csv'".
-        function: Callable that will get the options. Its arguments `mask` and
-            `path` are not options.
+        function: Callable that will get the options. Its arguments `mask`,
+            `trajectory` and `path` are not options.
         options: Dictionary of the keyword arguments.
     """
     known = [f"`{name}`" for name in inspect.signature(function).parameters]
-    known = [name for name in known if name not in ("`mask`", "`path`")]
+    given = "`mask`", "`trajectory`", "`path`"
+    known = [name for name in known if name not in given]
     unknown = sorted({f"`{name}`" for name in options} - set(known))
     if unknown:
         raise invalid(

@@ -12,6 +12,7 @@ import struct
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.reading import BadFileError, check_file, check_memory, naming
 
 
@@ -50,6 +51,27 @@ def hdf5_names(file):
     """Return the sorted names at the top level of an HDF5 file."""
     with naming(file.filename, "an HDF5 file"):
         return sorted(file)
+
+
+def refuse_other_data(path, mark, kind):
+    """Refuse to overwrite an HDF5 file without a mark of this package.
+
+    Args:
+        path: Path of the file that is to be written.
+        mark: String, name of the attribute that marks files of its kind.
+        kind: String, what such files hold, such as "mask".
+    """
+    if not os.path.exists(path):
+        return
+    with open_hdf5(path) as file:
+        with naming(path, "an HDF5 file"):
+            is_marked = mark in file.attrs
+        if not is_marked:
+            raise invalid(
+                "path",
+                f"a new file, or one that holds only a {kind}",
+                found=f"path={path}, which holds {hdf5_names(file)}",
+            )
 
 
 def hdf5_dataset(file, name):

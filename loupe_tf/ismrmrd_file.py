@@ -58,7 +58,7 @@ class Space:
     limits: dict
 
 
-def read_heads(path, encoding=0, select=None):
+def read_heads(path, encoding=0, select=None, cartesian=True):
     """Read the header of ISMRM raw data and the heads of its acquisitions.
 
     Args:
@@ -66,6 +66,8 @@ def read_heads(path, encoding=0, select=None):
         encoding: Integer, the number of the encoding space.
         select: (Optional) dictionary of integers by names of `COUNTERS`.
             Missing ones are 0.
+        cartesian: Boolean, whether counters give the position of samples, or
+            each acquisition has a trajectory of its own.
 
     Returns:
         A tuple of four: the header, its `Space`, the heads of the acquisitions
@@ -74,8 +76,8 @@ def read_heads(path, encoding=0, select=None):
 
     Raises:
         ImportError: If the package `ismrmrd` is missing.
-        BadFileError: If the file is not ISMRMRD, is inconsistent or is not
-            Cartesian.
+        BadFileError: If the file is not ISMRMRD, is inconsistent, or is not
+            Cartesian where it should be.
         ValueError: If the file has no such encoding space, or no acquisition
             that matches `select`.
     """
@@ -114,16 +116,23 @@ def read_heads(path, encoding=0, select=None):
             encoding,
         )
     with reading.naming(path, "ISMRM raw data"):
-        space = _space(path, header.encoding[encoding])
+        space = _space(path, header.encoding[encoding], cartesian)
         kept = (refs == encoding) & _is_image(path, ismrmrd, heads, refs)
         numbers = np.flatnonzero(kept)
         heads = heads[numbers]
-        if np.any(heads["trajectory_dimensions"]):
+        axes = np.unique(heads["trajectory_dimensions"]).tolist()
+        if cartesian and axes != [0]:
             raise BadFileError(
                 path,
                 "Expected Cartesian samples, whose counters give their "
                 "position. Received: acquisitions with a trajectory of their "
                 "own",
+            )
+        if not cartesian and axes not in ([2], [3]):
+            raise BadFileError(
+                path,
+                "Expected acquisitions with a trajectory of 2 or 3 axes. "
+                f"Received: trajectory_dimensions {axes}",
             )
     kept = _selected(path, heads, select)
     return header, space, heads[kept], numbers[kept]
@@ -249,9 +258,9 @@ def _selected(path, heads, select):
     return kept
 
 
-def _space(path, encoding):
+def _space(path, encoding, cartesian):
     """Check an encoding space and return its `Space`."""
-    if encoding.trajectory.value != "cartesian":
+    if cartesian and encoding.trajectory.value != "cartesian":
         raise BadFileError(
             path,
             "Expected a Cartesian trajectory. Received: "

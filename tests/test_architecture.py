@@ -20,9 +20,10 @@ FOLDERS = {
 # `loupe_tf/__init__.py`, has no name.
 FLOORS = (
     {"version", "checks", "on_import"},
-    {"fourier", "numpy_fourier", "reading"},
+    {"fourier", "numpy_fourier", "reading", "file_formats"},
     {"atomic", "hdf5", "simulation"},
     {"cfl", "ismrmrd_file"},
+    {"ismrmrd_writer"},
     {"records"},
     {"run_folder", "kept_images"},
     {"metrics", "operators"},

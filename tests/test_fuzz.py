@@ -88,6 +88,19 @@ def mask(name, make=points, format=None, **options):
     )
 
 
+def curves(name, **options):
+    from loupe_tf.trajectories import Trajectory, spiral
+
+    sizes = {"matrix": SHAPE, "field_of_view": (200, 240.5), "dwell": 1e-5}
+    made = spiral(2, 20, turns=2, **sizes)
+
+    def read(folder):
+        found = Trajectory.load(folder / name)
+        return found.positions, found.metadata
+
+    return Format(lambda folder: made.save(folder / name), read, **options)
+
+
 def kspace_of(shape):
     rng = np.random.default_rng(0)
     parts = rng.normal(size=(2, *shape)).astype("float32")
@@ -433,6 +446,16 @@ def formats():
         "mask seq, signed": mask(
             "mask.seq", lines, kept=nothing, loose=NUMBERS, **SEQ
         ),
+        "trajectory npz": curves("t.npz"),
+        "trajectory npz, repacked": curves(
+            "t.npz", kept=nothing, loose=NUMBERS, **ZIP
+        ),
+        **{
+            f"trajectory {suffix}": curves(
+                f"t.{suffix}", kept=nothing, loose=NUMBERS
+            )
+            for suffix in ("csv", "cfl", "mrd", "bin")
+        },
         "kspace npy": kspace(
             "k.npy",
             lambda path: np.save(path, kspace_of((3, *SHAPE))),

@@ -1,4 +1,4 @@
-"""Masks, raw k-space and images in the file formats of other toolboxes."""
+"""Files of other toolboxes: masks, trajectories, raw k-space and images."""
 
 from loupe_tf.cfl import read_cfl, write_cfl
 from loupe_tf.formats.coil_files import load_coils
@@ -9,6 +9,8 @@ from loupe_tf.masks.files.mask_files import save_mask
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 from loupe_tf.masks.sampling_mask import load_mask
 from loupe_tf.reading import BadFileError, memory_limit, set_memory_limit
+from loupe_tf.trajectories.files.trajectory_files import save_trajectory
+from loupe_tf.trajectories.trajectory import load_trajectory
 
 __all__ = [
     "BadFileError",
@@ -16,11 +18,13 @@ __all__ = [
     "load_coils",
     "load_kspace",
     "load_mask",
+    "load_trajectory",
     "memory_limit",
     "pulseq_sequence",
     "read_cfl",
     "save_image",
     "save_mask",
+    "save_trajectory",
     "set_memory_limit",
     "write_cfl",
 ]

@@ -11,12 +11,16 @@ from loupe_tf.trajectories.patterns import (
     spiral,
 )
 from loupe_tf.trajectories.trajectory import Trajectory
+from loupe_tf.trajectories.volumes import cones, stack, stack_of_stars
 
 __all__ = [
     "GOLDEN_ANGLE",
     "Trajectory",
+    "cones",
     "epi",
     "radial",
     "rosette",
     "spiral",
+    "stack",
+    "stack_of_stars",
 ]

@@ -1,17 +1,19 @@
 """The trajectory as an object that can be saved."""
 
 import json
+import pathlib
 import warnings
 
 import numpy as np
 
-from loupe_tf import reading
-from loupe_tf.atomic import written_aside
 from loupe_tf.checks import check_integer, check_number, invalid
-
-VERSION = 1
-# γ/2π of hydrogen, in Hz/T (CODATA 2018, without shielding).
-LARMOR = 42.577478518e6
+from loupe_tf.reading import naming
+from loupe_tf.trajectories.files.common import LARMOR, VERSION
+from loupe_tf.trajectories.files.trajectory_files import (
+    formats_by_suffix,
+    read_trajectory,
+    save_trajectory,
+)
 
 
 class Trajectory:
@@ -119,51 +121,80 @@ class Trajectory:
         steps = np.diff(self.positions, axis=1) / metres  # In cycles per m.
         return 1000 * steps / (LARMOR * self.dwell)
 
+    @property
+    def metadata(self):
+        """Everything except the positions, as a dictionary for JSON."""
+        return {
+            "version": VERSION,
+            "matrix": self.matrix and list(self.matrix),
+            "field_of_view": self.field_of_view and list(self.field_of_view),
+            "dwell": self.dwell,
+            "provenance": self.provenance,
+        }
+
+    def replace(self, **changes):
+        """Return a copy of the trajectory with some attributes replaced.
+
+        Args:
+            **changes: Arguments of the class.
+
+        Returns:
+            A `Trajectory`.
+
+        Example:
+
+        >>> trajectory = loupe_tf.trajectories.radial(34, samples=128)
+        >>> trajectory.replace(matrix=(64, 64)).save("radial.cfl")
+        """
+        names = ("positions", "matrix", "field_of_view", "dwell", "provenance")
+        return type(self)(
+            **{name: getattr(self, name) for name in names} | changes
+        )
+
     def save(self, path):
         """Write the trajectory to a file, in NumPy's `.npz` format.
 
-        The file is written whole or not at all.
+        Another suffix selects another format, as in
+        `loupe_tf.formats.save_trajectory`, which also has options. A path
+        without a known suffix is written as `.npz`. The file is written whole
+        or not at all.
 
         Args:
             path: Path of the file, used unchanged: no `.npz` is appended.
+
+        Raises:
+            ValueError: If the format needs something of the trajectory that is
+                not known.
         """
-        metadata = {"version": VERSION, **self._metadata()}
-        with written_aside(path) as partial, open(partial, "xb") as file:
-            np.savez_compressed(
-                file,
-                positions=self.positions,
-                metadata=json.dumps(metadata),
-            )
+        save_trajectory(self, path, _npz_unless_known(path))
 
     @classmethod
     def load(cls, path):
         """Read a trajectory that `save` wrote. Nothing is ever unpickled.
 
+        The suffix selects the format, as in
+        `loupe_tf.formats.load_trajectory`.
+
         Args:
             path: Path of the file.
 
         Returns:
-            A `Trajectory`, equal to the one that was saved.
+            A `Trajectory`, equal to the one that was saved, up to single
+            precision in formats that have no more.
 
         Raises:
             ValueError: If the file is not a trajectory, is damaged, or is of
                 another version.
             OSError: If the file cannot be opened.
         """
-        arrays = reading.load_npz(path)
-        with reading.naming(path, "a file written by `Trajectory.save`"):
-            metadata = reading.parse_json(arrays["metadata"].item())
-            version = metadata.pop("version")
-            if version != VERSION:
-                raise invalid("version", f"{VERSION}", version)
-            return cls(arrays["positions"], **metadata)
+        return load_trajectory(path, _npz_unless_known(path))
 
     def __eq__(self, other):
         if not isinstance(other, Trajectory):
             return NotImplemented
         return (
             np.array_equal(self.positions, other.positions)
-            and self._metadata() == other._metadata()
+            and self.metadata == other.metadata
         )
 
     def __repr__(self):
@@ -174,14 +205,6 @@ class Trajectory:
             f"dwell={self.dwell}>"
         )
 
-    def _metadata(self):
-        return {
-            "matrix": self.matrix and list(self.matrix),
-            "field_of_view": self.field_of_view and list(self.field_of_view),
-            "dwell": self.dwell,
-            "provenance": self.provenance,
-        }
-
     def _per_axis(self, name, values, check, **bounds):
         if values is None:
             return None
@@ -190,6 +213,53 @@ class Trajectory:
                 name, f"one value for each of {self.axes} axes", values
             )
         return tuple(check(name, value, **bounds) for value in values)
+
+
+def load_trajectory(path, format=None, **options):
+    """Read a trajectory from a file in any format of `save_trajectory`.
+
+    Files of other programs are read as far as they say what they hold.
+    Positions that are not finite, and shots of different lengths, are errors;
+    positions outside of k-space are moved by whole cycles, with a warning.
+    Nothing is unpickled.
+
+    Args:
+        path: Path of the file.
+        format: (Optional) one of the names of `save_trajectory`, by default
+            that of the suffix.
+        **options: What a file of another program may not say. For CSV, `unit`,
+            `matrix`, `field_of_view` and `dwell`. For BART, `matrix`, which its
+            unit needs. For ISMRMRD, `unit` (`"cycles/pixel"` by default),
+            `matrix`, by default that of the encoded space, and `encoding` and
+            `select`, as in `load_kspace`. For mri-nufft's `.bin`, `raster`, the
+            raster time of the gradients in seconds (1e-5), and `dwell`, the
+            time between two samples, by default the same.
+
+    Returns:
+        A `Trajectory`.
+
+    Raises:
+        ImportError: If a package of the extra `export` is missing.
+        ValueError: If the file is damaged or of another format, or if
+            something is needed that it does not say.
+        OSError: If the file cannot be opened.
+
+    Example:
+
+    >>> spokes = loupe_tf.trajectories.radial(shots=34, samples=128)
+    >>> spokes.replace(matrix=(64, 64)).save("spokes.cfl")
+    >>> loupe_tf.formats.load_trajectory("spokes.cfl").shots
+    34
+    """
+    arguments = read_trajectory(path, format, **options)
+    with naming(path, "a trajectory"):
+        return Trajectory(**arguments)
+
+
+def _npz_unless_known(path):
+    """Return the format of a path, if its suffix does not give one."""
+    known = pathlib.Path(path).suffix.lower() in formats_by_suffix()
+    return None if known else "npz"
 
 
 def _standardize(positions):

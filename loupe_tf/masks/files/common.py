@@ -1,8 +1,5 @@
 """Helpers that the mask formats share."""
 
-import os
-
-from loupe_tf import hdf5, reading
 from loupe_tf.checks import invalid
 
 # Bytes of memory per entry while a mask is read and checked.
@@ -42,18 +39,3 @@ def check_lines(mask, what, *kinds):
             f"Learn one with lines={kinds[0]!r}, or write this one in a format "
             "that holds it, such as .csv, .cfl or .mrd",
         )
-
-
-def refuse_other_data(path):
-    """Refuse to overwrite an HDF5 file that is not a mask."""
-    if not os.path.exists(path):
-        return
-    with hdf5.open_hdf5(path) as file:
-        with reading.naming(path, "an HDF5 file"):
-            is_mask = MARK in file.attrs
-        if not is_mask:
-            raise invalid(
-                "path",
-                "a new file, or one that holds only a mask",
-                found=f"path={path}, which holds {hdf5.hdf5_names(file)}",
-            )

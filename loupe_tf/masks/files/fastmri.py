@@ -4,12 +4,7 @@ import json
 
 from loupe_tf import hdf5, reading
 from loupe_tf.atomic import hdf5_written
-from loupe_tf.masks.files.common import (
-    COST,
-    MARK,
-    check_lines,
-    refuse_other_data,
-)
+from loupe_tf.masks.files.common import COST, MARK, check_lines
 from loupe_tf.masks.metadata import arguments_of
 
 
@@ -22,7 +17,7 @@ def save_fastmri(mask, path):
             is a mask.
     """
     check_lines(mask, "fastMRI's `mask`", "columns")
-    refuse_other_data(path)
+    hdf5.refuse_other_data(path, MARK, "mask")
     with hdf5_written(path) as file:
         file.attrs[MARK] = 1
         file["mask"] = mask.array[0]

@@ -1,12 +1,10 @@
 """Masks as ISMRM raw data (Inati et al., MRM 77, 2017)."""
 
-import json
 import math
 
 import numpy as np
 
 from loupe_tf import reading
-from loupe_tf.atomic import written_aside
 from loupe_tf.checks import check_choice, check_number, invalid
 from loupe_tf.ismrmrd_file import (
     LARGEST,
@@ -14,9 +12,14 @@ from loupe_tf.ismrmrd_file import (
     import_ismrmrd,
     read_heads,
 )
+from loupe_tf.ismrmrd_writer import (
+    make_header,
+    stored_metadata,
+    write_acquisitions,
+)
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.budget import calibration_region
-from loupe_tf.masks.files.common import MARK, refuse_other_data, with_sizes
+from loupe_tf.masks.files.common import MARK, with_sizes
 from loupe_tf.masks.metadata import arguments_of
 
 
@@ -75,14 +78,9 @@ def save_ismrmrd(
         samples, steps = 1, entries
         inside = calibration_region(mask.shape, mask.calibration)
         inside = inside[tuple(entries.T)]
-    refuse_other_data(path)
-    header = _header(ismrmrd, mask, samples, slice_thickness)
+    header = _header(mask, samples, slice_thickness)
     acquisitions = _acquisitions(ismrmrd, samples, steps, inside)
-    with written_aside(path) as partial:
-        with ismrmrd.File(str(partial), "w") as file:
-            file["dataset"].header = header
-            file["dataset"].acquisitions = acquisitions
-        _mark(partial)
+    write_acquisitions(path, header, acquisitions, MARK, "mask")
 
 
 def load_ismrmrd(path, encoding=0, lines=None, select=None):
@@ -109,7 +107,7 @@ def load_ismrmrd(path, encoding=0, lines=None, select=None):
     check_choice("lines", lines, (None, "columns", "rows"))
     header, space, heads, _ = read_heads(path, encoding, select)
     with reading.naming(path, "ISMRM raw data"):
-        stored = _metadata(header)
+        stored = stored_metadata(header, MARK)
         steps, counts = encoding_steps(path, space, heads)
         points = len(counts) > 1
         shape = counts if points else (1, *counts)
@@ -154,9 +152,8 @@ def _acquisitions(ismrmrd, samples, steps, inside):
     return acquisitions
 
 
-def _header(ismrmrd, mask, samples, slice_thickness):
+def _header(mask, samples, slice_thickness):
     """Make a header with one encoding space, reconstructed as a whole."""
-    xsd = ismrmrd.xsd
     view = mask.field_of_view
     if mask.lines:
         order = (0, 1) if mask.lines == "columns" else (1, 0)
@@ -164,54 +161,5 @@ def _header(ismrmrd, mask, samples, slice_thickness):
         view = [view[axis] for axis in order] + [slice_thickness]
     else:
         matrix, view = [1, *mask.matrix], [slice_thickness, *view]
-    space = xsd.encodingSpaceType(
-        matrixSize=xsd.matrixSizeType(**dict(zip("xyz", matrix, strict=True))),
-        fieldOfView_mm=xsd.fieldOfViewMm(**dict(zip("xyz", view, strict=True))),
-    )
-    limits = [
-        xsd.limitType(minimum=0, maximum=n - 1, center=n // 2)
-        for n in (samples, *matrix[1:])
-    ]
-    encoding = xsd.encodingType(
-        encodedSpace=space,
-        reconSpace=space,
-        trajectory=xsd.trajectoryType.CARTESIAN,
-        encodingLimits=xsd.encodingLimitsType(
-            kspace_encoding_step_0=limits[0],
-            kspace_encoding_step_1=limits[1],
-            kspace_encoding_step_2=limits[2],
-        ),
-    )
-    return xsd.ismrmrdHeader(
-        experimentalConditions=xsd.experimentalConditionsType(
-            H1resonanceFrequency_Hz=0
-        ),
-        encoding=[encoding],
-        userParameters=xsd.userParametersType(
-            userParameterString=[
-                xsd.userParameterStringType(
-                    name=MARK, value=json.dumps(mask.metadata)
-                )
-            ]
-        ),
-    )
-
-
-def _metadata(header):
-    """Return the metadata that `save_ismrmrd` put in the header, or `None`."""
-    if header.userParameters:
-        for parameter in header.userParameters.userParameterString:
-            if parameter.name == MARK:
-                stored = reading.parse_json(parameter.value)
-                if not isinstance(stored, dict):
-                    raise ValueError(f"{MARK} is not a dictionary")
-                return stored
-    return None
-
-
-def _mark(path):
-    """Mark a file as a mask, to distinguish it from a measurement."""
-    import h5py
-
-    with h5py.File(path, "a") as file:
-        file.attrs[MARK] = 1
+    steps = (samples, *matrix[1:])
+    return make_header(matrix, view, steps, MARK, mask.metadata)

@@ -1,11 +1,10 @@
 """Read and write masks in the formats of scanners and toolboxes."""
 
-import dataclasses
 import pathlib
-from collections.abc import Callable
 
 from loupe_tf import hdf5
-from loupe_tf.checks import check_choice, check_options, invalid
+from loupe_tf.checks import check_options, invalid
+from loupe_tf.file_formats import Format, find_format, names_by_suffix
 from loupe_tf.masks.centre import centred
 from loupe_tf.masks.files.bart import load_bart, save_bart
 from loupe_tf.masks.files.csv_text import load_csv, save_csv
@@ -16,29 +15,6 @@ from loupe_tf.masks.files.npy import load_npy, save_npy
 from loupe_tf.masks.files.npz import load_npz, save_npz
 from loupe_tf.masks.files.pulseq import load_pulseq, save_pulseq
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
-
-
-@dataclasses.dataclass(frozen=True)
-class Format:
-    """A format of files that hold masks.
-
-    Attributes:
-        save: Function `(mask, path, **options)` that writes a `SamplingMask`.
-        load: Function `(path, **options)` that returns a pair: a dictionary,
-            the arguments of `SamplingMask`, and a boolean, whether the file
-            says that DC is in the centre.
-        suffixes: Suffixes of paths in this format, such as `(".csv",)`.
-        holds: String, one line of description for the command-line help.
-        takes: Function whose arguments are the options of `save`, if `save`
-            passes its options on.
-    """
-
-    save: Callable
-    load: Callable
-    suffixes: tuple = ()
-    holds: str = ""
-    takes: Callable | None = None
-
 
 FORMATS = {
     "npz": Format(
@@ -84,7 +60,7 @@ HDF5 = (".h5", ".hdf5")
 
 def formats_by_suffix():
     """Return a dictionary from suffix to name of the format."""
-    return {s: name for name, f in FORMATS.items() for s in f.suffixes}
+    return names_by_suffix(FORMATS)
 
 
 def save_mask(mask, path, format=None, shift=None, **options):
@@ -137,7 +113,7 @@ def save_mask(mask, path, format=None, shift=None, **options):
     loupe_tf.formats.save_mask(mask, "mask.seq", te=5, tr=20, order="smooth")
     ```
     """  # noqa: E501
-    name = _format(path, format)
+    name = find_format(FORMATS, path, format)
     suffix = pathlib.Path(path).suffix.lower()
     is_hdf5 = suffix in HDF5 and name in ("fastmri", "ismrmrd")
     usual = formats_by_suffix().get(suffix, name)
@@ -162,7 +138,7 @@ def read_mask(path, format=None, **options):
         A pair: a dictionary, the arguments of `SamplingMask`, and a boolean,
         whether the file says that DC is in the centre.
     """
-    name = _format(path, format)
+    name = find_format(FORMATS, path, format)
     if format is None and name == "fastmri":
         with hdf5.open_hdf5(path) as file:
             if hdf5.hdf5_dataset(file, "dataset/xml") is not None:
@@ -170,17 +146,3 @@ def read_mask(path, format=None, **options):
     load = FORMATS[name].load
     check_options(f"the format {name!r}", load, options)
     return load(path, **options)
-
-
-def _format(path, name):
-    if name is None:
-        known = formats_by_suffix()
-        name = known.get(pathlib.Path(path).suffix.lower())
-        if name is None:
-            suffixes = ", ".join(known)
-            raise invalid(
-                "path",
-                f"a path that ends in one of {suffixes}, or a format",
-                found=f"path={path}",
-            )
-    return check_choice("format", name, FORMATS)

@@ -1,0 +1,1 @@
+"""File formats of trajectories, with one module for each format."""
