@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 # Subpackages with layers, losses, metrics and models to register.
-REGISTERED = ("layers", "losses", "metrics", "models")
+REGISTERED = ("fixed_point", "layers", "losses", "metrics", "models")
 
 # A line of TensorFlow's log, in the old or new format; the letter is its level.
 RECORD = re.compile(
@@ -71,7 +71,7 @@ def register(at_end_of=None):
         at_end_of: (Optional) name of the subpackage that calls this function at
             its end.
     """
-    for name in ("operators", "layers", "samplers", "models"):
+    for name in ("fixed_point", "operators", "layers", "samplers", "models"):
         module = sys.modules.get(f"loupe_tf.{name}")
         spec = getattr(module, "__spec__", None)
         if name != at_end_of and getattr(spec, "_initializing", False):

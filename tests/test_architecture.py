@@ -26,7 +26,7 @@ FLOORS = (
     {"ismrmrd_writer"},
     {"records"},
     {"run_folder", "kept_images"},
-    {"metrics", "operators"},
+    {"metrics", "operators", "fixed_point"},
     {"losses", "masks", "trajectories"},
     {"layers", "numpy_operators"},
     {"samplers"},

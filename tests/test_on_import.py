@@ -60,6 +60,7 @@ def test_a_first_training_is_quiet():
         "import keras, loupe_tf",
         "import loupe_tf, keras",
         "import loupe_tf.layers",
+        "import loupe_tf.fixed_point",
         "import loupe_tf.operators",
         "import loupe_tf.models",
         "import loupe_tf.metrics",

@@ -304,6 +304,8 @@ def test_what_is_imported_is_required():
     peers |= {(script, "jax")}
     # Who has a file of PyTorch's has PyTorch, or is told to install it.
     peers |= {("loupe_tf/models/load_fastmri_weights.py", "torch")}
+    # Each backend is imported where it is the one that runs.
+    peers |= {("loupe_tf/fixed_point/vjp.py", "torch")}
     # What an extra brings is imported where it is used.
     assert not undeclared(package + scripts, every, at_top=False) - peers
 
