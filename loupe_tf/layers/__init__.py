@@ -16,9 +16,11 @@ from loupe_tf.layers.fixed_mask import FixedMask
 from loupe_tf.layers.haar_transform import HaarTransform
 from loupe_tf.layers.ifft import IFFT
 from loupe_tf.layers.logit_uniform import LogitUniform
+from loupe_tf.layers.mask_within import MaskWithin
 from loupe_tf.layers.outer_mask import OuterMask
 from loupe_tf.layers.prob_mask import ProbMask
 from loupe_tf.layers.receiver_noise import ReceiverNoise
+from loupe_tf.layers.rescale_below import RescaleBelow
 from loupe_tf.layers.rescale_prob_map import RescaleProbMap
 from loupe_tf.layers.threshold_random_mask import ThresholdRandomMask
 from loupe_tf.layers.under_sample import UnderSample
@@ -37,9 +39,11 @@ __all__ = [
     "FixedMask",
     "HaarTransform",
     "LogitUniform",
+    "MaskWithin",
     "OuterMask",
     "ProbMask",
     "ReceiverNoise",
+    "RescaleBelow",
     "RescaleProbMap",
     "ThresholdRandomMask",
     "UnderSample",

@@ -129,13 +129,7 @@ class RescaleProbMap(Float32Layer):
         return prob
 
     def _rescaled(self, prob, r):
-        mean = ops.sum(prob) / self._free
-        # Each denominator is bounded by its value where the branches meet.
-        # Thus the branch that is not taken has a finite value and gradient.
-        tiny = keras.config.epsilon()
-        down = r / ops.maximum(mean, max(r, tiny)) * prob
-        up = 1 - (1 - r) / ops.maximum(1 - mean, max(1 - r, tiny)) * (1 - prob)
-        return ops.where(mean >= r, down, up)
+        return equation_5(prob, ops.sum(prob) / self._free, r)
 
     def _shifted(self, prob):
         r = ops.reshape(
@@ -180,6 +174,18 @@ class RescaleProbMap(Float32Layer):
             "calibration": self.calibration,
             "half_plane": self.half_plane,
         }
+
+
+def equation_5(prob, mean, r):
+    """Move probabilities with this mean so that their mean is r."""
+    r = ops.convert_to_tensor(r, "float32")
+    # Each denominator is bounded by its value where the branches meet. Thus
+    # the branch that is not taken has a finite value and gradient.
+    tiny = keras.config.epsilon()
+    down = r / ops.maximum(mean, ops.maximum(r, tiny)) * prob
+    least = ops.maximum(1 - r, tiny)
+    up = 1 - (1 - r) / ops.maximum(1 - mean, least) * (1 - prob)
+    return ops.where(mean >= r, down, up)
 
 
 def logit(prob):

@@ -31,6 +31,20 @@ def standardize_array(array):
     return array
 
 
+def standardize_probability(argument, value):
+    """Return a float32 matrix of numbers in [0, 1]."""
+    array = np.asarray(value)
+    is_matrix = array.ndim == 2 and array.size and array.dtype.kind in "fiub"
+    if not is_matrix or not ((array >= 0) & (array <= 1)).all():
+        raise invalid(
+            argument,
+            "an array (H, W), (1, W) or (H, 1) of numbers in [0, 1]",
+            found=f"shape {array.shape}"
+            + (f", from {array.min()} to {array.max()}" if is_matrix else ""),
+        )
+    return array.astype("float32")
+
+
 def standardize_provenance(provenance):
     """Pass `provenance` through JSON, as `save` and `load` do."""
     provenance = {} if provenance is None else provenance

@@ -11,6 +11,8 @@ from loupe_tf.samplers.learned_mask import LearnedMask
 from loupe_tf.samplers.mask_input import MaskInput
 from loupe_tf.samplers.rows_and_columns import RowsAndColumns
 from loupe_tf.samplers.sampler import Sampler
+from loupe_tf.samplers.within_band import WithinBand
+from loupe_tf.samplers.within_scan import WithinScan
 
 __all__ = [
     "GivenMask",
@@ -18,6 +20,8 @@ __all__ = [
     "MaskInput",
     "RowsAndColumns",
     "Sampler",
+    "WithinBand",
+    "WithinScan",
     "from_keywords",
 ]
 

@@ -68,6 +68,15 @@ class Learned(Sampler):
         size = tuple(reference.shape[-3:-1])
         return default_calibration(size, 1 / smallest, lines) or None
 
+    def _seeds(self, number=0):
+        """Return the seed of the logits and that of the realizations.
+
+        Two generators with one seed would begin with the same numbers.
+        """
+        if self.seed is None:
+            return None, None
+        return self.seed + 2 * number, self.seed + 2 * number + 1
+
     def _mask(
         self,
         reference,
@@ -88,11 +97,7 @@ class Learned(Sampler):
                 index has its own seeds.
             suffix: String, appended to the names of the layers.
         """
-        # One seed for the logits and the next for the realizations: two
-        # generators with one seed would begin with the same numbers.
-        seeds = [None, None]
-        if self.seed is not None:
-            seeds = [self.seed + 2 * number, self.seed + 2 * number + 1]
+        seeds = self._seeds(number)
         prob = ProbMask(
             slope=self.prob_slope,
             lines=lines,
