@@ -21,6 +21,8 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/distribution/test_check_fft.py \
 	tests/reconstruction/test_network.py tests/operators \
 	tests/fixed_point \
+	tests/trajectories/test_projection.py \
+	tests/trajectories/test_feasible.py \
 	tests/test_own_reconstructor.py \
 	tests/test_losses.py tests/metrics tests/test_export.py
 # XLA compiles these for longer than they run: `make test-all` has them on JAX.

@@ -13,8 +13,24 @@ import re
 import sys
 import tempfile
 
-# Subpackages with layers, losses, metrics and models to register.
-REGISTERED = ("fixed_point", "layers", "losses", "metrics", "models")
+# Modules with layers, losses, metrics, models and constraints to register.
+REGISTERED = (
+    "fixed_point",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "trajectories.feasible",
+)
+# Modules that import Keras before they have what they register.
+FIRST = (
+    "fixed_point",
+    "operators",
+    "trajectories.feasible",
+    "layers",
+    "samplers",
+    "models",
+)
 
 # A line of TensorFlow's log, in the old or new format; the letter is its level.
 RECORD = re.compile(
@@ -71,7 +87,7 @@ def register(at_end_of=None):
         at_end_of: (Optional) name of the subpackage that calls this function at
             its end.
     """
-    for name in ("fixed_point", "operators", "layers", "samplers", "models"):
+    for name in FIRST:
         module = sys.modules.get(f"loupe_tf.{name}")
         spec = getattr(module, "__spec__", None)
         if name != at_end_of and getattr(spec, "_initializing", False):

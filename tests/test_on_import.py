@@ -62,6 +62,8 @@ def test_a_first_training_is_quiet():
         "import loupe_tf.layers",
         "import loupe_tf.fixed_point",
         "import loupe_tf.operators",
+        "import loupe_tf.trajectories.feasible",
+        "import loupe_tf; loupe_tf.trajectories.FeasibleCurves",
         "import loupe_tf.models",
         "import loupe_tf.metrics",
         "import loupe_tf.fourier",

@@ -1,8 +1,14 @@
 """Trajectories: where in k-space a non-Cartesian scan takes its samples.
 
-They need only NumPy. `loupe_tf.operators.NonUniform` measures with them.
+`loupe_tf.operators.NonUniform` measures with them. Patterns, files and hardware
+limits need only NumPy; what Keras computes is imported when it is first used.
 """
 
+import importlib
+import typing
+
+from loupe_tf.trajectories.hardware import HARDWARE, Hardware
+from loupe_tf.trajectories.hardware_report import HardwareReport
 from loupe_tf.trajectories.patterns import (
     GOLDEN_ANGLE,
     epi,
@@ -13,8 +19,15 @@ from loupe_tf.trajectories.patterns import (
 from loupe_tf.trajectories.trajectory import Trajectory
 from loupe_tf.trajectories.volumes import cones, stack, stack_of_stars
 
+if typing.TYPE_CHECKING:  # For editors and readers.
+    from loupe_tf.trajectories.feasible import FeasibleCurves
+
 __all__ = [
     "GOLDEN_ANGLE",
+    "HARDWARE",
+    "FeasibleCurves",
+    "Hardware",
+    "HardwareReport",
     "Trajectory",
     "cones",
     "epi",
@@ -24,3 +37,17 @@ __all__ = [
     "stack",
     "stack_of_stars",
 ]
+
+# Modules of what needs Keras.
+WITH_KERAS = {"FeasibleCurves": "feasible"}
+
+
+def __getattr__(name):
+    if name in WITH_KERAS:
+        module = f"loupe_tf.trajectories.{WITH_KERAS[name]}"
+        return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
