@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from loupe_tf.checks import check_choice, check_number, invalid
+from loupe_tf.trajectories.files.common import LARMOR
 from loupe_tf.trajectories.hardware_report import HardwareReport
-from loupe_tf.trajectories.trajectory import LARMOR
 from loupe_tf.trajectories.waveforms import control_points, gradient_nodes
 
 LIMITED = ("magnitude", "axis")
