@@ -37,7 +37,7 @@ XLA_FAST := --xla_backend_optimization_level=0 \
 # Each trains its whole experiment in small, one of them in every test.
 SMOKE := reproduce_4s
 SMOKE_ALL := mask_transfer reproduce_drop_rates reproduce_fastmri_unet \
-	reproduce_xpdnet
+	reproduce_xpdnet reproduce_unseen
 BEAM_TESTS := tests/datasets/building/test_volume_builder.py \
 	tests/cli/test_build.py
 

@@ -1,0 +1,194 @@
+"""Scans that differ in one respect from those a network was trained on."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from loupe_tf import evaluation, masks, simulation
+from loupe_tf.datasets import Slices, load_splits, load_volumes, pool
+
+SEED = 2
+LESION = 0.3
+"""Brightness of a lesion, in that of the volume's maximum."""
+RADIUS = 1.5
+"""Radius of a lesion in pixels."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """What is measured, and how.
+
+    Attributes:
+        images: Complex array `(n, H, W)`, the images.
+        volumes: Array `(n,)`, the volume of each.
+        mask: `SamplingMask`.
+        maps: Complex array `(coils, H, W)`.
+        noise: Float, the standard deviation of the real and the imaginary part
+            of the noise in the k-space of each coil.
+        oversampled: Boolean, whether the field of view along H is twice the
+            image's in the measurement.
+    """
+
+    images: np.ndarray
+    volumes: np.ndarray
+    mask: masks.SamplingMask
+    maps: np.ndarray
+    noise: float = 0.0
+    oversampled: bool = False
+
+    def select(self, rows):
+        """Select images by their indices."""
+        images, volumes = self.images[rows], self.volumes[rows]
+        return dataclasses.replace(self, images=images, volumes=volumes)
+
+
+def lines(size, rate, calibration, seed, pattern="equispaced_lines"):
+    """Make the mask of a scan."""
+    make = getattr(masks, pattern)
+    return make(size, rate, calibration=calibration, seed=seed)
+
+
+def scan_of(part, settings, seed, **others):
+    """Make the scan that the networks are trained for, of test slices."""
+    size = part.images.shape[1:3]
+    maps = simulation.birdcage_maps(size, settings["coils"])
+    _, _, images = simulation.simulate_kspace(part.images, maps, seed=SEED)
+    mask = lines(size, settings["acceleration"], settings["calibration"], seed)
+    scan = Scan(images[..., 0] + 1j * images[..., 1], part.volumes, mask, maps)
+    return dataclasses.replace(scan, **others)
+
+
+def unseen(part, settings, seed):
+    """Yield the scan as in training, and others, each with its name.
+
+    Args:
+        part: `loupe_tf.datasets.Slices`, the slices to test.
+        settings: Dict, see `experiments.presets.unseen`.
+        seed: Integer, the seed of the masks.
+    """
+    size = part.images.shape[1:3]
+    scan = scan_of(part, settings, seed)
+    yield "as trained", scan
+    for text in settings["others"]:
+        name, _, data = text.partition("=")
+        other = _others(data, settings["data_dir"], part)
+        if len(other.images):
+            other = other.evenly(settings["tested"])
+            yield name, scan_of(other, settings, seed)
+
+    def with_mask(*arguments, **keywords):
+        mask = lines(size, *arguments, **keywords)
+        return dataclasses.replace(scan, mask=mask)
+
+    for rate in settings["other_accelerations"]:
+        yield f"R = {rate:g}", with_mask(rate, settings["calibration"], seed)
+    rate, region = settings["acceleration"], settings["calibration"]
+    yield (
+        "random lines",
+        with_mask(rate, region, seed, pattern="random_lines"),
+    )
+    for coils in settings["other_coils"]:
+        maps = simulation.birdcage_maps(size, coils)
+        yield f"{coils} coils", dataclasses.replace(scan, maps=maps)
+    yield "noise", dataclasses.replace(scan, noise=settings["noise"])
+    yield "oversampled", dataclasses.replace(scan, oversampled=True)
+
+
+def reconstruct(method, scan):
+    """Rebuild the images of a scan.
+
+    Args:
+        method: Callable `(kspace, mask, maps)`.
+        scan: `Scan`.
+
+    Returns:
+        Float32 array `(n, H, W, 1)`, magnitudes.
+    """
+    images, maps = scan.images, scan.maps
+    half = images.shape[1] // 2
+    if scan.oversampled:
+        # Twice as many samples along H see zeros above and below the image.
+        margin = ((0, 0), (half, images.shape[1] - half), (0, 0))
+        images = np.pad(images, margin)
+        maps = np.pad(maps, margin, mode="edge")
+    rng = np.random.default_rng(SEED)
+
+    def measured(kspace, mask, maps):
+        noise = rng.normal(scale=scan.noise, size=(2, *kspace.shape))
+        noise = np.where(kspace == 0, 0, noise[0] + 1j * noise[1])
+        return method((kspace + noise).astype("complex64"), mask, maps)
+
+    channels = np.stack([images.real, images.imag], -1)
+    found = evaluation.reconstruct(measured, scan.mask, channels, maps)
+    if scan.oversampled:
+        found = found[:, half : half + scan.images.shape[1]]
+    return found
+
+
+def judge(method, scan):
+    """Evaluate a method on a scan, as `loupe_tf.evaluation.judge_images`."""
+    truth = np.abs(scan.images)[..., None]
+    return evaluation.judge_images(
+        truth, reconstruct(method, scan), scan.volumes
+    )
+
+
+def plant(scan):
+    """Put a small bright disc into the middle slice of each volume.
+
+    Args:
+        scan: `Scan`.
+
+    Returns:
+        A tuple: the `Scan` of these slices without and with their discs, and a
+        boolean array `(n, H, W)`, where the discs are.
+    """
+    rows = [
+        evaluation.middle_slice(scan.volumes, volume)
+        for volume in np.unique(scan.volumes)
+    ]
+    plain = scan.select(rows)
+    images = plain.images
+    rng = np.random.default_rng(SEED)
+    y, x = np.indices(images.shape[1:])
+    discs = []
+    for image in np.abs(images):
+        inside = np.argwhere(image > 0.3 * image.max())
+        row, column = inside[rng.integers(len(inside))]
+        discs.append(np.hypot(y - row, x - column) <= RADIUS)
+    discs = np.array(discs)
+    phase = np.exp(1j * np.angle(images))
+    planted = images + LESION * discs * phase
+    return plain, dataclasses.replace(plain, images=planted), discs
+
+
+def lesion_kept(method, scan):
+    """Measure how much of a planted lesion's brightness is rebuilt.
+
+    Args:
+        method: Callable `(kspace, mask, maps)`.
+        scan: `Scan`.
+
+    Returns:
+        A dict by volume: the mean difference between the reconstructions with
+        and without the lesion in its place, as a share of the true one.
+    """
+    plain, planted, discs = plant(scan)
+    change = reconstruct(method, planted) - reconstruct(method, plain)
+    return {
+        str(volume): float(difference[disc].mean() / LESION)
+        for volume, difference, disc in zip(
+            plain.volumes, change[..., 0], discs
+        )
+    }
+
+
+def _others(data, data_dir, part):
+    """Other images of the patients in `part`; all if these are unknown."""
+    if pathlib.Path(data).exists():
+        return Slices(*load_volumes(data))
+    every = pool(load_splits(data, data_dir)[0])
+    if every.patients is None or part.patients is None:
+        return every
+    return every.select(np.isin(every.patients, part.patients))

@@ -1,0 +1,330 @@
+"""Networks and classical methods on scans that they have not seen.
+
+A network learns from one kind of scan. GRAPPA and compressed sensing learn
+nothing, or from the scan itself. Which of them bears a scan of another kind
+better? Networks are trained once, on equispaced lines at R = 4 with four coils,
+and then tested on scans that differ in one respect:
+
+- other images (`--others`): another contrast, another anatomy
+- another R, and random lines
+- another number of coils
+- noise
+- a read-out with twice the field of view
+- a small bright lesion that was not there in training
+
+    python scripts/reproduce_unseen.py --preset smoke
+    python scripts/reproduce_unseen.py --preset cpu --folds 5 \\
+        --data mri_volumes/flair64 --others T1=mri_volumes/t1w64
+
+The U-Net, MoDL and VarNet have as many weights as in reproduce_xpdnet.py, and
+are trained in the same way. All methods are given the simulated maps. The
+regularization of compressed sensing is chosen on validation slices that are
+scanned as in training, and not chosen again; that of SENSE is 0.01. GRAPPA
+calibrates on each scan.
+
+Each finished run writes a small JSON file to the folder given by --out. Repeat
+a stopped command to resume it. report.html, results.json and the figures cover
+all runs in the folder.
+"""
+
+import dataclasses
+import sys
+
+import numpy as np
+
+import experiments
+import loupe_tf
+from experiments import showing, simulated_scan, unseen_scans
+from experiments.presets.unseen import CLASSICAL, GRID, METHODS, parse
+from experiments.unrolled_claims import TITLES as OTHER_TITLES
+from experiments.unrolled_networks import make_network
+from loupe_tf import evaluation
+from loupe_tf.reconstruction import Grappa, Network, Sense
+
+TITLES = OTHER_TITLES | {"sense": "SENSE"}
+
+CONVENTION = (
+    "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
+    "maximum; mean over slices of a volume, then over the test volumes; ± is "
+    "the standard deviation over seeds. Lesion: the rebuilt share of the "
+    "brightness of a planted disc."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(experiments.Run):
+    """One method."""
+
+    method: str
+    seed: int
+
+    order = {"method": METHODS}
+
+    @property
+    def stem(self):
+        return f"{self.method}-seed{self.seed}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Test(experiments.Run):
+    """One method on one kind of scan."""
+
+    scan: str
+    method: str
+    seed: int
+
+    @property
+    def stem(self):
+        return f"{self.scan}-{self.method}-seed{self.seed}"
+
+
+def grid(settings):
+    return [
+        Run(method, seed)
+        for seed in settings["seeds"]
+        for method in settings["methods"]
+    ]
+
+
+def build_model(run, settings, image_shape, size=None):
+    """Make the model of a run; another `size` than the images' if given."""
+    import keras
+
+    if run.method in CLASSICAL:
+        return None
+    keras.utils.set_random_seed(run.seed)
+    size = tuple(image_shape[:2]) if size is None else size
+    rate, region = settings["acceleration"], settings["calibration"]
+    model = loupe_tf.models.loupe_model(
+        (*size, 1),
+        mask=unseen_scans.lines(size, rate, region, run.seed),
+        reconstructor=make_network(
+            run.method, settings["iterations"], settings, size
+        ),
+        coils="any",
+        seed=run.seed,
+        name=run.method,
+    )
+    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
+    return model
+
+
+def train(run, settings, splits, folder):
+    """Train a network.
+
+    Returns:
+        A dict for its record; and a callable that takes the size of an image
+        and returns the trained network as a reconstructor for it.
+    """
+    shape = splits["test"].images.shape[1:]
+    model = build_model(run, settings, shape)
+    epochs, first = settings["epochs"], settings["learning_rate"]
+    rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
+    train, validation = (
+        (
+            simulated_scan.measure(part, settings["coils"], seed)[0],
+            part.images,
+        )
+        for seed, part in enumerate((splits["train"], splits["validation"]))
+    )
+    import keras
+
+    falling = keras.callbacks.LearningRateScheduler(
+        lambda epoch: first if epoch < 0.8 * epochs else first / 10
+    )
+    history, finite = experiments.fit(
+        model,
+        run,
+        {**settings, **rounds},
+        train,
+        validation,
+        folder,
+        callbacks=[falling],
+    )
+    record = run.record(history, ["loss", "val_loss", "learning_rate"])
+
+    def reconstructor(size):
+        if size == shape[:2]:
+            return Network(model)
+        other = build_model(run, settings, shape, size)
+        other.reconstructor.set_weights(model.reconstructor.get_weights())
+        return Network(other)
+
+    return {**record, "diverged": not finite}, reconstructor
+
+
+def choose(run, settings, splits):
+    """Make a classical method, as `train` does a network."""
+    fixed = {"grappa": Grappa(), "sense": Sense(0.01)}
+    method = fixed.get(run.method)
+    if method is None:
+        scan = unseen_scans.scan_of(splits["test"], settings, run.seed)
+        method = simulated_scan.tune(
+            run.method,
+            scan.mask,
+            splits["validation"],
+            settings["coils"],
+            1,
+            settings["regularizations"],
+            settings["tuning_slices"],
+        )
+    chosen = getattr(method, "regularization", None)
+    record = {"diverged": False, "regularization": chosen}
+    return {**run.record(), **record}, lambda size: method
+
+
+def do(run, settings, splits, folder):
+    """Train or choose a method, test it on all scans, return the record."""
+    part = splits["test"].evenly(settings["tested"])
+    splits = {**splits, "test": part}
+    with experiments.time_spent(run, folder) as seconds:
+        if run.method in CLASSICAL:
+            record, method_for = choose(run, settings, splits)
+        else:
+            record, method_for = train(run, settings, splits, folder)
+    record["seconds"] = round(seconds(), 1)
+    if record["diverged"]:
+        return {**record, "test": {}}
+    tests, refused, shown = {}, {}, {}
+    for name, scan in unseen_scans.unseen(part, settings, run.seed):
+        height, width = scan.images.shape[1:]
+        method = method_for((height * (1 + scan.oversampled), width))
+        try:
+            tests[name] = unseen_scans.judge(method, scan)["unit_range"]
+        except ValueError as error:
+            refused[name] = str(error)
+            continue
+        if name == "as trained":
+            record["lesion"] = unseen_scans.lesion_kept(method, scan)
+            first, planted, _ = unseen_scans.plant(scan)
+            shown["truth"] = np.abs(first.images[0])[..., None]
+            shown["truth, lesion"] = np.abs(planted.images[0])[..., None]
+            shown["lesion"] = unseen_scans.reconstruct(
+                method, planted.select([0])
+            )[0]
+            same = scan.images
+        if scan.images is same:
+            middle = [evaluation.middle_slice(scan.volumes)]
+            one = scan.select(middle)
+            shown[f"scan, {name}"] = unseen_scans.reconstruct(method, one)[0]
+    if shown:
+        experiments.save_images(folder, run.name, part.voxel_size, **shown)
+    return {**record, "test": tests, "refused": refused}
+
+
+def volumes_of(record):
+    """A test's metrics by volume; `None` if there are none."""
+    return record["test"] or None
+
+
+def tests_of(records):
+    """One record for each kind of scan that a run was tested on."""
+    return [
+        {**record, "scan": scan, "test": test}
+        for record in records
+        for scan, test in record["test"].items()
+    ]
+
+
+def claims(cells):
+    """Compare each network with the better known methods, scan by scan."""
+    for cell, records in cells.items():
+        for subject, other in (
+            ("varnet", "unet"),
+            ("varnet", "total_variation"),
+            ("unet", "total_variation"),
+        ):
+            rival = cell._replace(method=other)
+            if cell.method == subject and rival in cells:
+                yield experiments.Claim(
+                    f"{cell.scan}: {TITLES[subject]} against {TITLES[other]}",
+                    records,
+                    cells[rival],
+                )
+
+
+def draw(images):
+    """Draw a slice of the first test volume, scanned in each way.
+
+    Args:
+        images: The result of `experiments.first_images`.
+
+    Returns:
+        A dict of figures with their captions, by name.
+    """
+    named = {TITLES[cell.method]: found for cell, found in images.items()}
+    if not named:
+        return {}
+    first = next(iter(named.values()))
+    rows = {
+        name: name.removeprefix("scan, ")
+        for name in first
+        if name.startswith("scan, ")
+    }
+    lesion = {
+        title: {"truth": found["truth, lesion"], "output": found["lesion"]}
+        for title, found in named.items()
+    }
+    return {
+        "unseen": (
+            showing.draw_rows(named, rows),
+            "The middle slice of the first test volume, first seed.",
+        ),
+        "lesion": (
+            experiments.draw_outputs(lesion),
+            "The same slice with a bright disc of three pixels.",
+        ),
+    }
+
+
+def results(records, folder):
+    """Make the arguments of `experiments.publish` for the report."""
+    tests = tests_of(records)
+    cells = Test.cells(tests)
+    scans = list(dict.fromkeys(test["scan"] for test in tests))
+
+    def column(scan, metric, digits):
+        show = experiments.metric(volumes_of, metric, digits)
+        return lambda cell, _: show(cell, cells.get((scan, cell.method), []))
+
+    rows = Run.cells(records)
+    columns = {
+        "method": lambda cell, _: TITLES[cell.method],
+        **{scan: column(scan, "psnr", 2) for scan in scans},
+        "lesion": experiments.spread(
+            lambda r: np.mean([*r.get("lesion", {}).values()] or [np.nan]), 2
+        ),
+        "seconds": experiments.spread("seconds", 0),
+        "seeds": experiments.count,
+    }
+    similarity = {
+        "method": columns["method"],
+        **{scan: column(scan, "ssim", 3) for scan in scans},
+    }
+    found = experiments.findings(claims(cells), volumes_of)
+    found["tables"]["SSIM with data range 1"] = experiments.table(
+        rows, similarity
+    )
+    found["sentences"] += list(
+        dict.fromkeys(
+            f"{TITLES[r['method']]} on {scan}: {text}"
+            for r in records
+            for scan, text in r.get("refused", {}).items()
+        )
+    )
+    images = experiments.first_images(rows, folder, Run.of)
+    return {
+        "title": "Scans that the networks have not seen",
+        "convention": CONVENTION,
+        "table": experiments.table(rows, columns),
+        **{**found, "figures": found["figures"] | draw(images)},
+    }
+
+
+def main(arguments=None):
+    settings = parse(__doc__, arguments)
+    return experiments.main(settings, grid, build_model, do, results, free=GRID)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
