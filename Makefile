@@ -17,6 +17,7 @@ FASTMRI_NEEDS := "pytorch-lightning<3" "torchmetrics<2" "pandas<4" \
 FINUFFT := "finufft>=2.3,<3"
 # Tests of what must run on every backend; the others need TensorFlow.
 BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
+	tests/regimes \
 	tests/test_fourier.py \
 	tests/distribution/test_check_fft.py \
 	tests/reconstruction/test_network.py tests/operators \

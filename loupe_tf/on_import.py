@@ -20,6 +20,7 @@ REGISTERED = (
     "losses",
     "metrics",
     "models",
+    "regimes",
     "trajectories.feasible",
 )
 # Modules that import Keras before they have what they register.
@@ -30,6 +31,7 @@ FIRST = (
     "layers",
     "samplers",
     "models",
+    "regimes",
 )
 
 # A line of TensorFlow's log, in the old or new format; the letter is its level.

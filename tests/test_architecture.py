@@ -31,6 +31,7 @@ FLOORS = (
     {"layers", "numpy_operators"},
     {"samplers"},
     {"models"},
+    {"regimes"},
     {"formats"},
     {"reconstruction"},
     {"evaluation"},
