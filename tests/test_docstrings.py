@@ -36,6 +36,7 @@ SMALLER = {
 SLOW = {
     "CoilBatches",
     "Distribution",
+    "HoldOut",
     "MaskedBatches",
     "MoDL",
     "MultiWorkerTrainer",
@@ -149,6 +150,12 @@ def prepare_one_coil(names):
     names["kspace"] = names["kspace"][:, :1]
 
 
+def prepare_regimes(names):
+    prepare_tensors(names)
+    network = loupe_tf.models.cnn((None, None, 2), 2, filters=2, depth=2)
+    names["reconstructor"] = loupe_tf.models.VarNet(network, iterations=1)
+
+
 def prepare_export(names):
     prepare_one_coil(names)
     names["kspace"] = names["kspace"][:, 0]
@@ -180,6 +187,7 @@ def prepare_scans(names):
 PREPARE = {
     "layers/": prepare_tensors,
     "operators/": prepare_tensors,
+    "regimes/": prepare_regimes,
     ":AdjointNetwork": prepare_one_coil,
     ":Grappa": prepare_lines,
     ":export_model": prepare_export,

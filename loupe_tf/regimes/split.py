@@ -51,7 +51,7 @@ def split(mask, ratio=0.4, keep=4, kind="uniform", lines=None, seed=None):
 
     Example:
 
-    >>> mask = loupe_tf.masks.gaussian((64, 64), acceleration=4).array
+    >>> mask = loupe_tf.masks.gaussian((64, 64), 4, calibration=4).array
     >>> seen, held = loupe_tf.regimes.split(mask[None, ..., None], seed=0)
     >>> int(np.sum(mask)), int(np.sum(seen)), int(np.sum(held))
     (1024, 621, 403)
