@@ -10,6 +10,9 @@ from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 from loupe_tf.masks.sampling_mask import load_mask
 from loupe_tf.reading import BadFileError, memory_limit, set_memory_limit
 from loupe_tf.trajectories.files.trajectory_files import save_trajectory
+from loupe_tf.trajectories.files.trajectory_sequence import (
+    trajectory_sequence,
+)
 from loupe_tf.trajectories.trajectory import load_trajectory
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "save_image",
     "save_mask",
     "save_trajectory",
+    "trajectory_sequence",
     "set_memory_limit",
     "write_cfl",
 ]

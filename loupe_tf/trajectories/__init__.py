@@ -7,6 +7,11 @@ limits need only NumPy; what Keras computes is imported when it is first used.
 import importlib
 import typing
 
+from loupe_tf.trajectories.density import (
+    decaying_density,
+    learned_density,
+    uniform_density,
+)
 from loupe_tf.trajectories.hardware import HARDWARE, Hardware
 from loupe_tf.trajectories.hardware_report import HardwareReport
 from loupe_tf.trajectories.patterns import (
@@ -16,6 +21,7 @@ from loupe_tf.trajectories.patterns import (
     rosette,
     spiral,
 )
+from loupe_tf.trajectories.sparkling import sparkling
 from loupe_tf.trajectories.trajectory import Trajectory
 from loupe_tf.trajectories.volumes import cones, stack, stack_of_stars
 
@@ -30,12 +36,16 @@ __all__ = [
     "HardwareReport",
     "Trajectory",
     "cones",
+    "decaying_density",
     "epi",
+    "learned_density",
     "radial",
     "rosette",
+    "sparkling",
     "spiral",
     "stack",
     "stack_of_stars",
+    "uniform_density",
 ]
 
 # Modules of what needs Keras.

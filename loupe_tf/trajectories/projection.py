@@ -12,6 +12,8 @@ BEND = 9.0
 EXTENT = 0.5 - 1e-6
 # Rounding near 1/2 moves differences by less.
 ROUNDING = {"float32": 4e-7, "float64": 1e-14}
+# Of the speed, room for files that round the peak of a gradient to six digits.
+FILES = 3e-5
 TINY = 1e-30
 
 
@@ -75,7 +77,7 @@ class _Problem:
         self.scale = cast(np.array(limits.scale), self.dtype)
         self.by = limits.by
         self.constraint = constraint
-        rounding = ROUNDING[self.dtype]
+        rounding = ROUNDING[self.dtype] + FILES * limits.speed
         if limits.acceleration < 2 * rounding:
             raise invalid(
                 "dwell",

@@ -50,14 +50,10 @@ def load_pulseq(path):
         ValueError: If the file cannot be read, or if samples do not lie on the
             lines given by its definitions.
     """
-    pp = import_pypulseq()
+    import_pypulseq()
     check_memory(path, 50 * check_file(path))
     with naming(path, "a protocol of `save_mask`"):
-        content = pathlib.Path(path).read_bytes()
-        body, _, signature = content.rpartition(b"\n[SIGNATURE]\n")
-        if hashlib.md5(body).hexdigest().encode() not in signature:
-            raise ValueError("Expected the md5 of the file at its end")
-        sequence = _read(pp, path, body)
+        sequence = read_sequence(path)
         found = sequence.definitions
         lines = found["MaskAxis"]
         matrix = tuple(int(n) for n in found["MaskMatrix"])
@@ -101,8 +97,13 @@ def _taken(sequence, samples, count, view):
     return numbers
 
 
-def _read(pp, path, body):
+def read_sequence(path):
     """Read a sequence, if its events are few and short enough to compute."""
+    pp = import_pypulseq()
+    content = pathlib.Path(path).read_bytes()
+    body, _, signature = content.rpartition(b"\n[SIGNATURE]\n")
+    if hashlib.md5(body).hexdigest().encode() not in signature:
+        raise ValueError("Expected the md5 of the file at its end")
     # Without this ending, pypulseq would search for the end forever.
     body += b"\n\n[SIGNATURE]\nType md5\n\n"
     shapes = re.findall(rb"^num_samples\s+(\d+)", body, re.MULTILINE)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from loupe_tf.checks import invalid
+from loupe_tf.checks import check_number, invalid
 
 
 def import_pypulseq():
@@ -78,11 +78,11 @@ def plan_of(mask, slice_thickness):
 
 def events_of(pp, system, plan, flip_angle, bandwidth):
     """Make the events; simultaneous gradients have their shortest duration."""
-    pulse, selection = _excitation(pp, system, flip_angle, plan.thickness)
+    pulse, selection = excitation(pp, system, flip_angle, plan.thickness)
     readout, receiver = _readout(pp, system, plan, bandwidth)
     ramp = (readout.area - readout.flat_area) / 2
     # Area from the centre of the pulse to the end of the slice selection.
-    after = selection.area * (1 - _share_before(pp, pulse, selection))
+    after = selection.area * (1 - share_before(pp, pulse, selection))
     half = (plan.samples // 2 + 0.5) * receiver.dwell
     prephase = -ramp - half * readout.amplitude
     before = {"x": prephase, "y": plan.largest, "z": -after}
@@ -102,8 +102,8 @@ def events_of(pp, system, plan, flip_angle, bandwidth):
     )
 
 
-def _excitation(pp, system, flip_angle, thickness):
-    """Make the pulse and the slice-selection gradient."""
+def excitation(pp, system, flip_angle, thickness):
+    """Make the pulse and the slice-selection gradient; thickness in m."""
     try:
         return pp.make_sinc_pulse(
             flip_angle=math.radians(flip_angle),
@@ -150,7 +150,7 @@ def _readout(pp, system, plan, bandwidth):
     return gradient, receiver
 
 
-def _share_before(pp, pulse, selection):
+def share_before(pp, pulse, selection):
     """Return the share of the gradient's area before the pulse centre."""
     centre = pulse.delay + pp.calc_rf_center(pulse)[0] - selection.delay
     flat = centre - selection.rise_time
@@ -178,3 +178,17 @@ def _together(pp, system, areas, argument):
             "gradients within the limits of the scanner",
             found=f"areas of {areas} / m ({error})",
         ) from error
+
+
+def wait(name, wanted, shortest, raster):
+    """Return the time in s to add to `shortest` s to reach `wanted` ms.
+
+    It is rounded up to a multiple of the raster.
+    """
+    if wanted is None:
+        return 0.0
+    time = check_number(name, wanted) / 1000 - shortest
+    if time < -1e-9:
+        least = math.ceil(1e5 * shortest) / 100
+        raise invalid(name, f"at least {least:.2f} ms", wanted)
+    return max(math.ceil(time / raster - 1e-6), 0) * raster

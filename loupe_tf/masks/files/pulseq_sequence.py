@@ -11,6 +11,7 @@ from loupe_tf.masks.files.pulseq_events import (
     events_of,
     import_pypulseq,
     plan_of,
+    wait,
 )
 
 # Quadratic phase increment of RF spoiling (Zur, Wood and Neuringer, MRM 21,
@@ -126,9 +127,9 @@ def _timing(pp, system, plan, events, te, tr):
     half = (plan.samples // 2 + 0.5) * events.receiver.dwell
     echo = events.readout.rise_time + half
     shortest_te = excitation - centre + before + echo
-    wait_te = _wait("te", te, shortest_te, raster)
+    wait_te = wait("te", te, shortest_te, raster)
     shortest_tr = excitation + before + wait_te + reading + behind
-    wait_tr = _wait("tr", tr, shortest_tr, raster)
+    wait_tr = wait("tr", tr, shortest_tr, raster)
     return _Timing(
         before + wait_te,
         reading,
@@ -199,17 +200,3 @@ def _scaled(pp, gradients, share):
         pp.scale_grad(gradient, share) if channel == "y" else gradient
         for channel, gradient in gradients.items()
     ]
-
-
-def _wait(name, wanted, shortest, raster):
-    """Return the time in s to add to `shortest` s to reach `wanted` ms.
-
-    It is rounded up to a multiple of the raster.
-    """
-    if wanted is None:
-        return 0.0
-    wait = check_number(name, wanted) / 1000 - shortest
-    if wait < -1e-9:
-        least = math.ceil(1e5 * shortest) / 100
-        raise invalid(name, f"at least {least:.2f} ms", wanted)
-    return max(math.ceil(wait / raster - 1e-6), 0) * raster

@@ -10,6 +10,10 @@ from loupe_tf.trajectories.files.neurospin import (
     save_neurospin,
 )
 from loupe_tf.trajectories.files.npz import load_npz, save_npz
+from loupe_tf.trajectories.files.pulseq import load_pulseq, save_pulseq
+from loupe_tf.trajectories.files.trajectory_sequence import (
+    trajectory_sequence,
+)
 
 FORMATS = {
     "npz": Format(
@@ -39,6 +43,13 @@ FORMATS = {
         (".bin",),
         "mri-nufft's binary format: first positions and gradients",
     ),
+    "pulseq": Format(
+        save_pulseq,
+        load_pulseq,
+        (".seq",),
+        "Pulseq: a gradient-echo protocol that hardware can run",
+        takes=trajectory_sequence,
+    ),
 }
 """All formats, by name."""
 
@@ -58,6 +69,9 @@ def save_trajectory(trajectory, path, format=None, **options):
     | `.cfl`, `.hdr` | `"bart"` | everything, in single precision; BART's `(3, samples, shots)` | `matrix` |
     | `.mrd`, `.h5` | `"ismrmrd"` | everything, in single precision; one empty acquisition a shot | `matrix`, `field_of_view`, `slice_thickness` |
     | `.bin` | `"neurospin"` | mri-nufft's format: first positions, gradients, matrix and field of view | `matrix`, `field_of_view`, `raster` |
+    | `.seq` | `"pulseq"` | a protocol: positions, sizes, dwell time, pattern and hash of the model | those of `trajectory_sequence` |
+
+    A `.seq` file is written only if the hardware can run the trajectory.
 
     Each format has its own unit and its own order of axes:
 
@@ -68,6 +82,7 @@ def save_trajectory(trajectory, path, format=None, **options):
     | `"bart"` | cycles per field of view | that of the array which `read_cfl` returns: (H, W, 0), (D, H, W) |
     | `"ismrmrd"` | cycles per pixel | (x, y, z): (W, H), (W, H, D) |
     | `"neurospin"` | 1/m and mT/m | that of mri-nufft's image: (H, W), (D, H, W) |
+    | `"pulseq"` | 1/m and Hz/m | (x, y): (W, H) |
 
     `matrix` and `field_of_view` are those of the image, by default the
     trajectory's own. The file is written whole or not at all.

@@ -1,0 +1,100 @@
+"""Densities of samples, for SPARKLING."""
+
+import numpy as np
+
+from loupe_tf.checks import check_choice, check_number, invalid
+
+RULES = ("share", "rate")
+
+
+def learned_density(probability, rule="rate"):
+    """Make a density of samples from the probabilities of a learned mask.
+
+    A probability ends at 1: a mask acquires each point of the grid once at
+    most, where a curve can pass as often as it likes. So probabilities that are
+    all near 1 hide how much more samples the centre is worth.
+
+    - `"rate"`: `-log(1 - P)`, the mean number of samples in a cell that is hit
+      at least once with the probability P, if samples fall independently. P is
+      cut off at 0.99, which is a rate of 4.6.
+    - `"share"`: P itself, divided by its sum (Chaithya et al., "Hybrid learning
+      of non-Cartesian k-space trajectory and MR image reconstruction
+      networks", ISBI 2022).
+
+    Args:
+        probability: Array `(H, W)` of numbers from 0 to 1 with DC at
+            `(H // 2, W // 2)`, such as from
+            `loupe_tf.masks.probability_from_model`.
+        rule: `"rate"` or `"share"`.
+
+    Returns:
+        Array `(H, W)` that sums to 1.
+
+    Example:
+
+    >>> density = learned_density([[0.1, 0.5], [0.5, 1.0]])
+    >>> density.round(2)
+    array([[0.02, 0.11],
+           [0.11, 0.76]])
+    """
+    check_choice("rule", rule, RULES)
+    probability = standardize(probability, "probability", scale=False)
+    if probability.max() > 1:
+        raise invalid(
+            "probability",
+            "numbers from 0 to 1",
+            found=f"{probability.max():.4g}",
+        )
+    if rule == "rate":
+        probability = -np.log1p(-np.minimum(probability, 0.99))
+    return probability / probability.sum()
+
+
+def decaying_density(size, decay=2.0, cutoff=0.1):
+    """Make a density that is constant in the centre and falls off outside.
+
+    It is proportional to `min(1, cutoff / |k|)^decay`, |k| in cycles per pixel,
+    and 0 outside of the circle |k| = 1/2.
+
+    Args:
+        size: Tuple `(H, W)`.
+        decay: Float, the power; 0 for a uniform disc.
+        cutoff: Float, radius of the constant centre.
+
+    Returns:
+        Array `(H, W)` that sums to 1, with DC at `(H // 2, W // 2)`.
+    """
+    check_number("decay", decay, at_least=0)
+    check_number("cutoff", cutoff, above=0, at_most=0.5)
+    rows, columns = ((np.arange(n) - n // 2) / n for n in size)
+    radius = np.hypot(rows[:, None], columns)
+    density = (cutoff / np.maximum(radius, cutoff)) ** decay
+    return standardize(np.where(radius <= 0.5, density, 0), "density")
+
+
+def uniform_density(size):
+    """Make a density that is the same in all of k-space, `(H, W)`."""
+    return standardize(np.ones(size), "density")
+
+
+def standardize(density, name, scale=True):
+    """Check a density; return it in float64, with the sum 1."""
+    density = np.asarray(density, dtype=np.float64)
+    if density.ndim != 2 or min(density.shape) < 2:
+        raise invalid(
+            name, "shape (H, W)", found=f"shape={tuple(density.shape)}"
+        )
+    for problem, wrong in (
+        ("NaN or inf", ~np.isfinite(density)),
+        ("negative numbers", density < 0),
+    ):
+        if wrong.any():
+            place = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise invalid(
+                name,
+                "finite numbers that are not negative",
+                found=f"{problem}, {wrong.sum()} in all, the first at {place}",
+            )
+    if not density.any():
+        raise invalid(name, "one that is not 0 everywhere", found="only zeros")
+    return density / density.sum() if scale else density

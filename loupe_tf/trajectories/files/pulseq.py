@@ -1,0 +1,80 @@
+"""Trajectories as Pulseq `.seq` files."""
+
+import numpy as np
+
+from loupe_tf.atomic import written_aside
+from loupe_tf.checks import invalid
+from loupe_tf.masks.files.pulseq import read_sequence
+from loupe_tf.masks.files.pulseq_events import import_pypulseq
+from loupe_tf.reading import check_file, check_memory, naming
+from loupe_tf.trajectories.files.common import COST
+from loupe_tf.trajectories.files.trajectory_sequence import (
+    trajectory_sequence,
+)
+
+
+def save_pulseq(trajectory, path, **options):
+    """Write the protocol of `trajectory_sequence` as a `.seq` file.
+
+    The sizes, the pattern and the hash of the model become definitions in the
+    file. The rest of the provenance is left out, because interpreters read only
+    short lines.
+
+    Args:
+        trajectory: `Trajectory` that the hardware can run.
+        path: Path of the file, which must end in `.seq`.
+        **options: Arguments of `trajectory_sequence`.
+    """
+    sequence = trajectory_sequence(trajectory, **options)
+    if str(path)[-4:] != ".seq":
+        raise invalid(
+            "path", "a path that ends in '.seq'", found=f"path={path}"
+        )
+    with written_aside(path) as partial:
+        sequence.write(str(partial))
+
+
+def load_pulseq(path):
+    """Read the positions of the samples of a `.seq` file of `save_pulseq`.
+
+    They are computed from the gradients.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        ImportError: If the package `pypulseq` is missing.
+        ValueError: If the file cannot be read, or holds another number of
+            samples than its definitions say.
+    """
+    import_pypulseq()
+    check_memory(path, 50 * check_file(path))
+    with naming(path, "a protocol of `save_trajectory`"):
+        sequence = read_sequence(path)
+        found = sequence.definitions
+        shots = int(found["TrajectoryShots"])
+        samples = int(found["TrajectorySamples"])
+        check_memory(path, COST * shots * samples)
+        views = np.array(found["FOV"][:2], dtype=float)
+        matrix = tuple(int(n) for n in found["TrajectoryMatrix"])
+        kspace = sequence.calculate_kspace()[0]
+        if kspace.shape[1] != shots * samples:
+            raise ValueError(
+                f"Expected {shots} shots of {samples} samples, not "
+                f"{kspace.shape[1]} samples in all"
+            )
+        # (x, y) is (W, H).
+        positions = kspace[1::-1].T * views[::-1] / matrix
+        provenance = {}
+        if "TrajectoryPattern" in found:
+            provenance["pattern"] = str(found["TrajectoryPattern"])
+        if "TrajectoryModel" in found:
+            digest = str(found["TrajectoryModel"]).removeprefix("sha256:")
+            provenance["weights_sha256"] = digest
+        return {
+            "positions": positions.reshape(shots, samples, 2),
+            "matrix": matrix,
+            "field_of_view": tuple(float(1000 * v) for v in views[::-1]),
+            "dwell": float(found["Dwell"]),
+            "provenance": provenance,
+        }
