@@ -24,6 +24,7 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/fixed_point \
 	tests/trajectories/test_projection.py \
 	tests/trajectories/test_feasible.py \
+	tests/posterior \
 	tests/test_own_reconstructor.py \
 	tests/test_losses.py tests/metrics tests/test_export.py
 # XLA compiles these for longer than they run: `make test-all` has them on JAX.
@@ -31,7 +32,10 @@ LATER_ON_JAX := tests/models/test_image_networks.py \
 	tests/models/test_norm_unet.py \
 	tests/operators/test_density_compensation.py \
 	tests/operators/test_non_uniform.py \
-	tests/operators/test_toeplitz.py
+	tests/operators/test_toeplitz.py \
+	tests/posterior/test_chains.py \
+	tests/posterior/test_map_estimate.py \
+	tests/posterior/test_sample.py
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true

@@ -35,7 +35,7 @@ FLOORS = (
     {"regimes"},
     {"formats"},
     {"reconstruction"},
-    {"evaluation"},
+    {"evaluation", "posterior"},
     {"plots", "report"},
     {"export", "publishing"},
     {"distribution"},

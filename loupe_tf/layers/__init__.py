@@ -13,6 +13,7 @@ from loupe_tf.layers.expand_coils import ExpandCoils
 from loupe_tf.layers.fft import FFT
 from loupe_tf.layers.fill_mirror import FillMirror
 from loupe_tf.layers.fixed_mask import FixedMask
+from loupe_tf.layers.gaussian_score import GaussianScore
 from loupe_tf.layers.haar_transform import HaarTransform
 from loupe_tf.layers.ifft import IFFT
 from loupe_tf.layers.logit_uniform import LogitUniform
@@ -37,6 +38,7 @@ __all__ = [
     "ExpandCoils",
     "FillMirror",
     "FixedMask",
+    "GaussianScore",
     "HaarTransform",
     "LogitUniform",
     "MaskWithin",
