@@ -26,6 +26,7 @@ from loupe_tf.plots.mask_figures import (
     probability_histogram,
 )
 from loupe_tf.plots.overview import overview
+from loupe_tf.plots.posterior_figures import posterior
 from loupe_tf.plots.training_figures import training_curves
 from loupe_tf.plots.trajectory_figures import trajectory
 
@@ -35,6 +36,7 @@ __all__ = [
     "mask_description",
     "masks",
     "overview",
+    "posterior",
     "probability_histogram",
     "reconstruction_groups",
     "reconstructions",
