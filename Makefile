@@ -28,7 +28,10 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/test_own_reconstructor.py \
 	tests/test_losses.py tests/metrics tests/test_export.py
 # XLA compiles these for longer than they run: `make test-all` has them on JAX.
-LATER_ON_JAX := tests/models/test_image_networks.py \
+LATER_ON_JAX := tests/layers/test_sample_trajectory.py \
+	tests/models/test_curves.py \
+	tests/models/test_image_networks.py \
+	tests/models/test_ncpdnet.py \
 	tests/models/test_norm_unet.py \
 	tests/operators/test_density_compensation.py \
 	tests/operators/test_non_uniform.py \

@@ -13,6 +13,7 @@ from loupe_tf.layers.expand_coils import ExpandCoils
 from loupe_tf.layers.fft import FFT
 from loupe_tf.layers.fill_mirror import FillMirror
 from loupe_tf.layers.fixed_mask import FixedMask
+from loupe_tf.layers.fixed_trajectory import FixedTrajectory
 from loupe_tf.layers.gaussian_score import GaussianScore
 from loupe_tf.layers.haar_transform import HaarTransform
 from loupe_tf.layers.ifft import IFFT
@@ -23,6 +24,7 @@ from loupe_tf.layers.prob_mask import ProbMask
 from loupe_tf.layers.receiver_noise import ReceiverNoise
 from loupe_tf.layers.rescale_below import RescaleBelow
 from loupe_tf.layers.rescale_prob_map import RescaleProbMap
+from loupe_tf.layers.sample_trajectory import SampleTrajectory
 from loupe_tf.layers.threshold_random_mask import ThresholdRandomMask
 from loupe_tf.layers.under_sample import UnderSample
 from loupe_tf.on_import import register
@@ -39,6 +41,7 @@ __all__ = [
     "FillMirror",
     "FixedMask",
     "GaussianScore",
+    "FixedTrajectory",
     "HaarTransform",
     "LogitUniform",
     "MaskWithin",
@@ -47,6 +50,7 @@ __all__ = [
     "ReceiverNoise",
     "RescaleBelow",
     "RescaleProbMap",
+    "SampleTrajectory",
     "ThresholdRandomMask",
     "UnderSample",
 ]

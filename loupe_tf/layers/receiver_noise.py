@@ -25,7 +25,9 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
     but adds its noise once, before training.
 
     Apply this layer to fully sampled k-space. `UnderSample` follows, and sets
-    the samples that are not acquired to exactly 0.
+    the samples that are not acquired to exactly 0. Samples of curves come with
+    the images of the coils, whose power is that of their k-space: the noise is
+    then the same as of a Cartesian scan.
 
     Args:
         snr: Float, in dB.
@@ -33,10 +35,12 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
             layer, and replicas of `tf.distribute` draw different numbers.
 
     Input shape:
-        `(batch, H, W, 2)` or `(batch, coils, H, W, 2)`.
+        `(batch, H, W, 2)` or `(batch, coils, H, W, 2)`; or a pair
+        `[samples, images]`, `(batch, coils, shots, samples, 2)` and
+        `(batch, coils, H, W, 2)`.
 
     Output shape:
-        Same as the input, float32.
+        That of k-space or samples, float32.
     """
 
     def __init__(self, snr, seed=None, **kwargs):
@@ -46,26 +50,29 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
         self.seed_generator = ReplicaSeedGenerator(seed)
 
     def call(self, inputs, training=None):
-        self.check_floating("inputs", inputs)
+        pair = inputs if isinstance(inputs, list | tuple) else [inputs] * 2
+        samples, kspace = pair
+        self.check_floating("inputs", samples)
         if not training:
-            return inputs
+            return samples
         # Real and imaginary parts are separate entries here, so the mean of
         # their squares is |k|² / 2, just as σ² is half the power of the noise.
-        axes = tuple(range(1, len(inputs.shape)))
-        power = ops.mean(ops.square(inputs), axis=axes, keepdims=True)
+        axes = tuple(range(1, len(kspace.shape)))
+        power = ops.mean(ops.square(kspace), axis=axes, keepdims=True)
         if len(axes) > 3:
-            present = ops.any(inputs != 0, axis=axes[1:], keepdims=True)
+            present = ops.any(kspace != 0, axis=axes[1:], keepdims=True)
             present = ops.cast(present, "float32")
             share = ops.mean(present, axis=1, keepdims=True)
             power = power * present / ops.where(share > 0, share, 1.0)
         sigma = ops.sqrt(power) * 10 ** (-self.snr / 20)
         noise = keras.random.normal(
-            ops.shape(inputs), dtype="float32", seed=self.seed_generator
+            ops.shape(samples), dtype="float32", seed=self.seed_generator
         )
-        return inputs + sigma * noise
+        return samples + sigma * noise
 
     def compute_output_shape(self, input_shape):
-        return input_shape
+        pair = isinstance(input_shape[0], list | tuple)
+        return input_shape[0] if pair else input_shape
 
     def get_config(self):
         return {**super().get_config(), "snr": self.snr, "seed": self.seed}

@@ -10,6 +10,10 @@ from loupe_tf.models.loupe import Loupe
 from loupe_tf.models.loupe_model import loupe_model
 from loupe_tf.models.modl import MoDL
 from loupe_tf.models.mwcnn import mwcnn
+from loupe_tf.models.ncpdnet import NCPDNet
+from loupe_tf.models.non_uniform_adjoint_network import (
+    NonUniformAdjointNetwork,
+)
 from loupe_tf.models.norm_unet import norm_unet
 from loupe_tf.models.pdnet import PDNet
 from loupe_tf.models.reconstructor_of import reconstructor_of
@@ -26,6 +30,8 @@ __all__ = [
     "AdjointNetwork",
     "Loupe",
     "MoDL",
+    "NCPDNet",
+    "NonUniformAdjointNetwork",
     "PDNet",
     "SensitivityMaps",
     "Unrolled",

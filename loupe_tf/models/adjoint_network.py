@@ -97,7 +97,7 @@ class AdjointNetwork(keras.Model):
         self._check_shape(tuple(kspace.shape))
         if self.half_plane:
             kspace, mask = self.fill_mirror([kspace, mask])
-        adjoint = self.combine([self.inverse(kspace), *maps])
+        adjoint = self.adjoint(kspace, mask, *maps)
         image = adjoint
         if self.reconstruction == "magnitude":
             image = self.modulus(adjoint)
@@ -115,6 +115,10 @@ class AdjointNetwork(keras.Model):
         if self.magnitude and image.shape[-1] == 2:
             image = self.modulus(image)
         return image
+
+    def adjoint(self, kspace, mask, *maps):
+        """Return the adjoint image, `(batch, ..., H, W, 2)`."""
+        return self.combine([self.inverse(kspace), *maps])
 
     def get_config(self):
         network = self.network

@@ -19,6 +19,10 @@ class Loupe(keras.Model):
     sampler to the reconstructor, so `model.reconstructor` can rebuild the
     measurements of a scanner by itself.
 
+    A sampler of curves, such as `GivenTrajectory`, has a trajectory k in the
+    place of M: `y = F_k(x)` are the samples along it, `yᵢ = F_k(F⁻¹ kᵢ)` for
+    several coils, and `x̂ = R(y, k)` or `x̂ = R(y, k, S)`.
+
     Args:
         input_shape: As for `loupe_model`.
         sampler: A `loupe_tf.samplers.Sampler`.
@@ -34,9 +38,11 @@ class Loupe(keras.Model):
     Attributes:
         sampler: The given sampler.
         reconstructor: The reconstructor, trained with the model.
-        mask: Keras tensor `(1 or batch, H or 1, W or 1, 1)`, the mask.
+        mask: Keras tensor `(1 or batch, H or 1, W or 1, 1)`, the mask; or
+            `(1 or batch, shots, samples, 2)`, the trajectory.
         measured: List of Keras tensors, the inputs of the reconstructor:
-            k-space, mask and, with coils, maps.
+            k-space, mask and, with coils, maps; or samples, trajectory and
+            maps.
         coils: The given argument.
         settings: Dict of the other arguments, except `name`.
     """
@@ -68,25 +74,38 @@ class Loupe(keras.Model):
 
         # The forward operator. In volumes, F transforms only H and W: the mask
         # does not vary along D, where the inverse would undo the transform.
-        if coils is None:
-            if input_shape[-1] == 1:
-                x = layers.ConcatenateZero(name="concat_zero")(x)
-            x = layers.FFT(name="fft")(x)
-            x = layers.ExpandCoils(name="expand_coils")(x)
+        if coils is None and input_shape[-1] == 1:
+            x = layers.ConcatenateZero(name="concat_zero")(x)
+        noise = None
         if snr is not None:
             # Samplers take up to four seeds, from `seed` on.
             noise_seed = None if seed is None else seed + 4
-            x = layers.ReceiverNoise(snr, noise_seed, name="receiver_noise")(x)
-        kspace = layers.UnderSample(
-            field_of_view=field_of_view, name="under_sample_kspace"
-        )([x, mask])
+            noise = layers.ReceiverNoise(snr, noise_seed, name="receiver_noise")
+        if sampler.curves:
+            x = (
+                layers.ExpandCoils(name="expand_coils")(x)
+                if coils is None
+                else layers.IFFT(name="ifft")(x)
+            )
+            kspace = layers.SampleTrajectory(name="sample_kspace")([x, mask])
+            if noise:
+                kspace = noise([kspace, x])
+        else:
+            if coils is None:
+                x = layers.FFT(name="fft")(x)
+                x = layers.ExpandCoils(name="expand_coils")(x)
+            if noise:
+                x = noise(x)
+            kspace = x = layers.UnderSample(
+                field_of_view=field_of_view, name="under_sample_kspace"
+            )([x, mask])
 
         measured = [kspace, mask, *maps]
         if not isinstance(reconstructor, keras.layers.Layer):
             reconstructor = reconstructor(measured)
         wanted = getattr(reconstructor, "inputs", None) or measured
         if len(wanted) > len(measured):
-            one, zero = ops.ones_like(kspace), ops.zeros_like(kspace)
+            one, zero = ops.ones_like(x), ops.zeros_like(x)
             parts = [one[..., :1], zero[..., :1]]
             measured.append(ops.concatenate(parts, axis=-1))
         image = reconstructor(measured)

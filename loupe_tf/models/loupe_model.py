@@ -2,6 +2,9 @@ from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.masks.arguments import standardize_field_of_view
 from loupe_tf.models.adjoint_network import AdjointNetwork
 from loupe_tf.models.loupe import Loupe
+from loupe_tf.models.non_uniform_adjoint_network import (
+    NonUniformAdjointNetwork,
+)
 from loupe_tf.models.takes_kspace import takes_kspace
 from loupe_tf.models.unet import unet
 from loupe_tf.samplers import from_keywords
@@ -134,7 +137,8 @@ def loupe_model(
             not change the model, but is saved with it and passed on to masks
             read from it, so that they can be exported.
         name: String, name of the model.
-        sampler: (Optional) a `loupe_tf.samplers.Sampler`, in place of
+        sampler: (Optional) a `loupe_tf.samplers.Sampler`, such as
+            `GivenTrajectory` for a non-Cartesian scan, in place of
             `acceleration`, `mask`, `mask_input`, `lines`, `half_plane`,
             `groups`, `calibration`, `estimator`, `slope`, `prob_slope`,
             `binarization` and `sparsity_penalty`.
@@ -206,6 +210,8 @@ def loupe_model(
             "the same noise",
             snr,
         )
+    if sampler.curves:
+        _check_curves(input_shape, data_consistency)
 
     def make_reconstructor(measured):
         network = reconstructor
@@ -220,6 +226,15 @@ def loupe_model(
         elif takes_kspace(network, measured):
             _check_takes_all(data_consistency, reconstruction)
             return network
+        if sampler.curves:
+            return NonUniformAdjointNetwork(
+                input_shape[:2],
+                network,
+                reconstruction=reconstruction,
+                magnitude=input_shape[-1] == 1,
+                trajectory=getattr(sampler, "trajectory", None),
+                name="unet_output",
+            )
         return AdjointNetwork(
             network,
             reconstruction=reconstruction,
@@ -251,6 +266,21 @@ def _check_takes_all(data_consistency, reconstruction):
         raise invalid("data_consistency", f"False {beside}", True)
     if reconstruction != "magnitude":
         raise invalid("reconstruction", f"its default {beside}", reconstruction)
+
+
+def _check_curves(input_shape, data_consistency):
+    """Refuse what only a mask can be combined with."""
+    if len(input_shape) != 3:
+        raise invalid(
+            "input_shape", "(H, W, 1) or (H, W, 2) with curves", input_shape
+        )
+    if data_consistency:
+        raise invalid(
+            "data_consistency",
+            "False with curves, whose samples are no entries of the image's "
+            "k-space; `NCPDNet` is a network with steps towards the samples",
+            True,
+        )
 
 
 def _check_shape(input_shape, coils):

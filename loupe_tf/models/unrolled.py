@@ -1,3 +1,5 @@
+import functools
+
 import keras
 from keras import ops
 
@@ -24,7 +26,9 @@ class Unrolled(keras.Model):
 
     `scan` is a `loupe_tf.operators.Cartesian` with the example's mask and maps.
     In training, masks are between 0 and 1 and `kspace` is `M ∘ F x`, so the
-    residual `M ∘ F x - kspace` is 0 for the true image.
+    residual `M ∘ F x - kspace` is 0 for the true image. For a scan of another
+    kind, a subclass implements `operator_inputs` and `operator` too, as
+    `NCPDNet` does.
 
     Args:
         network: Keras layer or model, the learned part of an iteration. Its
@@ -101,6 +105,14 @@ class Unrolled(keras.Model):
         """Return the image that belongs to a state."""
         raise NotImplementedError
 
+    def operator_inputs(self, mask, *maps):
+        """Return the tensors that the operator depends on, a list."""
+        return [mask, *maps]
+
+    def operator(self, mask, *maps):
+        """Make the forward operator from the tensors of `operator_inputs`."""
+        return Cartesian(mask, *maps)
+
     @property
     def needs_maps(self):
         """Whether maps have to be given for k-space of several coils."""
@@ -117,7 +129,8 @@ class Unrolled(keras.Model):
             kspace, mask = self.fill_mirror([kspace, mask])
         if self.sensitivities is not None:
             maps = [self.sensitivities([kspace, mask, *maps])]
-        scan = Cartesian(mask, *maps)
+        measured_by = self.operator_inputs(mask, *maps)
+        scan = self.operator(*measured_by)
         if self.normalize:
             unit = _root_mean_square(scan.adjoint(kspace))
             kspace = kspace / ops.expand_dims(unit, 1)
@@ -125,7 +138,7 @@ class Unrolled(keras.Model):
         iterate = self.step
         built = all(network.built for network in self.networks)
         if self.checkpointing and training and built:
-            iterate = self._step_again
+            iterate = functools.partial(self._step_again, measured_by)
         for index in range(self.iterations):
             state = iterate(index, scan, kspace, *state, training=training)
         image = self.finish(scan, *state)
@@ -165,7 +178,7 @@ class Unrolled(keras.Model):
             for i in range(1, self.iterations)
         ]
 
-    def _step_again(self, index, scan, kspace, *state, training):
+    def _step_again(self, measured_by, index, scan, kspace, *state, training):
         """Do a step that is computed again for its gradient.
 
         The step becomes a function of all tensors that it depends on: of those
@@ -175,26 +188,24 @@ class Unrolled(keras.Model):
         """
         variables = self.variables
         updated = [v for v in variables if not v.trainable]
-        maps = [] if scan.maps is None else [scan.maps]
-        tensors = [kspace, scan.mask, *maps, *state]
-        until_maps, until_state = 2 + len(maps), len(tensors)
+        # A sampler may have returned its variable; see below.
+        tensors = [kspace, *map(ops.copy, measured_by), *state]
+        until_scan, until_state = 1 + len(measured_by), len(tensors)
 
         def step(*values):
-            kspace, mask, *maps = values[:until_maps]
-            state = values[until_maps:until_state]
+            kspace, *measured_by = values[:until_scan]
+            state = values[until_scan:until_state]
             current = zip(variables, values[until_state:])
             with keras.StatelessScope(current) as scope:
-                scan = Cartesian(mask, *maps)
+                scan = self.operator(*measured_by)
                 state = self.step(
                     index, scan, kspace, *state, training=training
                 )
             return (*state, *map(scope.get_current_value, updated))
 
-        # Torch would refuse the gradient of a value that is overwritten below.
-        values = [
-            ops.convert_to_tensor(v) if v.trainable else ops.copy(v)
-            for v in variables
-        ]
+        # Torch would refuse the gradient of a value that is overwritten below,
+        # and TensorFlow, not compiled, loses that of a variable.
+        values = [ops.copy(v) for v in variables]
         found = keras.remat(step)(*tensors, *values)
         for variable, value in zip(updated, found[len(state) :]):
             variable.assign(value)

@@ -7,6 +7,7 @@ the Cartesian operators for NumPy's complex arrays, and
 
 from loupe_tf.on_import import register
 from loupe_tf.operators.cartesian import Cartesian
+from loupe_tf.operators.compensated import Compensated
 from loupe_tf.operators.conjugate_gradient import conjugate_gradient
 from loupe_tf.operators.density_compensation import density_compensation
 from loupe_tf.operators.non_uniform import NonUniform
@@ -15,6 +16,7 @@ from loupe_tf.operators.toeplitz import Toeplitz
 
 __all__ = [
     "Cartesian",
+    "Compensated",
     "NonUniform",
     "Toeplitz",
     "conjugate_gradient",

@@ -25,6 +25,7 @@ def density_compensation(scan, method="pipe", iterations=10):
     - `"ramp"`: the distance from DC, for spokes at equal or golden angles. A
       sample at DC has a quarter of the weight of its neighbour, which is its
       share of the area.
+    - `"uniform"`: no compensation, the same weight for all samples.
 
     The weights are scaled such that the largest eigenvalue of `F^H D F`, F
     without maps, is 1. Then a step of length 1 along `A^H D (A x - y)` does not
@@ -33,7 +34,7 @@ def density_compensation(scan, method="pipe", iterations=10):
 
     Args:
         scan: `NonUniform`.
-        method: `"pipe"` or `"ramp"`.
+        method: `"pipe"`, `"ramp"` or `"uniform"`.
         iterations: Integer, number of iterations of `"pipe"`.
 
     Returns:
@@ -49,16 +50,19 @@ def density_compensation(scan, method="pipe", iterations=10):
     >>> density = density_compensation(scan)
     >>> image = scan.adjoint(density * scan.forward(image))
     """
-    check_choice("method", method, ("pipe", "ramp"))
+    check_choice("method", method, ("pipe", "ramp", "uniform"))
     check_integer("iterations", iterations, at_least=1)
     scan = _constant(scan)
     shape = ops.shape(scan.positions)
+    weights = ops.ones((shape[0], scan.gridding.samples, 1), "float32")
     if method == "pipe":
-        weights = ops.ones((shape[0], scan.gridding.samples, 1))
-        for _ in range(iterations):
+
+        def step(_, weights):
             grid = scan.gridding.spread(weights)
-            weights = weights / scan.gridding.interpolate(grid)
-    else:
+            return weights / scan.gridding.interpolate(grid)
+
+        weights = ops.fori_loop(0, iterations, step, weights)
+    elif method == "ramp":
         weights = _ramp(scan.positions)
     weights = ops.reshape(weights, (shape[0], 1, *shape[1:-1], 1))
     normal = Toeplitz(scan, weights).normal

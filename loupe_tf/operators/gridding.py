@@ -61,7 +61,9 @@ class Gridding:
             positions.shape if fixed else ops.shape(positions)
         )[:2]
         shape = (self.examples, self.samples)
-        index, weights = xp.zeros((1, 1, 1), "int32"), xp.ones((1, 1, 1))
+        # Tensors are float32, whatever Keras's own float is.
+        index = xp.zeros((1, 1, 1), "int32")
+        weights = xp.ones((1, 1, 1), "float64" if fixed else "float32")
         for axis, points in enumerate(self.shape):
             taps, values = _taps(positions[..., axis], points, self.width, xp)
             # All pairs of what the axes before it have and its own J.

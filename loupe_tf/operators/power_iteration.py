@@ -28,7 +28,12 @@ def power_iteration(normal, shape, iterations=20, seed=0):
     start = np.random.default_rng(seed).normal(size=shape)
     x = ops.convert_to_tensor(start.astype("float32"))
     axes = tuple(range(1, len(shape)))
-    for _ in range(iterations):
+
+    def step(_, x):
         size = ops.sqrt(ops.sum(ops.square(x), axes, keepdims=True))
-        x = normal(x / ops.where(size > 0, size, 1.0))
+        return normal(x / ops.where(size > 0, size, 1.0))
+
+    # A loop of the backend, so that compilers do not see each iteration. The
+    # first shows the batch that the loop keeps, which may be unknown.
+    x = ops.fori_loop(1, iterations, step, step(0, x))
     return ops.sqrt(ops.sum(ops.square(x), axes))

@@ -16,11 +16,14 @@ class Sampler:
     Attributes:
         half_plane: Boolean. Whether the mask covers a half-plane, so that the
             other half must be filled with its mirror.
+        curves: Boolean. Whether the sampler makes a trajectory, the positions
+            of samples along curves, instead of a mask.
         field_of_view: Size `(H, W)` in mm of the images that the mask was made
             for, or `None`.
     """
 
     half_plane = False
+    curves = False
     field_of_view = None
 
     def inputs(self, size):
@@ -35,7 +38,7 @@ class Sampler:
         return []
 
     def __call__(self, reference, *inputs):
-        """Make the mask.
+        """Make the mask, or the positions of the samples.
 
         Args:
             reference: Keras tensor `(batch, ..., H, W, C)`. Only its shape is
@@ -45,7 +48,10 @@ class Sampler:
         Returns:
             Keras tensor, the mask: `(1 or batch, H or 1, W or 1, 1)`, float32,
             with DC at `(H // 2, W // 2)`. If a layer makes the mask, its name
-            is `sampled_mask`.
+            is `sampled_mask`. With `curves`, the positions instead:
+            `(1 or batch, shots, samples, 2)`, (along H, along W), float32, in
+            cycles per pixel. If a layer makes them, its name is
+            `sampled_trajectory`.
         """
         raise NotImplementedError
 

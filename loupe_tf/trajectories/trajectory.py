@@ -189,6 +189,12 @@ class Trajectory:
         """
         return load_trajectory(path, _npz_unless_known(path))
 
+    def get_config(self):
+        """Return the arguments as lists and numbers, for Keras to store."""
+        config = {"positions": self.positions.tolist(), **self.metadata}
+        del config["version"]
+        return config
+
     def __eq__(self, other):
         if not isinstance(other, Trajectory):
             return NotImplemented
@@ -260,6 +266,23 @@ def _npz_unless_known(path):
     """Return the format of a path, if its suffix does not give one."""
     known = pathlib.Path(path).suffix.lower() in formats_by_suffix()
     return None if known else "npz"
+
+
+def as_trajectory(given):
+    """Return a `Trajectory`, from its positions or its configuration.
+
+    Args:
+        given: `Trajectory`, positions `(shots, samples, 2 or 3)`, or the
+            dictionary of `Trajectory.get_config`.
+
+    Returns:
+        A `Trajectory`.
+    """
+    if isinstance(given, Trajectory):
+        return given
+    if isinstance(given, dict):
+        return Trajectory(**given)
+    return Trajectory(given)
 
 
 def _standardize(positions):
