@@ -40,6 +40,7 @@ SLOW = {
     "MaskedBatches",
     "MoDL",
     "MultiWorkerTrainer",
+    "NCPDNet",
     "SelfShrinkingSigmoidSlope",
     "SlopeSchedule",
     "VarNet",
