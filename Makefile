@@ -30,6 +30,9 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 # XLA compiles these for longer than they run: `make test-all` has them on JAX.
 LATER_ON_JAX := tests/layers/test_sample_trajectory.py \
 	tests/models/test_curves.py \
+	tests/models/test_encoder_decoder.py \
+	tests/models/test_fastmri_unet.py \
+	tests/models/test_freeze_mask.py \
 	tests/models/test_image_networks.py \
 	tests/models/test_ncpdnet.py \
 	tests/models/test_norm_unet.py \
@@ -42,10 +45,9 @@ LATER_ON_JAX := tests/layers/test_sample_trajectory.py \
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
-# Each trains its whole experiment in small, one of them in every test.
-SMOKE := reproduce_4s
-SMOKE_ALL := mask_transfer reproduce_drop_rates reproduce_fastmri_unet \
-	reproduce_xpdnet reproduce_unseen
+# Each trains its whole experiment in small.
+SMOKE := reproduce_4s mask_transfer reproduce_drop_rates \
+	reproduce_fastmri_unet reproduce_xpdnet reproduce_unseen
 BEAM_TESTS := tests/datasets/building/test_volume_builder.py \
 	tests/cli/test_build.py
 
@@ -65,7 +67,6 @@ demo: $(VENV)/.demo
 	$(BIN)/loupe-tf train --demo
 
 test: $(VENV)/.test lint $(BACKENDS:%=test-%)
-	$(call smoke,$(SMOKE))
 
 # The fast tests on one backend; TensorFlow takes all of them.
 test-tensorflow: $(VENV)/.test
@@ -85,7 +86,7 @@ test-all: test $(VENV)/.all test-torch
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
 	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
 		$(BIN)/pytest $(LATER_ON_JAX) tests/models/test_unrolled.py
-	$(call smoke,$(SMOKE_ALL))
+	$(call smoke,$(SMOKE))
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -29,11 +29,13 @@ FOLDERS = ("loupe_tf", "callbacks", "datasets")
 SMALLER = {
     r"(?<!/)\b(320|240|96)\b": "32",
     r"\bepochs=\d+": "epochs=1",
+    r"(loupe_model\(\(32, 32, 1\), acceleration=4)\)": r"\1, filters=4)",
 }
 
 
 # Examples that take seconds.
 SLOW = {
+    "BackupAndRestore",
     "CoilBatches",
     "Distribution",
     "HoldOut",
@@ -41,9 +43,12 @@ SLOW = {
     "MoDL",
     "MultiWorkerTrainer",
     "NCPDNet",
+    "RunFolder",
     "SelfShrinkingSigmoidSlope",
     "SlopeSchedule",
     "VarNet",
+    "XPDNet",
+    "norm_unet",
     "simulate_kspace",
     "write_fastmri_dataset",
 }
@@ -87,7 +92,7 @@ def prepared(tmp_path_factory):
 
 
 @pytest.fixture
-def names(tmp_path, monkeypatch, images):
+def names(tmp_path, monkeypatch, images, text):
     """What the examples take as given, in a folder of their own."""
     monkeypatch.chdir(tmp_path)
     # No data set is built, or found, where the user keeps theirs.
@@ -98,8 +103,6 @@ def names(tmp_path, monkeypatch, images):
     mask = masks.uniform_random((32, 32), 2, calibration=16)
     maps = loupe_tf.simulation.birdcage_maps((32, 32), coils=4)
     kspace = fft2c(maps * images[0, ..., 0]) * mask.array
-    model = loupe_tf.models.loupe_model((32, 32, 1), 2, filters=1, depth=1)
-    model.compile("adam", "mse")
     return {
         "images": images,
         "train": tf.data.Dataset.from_tensor_slices((images, images)).batch(2),
@@ -122,8 +125,7 @@ def names(tmp_path, monkeypatch, images):
         "kspaces": [kspace],
         "targets": [images[0, ..., 0]],
         "sampler": loupe_tf.samplers.from_keywords(acceleration=4),
-        "model": model,
-        "probability": masks.probability_from_model(model),
+        **(prepare_model() if re.search("model|probability", text) else {}),
         "evaluation": loupe_tf.evaluation,
         "keras": keras,
         "loupe_tf": loupe_tf,
@@ -135,6 +137,13 @@ def names(tmp_path, monkeypatch, images):
         "tf": tf,
         "tfds": tfds,
     }
+
+
+def prepare_model():
+    model = loupe_tf.models.loupe_model((32, 32, 1), 2, filters=1, depth=1)
+    model.compile("adam", "mse")
+    probability = masks.probability_from_model(model)
+    return {"model": model, "probability": probability}
 
 
 def prepare_tensors(names):

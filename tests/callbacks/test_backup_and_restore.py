@@ -34,7 +34,8 @@ def _fit(folder, *others, epochs=12, units=3, patience=4, save=True):
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)])
-    model.compile(keras.optimizers.SGD(0.9), loss="mse")
+    # Not traced: these are many trainings of a few small steps.
+    model.compile(keras.optimizers.SGD(0.9), loss="mse", run_eagerly=True)
     callbacks = [
         keras.callbacks.ReduceLROnPlateau(
             "loss", factor=0.5, patience=1, min_delta=0.05

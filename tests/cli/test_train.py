@@ -49,6 +49,8 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     run = folder / "run"
     mask = masks.SamplingMask.load(run / "mask.npz")
     assert mask.array.sum() == round(16 * 18 / 4)
+    # The calibration region of fastMRI.
+    assert mask.calibration == 1 and mask.array[8, 9]
     assert len(mask.provenance["slope_history"]) == 3
     assert mask.provenance["slope_history"][0] == 20 and mask.matrix == (
         16,
@@ -110,32 +112,40 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert len(error.strip().splitlines()) == 1
 
 
-def test_lines(folder):
-    arguments = ("--lines", "columns", "--calibration", "2")
-    assert train(_arguments(folder, *arguments)) == 0
-    mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
-    assert mask.shape == (1, 18) and mask.array.sum() == round(18 / 4)
-    assert mask.array[0, 8:10].all()
+def test_no_calibration_if_it_is_0(folder):
+    options = parse(*_arguments(folder, "--calibration", "0"))
+    devices = distribution.Distribution("none")
+    model = models.build_model(options, devices, (16, 18, 1))
+    assert masks.from_model(model).calibration is None
 
 
-@pytest.mark.parametrize("given, calibration", [((), 1), (("0",), None)])
-def test_calibration_is_that_of_fastmri(folder, given, calibration):
-    arguments = ("--epochs", "1", "0", *("--calibration",) * bool(given))
-    assert train(_arguments(folder, *arguments, *given)) == 0
-    mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
-    assert mask.calibration == calibration
-    assert mask.array[8, 9] or calibration is None
-
-
-def test_another_network(folder, capsys):
-    options = ("--network", "encoder_decoder", "--dropout", "0.1")
+def test_lines_with_another_network_of_the_acquired_extent(folder, rng, capsys):
+    """Of 24 columns, 12 were acquired and the others filled with zeros."""
+    distance = np.hypot(*np.mgrid[-8:8, -12:12])
+    for path in (folder / "data").iterdir():
+        kspace = np.zeros((4, 16, 24), "complex128")
+        kspace[:, :, 6:18] = rng.normal(size=(4, 16, 24)).view("complex128")
+        kspace /= 1 + distance
+        kspace[:, 8, 12] = 100
+        image = np.fft.ifft2(np.fft.ifftshift(kspace, axes=(1, 2)))
+        np.save(path, np.abs(image).astype("float32"))
+    options = (
+        *("--lines", "columns", "--calibration", "2", "--crop-to-acquired"),
+        *("--network", "encoder_decoder", "--dropout", "0.1"),
+    )
     assert train(_arguments(folder, *options)) == 0
+    facts = json.loads((folder / "run" / "metrics.json").read_text())["facts"]
+    assert facts["image size"] == "16×12"
+    assert "acquired extent (16, 12)" in facts["data"]
+    mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
+    assert mask.shape == (1, 12) and mask.array.sum() == round(12 / 4)
+    assert mask.array[0, 5:7].all()
     printed = capsys.readouterr().out
     assert "with the same encoder-decoder on the one test volume" in printed
     run = folder / "run"
     results = json.loads((run / "metrics.json").read_text())["results"]
     assert "learned (4S), encoder-decoder" in results
-    assert "gaussian, encoder-decoder" in results
+    assert "random_lines, encoder-decoder" in results
     model = keras.models.load_model(run / "model.keras")
     network = model.reconstructor.network
     assert network.get_layer("bottom_drop_1").rate == 0.1
@@ -181,22 +191,6 @@ def test_a_baseline_of_points_has_no_lines():
     assert parse("--lines", "rows").fixed == "random_lines"
     with pytest.raises(ValueError, match="`fixed`.*of lines"):
         parse("--lines", "rows", "--baseline", "gaussian")
-
-
-def test_crop_to_acquired(folder, rng):
-    """Of 24 columns, 12 were acquired and the others filled with zeros."""
-    distance = np.hypot(*np.mgrid[-8:8, -12:12])
-    for path in (folder / "data").iterdir():
-        kspace = np.zeros((4, 16, 24), "complex128")
-        kspace[:, :, 6:18] = rng.normal(size=(4, 16, 24)).view("complex128")
-        kspace /= 1 + distance
-        kspace[:, 8, 12] = 100
-        image = np.fft.ifft2(np.fft.ifftshift(kspace, axes=(1, 2)))
-        np.save(path, np.abs(image).astype("float32"))
-    assert train(_arguments(folder, "--crop-to-acquired")) == 0
-    metrics = json.loads((folder / "run" / "metrics.json").read_text())
-    assert metrics["facts"]["image size"] == "16×12"
-    assert "acquired extent (16, 12)" in metrics["facts"]["data"]
 
 
 def test_stopped_and_resumed(folder, monkeypatch, capsys):

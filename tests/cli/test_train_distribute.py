@@ -134,6 +134,7 @@ def test_multiworker_killed_and_started_again(
             )
 
 
+@pytest.mark.slow
 def test_jax_on_a_data_set_without_a_test_split(tmp_path):
     rng = np.random.default_rng(0)
 

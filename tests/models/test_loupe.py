@@ -54,21 +54,18 @@ def test_masks_and_noise_have_their_own_seeds():
     assert len(seeds) == 5 == len(set(seeds))
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize(
     "arguments",
     [
-        {},
+        *({"estimator": name} for name in ESTIMATORS),
         {"lines": "columns", "calibration": 3},
-        {"lines": "rows"},
+        {"lines": "rows", "estimator": "gumbel_topk"},
         {"calibration": (4, 3), "reconstruction": "complex"},
         {"data_consistency": True},
     ],
 )
-def test_training_moves_mask_and_network(images, estimator, arguments):
-    model = _compile(
-        loupe_model((16, 18, 1), 4, estimator=estimator, **SMALL, **arguments)
-    )
+def test_training_moves_mask_and_network(images, arguments):
+    model = _compile(loupe_model((16, 18, 1), 4, **SMALL, **arguments))
     before = _weights(model)
     history = model.fit(images, images, batch_size=4, epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
@@ -81,9 +78,11 @@ def test_training_moves_mask_and_network(images, estimator, arguments):
     assert (mask.sum(axis=(1, 2, 3)) == round(lines / 4)).all()
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_jit_compile(images, jit_compile, estimator):
+@pytest.mark.parametrize(
+    "estimator, jit_compile",
+    [*((name, True) for name in ESTIMATORS), ("relaxed", False)],
+)
+def test_jit_compile(images, estimator, jit_compile):
     model = loupe_model(
         (16, 18, 1), 4, estimator=estimator, reconstructor="zero_filled", seed=0
     )
@@ -233,7 +232,7 @@ def test_inference_mask_has_exactly_the_budget(
     np.testing.assert_array_equal(_mask(model, image)[0, ..., 0], mask.array)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ["relaxed", "gumbel_topk"])
 def test_saved_and_loaded_elsewhere_predicts_the_same(
     tmp_path, images, estimator
 ):

@@ -28,7 +28,8 @@ def run(model, kspace, mask, maps):
         mask[None, :, :, None].astype("float32"),
         channels(maps)[None],
     ]
-    return model.predict_on_batch(inputs)[0] @ np.array([1, 1j])
+    image = keras.ops.convert_to_numpy(model(inputs))[0]
+    return image @ np.array([1, 1j])
 
 
 def zero():

@@ -150,15 +150,19 @@ def test_channels_are_last_under_any_setting(
         models.append(NETWORKS[network]((9, 11, 2), depth=2))
         models[-1].set_weights(models[0].get_weights())
         models[-1].save(tmp_path / f"{setting}.keras")
-    expected = models[0].predict(x, verbose=0)
+    expected = keras.ops.convert_to_numpy(models[0](x))
     models.append(keras.models.load_model(tmp_path / "channels_last.keras"))
     keras_config.set_image_data_format("channels_last")
     models.append(keras.models.load_model(tmp_path / "channels_first.keras"))
     for model in models:
-        np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(model(x)), expected
+        )
 
 
-@pytest.mark.parametrize("floatx", ["float64", "float16"])
+@pytest.mark.parametrize(
+    "floatx", ["float64", pytest.param("float16", marks=pytest.mark.slow)]
+)
 def test_any_floatx(tmp_path, images, network, keras_config, floatx):
     """Masks, transforms and what comes out are float32 under any setting."""
     keras_config.set_floatx(floatx)

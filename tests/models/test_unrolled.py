@@ -40,14 +40,16 @@ def varnet(**kwargs):
 
 
 ALL = [modl, xpdnet, pdnet, varnet]
-# XLA compiles for longer than these tests run; `make test` takes all networks
-# on the other backends, and `make test-all` on JAX.
-on_jax = keras.backend.backend() == "jax"
-FEWER_ON_JAX = [
-    modl,
-    pytest.param(xpdnet, marks=[pytest.mark.slow] * on_jax),
-    pdnet,
-    pytest.param(varnet, marks=[pytest.mark.slow] * on_jax),
+# Compiling takes longer than these tests run: `make test` trains some of the
+# networks on each backend, and `make test-all` all of them.
+LATER = {
+    "tensorflow": [pdnet],
+    "jax": [modl, xpdnet, varnet],
+    "torch": [],
+}[keras.backend.backend()]
+SOME = [
+    pytest.param(make, marks=[pytest.mark.slow] * (make in LATER))
+    for make in ALL
 ]
 
 
@@ -70,8 +72,7 @@ def channels(x):
 
 
 def run(model, inputs):
-    """Call a model, compiled."""
-    return model.predict_on_batch(inputs)
+    return keras.ops.convert_to_numpy(model(inputs))
 
 
 @pytest.mark.parametrize("make", ALL)
@@ -151,7 +152,7 @@ def trained(make, checkpointing):
     return model, before
 
 
-@pytest.mark.parametrize("make", FEWER_ON_JAX)
+@pytest.mark.parametrize("make", SOME)
 def test_checkpointing_trains_alike(make):
     """All weights move, those of the mask too, and by the same amounts."""
     plain, before = trained(make, False)
@@ -164,7 +165,7 @@ def test_checkpointing_trains_alike(make):
         assert not weight.trainable or np.abs(a - old).max() > 0, weight.path
 
 
-@pytest.mark.parametrize("make", FEWER_ON_JAX)
+@pytest.mark.parametrize("make", SOME)
 def test_saved(tmp_path, make):
     model, _ = trained(make, False)
     (kspace, mask, maps), _ = scan(np.random.default_rng(1), coils=2)
@@ -183,6 +184,7 @@ def test_saved(tmp_path, make):
     )
 
 
+@pytest.mark.slow
 def test_batch_statistics_with_checkpointing(rng):
     """Each iteration updates them once, and the gradient knows of training."""
     weights = []
@@ -248,7 +250,9 @@ class Drawn(keras.utils.PyDataset):
         return (kspace, maps, masks), images
 
 
-@pytest.mark.parametrize("make", [modl, varnet])
+@pytest.mark.parametrize(
+    "make", [pytest.param(modl, marks=pytest.mark.slow), varnet]
+)
 def test_masks_drawn_anew_for_each_batch(rng, make):
     """Each example is rebuilt by its own mask, be it of points or columns."""
     keras.utils.set_random_seed(0)

@@ -58,6 +58,7 @@ def test_prints_a_table(script, capsys):
     assert "H100 bfloat16       989 TFLOP/s" in text
 
 
+@pytest.mark.slow
 def test_xla_counts_as_many():
     pytest.importorskip("jax")
     result = subprocess.run(

@@ -154,6 +154,7 @@ def script_name(script, record):
     return f"{script.Run.of(record).name}.npz"
 
 
+@pytest.mark.slow
 def test_other_methods_join_the_folder(script, folder, capsys):
     methods = ("linear", "straight_through")
     arguments = _arguments(folder, "--methods", *methods)
@@ -166,6 +167,7 @@ def test_other_methods_join_the_folder(script, folder, capsys):
     assert pictures == {"methods", "probability_masks_of_others"}
 
 
+@pytest.mark.slow
 def test_variants_of_4s(script, folder, capsys, monkeypatch):
     tiny = {
         "4s_full": {"epochs": [2, 1]},
@@ -195,6 +197,7 @@ def test_variants_of_4s(script, folder, capsys, monkeypatch):
     assert "'epochs': [1, 1]" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_is_recorded(script, folder, capsys):
     arguments = _arguments(folder, "--methods", "fixed")
     real = script.build_model

@@ -81,6 +81,7 @@ def _record(out):
     return record
 
 
+@pytest.mark.slow
 def test_runs_from_an_npz_file(arguments, tmp_path):
     result = _python(RUN, *arguments, "--out", tmp_path / "out")
     assert result.returncode == 0, result.stderr

@@ -65,6 +65,7 @@ def test_both_masks_have_the_budget(script):
         assert isinstance(model.loss, loupe_tf.losses.L1SSIM)
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_is_recorded(script, folder, capsys, monkeypatch):
     real = script.build_model
 

@@ -194,6 +194,7 @@ def test_the_optimizer_is_that_of_pytorch(script, rng):
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_is_recorded(script, folder, capsys, monkeypatch):
     real = script.learning_rate
 
