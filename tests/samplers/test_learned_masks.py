@@ -31,7 +31,7 @@ SHAPES = {
 }
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 # Every shape, and each kind of shape with every estimator.
-KINDS = ("points", "both", "half of the columns", "groups", "nested", "volume")
+KINDS = ("points", "both", "half of the columns", "groups", "nested")
 every_estimator = pytest.mark.parametrize(
     "shape, estimator",
     [
@@ -84,8 +84,10 @@ def _samplers(model):
     ]
 
 
-@pytest.mark.parametrize("acceleration, calibration", [(2.5, None), (4, 3)])
-@pytest.mark.parametrize("size", [(16, 20), (15, 17), (16, 17)])
+@pytest.mark.parametrize(
+    "size, acceleration, calibration",
+    [((16, 20), 4, 3), ((15, 17), 2.5, None), ((16, 17), 4, 3)],
+)
 @every_shape
 def test_exact_budget(shape, size, acceleration, calibration):
     if "nested" in shape and "columns" in shape:
@@ -151,7 +153,7 @@ def test_calibration_by_default(shape):
     assert _all(explicit) == found
 
 
-@pytest.mark.parametrize("shape", [*KINDS, "columns", "half-plane"])
+@pytest.mark.parametrize("shape", [*KINDS, "volume", "columns", "half-plane"])
 def test_no_calibration_by_default_in_a_tiny_matrix(shape):
     for mask in _all(_build(shape, (5, 5))):
         assert mask.calibration is None
@@ -254,9 +256,7 @@ def test_saved_and_loaded(tmp_path, shape):
             layer.slope.assign(77.0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(
-        model.predict(inputs, verbose=0), loaded.predict(inputs, verbose=0)
-    )
+    np.testing.assert_array_equal(_mask(model, inputs), _mask(loaded, inputs))
     assert masks.from_model(model) == masks.from_model(loaded)
     assert all(mask.slope == 77.0 for mask in _all(loaded))
     assert all(mask.acceleration in (4, 8) for mask in _all(loaded))
