@@ -35,6 +35,7 @@ LATER_ON_JAX := tests/layers/test_sample_trajectory.py \
 	tests/models/test_freeze_mask.py \
 	tests/models/test_image_networks.py \
 	tests/models/test_ncpdnet.py \
+	tests/models/test_networks.py \
 	tests/models/test_norm_unet.py \
 	tests/operators/test_density_compensation.py \
 	tests/operators/test_non_uniform.py \
