@@ -18,7 +18,10 @@ from loupe_tf.models.norm_unet import norm_unet
 from loupe_tf.models.pdnet import PDNet
 from loupe_tf.models.reconstructor_of import reconstructor_of
 from loupe_tf.models.resnet import resnet
+from loupe_tf.models.score_network import ScoreNetwork
 from loupe_tf.models.sensitivity_maps import SensitivityMaps
+from loupe_tf.models.spectral_norm import SpectralNorm
+from loupe_tf.models.u_resnet import u_resnet
 from loupe_tf.models.unet import unet
 from loupe_tf.models.unrolled import Unrolled
 from loupe_tf.models.varnet import VarNet
@@ -33,7 +36,9 @@ __all__ = [
     "NCPDNet",
     "NonUniformAdjointNetwork",
     "PDNet",
+    "ScoreNetwork",
     "SensitivityMaps",
+    "SpectralNorm",
     "Unrolled",
     "VarNet",
     "XPDNet",
@@ -47,6 +52,7 @@ __all__ = [
     "norm_unet",
     "reconstructor_of",
     "resnet",
+    "u_resnet",
     "unet",
     "with_binarization",
 ]

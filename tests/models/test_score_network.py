@@ -1,0 +1,71 @@
+import keras
+import numpy as np
+import pytest
+from gaussian_case import Case
+from keras import ops
+
+from loupe_tf import models
+
+
+@pytest.fixture
+def case():
+    return Case((10, 9), batch=3, sigma=0)
+
+
+def small(case, **options):
+    score = models.ScoreNetwork((0.1, 1), filters=4, depth=2, **options)
+    score.adapt(case.truth)
+    return score
+
+
+def shake(model, rng):
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
+
+
+def levels(*values):
+    return np.array(values, "float32").reshape(-1, 1, 1, 1)
+
+
+def test_it_starts_as_the_gaussian_prior(case):
+    score = small(case)
+    inputs = [case.truth, levels(0.1, 0.3, 1)]
+    np.testing.assert_array_equal(score(inputs), score.prior(inputs))
+    assert score.levels == (0.1, 1)
+
+
+def test_examples_do_not_know_each_other_or_training(case, rng):
+    score = small(case)
+    shake(score, rng)
+    s = levels(0.1, 0.3, 1)
+    every = ops.convert_to_numpy(score([case.truth, s]))
+    assert np.abs(every - score.prior([case.truth, s])).max() > 0.1
+    one = score([case.truth[1:2], s[1:2]])
+    np.testing.assert_allclose(one, every[1:2], atol=2e-5)
+    again = score([case.truth, s], training=True)
+    np.testing.assert_allclose(again, every, atol=1e-6)
+
+
+def test_it_is_saved_with_its_spectrum(case, rng, tmp_path):
+    for network in None, keras.layers.Conv2D(2, 3, padding="same"):
+        score = small(case, network=network, spectral_norm=2)
+        shake(score, rng)
+        score.save(tmp_path / "score.keras")
+        loaded = keras.models.load_model(tmp_path / "score.keras")
+        inputs = [case.truth, levels(0.1, 0.3, 1)]
+        np.testing.assert_allclose(loaded(inputs), score(inputs), atol=1e-6)
+        assert loaded.levels == score.levels
+        assert loaded.spectral_norm == 2
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"levels": (1, 0.1)}, "`levels`"),
+        ({"levels": (0, 1)}, "`levels`"),
+        ({"network": "unet"}, "`network`"),
+    ],
+)
+def test_arguments_are_checked(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        models.ScoreNetwork(**wrong)
