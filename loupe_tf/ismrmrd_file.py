@@ -66,8 +66,8 @@ def read_heads(path, encoding=0, select=None, cartesian=True):
         encoding: Integer, the number of the encoding space.
         select: (Optional) dictionary of integers by names of `COUNTERS`.
             Missing ones are 0.
-        cartesian: Boolean, whether counters give the position of samples, or
-            each acquisition has a trajectory of its own.
+        cartesian: `True` if counters give the positions of samples, `False`
+            if each acquisition has a trajectory of its own, `None` for any.
 
     Returns:
         A tuple of four: the header, its `Space`, the heads of the acquisitions
@@ -126,9 +126,9 @@ def read_heads(path, encoding=0, select=None, cartesian=True):
                 path,
                 "Expected Cartesian samples, whose counters give their "
                 "position. Received: acquisitions with a trajectory of their "
-                "own",
+                "own, for `loupe_tf.formats.load_samples`",
             )
-        if not cartesian and axes not in ([2], [3]):
+        if cartesian is False and axes not in ([2], [3]):
             raise BadFileError(
                 path,
                 "Expected acquisitions with a trajectory of 2 or 3 axes. "

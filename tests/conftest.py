@@ -274,6 +274,44 @@ def _write_ismrmrd(
 
 
 @pytest.fixture
+def write_samples():
+    """`write_samples(path, samples, trajectory)`: curves as ISMRM raw data."""
+    return _write_samples
+
+
+def _write_samples(path, samples, trajectory, change=None, own=True):
+    """Acquire `(slices, coils, shots, samples)`.
+
+    `change(acquisition)` may change each acquisition. The trajectory is in the
+    acquisitions if `own`.
+    """
+    import h5py
+
+    ismrmrd = pytest.importorskip("ismrmrd")
+    path.unlink(missing_ok=True)
+    trajectory.save(path)
+    with ismrmrd.File(str(path)) as file:
+        header = file["dataset"].header
+        header.userParameters = None
+        acquisitions = []
+        for i, one in enumerate(np.asarray(samples, np.complex64)):
+            for shot, old in enumerate(file["dataset"].acquisitions[:]):
+                new = ismrmrd.Acquisition.from_array(
+                    np.ascontiguousarray(one[:, shot]),
+                    *([old.traj] if own else []),
+                )
+                new.idx.kspace_encode_step_1 = shot
+                new.idx.slice = i
+                if change:
+                    change(new)
+                acquisitions.append(new)
+        file["dataset"].header = header
+        file["dataset"].acquisitions = acquisitions
+    with h5py.File(path, "a") as file:
+        del file.attrs["loupe_tf_trajectory"]
+
+
+@pytest.fixture
 def start_workers(tmp_path):
     """`start_workers(*arguments)`: two Python processes that know each other.
 

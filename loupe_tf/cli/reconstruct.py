@@ -2,6 +2,7 @@
 
 from loupe_tf.cli.masks import add_shift
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, add_lines, add_out
+from loupe_tf.trajectories.files.common import UNITS
 
 DOC = """\
 Images from raw k-space, with a learned mask and the model that goes with it.
@@ -22,6 +23,17 @@ fully sampled, and is sampled with the mask first, to try out what a scan would
 give: the table then has the error of the images beside that of zero filling,
 both compared with the images of all samples.
 
+A scan along a trajectory, such as spokes or a spiral, has --trajectory in the
+place of --mask: the file of a trajectory, or `own` for ISMRMRD that has it. The
+scan is ISMRMRD, BART's .cfl (1, samples, shots, coils) or .npy (coils, shots,
+samples). In the place of --model, --method may stand: `adjoint`, with density
+compensation, or `cg-sense`.
+
+  loupe-tf reconstruct radial.mrd --trajectory own --method cg-sense \\
+      --maps espirit
+  loupe-tf reconstruct samples.cfl --trajectory spokes.cfl --matrix 256 256 \\
+      --method adjoint
+
 Without --mask the model's own is taken. What cannot be right is an error: a
 mask of another size, samples that the mask acquires and the file has not; what
 may be meant is a warning: a mask that is not the model's, samples that are
@@ -36,6 +48,9 @@ again: what is there, of a file that has not changed, is not made anew without
 --overwrite. The folder belongs to one model, mask and set of options.
 """
 FORMATS = ("npy", "nii", "nii.gz", "png")
+# What has no meaning with a trajectory, and without one.
+OF_MASKS = ("mask", "shift", "undersample", "allow_zeros", "lines")
+OF_CURVES = ("method", "matrix", "unit")
 
 
 def add(commands):
@@ -45,6 +60,8 @@ def add(commands):
     )
     add_options(reconstruct)
     add_options_of_files(reconstruct.add_argument_group("of some files"))
+    curves = reconstruct.add_argument_group("of scans along a trajectory")
+    add_options_of_curves(curves)
     reconstruct.set_defaults(run=run, stopped=GOES_ON)
 
 
@@ -52,7 +69,7 @@ def add_options(command):
     """Add those of all files."""
     add = command.add_argument
     add("files", nargs="+", metavar="FILE", help="k-space, one volume each")
-    add("--model", required=True, help="trained model (.keras)")
+    add("--model", help="trained model (.keras)")
     add(
         "--mask",
         help="mask of the scan, in any format of `loupe-tf mask` (that of the "
@@ -95,6 +112,34 @@ def add_options(command):
     add("--overwrite", action="store_true", help="make all images anew")
 
 
+def add_options_of_curves(group):
+    """Add those of scans along a trajectory."""
+    group.add_argument(
+        "--trajectory",
+        metavar="FILE|own",
+        help="trajectory of the scan; `own`: the one in the ISMRMRD file",
+    )
+    group.add_argument(
+        "--method",
+        choices=("adjoint", "cg-sense"),
+        help="without a model: the adjoint with density compensation, or SENSE "
+        "by conjugate gradients",
+    )
+    group.add_argument(
+        "--matrix",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="size of the image, H W or D H W (that of the trajectory); BART's "
+        "trajectories need it",
+    )
+    group.add_argument(
+        "--unit",
+        choices=UNITS,
+        help="of the positions in ISMRMRD (cycles/pixel)",
+    )
+
+
 def add_options_of_files(group):
     """Add those that say what some formats do not."""
     group.add_argument(
@@ -127,7 +172,8 @@ def check(options):
         options: `argparse.Namespace`, which is changed.
 
     Raises:
-        ValueError: If two files have one name, or there is no such counter.
+        ValueError: If two files have one name, if there is no such counter, or
+            if options do not go together.
     """
     import pathlib
 
@@ -141,6 +187,7 @@ def check(options):
             "files of different names, since images are named after them",
             options.files,
         )
+    check_trajectory(options)
     if options.select:
         pairs = [text.partition("=") for text in options.select]
         if not all(name in COUNTERS and n.isdecimal() for name, _, n in pairs):
@@ -150,3 +197,25 @@ def check(options):
                 options.select,
             )
         options.select = {name: int(n) for name, _, n in pairs}
+
+
+def check_trajectory(options):
+    """Refuse options that do not go with a trajectory, or without one."""
+    from loupe_tf.checks import invalid
+
+    if (options.model is None) == (options.method is None):
+        raise invalid(
+            "model",
+            "a trained model, or a --method for scans along a trajectory",
+            found=f"--model {options.model}, --method {options.method}",
+        )
+    curves = options.trajectory is not None
+    wrong = OF_MASKS if curves else OF_CURVES
+    given = [x for x in wrong if getattr(options, x) not in (None, False)]
+    if given:
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise invalid(
+            "trajectory",
+            "no options of masks" if curves else f"a trajectory for {names}",
+            found=f"--trajectory {options.trajectory}, {names}",
+        )

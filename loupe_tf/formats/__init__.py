@@ -5,6 +5,8 @@ from loupe_tf.formats.coil_files import load_coils
 from loupe_tf.formats.image_files import save_image
 from loupe_tf.formats.kspace_files import load_kspace
 from loupe_tf.formats.kspace_volume import KspaceVolume
+from loupe_tf.formats.sample_files import load_samples
+from loupe_tf.formats.sample_volume import SampleVolume
 from loupe_tf.masks.files.mask_files import save_mask
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 from loupe_tf.masks.sampling_mask import load_mask
@@ -18,9 +20,11 @@ from loupe_tf.trajectories.trajectory import load_trajectory
 __all__ = [
     "BadFileError",
     "KspaceVolume",
+    "SampleVolume",
     "load_coils",
     "load_kspace",
     "load_mask",
+    "load_samples",
     "load_trajectory",
     "memory_limit",
     "pulseq_sequence",

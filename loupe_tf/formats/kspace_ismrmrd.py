@@ -33,17 +33,17 @@ def open_ismrmrd(path, lines="columns", encoding=0, select=None):
 
 
 def _open(path, lines, space, heads, numbers):
-    _refuse_coded(path, heads)
+    refuse_coded(path, heads)
     steps, counts = encoding_steps(path, space, heads)
-    slices, number_of_slices = _slices(path, space, heads)
+    slices, number_of_slices = find_slices(path, space, heads)
     if len(counts) > 1 < number_of_slices:
         raise BadFileError(
             path,
             f"Expected one slab. Received: {number_of_slices}, of the matrix "
             f"{space.matrix}",
         )
-    slices, spacing = _stack(heads, slices)
-    coils = _coils(path, heads)
+    slices, spacing = sort_slices(heads, slices)
+    coils = count_coils(path, heads)
     samples, width, along = _read_out(path, space, heads)
     first, start, stop = _extent(path, heads, samples)
     reading.check_memory(path, COPIES * 8 * coils * samples * math.prod(counts))
@@ -93,7 +93,7 @@ def _open(path, lines, space, heads, numbers):
     )
 
 
-def _coils(path, heads):
+def count_coils(path, heads):
     """Return the number of coils, the same for all acquisitions."""
     coils = np.unique(heads["active_channels"]).tolist()
     if len(coils) > 1 or coils[0] < 1:
@@ -120,7 +120,7 @@ def _extent(path, heads, samples):
     return first, start, stop
 
 
-def _refuse_coded(path, heads):
+def refuse_coded(path, heads):
     """Refuse samples that would have to be decoded first."""
     ismrmrd = import_ismrmrd()
     if has_flags(heads, [ismrmrd.ACQ_IS_REVERSE]).any():
@@ -138,7 +138,7 @@ def _refuse_coded(path, heads):
         )
 
 
-def _slices(path, space, heads):
+def find_slices(path, space, heads):
     """Return the slice index of each acquisition and the number of slices."""
     slices = heads["idx"]["slice"].astype(int)
     low, high, _ = space.limits["slice"] or (0, slices.max(), 0)
@@ -212,7 +212,7 @@ def _same(length, other, ratio):
     )
 
 
-def _stack(heads, slices):
+def sort_slices(heads, slices):
     """Sort slices by position, and return them with their distance in mm.
 
     In some files, slice numbers follow the order of acquisition. The distance

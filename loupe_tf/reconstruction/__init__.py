@@ -7,7 +7,12 @@ sensing and SENSE require sigpy (the extra `reconstruction`).
 """
 
 from loupe_tf.numpy_operators import adjoint, forward
+from loupe_tf.reconstruction.cg_sense import CgSense
 from loupe_tf.reconstruction.choose_regularization import choose_regularization
+from loupe_tf.reconstruction.compensated_adjoint import CompensatedAdjoint
+from loupe_tf.reconstruction.curve_maps import curve_maps
+from loupe_tf.reconstruction.curve_network import CurveNetwork
+from loupe_tf.reconstruction.curve_reconstructor import CurveReconstructor
 from loupe_tf.reconstruction.espirit import espirit_maps
 from loupe_tf.reconstruction.grappa import Grappa
 from loupe_tf.reconstruction.network import Network
@@ -18,6 +23,10 @@ from loupe_tf.reconstruction.wavelet_l1 import WaveletL1
 from loupe_tf.reconstruction.zero_filled import ZeroFilled
 
 __all__ = [
+    "CgSense",
+    "CompensatedAdjoint",
+    "CurveNetwork",
+    "CurveReconstructor",
     "Grappa",
     "Network",
     "Reconstructor",
@@ -27,6 +36,7 @@ __all__ = [
     "ZeroFilled",
     "adjoint",
     "choose_regularization",
+    "curve_maps",
     "espirit_maps",
     "forward",
 ]

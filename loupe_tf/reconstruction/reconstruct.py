@@ -8,7 +8,7 @@ import tqdm
 
 from loupe_tf import masks
 from loupe_tf.checks import check_number, invalid
-from loupe_tf.formats import load_kspace, load_mask
+from loupe_tf.formats import load_kspace, load_mask, load_samples
 from loupe_tf.formats.kspace_files import four_axes
 from loupe_tf.masks.centre import judged
 from loupe_tf.numpy_operators import (
@@ -17,12 +17,14 @@ from loupe_tf.numpy_operators import (
 )
 from loupe_tf.reconstruction.espirit import espirit_maps
 from loupe_tf.reconstruction.network import Network
+from loupe_tf.reconstruction.reconstruct_curves import reconstruct_curves
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 from loupe_tf.reconstruction.scan_checks import (
     check_slices,
     compare_masks,
     compare_views,
 )
+from loupe_tf.trajectories import Trajectory
 
 
 def reconstruct(
@@ -64,6 +66,14 @@ def reconstruct(
     over more than half of their length, samples that the mask does not
     acquire, and k-space whose largest sample is not near the centre.
 
+    **Curves.** For a non-Cartesian scan, `mask` is its
+    `loupe_tf.trajectories.Trajectory`, with a matrix, and `kspace` has (shots,
+    samples) in the place of (H, W). The model is a
+    `loupe_tf.reconstruction.CurveReconstructor`, such as `CgSense`, or a
+    trained one for `CurveNetwork`; for the latter, `scale` defaults to the
+    maximum of the adjoint with density compensation. None of the checks above
+    is made.
+
     **Half-planes.** For a model of a half-plane, the mirror is filled in here
     too. Pass the mask of the measurement.
 
@@ -75,7 +85,7 @@ def reconstruct(
         model: A `loupe_model` or another model for
             `loupe_tf.reconstruction.Network`; the path of its `.keras` file
             (loaded in Keras's safe mode); or any
-            `loupe_tf.reconstruction.Reconstructor`.
+            `loupe_tf.reconstruction.Reconstructor`; for curves, see above.
         kspace: Complex array, orthonormal, with DC at `(H // 2, W // 2)`, of
             shape `(H, W)` or `(slices, coils, H, W)`, or with three axes, which
             require `leading`. Alternatively an object that has a `shape` and
@@ -84,7 +94,8 @@ def reconstruct(
             reads.
         mask: `SamplingMask`, or array of booleans or of 0 and 1, of shape
             `(H, W)`, `(1, W)` or `(H, 1)`, with DC in the centre; or the path
-            of a file that `loupe_tf.formats.load_mask` reads.
+            of a file that `loupe_tf.formats.load_mask` reads; or a
+            `Trajectory`, see above.
         maps: Sensitivity maps for several coils, complex array
             `(coils, H, W)`, or `(slices, coils, H, W)` with maps for each
             slice; or `"espirit"` to estimate them from the centre of k-space of
@@ -113,6 +124,16 @@ def reconstruct(
     volume = loupe_tf.reconstruct("model.keras", "scan.h5", mask, "espirit")
     ```
     """
+    if isinstance(mask, Trajectory):
+        if isinstance(kspace, str | os.PathLike):
+            options = {} if leading is None else {"leading": leading}
+            with load_samples(kspace, mask, **options) as volume:
+                return reconstruct_curves(
+                    model, volume, mask, maps, None, scale, verbose
+                )
+        return reconstruct_curves(
+            model, kspace, mask, maps, leading, scale, verbose
+        )
     with contextlib.ExitStack() as stack:
         if isinstance(kspace, str | os.PathLike):
             options = {} if leading is None else {"leading": leading}

@@ -1,6 +1,5 @@
 """Reconstructing files one by one, each once, and the table of all."""
 
-import hashlib
 import os
 import pathlib
 import sys
@@ -10,7 +9,9 @@ import warnings
 import numpy as np
 import tqdm
 
-from loupe_tf import command_line, evaluation, formats, masks, reading, report
+from loupe_tf import command_line, evaluation, formats, masks, report
+from loupe_tf.cli.reconstructing.curves import Curves
+from loupe_tf.cli.reconstructing.inputs import content, load_maps
 from loupe_tf.reconstruction import Network, ZeroFilled
 from loupe_tf.reconstruction.reconstruct import reconstruct
 from loupe_tf.records import read_json
@@ -47,11 +48,9 @@ def reconstruct_all(options):
         ValueError: If the model, the mask or the maps cannot be used; or at
             the end, if files could not.
     """
-    network = Network(options.model)
-    mask = load_mask(options, network)
-    maps = load_maps(options.maps)
+    task = Curves(options) if options.trajectory else Masked(options)
     folder = RunFolder(options.out)
-    folder.check_settings(settings_of(options))
+    folder.check_settings(task.settings)
     failed = []
     bar = tqdm.tqdm(options.files, unit="volume")
     for path in bar:
@@ -60,7 +59,7 @@ def reconstruct_all(options):
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
             try:
-                complete(path, network, mask, maps, options, folder)
+                complete(path, task, options, folder)
             except (ValueError, ImportError, OSError) as error:
                 failed.append(path)
                 bar.write(
@@ -74,7 +73,7 @@ def reconstruct_all(options):
     done = [path for path in options.files if path not in failed]
     if done:
         records = [read_record(folder, path) for path in done]
-        print_table(records, options.undersample)
+        task.print_table(records)
         print(f"Images are in {folder.path}")
     if failed:
         raise ValueError(
@@ -97,33 +96,37 @@ def load_mask(options, network):
     return mask
 
 
-def load_maps(path):
-    """Sensitivity maps of a file; `None` and `"espirit"` as they are."""
-    if path in (None, "espirit"):
-        return path
-    if pathlib.Path(path).suffix == ".npy":
-        return reading.load_npy(path)
-    return formats.load_coils(path)
+class Masked:
+    """Rebuild scans that were made with a mask.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf reconstruct`.
+    """
+
+    def __init__(self, options):
+        self.options = options
+        self.network = Network(options.model)
+        self.mask = load_mask(options, self.network)
+        self.maps = load_maps(options.maps)
+        names = ("shift", "scale", "undersample", "allow_zeros")
+        self.settings = {
+            **{name: getattr(options, name) for name in names},
+            **{name: getattr(options, name) for name in KSPACE_OPTIONS},
+            "model": content(options.model),
+            "mask": content(options.mask),
+            "maps": content(options.maps, "espirit"),
+        }
+
+    def rebuild(self, path):
+        """Images of one file; their place in mm; and their record."""
+        return rebuild(path, self.network, self.mask, self.maps, self.options)
+
+    def print_table(self, records):
+        """Print a row for each file, with errors where there is a truth."""
+        print_table(records, self.options.undersample)
 
 
-def settings_of(options):
-    """What one folder holds the images of; files by their content."""
-
-    def content(path):
-        if path in (None, "espirit"):
-            return path
-        return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-
-    names = ("shift", "scale", "undersample", "allow_zeros", *KSPACE_OPTIONS)
-    return {
-        **{name: getattr(options, name) for name in names},
-        "model": content(options.model),
-        "mask": content(options.mask),
-        "maps": content(options.maps),
-    }
-
-
-def complete(path, network, mask, maps, options, folder):
+def complete(path, task, options, folder):
     """Make what is missing of one file."""
     name = pathlib.Path(path).stem
     stat = os.stat(path)
@@ -133,7 +136,7 @@ def complete(path, network, mask, maps, options, folder):
         record = read_record(folder, path)
         if record and record["stamp"] == stamp:
             return
-    images, place, record = rebuild(path, network, mask, maps, options)
+    images, place, record = task.rebuild(path)
     folder.claim()
     for file in outputs:
         formats.save_image(images, file, *place)

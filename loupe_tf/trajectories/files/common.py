@@ -76,6 +76,18 @@ def per_cycle(unit, axes, matrix, field_of_view):
     return factor
 
 
+def same_pixels(old, view, matrix):
+    """Return the field of view of another matrix of as large pixels.
+
+    Args:
+        old, view: Tuples, matrix and field of view; either may be `None`.
+        matrix: Tuple, the other matrix.
+    """
+    if old is None or view is None or len(matrix) != len(old):
+        return None
+    return tuple(mm * n / m for mm, n, m in zip(view, matrix, old))
+
+
 def from_single(positions):
     """Return float64 positions of numbers in single precision.
 

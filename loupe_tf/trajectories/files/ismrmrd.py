@@ -16,6 +16,7 @@ from loupe_tf.trajectories.files.common import (
     arguments_of,
     from_single,
     per_cycle,
+    same_pixels,
     with_known,
 )
 
@@ -140,10 +141,7 @@ def load_ismrmrd(
     arguments["positions"] = from_single(positions / factor)
     if matrix is not None and tuple(matrix) != tuple(sizes[0]):
         arguments["matrix"] = matrix
-        if sizes[1] is not None:  # The pixels stay as large as they are.
-            arguments["field_of_view"] = [
-                mm * n / old for mm, n, old in zip(sizes[1], matrix, sizes[0])
-            ]
+        arguments["field_of_view"] = same_pixels(*sizes, matrix)
     return arguments
 
 

@@ -1,0 +1,89 @@
+"""Scans along a trajectory, in `loupe-tf reconstruct`."""
+
+import pathlib
+import time
+
+from loupe_tf import formats, report
+from loupe_tf.checks import invalid
+from loupe_tf.cli.reconstructing.inputs import content, load_maps
+from loupe_tf.reconstruction import CgSense, CompensatedAdjoint, CurveNetwork
+from loupe_tf.reconstruction.reconstruct import reconstruct
+
+METHODS = {"adjoint": CompensatedAdjoint(), "cg-sense": CgSense()}
+OPTIONS = ("leading", "select", "unit")
+
+
+class Curves:
+    """Rebuild scans along a trajectory.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf reconstruct`.
+    """
+
+    def __init__(self, options):
+        self.options = options
+        self.method = METHODS.get(options.method)
+        if self.method is None:
+            self.method = CurveNetwork(options.model)
+        self.maps = load_maps(options.maps)
+        self.settings = {
+            **{name: getattr(options, name) for name in OPTIONS},
+            "scale": options.scale,
+            "method": options.method,
+            "model": content(options.model),
+            "maps": content(options.maps, "espirit"),
+            "trajectory": content(options.trajectory, "own"),
+            "matrix": options.matrix,
+        }
+
+    def rebuild(self, path):
+        """Images of one file; their place in mm; and their record."""
+        options = self.options
+        given = {name: getattr(options, name) for name in OPTIONS}
+        given = {name: x for name, x in given.items() if x is not None}
+        if options.trajectory != "own":
+            given["trajectory"] = options.trajectory
+        with formats.load_samples(
+            path, matrix=options.matrix, **given
+        ) as volume:
+            trajectory = volume.trajectory
+            if trajectory.matrix is None:
+                raise invalid(
+                    "matrix",
+                    "the size of the image, which the trajectory does not say "
+                    "(--matrix H W)",
+                    None,
+                )
+            begin = time.perf_counter()
+            images = reconstruct(
+                self.method,
+                volume,
+                trajectory,
+                self.maps,
+                scale=options.scale,
+                verbose=1,
+            )
+            if trajectory.axes == 3:
+                images = images[0]  # Its slices are along D.
+            record = {
+                "file": pathlib.Path(path).name,
+                "shape": volume.shape,
+                "matrix": trajectory.matrix,
+                "seconds": time.perf_counter() - begin,
+            }
+            return images, (volume.field_of_view, volume.slice_spacing), record
+
+    def print_table(self, records):
+        """Print a row for each file."""
+        header = ["file", "slices", "coils", "shots", "samples", "matrix"]
+        rows = []
+        for record in records:
+            rows.append(
+                [
+                    record["file"],
+                    *map(str, record["shape"]),
+                    "×".join(map(str, record["matrix"])),
+                    f"{record['seconds']:.1f}",
+                ]
+            )
+        print(report.text_table([*header, "seconds"], rows))
