@@ -13,8 +13,8 @@ TORCH ?= torch==2.13.0
 FASTMRI := fastmri==0.3.0
 FASTMRI_NEEDS := "pytorch-lightning<3" "torchmetrics<2" "pandas<4" \
 	"xmltodict<2" "PyYAML<7" "runstats<3" "requests<3"
-# To agree with: tests/agreement/test_finufft.py
-FINUFFT := "finufft>=2.3,<3"
+# To agree with: tests/agreement/test_finufft.py and test_mri_nufft.py
+FINUFFT := "finufft>=2.3,<3" "mri-nufft>=1.5,<1.6"
 # Tests of what must run on every backend; the others need TensorFlow.
 BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/regimes \

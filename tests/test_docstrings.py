@@ -22,7 +22,7 @@ from code_blocks import blocks
 import loupe_tf
 import loupe_tf.datasets
 from loupe_tf import masks
-from loupe_tf.numpy_fourier import fft2c
+from loupe_tf.numpy_fourier import fft2c, nudft
 
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = ("loupe_tf", "callbacks", "datasets")
@@ -52,8 +52,14 @@ SLOW = {
     "simulate_kspace",
     "write_fastmri_dataset",
 }
-# What asks for fastMRI's files is run by tests/datasets/ and tests/models/.
-ELSEWHERE = {"FastmriSlicesConfig", "coil_pipeline", "load_fastmri_weights"}
+# What asks for fastMRI's files, or for a network for curves, is run by tests of
+# its own.
+ELSEWHERE = {
+    "CurveNetwork",
+    "FastmriSlicesConfig",
+    "coil_pipeline",
+    "load_fastmri_weights",
+}
 
 
 def docstrings():
@@ -187,6 +193,18 @@ def prepare_files(names):
     )
 
 
+def prepare_curves(names):
+    """A scan of four coils along spokes, and its files."""
+    spokes = loupe_tf.trajectories.radial(40, 48, matrix=(32, 32))
+    names["trajectory"] = spokes.replace(field_of_view=(240, 240))
+    coils = names["maps"] * names["images"][0, ..., 0]
+    samples = nudft(coils, spokes.positions).astype("complex64")
+    names["samples"] = samples
+    spokes.save("spokes.cfl")
+    array = samples.transpose(2, 1, 0)[None]
+    loupe_tf.formats.write_cfl("samples.cfl", array)
+
+
 def prepare_scans(names):
     pathlib.Path("scans").mkdir()
     for patient in ("01", "12", "19"):
@@ -199,7 +217,12 @@ PREPARE = {
     "operators/": prepare_tensors,
     "regimes/": prepare_regimes,
     ":AdjointNetwork": prepare_one_coil,
+    ":CgSense": prepare_curves,
+    ":CompensatedAdjoint": prepare_curves,
     ":Grappa": prepare_lines,
+    ":SampleVolume": prepare_curves,
+    ":curve_maps": prepare_curves,
+    ":load_samples": prepare_curves,
     ":export_model": prepare_export,
     ":save_mask": prepare_lines,
     ":MriVolumesConfig": prepare_scans,

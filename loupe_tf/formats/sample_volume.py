@@ -21,7 +21,7 @@ class SampleVolume(KspaceVolume):
     Example:
 
     ```python
-    with loupe_tf.formats.load_samples("scan.mrd") as volume:
+    with loupe_tf.formats.load_samples("samples.cfl", "spokes.cfl") as volume:
         print(volume.shape)  # (slices, coils, shots, samples)
         print(volume.trajectory.matrix)
     ```
