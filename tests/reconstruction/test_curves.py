@@ -115,6 +115,29 @@ def test_networks(tmp_path):
         network(SAMPLES, SPOKES)
 
 
+@pytest.mark.slow
+def test_ncpdnet(tmp_path):
+    """From the file of a model that was trained on images."""
+    network = loupe_tf.models.NCPDNet(SIZE, iterations=1, trajectory=SPOKES)
+    sampler = loupe_tf.samplers.GivenTrajectory(SPOKES)
+    model = loupe_tf.models.loupe_model(
+        (*SIZE, 2), sampler=sampler, reconstructor=network
+    )
+    model.save(tmp_path / "model.keras")
+    largest = np.abs(CompensatedAdjoint()(SAMPLES[0], SPOKES)).max()
+    inputs = SAMPLES[:1] / largest, SPOKES.positions
+    pair = np.stack([inputs[0].real, inputs[0].imag], -1)[None]
+    expected = network([pair, inputs[1][None].astype("float32")])
+    expected = ops.convert_to_numpy(expected)[0] @ np.array([1, 1j]) * largest
+    found = loupe_tf.reconstruct(tmp_path / "model.keras", SAMPLES[0], SPOKES)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    masked = loupe_tf.models.loupe_model(
+        (*SIZE, 1), acceleration=4, filters=1, depth=1
+    )
+    with pytest.raises(ValueError, match="`model`.*Loupe, which has a mask"):
+        CurveNetwork(masked)
+
+
 def test_reconstruct_files(scan_path, write_samples):
     """Slice by slice, with maps of an array, ESPIRiT or none."""
     slices = np.stack([SAMPLES, 2 * SAMPLES])
