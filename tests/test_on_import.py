@@ -114,8 +114,8 @@ for path in sorted(pathlib.Path({str(SCRIPTS)!r}).glob("**/*.py")):
     spec.loader.exec_module(module)
     check(path.name, module.main, ["--help"])
 from loupe_tf import cli
-for words in ([], ["mask"], ["mask", "convert"], ["export"]):
-    check(words, cli.main, [*words, "--help"])
+for words in "", "mask", "mask convert", "export", "trajectory make":
+    check(words, cli.main, [*words.split(), "--help"])
 """
     result = python(code)
     assert (result.returncode, result.stderr) == (0, "")

@@ -16,11 +16,21 @@ from loupe_tf.cli import (
     mask,
     reconstruct,
     train,
+    trajectory,
 )
 from loupe_tf.command_line import Parser, exit_code
 from loupe_tf.version import __version__
 
-COMMANDS = (inspect, build, train, evaluate, mask, reconstruct, export)
+COMMANDS = (
+    inspect,
+    build,
+    train,
+    evaluate,
+    mask,
+    trajectory,
+    reconstruct,
+    export,
+)
 """In the order in which one uses them."""
 
 EXAMPLE = """\
@@ -33,6 +43,8 @@ examples:
   loupe-tf evaluate --data mri_volumes/mine --data-dir data/ \\
       --mask gaussian runs/mine/mask.npz --acceleration 4
   loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out
+  loupe-tf trajectory make runs/mine/model.keras --shots 16 --samples 512 \\
+      --hardware prisma --out curves.npz curves.png curves.seq
   loupe-tf reconstruct scan.h5 --model runs/mine/model.keras --out images/
   loupe-tf export runs/mine/model.keras model.onnx
 

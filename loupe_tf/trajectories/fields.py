@@ -13,8 +13,6 @@ Sci., 2016). Its least value is where the samples halftone the density.
 import functools
 
 import numpy as np
-from scipy.fft import irfft2, next_fast_len, rfft2
-from scipy.spatial.distance import cdist
 
 # Pairs that are computed at once: 16 MB.
 CHUNK = 2_000_000
@@ -32,6 +30,8 @@ class Field:
     """
 
     def __init__(self, charges):
+        from scipy.fft import irfft2, rfft2  # Commands start without it.
+
         self.size = charges.shape
         grid, kernels = _kernels(self.size)
         transformed = rfft2(charges, grid)
@@ -67,6 +67,8 @@ def spread(positions, size):
 @functools.lru_cache(maxsize=2)
 def _kernels(size):
     """Return the padded grid, and the transforms of `|x|` and `x / |x|`."""
+    from scipy.fft import next_fast_len, rfft2
+
     grid = tuple(next_fast_len(2 * n, real=True) for n in size)
     rows, columns = (
         (np.arange(g) - g * (np.arange(g) >= n)) / n for n, g in zip(size, grid)
@@ -108,6 +110,8 @@ def repulsion(positions):
     Returns:
         Potential `(M,)`, `Σ_j |k_i - k_j|`, and its gradient `(M, 2)`.
     """
+    from scipy.spatial.distance import cdist
+
     potential = np.empty(len(positions))
     force = np.empty_like(positions)
     rows = max(CHUNK // len(positions), 1)

@@ -1,7 +1,6 @@
 """Curves that hardware can run, with the samples where a density wants them."""
 
 import numpy as np
-import tqdm
 
 from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.trajectories.density import standardize
@@ -111,6 +110,8 @@ def sparkling(
         curves = control_points(start.positions)
         if curves.shape != (shots, samples, 2):
             raise invalid("start", f"{shots} shots of {samples} samples", start)
+
+    import tqdm  # Commands start without it.
 
     field, energies = Field(density), []
     while levels > 1 and samples >> (levels - 1) < 8:

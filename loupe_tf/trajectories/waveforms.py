@@ -1,7 +1,6 @@
 """The gradient waveform that takes samples at given positions."""
 
 import numpy as np
-from scipy.linalg import solve_banded
 
 
 def control_points(positions):
@@ -25,6 +24,8 @@ def control_points(positions):
     Returns:
         Float64 array of the same shape.
     """
+    from scipy.linalg import solve_banded  # Commands start without it.
+
     positions = np.asarray(positions, dtype=np.float64)
     samples = positions.shape[-2]
     if samples < 3:

@@ -1,0 +1,68 @@
+"""`loupe-tf trajectory convert`: a trajectory in another format."""
+
+from loupe_tf.cli.trajectories import (
+    add_command,
+    add_hardware,
+    add_protocol,
+    write,
+)
+
+DESCRIPTION = """\
+Write a trajectory in another format. The file appears at once and whole. A
+Pulseq protocol is written only if the hardware can run the trajectory.
+"""
+
+EXAMPLES = """\
+examples:
+  loupe-tf trajectory convert curves.npz curves.csv
+  loupe-tf trajectory convert curves.npz scan.seq --hardware prisma --te 5
+  a spiral of another program, whose dwell time the file does not say:
+    loupe-tf trajectory convert spiral.cfl spiral.seq --fov 220 220 --dwell 1e-5
+"""
+
+
+def add(commands):
+    """Add the command to those on trajectories."""
+    convert = add_command(
+        commands,
+        "convert",
+        "write a trajectory in another format",
+        DESCRIPTION,
+        EXAMPLES,
+    )
+    convert.add_argument("trajectory", help="file of a trajectory")
+    convert.add_argument("out", help="file to write")
+    for name, dest, kind, text in (
+        ("matrix", "matrix", int, "size of the image in pixels"),
+        ("fov", "field_of_view", float, "size of the image in mm"),
+    ):
+        convert.add_argument(
+            f"--{name}",
+            dest=dest,
+            nargs="+",
+            type=kind,
+            metavar="N",
+            help=f"{text}, H W or D H W, if the file does not say",
+        )
+    convert.add_argument(
+        "--dwell",
+        type=float,
+        metavar="S",
+        help="time between two samples in s, if the file does not say",
+    )
+    add_hardware(convert, "what has to run a Pulseq file")
+    add_protocol(convert)
+    convert.set_defaults(run=run)
+
+
+def run(options):
+    """Run the command."""
+    from loupe_tf.trajectories.trajectory import load_trajectory
+
+    trajectory = load_trajectory(options.trajectory)
+    names = ("matrix", "field_of_view", "dwell")
+    changes = {name: getattr(options, name) for name in names}
+    trajectory = trajectory.replace(
+        **{k: v for k, v in changes.items() if v is not None}
+    )
+    write(trajectory, options.out, options)

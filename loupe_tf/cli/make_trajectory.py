@@ -1,0 +1,198 @@
+"""`loupe-tf trajectory make`: SPARKLING from a learned density, or another."""
+
+from loupe_tf.checks import invalid
+from loupe_tf.cli.show_trajectory import description
+from loupe_tf.cli.trajectories import (
+    add_command,
+    add_hardware,
+    add_protocol,
+    write,
+)
+from loupe_tf.cli.vocabulary import add_seed
+
+DESCRIPTION = """\
+Make curves that a scanner can run and whose samples follow a density
+(SPARKLING). The density is that of a model with a learned mask of points, or an
+array, or decays from the centre, or is uniform. All shots cross DC at the same
+sample.
+"""
+
+EXAMPLES = """\
+examples:
+  from a model that `loupe-tf train` left:
+    loupe-tf trajectory make runs/demo/model.keras --shots 16 --samples 512 \\
+        --fov 220 220 --hardware prisma --out curves.npz curves.png curves.seq
+  to compare with: a density that decays with the square of the distance
+    loupe-tf trajectory make decay --matrix 64 64 --shots 16 --samples 512 \\
+        --fov 220 220 --hardware prisma --out decay.npz
+  radial shots that begin at DC, 4 µs apart, on a 4 µs raster:
+    loupe-tf trajectory make density.npy --shots 32 --samples 1024 --echo 0 \\
+        --fov 220 220 --hardware premier --dwell 4e-6
+
+If the shots are too short to reach the density, the message says how many
+samples, or which dwell time, would do.
+"""
+
+
+def add(commands):
+    """Add the command to those on trajectories."""
+    make = add_command(
+        commands,
+        "make",
+        "make curves from a density",
+        DESCRIPTION,
+        EXAMPLES,
+    )
+    number = {"type": float, "metavar": "X"}
+    make.add_argument(
+        "density",
+        help=".keras file of a model, .npy file of an array (H, W) with DC in "
+        "the centre, decay, or uniform",
+    )
+    make.add_argument("--shots", type=int, required=True)
+    make.add_argument("--samples", type=int, required=True, help="of each shot")
+    make.add_argument(
+        "--fov",
+        dest="field_of_view",
+        nargs=2,
+        type=float,
+        metavar=("H", "W"),
+        help="size of the image in mm (that of the model)",
+    )
+    make.add_argument(
+        "--matrix",
+        nargs=2,
+        type=int,
+        metavar=("H", "W"),
+        help="size of the image in pixels (that of the density)",
+    )
+    make.add_argument(
+        "--dwell",
+        type=float,
+        default=1e-5,
+        metavar="S",
+        help="time between two samples in s (%(default)s)",
+    )
+    add_hardware(make, "limits of the gradients (clinical)")
+    make.add_argument(
+        "--echo", type=int, metavar="N", help="sample at DC (the middle)"
+    )
+    make.add_argument(
+        "--rule",
+        choices=("rate", "share"),
+        default="rate",
+        help="how probabilities of a mask become a density: rate is "
+        "-log(1 - P), share is P (%(default)s)",
+    )
+    make.add_argument(
+        "--decay", default=2.0, **number, help="power of decay (%(default)s)"
+    )
+    make.add_argument(
+        "--cutoff",
+        default=0.1,
+        **number,
+        help="where decay begins, in cycles per pixel (%(default)s)",
+    )
+    make.add_argument(
+        "--iterations",
+        type=int,
+        default=40,
+        metavar="N",
+        help="steps at each level (%(default)s)",
+    )
+    make.add_argument(
+        "--levels",
+        type=int,
+        default=3,
+        metavar="N",
+        help="resolutions, from few samples in each shot to all (%(default)s)",
+    )
+    add_seed(make, "of the first curves")
+    make.add_argument(
+        "--out",
+        nargs="+",
+        metavar="FILE",
+        default=["trajectory.npz"],
+        help="files to write: trajectories and pictures (trajectory.npz)",
+    )
+    add_protocol(make)
+    make.set_defaults(run=run, stopped="Stopped. Nothing was written.")
+
+
+def run(options):
+    """Run the command."""
+    from loupe_tf.trajectories import sparkling
+
+    density, field_of_view, provenance = read_density(options)
+    if options.field_of_view is not None:
+        field_of_view = options.field_of_view
+    if field_of_view is None:
+        raise invalid(
+            "field_of_view", "the size (H, W) of the image in mm", None
+        )
+    hardware = options.hardware or "clinical"
+    trajectory = sparkling(
+        density,
+        options.shots,
+        options.samples,
+        hardware,
+        field_of_view,
+        options.dwell,
+        echo="middle" if options.echo is None else options.echo,
+        matrix=options.matrix,
+        iterations=options.iterations,
+        levels=options.levels,
+        seed=options.seed,
+        verbose=True,
+        provenance=provenance,
+    )
+    print(description(trajectory, hardware))
+    print()
+    for path in options.out:
+        write(trajectory, path, options)
+
+
+def read_density(options):
+    """Return density, field of view or `None`, and facts about the density."""
+    from loupe_tf.trajectories import (
+        decaying_density,
+        learned_density,
+        uniform_density,
+    )
+
+    name, provenance = options.density, {"density": options.density}
+    if name in ("decay", "uniform"):
+        if options.matrix is None:
+            raise invalid("matrix", f"a size (H, W) for {name}", None)
+        if name == "uniform":
+            return uniform_density(options.matrix), None, provenance
+        provenance |= {"decay": options.decay, "cutoff": options.cutoff}
+        return (
+            decaying_density(options.matrix, options.decay, options.cutoff),
+            None,
+            provenance,
+        )
+    if name.endswith(".npy"):
+        from loupe_tf.reading import load_npy
+
+        return load_npy(name), None, provenance
+    if not name.endswith(".keras"):
+        raise invalid("density", "decay, uniform, a .keras or .npy file", name)
+    import keras
+
+    from loupe_tf import masks, models  # noqa: F401
+
+    model = keras.models.load_model(name)
+    mask = masks.from_model(model)
+    probability = masks.probability_from_model(model)
+    if mask.lines is not None:
+        raise invalid(
+            "density", "a model whose mask has points", found=mask.lines
+        )
+    provenance |= {
+        "rule": options.rule,
+        "acceleration": mask.acceleration,
+        "weights_sha256": mask.provenance["weights_sha256"],
+    }
+    density = learned_density(probability, options.rule)
+    return density, mask.field_of_view, provenance

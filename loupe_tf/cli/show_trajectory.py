@@ -1,0 +1,74 @@
+"""`loupe-tf trajectory show`: what a trajectory is."""
+
+import math
+
+from loupe_tf.cli.masks import size_text
+from loupe_tf.cli.trajectories import add_command, add_hardware, write
+
+DESCRIPTION = """\
+Print what a trajectory is: shots, samples, times, how many samples fewer than
+the Cartesian grid it takes, and whether hardware can run it. With --out, draw
+it.
+"""
+
+EXAMPLES = """\
+examples:
+  loupe-tf trajectory show curves.npz
+  loupe-tf trajectory show curves.seq --hardware skyra --out curves.png
+"""
+
+
+def add(commands):
+    """Add the command to those on trajectories."""
+    show = add_command(
+        commands, "show", "describe one trajectory", DESCRIPTION, EXAMPLES
+    )
+    show.add_argument("trajectory", help="file of a trajectory")
+    add_hardware(show, "check limits of this system")
+    show.add_argument("--out", metavar="PNG", help="draw it into this file")
+    show.set_defaults(run=run)
+
+
+def run(options):
+    """Run the command."""
+    from loupe_tf.trajectories.trajectory import load_trajectory
+
+    trajectory = load_trajectory(options.trajectory)
+    print(description(trajectory, options.hardware))
+    if options.out:
+        print()
+        write(trajectory, options.out, options)
+
+
+def description(trajectory, hardware=None):
+    """What `show` prints, as a text of several lines."""
+    from loupe_tf.trajectories.hardware import standardize_hardware
+
+    samples = trajectory.shots * trajectory.samples
+    rows = [
+        ("shots", trajectory.shots),
+        ("samples in each", trajectory.samples),
+        ("axes", trajectory.axes),
+        ("matrix", size_text(trajectory.matrix)),
+        ("field of view", size_text(trajectory.field_of_view, " mm")),
+    ]
+    if trajectory.matrix is not None:
+        fewer = math.prod(trajectory.matrix) / samples
+        rows.append(("samples of the grid", f"{fewer:.4g} times as many"))
+    if trajectory.dwell is not None:
+        dwell = trajectory.dwell
+        length = 1e3 * dwell * trajectory.samples
+        rows.append(("dwell time", f"{1e6 * dwell:.4g} µs"))
+        rows.append(("length of a shot", f"{length:.4g} ms"))
+    for name, value in trajectory.provenance.items():
+        if name == "energy":
+            value = f"{value[0]:.6f} to {value[-1]:.6f}"
+        text = str(value)
+        rows.append((name, text if len(text) <= 70 else f"{text[:67]}..."))
+    width = max(len(name) for name, _ in rows)
+    text = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    if hardware is not None:
+        report = standardize_hardware(hardware).check(trajectory)
+        can = "can" if report.ok else "can NOT"
+        text += f"\n\n{hardware} {can} run it: {report}"
+    return text

@@ -1,0 +1,79 @@
+"""What the commands on trajectories share."""
+
+import argparse
+
+from loupe_tf.report import save_figure
+from loupe_tf.trajectories.files.trajectory_files import (
+    FORMATS,
+    save_trajectory,
+)
+from loupe_tf.trajectories.hardware import HARDWARE
+
+PICTURES = (".png", ".pdf", ".svg")
+# Options that only Pulseq takes, by their name in Python.
+PROTOCOL = ("hardware", "slice_thickness", "te", "tr", "flip_angle")
+
+
+def add_command(commands, name, text, doc, epilog):
+    """Add a command on trajectories; its help says which formats there are."""
+    return commands.add_parser(
+        name,
+        help=text,
+        description=doc,
+        epilog=f"{epilog}\n{describe_files()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def describe_files():
+    """Return the part of a help that lists formats and hardware."""
+    rows = [(" ".join(f.suffixes), f.holds) for f in FORMATS.values()]
+    rows.append((" ".join(PICTURES), "a picture"))
+    width = max(len(suffixes) for suffixes, _ in rows) + 2
+    lines = ["formats, by the suffix of the file:"]
+    lines += [f"  {suffixes:{width}}{holds}" for suffixes, holds in rows]
+    lines += [
+        "",
+        "hardware: gradient in mT/m, slew rate in T/m/s, raster in µs",
+    ]
+    lines += [
+        f"  {name:{width}}{h.max_gradient:4g} {h.max_slew:5g} "
+        f"{1e6 * h.raster:4g}"
+        for name, h in HARDWARE.items()
+    ]
+    return "\n".join(lines)
+
+
+def add_hardware(command, text):
+    """Add `--hardware`."""
+    command.add_argument("--hardware", choices=HARDWARE, help=text)
+
+
+def add_protocol(command):
+    """Add the options of Pulseq protocols."""
+    protocol = command.add_argument_group("Pulseq")
+    for name, text in (
+        ("slice-thickness", "in mm (5)"),
+        ("te", "echo time in ms (the shortest)"),
+        ("tr", "repetition time in ms (the shortest)"),
+        ("flip-angle", "in degrees (15)"),
+    ):
+        metavar = name.rpartition("-")[2].upper()
+        protocol.add_argument(
+            f"--{name}", type=float, metavar=metavar, help=text
+        )
+
+
+def write(trajectory, path, options):
+    """Write a picture, or a file in the format of the suffix."""
+    if path.lower().endswith(PICTURES):
+        from loupe_tf import plots
+
+        save_figure(plots.trajectory(trajectory), path)
+    else:
+        given = {}
+        if path.lower().endswith(".seq"):
+            given = {name: getattr(options, name) for name in PROTOCOL}
+        given = {k: v for k, v in given.items() if v is not None}
+        save_trajectory(trajectory, path, **given)
+    print(path)

@@ -1,0 +1,114 @@
+import re
+import shlex
+
+import keras
+import numpy as np
+import pytest
+
+import loupe_tf
+from loupe_tf import cli
+from loupe_tf.formats import load_trajectory
+from loupe_tf.trajectories import HARDWARE, radial
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(text):
+    return cli.main(shlex.split(text))
+
+
+MAKE = (
+    "trajectory make {} --shots 3 --samples 32 --hardware prisma --dwell 2e-5 "
+    "--iterations 2 --levels 1 "
+)
+
+
+def test_from_a_model_to_a_protocol(folder, capsys):
+    pytest.importorskip("pypulseq")
+    model = loupe_tf.models.loupe_model(
+        (24, 32, 1), 4, filters=1, depth=1, seed=0, field_of_view=(200, 220)
+    )
+    model.save("model.keras")
+    out = "--out a.npz a.seq a.png"
+    assert run(MAKE.format("model.keras") + f"--te 6 {out}") == 0
+    made = load_trajectory("a.npz")
+    assert HARDWARE["prisma"].check(made).ok
+    assert (made.matrix, made.field_of_view) == ((24, 32), (200, 220))
+    mask = loupe_tf.masks.from_model(keras.models.load_model("model.keras"))
+    digest = mask.provenance["weights_sha256"]
+    assert made.provenance["weights_sha256"] == digest
+    scan = load_trajectory("a.seq")
+    np.testing.assert_allclose(scan.positions, made.positions, atol=1e-6)
+    assert scan.provenance["weights_sha256"] == digest
+    assert (folder / "a.png").read_bytes()[:4] == b"\x89PNG"
+    text = capsys.readouterr().out
+    assert "prisma can run it: gradient at most" in text
+    assert text.endswith("a.npz\na.seq\na.png\n")
+
+
+def test_from_other_densities(folder):
+    np.save("density.npy", np.ones((20, 20)))
+    for name in (
+        "density.npy",
+        "uniform --matrix 20 20",
+        "decay --matrix 20 20 --decay 0.0001 --cutoff 0.5",
+    ):
+        assert run(MAKE.format(name) + "--fov 220 220 --echo 5") == 0
+        found = load_trajectory("trajectory.npz")
+        assert found.matrix == (20, 20)
+        np.testing.assert_allclose(found.positions[:, 5], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (MAKE.format("x.txt"), "`density`.*decay, uniform"),
+        (MAKE.format("missing.npy"), "missing.npy"),
+        (MAKE.format("uniform") + "--fov 9 9", "--matrix"),
+        (MAKE.format("uniform --matrix 9 9"), "--fov"),
+        (MAKE.format("bad.npy") + "--fov 99 99", "density.*NaN"),
+        (
+            MAKE.format("uniform --matrix 64 64") + "--fov 9 9",
+            "--samples.*at least",
+        ),
+    ],
+)
+def test_what_is_refused(folder, capsys, text, message):
+    np.save("bad.npy", np.full((9, 9), np.nan))
+    assert run(text) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error), error
+    assert not (folder / "trajectory.npz").exists()
+
+
+def test_show_and_convert(folder, capsys):
+    pytest.importorskip("pypulseq")
+    radial(4, 200).save("bare.csv")
+    sizes = "--matrix 64 64 --fov 220 200 --dwell 1e-5"
+    assert run(f"trajectory convert bare.csv full.npz {sizes}") == 0
+    assert run("trajectory show full.npz --hardware clinical --out a.png") == 0
+    text = capsys.readouterr().out
+    for words in ("4", "64×64", "220×200 mm", "10 µs", "2 ms", "radial"):
+        assert words in text, words
+    assert "clinical can run it" in text and text.endswith("a.png\n")
+    assert run("trajectory convert full.npz full.seq --tr 30") == 0
+    assert run("trajectory convert bare.csv b.seq --hardware prisma") == 2
+    assert "--matrix" in capsys.readouterr().err
+    # 10 times too fast.
+    assert run("trajectory convert full.npz fast.npz --fov 22 20") == 0
+    assert run("trajectory show fast.npz --hardware clinical") == 0
+    text = capsys.readouterr().out
+    assert "can NOT run it" in text and "above 28 mT/m" in text
+    assert run("trajectory convert fast.npz fast.seq") == 2
+    assert not (folder / "fast.seq").exists()
+
+
+def test_help(capsys):
+    assert run("trajectory") == 0
+    text = capsys.readouterr().out
+    assert "prisma" in text and ".seq" in text
