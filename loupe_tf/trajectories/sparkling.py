@@ -71,8 +71,9 @@ def sparkling(
             the density.
 
     Returns:
-        A `Trajectory`. Its provenance has the arguments, and in `"energy"` the
-        energy after each step at the last level.
+        A `Trajectory`, the one of least energy at the last level. Its
+        provenance has the arguments, and in `"energy"` the energy before each
+        step at that level.
 
     Raises:
         ValueError: If the density has NaN or negative numbers, or if the shots
@@ -127,16 +128,20 @@ def sparkling(
         pins = None
         if echo is not None:
             pins = Pins(count, {echo * count // samples: (0, 0)})
-        duals, energies = None, []
+        duals, energies, least = None, [], np.inf
         curves, duals = project(curves, limits, pins, 5 * PROJECTION)
         for step in np.geomspace(*STEPS, iterations):
             energy, force = _energy(field, curve_positions(curves), summation)
+            if energy < least:  # The first steps are long.
+                least, best = energy, curves
             curves, duals = project(
                 curves - step * force, limits, pins, PROJECTION, duals
             )
             energies.append(float(energy))
             bar.update()
             bar.set_postfix(samples=count, energy=f"{energy:.6f}")
+        if _energy(field, curve_positions(curves), summation)[0] > least:
+            curves = best
     bar.close()
     return Trajectory(
         curve_positions(curves),
