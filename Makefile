@@ -62,7 +62,8 @@ endef
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-tensorflow test-jax test-torch test-all lint docs gallery clean
+.PHONY: demo test test-tensorflow test-jax test-torch test-all lint docs gallery \
+	results clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loupe-tf train --demo
@@ -100,6 +101,10 @@ docs: $(VENV)/.docs
 # The figures of docs/gallery.md, by the commands of that page: some minutes.
 gallery: $(VENV)/.demo
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/make_gallery.py
+
+# The table of docs/results/all.md, from the records beside it.
+results: $(VENV)/.demo
+	$(BIN)/python scripts/results_table.py --write
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

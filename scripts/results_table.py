@@ -1,0 +1,248 @@
+"""Make the table of all results from the records that are kept with them.
+
+    python scripts/results_table.py
+    python scripts/results_table.py --write
+
+Each experiment has its records in docs/results, in a folder of its own. This
+script computes the comparisons of each again, as the `--report` of its script
+does, and picks those that answer a paper's claim. It needs no data and trains
+nothing. With --write, the table of docs/results/all.md is replaced; `make
+results` does that.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import pathlib
+import re
+import sys
+
+from experiments.claims import HEADER
+from loupe_tf import report
+from loupe_tf.checks import invalid
+from loupe_tf.command_line import exit_code
+from loupe_tf.run_folder import RunFolder
+
+RESULTS = pathlib.Path(__file__).parents[1] / "docs" / "results"
+PAGE = RESULTS / "all.md"
+BEGIN, END = "<!-- The table begins here. -->", "<!-- The table ends here. -->"
+COLUMNS = ["system", "claim", "found", "verdict"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A claim, and the comparison that answers it.
+
+    Attributes:
+        system: String, a link to the page and its title.
+        claim: String, the claim in words.
+        script: String, the name of the script.
+        folder: String, the folder with the records, below docs/results.
+        comparison: String, how the comparison is called in the report: the R
+            and the text of a table of claims, or the start of a sentence.
+        what: String, which condition the figure is for.
+    """
+
+    system: str
+    claim: str
+    script: str
+    folder: str
+    comparison: str
+    what: str = ""
+
+
+FOUR_S = "[4S](4s.md)"
+TRANSFER = "[masks and reconstructors](mask_transfer.md)"
+FASTMRI = "[fastMRI's U-Net](fastmri_unet.md)"
+XPDNET = "[unrolled networks](xpdnet.md)"
+SHAPES = "[shapes of masks](mask_shapes.md)"
+
+ENTRIES = [
+    *(
+        Entry(
+            FOUR_S,
+            "raising the slope beats one fixed slope",
+            "reproduce_4s",
+            "4s_folds",
+            f"{rate}: 4S − s = {slope}, {where}",
+            f"R = {rate}, s = {slope}, {where}",
+        )
+        for rate, slope, where in (
+            (4, 20, "one round, no region"),
+            (4, 20, "two rounds, no region"),
+            (4, 20, "one round, with a region"),
+            (4, 200, "two rounds, with a region"),
+            (8, 20, "one round, no region"),
+            (8, 20, "two rounds, no region"),
+            (8, 20, "one round, with a region"),
+            (8, 20, "two rounds, with a region"),
+        )
+    ),
+    *(
+        Entry(
+            FOUR_S,
+            "a calibration region inside the budget (not from the paper)",
+            "reproduce_4s",
+            "4s_folds",
+            f"{rate}: 4S, two rounds: a region against none",
+            f"R = {rate}, two rounds",
+        )
+        for rate in (4, 8)
+    ),
+    *(
+        Entry(
+            "[LOUPE](drop_rates.md)",
+            "a learned mask beats one that is not",
+            "reproduce_drop_rates",
+            "drop_rates",
+            f"mse, drop rate {rate}: learned against unlearned mask",
+            f"drop rate {rate}",
+        )
+        for rate in (0.2, 0.4, 0.6)
+    ),
+    *(
+        Entry(
+            TRANSFER,
+            "a mask learned with a U-Net serves other methods too",
+            "mask_transfer",
+            "mask_transfer",
+            f"R = 4, {method}: learned_calibrated against",
+            f"R = 4, {method.replace('_', ' ')}, best given points",
+        )
+        for method in ("own U-Net", "wavelet l1", "total variation")
+    ),
+    *(
+        Entry(
+            FASTMRI,
+            "a learned mask of lines beats fastMRI's masks",
+            "reproduce_fastmri_unet",
+            "fastmri_unet",
+            f"R = {rate}, U-Net on learned against equispaced lines:",
+            f"R = {rate}, equispaced lines",
+        )
+        for rate in (4, 8)
+    ),
+    *(
+        Entry(
+            SHAPES,
+            "points beat lines at the same budget",
+            "compare_mask_shapes",
+            "mask_shapes",
+            f"R = 4: {shape} against points",
+            f"R = 4, {shape} − points",
+        )
+        for shape in ("columns", "rows")
+    ),
+    Entry(
+        XPDNET,
+        "an unrolled network beats a U-Net of as many weights",
+        "reproduce_xpdnet",
+        "xpdnet",
+        "4: 1 coil, learned points: VarNet ×5 against U-Net",
+        "R = 4, VarNet",
+    ),
+]
+
+
+def comparisons(script, folder):
+    """Return the comparisons of a folder's records, by what they are called.
+
+    Args:
+        script: String, the name of the script that left them.
+        folder: Path.
+
+    Returns:
+        A dict from the name to a pair of texts: the gain, and the verdict,
+        which is empty for a sentence.
+    """
+    records = RunFolder(folder).records()
+    if not records:
+        raise invalid("folder", "a folder with records", folder)
+    module = importlib.import_module(script)
+    found = module.results(records, RunFolder(folder))
+    named = {}
+    for header, rows in (found.get("tables") or {}).values():
+        if header == HEADER:
+            for rate, what, gain, verdict in rows:
+                named[f"{rate}: {what}"] = gain, verdict
+    for sentence in found["sentences"]:
+        named[sentence] = sentence, ""
+    return named
+
+
+def row_of(entry, named):
+    """Return the row of an entry.
+
+    Args:
+        entry: `Entry`.
+        named: The result of `comparisons`.
+
+    Raises:
+        ValueError: If not exactly one comparison is meant.
+    """
+    exact = [x for x in named if x == entry.comparison]
+    meant = exact or [x for x in named if x.startswith(entry.comparison)]
+    if len(meant) != 1:
+        raise invalid(
+            "comparison",
+            f"one of docs/results/{entry.folder}",
+            found=f"{entry.comparison!r}, which is {len(meant)} of them",
+        )
+    gain, verdict = named[meant[0]]
+    if not verdict:
+        gain = re.search(r"[+-]\d+\.\d+(?= dB)", gain).group()
+        verdict = "a hint: one test volume"
+        if "one test volume" not in meant[0]:
+            verdict = "several volumes, no interval"
+    found = f"{entry.what}: {gain} dB" if entry.what else f"{gain} dB"
+    return [entry.system, entry.claim, found, verdict]
+
+
+def table(entries=ENTRIES, results=RESULTS):
+    """Return the table in Markdown.
+
+    Args:
+        entries: List of `Entry`.
+        results: Path of the folder with the folders of records.
+    """
+    kept, rows = {}, []
+    for entry in entries:
+        place = entry.script, entry.folder
+        if place not in kept:
+            kept[place] = comparisons(entry.script, results / entry.folder)
+        row = row_of(entry, kept[place])
+        # A claim is written once, before its first figure.
+        repeated = rows and row[:2] == rows[-1][0]
+        rows.append((row[:2], ["", ""] + row[2:] if repeated else row))
+    return report.markdown_table(COLUMNS, [row for _, row in rows])
+
+
+def write(path=PAGE):
+    """Replace the table of the page."""
+    text = path.read_text("utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", "utf-8")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--write", action="store_true", help=f"replace the table of {PAGE.name}"
+    )
+    options = parser.parse_args(arguments)
+
+    def run():
+        if options.write:
+            write()
+        else:
+            print(table())
+
+    return exit_code(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

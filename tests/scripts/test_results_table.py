@@ -1,0 +1,51 @@
+import pytest
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script("results_table.py")
+
+
+def test_the_page_has_the_table_of_the_records(script):
+    """`make results` changes nothing: no figure was edited by hand."""
+    text = script.PAGE.read_text("utf-8")
+    kept = text.partition(script.BEGIN)[2].partition(script.END)[0]
+    assert kept.strip() == script.table().strip()
+    for link in ("4s.md", "xpdnet.md", "drop_rates.md"):
+        assert f"]({link})" in kept and (script.RESULTS / link).exists()
+
+
+def entry(script, comparison):
+    return script.Entry("[a](a.md)", "b", "c", "d", comparison, "R = 4")
+
+
+def test_a_figure_comes_with_its_verdict(script):
+    named = {
+        "4: A − B, one": ("+1.00 [+0.50, +1.50]", "better (detectable: 0.3)"),
+        "4: A − B, one more": ("-1.00", "worse"),
+    }
+    row = script.row_of(entry(script, "4: A − B, one"), named)
+    assert row[2:] == [
+        "R = 4: +1.00 [+0.50, +1.50] dB",
+        "better (detectable: 0.3)",
+    ]
+    sentence = "x: A against B: NMSE -0.01, PSNR +1.45 dB on one test volume."
+    row = script.row_of(entry(script, "x: A"), {sentence: (sentence, "")})
+    assert row[2:] == ["R = 4: +1.45 dB", "a hint: one test volume"]
+
+
+@pytest.mark.parametrize("comparison, number", [("4: A", 2), ("8: A", 0)])
+def test_one_comparison_is_meant(script, comparison, number):
+    named = {"4: A − B": ("+1.00", "better"), "4: A − C": ("-1.00", "worse")}
+    with pytest.raises(ValueError, match=f"which is {number} of them"):
+        script.row_of(entry(script, comparison), named)
+
+
+def test_only_the_table_is_replaced(script, tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{script.BEGIN}\nold\n{script.END}\nafter\n")
+    monkeypatch.setattr(script, "table", lambda: "new")
+    script.write(page)
+    assert page.read_text() == (
+        f"before\n{script.BEGIN}\n\nnew\n\n{script.END}\nafter\n"
+    )
