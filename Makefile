@@ -28,8 +28,11 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/test_own_reconstructor.py \
 	tests/test_losses.py tests/metrics tests/test_export.py
 # XLA compiles these for longer than they run: `make test-all` has them on JAX.
-LATER_ON_JAX := tests/layers/test_sample_trajectory.py \
+LATER_ON_JAX := tests/fixed_point/test_gradients.py \
+	tests/fixed_point/test_solver.py \
+	tests/layers/test_sample_trajectory.py \
 	tests/models/test_curves.py \
+	tests/models/test_deep_equilibrium.py \
 	tests/models/test_encoder_decoder.py \
 	tests/models/test_fastmri_unet.py \
 	tests/models/test_freeze_mask.py \
@@ -37,6 +40,7 @@ LATER_ON_JAX := tests/layers/test_sample_trajectory.py \
 	tests/models/test_ncpdnet.py \
 	tests/models/test_networks.py \
 	tests/models/test_norm_unet.py \
+	tests/models/test_total_variation_descent.py \
 	tests/operators/test_density_compensation.py \
 	tests/operators/test_non_uniform.py \
 	tests/operators/test_toeplitz.py \
@@ -48,7 +52,7 @@ XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
 # Each trains its whole experiment in small.
 SMOKE := reproduce_4s mask_transfer reproduce_drop_rates \
-	reproduce_fastmri_unet reproduce_xpdnet reproduce_unseen
+	reproduce_fastmri_unet reproduce_shine reproduce_xpdnet reproduce_unseen
 BEAM_TESTS := tests/datasets/building/test_volume_builder.py \
 	tests/cli/test_build.py
 

@@ -5,6 +5,7 @@ They work on any model that has a layer with a variable named `slope`.
 
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
 from loupe_tf.callbacks.coil_batches import CoilBatches
+from loupe_tf.callbacks.keep_contraction import KeepContraction
 from loupe_tf.callbacks.mask_tensorboard import MaskTensorBoard
 from loupe_tf.callbacks.mask_validation import MaskValidation
 from loupe_tf.callbacks.masked_batches import MaskedBatches
@@ -24,6 +25,7 @@ from loupe_tf.callbacks.two_rounds.fit import fit_two_rounds
 __all__ = [
     "BackupAndRestore",
     "CoilBatches",
+    "KeepContraction",
     "MaskTensorBoard",
     "MaskValidation",
     "MaskedBatches",

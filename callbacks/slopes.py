@@ -19,7 +19,7 @@ def slope_layers(model, names=None, required=True):
     Raises:
         ValueError: If there is no such layer, or a named layer has no slope.
     """
-    layers = {layer.name: layer for layer in _flatten(model)}
+    layers = {layer.name: layer for layer in flatten(model)}
     having = {
         name: layer
         for name, layer in layers.items()
@@ -50,8 +50,9 @@ def slope_value(layer):
     return float(np.asarray(keras.ops.convert_to_numpy(layer.slope)))
 
 
-def _flatten(model):
+def flatten(model):
+    """Yield the layers of a model and of the models in it."""
     for layer in model.layers:
         yield layer
         if hasattr(layer, "layers"):
-            yield from _flatten(layer)
+            yield from flatten(layer)

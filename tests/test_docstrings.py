@@ -37,8 +37,10 @@ SMALLER = {
 SLOW = {
     "BackupAndRestore",
     "CoilBatches",
+    "DeepEquilibrium",
     "Distribution",
     "HoldOut",
+    "KeepContraction",
     "MaskedBatches",
     "MoDL",
     "MultiWorkerTrainer",

@@ -114,15 +114,18 @@ class Solver:
             goes_on, iterate, state
         )
         x, change, smallest = best
-        ratio = smallest / ops.where(residual > 0, residual, 1.0)
-        ratio = ops.where(ops.isfinite(ratio), ratio, 1.0)
+        usable = ops.logical_and(residual > 0, ops.isfinite(residual))
+        ratio = ops.where(usable, smallest, 1.0) / ops.where(
+            usable, residual, 1.0
+        )
         number = ops.cast(ops.maximum(steps, 1), "float32")
+        rate = ops.where(steps > 0, ops.power(ratio, 1 / number), 0.0)
         found = FixedPoint(
             ops.reshape(x, shape),
             ops.reshape(x + change, shape),
             smallest,
             steps,
-            ops.where(steps > 0, ops.power(ratio, 1 / number), 0.0),
+            ops.where(finite, rate, 1.0),
         )
         return keras.tree.map_structure(
             ops.stop_gradient, self.with_inverse(found, memory)

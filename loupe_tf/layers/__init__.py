@@ -25,6 +25,7 @@ from loupe_tf.layers.receiver_noise import ReceiverNoise
 from loupe_tf.layers.rescale_below import RescaleBelow
 from loupe_tf.layers.rescale_prob_map import RescaleProbMap
 from loupe_tf.layers.sample_trajectory import SampleTrajectory
+from loupe_tf.layers.spectral_conv2d import SpectralConv2D
 from loupe_tf.layers.threshold_random_mask import ThresholdRandomMask
 from loupe_tf.layers.under_sample import UnderSample
 from loupe_tf.on_import import register
@@ -51,6 +52,7 @@ __all__ = [
     "RescaleBelow",
     "RescaleProbMap",
     "SampleTrajectory",
+    "SpectralConv2D",
     "ThresholdRandomMask",
     "UnderSample",
 ]

@@ -2,6 +2,8 @@
 
 from loupe_tf.models.adjoint_network import AdjointNetwork
 from loupe_tf.models.cnn import cnn
+from loupe_tf.models.contracting_cnn import contracting_cnn
+from loupe_tf.models.deep_equilibrium import DeepEquilibrium
 from loupe_tf.models.encoder_decoder import encoder_decoder
 from loupe_tf.models.fastmri_unet import fastmri_unet
 from loupe_tf.models.freeze_mask import freeze_mask
@@ -16,11 +18,13 @@ from loupe_tf.models.non_uniform_adjoint_network import (
 )
 from loupe_tf.models.norm_unet import norm_unet
 from loupe_tf.models.pdnet import PDNet
+from loupe_tf.models.proximal_gradient import ProximalGradient
 from loupe_tf.models.reconstructor_of import reconstructor_of
 from loupe_tf.models.resnet import resnet
 from loupe_tf.models.score_network import ScoreNetwork
 from loupe_tf.models.sensitivity_maps import SensitivityMaps
 from loupe_tf.models.spectral_norm import SpectralNorm
+from loupe_tf.models.total_variation_descent import TotalVariationDescent
 from loupe_tf.models.u_resnet import u_resnet
 from loupe_tf.models.unet import unet
 from loupe_tf.models.unrolled import Unrolled
@@ -31,6 +35,7 @@ from loupe_tf.samplers.with_binarization import with_binarization
 
 __all__ = [
     "AdjointNetwork",
+    "DeepEquilibrium",
     "Loupe",
     "MoDL",
     "NCPDNet",
@@ -39,10 +44,13 @@ __all__ = [
     "ScoreNetwork",
     "SensitivityMaps",
     "SpectralNorm",
+    "ProximalGradient",
+    "TotalVariationDescent",
     "Unrolled",
     "VarNet",
     "XPDNet",
     "cnn",
+    "contracting_cnn",
     "encoder_decoder",
     "fastmri_unet",
     "freeze_mask",

@@ -123,6 +123,23 @@ class Unrolled(keras.Model):
         return self.networks[0 if self.shared else index]
 
     def call(self, inputs, training=None):
+        scan, measured_by, kspace, unit = self.measurement(inputs)
+        state = self.start(scan, kspace)
+        iterate = self.step
+        built = all(network.built for network in self.networks)
+        if self.checkpointing and training and built:
+            iterate = functools.partial(self._step_again, measured_by)
+        for index in range(self.iterations):
+            state = iterate(index, scan, kspace, *state, training=training)
+        return self.finish(scan, *state) * unit
+
+    def measurement(self, inputs):
+        """Return what `call` starts from.
+
+        That is the operator, the tensors that it depends on, k-space in a unit
+        of each example, and that unit, `(batch, 1, ..., 1)`; it is 1 without
+        `normalize`.
+        """
         kspace, mask, *maps = inputs
         self._check_coils(tuple(kspace.shape), maps)
         if self.half_plane:
@@ -131,18 +148,10 @@ class Unrolled(keras.Model):
             maps = [self.sensitivities([kspace, mask, *maps])]
         measured_by = self.operator_inputs(mask, *maps)
         scan = self.operator(*measured_by)
-        if self.normalize:
-            unit = _root_mean_square(scan.adjoint(kspace))
-            kspace = kspace / ops.expand_dims(unit, 1)
-        state = self.start(scan, kspace)
-        iterate = self.step
-        built = all(network.built for network in self.networks)
-        if self.checkpointing and training and built:
-            iterate = functools.partial(self._step_again, measured_by)
-        for index in range(self.iterations):
-            state = iterate(index, scan, kspace, *state, training=training)
-        image = self.finish(scan, *state)
-        return image * unit if self.normalize else image
+        if not self.normalize:
+            return scan, measured_by, kspace, 1.0
+        unit = _root_mean_square(scan.adjoint(kspace))
+        return scan, measured_by, kspace / ops.expand_dims(unit, 1), unit
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

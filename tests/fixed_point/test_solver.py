@@ -74,6 +74,7 @@ def test_no_contraction_and_no_number(rng, solver):
     assert np.isfinite(found["x"]).all()
     assert found["residual"][2] == np.inf and found["iterations"][2] == 0
     assert found["rate"][3] > 0.9 and found["residual"][3] > 0.3
+    assert found["rate"][2] == 1
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -1,0 +1,114 @@
+import contextlib
+import math
+
+import keras
+import numpy as np
+
+from loupe_tf.callbacks.slopes import flatten
+from loupe_tf.checks import check_number, invalid
+
+
+class KeepContraction(keras.callbacks.Callback):
+    """Return to the last good weights when an equilibrium is no longer found.
+
+    For each model with the variables `residual`, `rate` and `steps`, such as
+    `loupe_tf.models.DeepEquilibrium`, they are added to the logs of the epoch:
+    the largest residual and rate, and the mean number of iterations, of its
+    last batch. If a rate is `limit` or more, or the loss is not finite, the
+    iteration does not contract. Then all weights and the state of the optimizer
+    become what they were after the last epoch without that, the learning rate
+    is multiplied by `factor`, and a message says so.
+
+    Args:
+        limit: Positive float, the rate from which on there is no contraction.
+            With 0.99, thirty iterations leave three quarters of the residual.
+        factor: Float in (0, 1].
+        verbose: 0 for no message.
+
+    Raises:
+        ValueError: If an argument is invalid; when training begins, if the
+            model has no such variables.
+
+    Example:
+
+    ```python
+    network = loupe_tf.models.cnn(
+        (None, None, 2), filters=2, depth=2, normalization=None
+    )
+    equilibrium = loupe_tf.models.DeepEquilibrium(
+        loupe_tf.models.ProximalGradient(network)
+    )
+    model = loupe_tf.models.loupe_model(
+        (32, 32, 1), acceleration=2, reconstructor=equilibrium
+    )
+    model.compile("adam", loss="mse")
+    history = model.fit(
+        images, images, epochs=20, callbacks=[KeepContraction()], verbose=0
+    )
+    print(history.history["rate"])
+    ```
+    """
+
+    def __init__(self, limit=0.99, factor=0.5, verbose=1):
+        super().__init__()
+        self.limit = check_number("limit", limit, above=0)
+        self.factor = check_number("factor", factor, above=0, at_most=1)
+        self.verbose = verbose
+
+    def on_train_begin(self, logs=None):
+        if not self._found():
+            raise invalid(
+                "model",
+                "a model with the variables `residual`, `rate` and `steps`, "
+                "such as `loupe_tf.models.DeepEquilibrium`",
+                found=f"model '{self.model.name}'",
+            )
+        self._keep()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        values = {
+            name: [float(np.asarray(getattr(each, name))) for each in found]
+            for found in [self._found()]
+            for name in ("residual", "rate", "steps")
+        }
+        logs.update({name: max(found) for name, found in values.items()})
+        finite = math.isfinite(logs.get("loss", 0.0))
+        if finite and logs["rate"] < self.limit:
+            self._keep()
+            return
+        for variable, value in zip(self._variables(), self._kept):
+            variable.assign(value)
+        optimizer = self.model.optimizer
+        with contextlib.suppress(TypeError):  # A schedule.
+            optimizer.learning_rate = self.factor * float(
+                np.asarray(optimizer.learning_rate)
+            )
+            # What is restored next time is not the old one.
+            self._keep()
+        if self.verbose:
+            print(
+                f"\nEpoch {epoch + 1}: no contraction, the residual changes by "
+                f"the factor {logs['rate']:.3f} in each iteration and ends at "
+                f"{logs['residual']:.2g}. Training goes on from the last good "
+                f"weights."
+            )
+
+    def _found(self):
+        return [
+            layer
+            for layer in (self.model, *flatten(self.model))
+            if all(
+                isinstance(getattr(layer, name, None), keras.Variable)
+                for name in ("residual", "rate", "steps")
+            )
+        ]
+
+    def _variables(self):
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _keep(self):
+        self._kept = [
+            np.array(keras.ops.convert_to_numpy(each))
+            for each in self._variables()
+        ]

@@ -1,0 +1,106 @@
+import math
+
+import keras
+from keras import ops
+
+from loupe_tf.checks import check_number
+from loupe_tf.models.unrolled import Unrolled
+
+
+@keras.saving.register_keras_serializable(package="loupe_tf")
+class TotalVariationDescent(Unrolled):
+    """Minimise data term and smoothed total variation by gradient descent.
+
+        E(x) = ½ ‖A x - y‖² + λ Σ_r sqrt(|∇x(r)|² + ε²),    x ← x - η ∇E(x)
+
+    with forward differences ∇ (Rudin, Osher and Fatemi, 1992; smoothed as in
+    Lustig, Donoho and Pauly, MRM 2007). The length `η = 1 / (1 + 8 λ/ε)` makes
+    E fall for every λ, if the squares of the maps add up to at most 1. The
+    only weight is λ. As the logarithm is the variable, λ stays positive.
+
+    `DeepEquilibrium` of it is the minimum of E itself, and its training chooses
+    λ for a given mask by the implicit gradient, a bilevel problem. With a
+    learned mask, both are learned together.
+
+    Args:
+        iterations: Integer ≥ 1, the number of steps.
+        regularization: Positive float, the first λ.
+        smoothing: Positive float, ε, relative to the image's root mean square
+            with `normalize=True`.
+        **kwargs: Further arguments of `Unrolled`, without `network` and
+            `shared`.
+
+    Inputs and output:
+        As for `Unrolled`; the image is complex, `(batch, H, W, 2)`.
+
+    Example:
+
+    >>> step = loupe_tf.models.TotalVariationDescent(regularization=0.02)
+    >>> reconstructor = loupe_tf.models.DeepEquilibrium(step, gradient="exact")
+    """
+
+    def __init__(
+        self, iterations=50, regularization=0.01, smoothing=0.05, **kwargs
+    ):
+        super().__init__(None, iterations, shared=True, **kwargs)
+        self.regularization = check_number(
+            "regularization", regularization, above=0
+        )
+        self.smoothing = check_number("smoothing", smoothing, above=0)
+
+    def build(self, input_shape):
+        self.log_regularization = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(
+                math.log(self.regularization)
+            ),
+            name="log_regularization",
+        )
+
+    def start(self, scan, kspace):
+        return (scan.adjoint(kspace),)
+
+    def step(self, index, scan, kspace, image, training=None):
+        weight = ops.exp(self.log_regularization)
+        length = 1 / (1 + 8 * weight / self.smoothing)
+        slope = scan.adjoint(scan.forward(image) - kspace)
+        slope = slope + weight * _slope_of_variation(image, self.smoothing)
+        return (image - length * slope,)
+
+    def finish(self, scan, image):
+        return image
+
+    def get_config(self):
+        config = super().get_config()
+        del config["network"], config["shared"]
+        return {
+            **config,
+            "regularization": self.regularization,
+            "smoothing": self.smoothing,
+        }
+
+
+def _slope_of_variation(image, smoothing):
+    """Return the gradient of `Σ sqrt(|∇x|² + ε²)`, in H and W."""
+    axes = len(image.shape) - 3, len(image.shape) - 2
+    steps = [_difference(image, axis) for axis in axes]
+    power = sum(ops.sum(ops.square(d), -1, keepdims=True) for d in steps)
+    length = ops.sqrt(power + smoothing**2)
+    return sum(
+        _adjoint_difference(d / length, axis) for d, axis in zip(steps, axes)
+    )
+
+
+def _difference(x, axis):
+    """Return `x[i + 1] - x[i]`, and 0 at the end."""
+    last = ops.take(x, [x.shape[axis] - 1], axis)
+    _, rest = ops.split(ops.concatenate([x, last], axis), [1], axis)
+    return rest - x
+
+
+def _adjoint_difference(x, axis):
+    """Apply the adjoint of `_difference` to x, which is 0 at the end."""
+    zeros = [(0, 0)] * len(x.shape)
+    zeros[axis] = (1, 0)
+    before, _ = ops.split(ops.pad(x, zeros), [x.shape[axis]], axis)
+    return before - x
