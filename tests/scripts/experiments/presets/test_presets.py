@@ -9,6 +9,7 @@ from experiments.presets import (
     four_s,
     mask_shapes,
     mask_transfer,
+    posterior,
     xpdnet,
 )
 
@@ -22,6 +23,7 @@ from experiments.presets import (
         fastmri_unet.PRESETS,
         four_s.PRESETS,
         mask_transfer.PRESETS,
+        posterior.PRESETS,
         xpdnet.PRESETS,
     ],
 )
@@ -36,7 +38,15 @@ def test_presets_have_the_same_settings_of_the_same_types(every):
 
 
 @pytest.mark.parametrize(
-    "module", [defaults, drop_rates, fastmri_unet, mask_shapes, mask_transfer]
+    "module",
+    [
+        defaults,
+        drop_rates,
+        fastmri_unet,
+        mask_shapes,
+        mask_transfer,
+        posterior,
+    ],
 )
 def test_what_is_given_wins(module):
     settings = module.parse(

@@ -1,0 +1,86 @@
+"""Settings of the experiment on posterior samples."""
+
+from experiments.options import add_options, argument_parser
+from experiments.options import parse as parse_options
+from experiments.side_by_side import side_by_side
+
+GRID = ("methods", "accelerations", "seeds")
+"""Settings that may differ between the runs of one folder."""
+
+# Of Gaussian images, and of the volumes.
+TOY = ("langevin", "hmc")
+METHODS = ("zero_filled", "unet", "dropout", "gaussian", "network")
+MASKS = ("random", "power", "uncertain")
+
+PRESETS = side_by_side(
+    ("cpu", "smoke"),
+    data=("mni_brain/64", "mni_brain/64"),
+    accelerations=([4.0, 8.0], [4.0]),
+    methods=[*METHODS],
+    seeds=[0],
+    calibration=4,
+    noise=0.02,
+    # Of the score network.
+    range=(
+        [0.01, 1.0],
+        [0.05, 1.0],
+    ),
+    filters=(24, 4),
+    depth=(3, 2),
+    spectral_norm=None,
+    score_epochs=(120, 2),
+    learning_rate=1e-3,
+    batch_size=16,
+    # Of the supervised U-Net.
+    unet_filters=(24, 4),
+    unet_depth=(4, 2),
+    unet_epochs=(60, 2),
+    dropout=0.1,
+    # Of the chains.
+    levels=(40, 6),
+    steps=(10, 2),
+    chains=(8, 4),
+    # Slices of each volume, evenly spaced.
+    tested=(6, 1),
+    # Slices of training, validation and test; `None` uses all.
+    images=(None, [32, 8, 8]),
+    backup=False,
+)
+
+
+def parse(doc, arguments=None):
+    """Parse the settings of a command.
+
+    Args:
+        doc: String, the docstring of the script.
+        arguments: (Optional) list of strings, by default the command line.
+
+    Returns:
+        A dict as from `experiments.options.parse`.
+    """
+    parser = argument_parser(
+        doc,
+        "posterior",
+        PRESETS,
+        "cpu: small images, two hours; smoke: all steps in two minutes",
+    )
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        metavar="METHOD",
+        help=f"from {', '.join(METHODS)} (all)",
+    )
+    add_options(
+        parser,
+        *("accelerations", "filters", "batch_size"),
+        score_epochs=("N", "epochs of the score network"),
+        unet_epochs=("N", "epochs of the U-Net"),
+        chains=("N", "samples of each image"),
+        levels=("N", "noise levels"),
+        steps=("N", "steps at each level"),
+        tested=("N", "slices of each volume"),
+    )
+    settings = parse_options(parser, arguments)
+    settings["methods"] = [x for x in METHODS if x in settings["methods"]]
+    return settings
