@@ -101,6 +101,27 @@ def curves(name, **options):
     return Format(lambda folder: made.save(folder / name), read, **options)
 
 
+def samples(name, write):
+    from loupe_tf.formats import load_samples
+    from loupe_tf.trajectories import spiral
+
+    sizes = {"matrix": SHAPE, "field_of_view": (200, 240.5)}
+    made = spiral(3, 8, turns=2, **sizes)
+    given = () if name.endswith(".mrd") else (made,)
+
+    def read(folder):
+        with load_samples(folder / name, *given) as volume:
+            slices = [volume[i] for i in range(len(volume))]
+        return slices, volume.trajectory.positions, volume.slice_spacing
+
+    return Format(
+        lambda folder: write(folder / name, made),
+        read,
+        nothing,
+        "samples without a checksum",
+    )
+
+
 def kspace_of(shape):
     rng = np.random.default_rng(0)
     parts = rng.normal(size=(2, *shape)).astype("float32")
@@ -142,6 +163,24 @@ def write_measurement(path):
         for i, samples in enumerate(kspace_of((len(data), SHAPE[0]))):
             data["data"][i] = samples.view("float32")
         file["dataset/data"][:] = data
+
+
+def write_spirals(path, trajectory):
+    """ISMRM raw data, of the acquisitions of a trajectory."""
+    import h5py
+
+    trajectory.save(path)
+    with h5py.File(path, "a") as file:
+        data = file["dataset/data"][:]
+        for i, values in enumerate(kspace_of((len(data), 8))):
+            data["data"][i] = values.view("float32")
+        file["dataset/data"][:] = data
+
+
+def write_samples_cfl(path, trajectory):
+    from loupe_tf.formats import write_cfl
+
+    write_cfl(path, kspace_of((1, trajectory.samples, trajectory.shots, 2)))
 
 
 def write_cfl(path):
@@ -461,6 +500,8 @@ def formats():
             lambda path: np.save(path, kspace_of((3, *SHAPE))),
             leading="slices",
         ),
+        "samples mrd": samples("s.mrd", write_spirals),
+        "samples cfl": samples("s.cfl", write_samples_cfl),
         "kspace cfl": kspace("k.cfl", write_cfl),
         "kspace fastMRI": kspace("k.h5", write_fastmri),
         "kspace mrd": kspace("k.mrd", write_measurement),

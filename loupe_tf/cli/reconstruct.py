@@ -50,7 +50,7 @@ again: what is there, of a file that has not changed, is not made anew without
 FORMATS = ("npy", "nii", "nii.gz", "png")
 # What has no meaning with a trajectory, and without one.
 OF_MASKS = ("mask", "shift", "undersample", "allow_zeros", "lines")
-OF_CURVES = ("method", "matrix", "unit")
+OF_CURVES = ("method", "matrix", "unit", "iterations", "regularization")
 
 
 def add(commands):
@@ -124,6 +124,18 @@ def add_options_of_curves(group):
         choices=("adjoint", "cg-sense"),
         help="without a model: the adjoint with density compensation, or SENSE "
         "by conjugate gradients",
+    )
+    group.add_argument(
+        "--iterations",
+        type=int,
+        metavar="N",
+        help="of cg-sense (20); fewer give less noise and less detail",
+    )
+    group.add_argument(
+        "--regularization",
+        type=float,
+        metavar="X",
+        help="of cg-sense, compared with 1 (0)",
     )
     group.add_argument(
         "--matrix",
@@ -210,6 +222,13 @@ def check_trajectory(options):
             found=f"--model {options.model}, --method {options.method}",
         )
     curves = options.trajectory is not None
+    of_cg = (options.iterations, options.regularization) != (None, None)
+    if curves and of_cg and options.method != "cg-sense":
+        raise invalid(
+            "method",
+            "cg-sense for --iterations and --regularization",
+            options.method,
+        )
     wrong = OF_MASKS if curves else OF_CURVES
     given = [x for x in wrong if getattr(options, x) not in (None, False)]
     if given:

@@ -42,7 +42,8 @@ def test_formats(tmp_path, samples, write_samples, capsys):
     SPOKES.save(tmp_path / "spokes.npz")
     out = tmp_path / "out"
     cg = ["--method", "cg-sense", "--format", "npy", "nii.gz"]
-    expected = loupe_tf.reconstruct(CgSense(), samples, SPOKES)
+    cg += ["--iterations", "5", "--regularization", "1e-2"]
+    expected = loupe_tf.reconstruct(CgSense(1e-2, 5), samples, SPOKES)
     sizes = ["--matrix", *SIZE]
     for name, *extra in (
         ("a.mrd", "own"),
@@ -92,6 +93,11 @@ def test_maps_and_going_on(tmp_path, samples, write_samples, capsys):
         (["--model", "m.keras", "--method", "adjoint"], "--model m.keras"),
         (["--method", "adjoint"], "a trajectory for --method"),
         (["--model", "m.keras", "--matrix", "8", "8"], "for --matrix"),
+        (["--model", "m.keras", "--iterations", "8"], "for --iterations"),
+        (
+            "--trajectory own --method adjoint --iterations 8".split(),
+            "cg-sense for --iterations",
+        ),
         (
             ["--trajectory", "own", "--method", "adjoint", "--allow-zeros"],
             "no options of masks.*--allow-zeros",

@@ -9,8 +9,8 @@ from loupe_tf.cli.reconstructing.inputs import content, load_maps
 from loupe_tf.reconstruction import CgSense, CompensatedAdjoint, CurveNetwork
 from loupe_tf.reconstruction.reconstruct import reconstruct
 
-METHODS = {"adjoint": CompensatedAdjoint(), "cg-sense": CgSense()}
 OPTIONS = ("leading", "select", "unit")
+OF_CG = ("iterations", "regularization")
 
 
 class Curves:
@@ -22,12 +22,10 @@ class Curves:
 
     def __init__(self, options):
         self.options = options
-        self.method = METHODS.get(options.method)
-        if self.method is None:
-            self.method = CurveNetwork(options.model)
+        self.method = make_method(options)
         self.maps = load_maps(options.maps)
         self.settings = {
-            **{name: getattr(options, name) for name in OPTIONS},
+            **{name: getattr(options, name) for name in (*OPTIONS, *OF_CG)},
             "scale": options.scale,
             "method": options.method,
             "model": content(options.model),
@@ -87,3 +85,13 @@ class Curves:
                 ]
             )
         print(report.text_table([*header, "seconds"], rows))
+
+
+def make_method(options):
+    """The reconstructor that the options name."""
+    if options.method == "adjoint":
+        return CompensatedAdjoint()
+    if options.method == "cg-sense":
+        given = {name: getattr(options, name) for name in OF_CG}
+        return CgSense(**{k: x for k, x in given.items() if x is not None})
+    return CurveNetwork(options.model)

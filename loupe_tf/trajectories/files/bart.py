@@ -72,6 +72,6 @@ def load_bart(path, matrix=None):
             arguments = arguments_of(None, metadata)
     if matrix is not None:
         arguments["matrix"] = matrix
-    factor = per_cycle(UNIT, axes, arguments["matrix"], None)
+    factor = per_cycle(UNIT, axes, arguments["matrix"], None, path)
     arguments["positions"] = from_single(positions[..., :axes] / factor)
     return arguments

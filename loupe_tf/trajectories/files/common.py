@@ -46,7 +46,7 @@ def check_known(name, value, what):
         raise invalid(name, f"{KNOWN[name]}, for {what}", None)
 
 
-def per_cycle(unit, axes, matrix, field_of_view):
+def per_cycle(unit, axes, matrix, field_of_view, path=None):
     """Return how many of a unit one cycle per pixel is, for each axis.
 
     Args:
@@ -54,6 +54,7 @@ def per_cycle(unit, axes, matrix, field_of_view):
         axes: Integer, number of axes.
         matrix, field_of_view: See `Trajectory`. `"cycles/fov"` needs the
             first, `"1/m"` both.
+        path: (Optional) path of the file, for the message.
 
     Returns:
         A number, or an array with one number for each axis.
@@ -67,7 +68,8 @@ def per_cycle(unit, axes, matrix, field_of_view):
     if unit == "1/m":
         sizes["field_of_view"] = field_of_view
     for name, size in sizes.items():
-        check_known(name, size, f"positions in {unit}")
+        what = f"positions in {unit}"
+        check_known(name, size, what if path is None else f"{what} of {path}")
         if np.shape(size) != (axes,):
             raise invalid(name, f"one value for each of {axes} axes", size)
     factor = np.array(matrix, float)

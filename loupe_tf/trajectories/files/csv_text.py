@@ -113,6 +113,7 @@ def load_csv(
         axes,
         arguments["matrix"],
         arguments["field_of_view"],
+        path,
     )
     return arguments
 

@@ -137,7 +137,7 @@ def load_ismrmrd(
                 "dwell": dwell if dwell > 0 else None,
             }
     sizes = arguments["matrix"], arguments["field_of_view"]
-    factor = per_cycle("cycles/pixel" if stored else unit, axes, *sizes)
+    factor = per_cycle("cycles/pixel" if stored else unit, axes, *sizes, path)
     arguments["positions"] = from_single(positions / factor)
     if matrix is not None and tuple(matrix) != tuple(sizes[0]):
         arguments["matrix"] = matrix

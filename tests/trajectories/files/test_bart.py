@@ -23,7 +23,7 @@ def test_files_of_bart(tmp_path, rng):
     array = rng.uniform(-4, 4, (3, 5, 2))
     array[2] = 0
     write_cfl(path, array)
-    with pytest.raises(ValueError, match="`matrix`.*cycles/fov"):
+    with pytest.raises(ValueError, match="`matrix`.*cycles/fov of .*a.cfl"):
         load_trajectory(path)
     found = load_trajectory(path, matrix=(8, 16))
     assert (found.axes, found.matrix) == (2, (8, 16))

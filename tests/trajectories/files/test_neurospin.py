@@ -24,7 +24,9 @@ def test_numbers(path, trajectory):
     assert len(found) == 23 + 3 * 2 + 3 * 49 * 2
     header = [4.2, 2, 0.16, 0.24, 16, 20]
     np.testing.assert_allclose(found[:6], header, rtol=1e-6)
-    _, larmor, shots, steps, echo, largest = found[6:12]
+    oversampling, larmor, shots, steps, echo, largest = found[6:12]
+    # The last step of a spiral is longest: about its arc, in cycles per FOV.
+    assert oversampling == np.ceil(2 * np.pi * 2 * 0.5 * 20 / 50) == 3
     assert larmor == pytest.approx(42.577478518e6)
     assert (shots, steps, echo) == (3, 49, 0)  # From DC outwards.
     gradients = trajectory.gradients()
