@@ -4,6 +4,7 @@ They work on any model that has a layer with a variable named `slope`.
 """
 
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
+from loupe_tf.callbacks.coarse_to_fine import CoarseToFine
 from loupe_tf.callbacks.coil_batches import CoilBatches
 from loupe_tf.callbacks.keep_contraction import KeepContraction
 from loupe_tf.callbacks.mask_tensorboard import MaskTensorBoard
@@ -24,6 +25,7 @@ from loupe_tf.callbacks.two_rounds.fit import fit_two_rounds
 
 __all__ = [
     "BackupAndRestore",
+    "CoarseToFine",
     "CoilBatches",
     "KeepContraction",
     "MaskTensorBoard",

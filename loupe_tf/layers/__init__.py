@@ -17,6 +17,7 @@ from loupe_tf.layers.fixed_trajectory import FixedTrajectory
 from loupe_tf.layers.gaussian_score import GaussianScore
 from loupe_tf.layers.haar_transform import HaarTransform
 from loupe_tf.layers.ifft import IFFT
+from loupe_tf.layers.learned_positions import LearnedPositions
 from loupe_tf.layers.logit_uniform import LogitUniform
 from loupe_tf.layers.mask_within import MaskWithin
 from loupe_tf.layers.outer_mask import OuterMask
@@ -44,6 +45,7 @@ __all__ = [
     "GaussianScore",
     "FixedTrajectory",
     "HaarTransform",
+    "LearnedPositions",
     "LogitUniform",
     "MaskWithin",
     "OuterMask",

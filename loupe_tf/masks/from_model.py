@@ -97,7 +97,7 @@ def from_model(
     if getattr(layer, "half_plane", False):
         facts.update(half_plane_facts(calibration))
         calibration = None
-    facts["weights_sha256"] = _weights_hash(model)
+    facts["weights_sha256"] = weights_hash(model)
     if field_of_view is None:
         views = [getattr(x, "field_of_view", None) for x in model.layers]
         field_of_view = next((view for view in views if view), None)
@@ -160,7 +160,7 @@ def probability_from_model(model, layer_name="prob_mask_scaled"):
     return arrays if len(arrays) > 1 else arrays[0]
 
 
-def _weights_hash(model):
+def weights_hash(model):
     """Return a hash of the weights that does not depend on their names."""
     import keras
 

@@ -9,6 +9,7 @@ from loupe_tf.samplers.from_keywords import from_keywords
 from loupe_tf.samplers.given_mask import GivenMask
 from loupe_tf.samplers.given_trajectory import GivenTrajectory
 from loupe_tf.samplers.learned_mask import LearnedMask
+from loupe_tf.samplers.learned_trajectory import LearnedTrajectory
 from loupe_tf.samplers.mask_input import MaskInput
 from loupe_tf.samplers.rows_and_columns import RowsAndColumns
 from loupe_tf.samplers.sampler import Sampler
@@ -20,6 +21,7 @@ __all__ = [
     "GivenMask",
     "GivenTrajectory",
     "LearnedMask",
+    "LearnedTrajectory",
     "MaskInput",
     "RowsAndColumns",
     "Sampler",

@@ -12,6 +12,7 @@ from loupe_tf.trajectories.density import (
     learned_density,
     uniform_density,
 )
+from loupe_tf.trajectories.from_model import from_model
 from loupe_tf.trajectories.hardware import HARDWARE, Hardware
 from loupe_tf.trajectories.hardware_report import HardwareReport
 from loupe_tf.trajectories.patterns import (
@@ -38,6 +39,7 @@ __all__ = [
     "cones",
     "decaying_density",
     "epi",
+    "from_model",
     "learned_density",
     "radial",
     "rosette",

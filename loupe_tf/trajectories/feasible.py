@@ -21,10 +21,11 @@ class FeasibleCurves(keras.constraints.Constraint):
         pins: (Optional) dictionary from the index of a sample to its position,
             the same for all shots, such as `{64: (0, 0)}` for DC at the echo.
         iterations: Integer, number of iterations.
+        unit: Float, what 1 in the weight stands for, in cycles per pixel.
 
     Input shape:
         `(shots, samples, axes)`, control points of the curves, see
-        `control_points`, in cycles per pixel.
+        `control_points`, in cycles per pixel over `unit`.
 
     Example:
 
@@ -32,7 +33,15 @@ class FeasibleCurves(keras.constraints.Constraint):
     >>> curves = feasible(np.random.uniform(-0.4, 0.4, (8, 64, 2)))
     """
 
-    def __init__(self, hardware, voxel_size, dwell, pins=None, iterations=50):
+    def __init__(
+        self,
+        hardware,
+        voxel_size,
+        dwell,
+        pins=None,
+        iterations=50,
+        unit=1.0,
+    ):
         self.hardware = standardize_hardware(hardware)
         self.voxel_size = tuple(voxel_size)
         self.dwell = dwell
@@ -41,6 +50,7 @@ class FeasibleCurves(keras.constraints.Constraint):
             for index, position in dict(pins or {}).items()
         }
         self.iterations = iterations
+        self.unit = unit
         self.limits = self.hardware.limits(self.voxel_size, dwell)
         """`Limits`, in cycles per pixel."""
 
@@ -48,8 +58,9 @@ class FeasibleCurves(keras.constraints.Constraint):
         pins = None
         if self.pins:
             pins = Pins(curves.shape[1], self.pins)
-        curves = keras.ops.convert_to_tensor(curves, "float32")
-        return project(curves, self.limits, pins, self.iterations)[0]
+        curves = self.unit * keras.ops.convert_to_tensor(curves, "float32")
+        curves = project(curves, self.limits, pins, self.iterations)[0]
+        return curves / self.unit
 
     def get_config(self):
         hardware = self.hardware
@@ -68,6 +79,7 @@ class FeasibleCurves(keras.constraints.Constraint):
             "dwell": self.dwell,
             "pins": list(self.pins.items()),
             "iterations": self.iterations,
+            "unit": self.unit,
         }
 
     @classmethod

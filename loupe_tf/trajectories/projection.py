@@ -64,6 +64,19 @@ def project(curves, limits, constraint=None, iterations=200, duals=None):
     return problem.mend(problem.curves_of(duals)), duals
 
 
+def mend(curves, limits, constraint=None):
+    """Move shots that break a limit towards rest, by as little as it takes.
+
+    The result is differentiable in the curves, with the share of the way held.
+
+    Args:
+        curves: `(shots, samples, axes)`, control points that obey the
+            constraint.
+        limits, constraint: See `project`.
+    """
+    return _Problem(curves, limits, constraint).mend(curves)
+
+
 class _Problem:
     """The dual problem: its duals are of both differences, and of the place."""
 
@@ -162,6 +175,8 @@ class _Problem:
                 allowed = xp.where(values > most, allowed, 1.0)
                 least = xp.min(allowed, axis=(1, 2), keepdims=True)
                 share = xp.minimum(share, least)
+        if xp is not np:
+            share = xp.stop_gradient(share)
         return rest + share * (curves - rest)
 
     def _size(self, vectors):

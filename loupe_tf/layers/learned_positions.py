@@ -1,0 +1,161 @@
+import keras
+import numpy as np
+from keras import ops
+
+from loupe_tf.checks import check_integer, check_number, invalid
+from loupe_tf.layers.float32_layer import Float32Layer
+from loupe_tf.trajectories.feasible import FeasibleCurves
+from loupe_tf.trajectories.linear_constraint import Pins
+from loupe_tf.trajectories.projection import mend, project
+from loupe_tf.trajectories.spans import spans
+from loupe_tf.trajectories.trajectory import as_trajectory
+from loupe_tf.trajectories.waveforms import control_points, curve_positions
+
+
+@keras.saving.register_keras_serializable(package="loupe_tf")
+class LearnedPositions(Float32Layer):
+    """Return the positions of curves that are learned.
+
+    The weight w holds the control points of each shot. At the resolution
+    `level` l they are smoothed first,
+
+        c = U_l U_l⁺ w,    k_j = (c_{j-1} + 6 c_j + c_{j+1}) / 8
+
+    where the columns of U_l are quadratic splines `2^l` samples apart, and U_0
+    is the identity: a coarse curve bends as a whole, and finer ones begin where
+    it has come to (Chaithya et al., "Hybrid learning of non-Cartesian k-space
+    trajectory and MR image reconstruction networks", ISBI 2022). With hardware,
+    `FeasibleCurves` constrains the weight, and shots that smoothing has moved
+    beyond a limit are moved back.
+
+    Args:
+        start: `Trajectory` to begin with. With hardware, it must have `matrix`,
+            `field_of_view` and `dwell`, and is projected at first.
+        hardware: (Optional) `Hardware`, or one of the names of `HARDWARE`.
+        echo: (Optional) index of the sample that all shots take at DC.
+        levels: Integer, number of resolutions. The variable `level` begins at
+            `levels - 1`; `loupe_tf.callbacks.CoarseToFine` lowers it.
+        unit: Float, what 1 in the weight stands for, in cycles per pixel: under
+            Adam, positions have `unit` times the learning rate of the network.
+        iterations: Integer, see `FeasibleCurves`.
+
+    Input shape:
+        Any. Nothing of the input is read.
+
+    Output shape:
+        `(1, shots, samples, 2)`, (along H, along W), float32.
+    """
+
+    def __init__(
+        self,
+        start,
+        hardware=None,
+        echo=None,
+        levels=1,
+        unit=0.1,
+        iterations=50,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.start = as_trajectory(start)
+        shape = self.start.positions.shape
+        if shape[-1] != 2:
+            raise invalid("start", "a trajectory of two axes", self.start)
+        self.levels = check_integer("levels", levels, at_least=1)
+        self.unit = check_number("unit", unit, above=0)
+        self.echo = echo
+        pins = {} if echo is None else {echo: (0, 0)}
+        self.pins = Pins(shape[1], pins) if pins else None
+        self.feasible = None
+        if isinstance(hardware, dict):
+            hardware = keras.saving.deserialize_keras_object(hardware)
+        if isinstance(hardware, FeasibleCurves):
+            hardware = hardware.hardware
+        self.iterations = check_integer("iterations", iterations, at_least=1)
+        if hardware is not None:
+            for name in ("matrix", "field_of_view", "dwell"):
+                if getattr(self.start, name) is None:
+                    raise invalid(name, "a known value, for hardware", None)
+            self.feasible = FeasibleCurves(
+                hardware,
+                self.start.voxel_size,
+                self.start.dwell,
+                pins,
+                iterations,
+                unit,
+            )
+        self._spans = spans(shape[1], self.levels, self.pins)
+
+    def build(self, input_shape):
+        curves = control_points(self.start.positions)
+        if self.pins is not None:
+            curves = self.pins.nearest(curves, np)
+        if self.feasible is not None:
+            curves = project(curves, self.feasible.limits, self.pins, 500)[0]
+        self.curves = self.add_weight(
+            shape=curves.shape,
+            initializer=lambda shape, dtype: ops.cast(
+                curves / self.unit, dtype
+            ),
+            constraint=self.feasible,
+            name="curves",
+        )
+        self.level = None
+        if self.levels > 1:
+            self.level = self.add_weight(
+                shape=(),
+                dtype="int32",
+                initializer=lambda shape, dtype: ops.cast(
+                    self.levels - 1, dtype
+                ),
+                trainable=False,
+                name="level",
+            )
+
+    def call(self, inputs):
+        return self._positions(ops.convert_to_tensor(self.curves))
+
+    def _positions(self, weight):
+        curves = self.unit * weight
+        if self.level is not None:
+            span = ops.take(
+                ops.cast(self._spans, "float32"), self.level, axis=0
+            )
+            curves = ops.matmul(span, curves)
+            if self.feasible is not None:
+                curves = mend(curves, self.feasible.limits, self.pins)
+        return curve_positions(curves, ops)[None]
+
+    @property
+    def trajectory(self):
+        """`Trajectory`, the positions as they are now, in float64."""
+        curves = np.float64(ops.convert_to_numpy(self.curves)) * self.unit
+        if self.level is not None:
+            level = int(ops.convert_to_numpy(self.level))
+            curves = self._spans[level] @ curves
+            if self.feasible is not None:
+                curves = mend(curves, self.feasible.limits, self.pins)
+        provenance = {"pattern": "learned", "echo": self.echo}
+        if self.feasible is not None:
+            provenance["hardware"] = vars(self.feasible.hardware)
+        provenance["start"] = self.start.provenance
+        return self.start.replace(
+            positions=curve_positions(curves), provenance=provenance
+        )
+
+    def compute_output_shape(self, input_shape):
+        return (1, *self.start.positions.shape)
+
+    def get_config(self):
+        hardware = self.feasible
+        if hardware is not None:
+            hardware = keras.saving.serialize_keras_object(hardware)
+        return {
+            **super().get_config(),
+            "start": self.start.get_config(),
+            "hardware": hardware,
+            "echo": self.echo,
+            "levels": self.levels,
+            "unit": self.unit,
+            "iterations": self.iterations,
+        }

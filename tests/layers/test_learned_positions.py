@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from loupe_tf.layers import LearnedPositions
+from loupe_tf.trajectories import HARDWARE, Hardware, radial
+
+SIZES = {"matrix": (32, 32), "field_of_view": (220, 220), "dwell": 2e-5}
+ANY = np.zeros((1, 4, 4, 1), "float32")
+SPOKES = radial(3, 24, **SIZES)
+
+
+def test_begins_with_the_start(check_layer):
+    layer = LearnedPositions(SPOKES, "prisma", echo=12)
+    check_layer(layer, ANY)
+    found = ops.convert_to_numpy(layer(ANY))
+    np.testing.assert_allclose(found[0], SPOKES.positions, atol=1e-5)
+    np.testing.assert_allclose(layer.trajectory.positions, found[0], atol=1e-6)
+    assert layer.trajectory.dwell == 2e-5
+
+
+def test_a_start_that_hardware_cannot_run():
+    slow = Hardware(10, 2)
+    layer = LearnedPositions(SPOKES, slow, echo=3)
+    layer.build(ANY.shape)
+    assert not Hardware(2, 2).check(SPOKES).ok
+    assert slow.check(layer.trajectory).ok
+    np.testing.assert_allclose(layer.trajectory.positions[:, 3], 0, atol=1e-7)
+
+
+def test_levels(rng):
+    """Noise is left out at coarse levels, and no limit is broken at any."""
+    layer = LearnedPositions(SPOKES, "prisma", echo=12, levels=3)
+    layer.build(ANY.shape)
+    noise = rng.normal(0, 0.02, layer.curves.shape)
+    layer.curves.assign(ops.convert_to_numpy(layer.curves) + noise)
+    layer.curves.assign(layer.feasible(layer.curves))
+    bends = []
+    for level in (2, 1, 0):
+        layer.level.assign(level)
+        found = ops.convert_to_numpy(layer(ANY))[0]
+        trajectory = layer.trajectory
+        np.testing.assert_allclose(found, trajectory.positions, atol=1e-5)
+        assert HARDWARE["prisma"].check(trajectory).ok
+        np.testing.assert_allclose(found[:, 12], 0, atol=1e-6)
+        bends.append(np.abs(np.diff(found, 3, axis=1)).mean())
+    assert bends[0] < bends[1] < bends[2]
+
+
+def test_gradient_against_differences(rng, gradient):
+    """Through the span, at a coarse level."""
+    layer = LearnedPositions(SPOKES, levels=2, unit=0.5)
+    layer.build(ANY.shape)
+    weights = rng.normal(size=(1, 3, 24, 2)).astype("float32")
+    start = ops.convert_to_numpy(layer.curves)
+
+    def loss(curves):
+        return ops.sum(layer._positions(curves) * weights)
+
+    found = gradient(loss, start)
+    step = rng.normal(size=start.shape).astype("float32")
+    difference = float(loss(start + step)) - float(loss(start - step))
+    # It is linear.
+    assert (found * step).sum() == pytest.approx(difference / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "start, options, message",
+    [
+        (SPOKES, {"hardware": "x"}, "hardware"),
+        (radial(3, 24), {"hardware": "prisma"}, "dwell|matrix"),
+        (SPOKES, {"levels": 0}, "levels"),
+        (SPOKES, {"unit": 0}, "unit"),
+        (SPOKES, {"echo": 24}, "pins.*below 24"),
+        (np.zeros((1, 4, 3)), {}, "start.*two axes"),
+    ],
+)
+def test_arguments(start, options, message):
+    with pytest.raises(ValueError, match=message):
+        LearnedPositions(start, **options)
