@@ -27,6 +27,14 @@ def test_rate_is_that_of_the_map():
     np.testing.assert_allclose(ops.convert_to_numpy(found.rate), 0.8, 1e-2)
 
 
+def test_returns_the_smallest_residual():
+    """Here the first, since `x ← 3 x + 1` moves away from -1/2."""
+    found = Picard(iterations=4)(lambda x: 3 * x + 1, np.array([[-0.6]]))
+    np.testing.assert_allclose(ops.convert_to_numpy(found.x), -0.6, 1e-6)
+    np.testing.assert_allclose(float(found.residual[0]), 0.25, 1e-5)
+    assert float(found.rate[0]) == 1 and int(found.iterations[0]) == 4
+
+
 def test_invalid():
     with pytest.raises(ValueError, match="`damping`"):
         Picard(damping=1.5)
