@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 from keras import ops
 
 from loupe_tf.checks import invalid
@@ -27,7 +28,9 @@ class MaskWithin(ThresholdRandomMask):
       budget is thus counted in A. The calibration region is inside the budget.
 
     At inference there is nothing to stay inside of: the mask is that of
-    `ThresholdRandomMask`, of the largest P, with exactly the budget.
+    `ThresholdRandomMask`, with exactly the budget. With `chance` it has the
+    entries of largest π, not of largest P: where scans rarely acquire, P is
+    small for the best entries too.
 
     Args:
         sparsity: Float in (0, 1), one over the acceleration.
@@ -90,9 +93,11 @@ class MaskWithin(ThresholdRandomMask):
         super().build(input_shape)
 
     def call(self, inputs, training=None):
-        if not training:
-            return super().call(inputs)
         prob, within = inputs
+        if not training:
+            if self.chance is not None and self.binarization == "exact":
+                prob = self._given(prob, None)
+            return super().call([prob, within])
         within = within != 0
         prob = self._given(prob, ops.cast(within, "float32"))
         mask = self._realization(
@@ -105,8 +110,8 @@ class MaskWithin(ThresholdRandomMask):
     def _given(self, prob, within):
         """Return the probability of each entry if it is within."""
         if self.chance is not None:
-            chance = self.chance[None, ..., None]
-            return ops.minimum(prob / ops.maximum(chance, 1e-6), 1.0)
+            chance = np.maximum(self.chance, 1e-6)[None, ..., None]
+            return ops.minimum(prob / chance, 1.0)
 
         def total(x):
             return ops.sum(x, axis=(1, 2, 3), keepdims=True)

@@ -23,8 +23,8 @@ class WithinScan(Learned):
     The learned probabilities P are at most C, and their mean is 1/R: the
     budget is counted with this ceiling (`RescaleBelow`). In training an entry
     that is offered is acquired with the probability P / C, and any entry thus
-    with P (`MaskWithin`). At inference the mask has exactly the budget.
-    `loupe_tf.regimes.FromScans` trains it.
+    with P (`MaskWithin`). At inference the mask has the entries of largest
+    P / C, exactly the budget. `loupe_tf.regimes.FromScans` trains it.
 
     The ceiling limits what can be learned: P can tell entries apart only if
     the scans acquired much more than 1/R. With `⟨C⟩ = 1/R` there is no choice.

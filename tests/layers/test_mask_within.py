@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.layers import MaskWithin, ThresholdRandomMask
-from loupe_tf.masks import bands, calibration_region
+from loupe_tf.masks import bands, binarize, calibration_region
 
 SHAPE = (16, 18)
 
@@ -85,6 +85,15 @@ def test_inference_has_one_mask_of_exactly_the_budget(prob, within):
     masks = numpy_of(layer([prob, within]))
     assert (masks == masks[:1]).all()
     assert masks[0].sum() == 16 * 18 // 4
+
+
+def test_inference_compares_shares_of_the_chance(rng, prob):
+    share = rng.uniform(0.1, 0.9, SHAPE).astype("float32")
+    chance = rng.uniform(0.2, 1, SHAPE).astype("float32")
+    layer = MaskWithin(0.25, chance, slope=5.0)
+    prob = (share * chance)[None, ..., None]
+    mask = numpy_of(layer([prob, np.ones((1, *SHAPE, 1), "float32")]))
+    assert np.array_equal(mask[0, ..., 0] == 1, binarize(share, 4))
 
 
 def test_acquires_each_entry_with_its_probability(rng, prob):
