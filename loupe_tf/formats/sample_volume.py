@@ -23,7 +23,7 @@ class SampleVolume(KspaceVolume):
     ```python
     with loupe_tf.formats.load_samples("samples.cfl", "spokes.cfl") as volume:
         print(volume.shape)  # (slices, coils, shots, samples)
-        print(volume.trajectory.matrix)
+        print(volume.trajectory)
     ```
     """
 
