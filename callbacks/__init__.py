@@ -1,11 +1,13 @@
 """Keras callbacks: 4S, fixed slope schedules and the two training rounds.
 
-They work on any model that has a layer with a variable named `slope`.
+Those of slopes work on any model that has a layer with a variable named
+`slope`.
 """
 
 from loupe_tf.callbacks.backup_and_restore import BackupAndRestore
 from loupe_tf.callbacks.coarse_to_fine import CoarseToFine
 from loupe_tf.callbacks.coil_batches import CoilBatches
+from loupe_tf.callbacks.collapse_alarm import CollapseAlarm
 from loupe_tf.callbacks.keep_contraction import KeepContraction
 from loupe_tf.callbacks.mask_tensorboard import MaskTensorBoard
 from loupe_tf.callbacks.mask_validation import MaskValidation
@@ -27,6 +29,7 @@ __all__ = [
     "BackupAndRestore",
     "CoarseToFine",
     "CoilBatches",
+    "CollapseAlarm",
     "KeepContraction",
     "MaskTensorBoard",
     "MaskValidation",

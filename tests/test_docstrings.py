@@ -38,6 +38,7 @@ SLOW = {
     "BackupAndRestore",
     "CoilBatches",
     "DeepEquilibrium",
+    "Distillation",
     "Distribution",
     "FromScans",
     "HoldOut",
@@ -54,6 +55,7 @@ SLOW = {
     "XPDNet",
     "norm_unet",
     "simulate_kspace",
+    "zero_shot",
     "write_fastmri_dataset",
 }
 # What asks for fastMRI's files, or for a network for curves, is run by tests of

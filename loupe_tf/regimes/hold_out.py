@@ -113,15 +113,9 @@ class HoldOut(Regime):
             ]
         kspace, mask, *maps = measured
         seen, held = self.split(mask, training)
-        image = self.reconstructor(
-            [select(kspace, seen), seen, *maps], training=training
-        )
+        image, predicted = self.rebuild(kspace, seen, maps, training)
         loss = held_out_loss(
-            kspace,
-            self.predict_kspace(image, maps),
-            held,
-            self.weight(seen, held),
-            self.norm,
+            kspace, predicted, held, self.weight(seen, held), self.norm
         )
         none = ops.logical_not(ops.any(held > 0, axis=(1, 2, 3)))
         count = image.shape[0] or ops.shape(image)[0]
@@ -132,6 +126,13 @@ class HoldOut(Regime):
         """Return what is seen and what is held out; fixed for validation."""
         seed = self.seed_generator if training else (self.seed or 0)
         return split(mask, self.ratio, self.keep, self.kind, self.lines, seed)
+
+    def rebuild(self, kspace, seen, maps, training):
+        """Return the image from what is seen, and the k-space of it."""
+        image = self.reconstructor(
+            [select(kspace, seen), seen, *maps], training=training
+        )
+        return image, self.predict_kspace(image, maps)
 
     def weight(self, seen, held):
         """Return the weights w of held-out samples, or `None`."""
@@ -150,8 +151,10 @@ class HoldOut(Regime):
         """Return what is seen outside the kept block."""
         shape = {"columns": (1, seen.shape[2]), "rows": (seen.shape[1], 1)}
         size = shape.get(self.lines, tuple(seen.shape)[1:3])
-        kept = calibration_region(size, self.keep)[None, ..., None]
-        return ops.where(kept, 0.0, seen)
+        return ops.where(self._kept(size)[None, ..., None], 0.0, seen)
+
+    def _kept(self, size):
+        return calibration_region(size, self.keep)
 
     def get_config(self):
         probability = self.probability

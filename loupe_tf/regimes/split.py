@@ -66,7 +66,7 @@ def split(mask, ratio=0.4, keep=4, kind="uniform", lines=None, seed=None):
         )
     if isinstance(mask, np.ndarray):
         _check_array(mask, ratio, keep, lines)
-    acquired = ops.convert_to_tensor(mask) != 0
+    acquired = ops.cast(ops.convert_to_tensor(mask), "float32") != 0
     reduced = _reduce(acquired, lines, ops.any)
     size = tuple(reduced.shape)[1:3]
     region = calibration_region(size, keep)[None, ..., None]

@@ -29,5 +29,5 @@ def scans():
 def network():
     """A reconstructor of few parameters, whose network begins at zero."""
     keras.utils.set_random_seed(0)
-    cnn = models.cnn((None, None, 2), 2, filters=4, depth=2)
+    cnn = models.cnn((None, None, 2), 2, filters=4, depth=2, normalization=None)
     return models.VarNet(cnn, iterations=1)

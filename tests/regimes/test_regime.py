@@ -16,7 +16,7 @@ def test_the_reconstructor_is_trained_and_sees_all(scans, network):
     inputs, _ = scans
     regime = HoldOut(network, seed=0)
     history = fit(regime, inputs, epochs=12, batch_size=3)
-    assert history["loss"][-1] < history["loss"][0] - 0.04
+    assert history["loss"][-1] < history["loss"][0] - 0.01
     assert history["refused"] == [0] * 12
     assert regime.reconstructor is network
     np.testing.assert_array_equal(

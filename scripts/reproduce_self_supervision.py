@@ -1,0 +1,385 @@
+"""Training without fully sampled images, beside training with them.
+
+A network learns to rebuild images from undersampled scans alone: by samples
+that it does not see (SSDU, Yaman et al., MRM 2020), by the weighted form of
+Millard and Chiew (IEEE TCI 2023), with several splits a step, and with a
+teacher (a report on "Fast MRI" of the course CS 7643, whose hold-out gave NaN
+and whose distillation collapsed). Zero-filling, compressed sensing and the
+same network trained on full images stand beside it.
+
+    python scripts/reproduce_self_supervision.py --preset smoke
+    python scripts/reproduce_self_supervision.py --preset cpu --folds 5
+    python scripts/reproduce_self_supervision.py --preset cpu --report
+
+There are two kinds of masks, both of points, with the same calibration region
+and exactly the same budget. `random`: each slice has another mask, denser
+towards DC. `one`: all slices have one mask, learned from the full images of
+the training set for zero-filled images; its probabilities are the weights' P.
+For random masks, P is counted in a thousand draws.
+
+Every network is the same: a VarNet, from the same first weights. All are
+trained for the same number of epochs, and tested with the weights of the epoch
+of the lowest validation loss, which is their own: those that learn without
+full images are chosen without them. All that is acquired is given to the
+network in the test.
+
+Each finished run writes a small JSON file to the folder given by --out. Repeat
+a stopped command to resume it. You can add methods, masks, coils and seeds to
+the same folder. report.html, results.json and the figures cover all runs in
+it.
+"""
+
+import dataclasses
+import functools
+import itertools
+import sys
+
+import numpy as np
+
+import experiments
+import loupe_tf
+from experiments import simulated_scan
+from experiments.presets.self_supervision import (
+    CLASSICAL,
+    GRID,
+    MASKS,
+    METHODS,
+    SELF_SUPERVISED,
+    parse,
+)
+from loupe_tf import evaluation, masks
+
+CONVENTION = (
+    "PSNR = -10 log10(MSE) of a slice, SSIM with data range 1, images divided "
+    "by their volume's maximum; mean over the slices of a volume, then over "
+    "the test volumes; ± is the standard deviation over seeds. Exact-budget "
+    "masks."
+)
+TITLES = {
+    "zero_filled": "zero-filled",
+    "total_variation": "CS, total variation",
+    "hold_out": "hold-out",
+    "weighted": "hold-out, weighted",
+    "multi": "hold-out, three splits",
+    "distillation": "distillation",
+    "supervised": "supervised",
+}
+MASK_TITLES = {"random": "a mask for each slice", "one": "one learned mask"}
+PARTS = ("train", "validation", "test")
+DRAWS = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(experiments.Run):
+    """One method on one kind of masks."""
+
+    coils: int
+    mask: str
+    method: str
+    seed: int
+
+    order = {"mask": MASKS, "method": METHODS}
+
+    @property
+    def stem(self):
+        return f"C{self.coils}-{self.mask}-{self.method}-seed{self.seed}"
+
+
+def grid(settings):
+    """All runs, seed by seed."""
+    return [
+        Run(coils, mask, method, seed)
+        for seed, coils, mask, method in itertools.product(
+            *(settings[name] for name in ("seeds", "coils", "masks", "methods"))
+        )
+    ]
+
+
+def draw(size, settings, seed):
+    """Draw a mask of points, as a float array `(H, W, 1)`."""
+    mask = masks.gaussian(
+        size, settings["acceleration"], settings["calibration"], seed=seed
+    )
+    return mask.array[..., None].astype("float32")
+
+
+@functools.lru_cache(maxsize=4)
+def _counted(size, rate, calibration):
+    settings = {"acceleration": rate, "calibration": calibration}
+    drawn = [draw(size, settings, 10**6 + i) for i in range(DRAWS)]
+    return np.mean(drawn, axis=0)[..., 0]
+
+
+def learn_mask(run, settings, images, folder):
+    """Learn the one mask and its probabilities, or read them."""
+    name = f"mask-seed{run.seed}-fold{run.fold}.npz"
+    path = folder / "masks" / name
+    if not path.exists():
+        import keras
+
+        path.parent.mkdir(exist_ok=True)
+        keras.utils.set_random_seed(run.seed)
+        model = loupe_tf.models.loupe_model(
+            images.shape[1:],
+            settings["acceleration"],
+            calibration=settings["calibration"],
+            slope=settings["slope"],
+            reconstructor="zero_filled",
+            seed=run.seed,
+        )
+        model.compile(keras.optimizers.Adam(0.05), loss="mse")
+        model.fit(
+            images,
+            images,
+            epochs=settings["mask_epochs"],
+            batch_size=settings["batch_size"],
+            verbose=0,
+        )
+        found = {
+            "mask": masks.from_model(model).array,
+            "probability": masks.probability_from_model(model),
+        }
+        np.savez(path, **found)
+    with np.load(path) as found:
+        return found["mask"], found["probability"]
+
+
+def masks_of(run, settings, splits, folder):
+    """Return the masks of each part, and the probabilities P."""
+    size = splits["train"].images.shape[1:3]
+    counts = [len(splits[name].images) for name in PARTS]
+    if run.mask == "one":
+        mask, chance = learn_mask(run, settings, splits["train"].images, folder)
+        mask = mask[None, ..., None].astype("float32")
+        return [np.repeat(mask, n, axis=0) for n in counts], chance
+    first = 10**5 * (run.seed + 1)
+    every = np.stack(
+        [draw(size, settings, first + i) for i in range(sum(counts))]
+    )
+    chance = _counted(size, settings["acceleration"], settings["calibration"])
+    return np.split(every, np.cumsum(counts)[:-1]), chance
+
+
+def build_model(run, settings, image_shape, probability=None, steps=1):
+    """Return the reconstructing model, and what trains it."""
+    import keras
+
+    if run.method in CLASSICAL[1:]:
+        return None
+    keras.utils.set_random_seed(run.seed)
+    size = tuple(image_shape[:2])
+    network = loupe_tf.models.cnn(
+        (*size, 2),
+        2,
+        filters=settings["filters"],
+        depth=settings["depth"],
+        normalization=None,
+    )
+    varnet = loupe_tf.models.VarNet(
+        network, iterations=settings["iterations"], normalize=True
+    )
+    several = run.coils > 1
+    model = loupe_tf.models.loupe_model(
+        (*size, 2 if several else 1),
+        mask_input=True,
+        coils=run.coils if several else None,
+        reconstructor="zero_filled" if run.method == "zero_filled" else varnet,
+        reconstruction="complex"
+        if several and run.method == "zero_filled"
+        else "magnitude",
+    )
+    trained = regime_of(run, settings, model, probability, steps)
+    loss = {"loss": "mse"} if trained is model else {}
+    rate = settings["learning_rate"]
+    trained.compile(keras.optimizers.Adam(rate), **loss)
+    return model, trained
+
+
+def regime_of(run, settings, model, probability, steps):
+    """Return what trains the model; itself, if it learns from images."""
+    if run.method not in SELF_SUPERVISED:
+        return model
+    options = {"ratio": settings["ratio"], "seed": run.seed}
+    options["keep"] = settings["calibration"]
+    if run.method == "weighted":
+        options |= {"probability": probability, "norm": "squared"}
+    if run.method == "multi":
+        options["splits"] = 3
+    if run.method == "distillation":
+        return loupe_tf.regimes.Distillation(model, steps=steps, **options)
+    return loupe_tf.regimes.HoldOut(model, **options)
+
+
+def measured(part, run, mask, seed):
+    """Return the inputs of the model, the images, and the maps."""
+    inputs, images, maps = simulated_scan.measure(part, run.coils, seed)
+    inputs = list(inputs) if run.coils > 1 else [inputs]
+    return [*inputs, mask], images, maps
+
+
+def train(run, settings, splits, folder):
+    """Train if the method learns, test, and return the record."""
+    test = splits["test"]
+    drawn, probability = masks_of(run, settings, splits, folder)
+    data = {
+        name: measured(splits[name], run, mask, seed)
+        for seed, (name, mask) in enumerate(zip(PARTS, drawn))
+    }
+    history, finite = {"loss": [], "val_loss": []}, True
+    with experiments.time_spent(run, folder) as seconds:
+        if run.method == "total_variation":
+            output = rebuild_classically(run, settings, splits, drawn, data)
+        else:
+            epochs = settings["epochs"]
+            count = len(splits["train"].images)
+            steps = epochs * -(-count // settings["batch_size"])
+            shape = test.images.shape[1:]
+            model, trained = build_model(
+                run, settings, shape, probability, steps
+            )
+            trained([x[:1] for x in data["train"][0]])  # Builds it.
+            if run.method != "zero_filled":
+                history, finite = experiments.fit(
+                    trained,
+                    run,
+                    {
+                        **settings,
+                        "epochs": [epochs, 0],
+                        "stop_patience": epochs,
+                        "lr_patience": 1,
+                    },
+                    data["train"][:2],
+                    data["validation"][:2],
+                    folder,
+                    slope_callback=False,
+                )
+            output = model.predict(
+                data["test"][0], settings["batch_size"], verbose=0
+            )
+    keys = [
+        key for key in ("loss", "val_loss", "energy_ratio") if key in history
+    ]
+    record = {
+        **run.record(history, keys),
+        "seconds": round(seconds(), 1),
+        "diverged": not finite,
+        "test": {},
+    }
+    if not finite:
+        return record
+    shown = evaluation.middle_slice(test.volumes)
+    if output.shape[-1] == 2:
+        output = np.linalg.norm(output, axis=-1, keepdims=True)
+    experiments.save_images(
+        folder,
+        run.name,
+        test.voxel_size,
+        mask=drawn[2][shown, ..., 0] > 0,
+        truth=test.images[shown],
+        output=output[shown],
+    )
+    found = evaluation.judge_images(test.images, output, test.volumes)
+    return {**record, "test": found}
+
+
+def rebuild_classically(run, settings, splits, drawn, data):
+    """Compressed sensing of the test slices, each with its own mask."""
+    method = simulated_scan.tune(
+        run.method,
+        masks.SamplingMask(drawn[1][0, ..., 0] > 0, settings["acceleration"]),
+        splits["validation"],
+        run.coils,
+        1,
+        settings["regularizations"],
+        settings["tuning_slices"],
+    )
+    _, images, maps = data["test"]
+    return np.concatenate(
+        [
+            evaluation.reconstruct(
+                method,
+                masks.SamplingMask(mask[..., 0] > 0, settings["acceleration"]),
+                image[None],
+                maps,
+            )
+            for image, mask in zip(images, drawn[2])
+        ]
+    )
+
+
+def volumes_of(record):
+    """A record's metrics by volume; `None` if it has diverged."""
+    return record["test"].get("unit_range")
+
+
+COLUMNS = {
+    "coils": lambda cell, _: cell.coils,
+    "masks": lambda cell, _: MASK_TITLES[cell.mask],
+    "method": lambda cell, _: TITLES[cell.method],
+    "PSNR": experiments.metric(volumes_of),
+    "SSIM": experiments.metric(volumes_of, "ssim", 4),
+    **experiments.TRAINING_COLUMNS,
+}
+OTHERS = {
+    "hold_out": ("zero_filled", "total_variation"),
+    "weighted": ("zero_filled", "hold_out"),
+    "multi": ("hold_out",),
+    "distillation": ("hold_out",),
+    "supervised": ("hold_out", "weighted"),
+}
+
+
+def claims(cells):
+    """Compare each method with those that it should be better than."""
+    for cell, records in cells.items():
+        where = f"{cell.coils} coil{'s' * (cell.coils > 1)}"
+        for name in OTHERS.get(cell.method, ()):
+            other = cell._replace(method=name)
+            if other in cells:
+                yield experiments.Claim(
+                    f"{where}, {MASK_TITLES[cell.mask]}: "
+                    f"{TITLES[cell.method]} against {TITLES[name]}",
+                    records,
+                    cells[other],
+                )
+
+
+def draw_figures(images):
+    """Draw the reconstructions of each kind of mask."""
+    figures = {}
+    for coils, mask in dict.fromkeys(cell[:2] for cell in images):
+        shown = {
+            TITLES[cell.method]: x
+            for cell, x in images.items()
+            if cell[:2] == (coils, mask)
+        }
+        figures[f"reconstructions_C{coils}_{mask}"] = (
+            experiments.draw_outputs(shown),
+            f"coils: {coils}, {MASK_TITLES[mask]}, first seed: the middle "
+            "slice of the first test volume.",
+        )
+    return figures
+
+
+def results(records, folder):
+    """Make the arguments of `experiments.publish` for the report."""
+    cells = Run.cells(records)
+    found = experiments.findings(claims(cells), volumes_of)
+    images = experiments.first_images(cells, folder, Run.of)
+    return {
+        "title": "Training without fully sampled images",
+        "convention": CONVENTION,
+        "table": experiments.table(cells, COLUMNS),
+        **{**found, "figures": found["figures"] | draw_figures(images)},
+    }
+
+
+def main(arguments=None):
+    settings = parse(__doc__, arguments)
+    return experiments.main(
+        settings, grid, build_model, train, results, free=GRID
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

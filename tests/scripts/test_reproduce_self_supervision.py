@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+
+import loupe_tf
+from experiments.presets import self_supervision
+from loupe_tf.datasets import Slices
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script("reproduce_self_supervision.py")
+
+
+@pytest.fixture
+def small(script, monkeypatch):
+    """A network with few filters, and small masks."""
+    smoke = {"filters": 2, "depth": 2, "calibration": 2, "images": None}
+    presets = self_supervision.PRESETS
+    monkeypatch.setitem(presets, "smoke", presets["smoke"] | smoke)
+    return script
+
+
+def _arguments(folder, *others):
+    out = str(folder / "out")
+    return ["--data", str(folder / "data"), "--out", out, *others]
+
+
+@pytest.mark.slow
+def test_leaves_everything_and_repeats_no_run(
+    small, folder, capsys, monkeypatch
+):
+    arguments = _arguments(folder, "--coils", "1", "2")
+    arguments += ["--masks", "random", "one"]
+    assert small.main(arguments) == 0
+    assert "distillation against hold-out" in capsys.readouterr().out
+    out = folder / "out"
+    records = json.loads((out / "results.json").read_text())["runs"]
+    assert len(records) == 2 * 2 * len(small.METHODS)
+    for record in records:
+        assert not record["diverged"] and record["test"]["unit_range"]
+        learns = record["method"] not in small.CLASSICAL
+        assert bool(record.get("epochs")) == learns
+
+    def refuse(*_, **__):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(loupe_tf.callbacks, "fit_two_rounds", refuse)
+    assert small.main(arguments) == 0
+    assert small.main(["--report", "--out", str(out)]) == 0
+    assert "hold-out, weighted" in capsys.readouterr().out
+
+
+def test_masks_have_the_budget_and_their_probabilities(script, rng):
+    settings = {"acceleration": 4.0, "calibration": 4}
+    images = rng.uniform(size=(3, 16, 16, 1)).astype("float32")
+    part = Slices(images, np.array(["volume"] * 3))
+    splits = {name: part for name in script.PARTS}
+    run = script.Run(1, "random", "hold_out", seed=0)
+    drawn, chance = script.masks_of(run, settings, splits, None)
+    every = np.concatenate(drawn)
+    assert (every.sum(axis=(1, 2, 3)) == 64).all()
+    assert len({mask.tobytes() for mask in every}) == 9
+    assert abs(chance.mean() - 1 / 4) < 1e-6
+    assert (chance[6:10, 6:10] == 1).all()
+
+
+def test_each_method_has_its_regime(script):
+    settings = self_supervision.PRESETS["smoke"]
+    kinds = {}
+    for method in script.METHODS:
+        run = script.Run(1, "one", method, seed=0)
+        built = script.build_model(
+            run, settings, (16, 16, 1), np.full((16, 16), 0.25)
+        )
+        if built is not None:
+            kinds[method] = built[1]
+    assert type(kinds["distillation"]).__name__ == "Distillation"
+    assert kinds["multi"].splits == 3
+    assert kinds["weighted"].probability is not None
+    assert isinstance(kinds["supervised"], loupe_tf.models.Loupe)
