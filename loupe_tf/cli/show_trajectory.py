@@ -62,7 +62,7 @@ def description(trajectory, hardware=None):
         rows.append(("length of a shot", f"{length:.4g} ms"))
     for name, value in trajectory.provenance.items():
         if name == "energy":
-            value = f"{value[0]:.6f} at first, {min(value):.6f} at least"
+            value = f"{value[0]:.6f} to {value[-1]:.6f}"
         text = str(value)
         rows.append((name, text if len(text) <= 70 else f"{text[:67]}..."))
     width = max(len(name) for name, _ in rows)

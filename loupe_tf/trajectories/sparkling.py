@@ -10,12 +10,18 @@ from loupe_tf.trajectories.linear_constraint import Pins
 from loupe_tf.trajectories.patterns import GOLDEN_ANGLE
 from loupe_tf.trajectories.projection import project
 from loupe_tf.trajectories.trajectory import Trajectory
-from loupe_tf.trajectories.waveforms import control_points, curve_positions
+from loupe_tf.trajectories.waveforms import (
+    control_gradient,
+    control_points,
+    curve_positions,
+)
 
 # More samples than this are summed on a grid.
 MOST_PAIRS = 10_000
-# Length of a step where a force of 1 pulls, in cycles per pixel: first, last.
-STEPS = (0.4, 0.1)
+# Length of a step where a force of 1 pulls, in cycles per pixel; and what it is
+# multiplied by when the energy would rise.
+STEP = 0.4
+SHORTER = 0.6
 PROJECTION = 40
 
 
@@ -71,9 +77,8 @@ def sparkling(
             the density.
 
     Returns:
-        A `Trajectory`, the one of least energy at the last level. Its
-        provenance has the arguments, and in `"energy"` the energy before each
-        step at that level.
+        A `Trajectory`. Its provenance has the arguments, and in `"energy"` the
+        energy at the last level, before the first step and after each.
 
     Raises:
         ValueError: If the density has NaN or negative numbers, or if the shots
@@ -128,20 +133,21 @@ def sparkling(
         pins = None
         if echo is not None:
             pins = Pins(count, {echo * count // samples: (0, 0)})
-        duals, energies, least = None, [], np.inf
         curves, duals = project(curves, limits, pins, 5 * PROJECTION)
-        for step in np.geomspace(*STEPS, iterations):
-            energy, force = _energy(field, curve_positions(curves), summation)
-            if energy < least:  # The first steps are long.
-                least, best = energy, curves
-            curves, duals = project(
+        energy, force = _energy(field, curves, summation)
+        energies, step = [float(energy)], STEP
+        for _ in range(iterations):
+            moved = project(
                 curves - step * force, limits, pins, PROJECTION, duals
             )
+            found = _energy(field, moved[0], summation)
+            if found[0] < energy:
+                (curves, duals), (energy, force) = moved, found
+            else:
+                duals, step = None, step * SHORTER
             energies.append(float(energy))
             bar.update()
             bar.set_postfix(samples=count, energy=f"{energy:.6f}")
-        if _energy(field, curve_positions(curves), summation)[0] > least:
-            curves = best
     bar.close()
     return Trajectory(
         curve_positions(curves),
@@ -161,8 +167,9 @@ def sparkling(
     )
 
 
-def _energy(field, positions, summation):
-    """Return the energy, and M times its gradient."""
+def _energy(field, curves, summation):
+    """Return the energy, and M times its gradient in the control points."""
+    positions = curve_positions(curves)
     flat = positions.reshape(-1, 2)
     count = len(flat)
     attraction, pull = field.at(flat)
@@ -174,7 +181,8 @@ def _energy(field, positions, summation):
     else:
         potential, push = repulsion(flat)
     energy = attraction.mean() - potential.sum() / (2 * count**2)
-    return energy, (pull - push / count).reshape(positions.shape)
+    force = (pull - push / count).reshape(positions.shape)
+    return energy, control_gradient(force)
 
 
 def _resampled(curves, count):

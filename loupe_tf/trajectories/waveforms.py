@@ -55,6 +55,21 @@ def curve_positions(control, xp=np):
     return xp.concatenate([ends[0], mean, ends[1]], axis=-2)
 
 
+def control_gradient(gradient):
+    """Return the gradient in the control points, given that in the positions.
+
+    It is the transpose of `curve_positions`, for arrays of the same shape.
+    """
+    if gradient.shape[-2] < 3:
+        return gradient
+    inner = gradient[..., 1:-1, :] / 8
+    found = gradient.copy()
+    found[..., 1:-1, :] = 6 * inner
+    found[..., :-2, :] += inner
+    found[..., 2:, :] += inner
+    return found
+
+
 def gradient_nodes(control):
     """Return the gradient in positions per dwell time.
 

@@ -55,7 +55,8 @@ def test_limits_hold_and_all_shots_cross_dc(curves):
 
 def test_energy_falls(curves):
     energy = curves.provenance["energy"]
-    assert len(energy) == 25 and energy[-1] < energy[0]
+    assert len(energy) == 26 and energy[-1] < energy[0]
+    assert (np.diff(energy) <= 0).all()
 
 
 def quick(density, **changes):

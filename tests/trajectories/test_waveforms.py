@@ -34,6 +34,14 @@ def test_the_integral_of_the_gradient_reaches_the_samples(rng):
             )
 
 
+@pytest.mark.parametrize("samples", [1, 2, 3, 9])
+def test_control_gradient_is_the_transpose(rng, samples):
+    curves, pull = rng.normal(size=(2, 3, samples, 2))
+    there = (waveforms.curve_positions(curves) * pull).sum()
+    back = (curves * waveforms.control_gradient(pull)).sum()
+    assert there == pytest.approx(back)
+
+
 def test_straight_lines_stay():
     line = np.linspace(0, 0.4, 9)[:, None] * (1, 0.5)
     control = waveforms.control_points(line)
