@@ -110,7 +110,7 @@ def try_toy(run, settings, splits, folder):
     mask = scans.given_mask("random", run, settings, power.shape, train)
     method = None
     if run.method == "hmc":
-        method = posterior.HMC(max(1, settings["steps"] // 8))
+        method = posterior.HMC(max(1, settings["steps"] // 3))
     found = samplers.draw(
         prior, run, settings, images, mask, folder, "toy", method
     )

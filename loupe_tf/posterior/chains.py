@@ -11,7 +11,7 @@ from tqdm import tqdm
 from loupe_tf import atomic
 from loupe_tf.checks import invalid
 from loupe_tf.posterior.compiling import compiled
-from loupe_tf.posterior.flow import flow
+from loupe_tf.posterior.flow import flow, flow_to_zero
 
 # Bytes of random numbers for one call of the compiled loop.
 LARGEST = 64e6
@@ -44,6 +44,7 @@ class Chains:
         self.count = chains * self.batch
         self._run = compiled(self._steps)
         self._flow = compiled(lambda x, *s: flow(posterior, x, *s))
+        self._rest = compiled(lambda x, *s: flow_to_zero(posterior, x, *s))
 
     def start(self, level):
         """Return the first state: images, and what the method keeps."""
@@ -67,10 +68,22 @@ class Chains:
         return _to_numpy(state)
 
     def denoise(self, x, level, next_level):
-        """Follow the probability flow from a level to the next one."""
-        tensors = (x, level, next_level)
-        tensors = (ops.convert_to_tensor(each, "float32") for each in tensors)
-        return ops.convert_to_numpy(self._flow(*tensors))
+        """Follow the probability flow from a level to the next one, or to 0."""
+        level, next_level = float(level), float(next_level)
+        # In as many steps as a scan of large norm needs.
+        stiffness = level**2 * float(self.posterior.steepness(level))
+        x = ops.convert_to_tensor(x)
+        if next_level == 0:
+            steps = max(1, int(np.ceil(0.5 * stiffness)))
+            for _ in range(steps):
+                x = self._rest(x, *_scalars(level, 1 / steps))
+            return ops.convert_to_numpy(x)
+        way = np.log(level / next_level)
+        steps = max(1, int(np.ceil(way * stiffness)))
+        between = np.geomspace(level, next_level, steps + 1)
+        for pair in zip(between[:-1], between[1:]):
+            x = self._flow(x, *_scalars(*pair))
+        return ops.convert_to_numpy(x)
 
     def _steps(self, level, state, draws):
         def body(i, state):
@@ -124,8 +137,8 @@ def run(chains, levels, final_levels, file=None, progress=False):
     Args:
         chains: `Chains`.
         levels: Array of levels, falling.
-        final_levels: Array of levels of the probability flow that follows; it
-            starts with the last of `levels`.
+        final_levels: Array of levels of the probability flow that follows,
+            from the last of `levels` on; one level means no flow.
         file: (Optional) path of a file to keep the state in after each level
             and to go on from.
         progress: Boolean, whether to show a progress bar.
@@ -157,6 +170,10 @@ def run(chains, levels, final_levels, file=None, progress=False):
                 _save(file, mark, index + 1, state)
             bar.update()
     return state
+
+
+def _scalars(*values):
+    return [ops.convert_to_tensor(value, "float32") for value in values]
 
 
 def _to_numpy(state):

@@ -24,3 +24,19 @@ def flow(posterior, x, s, next_s):
     ahead = x + way * slope
     slope = slope - ops.square(next_s) * posterior.gradient(ahead, next_s)
     return x + 0.5 * way * slope
+
+
+def flow_to_zero(posterior, x, s, share):
+    """Follow the probability flow from a level towards 0, with its own score.
+
+    In s², which falls to 0, the flow is `dx/ds² = -½ ∇ log p_s(x | y)`. Below
+    the last level the score is not known, so that of the last level is used.
+    To first order in s², this takes away the variance s² that is left.
+
+    Args:
+        posterior: `TemperedPosterior`.
+        x: Tensor `(n, H, W, 2)`.
+        s: Scalar tensor, the level.
+        share: Scalar tensor, the share of s² of this step.
+    """
+    return x + 0.5 * share * ops.square(s) * posterior.gradient(x, s)

@@ -35,7 +35,7 @@ class HMC:
             chain is adapted from step to step, or `None` for a fixed length.
     """
 
-    def __init__(self, steps=5, leapfrog=8, length=0.3, target=0.7):
+    def __init__(self, steps=5, leapfrog=8, length=0.5, target=0.7):
         self.steps = check_integer("steps", steps, at_least=1)
         self.leapfrog = check_integer("leapfrog", leapfrog, at_least=1)
         self.length = check_number("length", length, above=0, below=2)
@@ -76,7 +76,7 @@ class HMC:
         x = ops.where(accepted, new, x)
         chance = ops.exp(ops.minimum(gain, 0.0))
         if self.target is not None:
-            log_length = log_length + 0.2 * (chance - self.target)
+            log_length = log_length + 0.4 * (chance - self.target)
             log_length = ops.minimum(log_length, float(np.log(1.9)))
         return x, (log_length, total + chance, count + 1.0)
 

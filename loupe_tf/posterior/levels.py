@@ -74,4 +74,4 @@ def standardize_levels(levels, final, score):
     flow = [last]
     if final < last:
         flow = np.geomspace(last, final, FLOW_STEPS + 1)
-    return levels, np.asarray(flow, "float32")
+    return levels, np.asarray([*flow, 0], "float32")

@@ -53,9 +53,10 @@ def sample(
         method: `Langevin` or `HMC`. Defaults to `Langevin()`.
         levels: Falling noise levels, see `noise_levels`. By default 60 in the
             range of the score.
-        final: Number, the level where the probability flow ends; the last level
-            means no flow. Defaults to a third of the last level within the
-            range of the score, and to no flow if that is not known.
+        final: Number, the last level at which the probability flow asks the
+            score; from there one step goes to 0. Defaults to a third of the
+            last level within the range of the score, and to the last level if
+            that is not known.
         chains: Integer ≥ 2, samples of each image.
         seed: Integer ≥ 0.
         file: (Optional) path of an `.npz` file that keeps the state after each

@@ -46,6 +46,7 @@ def test_subspaces_show_what_pixels_hide(case, rng):
     found = posterior.coverage(draws, case.truth, case.mask[None])
     assert abs(found["pixels"]["0.95"] - 0.95) < 0.05
     assert found["measured"]["0.95"] < 0.3
+    assert abs(found["unmeasured"]["0.95"] - 0.95) < 0.03
     ranks = posterior.rank_histogram(draws, case.truth, case.mask)["measured"]
     assert ranks[0] > 3 * ranks[6]
 

@@ -48,7 +48,7 @@ def test_a_killed_run_goes_on_bit_by_bit(tmp_path, monkeypatch, killed_at):
         draw(case, file=file)
     first = len(saves)
     resumed = draw(case, file=file)
-    assert len(saves) - first == 11 - killed_at  # Five levels, six of flow.
+    assert len(saves) - first == 12 - killed_at  # Five levels, seven of flow.
     np.testing.assert_array_equal(resumed, whole)
     with pytest.raises(ValueError, match="`file`.*same measurement"):
         draw(case, file=file, seed=1)

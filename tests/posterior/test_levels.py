@@ -19,14 +19,14 @@ def test_levels_have_one_ratio():
 def test_the_range_of_a_score_is_the_default():
     levels, flow = standardize_levels(None, None, Score())
     np.testing.assert_allclose(levels[[0, -1]], [1, 0.03], rtol=1e-6)
-    np.testing.assert_allclose(flow[[0, -1]], [0.03, 0.01], rtol=1e-6)
+    np.testing.assert_allclose(flow[[0, -2, -1]], [0.03, 0.01, 0], rtol=1e-6)
     with pytest.raises(ValueError, match="`levels`.*no range"):
         standardize_levels(None, None, print)
 
 
 def test_the_flow_stays_in_the_range():
-    assert len(standardize_levels([0.5, 0.1], None, print)[1]) == 1
+    assert len(standardize_levels([0.5, 0.1], None, print)[1]) == 2
     flow = standardize_levels([0.5, 0.015], None, Score())[1]
-    np.testing.assert_allclose(flow[-1], 0.01)
+    np.testing.assert_allclose(flow[-2], 0.01)
     flow = standardize_levels([0.5, 0.15], None, Score())[1]
-    np.testing.assert_allclose(flow[-1], 0.05)
+    np.testing.assert_allclose(flow[-2], 0.05)

@@ -219,7 +219,7 @@ def test_arguments_are_checked(wrong, message):
 
 def test_a_chain_that_diverges_is_named():
     case = Case((8, 9), batch=1, sigma=0.05)
-    with pytest.raises(FloatingPointError, match="after 2 of 3 levels"):
+    with pytest.raises(FloatingPointError, match="after 2 of 4 levels"):
         posterior.sample(
             lambda inputs: inputs[0] / (inputs[1] - FEW[1]),
             case.scan,
