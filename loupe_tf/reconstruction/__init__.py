@@ -13,6 +13,8 @@ from loupe_tf.reconstruction.compensated_adjoint import CompensatedAdjoint
 from loupe_tf.reconstruction.curve_maps import curve_maps
 from loupe_tf.reconstruction.curve_network import CurveNetwork
 from loupe_tf.reconstruction.curve_reconstructor import CurveReconstructor
+from loupe_tf.reconstruction.curve_total_variation import CurveTotalVariation
+from loupe_tf.reconstruction.curve_wavelet_l1 import CurveWaveletL1
 from loupe_tf.reconstruction.espirit import espirit_maps
 from loupe_tf.reconstruction.grappa import Grappa
 from loupe_tf.reconstruction.network import Network
@@ -27,6 +29,8 @@ __all__ = [
     "CompensatedAdjoint",
     "CurveNetwork",
     "CurveReconstructor",
+    "CurveTotalVariation",
+    "CurveWaveletL1",
     "Grappa",
     "Network",
     "Reconstructor",

@@ -52,24 +52,48 @@ class TotalVariation(Reconstructor):
     def reconstruct(self, kspace, mask, maps):
         sigpy = import_sigpy()
         scale = largest_pixel(kspace, mask, maps)
-        if scale == 0:
-            return np.zeros(mask.shape, np.complex64)
-        # Dual variables are at most λ, pixels about 1. Step sizes of that ratio
-        # converge. With equal step sizes, masks without a centre take thousands
-        # of iterations.
-        step = min(max(4 * self.regularization, 1e-3), 1.0)
-        differences = sigpy.linop.FiniteDifference(
-            mask.shape
-        ) * sigpy.linop.Multiply(mask.shape, seen(maps))
-        image = sigpy.app.LinearLeastSquares(
-            sigpy.mri.linop.Sense(maps, weights=weights(mask)),
-            kspace / scale,
-            proxg=sigpy.prox.L1Reg(differences.oshape, self.regularization),
-            G=differences,
-            # The squared norm of the differences is at most 8.
-            tau=1 / (largest_eigenvalue(maps) + 8) / step,
-            sigma=step,
-            max_iter=self.iterations,
-            show_pbar=False,
-        ).run()
-        return (scale * image).astype(np.complex64)
+        operator = sigpy.mri.linop.Sense(maps, weights=weights(mask))
+        return minimize_total_variation(
+            operator, kspace, maps, scale, self.regularization, self.iterations
+        )
+
+
+def minimize_total_variation(
+    operator, measured, maps, scale, regularization, iterations
+):
+    """Solve the problem of `TotalVariation`.
+
+    Args:
+        operator: `sigpy.linop.Linop` from the image to what is measured; its
+            squared norm is at most that of the maps.
+        measured: Complex array, the output of the operator.
+        maps: Complex array `(coils, H, W)`.
+        scale: Float, the largest pixel of the adjoint image, the unit of λ.
+        regularization, iterations: Those of `TotalVariation`.
+
+    Returns:
+        Complex64 array `(H, W)`.
+    """
+    sigpy = import_sigpy()
+    size = maps.shape[1:]
+    if scale == 0:
+        return np.zeros(size, np.complex64)
+    # Dual variables are at most λ, pixels about 1. Step sizes of that ratio
+    # converge. With equal step sizes, masks without a centre take thousands of
+    # iterations.
+    step = min(max(4 * regularization, 1e-3), 1.0)
+    differences = sigpy.linop.FiniteDifference(size) * sigpy.linop.Multiply(
+        size, seen(maps)
+    )
+    image = sigpy.app.LinearLeastSquares(
+        operator,
+        measured / scale,
+        proxg=sigpy.prox.L1Reg(differences.oshape, regularization),
+        G=differences,
+        # The squared norm of the differences is at most 8.
+        tau=1 / (largest_eigenvalue(maps) + 8) / step,
+        sigma=step,
+        max_iter=iterations,
+        show_pbar=False,
+    ).run()
+    return (scale * image).astype(np.complex64)

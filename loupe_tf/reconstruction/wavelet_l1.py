@@ -56,42 +56,65 @@ class WaveletL1(Reconstructor):
 
     def reconstruct(self, kspace, mask, maps):
         sigpy = import_sigpy()
-        self._check_wavelet()
         scale = largest_pixel(kspace, mask, maps)
-        size = mask.shape
-        if scale == 0:
-            return np.zeros(size, np.complex64)
-        wavelets = sigpy.linop.Wavelet(size, wave_name=self.wavelet)
-        rng = np.random.default_rng(0)
+        operator = sigpy.mri.linop.Sense(maps, weights=weights(mask))
+        return minimize_wavelets(
+            operator,
+            kspace,
+            maps,
+            scale,
+            self.regularization,
+            self.iterations,
+            self.wavelet,
+        )
 
-        def threshold(step, image):
-            shift = rng.integers(0, size)
-            coefficients = sigpy.thresh.soft_thresh(
-                step * self.regularization,
-                wavelets(np.roll(image, shift, axis=(0, 1))),
-            )
-            return np.roll(wavelets.H(coefficients), -shift, axis=(0, 1))
 
-        image = sigpy.app.LinearLeastSquares(
-            sigpy.mri.linop.Sense(maps, weights=weights(mask)),
-            kspace / scale,
-            proxg=threshold,
-            alpha=1 / largest_eigenvalue(maps),
-            max_iter=self.iterations,
-            show_pbar=False,
-        ).run()
-        return np.where(seen(maps), scale * image, 0).astype(np.complex64)
+def minimize_wavelets(
+    operator, measured, maps, scale, regularization, iterations, wavelet
+):
+    """Solve the problem of `WaveletL1`.
 
-    def _check_wavelet(self):
-        import pywt
+    Args:
+        operator, measured, maps, scale: As for `minimize_total_variation`.
+        regularization, iterations, wavelet: Those of `WaveletL1`.
 
-        known = pywt.wavelist(kind="discrete")
-        if (
-            self.wavelet not in known
-            or not pywt.Wavelet(self.wavelet).orthogonal
-        ):
-            raise invalid(
-                "wavelet",
-                "an orthogonal wavelet of PyWavelets, such as 'db4'",
-                self.wavelet,
-            )
+    Returns:
+        Complex64 array `(H, W)`.
+    """
+    sigpy = import_sigpy()
+    _check_wavelet(wavelet)
+    size = maps.shape[1:]
+    if scale == 0:
+        return np.zeros(size, np.complex64)
+    wavelets = sigpy.linop.Wavelet(size, wave_name=wavelet)
+    rng = np.random.default_rng(0)
+
+    def threshold(step, image):
+        shift = rng.integers(0, size)
+        coefficients = sigpy.thresh.soft_thresh(
+            step * regularization,
+            wavelets(np.roll(image, shift, axis=(0, 1))),
+        )
+        return np.roll(wavelets.H(coefficients), -shift, axis=(0, 1))
+
+    image = sigpy.app.LinearLeastSquares(
+        operator,
+        measured / scale,
+        proxg=threshold,
+        alpha=1 / largest_eigenvalue(maps),
+        max_iter=iterations,
+        show_pbar=False,
+    ).run()
+    return np.where(seen(maps), scale * image, 0).astype(np.complex64)
+
+
+def _check_wavelet(wavelet):
+    import pywt
+
+    known = pywt.wavelist(kind="discrete")
+    if wavelet not in known or not pywt.Wavelet(wavelet).orthogonal:
+        raise invalid(
+            "wavelet",
+            "an orthogonal wavelet of PyWavelets, such as 'db4'",
+            wavelet,
+        )

@@ -1,0 +1,61 @@
+"""What a scanner measures along curves, from images."""
+
+import math
+
+import numpy as np
+
+from loupe_tf import simulation, trajectories
+from loupe_tf.numpy_fourier import nudft
+
+SHOTS = 3
+"""Shots of a spiral; more are shorter."""
+OVERSAMPLING = 2
+"""Samples along a curve for each point of the grid that it passes."""
+
+
+def make_trajectory(name, size, acceleration):
+    """Make a trajectory with 1/R of the curves that sample all of k-space.
+
+    N pixels need π/2 · N spokes, or N / 2 turns of a spiral.
+
+    Args:
+        name: `"radial"` or `"spiral"`.
+        size: Tuple `(H, W)`.
+        acceleration: Float R.
+
+    Returns:
+        A `Trajectory` with the matrix `size`.
+    """
+    n = max(size)
+    if name == "radial":
+        spokes = max(round(math.pi / 2 * n / acceleration), 1)
+        return trajectories.radial(
+            spokes, OVERSAMPLING * n, golden=True, matrix=size
+        )
+    turns = n / 2 / acceleration / SHOTS
+    # The length of a spiral is about half that of as many circles of its
+    # largest radius, N / 2 points.
+    samples = math.ceil(OVERSAMPLING * math.pi * turns * n / 2)
+    return trajectories.spiral(SHOTS, samples, turns, matrix=size)
+
+
+def with_phase(images, seed):
+    """Give magnitudes `(n, H, W, 1)` a smooth phase: `(n, H, W, 2)`."""
+    rng = np.random.default_rng(seed)
+    size = images.shape[1:3]
+    phases = np.stack([simulation.smooth_phase(size, 1.0, rng) for _ in images])
+    found = images[..., 0] * phases
+    return np.stack([found.real, found.imag], -1).astype("float32")
+
+
+def measure(images, trajectory):
+    """Return the exact samples of images `(n, H, W, 2)`, by the sum itself.
+
+    The networks compute them by FFT and interpolation: a test with their own
+    operator would be too easy.
+
+    Returns:
+        Complex64 array `(n, 1, shots, samples)`, of one coil.
+    """
+    found = nudft(images @ np.array([1, 1j]), trajectory.positions)
+    return found[:, None].astype("complex64")

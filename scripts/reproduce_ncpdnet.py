@@ -1,0 +1,385 @@
+"""NC-PDNet on spokes and spirals, with and without density compensation.
+
+NC-PDNet (Ramzi, G R, Starck and Ciuciu, "NC-PDNet: a density-compensated
+unrolled network for 2D and 3D non-Cartesian MRI reconstruction", IEEE TMI 2022)
+alternates steps of a network with steps towards the samples, which are weighted
+against their uneven density. The paper finds that the weights matter, and that
+the network is better than a U-Net on the compensated adjoint image. This script
+repeats both comparisons, beside methods that need no training.
+
+    python scripts/reproduce_ncpdnet.py --preset smoke
+    python scripts/reproduce_ncpdnet.py --preset cpu --data my_volumes/
+    python scripts/reproduce_ncpdnet.py --preset cpu --trajectories radial \
+        --transfer mri_volumes/sagittal64
+
+Four methods see the same samples: the compensated adjoint; a U-Net on it;
+NC-PDNet without density compensation, where all samples have the same weight,
+scaled such that steps do not overshoot; and NC-PDNet. In the preset cpu, the
+networks have as many weights, within a percent. Conjugate gradients and total
+variation stand beside them; their regularization is chosen on slices of the
+validation volumes.
+
+R counts curves: radial has 1/R of the π/2 · N golden-angle spokes that sample
+N pixels fully, and spiral 1/R of the N / 2 turns, in three interleaves. The
+images are magnitudes with a smooth random phase, measured by one coil without
+noise.
+
+All networks have the same loss (mean squared error of complex images), the same
+optimizer and the same number of epochs. The test uses the weights of the epoch
+with the lowest validation loss. Training measures by FFT and interpolation, to
+1e-5, and the networks compute with 1e-3; the test measures by the exact sum.
+
+Each finished run writes a small JSON file to the folder given by --out. Repeat
+a stopped command to resume it. You can add methods, trajectories, accelerations
+and seeds to the same folder. report.html, results.json and the figures cover
+all runs in the folder.
+"""
+
+import dataclasses
+import itertools
+import sys
+
+import numpy as np
+
+import experiments
+import loupe_tf
+from experiments.claims import Claim
+from experiments.curve_scan import make_trajectory, measure, with_phase
+from experiments.presets.ncpdnet import (
+    CLASSICAL,
+    GRID,
+    METHODS,
+    TRAJECTORIES,
+    parse,
+)
+from experiments.unet import batch_normalization
+from experiments.unrolled_networks import count_parameters
+from loupe_tf import evaluation, plots, reconstruction
+
+CONVENTION = (
+    "PSNR = -10 log10(MSE) of the magnitude of a slice, SSIM with data range "
+    "1, images divided by their volume's maximum; mean over the slices of a "
+    "volume, then over the test volumes; ± is the standard deviation over "
+    "seeds."
+)
+TITLES = {
+    "adjoint": "compensated adjoint",
+    "cg": "conjugate gradients",
+    "total_variation": "CS, total variation",
+    "unet": "U-Net on the adjoint",
+    "plain": "NC-PDNet without D",
+    "ncpdnet": "NC-PDNet",
+}
+RIVALS = {
+    "unet": ["adjoint"],
+    "ncpdnet": ["unet", "plain", "total_variation"],
+}
+"""Methods that a method is compared with."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(experiments.Run):
+    """One method on one trajectory."""
+
+    trajectory: str
+    acceleration: float
+    network: str
+    seed: int
+
+    order = {"trajectory": TRAJECTORIES, "network": METHODS}
+
+    @property
+    def stem(self):
+        return (
+            f"{self.trajectory}-R{self.acceleration:g}-{self.network}-"
+            f"seed{self.seed}"
+        )
+
+
+def grid(settings):
+    return [
+        Run(trajectory, rate, network, seed)
+        for seed, trajectory, rate, network in itertools.product(
+            settings["seeds"],
+            settings["trajectories"],
+            settings["accelerations"],
+            settings["networks"],
+        )
+    ]
+
+
+def make_reconstructor(network, settings, trajectory):
+    """Make the network of a run, from samples to a complex image."""
+    models, size = loupe_tf.models, trajectory.matrix
+    options = {"trajectory": trajectory, "accuracy": 1e-3}
+    if network == "unet":
+        unet = models.unet(
+            (*size, 2),
+            output_channels=2,
+            filters=settings["filters"],
+            depth=settings["depth"],
+            normalization=batch_normalization,
+        )
+        return models.NonUniformAdjointNetwork(size, unet, "complex", **options)
+    buffers = settings["buffers"]
+    cnn = models.cnn(
+        (*size, 2 * buffers + 2),
+        output_channels=2 * buffers,
+        depth=3,
+        filters=settings["unrolled_filters"],
+        normalization=None,
+    )
+    return models.NCPDNet(
+        size,
+        cnn,
+        iterations=settings["iterations"],
+        buffers=buffers,
+        density_compensation=network == "ncpdnet",
+        **options,
+    )
+
+
+def build_model(run, settings, image_shape):
+    import keras
+
+    size = tuple(image_shape[:2])
+    trajectory = make_trajectory(run.trajectory, size, run.acceleration)
+    if run.network in CLASSICAL:
+        return None
+    keras.utils.set_random_seed(run.seed)
+    model = loupe_tf.models.loupe_model(
+        (*size, 2),
+        sampler=loupe_tf.samplers.GivenTrajectory(trajectory),
+        reconstructor=make_reconstructor(run.network, settings, trajectory),
+        seed=run.seed,
+        name=run.network,
+    )
+    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
+    return model
+
+
+def fit(model, run, settings, splits, folder):
+    """Train in one round without early stopping, for equal durations."""
+    import keras
+
+    epochs = settings["epochs"]
+    rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
+    first = settings["learning_rate"]
+    train, validation = (
+        with_phase(splits[name].images, seed)
+        for seed, name in enumerate(("train", "validation"))
+    )
+    falling = keras.callbacks.LearningRateScheduler(
+        lambda epoch: first if epoch < 0.8 * epochs else first / 10
+    )
+    return experiments.fit(
+        model,
+        run,
+        {**settings, **rounds},
+        train,
+        validation,
+        folder,
+        callbacks=[falling],
+    )
+
+
+def rebuild(model, images, trajectory, batch_size):
+    """Measure images exactly and rebuild them with a trained network."""
+    import keras
+
+    positions = trajectory.positions[None].astype("float32")
+    samples = measure(images, trajectory)
+    samples = np.stack([samples.real, samples.imag], -1)
+    parts = np.split(samples, range(batch_size, len(samples), batch_size))
+    found = [
+        keras.ops.convert_to_numpy(
+            model.reconstructor([part, positions], training=False)
+        )
+        for part in parts
+    ]
+    return evaluation.magnitude(np.concatenate(found))
+
+
+def classical(network, regularization=0.0):
+    return {
+        "adjoint": reconstruction.CompensatedAdjoint,
+        "cg": lambda: reconstruction.CgSense(regularization),
+        "total_variation": lambda: reconstruction.CurveTotalVariation(
+            regularization
+        ),
+    }[network]()
+
+
+def rebuild_classically(method, images, trajectory):
+    """Measure images exactly and rebuild them without a network."""
+    apply = method.prepare(trajectory)
+    found = [apply(samples) for samples in measure(images, trajectory)]
+    return np.abs(np.stack(found))[..., None]
+
+
+def choose(run, settings, validation, trajectory):
+    """The regularization with the highest PSNR on validation slices."""
+    if run.network == "adjoint":
+        return {}
+    shown = evaluation.central_slices(
+        validation.volumes, settings["tuning_slices"]
+    )
+    images = with_phase(validation.images, 1)[shown]
+
+    def error(value):
+        method = classical(run.network, value)
+        found = rebuild_classically(method, images, trajectory)
+        return np.square(found - evaluation.magnitude(images)).mean()
+
+    best = min(settings["regularizations"], key=error)
+    return {"regularization": best}
+
+
+def do(run, settings, splits, folder):
+    """Train a network or tune a method, test it, and return the record."""
+    test = splits["test"]
+    trajectory = make_trajectory(
+        run.trajectory, test.images.shape[1:3], run.acceleration
+    )
+    made = {"history": None, "parameters": 0}
+    with experiments.time_spent(run, folder) as seconds:
+        if run.network in CLASSICAL:
+            chosen = choose(run, settings, splits["validation"], trajectory)
+            method = classical(run.network, *chosen.values())
+
+            def apply(images):
+                return rebuild_classically(method, images, trajectory)
+        else:
+            model = build_model(run, settings, test.images.shape[1:])
+            history, finite = fit(model, run, settings, splits, folder)
+            chosen = {"parameters": count_parameters(model.reconstructor)}
+            made["history"] = history
+            if not finite:
+                record = run.record(history, ["loss", "val_loss"])
+                return {**record, **chosen, "diverged": True, "test": {}}
+
+            def apply(images):
+                return rebuild(
+                    model, images, trajectory, settings["batch_size"]
+                )
+
+        output = apply(with_phase(test.images, 2))
+    shown = evaluation.middle_slice(test.volumes)
+    experiments.save_images(
+        folder,
+        run.name,
+        test.voxel_size,
+        truth=test.images[shown],
+        output=output[shown],
+    )
+    record = {
+        **run.record(made["history"], ["loss", "val_loss", "learning_rate"]),
+        "parameters": 0,
+        **chosen,
+        "seconds": round(seconds(), 1),
+        "samples": int(np.prod(trajectory.positions.shape[:2])),
+        "diverged": False,
+        "test": evaluation.judge_images(test.images, output, test.volumes),
+    }
+    other = transfer(settings, test.images.shape[1:3])
+    if other is not None:
+        output = apply(with_phase(other.images, 3))
+        record["transfer"] = evaluation.judge_images(
+            other.images, output, other.volumes
+        )
+    return record
+
+
+def transfer(settings, size):
+    """The test images of another anatomy, if they are asked for."""
+    if settings["transfer"] is None:
+        return None
+    splits, _ = loupe_tf.datasets.load_splits(
+        settings["transfer"], settings["data_dir"]
+    )
+    test = splits["test"]
+    if test.images.shape[1:3] != tuple(size):
+        raise loupe_tf.checks.invalid(
+            "transfer", f"images of {size}", found=test.images.shape[1:3]
+        )
+    return test
+
+
+def volumes_of(record):
+    """A record's metrics by volume; `None` if it has diverged."""
+    return record["test"].get("unit_range")
+
+
+def elsewhere(record):
+    """The same of the other anatomy; `None` if it was not tested."""
+    return record.get("transfer", {}).get("unit_range")
+
+
+COLUMNS = {
+    "trajectory": lambda cell, _: cell.trajectory,
+    "R": lambda cell, _: f"{cell.acceleration:g}",
+    "method": lambda cell, _: TITLES[cell.network],
+    "parameters": lambda _, records: records[0]["parameters"] or "",
+    "PSNR": experiments.metric(volumes_of),
+    "SSIM": experiments.metric(volumes_of, "ssim", 4),
+    "PSNR, other anatomy": experiments.metric(elsewhere),
+    "regularization": experiments.spread("regularization", 4),
+    **experiments.TRAINING_COLUMNS,
+}
+
+
+def claims(cells):
+    for cell, records in cells.items():
+        for rival in RIVALS.get(cell.network, ()):
+            other = cell._replace(network=rival)
+            if other in cells:
+                yield Claim(
+                    f"{cell.trajectory}, {TITLES[cell.network]} against "
+                    f"{TITLES[rival]}",
+                    records,
+                    cells[other],
+                    acceleration=cell.acceleration,
+                )
+
+
+def draw(cells, folder):
+    """Draw the reconstructions and the curves of each trajectory."""
+    images = experiments.first_images(cells, folder, Run.of)
+    figures = {}
+    for name, rate in dict.fromkeys(cell[:2] for cell in images):
+        shown = {
+            TITLES[cell.network]: found
+            for cell, found in images.items()
+            if cell[:2] == (name, rate)
+        }
+        size = next(iter(shown.values()))["truth"].shape[:2]
+        figures[f"trajectory_{name}_R{rate:g}"] = (
+            plots.trajectory(make_trajectory(name, size, rate)),
+            f"{name}, R = {rate:g}: the curves in k-space.",
+        )
+        figures[f"reconstructions_{name}_R{rate:g}"] = (
+            experiments.draw_outputs(shown),
+            f"{name}, R = {rate:g}: the middle slice of the first test volume.",
+        )
+    return figures
+
+
+def results(records, folder):
+    """Make the arguments of `experiments.publish` for the report."""
+    cells = Run.cells(records)
+    found = experiments.findings(claims(cells), volumes_of)
+    return {
+        "title": "NC-PDNet on spokes and spirals",
+        "convention": CONVENTION,
+        "table": experiments.table(cells, COLUMNS),
+        **{**found, "figures": found["figures"] | draw(cells, folder)},
+    }
+
+
+def main(arguments=None):
+    settings = parse(__doc__, arguments)
+    return experiments.main(settings, grid, build_model, do, results, free=GRID)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+
+import loupe_tf
+from experiments import curve_scan
+from experiments.presets import ncpdnet
+
+
+@pytest.fixture(scope="module")
+def script(load_script):
+    return load_script("reproduce_ncpdnet.py")
+
+
+@pytest.mark.parametrize("name", ["radial", "spiral"])
+def test_trajectory_has_the_acceleration(name):
+    """Spokes count by π/2 · N, turns of a spiral by N / 2."""
+    trajectory = curve_scan.make_trajectory(name, (64, 60), 4)
+    assert trajectory.matrix == (64, 60)
+    if name == "radial":
+        assert trajectory.shots == round(np.pi / 2 * 64 / 4)
+        return
+    turns = trajectory.provenance["turns"]
+    assert trajectory.shots * turns == pytest.approx(32 / 4)
+    steps = np.diff(trajectory.positions, axis=1)
+    # Along the outermost turn, two samples for each point of the grid.
+    assert np.linalg.norm(steps[:, -1], axis=-1) * 64 == pytest.approx(1, 0.1)
+
+
+def test_phase_leaves_the_magnitude(rng):
+    images = rng.uniform(size=(3, 8, 9, 1)).astype("float32")
+    found = curve_scan.with_phase(images, 0)
+    magnitude = np.linalg.norm(found, axis=-1, keepdims=True)
+    np.testing.assert_allclose(magnitude, images, atol=1e-6)
+    assert np.abs(found[0, ..., 1]).max() > 0
+    np.testing.assert_array_equal(found, curve_scan.with_phase(images, 0))
+
+
+@pytest.mark.slow
+def test_leaves_everything_and_repeats_no_run(
+    script, folder, capsys, monkeypatch
+):
+    arguments = [
+        *("--data", str(folder / "data"), "--out", str(folder / "out")),
+        *("--transfer", str(folder / "data"), "--epochs", "1"),
+    ]
+    assert script.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "radial, NC-PDNet against NC-PDNet without D" in said
+    records = json.loads((folder / "out" / "results.json").read_text())["runs"]
+    assert {r["network"] for r in records} == {*ncpdnet.METHODS}
+    for record in records:
+        assert record["transfer"]["unit_range"]
+        assert record["test"]["unit_range"] and not record["diverged"]
+        assert bool(record["parameters"]) == ("epochs" in record)
+
+    def refuse(*_, **__):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(loupe_tf.callbacks, "fit_two_rounds", refuse)
+    assert script.main(arguments) == 0
+    assert script.main(["--report", "--out", str(folder / "out")]) == 0
+    assert "NC-PDNet" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_networks_of_the_preset_are_as_large(script):
+    """U-Net and NC-PDNet, within a percent."""
+    settings = ncpdnet.PRESETS["cpu"] | {"epochs": 1}
+    found = [
+        script.count_parameters(
+            script.build_model(
+                script.Run("radial", 16.0, name, 0), settings, (16, 16, 1)
+            ).reconstructor
+        )
+        for name in ("unet", "ncpdnet")
+    ]
+    assert found[1] == pytest.approx(found[0], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "others, said",
+    [
+        (("--trajectories", "rosette"), "rosette"),
+        (("--iterations", "0"), "--iterations"),
+        (("--epochs", "0"), "--epochs"),
+    ],
+)
+def test_refuses_wrong_options(capsys, others, said):
+    with pytest.raises(SystemExit) as stop:
+        ncpdnet.parse("Title.\n\nText.", ["--preset", "cpu", *others])
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
