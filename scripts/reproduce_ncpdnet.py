@@ -165,8 +165,9 @@ def fit(model, run, settings, splits, folder):
     epochs = settings["epochs"]
     rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
     first = settings["learning_rate"]
+    # The images are inputs and targets.
     train, validation = (
-        with_phase(splits[name].images, seed)
+        (with_phase(splits[name].images, seed),) * 2
         for seed, name in enumerate(("train", "validation"))
     )
     falling = keras.callbacks.LearningRateScheduler(

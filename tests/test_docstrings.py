@@ -224,6 +224,8 @@ PREPARE = {
     "regimes/": prepare_regimes,
     ":AdjointNetwork": prepare_one_coil,
     ":CgSense": prepare_curves,
+    ":CurveTotalVariation": prepare_curves,
+    ":CurveWaveletL1": prepare_curves,
     ":CompensatedAdjoint": prepare_curves,
     ":Grappa": prepare_lines,
     ":SampleVolume": prepare_curves,

@@ -16,6 +16,9 @@ class NonUniformAdjointNetwork(AdjointNetwork):
     - `"complex"`: `x̂ = Aᴴ D y + N(Aᴴ D y)`.
     - `"direct"`: `x̂ = N(Aᴴ D y)`.
 
+    The adjoint image has another scale than the image, up to about a factor of
+    two, which N can correct.
+
     Args:
         size: Tuple `(H, W)`, size of the image.
         network: Keras layer or model N from `(batch, H, W, 2)` to one channel
