@@ -52,7 +52,8 @@ def sample(
             so.
         method: `Langevin` or `HMC`. Defaults to `Langevin()`.
         levels: Falling noise levels, see `noise_levels`. By default 60 in the
-            range of the score.
+            range of the score. The last should be well below `sigma`, or else
+            the flow makes measured k-space too certain.
         final: Number, the last level at which the probability flow asks the
             score; from there one step goes to 0. Defaults to a third of the
             last level within the range of the score, and to the last level if
