@@ -17,7 +17,7 @@ towards DC. `one`: all slices have one mask, learned from the full images of
 the training set for zero-filled images; its probabilities are the weights' P.
 For random masks, P is counted in a thousand draws.
 
-Every network is the same: a VarNet, from the same first weights. All are
+Every network is the same: a MoDL, from the same first weights. All are
 trained for the same number of epochs, and tested with the weights of the epoch
 of the lowest validation loss, which is their own: those that learn without
 full images are chosen without them. All that is acquired is given to the
@@ -175,15 +175,22 @@ def build_model(run, settings, image_shape, probability=None, steps=1):
         depth=settings["depth"],
         normalization=None,
     )
-    varnet = loupe_tf.models.VarNet(
-        network, iterations=settings["iterations"], normalize=True
+    # Its solver pins what was measured, the kept block too, which no hold-out
+    # loss ever compares.
+    unrolled = loupe_tf.models.MoDL(
+        network,
+        iterations=settings["iterations"],
+        shared=False,
+        solver_iterations=4,
     )
     several = run.coils > 1
     model = loupe_tf.models.loupe_model(
         (*size, 2 if several else 1),
         mask_input=True,
         coils=run.coils if several else None,
-        reconstructor="zero_filled" if run.method == "zero_filled" else varnet,
+        reconstructor="zero_filled"
+        if run.method == "zero_filled"
+        else unrolled,
         reconstruction="complex"
         if several and run.method == "zero_filled"
         else "magnitude",
