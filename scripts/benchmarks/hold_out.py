@@ -14,7 +14,6 @@ import pathlib
 import sys
 
 import numpy as np
-from epoch_seconds import EpochSeconds
 
 from loupe_tf.command_line import argument_parser
 from loupe_tf.provenance import environment
@@ -51,6 +50,8 @@ def build(size, filters, iterations):
 
 def measure(size, filters, iterations, steps, rounds):
     """Return the seconds of a step of each model, by round."""
+    from epoch_seconds import EpochSeconds
+
     models, scan, truth = build(size, filters, iterations)
     data = [np.repeat(x, steps, axis=0) for x in (*scan, truth)]
     seconds = {name: [] for name in models}
