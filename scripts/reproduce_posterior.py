@@ -31,10 +31,11 @@ import sys
 import numpy as np
 
 import experiments
+import loupe_tf
 from experiments import posterior_samplers as samplers
 from experiments import posterior_scans as scans
 from experiments.presets.posterior import GRID, MASKS, METHODS, TOY, parse
-from loupe_tf import plots, posterior
+from loupe_tf import plots
 
 TITLES = {
     "langevin": "exact prior, Langevin",
@@ -110,7 +111,7 @@ def try_toy(run, settings, splits, folder):
     mask = scans.given_mask("random", run, settings, power.shape, train)
     method = None
     if run.method == "hmc":
-        method = posterior.HMC(max(1, settings["steps"] // 3))
+        method = loupe_tf.posterior.HMC(max(1, settings["steps"] // 3))
     found = samplers.draw(
         prior, run, settings, images, mask, folder, "toy", method
     )
@@ -126,7 +127,7 @@ def try_toy(run, settings, splits, folder):
             variance,
             mask.array,
         ),
-        "coverage": posterior.coverage(found, images, mask.array),
+        "coverage": loupe_tf.posterior.coverage(found, images, mask.array),
         "test": {},
     }
     if found.acceptance is not None:
@@ -156,14 +157,16 @@ def try_volumes(run, settings, splits, folder):
     }
     if len(draws) > 1:
         checked = samples(validation.images, "validation")
-        factor = posterior.deviation_factor(
+        factor = loupe_tf.posterior.deviation_factor(
             checked, validation.images, mask.array
         )["unmeasured"]
-        mended = posterior.rescale_deviation(draws, factor)
+        mended = loupe_tf.posterior.rescale_deviation(draws, factor)
         record |= {
-            **posterior.calibration_report(draws, test.images, mask.array),
+            **loupe_tf.posterior.calibration_report(
+                draws, test.images, mask.array
+            ),
             "factor": factor,
-            "coverage_after": posterior.coverage(
+            "coverage_after": loupe_tf.posterior.coverage(
                 mended, test.images, mask.array
             ),
         }

@@ -1,15 +1,16 @@
 """Priors, and what draws samples, for the posterior's experiment."""
 
-import keras
 import numpy as np
 
 import loupe_tf
 from experiments import posterior_scans as scans
-from loupe_tf import atomic, masks, posterior
+from loupe_tf import atomic, masks
 
 
 def trained_score(run, settings, train, folder):
     """The score network of a seed, trained if it has not been."""
+    import keras
+
     path = folder / "scores" / f"seed{run.seed}-fold{run.fold}.keras"
     if path.exists():
         return keras.models.load_model(path)
@@ -55,13 +56,13 @@ def draw(score, run, settings, images, mask, folder, name, method=None):
     scan = loupe_tf.operators.Cartesian(
         sampled[None, ..., None].astype("float32")
     )
-    return posterior.sample(
+    return loupe_tf.posterior.sample(
         score,
         scan,
         kspace,
         settings["noise"],
-        method or posterior.Langevin(settings["steps"], 0.5),
-        posterior.noise_levels(
+        method or loupe_tf.posterior.Langevin(settings["steps"], 0.5),
+        loupe_tf.posterior.noise_levels(
             high, min(3 * low, high / 2), settings["levels"]
         ),
         final=low,
@@ -73,6 +74,8 @@ def draw(score, run, settings, images, mask, folder, name, method=None):
 
 def unet_samples(run, settings, train, mask):
     """A U-Net on the adjoint image, trained for the mask; as a function."""
+    import keras
+
     keras.utils.set_random_seed(run.seed)
     size = train.images.shape[1:3]
     image = keras.Input((*size, 2))
@@ -102,7 +105,9 @@ def unet_samples(run, settings, train, mask):
     def samples(images):
         x = inputs(images, run.seed)
         if run.method == "dropout":
-            return posterior.dropout_samples(model, x, 2 * settings["chains"])
+            return loupe_tf.posterior.dropout_samples(
+                model, x, 2 * settings["chains"]
+            )
         return model.predict(x, verbose=0)[None]
 
     return samples
@@ -139,5 +144,5 @@ def choose_lines(run, settings, train, images, folder):
             images, f"lines{mask.acquired}"
         )
         count = min(mask.acquired, budget - mask.acquired)
-        mask = posterior.uncertain_lines(draws, mask, count)
+        mask = loupe_tf.posterior.uncertain_lines(draws, mask, count)
     return mask
