@@ -36,8 +36,9 @@ import time
 import numpy as np
 
 import experiments
+import loupe_tf
 from experiments.presets.shine import GRADIENTS, GRID, METHODS, parse
-from loupe_tf import evaluation, fixed_point, masks, models
+from loupe_tf import evaluation, masks
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
@@ -87,24 +88,26 @@ def build_model(run, settings, image_shape):
 
     keras.utils.set_random_seed(run.seed)
     size = tuple(image_shape[:2])
-    network = models.contracting_cnn(
+    network = loupe_tf.models.contracting_cnn(
         (None, None, 2),
         norm=settings["norm"],
         depth=settings["depth"],
         filters=run.filters,
     )
     # Without coils AᴴA is a projection: two conjugate gradients are exact.
-    reconstructor = models.MoDL(
+    reconstructor = loupe_tf.models.MoDL(
         network, run.iterations, residual=False, solver_iterations=2
     )
     if run.method != "unrolled":
-        solver = fixed_point.Broyden(settings["tolerance"], run.iterations)
-        reconstructor = models.DeepEquilibrium(
+        solver = loupe_tf.fixed_point.Broyden(
+            settings["tolerance"], run.iterations
+        )
+        reconstructor = loupe_tf.models.DeepEquilibrium(
             reconstructor, solver, run.method
         )
     zeros = np.zeros((1, *size, 1), "float32")
     mask = masks.fixed_mask("gaussian", zeros, settings["acceleration"], seed=0)
-    model = models.loupe_model(
+    model = loupe_tf.models.loupe_model(
         (*size, 1), mask=mask, reconstructor=reconstructor, name=run.method
     )
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
@@ -141,8 +144,10 @@ def with_iterations(model, run, iterations, size):
         model.reconstructor.set_limits(tolerance=1e-6, iterations=iterations)
         return model
     config = model.reconstructor.get_config()
-    longer = models.MoDL.from_config({**config, "iterations": iterations})
-    other = models.loupe_model(
+    longer = loupe_tf.models.MoDL.from_config(
+        {**config, "iterations": iterations}
+    )
+    other = loupe_tf.models.loupe_model(
         (*size, 1), mask=masks.from_model(model), reconstructor=longer
     )
     other.set_weights(model.get_weights())
