@@ -133,13 +133,16 @@ ENTRIES = [
         )
         for shape in ("columns", "rows")
     ),
-    Entry(
-        XPDNET,
-        "an unrolled network beats a U-Net of as many weights",
-        "reproduce_xpdnet",
-        "xpdnet",
-        "4: 1 coil, learned points: VarNet ×5 against U-Net",
-        "R = 4, VarNet",
+    *(
+        Entry(
+            XPDNET,
+            "an unrolled network beats a U-Net of as many weights",
+            "reproduce_xpdnet",
+            "xpdnet",
+            f"4: 1 coil, learned points: {network} ×5 against U-Net",
+            f"R = 4, learned points, {network}",
+        )
+        for network in ("XPDNet", "MoDL", "VarNet")
     ),
 ]
 
