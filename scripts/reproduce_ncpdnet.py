@@ -160,27 +160,13 @@ def build_model(run, settings, image_shape):
 
 def fit(model, run, settings, splits, folder):
     """Train in one round without early stopping, for equal durations."""
-    import keras
-
-    epochs = settings["epochs"]
-    rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
-    first = settings["learning_rate"]
     # The images are inputs and targets.
     train, validation = (
         (with_phase(splits[name].images, seed),) * 2
         for seed, name in enumerate(("train", "validation"))
     )
-    falling = keras.callbacks.LearningRateScheduler(
-        lambda epoch: first if epoch < 0.8 * epochs else first / 10
-    )
-    return experiments.fit(
-        model,
-        run,
-        {**settings, **rounds},
-        train,
-        validation,
-        folder,
-        callbacks=[falling],
+    return experiments.fit_one_round(
+        model, run, settings, train, validation, folder
     )
 
 

@@ -116,25 +116,12 @@ def build_model(run, settings, image_shape):
 
 def fit(model, run, settings, splits, folder):
     """Train in one round without early stopping, for equal durations."""
-    import keras
-
-    epochs, first = settings["epochs"], settings["learning_rate"]
-    rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
     train, validation = (
         (part.images, part.images)
         for part in (splits["train"], splits["validation"])
     )
-    falling = keras.callbacks.LearningRateScheduler(
-        lambda epoch: first if epoch < 0.8 * epochs else first / 10
-    )
-    return experiments.fit(
-        model,
-        run,
-        {**settings, **rounds},
-        train,
-        validation,
-        folder,
-        callbacks=[falling],
+    return experiments.fit_one_round(
+        model, run, settings, train, validation, folder
     )
 
 

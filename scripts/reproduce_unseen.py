@@ -118,8 +118,6 @@ def train(run, settings, splits, folder):
     """
     shape = splits["test"].images.shape[1:]
     model = build_model(run, settings, shape)
-    epochs, first = settings["epochs"], settings["learning_rate"]
-    rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
     train, validation = (
         (
             simulated_scan.measure(part, settings["coils"], seed)[0],
@@ -127,19 +125,8 @@ def train(run, settings, splits, folder):
         )
         for seed, part in enumerate((splits["train"], splits["validation"]))
     )
-    import keras
-
-    falling = keras.callbacks.LearningRateScheduler(
-        lambda epoch: first if epoch < 0.8 * epochs else first / 10
-    )
-    history, finite = experiments.fit(
-        model,
-        run,
-        {**settings, **rounds},
-        train,
-        validation,
-        folder,
-        callbacks=[falling],
+    history, finite = experiments.fit_one_round(
+        model, run, settings, train, validation, folder
     )
     record = run.record(history, ["loss", "val_loss", "learning_rate"])
 

@@ -6,7 +6,7 @@ separately. The report covers all records in a folder.
 
 from experiments.cells import means, partner, rates_of
 from experiments.claims import Claim, findings, verdicts
-from experiments.conducting import conduct, fit, time_spent
+from experiments.conducting import conduct, fit, fit_one_round, time_spent
 from experiments.main import main
 from experiments.run import Run
 from experiments.showing import draw_outputs, first_images
@@ -34,6 +34,7 @@ __all__ = [
     "findings",
     "first_images",
     "fit",
+    "fit_one_round",
     "load_images",
     "main",
     "means",

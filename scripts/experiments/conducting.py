@@ -226,3 +226,28 @@ def fit(
         verbose=0,
     ).history
     return history, np.isfinite(history["loss"] + history["val_loss"]).all()
+
+
+def fit_one_round(model, run, settings, train, validation, folder):
+    """Train in one round of `settings["epochs"]`, without early stopping.
+
+    The learning rate is a tenth in the last fifth of the epochs, and the
+    weights are those of the epoch with the lowest validation loss.
+
+    Args:
+        model, run, settings, train, validation, folder: As for `fit`.
+
+    Returns:
+        As `fit`.
+    """
+    import keras
+
+    epochs, first = settings["epochs"], settings["learning_rate"]
+    rounds = {"epochs": [epochs, 0], "stop_patience": epochs, "lr_patience": 1}
+    falling = keras.callbacks.LearningRateScheduler(
+        lambda epoch: first if epoch < 0.8 * epochs else first / 10
+    )
+    settings = {**settings, **rounds}
+    return fit(
+        model, run, settings, train, validation, folder, callbacks=[falling]
+    )
