@@ -47,6 +47,7 @@ LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/posterior/test_chains.py \
 	tests/posterior/test_map_estimate.py \
 	tests/posterior/test_sample.py
+PARALLEL := -n 2 --dist worksteal
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
@@ -78,15 +79,15 @@ test: $(VENV)/.test lint $(BACKENDS:%=test-%)
 
 # The fast tests on one backend; TensorFlow takes all of them.
 test-tensorflow: $(VENV)/.test
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
+	KERAS_BACKEND=tensorflow $(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-jax: $(VENV)/.test
 	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
-		$(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS) \
+		$(BIN)/pytest $(PARALLEL) -m "not slow" $(BACKEND_TESTS) \
 		$(LATER_ON_JAX:%=--ignore=%)
 
 test-torch: $(VENV)/.all
-	KERAS_BACKEND=torch $(BIN)/pytest -n 2 -m "not slow" $(BACKEND_TESTS)
+	KERAS_BACKEND=torch $(BIN)/pytest $(PARALLEL) -m "not slow" $(BACKEND_TESTS)
 
 # Apache Beam and MkDocs are there by then: their tests are not skipped.
 test-all: test $(VENV)/.all test-torch

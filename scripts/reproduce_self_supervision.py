@@ -140,7 +140,7 @@ def learn_mask(run, settings, images, folder):
             "probability": masks.probability_from_model(model),
         }
         np.savez(path, **found)
-    with np.load(path) as found:
+    with np.load(path, allow_pickle=False) as found:
         return found["mask"], found["probability"]
 
 

@@ -190,7 +190,8 @@ def prepare_lines(names):
 
 
 def prepare_files(names):
-    names["model"].save("model.keras")
+    model = names.get("model") or prepare_model()["model"]
+    model.save("model.keras")
     with h5py.File("raw_data.mat", "w") as file:
         file["raw"] = names["kspace"]
     pathlib.Path("singlecoil_val").mkdir()

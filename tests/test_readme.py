@@ -32,6 +32,27 @@ assert slopes[0] == 20 and max(slopes) >= 30, slopes
 """
 }
 ELSEWHERE = ("docs/tour.md", "docs/architecture.md")
+# Pages that take long; `make test-all` runs them.
+SLOW = {
+    "docs/extend.md",
+    *(
+        f"docs/guide/{name}.md"
+        for name in (
+            "devices",
+            "export",
+            "fastmri",
+            "implicit",
+            "mask_shapes",
+            "no_full_scans",
+            "non_cartesian",
+            "partial_scans",
+            "reconstructors",
+            "report",
+            "trajectories",
+            "uncertainty",
+        )
+    ),
+}
 # Commands that are not ours to check.
 OTHER_COMMANDS = {".", "cd", "git", "python3", "tensorboard"}
 
@@ -73,7 +94,7 @@ def all_commands():
 @pytest.mark.parametrize(
     "page",
     [
-        page
+        pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW))
         for page in PAGES
         if script(read(page)).strip() and page not in ELSEWHERE
     ],

@@ -40,6 +40,7 @@ def _results(folder):
     return json.loads((folder / "out" / "results.json").read_text())
 
 
+@pytest.mark.slow
 def test_leaves_everything_and_repeats_no_run(
     small, folder, capsys, monkeypatch
 ):

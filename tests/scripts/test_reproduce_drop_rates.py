@@ -20,6 +20,7 @@ def _arguments(folder, *others):
     ]
 
 
+@pytest.mark.slow
 def test_leaves_everything_and_repeats_no_run(
     script, folder, capsys, monkeypatch
 ):

@@ -41,6 +41,7 @@ def _zero_filled(images, mask):
     return np.abs(np.fft.ifft2(kspace))
 
 
+@pytest.mark.slow
 def test_leaves_everything_and_repeats_no_run(
     script, folder, capsys, monkeypatch
 ):
