@@ -46,7 +46,10 @@ LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/operators/test_toeplitz.py \
 	tests/posterior/test_chains.py \
 	tests/posterior/test_map_estimate.py \
-	tests/posterior/test_sample.py
+	tests/posterior/test_sample.py \
+	tests/regimes/test_distillation.py \
+	tests/regimes/test_from_scans.py \
+	tests/regimes/test_k_band.py
 PARALLEL := -n 2 --dist worksteal
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \
@@ -94,7 +97,8 @@ test-all: test $(VENV)/.all test-torch
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
 	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
-		$(BIN)/pytest $(LATER_ON_JAX) tests/models/test_unrolled.py
+		$(BIN)/pytest $(LATER_ON_JAX) tests/models/test_unrolled.py \
+		tests/samplers/test_learned_masks.py
 	$(call smoke,$(SMOKE))
 
 lint: $(VENV)/.test

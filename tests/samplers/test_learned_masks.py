@@ -29,13 +29,22 @@ SHAPES = {
     "nested half-planes": {"nested": True, "half_plane": True},
     "nested in a volume": {"nested": True, "volume": True},
 }
-every_shape = pytest.mark.parametrize("shape", SHAPES)
-# Every shape, and each kind of shape with every estimator.
+# `make test` has one shape of each kind on JAX, and every shape on TensorFlow.
 KINDS = ("points", "both", "half of the columns", "groups", "nested")
+on_jax = keras.backend.backend() == "jax"
+LATER = [pytest.mark.slow] * on_jax
+every_shape = pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(shape, marks=[] if shape in KINDS else LATER)
+        for shape in SHAPES
+    ],
+)
+# Every shape, and each kind of shape with every estimator.
 every_estimator = pytest.mark.parametrize(
     "shape, estimator",
     [
-        (shape, estimator)
+        pytest.param(shape, estimator, marks=[] if shape in KINDS else LATER)
         for shape in SHAPES
         for estimator in ESTIMATORS
         if estimator == "relaxed" or shape in KINDS
