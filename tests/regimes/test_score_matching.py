@@ -43,19 +43,19 @@ def test_a_network_starts_at_the_gaussian_and_learns(tmp_path):
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(0)
     images = np.sign(rng.normal(size=(256, 8, 8, 2))).astype("float32")
-    score = ScoreNetwork((0.1, 1), filters=4, depth=1)
+    score = ScoreNetwork((0.5, 1), filters=8, depth=1)
     score.adapt(images)
     training = ScoreMatching(score, seed=0)
     training.compile(keras.optimizers.Adam(2e-2))
     history = training.fit(
-        images, batch_size=32, epochs=8, validation_data=(images,), verbose=0
+        images, batch_size=32, epochs=24, validation_data=(images,), verbose=0
     ).history
-    # That of white images of variance 1 is the mean of 1 / (1 + s²), 0.85.
-    assert abs(history["loss"][0] - 0.85) < 0.05
-    assert history["val_loss"][-1] < 0.95 * history["loss"][0]
+    # That of white images of variance 1 is the mean of 1 / (1 + s²), 0.66.
+    assert abs(history["loss"][0] - 0.66) < 0.03
+    assert history["val_loss"][-1] < 0.92 * history["loss"][0]
     training.save(tmp_path / "training.keras")
     loaded = keras.models.load_model(tmp_path / "training.keras")
-    s = np.full((1, 1, 1, 1), 0.2, "float32")
+    s = np.full((1, 1, 1, 1), 0.7, "float32")
     np.testing.assert_allclose(
         loaded.score([images[:1], s]), score([images[:1], s]), rtol=1e-5
     )
