@@ -111,7 +111,7 @@ class MaskWithin(ThresholdRandomMask):
         """Return the probability of each entry if it is within."""
         if self.chance is not None:
             chance = np.maximum(self.chance, 1e-6)[None, ..., None]
-            return ops.minimum(prob / chance, 1.0)
+            return ops.minimum(ops.divide(prob, chance), 1.0)
 
         def total(x):
             return ops.sum(x, axis=(1, 2, 3), keepdims=True)
@@ -122,7 +122,7 @@ class MaskWithin(ThresholdRandomMask):
         count = ops.maximum(total(free), 1.0)
         wanted = self.sparsity * total(within) - total(within - free)
         share = ops.clip(wanted / count, 0.0, 1.0)
-        return equation_5(prob, total(free * prob) / count, share)
+        return equation_5(prob, total(ops.multiply(free, prob)) / count, share)
 
     def get_config(self):
         config = super().get_config()

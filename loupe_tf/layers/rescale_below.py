@@ -92,8 +92,9 @@ class RescaleBelow(Float32Layer):
             )
 
     def call(self, prob):
-        mean = ops.sum(self._free * prob) / max(self._total, 1e-9)
-        prob = self._free * equation_5(prob, mean, self._share)
+        free = ops.convert_to_tensor(self._free, "float32")
+        mean = ops.sum(free * prob) / max(self._total, 1e-9)
+        prob = free * equation_5(prob, mean, self._share)
         return ops.where(self._required, 1.0, prob)
 
     def compute_output_shape(self, input_shape):

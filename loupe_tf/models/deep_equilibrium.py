@@ -129,6 +129,7 @@ class DeepEquilibrium(keras.Model):
 
     def search(self, inputs):
         """Return the `FixedPoint` for inputs, as it is found at inference."""
+        inputs = [ops.convert_to_tensor(x) for x in inputs]
         if not self.built:
             self.build([tuple(x.shape) for x in inputs])
         scan, measured_by, kspace, _ = self.unrolled.measurement(inputs)

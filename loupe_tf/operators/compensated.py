@@ -1,3 +1,6 @@
+from keras import ops
+
+
 class Compensated:
     """A non-Cartesian scan whose adjoint weighs the samples: `A` and `Aᴴ D`.
 
@@ -40,7 +43,7 @@ class Compensated:
 
     def adjoint(self, samples):
         """Return `Aᴴ D y`, which is close to an image."""
-        return self.scan.adjoint(self.density * samples)
+        return self.scan.adjoint(ops.multiply(self.density, samples))
 
     def normal(self, image):
         """Return `adjoint(forward(image))`."""

@@ -95,7 +95,9 @@ class NonUniform:
         axes, gridding = len(self.size), self.gridding
         lead = ops.shape(coils)[: -1 - axes]
         parts = [
-            self._embed(ops.reshape(part, (-1, *self.size)) * self._scale)
+            self._embed(
+                ops.multiply(ops.reshape(part, (-1, *self.size)), self._scale)
+            )
             for part in fourier.split(coils)
         ]
         grid = ops.stack(transform(*parts, axes))
@@ -135,7 +137,10 @@ class NonUniform:
         # The inverse, as in `fourier.ifft2`.
         imag, real = transform(imag, real, axes)
         real, imag = (
-            ops.reshape(self._crop(part) * self._scale, (*lead, *self.size))
+            ops.reshape(
+                ops.multiply(self._crop(part), self._scale),
+                (*lead, *self.size),
+            )
             for part in (real, imag)
         )
         return combine_coils(fourier.join(real, imag), self.maps)

@@ -19,6 +19,7 @@ def flow(posterior, x, s, next_s):
         x: Tensor `(n, H, W, 2)`.
         s, next_s: Scalar tensors, the levels.
     """
+    x = ops.convert_to_tensor(x, "float32")
     way = ops.log(next_s) - ops.log(s)
     slope = -ops.square(s) * posterior.gradient(x, s)
     ahead = x + way * slope

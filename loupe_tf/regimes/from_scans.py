@@ -130,7 +130,8 @@ class FromScans(Within):
         )
         hold_out = np.where(self.sampler.region, 0.0, self.sampler.hold_out)
         acquired = ops.cast(mask != 0, "float32")
-        is_out = uniform < hold_out[None, ..., None].astype("float32")
+        chance = ops.convert_to_tensor(hold_out[None, ..., None], "float32")
+        is_out = uniform < chance
         held = ops.where(is_out, acquired, 0.0)
         return acquired - held, held
 

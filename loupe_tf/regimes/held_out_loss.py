@@ -30,7 +30,10 @@ def held_out_loss(kspace, predicted, held, weight=None, norm="mixed"):
     Returns:
         Tensor `(batch,)`.
     """
-    true, error = select(kspace, held), select(predicted - kspace, held)
+    true, error = (
+        select(kspace, held),
+        select(ops.subtract(predicted, kspace), held),
+    )
     if weight is None:
         weight = 1.0
     else:

@@ -142,7 +142,7 @@ class HoldOut(Regime):
         out = ops.sum(held, axis=(1, 2, 3), keepdims=True)
         free = ops.sum(self._outside(seen), axis=(1, 2, 3), keepdims=True)
         hidden = out / ops.maximum(out + free, 1.0)
-        probability = self.probability[None, ..., None]
+        probability = ops.convert_to_tensor(self.probability[None, ..., None])
         unseen = 1.0 - (1.0 - hidden) * probability
         chance = probability * hidden / ops.maximum(unseen, 1e-6)
         return 1.0 / ops.maximum(chance, SMALLEST)

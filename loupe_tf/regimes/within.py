@@ -91,12 +91,12 @@ class Within(Regime):
             weight: Tensor `(1 or batch, H or 1, W or 1, 1)`, 0 where there
                 are no data.
         """
-        error = predicted - kspace
+        error = ops.subtract(predicted, kspace)
         if self.norm == "squared":
             error = ops.sum(ops.square(error), axis=-1, keepdims=True)
         else:
             error = modulus(error)
-        error = fit_mask(weight, kspace) * error
+        error = ops.multiply(fit_mask(weight, kspace), error)
         return ops.mean(error, axis=tuple(range(1, len(error.shape))))
 
     def get_config(self):

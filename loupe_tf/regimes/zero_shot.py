@@ -129,6 +129,7 @@ class OneScan(HoldOut):
         self.spare = spare
 
     def split(self, mask, training):
+        mask = keras.ops.convert_to_tensor(mask, "float32")
         rest = keras.ops.where(self.spare > 0, 0.0, mask)
         if training:
             return super().split(rest, training)

@@ -64,7 +64,7 @@ def test_rounding_does_not_reach_the_estimate(size, updates):
     """A change of f(x) - x at the level of float32 is not learned."""
     solver = Broyden(memory=2)
     x = ops.ones((1, SIZE))
-    moved = np.full((1, SIZE), size, "float32")
+    moved = ops.full((1, SIZE), size, "float32")
     memory = solver.learn(
         ops.convert_to_tensor([True]),
         x,

@@ -43,7 +43,7 @@ def gradient_of_b(gradient, problem, method, solver=None):
             solver,
             method,
         )
-        return ops.sum(c * x)
+        return ops.sum(ops.multiply(c, x))
 
     return gradient(loss, b)
 
@@ -166,12 +166,12 @@ def test_exact_against_finite_differences(gradient, rng):
 
     def loss(w):
         x, _ = find_fixed_point(
-            lambda x, w: ops.tanh(ops.matmul(x, w) + u),
+            lambda x, w: ops.tanh(ops.add(ops.matmul(x, w), u)),
             np.zeros((3, 4), "float32"),
             [w],
             Anderson(1e-6),
         )
-        return ops.sum(c * x)
+        return ops.sum(ops.multiply(c, x))
 
     found, step = gradient(loss, w), 1e-5
     for i, j in np.ndindex(4, 4):

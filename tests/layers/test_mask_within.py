@@ -52,7 +52,10 @@ def test_stays_within(prob, within, estimator, chance):
 def test_counts_the_budget_in_the_band(prob, within):
     layer = MaskWithin(0.25, calibration=4, seed=0)
     layer([prob, within])
-    given = numpy_of(layer._given(prob, within)) * within
+    given = (
+        numpy_of(layer._given(prob, keras.ops.convert_to_tensor(within)))
+        * within
+    )
     given[:, calibration_region(SHAPE, 4)] = 1
     np.testing.assert_allclose(given.mean(axis=(1, 2, 3)) * 3, 0.25, rtol=1e-5)
     # So do the draws, up to their variance.

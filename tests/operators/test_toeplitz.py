@@ -23,7 +23,7 @@ def test_is_the_normal_operator(rng, size, coils, batch):
     for weights in (None, density):
         found = Toeplitz(scan, weights).normal(x)
         weights = 1 if weights is None else weights
-        expected = scan.adjoint(weights * scan.forward(x))
+        expected = scan.adjoint(ops.multiply(weights, scan.forward(x)))
         scale = np.abs(expected).max()
         np.testing.assert_allclose(found, expected, atol=1e-5 * scale)
 
@@ -48,7 +48,7 @@ def test_learned_positions(rng, gradient):
     def energy(kind):
         def of(positions):
             scan = NonUniform(positions, (6, 7), accuracy=1e-6)
-            return ops.sum(x * kind(scan).normal(x))
+            return ops.sum(ops.multiply(x, kind(scan).normal(x)))
 
         return of
 
