@@ -31,15 +31,19 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/fixed_point/test_solver.py \
 	tests/layers/test_sample_trajectory.py \
+	tests/models/test_coils.py \
 	tests/models/test_curves.py \
 	tests/models/test_deep_equilibrium.py \
 	tests/models/test_encoder_decoder.py \
 	tests/models/test_fastmri_unet.py \
 	tests/models/test_freeze_mask.py \
 	tests/models/test_image_networks.py \
+	tests/models/test_measurement.py \
+	tests/models/test_mwcnn.py \
 	tests/models/test_ncpdnet.py \
 	tests/models/test_networks.py \
 	tests/models/test_norm_unet.py \
+	tests/models/test_sensitivity_maps.py \
 	tests/models/test_total_variation_descent.py \
 	tests/operators/test_density_compensation.py \
 	tests/operators/test_non_uniform.py \
