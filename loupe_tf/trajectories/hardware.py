@@ -156,8 +156,9 @@ class Hardware:
         return np.linalg.norm(vectors, axis=-1)
 
 
-# Of the vendors' data sheets; "clinical" is what any whole-body scanner of the
-# last two decades has, "sparkling" what Lazarus et al. (MRM, 2019) used.
+# As commonly quoted for these systems, not checked against data sheets;
+# "clinical" is what any whole-body scanner of the last two decades has,
+# "sparkling" what Lazarus et al. (MRM, 2019) used.
 HARDWARE = {
     "clinical": Hardware(28, 150),
     "sparkling": Hardware(40, 180),
@@ -167,7 +168,9 @@ HARDWARE = {
     "mr750": Hardware(50, 200, raster=4e-6),
     "premier": Hardware(80, 200, raster=4e-6),
 }
-"""Gradient systems by name; an entry that you add is a choice everywhere."""
+"""Gradient systems by name; an entry that you add is a choice everywhere.
+
+The limits are those commonly quoted: check them against your scanner's."""
 
 
 def standardize_hardware(hardware):
