@@ -170,7 +170,8 @@ HARDWARE = {
 }
 """Gradient systems by name; an entry that you add is a choice everywhere.
 
-The limits are those commonly quoted: check them against your scanner's."""
+The limits are those commonly quoted: check them against your scanner's.
+"""
 
 
 def standardize_hardware(hardware):
