@@ -144,6 +144,17 @@ ENTRIES = [
         )
         for network in ("XPDNet", "MoDL", "VarNet")
     ),
+    *(
+        Entry(
+            XPDNET,
+            "learned lines beat equispaced lines",
+            "reproduce_xpdnet",
+            "xpdnet",
+            f"4: 1 coil, {network}: learned lines against equispaced lines",
+            f"R = 4, {network.removesuffix(' ×5')}",
+        )
+        for network in ("U-Net", "VarNet ×5")
+    ),
 ]
 
 
