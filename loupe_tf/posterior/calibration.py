@@ -55,7 +55,7 @@ def coverage(samples, truth, mask=None, levels=LEVELS):
 
     The interval of a real number of which there are n samples, with the mean m
     and the standard deviation d, is `m ± t d √(1 + 1/n)`, with t the quantile
-    of Student's distribution of n - 1 degrees of freedom. Of n + 1 numbers
+    of Student's distribution of n - 1 degrees of freedom. Among n + 1 numbers
     from one normal distribution, it holds the last with exactly the
     probability of its level, however small n is.
 

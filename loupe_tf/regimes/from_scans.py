@@ -70,7 +70,7 @@ class FromScans(Within):
 
     ```python
     centre = loupe_tf.masks.calibration_region((320, 320), 8)
-    probability = np.where(centre, 1, 0.5)  # Of the masks of the scans.
+    probability = np.where(centre, 1, 0.5)  # The scans' masks.
     sampler = loupe_tf.samplers.WithinScan(4, probability, calibration=8)
     regime = loupe_tf.regimes.FromScans(reconstructor, sampler, seed=0)
     regime.compile(keras.optimizers.Adam(1e-3))

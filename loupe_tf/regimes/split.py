@@ -103,7 +103,7 @@ def _key(shape, size, kind, seed):
     uniform = keras.random.uniform(shape, dtype="float32", seed=seed)
     if kind == "uniform":
         return uniform
-    # Of exponential variables with rates w, each is the smallest with a
+    # Among exponential variables with rates w, each is the smallest with a
     # probability proportional to its w. The rates span e⁴ at most.
     rows, columns = (
         ((np.arange(n) - n // 2) / (max(n - 1, 1) / 4)) ** 2 / 2 for n in size

@@ -12,7 +12,7 @@ BEND = 9.0
 EXTENT = 0.5 - 1e-6
 # Rounding near 1/2 moves differences by less.
 ROUNDING = {"float32": 4e-7, "float64": 1e-14}
-# Of the speed, room for files that round the peak of a gradient to six digits.
+# Share of the speed left to files, which round a gradient's peak to six digits.
 FILES = 3e-5
 TINY = 1e-30
 

@@ -96,6 +96,24 @@ def add_options(parser, *names, **others):
         parser.add_argument(f"--{name.replace('_', '-')}", **kind)
 
 
+def add_choices(parser, **choices):
+    """Add options for settings that are some of several names.
+
+    Args:
+        parser: The result of `argument_parser`.
+        **choices: For each setting, such as `methods`, the names to choose
+            from.
+    """
+    for name, names in choices.items():
+        parser.add_argument(
+            f"--{name}",
+            nargs="+",
+            choices=names,
+            metavar="NAME",
+            help=f"from {', '.join(names)} (all)",
+        )
+
+
 def add_training_options(parser):
     """Add options for the settings of `TRAINING` that users may change.
 

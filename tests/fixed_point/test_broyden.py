@@ -25,7 +25,7 @@ def dense(inverse):
 
 
 def test_exact_after_two_steps_for_each_unknown(rng):
-    """Of linear equations, contracting or not."""
+    """Linear equations, contracting or not."""
     w, b, function = problem(rng)
     assert np.linalg.norm(w, 2, axis=(1, 2)).max() > 1
     found = Broyden(1e-5, iterations=2 * SIZE)(function, np.zeros_like(b))

@@ -86,7 +86,7 @@ def trained(rng, reconstructor):
 @pytest.mark.slow
 @pytest.mark.parametrize("gradient", ["exact", "phantom"])
 def test_gradient_is_that_of_many_iterations(gradient):
-    """Of the network, the step's length and the learned mask."""
+    """The network, the step's length and the learned mask have gradients."""
     solver = Broyden(1e-6, iterations=25)
     whole, before = trained(
         np.random.default_rng(0),

@@ -77,7 +77,7 @@ def test_energy_falls(rng):
 
 
 def test_bilevel_gradient_against_finite_differences(rng):
-    """Of an error in λ, through the minimum of E."""
+    """The gradient of an error in λ passes through the minimum of E."""
     _, _, inputs = problem(rng)
     target = rng.normal(size=(1, *SIZE, 2)).astype("float32")
 

@@ -10,7 +10,7 @@ from loupe_tf.posterior.langevin import Langevin
 
 
 def test_the_flow_takes_a_gaussian_from_level_to_level(rng):
-    """Of images that are not measured: their spectrum becomes P + s²."""
+    """Images that are not measured have the spectrum P + s²."""
     case = Case((8, 9), batch=1, sigma=1)
     nothing = Cartesian(np.zeros((1, 8, 9, 1), "float32"))
     target = TemperedPosterior(case.score, nothing, case.kspace, 1)
@@ -26,7 +26,7 @@ def test_the_flow_takes_a_gaussian_from_level_to_level(rng):
 
 
 def test_the_rest_is_removed_to_first_order():
-    """Of the images' spectrum plus s², about P is left where P is above s²."""
+    """From the spectrum P + s², about P is left where P is above s²."""
     case = Case((8, 9), batch=1, sigma=1)
     nothing = Cartesian(np.zeros((1, 8, 9, 1), "float32"))
     target = TemperedPosterior(case.score, nothing, case.kspace, 1)

@@ -17,7 +17,7 @@ SHORT = posterior.Langevin(steps=2)
 def variance_ratios(case, found):
     """Variance of the samples over the exact one, on and off the mask."""
     spectrum = case.spectrum_of(found.samples)
-    variance = spectrum.var(0, ddof=1) / 2  # Of one real component.
+    variance = spectrum.var(0, ddof=1) / 2  # One real component's.
     ratio = variance.mean(0) / case.variance
     return ratio[case.mask].mean(), ratio[~case.mask].mean()
 

@@ -18,7 +18,7 @@ METHODS = [CurveTotalVariation(0.003, 60), CurveWaveletL1(0.003, 30)]
 
 @pytest.mark.parametrize("method", METHODS)
 def test_better_than_the_adjoint(scan, nmse, method):
-    """Of a few spokes, for several coils and for one."""
+    """A few spokes, for several coils and for one."""
     s = scan(size=(32, 31))
     spokes = radial(shots=16, samples=64, matrix=(32, 31))
     samples = nudft(s.maps * s.image, spokes.positions)

@@ -7,8 +7,8 @@ import numpy as np
 
 from loupe_tf.trajectories.hardware import Hardware
 
-# Of the amplitude of a gradient in a file; its shape has more. All positions of
-# a shot scale with it, so peaks are moved to numbers of so many digits.
+# Digits of a gradient's amplitude in a file; its shape has more. All positions
+# of a shot scale with it, so peaks are moved to numbers of so many digits.
 DIGITS = 6
 
 

@@ -1,6 +1,6 @@
 """Settings of the experiment on masks learned from undersampled scans."""
 
-from experiments.options import add_options, argument_parser
+from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
@@ -13,7 +13,7 @@ PRESETS = side_by_side(
     ("cpu", "smoke"),
     data="mni_brain/64",
     methods=[*METHODS],
-    # Of the mask, and of the scans.
+    # The mask's R, and the scans'.
     acceleration=4.0,
     scan_acceleration=1.8,
     hold_out=0.2,
@@ -38,13 +38,7 @@ def parse(doc, arguments=None):
         "cpu: small images, a quarter of an hour for a fold; smoke: all steps "
         "in a minute",
     )
-    parser.add_argument(
-        "--methods",
-        nargs="+",
-        choices=METHODS,
-        metavar="METHOD",
-        help=f"from {', '.join(METHODS)} (all)",
-    )
+    add_choices(parser, methods=METHODS)
     add_options(
         parser,
         *("batch_size", "filters", "depth"),

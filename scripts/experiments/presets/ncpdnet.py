@@ -1,6 +1,6 @@
 """Settings of the experiment on networks for non-Cartesian samples."""
 
-from experiments.options import add_options, argument_parser
+from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
@@ -19,7 +19,7 @@ PRESETS = side_by_side(
     trajectories=([*TRAJECTORIES], [*TRAJECTORIES], ["radial"]),
     accelerations=([4.0], [4.7], [4.7]),
     seeds=[0],
-    # Of the U-Net, and of the network in each iteration of the unrolled ones.
+    # Filters of the U-Net, and of each iteration of the unrolled networks.
     # In the preset cpu, all have as many weights, within a percent.
     filters=(64, 9, 4),
     depth=(4, 3, 2),
@@ -63,14 +63,7 @@ def parse(doc, arguments=None):
         "hour; smoke: all steps in a minute",
     )
     choices = {"networks": METHODS, "trajectories": TRAJECTORIES}
-    for name, names in choices.items():
-        parser.add_argument(
-            f"--{name}",
-            nargs="+",
-            choices=names,
-            metavar="NAME",
-            help=f"from {', '.join(names)} (all)",
-        )
+    add_choices(parser, **choices)
     add_options(
         parser,
         *("accelerations", "batch_size"),

@@ -1,6 +1,6 @@
 """Settings of the experiment on posterior samples."""
 
-from experiments.options import add_options, argument_parser
+from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
@@ -20,7 +20,7 @@ PRESETS = side_by_side(
     seeds=[0],
     calibration=4,
     noise=0.02,
-    # Of the score network.
+    # The score network.
     range=(
         [0.01, 1.0],
         [0.05, 1.0],
@@ -31,12 +31,12 @@ PRESETS = side_by_side(
     score_epochs=(120, 2),
     learning_rate=1e-3,
     batch_size=16,
-    # Of the supervised U-Net.
+    # The supervised U-Net.
     unet_filters=(24, 4),
     unet_depth=(4, 2),
     unet_epochs=(60, 2),
     dropout=0.1,
-    # Of the chains.
+    # The chains.
     levels=(40, 6),
     steps=(10, 2),
     chains=(8, 4),
@@ -64,13 +64,7 @@ def parse(doc, arguments=None):
         PRESETS,
         "cpu: small images, two hours; smoke: all steps in two minutes",
     )
-    parser.add_argument(
-        "--methods",
-        nargs="+",
-        choices=METHODS,
-        metavar="METHOD",
-        help=f"from {', '.join(METHODS)} (all)",
-    )
+    add_choices(parser, methods=METHODS)
     add_options(
         parser,
         *("accelerations", "filters", "batch_size"),

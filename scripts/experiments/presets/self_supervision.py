@@ -1,6 +1,6 @@
 """Settings of the experiment on training without fully sampled images."""
 
-from experiments.options import add_options, argument_parser
+from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 from loupe_tf.evaluation import REGULARIZATIONS
@@ -57,14 +57,7 @@ def parse(doc, arguments=None):
         PRESETS,
         "cpu: 64×64, an hour or two; smoke: all steps in a minute",
     )
-    for name, choices in ("methods", METHODS), ("masks", MASKS):
-        parser.add_argument(
-            f"--{name}",
-            nargs="+",
-            choices=choices,
-            metavar=name.rstrip("s").upper(),
-            help=f"from {', '.join(choices)} (all)",
-        )
+    add_choices(parser, methods=METHODS, masks=MASKS)
     add_options(
         parser,
         "batch_size",

@@ -1,6 +1,6 @@
 """Settings of the experiment on implicit models and their gradients."""
 
-from experiments.options import add_options, argument_parser
+from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
@@ -14,11 +14,11 @@ PRESETS = side_by_side(
     ("cpu", "smoke"),
     data=("mni_brain/64", "mni_brain/64"),
     methods=([*METHODS], ["unrolled", "exact", "shine"]),
-    # Of the network: few and many parameters.
+    # The network: few and many parameters.
     filters=([4, 32], [2]),
-    # Of the search in training, or of the unrolled network.
+    # The search in training, or the unrolled network.
     iterations=([5, 15], [3]),
-    # Of the search in the test.
+    # The search in the test.
     tested=([2, 5, 10, 15, 30, 100], [3, 8]),
     seeds=[0],
     acceleration=4.0,
@@ -52,13 +52,7 @@ def parse(doc, arguments=None):
         PRESETS,
         "cpu: 64×64, up to two hours; smoke: all steps in a minute",
     )
-    parser.add_argument(
-        "--methods",
-        nargs="+",
-        choices=METHODS,
-        metavar="METHOD",
-        help=f"from {', '.join(METHODS)} (all)",
-    )
+    add_choices(parser, methods=METHODS)
     add_options(
         parser,
         "batch_size",

@@ -1,6 +1,6 @@
 """Settings of the experiment on scans that a network has not seen."""
 
-from experiments.options import add_options, argument_parser
+from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.presets.xpdnet import EQUAL
 from experiments.side_by_side import side_by_side
@@ -59,13 +59,7 @@ def parse(doc, arguments=None):
         "cpu: small images, an hour for five folds; smoke: all steps in two "
         "minutes",
     )
-    parser.add_argument(
-        "--methods",
-        nargs="+",
-        choices=METHODS,
-        metavar="METHOD",
-        help=f"from {', '.join(METHODS)} (all)",
-    )
+    add_choices(parser, methods=METHODS)
     parser.add_argument(
         "--others",
         nargs="+",

@@ -1,6 +1,6 @@
 """Settings of the experiment on unrolled networks and their masks."""
 
-from experiments.options import add_options, argument_parser
+from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 from loupe_tf.evaluation import REGULARIZATIONS
@@ -74,14 +74,7 @@ def parse(doc, arguments=None):
         "paper: 320×320, a GPU for weeks; cpu: small images and one coil, two "
         "hours; smoke: all steps in two minutes",
     )
-    for name, choices in ("networks", METHODS), ("masks", MASKS):
-        parser.add_argument(
-            f"--{name}",
-            nargs="+",
-            choices=choices,
-            metavar=name.rstrip("s").upper(),
-            help=f"from {', '.join(choices)} (all)",
-        )
+    add_choices(parser, networks=METHODS, masks=MASKS)
     add_options(
         parser,
         *("accelerations", "batch_size"),

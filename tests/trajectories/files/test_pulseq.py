@@ -46,7 +46,7 @@ def test_positions_in_the_file(tmp_path, request, name):
         trajectory = spiral(3, 1000, turns=4, **SIZES)
     else:
         hardware, trajectory = fast()
-    if name == "raster":  # Of another vendor; and a dwell time of many rasters.
+    if name == "raster":  # Another vendor's; and a dwell time of many rasters.
         hardware = Hardware(80, 200, raster=4e-6)
         trajectory = trajectory.replace(dwell=1.2e-5)
     path = tmp_path / "scan.seq"
@@ -96,7 +96,7 @@ def largest(sequence):
 
 
 def test_magnitudes_stay_within_limits(curves):
-    """Of the whole protocol, ramps and lobes included."""
+    """The whole protocol counts, ramps and lobes included."""
     sequence = trajectory_sequence(curves, dummy_scans=0)
     gradient, slew = largest(sequence)
     assert 1000 * gradient <= 80.001 and slew <= 200.1
