@@ -1,9 +1,9 @@
 import keras
-import numpy as np
 from keras import ops
 
 from loupe_tf.checks import check_choice, check_integer, check_number, invalid
 from loupe_tf.masks import calibration_region
+from loupe_tf.masks.arguments import standardize_probability
 from loupe_tf.regimes.held_out_loss import NORMS, held_out_loss
 from loupe_tf.regimes.regime import Regime, select
 from loupe_tf.regimes.split import KINDS, LINES, split
@@ -100,7 +100,7 @@ class HoldOut(Regime):
         self.splits = check_integer("splits", splits, at_least=1)
         self.norm = check_choice("norm", norm, NORMS)
         if probability is not None:
-            probability = _check_probability(probability)
+            probability = standardize_probability("probability", probability)
             if kind != "uniform":
                 raise invalid("kind", "'uniform' with a `probability`", kind)
         self.probability = probability
@@ -170,15 +170,3 @@ class HoldOut(Regime):
             else probability.tolist(),
             "norm": self.norm,
         }
-
-
-def _check_probability(probability):
-    array = np.asarray(probability, "float32")
-    if array.ndim != 2 or not ((array >= 0) & (array <= 1)).all():
-        raise invalid(
-            "probability",
-            "an array (H, W), (1, W) or (H, 1) of numbers in [0, 1]",
-            found=f"shape {array.shape}"
-            + (f", up to {array.max():g}" if array.size else ""),
-        )
-    return array
