@@ -21,6 +21,10 @@ OPTIONS = {
 """The name of a setting's value in the help, and its description."""
 
 
+COUNTS = ("epochs", "batch_size", "angles", "iterations")
+"""Settings of at least 1, where they are one number."""
+
+
 def argument_parser(doc, name, presets, sizes):
     """Make a parser with the options that all experiments share.
 
@@ -133,8 +137,8 @@ def add_training_options(parser):
 def parse(parser, arguments=None):
     """Return the settings of an experiment: the preset and given options.
 
-    The parser rejects accelerations that are not above 1 and slopes that are
-    not above 0.
+    The parser rejects accelerations that are not above 1, slopes that are not
+    above 0, and numbers of `COUNTS` below 1.
 
     Args:
         parser: The result of `argument_parser`.
@@ -158,6 +162,10 @@ def parse(parser, arguments=None):
         **presets[preset],
         **given,
     }
+    for name in COUNTS:
+        value = settings.get(name)
+        if isinstance(value, int) and value < 1:
+            parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
     for name, letter, least in ("accelerations", "R", 1), ("slopes", "S", 0):
         for value in settings.get(name) or ():
             if not least < value < float("inf"):

@@ -72,3 +72,11 @@ def test_refuses_wrong_options(script, folder, capsys, arguments, message):
         script.main(_arguments(folder, *arguments))
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--batch-size"])
+def test_refuses_counts_below_one(script, folder, capsys, option):
+    with pytest.raises(SystemExit) as stop:
+        script.main(_arguments(folder, option, "0"))
+    assert stop.value.code == 2
+    assert f"{option}: expected 1 or more" in capsys.readouterr().err

@@ -64,7 +64,4 @@ def parse(doc, arguments=None):
         learning_rate=("LR", "learning rate of RMSProp"),
     )
     settings = parse_options(parser, arguments)
-    for name in ("epochs", "batch_size"):
-        if settings[name] < 1:
-            parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
     return settings

@@ -53,9 +53,6 @@ def parse(doc, arguments=None):
         learning_rate=("LR", "learning rate of Adam"),
     )
     settings = parse_options(parser, arguments)
-    for name in ("epochs", "batch_size", "angles"):
-        if settings[name] < 1:
-            parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
     for name, least in ("acceleration", 1), ("band_acceleration", 1):
         if not settings[name] > least:
             parser.error(f"--{name.replace('_', '-')}: expected R > {least}")

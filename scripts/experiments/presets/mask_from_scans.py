@@ -49,9 +49,6 @@ def parse(doc, arguments=None):
         learning_rate=("LR", "learning rate of Adam"),
     )
     settings = parse_options(parser, arguments)
-    for name in ("epochs", "batch_size"):
-        if settings[name] < 1:
-            parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
     offered = (1 - settings["hold_out"]) / settings["scan_acceleration"]
     if not 0 < 1 / settings["acceleration"] < offered < 1:
         parser.error(

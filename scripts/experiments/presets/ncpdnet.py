@@ -78,9 +78,6 @@ def parse(doc, arguments=None):
         "rebuilt by the same networks, without training",
     )
     settings = parse_options(parser, arguments)
-    for name in ("epochs", "batch_size", "iterations"):
-        if settings[name] < 1:
-            parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
     for name, order in choices.items():
         settings[name] = [x for x in order if x in settings[name]]
     return settings

@@ -68,9 +68,6 @@ def parse(doc, arguments=None):
         settings[name] = sorted(set(settings[name]))
         if settings[name][0] < 1:
             parser.error(f"--{name}: expected 1 or more")
-    for name in ("epochs", "batch_size"):
-        if settings[name] < 1:
-            parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
     if len(settings["images"]) != 3:
         parser.error("--images: expected three numbers")
     settings["methods"] = [x for x in METHODS if x in settings["methods"]]

@@ -88,9 +88,6 @@ def parse(doc, arguments=None):
         learning_rate=("LR", "learning rate of Adam"),
     )
     settings = parse_options(parser, arguments)
-    for name in ("epochs", "batch_size"):
-        if settings[name] < 1:
-            parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
     for name in ("coils", "iterations"):
         settings[name] = sorted(set(settings[name]))
         if settings[name][0] < 1:
