@@ -19,6 +19,7 @@ only from arrays and files.
 
 from loupe_tf.datasets.building.simulate_fastmri import (
     write_fastmri_dataset,
+    write_fastmri_scan,
     write_fastmri_volume,
 )
 from loupe_tf.datasets.feeding.arrays import (
@@ -69,5 +70,6 @@ __all__ = [
     "split_by_volume",
     "warn_of_data_crimes",
     "write_fastmri_dataset",
+    "write_fastmri_scan",
     "write_fastmri_volume",
 ]

@@ -218,6 +218,18 @@ def prepare_scans(names):
         np.save(f"scans/patient{patient}_FLAIR.npy", names["volume"])
 
 
+def prepare_submission(names):
+    """A folder of two volumes, and zero-filled reconstructions of them."""
+    size = {"size": (32, 32), "recon_size": (32, 32), "coils": 2}
+    files = loupe_tf.datasets.write_fastmri_dataset(
+        ".", {"multicoil_val": 2}, anatomy="brain", slices=1, **size
+    )
+    method = loupe_tf.reconstruction.ZeroFilled()
+    for path in files["multicoil_val"]:
+        images = loupe_tf.evaluation.rebuild_volume(method, path, "4x")
+        loupe_tf.evaluation.write_submission("mine", path.name, images)
+
+
 # By a part of the name, what an example takes as given in another form.
 PREPARE = {
     "layers/": prepare_tensors,
@@ -231,6 +243,7 @@ PREPARE = {
     ":Grappa": prepare_lines,
     ":SampleVolume": prepare_curves,
     ":curve_maps": prepare_curves,
+    ":judge_submission": prepare_submission,
     ":load_samples": prepare_curves,
     ":export_model": prepare_export,
     ":save_mask": prepare_lines,

@@ -75,12 +75,7 @@ def write_fastmri_volume(
         seed: Integer, or sequence of integers, the seed of the object.
     """
     rows, columns = size
-    if recon_size[0] > rows or recon_size[1] > columns:
-        raise invalid(
-            "recon_size",
-            f"a size no larger than that of k-space, {size}",
-            recon_size,
-        )
+    _check_recon_size(recon_size, size)
     inside = _acquired_columns(acquired, columns)
     if mask is not None:
         mask = np.asarray(mask, bool)
@@ -188,6 +183,67 @@ def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
             )
             paths[name].append(path)
     return paths
+
+
+def write_fastmri_scan(
+    path,
+    kspace,
+    recon_size,
+    acquisition="AXT2",
+    patient_id="simulated",
+    model="",
+    field_strength=None,
+):
+    """Write the k-space of several coils as an HDF5 file of fastMRI.
+
+    `reconstruction_rss` is the root of the sum of squares of the coil images,
+    cropped to `recon_size`, as in fastMRI. The header gives `simulated` as the
+    vendor of the scanner; see `write_fastmri_volume` for the rest.
+
+    Args:
+        path: Path of the file. It is overwritten.
+        kspace: Complex array `(slices, coils, H, W)`, fully sampled,
+            orthonormal, with DC at `(H // 2, W // 2)`.
+        recon_size: Two integers, the rows and columns of the reconstruction.
+        acquisition: String, the pulse sequence.
+        patient_id: String.
+        model: String, the model of the scanner.
+        field_strength: Optional float, in tesla.
+
+    Raises:
+        ValueError: If `kspace` has another number of axes, or if `recon_size`
+            is larger than it.
+    """
+    kspace = np.asarray(kspace, np.complex64)
+    if kspace.ndim != 4:
+        raise invalid(
+            "kspace", "shape (slices, coils, H, W)", found=kspace.shape
+        )
+    size = kspace.shape[2:]
+    _check_recon_size(recon_size, size)
+    images = _crop(ifft2c(kspace), recon_size)
+    recon = np.sqrt(np.sum(np.abs(images) ** 2, axis=1)).astype(np.float32)
+    system = {"systemModel": model or None}
+    system["systemFieldStrength_T"] = field_strength
+    inside = slice(0, size[1])
+    header = _header(size, recon_size, kspace.shape[1], inside, **system)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=kspace)
+        file.create_dataset("reconstruction_rss", data=recon)
+        file.create_dataset("ismrmrd_header", data=header)
+        file.attrs["acquisition"] = acquisition
+        file.attrs["patient_id"] = patient_id
+        file.attrs["max"] = recon.max()
+        file.attrs["norm"] = np.linalg.norm(recon)
+
+
+def _check_recon_size(recon_size, size):
+    if recon_size[0] > size[0] or recon_size[1] > size[1]:
+        raise invalid(
+            "recon_size",
+            f"a size no larger than that of k-space, {size}",
+            recon_size,
+        )
 
 
 def _acquired_columns(acquired, columns):
@@ -308,8 +364,9 @@ def _keep(kspace, columns):
     return kept
 
 
-def _header(size, recon_size, coils, acquired):
+def _header(size, recon_size, coils, acquired, **system):
     """The parts of the XML header that fastMRI's files and readers use."""
+    system = {k: v for k, v in system.items() if v is not None}
 
     def add(parent, tag, **values):
         element = ElementTree.SubElement(parent, tag)
@@ -319,7 +376,12 @@ def _header(size, recon_size, coils, acquired):
 
     namespace = "http://www.ismrm.org/ISMRMRD"
     root = ElementTree.Element("ismrmrdHeader", xmlns=namespace)
-    system = {"systemVendor": SIMULATED, "receiverChannels": coils}
+    # In the order of the schema.
+    system = {
+        "systemVendor": SIMULATED,
+        **system,
+        "receiverChannels": coils,
+    }
     add(root, "acquisitionSystemInformation", **system)
     encoding = add(root, "encoding")
     for name, (rows, columns) in (

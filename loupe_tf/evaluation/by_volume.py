@@ -6,7 +6,6 @@ taken over volumes, not over slices.
 
 import numpy as np
 
-from loupe_tf.checks import invalid
 from loupe_tf.evaluation.statistics import mean_and_deviation
 
 
@@ -40,60 +39,6 @@ def per_volume(images, outputs, volumes):
             for name, value in values.items()
         }
         for volume in np.unique(volumes)
-    }
-
-
-def fastmri_metrics(volume, output):
-    """Compute PSNR, SSIM and NMSE of one volume as fastMRI does.
-
-    The fastMRI paper (Zbontar et al., arXiv:1811.08839, section 6.2) treats the
-    volume as one image. With v the true volume, v̂ its reconstruction and N
-    voxels,
-
-        NMSE = ‖v̂ - v‖² / ‖v‖²,    PSNR = 10 log10(N max(v)² / ‖v̂ - v‖²)
-
-    SSIM has the 7×7 uniform window and the maximum of the volume as the range,
-    and is averaged over slices.
-
-    Args:
-        volume: True magnitude images of one volume, `(slices, H, W)` or
-            `(slices, H, W, 1)`, in any unit.
-        output: Reconstructions, same shape and unit.
-
-    Returns:
-        Dictionary of the floats `"psnr"` (at most 100), `"ssim"` and `"nmse"`.
-
-    Raises:
-        ValueError: If the shapes differ, or if the volume is not finite or
-            zero everywhere, for which the metrics are not defined.
-    """
-    from keras import ops
-
-    from loupe_tf import metrics
-
-    volume, output = (
-        np.asarray(x, "float64").reshape(np.shape(x)[:3])
-        for x in (volume, output)
-    )
-    if volume.shape != output.shape:
-        raise invalid(
-            "output", f"shape {volume.shape}", found=f"shape={output.shape}"
-        )
-    peak = volume.max()
-    if not (np.isfinite(volume).all() and peak > 0):
-        raise invalid(
-            "volume",
-            "finite magnitudes that are not zero everywhere",
-            found=f"values from {volume.min()} to {peak}",
-        )
-    error = float(np.mean((output - volume) ** 2))
-    ssim = metrics.ssim(
-        volume[..., None] / peak, output[..., None] / peak, window="uniform"
-    )
-    return {
-        "psnr": -10 * float(np.log10(max(error / peak**2, 1e-10))),
-        "ssim": float(np.mean(ops.convert_to_numpy(ssim))),
-        "nmse": error / float(np.mean(volume**2)),
     }
 
 

@@ -10,7 +10,8 @@ result = evaluation.judge(method, mask, test_images, test_volumes)
 import numpy as np
 
 from loupe_tf.checks import invalid
-from loupe_tf.evaluation.by_volume import fastmri_metrics, per_volume
+from loupe_tf.evaluation.by_volume import per_volume
+from loupe_tf.evaluation.fastmri_metrics import fastmri_metrics
 from loupe_tf.masks.centre import judging
 from loupe_tf.reconstruction import forward
 from loupe_tf.reconstruction.network import as_reconstructor

@@ -86,6 +86,46 @@ class FastmriFile(contextlib.AbstractContextManager):
         return self._text("patient_id")
 
     @functools.cached_property
+    def mask(self):
+        """The acquired columns, booleans `(W,)`, or `None` if fully sampled.
+
+        Test sets and challenges have a mask.
+        """
+        dataset = self._dataset("mask")
+        if dataset is None:
+            return None
+        with self._naming():
+            mask = np.asarray(hdf5.read_hdf5(dataset))
+        width = self.kspace_shape[-1]
+        if mask.shape != (width,) or not np.isin(mask, (0, 1)).all():
+            raise self._bad(
+                f"Expected a mask of {width} columns, each 0 or 1. "
+                f"Received: shape={mask.shape}, dtype={mask.dtype}"
+            )
+        return mask.astype(bool)
+
+    @functools.cached_property
+    def scanner(self):
+        """The scanner of the XML header, a dictionary.
+
+        - `vendor`, `model`: strings, `""` if unknown.
+        - `field_strength`: float, in tesla, or `None` if unknown.
+        """
+        found = dict.fromkeys(("Vendor", "Model", "FieldStrength_T"))
+        if self._dataset("ismrmrd_header") is not None:
+            place = "acquisitionSystemInformation/system"
+            found = {key: self._find(place + key) for key in found}
+        try:
+            tesla = float(found["FieldStrength_T"])
+        except (TypeError, ValueError):
+            tesla = None
+        return {
+            "vendor": found["Vendor"] or "",
+            "model": found["Model"] or "",
+            "field_strength": tesla if tesla and 0 < tesla < 100 else None,
+        }
+
+    @functools.cached_property
     def header(self):
         """The description of k-space in the XML header, a dictionary.
 

@@ -11,6 +11,7 @@ from loupe_tf.masks.description import (
     point_spread,
     side_lobe,
 )
+from loupe_tf.masks.fastmri_lines import fastmri_lines
 from loupe_tf.masks.fixed_mask import PATTERNS, fixed_mask
 from loupe_tf.masks.from_model import from_model, probability_from_model
 from loupe_tf.masks.half_plane import half_plane, mirrored
@@ -42,6 +43,7 @@ __all__ = [
     "default_calibration",
     "density_profile",
     "equispaced_lines",
+    "fastmri_lines",
     "fixed_mask",
     "from_model",
     "gaussian",

@@ -18,6 +18,7 @@ from loupe_tf.reconstruction.curve_wavelet_l1 import CurveWaveletL1
 from loupe_tf.reconstruction.espirit import espirit_maps
 from loupe_tf.reconstruction.grappa import Grappa
 from loupe_tf.reconstruction.network import Network
+from loupe_tf.reconstruction.readout import crop_readout, pad_readout
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 from loupe_tf.reconstruction.sense import Sense
 from loupe_tf.reconstruction.total_variation import TotalVariation
@@ -40,7 +41,9 @@ __all__ = [
     "ZeroFilled",
     "adjoint",
     "choose_regularization",
+    "crop_readout",
     "curve_maps",
     "espirit_maps",
     "forward",
+    "pad_readout",
 ]

@@ -21,30 +21,25 @@ def scan(part, seed):
 
 
 def make_network(settings, size, seed):
-    """Make the reconstructor of all methods: a MoDL of few iterations.
+    """Make the reconstructor of all methods: a U-Net with consistent data.
 
     Args:
-        settings: Dict with the `iterations`, and the `filters` and `depth` of
-            the network in each.
+        settings: Dict with the `filters` and the `depth`.
         size: Tuple `(H, W)`.
         seed: Integer, of the initial weights.
     """
     import keras
 
     keras.utils.set_random_seed(seed)
-    network = loupe_tf.models.cnn(
+    network = loupe_tf.models.unet(
         (*size, 2),
-        2,
+        output_channels=2,
         filters=settings["filters"],
         depth=settings["depth"],
-        normalization=None,
+        normalization="instance",
     )
-    return loupe_tf.models.MoDL(
-        network,
-        iterations=settings["iterations"],
-        shared=False,
-        # With one coil, conjugate gradients are exact after two steps.
-        solver_iterations=2,
+    return loupe_tf.models.AdjointNetwork(
+        network, "complex", data_consistency=True
     )
 
 

@@ -72,7 +72,7 @@ def unseen(part, settings, seed):
     yield "as trained", scan
     for text in settings["others"]:
         name, _, data = text.partition("=")
-        other = _others(data, settings["data_dir"], part)
+        other = other_images(data, settings["data_dir"], part)
         if len(other.images):
             other = other.evenly(settings["tested"])
             yield name, scan_of(other, settings, seed)
@@ -184,7 +184,7 @@ def lesion_kept(method, scan):
     }
 
 
-def _others(data, data_dir, part):
+def other_images(data, data_dir, part):
     """Other images of the patients in `part`; all if these are unknown."""
     if pathlib.Path(data).exists():
         return Slices(*load_volumes(data))

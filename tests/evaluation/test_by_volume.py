@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-import skimage.metrics
 
 from loupe_tf import evaluation
 
@@ -22,38 +21,6 @@ def test_per_volume(rng):
     mean, deviation = evaluation.mean_and_deviation(result, "psnr")
     assert mean == pytest.approx((30 + 13.979) / 2, abs=1e-2)
     assert deviation == pytest.approx((30 - 13.979) / 2, abs=1e-2)
-
-
-def test_fastmri_metrics_agree_with_scikit_image(rng):
-    volume = rng.uniform(size=(3, 19, 24)) * 7e-5  # fastMRI's unit
-    volume[1] /= 3
-    output = volume + rng.normal(size=volume.shape) * 5e-6
-    result = evaluation.fastmri_metrics(volume, output[..., None])
-    peak = volume.max()
-    assert result["psnr"] == pytest.approx(
-        skimage.metrics.peak_signal_noise_ratio(
-            volume, output, data_range=peak
-        ),
-        abs=1e-5,
-    )
-    slices = [
-        skimage.metrics.structural_similarity(a, b, data_range=peak)
-        for a, b in zip(volume, output)
-    ]
-    assert result["ssim"] == pytest.approx(np.mean(slices), abs=1e-5)
-    assert result["nmse"] == pytest.approx(
-        np.sum((output - volume) ** 2) / np.sum(volume**2), rel=1e-6
-    )
-
-
-def test_fastmri_metrics_of_volumes_that_have_none():
-    zero = np.zeros((2, 8, 8))
-    with pytest.raises(ValueError, match="`volume`.*zero everywhere"):
-        evaluation.fastmri_metrics(zero, zero + 1)
-    with pytest.raises(ValueError, match="`output`.*2, 8, 8"):
-        evaluation.fastmri_metrics(zero + 1, zero[:1])
-    perfect = evaluation.fastmri_metrics(zero + 1, zero + 1)
-    assert perfect["psnr"] == pytest.approx(100) and perfect["nmse"] == 0
 
 
 @pytest.mark.parametrize(
