@@ -15,10 +15,10 @@ script compares the masks that are learned from them and from full scans.
 
 To tell the masks apart from the networks, a new network is trained for each
 mask on full scans ("retrained"); the network that was learned with the mask is
-tested as it is, too ("own"). All have the same network, a U-Net with consistent
-data, the same loss (the mean squared error in k-space) and the same number of
-epochs. The test uses the mask with exactly the budget. Images have one coil and
-a smooth random phase.
+tested as it is, too ("own"). All have the same network, a MoDL, the same loss
+(the mean squared error in k-space) and the same number of epochs. The test uses
+the mask with exactly the budget. Images have one coil and a smooth random
+phase.
 
 Each finished run writes a small JSON file to the folder given by --out, and its
 mask to masks/. Repeat a stopped command to resume it. report.html, results.json

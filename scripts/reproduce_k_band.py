@@ -19,10 +19,10 @@ The scans that a network is trained on:
 - k_band_learned: as k_band, and the mask is learned as well, by 4S; the budget
   is counted in the band
 
-All have the same network, a U-Net with consistent data, the same loss (the mean
-absolute error in k-space), as many scans, steps and epochs, and the weights of
-the last epoch. The mask is variable-density, the same for all but the last.
-Squares and bands have the same number of entries.
+All have the same network, a MoDL, the same loss (the mean absolute error in
+k-space), as many scans, steps and epochs, and the weights of the last epoch.
+The mask is variable-density, the same for all but the last. Squares and bands
+have the same number of entries.
 
 The test is on scans of all of k-space with the mask alone. Images have one coil
 and a smooth random phase.

@@ -9,20 +9,22 @@ application to magnetic resonance imaging", 2020). This script asks:
   and off the mask? Langevin dynamics and Hamiltonian Monte Carlo.
 - For volumes: is the posterior mean as good as a U-Net trained for the mask? Do
   intervals hold as many true values as they say, before and after one factor
-  that is fitted on validation slices? Beside it, a Gaussian prior, and the
-  U-Net's dropout.
+  that is fitted on validation slices? Beside it, a Gaussian prior, the U-Net's
+  dropout, an ensemble of U-Nets, and conformal discs.
 - If a small bright lesion is planted, does the posterior keep it, or widen?
 - Do lines that are chosen by the posterior's variance, on validation slices,
-  rebuild test slices better than random lines, or those of most power?
+  rebuild test slices better than random lines, those of most power, or those
+  that 4S learns together with a U-Net?
 
     python scripts/reproduce_posterior.py --preset smoke
     python scripts/reproduce_posterior.py --preset cpu --data my_volumes/
 
 Images have a smooth random phase, and k-space of one coil has noise whose level
 the methods know. The score network is trained once for each seed, and kept in
-scores/; chains in progress are kept too. Each finished run writes a small JSON
-file to the folder given by --out. Repeat a stopped command to resume it.
-report.html, results.json and the figures cover all runs in the folder.
+scores/, learned lines in masks/; chains in progress are kept too. Each finished
+run writes a small JSON file to the folder given by --out. Repeat a stopped
+command to resume it. report.html, results.json and the figures cover all runs
+in the folder.
 """
 
 import dataclasses
@@ -43,6 +45,7 @@ TITLES = {
     "zero_filled": "zero-filled",
     "unet": "U-Net",
     "dropout": "U-Net with dropout",
+    "ensemble": "ensemble of U-Nets",
     "gaussian": "Gaussian prior",
     "network": "score network",
 }
@@ -50,9 +53,10 @@ CONVENTION = (
     "PSNR = -10 log10(MSE) of the magnitude of a slice, images divided by "
     "their volume's maximum; mean over slices, then volumes; ± is the standard "
     "deviation over seeds. Coverage: share of true k-space values, real and "
-    "imaginary, in intervals of 68 and 95 % (Student's). Variance: that of "
-    "samples over the exact one. Lesion: the rebuilt share of the brightness "
-    "of a planted disc, and the deviation there over that without it."
+    "imaginary, in intervals of 68 and 95 % (Student's). Conformal: share of "
+    "true pixels in discs of 90 %. Variance: that of samples over the exact "
+    "one. Lesion: the rebuilt share of the brightness of a planted disc, and "
+    "the deviation there over that without it."
 )
 PARTS = ("measured", "unmeasured")
 NOWHERE = 1e-6
@@ -78,22 +82,21 @@ class Run(experiments.Run):
 
 def grid(settings):
     """All runs: the Gaussian images first, then mask by mask."""
-    rates = settings["accelerations"]
     chosen = [("random", method) for method in settings["methods"]]
+    if "random" not in settings["masks"]:
+        chosen = []
     if "network" in settings["methods"]:
-        chosen += [(mask, "network") for mask in MASKS[1:]]
+        others = [mask for mask in settings["masks"] if mask != "random"]
+        chosen += [(mask, "network") for mask in others]
+    last = settings["accelerations"][-1]
     return [
-        *(
-            Run(rates[0], "random", m, s)
-            for s in settings["seeds"]
-            for m in TOY
-        ),
+        *(Run(last, "random", m, s) for s in settings["seeds"] for m in TOY),
         *(
             Run(rate, mask, method, seed)
             for seed in settings["seeds"]
-            for rate in rates
+            for rate in settings["accelerations"]
             for mask, method in chosen
-            if mask == "random" or rate == rates[-1]
+            if mask == "random" or rate == last
         ),
     ]
 
@@ -137,7 +140,7 @@ def try_toy(run, settings, splits, folder):
 
 def try_volumes(run, settings, splits, folder):
     """Rebuild slices of the volumes, and judge samples where there are any."""
-    train = scans.with_phase(splits["train"], run.seed)
+    train = scans.copies_of(splits["train"], run.seed, settings["copies"])
     validation, test = (
         scans.with_phase(splits[name], seed, settings["tested"])
         for seed, name in ((1, "validation"), (2, "test"))
@@ -146,6 +149,9 @@ def try_volumes(run, settings, splits, folder):
         mask = samplers.choose_lines(
             run, settings, train, validation.images, folder
         )
+    elif run.mask == "learned":
+        every = scans.with_phase(splits["validation"], 1).images
+        mask = samplers.learn_lines(run, settings, train, every, folder)
     else:
         size = train.images.shape[1:3]
         mask = scans.given_mask(run.mask, run, settings, size, train)
@@ -153,24 +159,19 @@ def try_volumes(run, settings, splits, folder):
     draws = samples(test.images, "test")
     record = {
         "achieved_acceleration": mask.achieved_acceleration,
+        "lines": np.flatnonzero(mask.array).tolist(),
         "test": scans.judge(test, draws.mean(0)),
     }
     if len(draws) > 1:
-        checked = samples(validation.images, "validation")
-        factor = loupe_tf.posterior.deviation_factor(
-            checked, validation.images, mask.array
-        )["unmeasured"]
-        mended = loupe_tf.posterior.rescale_deviation(draws, factor)
-        record |= {
-            **loupe_tf.posterior.calibration_report(
-                draws, test.images, mask.array
-            ),
-            "factor": factor,
-            "coverage_after": loupe_tf.posterior.coverage(
-                mended, test.images, mask.array
-            ),
-        }
-    record["lesion"] = try_lesion(samples, test)
+        record |= loupe_tf.posterior.calibration_report(
+            draws, test.images, mask.array
+        )
+    # Other lines are there to be compared with these.
+    if run.mask == "random":
+        if len(draws) > 1:
+            checked = samples(validation.images, "validation")
+            record |= mend(draws, test.images, checked, validation, mask)
+        record["lesion"] = try_lesion(samples, test)
     shown = [len(test.images) // 2]
     kept = {"samples": draws[:16, shown]} if len(draws) > 1 else {}
     experiments.save_images(
@@ -184,6 +185,25 @@ def try_volumes(run, settings, splits, folder):
     return record
 
 
+def mend(draws, truth, checked, validation, mask):
+    """One factor, and discs that need no posterior, from validation slices."""
+    posterior = loupe_tf.posterior
+    factor = posterior.deviation_factor(checked, validation.images, mask.array)[
+        "unmeasured"
+    ]
+    discs = posterior.conformal_factor(checked, validation.images, 0.9)
+    return {
+        "fitted": factor,
+        "coverage_after": posterior.coverage(
+            posterior.rescale_deviation(draws, factor), truth, mask.array
+        ),
+        "conformal": {
+            "factor": discs,
+            "share": posterior.share_within(draws, truth, discs),
+        },
+    }
+
+
 def try_lesion(samples, test):
     """What becomes of a disc that was not there in training."""
     plain, planted, discs = scans.lesions(test)
@@ -195,17 +215,28 @@ def try_lesion(samples, test):
     true = np.linalg.norm(planted.images, axis=-1) - np.linalg.norm(
         plain.images, axis=-1
     )
-    found = {
-        "share": float(
-            (modulus[1] - modulus[0])[discs].mean() / true[discs].mean()
-        )
+    found = {}
+    for i, volume in enumerate(plain.volumes):
+        disc = discs[i]
+        kept = modulus[1][i, disc].mean() - modulus[0][i, disc].mean()
+        one = {"share": float(kept / true[i, disc].mean())}
+        if len(draws[0]) > 2:
+            spread = [
+                np.sqrt(each[:, i].var(0, ddof=1).sum(-1)) for each in draws
+            ]
+            detail = loupe_tf.posterior.check_detail(draws[1][:, [i]], disc)
+            one |= {
+                "widening": float(
+                    spread[1][disc].mean() / spread[0][disc].mean()
+                ),
+                "probability": detail.probability,
+            }
+        found[str(volume)] = one
+    means = {
+        key: float(np.mean([each[key] for each in found.values()]))
+        for key in next(iter(found.values()))
     }
-    if len(draws[0]) > 1:
-        spread = [np.sqrt(each.var(0, ddof=1).sum(-1)) for each in draws]
-        found["widening"] = float(
-            spread[1][discs].mean() / spread[0][discs].mean()
-        )
-    return found
+    return {**means, "volumes": found}
 
 
 def do(run, settings, splits, folder):
@@ -248,12 +279,14 @@ COLUMNS = {
         for part in PARTS
         for level in (68, 95)
     },
-    "factor": inner("factor"),
+    "factor": inner("fitted"),
     "68 % after": inner("coverage_after", "unmeasured", "0.68"),
     "95 % after": inner("coverage_after", "unmeasured", "0.95"),
+    "conformal": inner("conformal", "share"),
     "error and deviation": inner("correlation"),
     "lesion": inner("lesion", "share"),
     "deviation there": inner("lesion", "widening"),
+    "sure of it": inner("lesion", "probability"),
     "seconds": experiments.spread("seconds", 0),
     "seeds": experiments.count,
 }

@@ -11,11 +11,12 @@ same network trained on full images stand beside it.
     python scripts/reproduce_self_supervision.py --preset cpu --folds 5
     python scripts/reproduce_self_supervision.py --preset cpu --report
 
-There are two kinds of masks, both of points, with the same calibration region
+There are three kinds of masks, all of points, with the same calibration region
 and exactly the same budget. `random`: each slice has another mask, denser
 towards DC. `one`: all slices have one mask, learned from the full images of
 the training set for zero-filled images; its probabilities are the weights' P.
-For random masks, P is counted in a thousand draws.
+`drawn`: each slice has a mask of its own, drawn from these probabilities. For
+masks that differ, P is counted in a thousand draws.
 
 Every network is the same: a MoDL, from the same first weights. All are
 trained for the same number of epochs, and tested with the weights of the epoch
@@ -64,7 +65,11 @@ TITLES = {
     "distillation": "distillation",
     "supervised": "supervised",
 }
-MASK_TITLES = {"random": "a mask for each slice", "one": "one learned mask"}
+MASK_TITLES = {
+    "random": "a mask for each slice",
+    "one": "one learned mask",
+    "drawn": "draws of a learned mask",
+}
 PARTS = ("train", "validation", "test")
 DRAWS = 1000
 
@@ -144,6 +149,34 @@ def learn_mask(run, settings, images, folder):
         return found["mask"], found["probability"]
 
 
+def draw_from(probability, budget, settings, number, rng):
+    """Draw masks of one budget, each entry with about its probability.
+
+    Entries whose log-odds plus logistic noise are above 0 would be draws with
+    exactly these probabilities, and about the budget. The entries with the
+    largest sums have the budget itself.
+
+    Args:
+        probability: Array `(H, W)`.
+        budget: Integer.
+        settings: Dict with the `calibration`.
+        number: Integer, how many masks.
+        rng: NumPy generator.
+
+    Returns:
+        Float32 array `(number, H, W, 1)`.
+    """
+    chance = np.clip(probability, 1e-6, 1 - 1e-6)
+    score = np.log(chance / (1 - chance))
+    region = masks.calibration_region(score.shape, settings["calibration"])
+    score = np.where(region, np.inf, score) + rng.logistic(
+        size=(number, *score.shape)
+    )
+    flat = score.reshape(number, -1)
+    least = np.partition(flat, -budget, axis=1)[:, -budget]
+    return (score >= least[:, None, None])[..., None].astype("float32")
+
+
 def masks_of(run, settings, splits, folder):
     """Return the masks of each part, and the probabilities P."""
     size = splits["train"].images.shape[1:3]
@@ -153,6 +186,14 @@ def masks_of(run, settings, splits, folder):
         mask = mask[None, ..., None].astype("float32")
         return [np.repeat(mask, n, axis=0) for n in counts], chance
     first = 10**5 * (run.seed + 1)
+    if run.mask == "drawn":
+        mask, learned = learn_mask(
+            run, settings, splits["train"].images, folder
+        )
+        rng = np.random.default_rng(first)
+        drawn = draw_from(learned, mask.sum(), settings, DRAWS, rng)
+        every = draw_from(learned, mask.sum(), settings, sum(counts), rng)
+        return np.split(every, np.cumsum(counts)[:-1]), drawn.mean(0)[..., 0]
     every = np.stack(
         [draw(size, settings, first + i) for i in range(sum(counts))]
     )

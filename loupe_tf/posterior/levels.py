@@ -1,5 +1,7 @@
 """Noise levels of annealed chains."""
 
+import warnings
+
 import numpy as np
 
 from loupe_tf.checks import check_number, invalid
@@ -7,6 +9,10 @@ from loupe_tf.checks import check_number, invalid
 # Those that a call gets without naming any.
 COUNT = 60
 FLOW_STEPS = 6
+# The last level, in units of σ: that of a call that names none, and the highest
+# that brings no warning. Variances may be too small by 1 / (1 + 2 ratio²).
+RATIO = 0.2
+HIGHEST = 0.5
 
 
 def noise_levels(first, last, count=COUNT):
@@ -16,7 +22,8 @@ def noise_levels(first, last, count=COUNT):
         first: Number > `last`. Images plus noise of this level look like noise:
             about the standard deviation of the strongest frequency that is not
             measured.
-        last: Number > 0, small against the uncertainty that matters.
+        last: Number > 0, small against the uncertainty that matters, and
+            against the noise level σ of the measurement: a fifth of it.
         count: Integer ≥ 2.
 
     Returns:
@@ -32,14 +39,16 @@ def noise_levels(first, last, count=COUNT):
     return np.geomspace(first, last, count).astype("float32")
 
 
-def standardize_levels(levels, final, score):
+def standardize_levels(levels, final, score, sigma=0.0):
     """Return levels and those of the final flow, within the score's range.
 
     Args:
-        levels: Falling numbers, or `None` for the range of the score.
+        levels: Falling numbers, or `None` for the range of the score, down to
+            where both its images and the measurement are resolved.
         final: Number, the level where the flow ends, or `None`.
         score: The score; it may have the attribute `levels`, a pair (smallest,
             largest), the range in which it is trained.
+        sigma: Number ≥ 0, the noise level of the measurement.
     """
     known = getattr(score, "levels", None)
     if levels is None:
@@ -50,7 +59,8 @@ def standardize_levels(levels, final, score):
                 levels,
             )
         smallest, largest = known
-        levels = noise_levels(largest, min(3 * smallest, 0.9 * largest))
+        last = min(3 * smallest, max(RATIO * sigma, smallest))
+        levels = noise_levels(largest, min(last, 0.9 * largest))
         final = smallest if final is None else final
     levels = np.asarray(levels, "float32")
     if levels.ndim != 1 or not len(levels) or not (levels > 0).all():
@@ -61,7 +71,9 @@ def standardize_levels(levels, final, score):
     if final is None:
         final = last if known is None else max(last / 3, known[0])
         final = min(final, last)
-    final = check_number("final", final, above=0, at_most=last)
+    # Levels are float32, which rounds.
+    final = check_number("final", final, above=0, at_most=1.0001 * last)
+    final = min(final, last)
     if known is not None:
         lowest, highest = 0.999 * known[0], 1.001 * known[1]
         if final < lowest or levels[0] > highest:
@@ -75,3 +87,20 @@ def standardize_levels(levels, final, score):
     if final < last:
         flow = np.geomspace(last, final, FLOW_STEPS + 1)
     return levels, np.asarray([*flow, 0], "float32")
+
+
+def warn_of_last(last, sigma):
+    """Warn if the last level is not well below the noise level.
+
+    Where measurement and prior are equally certain, the flow from the level s
+    to 0 leaves the variance `P σ² / (P + σ² + 2 s²)` instead of
+    `P σ² / (P + σ²)`.
+    """
+    if last > HIGHEST * sigma > 0:
+        warnings.warn(
+            f"The last level, {last:g}, is not well below the noise level "
+            f"sigma={sigma:g}: the variance of measured k-space may come out "
+            f"at {1 / (1 + 2 * (last / sigma) ** 2):.0%} of what it should be. "
+            f"End at {RATIO * sigma:g}, with a score that is trained there.",
+            stacklevel=3,
+        )

@@ -74,8 +74,8 @@ def map_estimate(
     ... ).shape
     (1, 32, 32, 2)
     """
-    levels, _ = standardize_levels(levels, None, score)
     sigma, _ = find_sigma(sigma, scan, measurement)
+    levels, _ = standardize_levels(levels, None, score, sigma)
     posterior = TemperedPosterior(score, scan, measurement, sigma)
     warn_of_scale(posterior)
     adjoint = ops.convert_to_numpy(posterior.adjoint)

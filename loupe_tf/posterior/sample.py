@@ -7,7 +7,7 @@ from loupe_tf.checks import check_integer, check_number
 from loupe_tf.posterior.chains import Chains, run
 from loupe_tf.posterior.estimate_noise import estimate_noise
 from loupe_tf.posterior.langevin import Langevin
-from loupe_tf.posterior.levels import standardize_levels
+from loupe_tf.posterior.levels import standardize_levels, warn_of_last
 from loupe_tf.posterior.posterior_samples import PosteriorSamples
 from loupe_tf.posterior.tempered import TemperedPosterior
 
@@ -52,8 +52,9 @@ def sample(
             so.
         method: `Langevin` or `HMC`. Defaults to `Langevin()`.
         levels: Falling noise levels, see `noise_levels`. By default 60 in the
-            range of the score. The last should be well below `sigma`, or else
-            the flow makes measured k-space too certain.
+            range of the score, down to a fifth of `sigma`. If the last is above
+            half of `sigma`, measured k-space comes out too certain, and a
+            warning says so.
         final: Number, the last level at which the probability flow asks the
             score; from there one step goes to 0. Defaults to a third of the
             last level within the range of the score, and to the last level if
@@ -88,8 +89,9 @@ def sample(
     check_integer("chains", chains, at_least=2)
     check_integer("seed", seed, at_least=0)
     method = Langevin() if method is None else method
-    levels, final_levels = standardize_levels(levels, final, score)
     sigma, source = find_sigma(sigma, scan, measurement)
+    levels, final_levels = standardize_levels(levels, final, score, sigma)
+    warn_of_last(float(levels[-1]), sigma)
     posterior = TemperedPosterior(score, scan, measurement, sigma)
     warn_of_scale(posterior)
     group = Chains(posterior, method, chains, seed)

@@ -1,15 +1,11 @@
 import dataclasses
 
-import numpy as np
-
-from loupe_tf.checks import check_integer, check_number
-from loupe_tf.reconstruction.curve_reconstructor import CurveReconstructor
-from loupe_tf.reconstruction.sigpy_problem import curve_problems
+from loupe_tf.reconstruction.sparse_curve import SparseCurve
 from loupe_tf.reconstruction.total_variation import minimize_total_variation
 
 
 @dataclasses.dataclass(frozen=True)
-class CurveTotalVariation(CurveReconstructor):
+class CurveTotalVariation(SparseCurve):
     """Compressed sensing of a non-Cartesian scan, for few, sharp edges.
 
     It is `TotalVariation` for the samples of curves:
@@ -41,14 +37,4 @@ class CurveTotalVariation(CurveReconstructor):
     regularization: float
     iterations: int = 200
 
-    def __post_init__(self):
-        check_number("regularization", self.regularization, at_least=0)
-        check_integer("iterations", self.iterations, at_least=1)
-
-    def solve(self, scan, density, samples):
-        settings = dataclasses.astuple(self)
-        images = [
-            minimize_total_variation(*problem, *settings)
-            for problem in curve_problems(scan, density, samples)
-        ]
-        return np.stack([np.real(images), np.imag(images)], axis=-1)
+    minimize = staticmethod(minimize_total_variation)

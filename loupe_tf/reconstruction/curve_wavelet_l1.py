@@ -1,15 +1,11 @@
 import dataclasses
 
-import numpy as np
-
-from loupe_tf.checks import check_integer, check_number
-from loupe_tf.reconstruction.curve_reconstructor import CurveReconstructor
-from loupe_tf.reconstruction.sigpy_problem import curve_problems
+from loupe_tf.reconstruction.sparse_curve import SparseCurve
 from loupe_tf.reconstruction.wavelet_l1 import minimize_wavelets
 
 
 @dataclasses.dataclass(frozen=True)
-class CurveWaveletL1(CurveReconstructor):
+class CurveWaveletL1(SparseCurve):
     """Compressed sensing of a non-Cartesian scan, for sparse wavelets.
 
     It is `WaveletL1` for the samples of curves:
@@ -42,14 +38,4 @@ class CurveWaveletL1(CurveReconstructor):
     iterations: int = 100
     wavelet: str = "db4"
 
-    def __post_init__(self):
-        check_number("regularization", self.regularization, at_least=0)
-        check_integer("iterations", self.iterations, at_least=1)
-
-    def solve(self, scan, density, samples):
-        settings = dataclasses.astuple(self)
-        images = [
-            minimize_wavelets(*problem, *settings)
-            for problem in curve_problems(scan, density, samples)
-        ]
-        return np.stack([np.real(images), np.imag(images)], axis=-1)
+    minimize = staticmethod(minimize_wavelets)

@@ -21,25 +21,30 @@ def scan(part, seed):
 
 
 def make_network(settings, size, seed):
-    """Make the reconstructor of all methods: a U-Net with consistent data.
+    """Make the reconstructor of all methods: a MoDL of few iterations.
 
     Args:
-        settings: Dict with the `filters` and the `depth`.
+        settings: Dict with the `iterations`, and the `filters` and `depth` of
+            the network in each.
         size: Tuple `(H, W)`.
         seed: Integer, of the initial weights.
     """
     import keras
 
     keras.utils.set_random_seed(seed)
-    network = loupe_tf.models.unet(
+    network = loupe_tf.models.cnn(
         (*size, 2),
-        output_channels=2,
+        2,
         filters=settings["filters"],
         depth=settings["depth"],
-        normalization="instance",
+        normalization=None,
     )
-    return loupe_tf.models.AdjointNetwork(
-        network, "complex", data_consistency=True
+    return loupe_tf.models.MoDL(
+        network,
+        iterations=settings["iterations"],
+        shared=False,
+        # With one coil, conjugate gradients are exact after two steps.
+        solver_iterations=2,
     )
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 
 import loupe_tf
+from experiments import conducting
 from experiments import posterior_scans as scans
+from experiments.unet import build_unet
 from loupe_tf import atomic, masks
 
 
@@ -23,23 +25,24 @@ def trained_score(run, settings, train, folder):
     )
     score.adapt(train.images)
     training = loupe_tf.regimes.ScoreMatching(score, seed=run.seed)
-    epochs, first = settings["score_epochs"], settings["learning_rate"]
-    rate = keras.optimizers.schedules.CosineDecay(
-        first,
-        epochs * -(-len(train.images) // settings["batch_size"]),
-        alpha=0.02,
-    )
-    training.compile(keras.optimizers.Adam(rate))
-    training.fit(
-        train.images,
-        batch_size=settings["batch_size"],
-        epochs=epochs,
-        verbose=0,
-    )
+    fit(training, settings, settings["score_epochs"], train.images)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.written_aside(path) as partial:
         score.save(partial)
     return score
+
+
+def fit(model, settings, epochs, x, y=None, loss=None):
+    """Train by Adam, whose learning rate falls like a cosine."""
+    import keras
+
+    rate = keras.optimizers.schedules.CosineDecay(
+        settings["learning_rate"],
+        epochs * -(-len(x) // settings["batch_size"]),
+        alpha=0.02,
+    )
+    model.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), loss)
+    model.fit(x, y, batch_size=settings["batch_size"], epochs=epochs, verbose=0)
 
 
 def gaussian_score(train):
@@ -61,22 +64,23 @@ def draw(score, run, settings, images, mask, folder, name, method=None):
         scan,
         kspace,
         settings["noise"],
-        method or loupe_tf.posterior.Langevin(settings["steps"], 0.5),
+        method
+        or loupe_tf.posterior.Langevin(settings["steps"], settings["length"]),
         loupe_tf.posterior.noise_levels(
-            high, min(3 * low, high / 2), settings["levels"]
+            high, max(low, settings["noise"] / 5), settings["levels"]
         ),
         final=low,
         chains=settings["chains"],
         seed=run.seed,
-        file=folder / "unfinished" / f"{run.name}-{name}.npz",
+        file=folder / "unfinished" / run.name / f"{name}.npz",
     )
 
 
-def unet_samples(run, settings, train, mask):
-    """A U-Net on the adjoint image, trained for the mask; as a function."""
+def unet(run, settings, train, mask, seed):
+    """A U-Net on the adjoint image, trained for the mask."""
     import keras
 
-    keras.utils.set_random_seed(run.seed)
+    keras.utils.set_random_seed(seed)
     size = train.images.shape[1:3]
     image = keras.Input((*size, 2))
     network = loupe_tf.models.unet(
@@ -88,27 +92,32 @@ def unet_samples(run, settings, train, mask):
         normalization="instance",
     )
     model = keras.Model(image, image + network(image))
-    model.compile(keras.optimizers.Adam(settings["learning_rate"]), "mse")
-    sigma = settings["noise"]
-
-    def inputs(images, seed):
-        return scans.adjoint(scans.measure(images, mask, sigma, seed))
-
-    model.fit(
-        inputs(train.images, run.seed + 1),
-        train.images,
-        batch_size=settings["batch_size"],
-        epochs=settings["unet_epochs"],
-        verbose=0,
+    inputs = scans.adjoint(
+        scans.measure(train.images, mask, settings["noise"], seed + 1)
     )
+    fit(model, settings, settings["unet_epochs"], inputs, train.images, "mse")
+    return model
+
+
+def unet_samples(run, settings, train, mask):
+    """The images of U-Nets, as a function of the true ones."""
+    count = settings["members"] if run.method == "ensemble" else 1
+    models = [
+        unet(run, settings, train, mask, run.seed + member)
+        for member in range(count)
+    ]
 
     def samples(images):
-        x = inputs(images, run.seed)
+        x = scans.adjoint(
+            scans.measure(images, mask, settings["noise"], run.seed)
+        )
         if run.method == "dropout":
             return loupe_tf.posterior.dropout_samples(
-                model, x, 2 * settings["chains"]
+                models[0], x, 2 * settings["chains"]
             )
-        return model.predict(x, verbose=0)[None]
+        if run.method == "ensemble":
+            return loupe_tf.posterior.ensemble_samples(models, x)
+        return models[0].predict(x, verbose=0)[None]
 
     return samples
 
@@ -119,7 +128,7 @@ def sampler(run, settings, train, mask, folder):
         return lambda images, name: scans.adjoint(
             scans.measure(images, mask, settings["noise"], run.seed)
         )[None]
-    if run.method in ("unet", "dropout"):
+    if run.method in ("unet", "dropout", "ensemble"):
         samples = unet_samples(run, settings, train, mask)
         return lambda images, name: samples(images)
     if run.method == "gaussian":
@@ -132,7 +141,7 @@ def sampler(run, settings, train, mask, folder):
 
 
 def choose_lines(run, settings, train, images, folder):
-    """Lines of largest posterior variance, in rounds that double them."""
+    """Lines of largest posterior variance, in rounds with new samples."""
     width = images.shape[2]
     start = settings["calibration"]
     budget = masks.random_lines((1, width), run.acceleration, start).acquired
@@ -143,6 +152,38 @@ def choose_lines(run, settings, train, images, folder):
         draws = sampler(run, settings, train, mask, folder)(
             images, f"lines{mask.acquired}"
         )
-        count = min(mask.acquired, budget - mask.acquired)
+        most = -(-(budget - start) // settings["rounds"])
+        count = min(most, budget - mask.acquired)
         mask = loupe_tf.posterior.uncertain_lines(draws, mask, count)
+    return mask
+
+
+def learn_lines(run, settings, train, validation, folder):
+    """Lines that 4S learns together with a U-Net, without noise."""
+    path = folder / "masks" / f"R{run.acceleration:g}-fold{run.fold}.npz"
+    if path.exists():
+        return masks.SamplingMask.load(path)
+    size = train.images.shape[1:]
+    model = build_unet(
+        {
+            "filters": settings["unet_filters"],
+            "depth": settings["unet_depth"],
+            "learning_rate": settings["mask_learning_rate"],
+        },
+        size,
+        run.seed,
+        acceleration=run.acceleration,
+        lines="columns",
+        calibration=settings["calibration"],
+        reconstruction="complex",
+    )
+    given = {
+        **{"epochs": settings["mask_epochs"], "patience": 1, "cooldown": 0},
+        "learning_rate": settings["mask_learning_rate"],
+    }
+    conducting.fit_one_round(
+        model, run, {**settings, **given}, train.images, validation, folder
+    )
+    mask = masks.from_model(model)
+    mask.save(path)
     return mask

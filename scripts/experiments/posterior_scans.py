@@ -25,12 +25,20 @@ def to_complex(images):
     return images[..., 0] + 1j * images[..., 1]
 
 
+def copies_of(part, seed, count):
+    """Copies of images, each with its own phases, and mirrored in turn."""
+    every = [with_phase(part, [seed, i]) for i in range(count)]
+    images = [each.images[:, :, :: (-1) ** i] for i, each in enumerate(every)]
+    volumes = [each.volumes for each in every]
+    return Images(np.concatenate(images), np.concatenate(volumes))
+
+
 def with_phase(part, seed, count=None):
     """Give magnitude images a smooth random phase.
 
     Args:
         part: `loupe_tf.datasets.Slices`.
-        seed: Integer.
+        seed: Integer, or a list of them.
         count: (Optional) slices of each volume, evenly spaced inside it.
     """
     rows = np.arange(len(part.images))

@@ -140,9 +140,10 @@ def test_threshold_is_the_papers_rule(prob):
     np.testing.assert_array_equal(_numpy(layer(prob)), prob > 0.5)
 
 
-def test_without_sparsity_the_budget_is_the_expected_number(prob):
-    mask = _numpy(ThresholdRandomMask()(prob))
-    assert mask.sum() == np.round(prob.sum())
+@pytest.mark.parametrize("total, budget", [(2.25, 2), (2.75, 3)])
+def test_without_sparsity_the_budget_is_the_expected_number(total, budget):
+    prob = np.full((1, 3, 3, 1), total / 9, "float32")
+    assert _numpy(ThresholdRandomMask()(prob)).sum() == budget
 
 
 @pytest.mark.parametrize("binarization", ["sampled", "relaxed"])

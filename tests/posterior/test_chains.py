@@ -5,7 +5,7 @@ from gaussian_case import Case
 from loupe_tf import posterior
 from loupe_tf.posterior import chains as module
 
-LEVELS = posterior.noise_levels(0.5, 0.05, count=5)
+LEVELS = posterior.noise_levels(0.5, 0.02, count=5)
 
 
 def draw(case, method=None, **options):
@@ -16,7 +16,7 @@ def draw(case, method=None, **options):
         0.05,
         method or posterior.HMC(steps=2, leapfrog=2),
         LEVELS,
-        **{"final": 0.02, "chains": 3, **options},
+        **{"final": 0.01, "chains": 3, **options},
     ).samples
 
 

@@ -10,7 +10,7 @@ from loupe_tf.operators import Cartesian, NonUniform
 from loupe_tf.simulation import birdcage_maps
 
 LEVELS = posterior.noise_levels(0.5, 0.01, count=40)
-FEW = posterior.noise_levels(0.5, 0.05, count=3)
+FEW = posterior.noise_levels(0.5, 0.02, count=3)
 SHORT = posterior.Langevin(steps=2)
 
 
@@ -47,7 +47,7 @@ def mean_error(case, found):
 
 @pytest.mark.parametrize(
     "method",
-    [posterior.Langevin(steps=12, length=0.5), posterior.HMC(steps=1)],
+    [posterior.Langevin(steps=6), posterior.HMC(steps=1)],
     ids=["langevin", "hmc"],
 )
 def test_a_gaussian_posterior_is_wieners(method):
@@ -72,10 +72,30 @@ def test_a_gaussian_posterior_is_wieners(method):
         assert found.acceptance is None
 
 
+class Wide(GaussianScore):
+    levels = (0.005, 0.5)
+
+
+def test_the_default_levels_suit_the_noise():
+    """Also where much of k-space is as strong as the noise, as in images.
+
+    Levels of the score alone would end at half of the noise, and leave 0.8 of
+    the variance on the mask.
+    """
+    case = Case((16, 16), batch=2, sigma=0.03)
+    score = Wide(case.power / 10)
+    found = posterior.sample(
+        score, case.scan, case.kspace, 0.03, posterior.Langevin(4), chains=48
+    )
+    case.variance = 1 / (10 / case.power + case.mask / 0.03**2)
+    ratios = variance_ratios(case, found)
+    np.testing.assert_allclose(ratios, 1, atol=0.08)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
-    [posterior.Langevin(steps=40, length=0.5), posterior.HMC(steps=4)],
+    [posterior.Langevin(steps=20), posterior.HMC(steps=4)],
     ids=["langevin", "hmc"],
 )
 def test_a_gaussian_posterior_and_its_coverage(method):
@@ -183,6 +203,15 @@ def test_an_unknown_noise_level_is_estimated_and_said():
     )
     assert found.sigma_source == "estimated from the corners of k-space"
     assert 0.2 < found.sigma < 0.4
+
+
+def test_levels_that_end_above_the_noise_bring_a_warning():
+    case = Case((8, 9), batch=1, sigma=0.02)
+    levels = [0.5, 0.1]
+    with pytest.warns(UserWarning, match="last level, 0.1, is not"):
+        posterior.sample(
+            case.score, case.scan, case.kspace, 0.02, SHORT, levels
+        )
 
 
 def test_a_scan_in_another_unit_brings_a_warning():

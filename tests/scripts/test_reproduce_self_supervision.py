@@ -80,3 +80,16 @@ def test_each_method_has_its_regime(script):
     assert kinds["multi"].splits == 3
     assert kinds["weighted"].probability is not None
     assert isinstance(kinds["supervised"], loupe_tf.models.Loupe)
+
+
+def test_drawn_masks_have_the_budget_the_region_and_about_p(script, rng):
+    chance = rng.uniform(0.05, 0.6, size=(16, 16))
+    budget = round(chance.sum())
+    drawn = script.draw_from(chance, budget, {"calibration": 2}, 2000, rng)
+    assert drawn.shape == (2000, 16, 16, 1)
+    assert (drawn.sum(axis=(1, 2, 3)) == budget).all()
+    assert drawn[:, 7:9, 7:9].all()
+    mean = drawn.mean(axis=0)[..., 0]
+    outside = ~loupe_tf.masks.calibration_region((16, 16), 2)
+    # Four standard errors, and what the region takes from the others.
+    np.testing.assert_allclose(mean[outside], chance[outside], atol=0.06)

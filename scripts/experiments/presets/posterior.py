@@ -4,44 +4,57 @@ from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
-GRID = ("methods", "accelerations", "seeds")
+GRID = ("methods", "masks", "accelerations", "seeds")
 """Settings that may differ between the runs of one folder."""
 
 # Of Gaussian images, and of the volumes.
 TOY = ("langevin", "hmc")
-METHODS = ("zero_filled", "unet", "dropout", "gaussian", "network")
-MASKS = ("random", "power", "uncertain")
+METHODS = (
+    *("zero_filled", "unet", "dropout", "ensemble"),
+    *("gaussian", "network"),
+)
+MASKS = ("random", "power", "learned", "uncertain")
 
 PRESETS = side_by_side(
     ("cpu", "smoke"),
     data=("mni_brain/64", "mni_brain/64"),
-    accelerations=([4.0, 8.0], [4.0]),
+    accelerations=([8.0], [4.0]),
     methods=[*METHODS],
+    masks=[*MASKS],
     seeds=[0],
     calibration=4,
     noise=0.02,
+    # Copies of the training images, each with a random phase of its own, and
+    # mirrored in turn.
+    copies=(4, 1),
     # The score network.
     range=(
+        [0.002, 1.5],
         [0.01, 1.0],
-        [0.05, 1.0],
     ),
-    filters=(24, 4),
+    filters=(16, 4),
     depth=(3, 2),
     spectral_norm=None,
-    score_epochs=(120, 2),
+    score_epochs=(10, 2),
     learning_rate=1e-3,
-    batch_size=16,
-    # The supervised U-Net.
-    unet_filters=(24, 4),
+    batch_size=8,
+    # The supervised U-Net, its ensemble, and the one that learns lines.
+    unet_filters=(16, 4),
     unet_depth=(4, 2),
-    unet_epochs=(60, 2),
+    unet_epochs=(8, 2),
     dropout=0.1,
+    members=(4, 4),
+    mask_epochs=(10, 2),
+    mask_learning_rate=1e-2,
     # The chains.
     levels=(40, 6),
-    steps=(10, 2),
+    steps=(4, 2),
+    length=1.0,
     chains=(8, 4),
+    # Lines that are chosen by uncertainty come in so many rounds.
+    rounds=(4, 2),
     # Slices of each volume, evenly spaced.
-    tested=(6, 1),
+    tested=(2, 1),
     # Slices of training, validation and test; `None` uses all.
     images=(None, [32, 8, 8]),
     backup=False,
@@ -62,9 +75,10 @@ def parse(doc, arguments=None):
         doc,
         "posterior",
         PRESETS,
-        "cpu: small images, two hours; smoke: all steps in two minutes",
+        "cpu: small images, ten minutes a fold; smoke: all steps in two "
+        "minutes",
     )
-    add_choices(parser, methods=METHODS)
+    add_choices(parser, methods=METHODS, masks=MASKS)
     add_options(
         parser,
         *("accelerations", "filters", "batch_size"),
@@ -76,5 +90,6 @@ def parse(doc, arguments=None):
         tested=("N", "slices of each volume"),
     )
     settings = parse_options(parser, arguments)
-    settings["methods"] = [x for x in METHODS if x in settings["methods"]]
+    for name, order in ("methods", METHODS), ("masks", MASKS):
+        settings[name] = [x for x in order if x in settings[name]]
     return settings
