@@ -56,6 +56,8 @@ VARIANTS = {
     "4s_train_loss": {**_SHORT, "slope_monitor": "loss"},
     "4s_warm": {**_SHORT, "first_slope": 100.0},
     "4s_leap": {**_SHORT, "factor": 2.25},
+    # The preset's patience, from the fixed slope that is best with a region.
+    "4s_from_200": {"first_slope": 200.0},
     "4s_annealed": {**_SHORT, **_ANNEALED},
     "4s_gentle": _GENTLE,
     "4s_gentle_annealed": {**_GENTLE, **_ANNEALED},
