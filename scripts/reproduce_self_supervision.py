@@ -11,12 +11,13 @@ same network trained on full images stand beside it.
     python scripts/reproduce_self_supervision.py --preset cpu --folds 5
     python scripts/reproduce_self_supervision.py --preset cpu --report
 
-There are three kinds of masks, all of points, with the same calibration region
+There are four kinds of masks, all of points, with the same calibration region
 and exactly the same budget. `random`: each slice has another mask, denser
 towards DC. `one`: all slices have one mask, learned from the full images of
 the training set for zero-filled images; its probabilities are the weights' P.
-`drawn`: each slice has a mask of its own, drawn from these probabilities. For
-masks that differ, P is counted in a thousand draws.
+`with_network`: the same, but learned together with a U-Net, by 4S; the U-Net is
+then dropped. `drawn`: each slice has a mask of its own, drawn from the
+probabilities of `one`. For masks that differ, P is counted in a thousand draws.
 
 Every network is the same: a MoDL, from the same first weights. All are
 trained for the same number of epochs, and tested with the weights of the epoch
@@ -68,10 +69,13 @@ TITLES = {
 MASK_TITLES = {
     "random": "a mask for each slice",
     "one": "one learned mask",
+    "with_network": "one mask, learned with a U-Net",
     "drawn": "draws of a learned mask",
 }
 PARTS = ("train", "validation", "test")
 DRAWS = 1000
+UNET = {"filters": 8, "depth": 3}
+"""The U-Net that a mask is learned with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +121,9 @@ def _counted(size, rate, calibration):
 
 def learn_mask(run, settings, images, folder):
     """Learn the one mask and its probabilities, or read them."""
-    name = f"mask-seed{run.seed}-fold{run.fold}.npz"
-    path = folder / "masks" / name
+    with_network = run.mask == "with_network"
+    kind = "network" if with_network else "mask"
+    path = folder / "masks" / f"{kind}-seed{run.seed}-fold{run.fold}.npz"
     if not path.exists():
         import keras
 
@@ -129,15 +134,20 @@ def learn_mask(run, settings, images, folder):
             settings["acceleration"],
             calibration=settings["calibration"],
             slope=settings["slope"],
-            reconstructor="zero_filled",
             seed=run.seed,
+            **(UNET if with_network else {"reconstructor": "zero_filled"}),
         )
-        model.compile(keras.optimizers.Adam(0.05), loss="mse")
+        rate = 0.01 if with_network else 0.05
+        model.compile(keras.optimizers.Adam(rate), loss="mse")
+        slope = loupe_tf.callbacks.SelfShrinkingSigmoidSlope(
+            "loss", patience=2, cooldown=1
+        )
         model.fit(
             images,
             images,
             epochs=settings["mask_epochs"],
             batch_size=settings["batch_size"],
+            callbacks=[slope] if with_network else None,
             verbose=0,
         )
         found = {
@@ -181,7 +191,7 @@ def masks_of(run, settings, splits, folder):
     """Return the masks of each part, and the probabilities P."""
     size = splits["train"].images.shape[1:3]
     counts = [len(splits[name].images) for name in PARTS]
-    if run.mask == "one":
+    if run.mask in ("one", "with_network"):
         mask, chance = learn_mask(run, settings, splits["train"].images, folder)
         mask = mask[None, ..., None].astype("float32")
         return [np.repeat(mask, n, axis=0) for n in counts], chance

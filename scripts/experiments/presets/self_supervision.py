@@ -11,7 +11,7 @@ GRID = ("methods", "masks", "coils", "seeds")
 CLASSICAL = ("zero_filled", "total_variation")
 SELF_SUPERVISED = ("hold_out", "weighted", "multi", "distillation")
 METHODS = (*CLASSICAL, *SELF_SUPERVISED, "supervised")
-MASKS = ("random", "one", "drawn")
+MASKS = ("random", "one", "with_network", "drawn")
 
 PRESETS = side_by_side(
     ("cpu", "smoke"),
