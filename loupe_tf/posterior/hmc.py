@@ -61,13 +61,19 @@ class HMC:
         rank = len(x.shape)
         step = _as_image(ops.exp(log_length), rank)
         step = step / ops.sqrt(posterior.steepness(s))
-        first = gradient = posterior.gradient(x, s)
-        new, p = x, momentum
-        for _ in range(self.leapfrog):
+        first = posterior.gradient(x, s)
+
+        def leap(_, values):
+            new, p, gradient = values
             p = p + 0.5 * step * gradient
             new = new + step * p
             gradient = posterior.gradient(new, s)
-            p = p + 0.5 * step * gradient
+            return new, p + 0.5 * step * gradient, gradient
+
+        # A loop, so that the compiled graph has the network once.
+        new, p, gradient = ops.fori_loop(
+            0, self.leapfrog, leap, (x, momentum, first)
+        )
         gain = line_integral(posterior, x, new, s, first, gradient)
         gain = gain + 0.5 * (_power(momentum) - _power(p))
         # A trajectory that diverges is rejected.

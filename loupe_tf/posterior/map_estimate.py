@@ -41,7 +41,14 @@ class Ascent:
 
 
 def map_estimate(
-    score, scan, measurement, sigma=None, levels=None, steps=20, progress=False
+    score,
+    scan,
+    measurement,
+    sigma=None,
+    levels=None,
+    steps=20,
+    progress=False,
+    noise_scan=None,
 ):
     """Find the most probable image, given its measurement.
 
@@ -52,7 +59,7 @@ def map_estimate(
     error.
 
     Args:
-        score, scan, measurement, sigma, levels: As for
+        score, scan, measurement, sigma, levels, noise_scan: As for
             `loupe_tf.posterior.sample`.
         steps: Integer ≥ 1, steps at each level.
         progress: Boolean. Whether to show a progress bar.
@@ -74,7 +81,7 @@ def map_estimate(
     ... ).shape
     (1, 32, 32, 2)
     """
-    sigma, _ = find_sigma(sigma, scan, measurement)
+    sigma, _ = find_sigma(sigma, scan, measurement, noise_scan)
     levels, _ = standardize_levels(levels, None, score, sigma)
     posterior = TemperedPosterior(score, scan, measurement, sigma)
     warn_of_scale(posterior)

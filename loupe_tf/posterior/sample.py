@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 from keras import ops
 
-from loupe_tf.checks import check_integer, check_number
+from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.posterior.chains import Chains, run
 from loupe_tf.posterior.estimate_noise import estimate_noise
 from loupe_tf.posterior.langevin import Langevin
@@ -27,6 +27,7 @@ def sample(
     seed=0,
     file=None,
     progress=False,
+    noise_scan=None,
 ):
     """Draw samples of the posterior of images, given their measurement.
 
@@ -47,9 +48,9 @@ def sample(
         measurement: Array `(batch, coils, ..., 2)`, what the operator measures,
             in the unit of the images of the score.
         sigma: Number ≥ 0, standard deviation of the noise in the real and in
-            the imaginary part of each sample. `None` estimates it from the
-            corners of Cartesian k-space (`estimate_noise`), and the result says
-            so.
+            the imaginary part of each sample. `None` estimates it from
+            `noise_scan`, or else from the corners of Cartesian k-space
+            (`estimate_noise`), and the result says so.
         method: `Langevin` or `HMC`. Defaults to `Langevin()`.
         levels: Falling noise levels, see `noise_levels`. By default 60 in the
             range of the score, down to a fifth of `sigma`. If the last is above
@@ -65,6 +66,8 @@ def sample(
             level. The same call goes on from there, with the same result as if
             it had not been stopped.
         progress: Boolean. Whether to show a progress bar.
+        noise_scan: (Optional) array of any shape, what the scanner measures
+            without a pulse, in the unit of the measurement.
 
     Returns:
         `PosteriorSamples`.
@@ -89,7 +92,7 @@ def sample(
     check_integer("chains", chains, at_least=2)
     check_integer("seed", seed, at_least=0)
     method = Langevin() if method is None else method
-    sigma, source = find_sigma(sigma, scan, measurement)
+    sigma, source = find_sigma(sigma, scan, measurement, noise_scan)
     levels, final_levels = standardize_levels(levels, final, score, sigma)
     warn_of_last(float(levels[-1]), sigma)
     posterior = TemperedPosterior(score, scan, measurement, sigma)
@@ -103,10 +106,16 @@ def sample(
     return PosteriorSamples(samples, sigma, source, acceptance)
 
 
-def find_sigma(sigma, scan, measurement):
+def find_sigma(sigma, scan, measurement, noise_scan=None):
     """Return the noise level, and where it is from."""
     if sigma is not None:
+        if noise_scan is not None:
+            raise invalid("noise_scan", "no noise scan beside `sigma`", "both")
         return check_number("sigma", sigma, at_least=0), "given"
+    if noise_scan is not None:
+        noise_scan = ops.convert_to_numpy(noise_scan)
+        found = estimate_noise(noise_scan, corners=False)
+        return found, "estimated from the noise scan"
     measurement = ops.convert_to_numpy(measurement)
     mask = getattr(scan, "mask", None)
     mask = None if mask is None else ops.convert_to_numpy(mask)

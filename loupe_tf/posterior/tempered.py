@@ -27,6 +27,10 @@ class TemperedPosterior:
         measurement: Tensor y `(batch, coils, ..., 2)`, as from `scan.forward`.
         sigma: Number ≥ 0, σ.
 
+    Raises:
+        ValueError: If an argument is invalid, or scan and score belong to
+            images of different sizes.
+
     Several chains belong to each image: x is `(chains · batch, H, W, 2)`, and
     all images of a chain follow each other.
     """
@@ -41,6 +45,13 @@ class TemperedPosterior:
         self.adjoint = scan.adjoint(y)
         """Tensor `(batch, H, W, 2)`, the adjoint image Aᴴ y."""
         shape = tuple(self.adjoint.shape)
+        power = getattr(score, "power", None)
+        if power is not None and tuple(power.shape) != shape[-3:-1]:
+            raise invalid(
+                "score",
+                f"a score of images of the size {shape[-3:-1]}, as of the scan",
+                found=f"the size {tuple(power.shape)}",
+            )
         self._shared = _is_shared(scan, shape[0])
         # The power iteration is a lower bound.
         values = power_iteration(scan.normal, shape)

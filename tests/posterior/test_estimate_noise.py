@@ -21,3 +21,12 @@ def test_few_samples_are_refused(rng):
         estimate_noise(kspace, mask)
     with pytest.raises(ValueError, match="`kspace`.*shape"):
         estimate_noise(kspace[0, 0])
+
+
+def test_all_of_a_noise_scan_counts(rng):
+    """Also that of a trajectory, which has no corners."""
+    spokes = rng.normal(scale=0.3, size=(1, 4, 20, 40, 2))
+    found = estimate_noise(spokes, corners=False)
+    np.testing.assert_allclose(found, 0.3, rtol=0.05)
+    with pytest.raises(ValueError, match="`kspace`.*noise scan of 32"):
+        estimate_noise(spokes[:, :1, :2, :2], corners=False)

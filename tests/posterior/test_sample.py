@@ -205,6 +205,29 @@ def test_an_unknown_noise_level_is_estimated_and_said():
     assert 0.2 < found.sigma < 0.4
 
 
+def test_a_noise_scan_tells_the_noise_level(rng):
+    case = Case((8, 9), batch=1, sigma=0.3)
+    noise = rng.normal(scale=0.3, size=(1, 1, 40, 40, 2))
+    given = case.score, case.scan, case.kspace
+    options = {"levels": FEW, "noise_scan": noise}
+    found = posterior.sample(*given, None, SHORT, chains=2, **options)
+    assert found.sigma_source == "estimated from the noise scan"
+    np.testing.assert_allclose(found.sigma, 0.3, rtol=0.05)
+    image = posterior.map_estimate(*given, steps=2, **options)
+    again = posterior.map_estimate(*given, found.sigma, FEW, steps=2)
+    np.testing.assert_array_equal(image, again)
+    with pytest.raises(ValueError, match="`noise_scan`.*beside"):
+        posterior.sample(*given, 0.3, SHORT, chains=2, **options)
+
+
+def test_a_score_of_another_size_is_named():
+    case, other = (Case(size, batch=1, sigma=0.1) for size in ((8, 9), (9, 8)))
+    with pytest.raises(ValueError, match=r"`score`.*\(8, 9\).*\(9, 8\)"):
+        posterior.sample(
+            other.score, case.scan, case.kspace, 0.1, SHORT, FEW, chains=2
+        )
+
+
 def test_levels_that_end_above_the_noise_bring_a_warning():
     case = Case((8, 9), batch=1, sigma=0.02)
     levels = [0.5, 0.1]
