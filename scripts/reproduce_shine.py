@@ -53,7 +53,7 @@ TITLES = {
     "shine": "SHINE",
     "shine_refined": "SHINE + 5",
 }
-TIMED_STEPS = 7
+TIMED_STEPS = 15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,24 +141,38 @@ def with_iterations(model, run, iterations, size):
     return other
 
 
-def seconds_of_a_batch(model, images):
-    """The medians of a training step and of a prediction.
+def times_of_a_batch(model, images):
+    """The median times of a training step, and of its gradient.
 
+    The gradient's is the difference to the prediction that follows each step.
     The steps would change the weights: they come last, after all tests.
     """
-    medians = []
-    for step in (
-        lambda: model.train_on_batch(images, images),
-        lambda: model.predict_on_batch(images),
-    ):
-        taken = []
-        for _ in range(TIMED_STEPS):
-            start = time.perf_counter()
-            step()
-            taken.append(time.perf_counter() - start)
-        # The first compiles.
-        medians.append(float(np.median(taken[1:])))
-    return medians
+    steps, gradients = [], []
+    for _ in range(TIMED_STEPS + 1):
+        times = [_clocks()]
+        for work in (
+            lambda: model.train_on_batch(images, images),
+            lambda: model.predict_on_batch(images),
+        ):
+            work()
+            times.append(_clocks())
+        step, prediction = np.diff(times, axis=0)
+        steps.append(step)
+        gradients.append(step - prediction)
+    # The first compiles.
+    step, gradient = (
+        np.median(1e3 * np.array(each[1:]), axis=0).round(1).tolist()
+        for each in (steps, gradients)
+    )
+    return {
+        "milliseconds": step[0],
+        "gradient_milliseconds": gradient[0],
+        "processor_milliseconds": gradient[1],
+    }
+
+
+def _clocks():
+    return time.perf_counter(), time.process_time()
 
 
 def train(run, settings, splits, folder):
@@ -189,12 +203,10 @@ def train(run, settings, splits, folder):
         found = model.reconstructor
         record["residual"] = float(np.asarray(found.residual))
     batch = splits["train"].images[: settings["batch_size"]]
-    step, prediction = seconds_of_a_batch(model, batch)
     return {
         **record,
+        **times_of_a_batch(model, batch),
         "diverged": False,
-        "milliseconds": round(1e3 * step, 1),
-        "gradient_milliseconds": round(1e3 * (step - prediction), 1),
         "test": tested.pop(str(run.iterations)),
         "tested": tested,
     }

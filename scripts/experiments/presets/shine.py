@@ -15,21 +15,21 @@ PRESETS = side_by_side(
     data=("mni_brain/64", "mni_brain/64"),
     methods=([*METHODS], ["unrolled", "exact", "shine"]),
     # The network: few and many parameters.
-    filters=([4, 32], [2]),
+    filters=([2, 8], [2]),
     # The search in training, or the unrolled network.
-    iterations=([5, 15], [3]),
+    iterations=([3, 10], [3]),
     # The search in the test.
-    tested=([2, 5, 10, 15, 30, 100], [3, 8]),
+    tested=([2, 3, 5, 10, 20, 40], [3, 8]),
     seeds=[0],
     acceleration=4.0,
     depth=3,
     norm=0.95,
     tolerance=1e-4,
-    batch_size=8,
+    batch_size=(4, 8),
     learning_rate=(3e-3, 1e-2),
-    epochs=(20, 1),
+    epochs=(8, 1),
     # Slices of training, validation and test.
-    images=([200, 40, 60], [16, 8, 8]),
+    images=([96, 16, 40], [16, 8, 8]),
     patience=1,
     cooldown=0,
     backup=False,
