@@ -29,6 +29,7 @@ from loupe_tf.models.u_resnet import u_resnet
 from loupe_tf.models.unet import unet
 from loupe_tf.models.unrolled import Unrolled
 from loupe_tf.models.varnet import VarNet
+from loupe_tf.models.wavelet_descent import WaveletDescent
 from loupe_tf.models.xpdnet import XPDNet
 from loupe_tf.on_import import register
 from loupe_tf.samplers.with_binarization import with_binarization
@@ -48,6 +49,7 @@ __all__ = [
     "TotalVariationDescent",
     "Unrolled",
     "VarNet",
+    "WaveletDescent",
     "XPDNet",
     "cnn",
     "contracting_cnn",

@@ -1,14 +1,11 @@
-import math
-
 import keras
 from keras import ops
 
-from loupe_tf.checks import check_number
-from loupe_tf.models.unrolled import Unrolled
+from loupe_tf.models.penalized_descent import PenalizedDescent
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
-class TotalVariationDescent(Unrolled):
+class TotalVariationDescent(PenalizedDescent):
     """Minimise data term and smoothed total variation by gradient descent.
 
         E(x) = ½ ‖A x - y‖² + λ Σ_r sqrt(|∇x(r)|² + ε²),    x ← x - η ∇E(x)
@@ -39,56 +36,17 @@ class TotalVariationDescent(Unrolled):
     >>> reconstructor = loupe_tf.models.DeepEquilibrium(step, gradient="exact")
     """
 
-    def __init__(
-        self, iterations=50, regularization=0.01, smoothing=0.05, **kwargs
-    ):
-        super().__init__(None, iterations, shared=True, **kwargs)
-        self.regularization = check_number(
-            "regularization", regularization, above=0
+    square_norm = 8
+
+    def penalty_slope(self, image):
+        axes = len(image.shape) - 3, len(image.shape) - 2
+        steps = [_difference(image, axis) for axis in axes]
+        power = sum(ops.sum(ops.square(d), -1, keepdims=True) for d in steps)
+        length = ops.sqrt(power + self.smoothing**2)
+        return sum(
+            _adjoint_difference(d / length, axis)
+            for d, axis in zip(steps, axes)
         )
-        self.smoothing = check_number("smoothing", smoothing, above=0)
-
-    def build(self, input_shape):
-        self.log_regularization = self.add_weight(
-            shape=(),
-            initializer=keras.initializers.Constant(
-                math.log(self.regularization)
-            ),
-            name="log_regularization",
-        )
-
-    def start(self, scan, kspace):
-        return (scan.adjoint(kspace),)
-
-    def step(self, index, scan, kspace, image, training=None):
-        weight = ops.exp(self.log_regularization)
-        length = 1 / (1 + 8 * weight / self.smoothing)
-        slope = scan.adjoint(scan.forward(image) - kspace)
-        slope = slope + weight * _slope_of_variation(image, self.smoothing)
-        return (image - length * slope,)
-
-    def finish(self, scan, image):
-        return image
-
-    def get_config(self):
-        config = super().get_config()
-        del config["network"], config["shared"]
-        return {
-            **config,
-            "regularization": self.regularization,
-            "smoothing": self.smoothing,
-        }
-
-
-def _slope_of_variation(image, smoothing):
-    """Return the gradient of `Σ sqrt(|∇x|² + ε²)`, in H and W."""
-    axes = len(image.shape) - 3, len(image.shape) - 2
-    steps = [_difference(image, axis) for axis in axes]
-    power = sum(ops.sum(ops.square(d), -1, keepdims=True) for d in steps)
-    length = ops.sqrt(power + smoothing**2)
-    return sum(
-        _adjoint_difference(d / length, axis) for d, axis in zip(steps, axes)
-    )
 
 
 def _difference(x, axis):
