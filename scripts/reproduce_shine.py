@@ -138,6 +138,8 @@ def with_iterations(model, run, iterations, size):
         (*size, 1), mask=masks.from_model(model), reconstructor=longer
     )
     other.set_weights(model.get_weights())
+    # To compile each length takes longer than the few images of the test.
+    other.compile(run_eagerly=True)
     return other
 
 

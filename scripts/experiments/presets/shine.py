@@ -19,7 +19,7 @@ PRESETS = side_by_side(
     # The search in training, or the unrolled network.
     iterations=([3, 10], [3]),
     # The search in the test.
-    tested=([2, 3, 5, 10, 20, 40], [3, 8]),
+    tested=([2, 3, 5, 10, 20], [3, 8]),
     seeds=[0],
     acceleration=4.0,
     depth=3,
@@ -29,7 +29,7 @@ PRESETS = side_by_side(
     learning_rate=(3e-3, 1e-2),
     epochs=(8, 1),
     # Slices of training, validation and test.
-    images=([96, 16, 40], [16, 8, 8]),
+    images=([96, 16, 32], [16, 8, 8]),
     patience=1,
     cooldown=0,
     backup=False,
