@@ -10,6 +10,7 @@ gradient, beside the exact gradient, the Jacobian-free one, five unrolled steps
     python scripts/reproduce_shine.py --preset smoke
     python scripts/reproduce_shine.py --preset cpu --data my_volumes/
     python scripts/reproduce_shine.py --preset cpu --methods exact shine
+    python scripts/reproduce_shine.py --report --out runs/shine_cpu
 
 All methods train the same network: the step of MoDL with `contracting_cnn`, on
 one coil and a Gaussian mask with R = 4. Broyden's method searches the
@@ -21,7 +22,9 @@ the report also says whether more iterations at test time help, and for which
 networks. The main figures are those with the iterations of training.
 
 The time of a gradient is that of a training step without that of a prediction:
-the median over some steps after the training, on a batch.
+the median over some steps after the training, on a batch. The processor's time
+is that of all its cores together, which other work on the machine changes less;
+it says nothing of a GPU's.
 
 Each finished run writes a small JSON file to the folder given by --out. Repeat
 a stopped command to resume it. You can add methods, filters, iterations and
@@ -37,6 +40,7 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments import implicit_figures
 from experiments.presets.shine import GRADIENTS, GRID, METHODS, parse
 from loupe_tf import evaluation, masks
 
@@ -246,21 +250,36 @@ def columns(records):
             for n in sorted(counts)
         },
         "gradient [ms]": experiments.spread("gradient_milliseconds", 0),
+        "of the processor": experiments.spread("processor_milliseconds", 0),
         "step [ms]": experiments.spread("milliseconds", 0),
         **experiments.TRAINING_COLUMNS,
     }
 
 
 def claims(cells):
-    """Compare each approximate gradient, and the unrolled network, to exact."""
+    """Compare each method to exact, and longer searches to those trained."""
     for cell, records in cells.items():
+        subject = f"{cell.filters} filters, {cell.iterations} iterations: "
         exact = cell._replace(method="exact")
         if cell != exact and exact in cells:
             yield experiments.Claim(
-                f"{cell.filters} filters, {cell.iterations} iterations: "
-                f"{TITLES[cell.method]} against the exact gradient",
+                f"{subject}{TITLES[cell.method]} against the exact gradient",
                 records,
                 cells[exact],
+            )
+        longest = max(
+            (int(n) for record in records for n in record["tested"]), default=0
+        )
+        if longest > cell.iterations:
+            longer = [
+                {**record, "test": record["tested"].get(str(longest), {})}
+                for record in records
+            ]
+            yield experiments.Claim(
+                f"{subject}{TITLES[cell.method]}, {longest} in the test against"
+                f" {cell.iterations}",
+                longer,
+                records,
             )
 
 
@@ -271,13 +290,13 @@ def costs(cells):
         if cell.method not in GRADIENTS[1:] or exact not in cells:
             continue
         own, other = (
-            np.mean([r.get("gradient_milliseconds", np.nan) for r in each])
+            np.mean([r.get("processor_milliseconds", np.nan) for r in each])
             for each in (records, cells[exact])
         )
         yield (
             f"{cell.filters} filters, {cell.iterations} iterations: "
-            f"{TITLES[cell.method]} takes {own / other:.2f} of the time of the "
-            f"exact gradient."
+            f"{TITLES[cell.method]} takes {own / other:.2f} of the processor's "
+            f"time of the exact gradient."
         )
 
 
@@ -286,6 +305,13 @@ def results(records, folder):
     cells = Run.cells(records)
     found = experiments.findings(claims(cells), volumes_of)
     found["sentences"] += costs(cells)
+    implicit = {method: TITLES[method] for method in GRADIENTS}
+    found["figures"] |= {
+        "time": implicit_figures.draw_against_time(cells, volumes_of, implicit),
+        "iterations": implicit_figures.draw_against_iterations(
+            cells, volumes_with, TITLES
+        ),
+    }
     return {
         "title": "Gradients of implicit models, and iterations at test time",
         "convention": CONVENTION,

@@ -15,7 +15,7 @@ Nothing else should run on the machine.
 import argparse
 import json
 import os
-import resource
+import pathlib
 import subprocess
 import sys
 import time
@@ -24,14 +24,11 @@ import numpy as np
 
 from loupe_tf.command_line import argument_parser
 
+sys.path.append(str(pathlib.Path(__file__).parent))
+from workers import peak_memory  # noqa: E402
+
 METHODS = ("unrolled", "phantom", "exact", "jacobian_free")
 STEPS = 5
-
-
-def peak_memory():
-    """The peak memory of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def build(method, iterations, size, filters):

@@ -25,14 +25,14 @@ import importlib.util
 import json
 import os
 import pathlib
-import resource
-import subprocess
 import sys
-import time
 
 import numpy as np
 
 from loupe_tf.command_line import argument_parser
+
+sys.path.append(str(pathlib.Path(__file__).parent))
+from workers import Worker, quartiles, serve, take_in_turn  # noqa: E402
 
 BACKENDS = ("tensorflow", "jax")
 THEIRS = "torch"  # The framework of fastMRI's network.
@@ -56,72 +56,17 @@ QUICK = {
     "depth": 2,
     "iterations": 2,
 }
-WARM_UP_STEPS = 2
 TITLE = (
     "{size}×{size}, {coils} coils, batch {batch}, {filters} filters, "
     "depth {depth}"
 )
 
 
-class Worker:
-    """A process in which one framework has one network, and takes steps."""
-
-    def __init__(self, framework, **setting):
-        self.what = f"{setting['network']} on {framework}"
-        setting = {"framework": framework, **setting}
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--worker", json.dumps(setting)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={
-                **os.environ,
-                "KERAS_BACKEND": framework,
-                "TF_CPP_MIN_LOG_LEVEL": "3",
-            },
-            text=True,
-        )
-        self.start = self._answer()
-
-    def take(self, step):
-        """Take one of `STEPS`, and return its seconds."""
-        self.process.stdin.write(f"{step}\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def close(self):
-        """End the process, and return its peak memory in MiB."""
-        self.process.stdin.close()
-        peak = self._answer()
-        self.process.wait()
-        return peak
-
-    def _answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"The process of {self.what} has ended.")
-        return json.loads(line)
-
-
-def work(setting):
-    """What a `Worker` runs in its process."""
-    output, sys.stdout = sys.stdout, sys.stderr
-
-    def answer(value):
-        print(json.dumps(value), file=output, flush=True)
-
-    is_theirs = setting["framework"] == THEIRS
-    make = torch_steps if is_theirs else keras_steps
-    steps, start = make(**setting)
-    start["before"] = peak_memory()
-    for name in setting["steps"]:
-        for _ in range(WARM_UP_STEPS):
-            steps[name]()
-    answer(start)
-    for line in sys.stdin:
-        begin = time.perf_counter()
-        steps[line.strip()]()
-        answer(time.perf_counter() - begin)
-    answer(peak_memory())
+def make_steps(framework, **setting):
+    """Steps of fastMRI's network, or of one of `NETWORKS`."""
+    if framework == THEIRS:
+        return torch_steps(**setting)
+    return keras_steps(framework, **setting)
 
 
 def measurement(size, coils, batch):
@@ -254,30 +199,17 @@ def torch_steps(size, coils, batch, filters, depth, iterations, **_):
     }
 
 
-def peak_memory():
-    """The peak memory of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
 def measure_against_theirs(backends, setting, rounds):
     """Seconds `{step: {framework: [one per round]}}`, and versions."""
     setting = {**setting, "network": "VarNet", "checkpointing": False}
     workers = {
-        name: Worker(name, steps=STEPS, **setting)
+        name: Worker(__file__, name, steps=STEPS, **setting)
         for name in (*backends, THEIRS)
     }
     weights = {worker.start["weights"] for worker in workers.values()}
     if len(weights) > 1:
         raise RuntimeError(f"The numbers of weights differ: {weights}.")
-    seconds = {step: {name: [] for name in workers} for step in STEPS}
-    rng = np.random.default_rng(0)
-    for _ in range(rounds):
-        for step in STEPS:
-            for name in rng.permutation(list(workers)):
-                seconds[step][name].append(workers[name].take(step))
-    for worker in workers.values():
-        worker.close()
+    seconds = take_in_turn(workers, STEPS, rounds)
     return seconds, [worker.start["versions"] for worker in workers.values()]
 
 
@@ -289,6 +221,7 @@ def measure_cost(network, backend, setting, steps):
         for checkpointing in (False, True):
             options = {"iterations": iterations, "checkpointing": checkpointing}
             worker = Worker(
+                __file__,
                 backend,
                 steps=["train"],
                 network=network,
@@ -320,7 +253,7 @@ def compare(seconds):
         }
         best = min(ratios, key=lambda name: np.median(ratios[name]))
         for name, values in ratios.items():
-            low, median, high = np.percentile(values, [25, 50, 75]).tolist()
+            low, median, high = quartiles(values)
             row = {"step": step, "backend": name, "ratio": median}
             row["quartiles"] = [low, high]
             if name == best:
@@ -407,7 +340,7 @@ def parse_arguments(arguments=None):
 def main(arguments=None):
     options = parse_arguments(arguments)
     if options.worker:
-        work(options.worker)
+        serve(make_steps, options.worker)
         return 0
     setting = {
         name: getattr(options, name) or value

@@ -1,0 +1,124 @@
+"""Processes that take steps in turn, one for each framework.
+
+Frameworks share no process, since each would take the other's cores and
+memory.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+WARM_UP_STEPS = 2
+
+
+class Worker:
+    """A process of a script, in which one framework takes steps.
+
+    Args:
+        script: Path of the script. It calls `serve` if it is given the option
+            `--worker`, with the settings in JSON.
+        framework: String, the name of a backend.
+        **setting: Further settings; `steps` are the names of the steps.
+
+    Attributes:
+        start: Dict of facts, the answer of the process when it is ready.
+    """
+
+    def __init__(self, script, framework, **setting):
+        self.what = f"{setting.get('network', script)} on {framework}"
+        setting = {"framework": framework, **setting}
+        self.process = subprocess.Popen(
+            [sys.executable, script, "--worker", json.dumps(setting)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={
+                **os.environ,
+                "KERAS_BACKEND": framework,
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            },
+            text=True,
+        )
+        self.start = self._answer()
+
+    def take(self, step):
+        """Take a step, and return its seconds."""
+        self.process.stdin.write(f"{step}\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def close(self):
+        """End the process, and return its peak memory in MiB."""
+        self.process.stdin.close()
+        peak = self._answer()
+        self.process.wait()
+        return peak
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"The process of {self.what} has ended.")
+        return json.loads(line)
+
+
+def serve(make, setting):
+    """What a `Worker` runs in its process.
+
+    Args:
+        make: Callable that takes the settings by name and returns callables by
+            the name of the step, and facts for `Worker.start`.
+        setting: Dict.
+    """
+    output, sys.stdout = sys.stdout, sys.stderr
+
+    def answer(value):
+        print(json.dumps(value), file=output, flush=True)
+
+    steps, start = make(**setting)
+    start["before"] = peak_memory()
+    for name in setting["steps"]:
+        for _ in range(WARM_UP_STEPS):
+            steps[name]()
+    answer(start)
+    for line in sys.stdin:
+        begin = time.perf_counter()
+        steps[line.strip()]()
+        answer(time.perf_counter() - begin)
+    answer(peak_memory())
+
+
+def peak_memory():
+    """The peak memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def take_in_turn(workers, steps, rounds):
+    """Take all steps in random order, round after round, and close.
+
+    Args:
+        workers: Dict of `Worker` by name.
+        steps: Names of steps.
+        rounds: Integer.
+
+    Returns:
+        A dict `{step: {name: [seconds, one per round]}}`.
+    """
+    seconds = {step: {name: [] for name in workers} for step in steps}
+    rng = np.random.default_rng(0)
+    for _ in range(rounds):
+        for step in steps:
+            for name in rng.permutation(list(workers)):
+                seconds[step][name].append(workers[name].take(step))
+    for worker in workers.values():
+        worker.close()
+    return seconds
+
+
+def quartiles(values):
+    """Return the lower quartile, the median and the upper one."""
+    return np.percentile(values, [25, 50, 75]).tolist()

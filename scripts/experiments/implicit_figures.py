@@ -1,0 +1,127 @@
+"""Figures of implicit models, with their captions.
+
+Each function returns a pair `(figure, caption)` for `experiments.publish`.
+`cells` below are dicts of lists of records by the `cell` of the script's runs:
+filters, iterations in training, and method. A test is a callable from a record
+to its metrics by volume, as in `experiments.cells`.
+"""
+
+import numpy as np
+
+from experiments.cells import means
+from experiments.panels import errorbars, panels
+
+PSNR = "PSNR [dB]"
+
+
+def draw_against_time(cells, volumes, titles):
+    """Draw PSNR against the time of the gradient, for each size.
+
+    Args:
+        cells: See above.
+        volumes: The test with the iterations of training.
+        titles: Dict of names by method, in order; others are not drawn.
+    """
+    caption = (
+        "PSNR of the test patients against the time of the gradient of one "
+        "batch; left and up is better. Error bars over folds and seeds."
+    )
+    sizes = list(
+        dict.fromkeys(
+            (k.filters, k.iterations) for k in cells if k.method in titles
+        )
+    )
+    # One method alone is no comparison.
+    sizes = [
+        size
+        for size in sizes
+        if sum(k[:2] == size and k.method in titles for k in cells) > 1
+    ]
+    if not sizes:
+        return None, caption
+    figure, axes = panels(1, len(sizes), (4.8, 3.6))
+    for ax, (filters, iterations) in zip(axes[0], sizes):
+        for method, title in titles.items():
+            records = [
+                record
+                for k, x in cells.items()
+                if k[:2] == (filters, iterations) and k.method == method
+                for record in x
+                if volumes(record)
+            ]
+            if not records:
+                continue
+            times = [r["processor_milliseconds"] for r in records]
+            errorbars(
+                ax,
+                {float(np.mean(times)): means(records, volumes)},
+                marker="o",
+                linestyle="none",
+                label=title,
+            )
+        ax.set(
+            title=f"{filters} filters, {iterations} iterations",
+            xlabel="time of the gradient [ms of the processor]",
+            ylabel=PSNR,
+        )
+        ax.legend(frameon=False, fontsize=8)
+    return figure, caption
+
+
+def draw_against_iterations(cells, volumes_with, titles):
+    """Draw PSNR against the iterations in the test, for each size.
+
+    Args:
+        cells: See above.
+        volumes_with: Callable from a number of iterations to a test.
+        titles: Dict of names by method, in order; others are not drawn.
+    """
+    caption = (
+        "PSNR of the test patients against the iterations in the test, after a "
+        "training with the number in the legend (circled). Means over folds "
+        "and seeds."
+    )
+    shown = {
+        k: [r for r in x if r["test"]]
+        for k, x in cells.items()
+        if k.method in titles
+    }
+    sizes = sorted({k.filters for k, x in shown.items() if x})
+    if not sizes:
+        return None, caption
+    figure, axes = panels(1, len(sizes), (4.8, 3.6))
+    colours = {}
+    for ax, filters in zip(axes[0], sizes):
+        own = {k: x for k, x in shown.items() if k.filters == filters and x}
+        for k, records in own.items():
+            counts = {int(n) for n in records[0]["tested"]} | {k.iterations}
+            found = {
+                n: float(np.mean(means(records, volumes_with(n))))
+                for n in sorted(counts)
+            }
+            style = "--" if k.method == "unrolled" else "-"
+            colour = colours.setdefault(k.iterations, f"C{len(colours)}")
+            ax.plot(
+                list(found),
+                list(found.values()),
+                style,
+                marker=".",
+                color=colour,
+                label=f"{titles[k.method]}, {k.iterations}",
+            )
+            ax.plot(
+                k.iterations,
+                found[k.iterations],
+                "o",
+                color=colour,
+                markersize=10,
+                markerfacecolor="none",
+            )
+        ax.set(
+            xscale="log",
+            title=f"{filters} filters",
+            xlabel="iterations in the test",
+            ylabel=PSNR,
+        )
+        ax.legend(frameon=False, fontsize=8)
+    return figure, caption
