@@ -278,7 +278,7 @@ def main(arguments=None):
         serve(make_steps, options.worker)
         return 0
     if not all(map(importlib.util.find_spec, ("torch", "deepinv"))):
-        print("Nothing to compare with: install deepinv and torch.")
+        print("Nothing to compare with: `pip install deepinv`, and torch.")
         return 1
     setting = {name: getattr(options, name) for name in SETTING}
     print(f"{os.cpu_count()} cores; {setting}; {options.rounds} rounds")

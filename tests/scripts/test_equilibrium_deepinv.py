@@ -56,7 +56,7 @@ def test_other_images_or_gradients_are_refused(script):
 def test_says_what_is_missing(script, capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert script.main([]) == 1
-    assert "install deepinv" in capsys.readouterr().out
+    assert "pip install deepinv" in capsys.readouterr().out
 
 
 def test_nonsense_is_refused(script, capsys):
