@@ -16,6 +16,21 @@ def is_builder(value):
     return tfds is not None and isinstance(value, tfds.core.DatasetBuilder)
 
 
+def is_prepared(builder):
+    """Whether a data set was prepared.
+
+    TFDS's own method warns of each data set that was not.
+
+    Args:
+        builder: A `tfds.core.DatasetBuilder`.
+
+    Returns:
+        Boolean.
+    """
+    there = (builder.data_path / "dataset_info.json").exists()
+    return there and builder.is_prepared()
+
+
 def prepared_builder(name, data_dir=None, argument="name"):
     """Return the builder of a prepared data set.
 
@@ -39,7 +54,7 @@ def prepared_builder(name, data_dir=None, argument="name"):
                 "the name of a TFDS data set",
                 found=f"{argument}={name}, data_dir={data_dir}",
             ) from error
-    if not builder.is_prepared():
+    if not is_prepared(builder):
         raise invalid(
             argument,
             "a data set prepared with `builder.download_and_prepare()`",
@@ -66,7 +81,7 @@ def open_builder(name, data_dir=None):
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-        return builder if builder.is_prepared() else _earlier_version(builder)
+        return builder if is_prepared(builder) else _earlier_version(builder)
     except Exception as error:
         folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
         folder = folder.expanduser() / name.split("/")[0].split(":")[0]

@@ -11,7 +11,7 @@ from loupe_tf.datasets.feeding.arrays import (
     load_volumes,
     split_by_volume,
 )
-from loupe_tf.datasets.prepared import open_builder
+from loupe_tf.datasets.prepared import is_prepared, open_builder
 from loupe_tf.datasets.resize import crop_to_acquired
 from loupe_tf.datasets.splits import SPLITS
 from loupe_tf.datasets.voxel_size import common_voxel_size
@@ -176,7 +176,7 @@ def _builder(data, data_dir):
             "mni_brain/96, that is prepared in `data_dir`",
             found=f"data={data}, data_dir={data_dir}",
         ) from None
-    if builder.name == "mni_brain" and not builder.is_prepared():
+    if builder.name == "mni_brain" and not is_prepared(builder):
         print(f"Simulating {builder.info.full_name} ...", flush=True)
         tfds.disable_progress_bar()
         # TFDS would print that it downloads something.

@@ -1,12 +1,12 @@
 """`loupe-tf mask convert`: a mask in another format."""
 
-from loupe_tf.cli.masks import add_command, add_reading, read
+from loupe_tf.cli.masks import add_command, add_reading, read, size_text
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.files.mask_files import FORMATS, save_mask
 
 DESCRIPTION = """\
 Write a mask in another format. The file appears at once and whole: after an
-error, what was there before is there still.
+error, an older file is still there.
 """
 
 EXAMPLES = """\
@@ -73,17 +73,19 @@ def add(commands):
     convert.add_argument(
         "--order",
         choices=ORDERS,
-        help="of acquisition, for CSV, ISMRMRD and Pulseq (linear); smooth "
-        "keeps jumps small, for eddy currents",
+        help="order of acquisition, for CSV, ISMRMRD and Pulseq (linear); "
+        "smooth keeps jumps small, for eddy currents",
     )
-    convert.add_argument("--seed", type=int, help="of --order shuffled (0)")
+    convert.add_argument(
+        "--seed", type=int, help="seed of --order shuffled (0)"
+    )
     protocol = convert.add_argument_group("Pulseq (and ISMRMRD: thickness)")
     for name, text in (
         ("slice-thickness", "in mm (5)"),
         ("te", "echo time in ms (the shortest)"),
         ("tr", "repetition time in ms (the shortest)"),
         ("flip-angle", "in degrees (15)"),
-        ("bandwidth", "of the receiver in Hz for a pixel (250)"),
+        ("bandwidth", "bandwidth of the receiver in Hz for a pixel (250)"),
     ):
         metavar = name.rpartition("-")[2].upper()
         protocol.add_argument(
@@ -106,4 +108,7 @@ def run(options):
     given = {name: getattr(options, name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     save_mask(mask, options.out, options.format, shift=False, **given)
-    print(f"{options.out}: {mask}")
+    view = ""
+    if mask.field_of_view is not None:
+        view = f"; field of view {size_text(mask.field_of_view, ' mm')}"
+    print(f"{options.out}: {mask}{view}")

@@ -57,7 +57,7 @@ def add(commands):
     )
     add_data(evaluate, "mni_brain/64")
     add_out(evaluate, "runs/evaluate", "folder of the results")
-    add_seed(evaluate, "of random patterns")
+    add_seed(evaluate, "seed of random patterns")
     add_options_of_rows(evaluate.add_argument_group("the rows"))
     evaluate.add_argument(
         "--tuning-slices",

@@ -49,8 +49,12 @@ def add(commands):
         help=".keras file of a model, .npy file of an array (H, W) with DC in "
         "the centre, decay, or uniform",
     )
-    make.add_argument("--shots", type=int, required=True)
-    make.add_argument("--samples", type=int, required=True, help="of each shot")
+    make.add_argument(
+        "--shots", type=int, required=True, help="number of shots"
+    )
+    make.add_argument(
+        "--samples", type=int, required=True, help="samples a shot"
+    )
     make.add_argument(
         "--fov",
         dest="field_of_view",
@@ -107,7 +111,7 @@ def add(commands):
         metavar="N",
         help="resolutions, from few samples in each shot to all (%(default)s)",
     )
-    add_seed(make, "of the first curves")
+    add_seed(make, "seed of the first curves")
     make.add_argument(
         "--out",
         nargs="+",

@@ -83,7 +83,8 @@ def add_options(command):
         nargs="+",
         choices=FORMATS,
         default=["npy", "png"],
-        help="of the images (npy png); nii and nii.gz need the extra `volumes`",
+        help="formats of the images (npy png); nii and nii.gz need the extra "
+        "`volumes`",
     )
     add(
         "--maps",
@@ -129,13 +130,14 @@ def add_options_of_curves(group):
         "--iterations",
         type=int,
         metavar="N",
-        help="of cg-sense (20); fewer give less noise and less detail",
+        help="iterations of cg-sense (20); fewer give less noise and less "
+        "detail",
     )
     group.add_argument(
         "--regularization",
         type=float,
         metavar="X",
-        help="of cg-sense, compared with 1 (0)",
+        help="weight of the penalty of cg-sense, compared with 1 (0)",
     )
     group.add_argument(
         "--matrix",
@@ -148,7 +150,7 @@ def add_options_of_curves(group):
     group.add_argument(
         "--unit",
         choices=UNITS,
-        help="of the positions in ISMRMRD (cycles/pixel)",
+        help="unit of the positions in ISMRMRD (cycles/pixel)",
     )
 
 
@@ -157,15 +159,15 @@ def add_options_of_files(group):
     group.add_argument(
         "--leading",
         choices=("coils", "slices"),
-        help="of .npy with three axes: what the first one counts",
+        help="what the first of three axes counts, in .npy files",
     )
-    add_lines(group, "of ISMRMRD: what lines are (columns)")
+    add_lines(group, "what the lines of ISMRMRD files are (columns)")
     group.add_argument(
         "--select",
         nargs="+",
         metavar="NAME=N",
-        help="of ISMRMRD: which of its counters (0), such as contrast=1 or "
-        "repetition=2",
+        help="which counters of ISMRMRD files to read (0 of each), such as "
+        "contrast=1 or repetition=2",
     )
 
 

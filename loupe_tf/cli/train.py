@@ -19,8 +19,10 @@ seen.
   loupe-tf train --data my_volumes/ --distribute mirrored
 
 The folder given by --out gets model.keras, mask.npz and mask.png, history.json,
-metrics.json and report.html, a page that needs nothing else. A run that was
-stopped goes on when the same command is given again.
+metrics.json and report.html, a self-contained page. The epochs by default are
+the paper's: on a processor, give fewer, such as --epochs 30 10 --filters 8. The
+bar shows the time left. A run that was stopped goes on when the same command is
+given again.
 """
 
 

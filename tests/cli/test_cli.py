@@ -85,12 +85,13 @@ def test_convert_with_options(files):
     assert load_mask("old.cfl").matrix == (3, 4)
 
 
-def test_convert_to_protocols(files):
+def test_convert_to_protocols(files, capsys):
     pytest.importorskip("pypulseq")
     pytest.importorskip("ismrmrd")
     words = "--fov 240 240 --te 6 --tr 20 --order smooth --bandwidth 400"
     words += " --flip-angle 10 --slice-thickness 4 --dummy-scans 2"
     assert run(f"mask convert lines.npz scan.seq {words}") == 0
+    assert "; field of view " in capsys.readouterr().out
     text = pathlib.Path("scan.seq").read_text()
     assert "FlipAngle 10" in text and "Order smooth" in text
     assert "FOV 0.24 0.24 0.004" in text

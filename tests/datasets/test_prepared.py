@@ -5,6 +5,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from loupe_tf.datasets import load_splits, pipeline
+from loupe_tf.datasets.prepared import open_builder
 from loupe_tf.reading import BadFileError
 
 
@@ -61,3 +62,10 @@ def test_a_template_that_is_none_is_named(prepared):
     path.write_text(json.dumps(info))
     with pytest.raises(BadFileError, match=str(path)):
         load_splits("described", prepared.parents[1])
+
+
+def test_what_is_not_prepared_is_no_warning(tmp_path, caplog):
+    """`train --demo` asks in its first run, when nothing is there."""
+    builder = open_builder("mni_brain/64", tmp_path)
+    assert not builder.data_path.exists()
+    assert "Variant folder" not in caplog.text

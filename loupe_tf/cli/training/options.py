@@ -54,7 +54,7 @@ def add_options(command):
         "images, where a scanner or a converter has filled it up with zeros",
     )
     add_out(command, "runs/loupe", "folder of the run")
-    add_seed(command, "of everything")
+    add_seed(command, "seed of the split, the weights, the masks and the order")
     add_mask_options(command.add_argument_group("the masks"))
     add_network_options(command.add_argument_group("the network"))
     add_training_options(command.add_argument_group("the training"))
@@ -107,14 +107,19 @@ def add_network_options(group):
         "--network",
         choices=list(NETWORKS),
         default="unet",
-        help="what rebuilds the image (%(default)s)",
+        help="the network that rebuilds the image (%(default)s)",
     )
-    add("--filters", type=int, default=32, help="of the network (%(default)s)")
+    add(
+        "--filters",
+        type=int,
+        default=32,
+        help="channels of the network's first scale (%(default)s)",
+    )
     add(
         "--depth",
         type=int,
-        help="of the network: scales of unet (5), halvings of fastmri_unet (4) "
-        "and encoder_decoder (7)",
+        help="scales of unet (5), halvings of fastmri_unet (4) and "
+        "encoder_decoder (7)",
     )
     add(
         "--dropout",
@@ -127,7 +132,7 @@ def add_network_options(group):
         "--weight-decay",
         type=float,
         default=0.0,
-        help="of the network; the mask has none (%(default)s)",
+        help="weight decay of the network; the mask has none (%(default)s)",
     )
 
 
@@ -140,10 +145,20 @@ def add_training_options(group):
         nargs=2,
         default=[1000, 500],
         metavar=("FIRST", "SECOND"),
-        help="the most epochs of the two rounds (%(default)s)",
+        help="largest number of epochs of the two rounds (1000 500, for a GPU)",
     )
-    add("--batch-size", type=int, default=16, help="(%(default)s)")
-    add("--learning-rate", type=float, default=0.01, help="(%(default)s)")
+    add(
+        "--batch-size",
+        type=int,
+        default=16,
+        help="images for one step (%(default)s)",
+    )
+    add(
+        "--learning-rate",
+        type=float,
+        default=0.01,
+        help="learning rate of Adam at the start (%(default)s)",
+    )
     add(
         "--patience",
         type=int,
@@ -151,8 +166,18 @@ def add_training_options(group):
         help="epochs without improvement before 4S raises the slope "
         "(%(default)s)",
     )
-    add("--cooldown", type=int, default=10, help="of 4S (%(default)s)")
-    add("--factor", type=float, default=1.5, help="of 4S (%(default)s)")
+    add(
+        "--cooldown",
+        type=int,
+        default=10,
+        help="epochs that 4S waits after each rise (%(default)s)",
+    )
+    add(
+        "--factor",
+        type=float,
+        default=1.5,
+        help="factor by which 4S multiplies the slope (%(default)s)",
+    )
     add(
         "--stop-patience",
         type=int,
