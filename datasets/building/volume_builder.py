@@ -21,6 +21,7 @@ from loupe_tf.datasets.building.shard_writer import (
     bad_volume_entry,
     count_records,
 )
+from loupe_tf.datasets.prepared import is_prepared
 from loupe_tf.formats.bad_volume import BadVolumeError
 
 # The prefix that TFDS gives to an unfinished folder.
@@ -127,7 +128,7 @@ class VolumeBuilder(FileReaderBuilder):
         """
         config = download_config or tfds.download.DownloadConfig()
         overwrite = config.download_mode.overwrite_dataset
-        if self.is_prepared() and not overwrite:
+        if is_prepared(self) and not overwrite:
             # Take no lock: many processes may read, even in read-only folders.
             self._read_info()
             return

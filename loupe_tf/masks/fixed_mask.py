@@ -28,11 +28,14 @@ class Pattern:
         of_lines: Boolean, whether the pattern has whole lines. If so, `make`
             has an argument `lines` and a default calibration region.
         of_images: Boolean, whether the pattern depends on training images.
+        is_random: Boolean, whether the seed changes the mask. The generic
+            tests read it.
     """
 
     make: collections.abc.Callable
     of_lines: bool = False
     of_images: bool = False
+    is_random: bool = True
 
 
 PATTERNS = {
@@ -41,7 +44,7 @@ PATTERNS = {
     "poisson_disc": Pattern(poisson_disc),
     "random_lines": Pattern(random_lines, of_lines=True),
     "equispaced_lines": Pattern(equispaced_lines, of_lines=True),
-    "spectrum": Pattern(spectrum, of_images=True),
+    "spectrum": Pattern(spectrum, of_images=True, is_random=False),
 }
 """Fixed patterns by name, for `fixed_mask` and the scripts."""
 
