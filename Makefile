@@ -62,7 +62,8 @@ XLA_FAST := --xla_backend_optimization_level=0 \
 SMOKE := reproduce_4s mask_transfer reproduce_drop_rates \
 	reproduce_fastmri_unet reproduce_shine reproduce_xpdnet reproduce_unseen \
 	reproduce_posterior reproduce_k_band learn_mask_from_scans \
-	reproduce_self_supervision reproduce_ncpdnet evaluate_challenge
+	reproduce_self_supervision reproduce_ncpdnet evaluate_challenge \
+	train_zoo
 BEAM_TESTS := tests/datasets/building/test_volume_builder.py \
 	tests/cli/test_build.py
 

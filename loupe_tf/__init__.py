@@ -38,6 +38,7 @@ if typing.TYPE_CHECKING:  # For editors and readers.
         samplers,
         simulation,
         trajectories,
+        zoo,
     )
     from loupe_tf.export import export_model
     from loupe_tf.reconstruction.reconstruct import reconstruct
@@ -70,6 +71,7 @@ __all__ = [
     "samplers",
     "simulation",
     "trajectories",
+    "zoo",
 ]
 
 # Modules of the functions that are exported here.

@@ -229,7 +229,13 @@ def volumes_of(record):
 def tests_of(records):
     """One record for each kind of scan that a run was tested on."""
     return [
-        {**record, "scan": scan, "test": test}
+        {
+            **record,
+            "scan": scan,
+            "test": test,
+            # By the names of files, and those of vendor B too.
+            "patients": {v: found["patient"] for v, found in test.items()},
+        }
         for record in records
         for scan, test in record["test"].items()
     ]

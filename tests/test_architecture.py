@@ -35,7 +35,7 @@ FLOORS = (
     {"regimes"},
     {"formats"},
     {"reconstruction"},
-    {"evaluation", "posterior"},
+    {"evaluation", "posterior", "zoo"},
     {"plots", "report"},
     {"export", "publishing"},
     {"distribution"},

@@ -184,6 +184,8 @@ def test_wheel_has_all_files(files):
         for path in (ROOT / "datasets").glob(f"*/{name}"):
             inside = path.relative_to(ROOT).as_posix()
             expected.add(f"loupe_tf/{inside}")
+    weights = (ROOT / "loupe_tf/zoo/weights").iterdir()
+    expected |= {path.relative_to(ROOT).as_posix() for path in weights}
     assert {f for f in files if ".dist-info/" not in f} == expected
 
 
