@@ -22,12 +22,14 @@ REGISTERED = (
     "models",
     "regimes",
     "trajectories.feasible",
+    "trajectories.limit_penalty",
 )
 # Modules that import Keras before they have what they register.
 FIRST = (
     "fixed_point",
     "operators",
     "trajectories.feasible",
+    "trajectories.limit_penalty",
     "layers",
     "samplers",
     "models",

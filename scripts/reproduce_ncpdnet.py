@@ -44,7 +44,14 @@ import numpy as np
 import experiments
 import loupe_tf
 from experiments.claims import Claim
-from experiments.curve_scan import make_trajectory, measure, with_phase
+from experiments.curve_methods import (
+    choose,
+    classical,
+    make_ncpdnet,
+    rebuild,
+    rebuild_classically,
+)
+from experiments.curve_scan import make_trajectory, with_phase
 from experiments.presets.ncpdnet import (
     CLASSICAL,
     GRID,
@@ -54,7 +61,7 @@ from experiments.presets.ncpdnet import (
 )
 from experiments.unet import batch_normalization
 from experiments.unrolled_networks import count_parameters
-from loupe_tf import evaluation, plots, reconstruction
+from loupe_tf import evaluation, plots
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) of the magnitude of a slice, SSIM with data range "
@@ -121,19 +128,9 @@ def make_reconstructor(network, settings, trajectory):
             normalization=batch_normalization,
         )
         return models.NonUniformAdjointNetwork(size, unet, "complex", **options)
-    buffers = settings["buffers"]
-    cnn = models.cnn(
-        (*size, 2 * buffers + 2),
-        output_channels=2 * buffers,
-        depth=3,
-        filters=settings["unrolled_filters"],
-        normalization=None,
-    )
-    return models.NCPDNet(
+    return make_ncpdnet(
+        settings,
         size,
-        cnn,
-        iterations=settings["iterations"],
-        buffers=buffers,
         density_compensation=network == "ncpdnet",
         **options,
     )
@@ -170,58 +167,6 @@ def fit(model, run, settings, splits, folder):
     )
 
 
-def rebuild(model, images, trajectory, batch_size):
-    """Measure images exactly and rebuild them with a trained network."""
-    import keras
-
-    positions = trajectory.positions[None].astype("float32")
-    samples = measure(images, trajectory)
-    samples = np.stack([samples.real, samples.imag], -1)
-    parts = np.split(samples, range(batch_size, len(samples), batch_size))
-    found = [
-        keras.ops.convert_to_numpy(
-            model.reconstructor([part, positions], training=False)
-        )
-        for part in parts
-    ]
-    return evaluation.magnitude(np.concatenate(found))
-
-
-def classical(network, regularization=0.0):
-    return {
-        "adjoint": reconstruction.CompensatedAdjoint,
-        "cg": lambda: reconstruction.CgSense(regularization),
-        "total_variation": lambda: reconstruction.CurveTotalVariation(
-            regularization
-        ),
-    }[network]()
-
-
-def rebuild_classically(method, images, trajectory):
-    """Measure images exactly and rebuild them without a network."""
-    apply = method.prepare(trajectory)
-    found = [apply(samples) for samples in measure(images, trajectory)]
-    return np.abs(np.stack(found))[..., None]
-
-
-def choose(run, settings, validation, trajectory):
-    """The regularization with the highest PSNR on validation slices."""
-    if run.network == "adjoint":
-        return {}
-    shown = evaluation.central_slices(
-        validation.volumes, settings["tuning_slices"]
-    )
-    images = with_phase(validation.images, 1)[shown]
-
-    def error(value):
-        method = classical(run.network, value)
-        found = rebuild_classically(method, images, trajectory)
-        return np.square(found - evaluation.magnitude(images)).mean()
-
-    best = min(settings["regularizations"], key=error)
-    return {"regularization": best}
-
-
 def do(run, settings, splits, folder):
     """Train a network or tune a method, test it, and return the record."""
     test = splits["test"]
@@ -231,7 +176,9 @@ def do(run, settings, splits, folder):
     made = {"history": None, "parameters": 0}
     with experiments.time_spent(run, folder) as seconds:
         if run.network in CLASSICAL:
-            chosen = choose(run, settings, splits["validation"], trajectory)
+            chosen = choose(
+                run.network, trajectory, splits["validation"], settings
+            )
             method = classical(run.network, *chosen.values())
 
             def apply(images):

@@ -5,8 +5,9 @@ from keras import ops
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.layers.float32_layer import Float32Layer
 from loupe_tf.trajectories.feasible import FeasibleCurves
+from loupe_tf.trajectories.limit_penalty import LimitPenalty
 from loupe_tf.trajectories.linear_constraint import Pins
-from loupe_tf.trajectories.projection import mend, project
+from loupe_tf.trajectories.projection import EXTENT, mend, project
 from loupe_tf.trajectories.spans import spans
 from loupe_tf.trajectories.trajectory import as_trajectory
 from loupe_tf.trajectories.waveforms import control_points, curve_positions
@@ -38,6 +39,10 @@ class LearnedPositions(Float32Layer):
         unit: Float, what 1 in the weight stands for, in cycles per pixel: under
             Adam, positions have `unit` times the learning rate of the network.
         iterations: Integer, see `FeasibleCurves`.
+        penalty: (Optional) number. If given, the curves are not constrained to
+            the limits; `loupe_tf.trajectories.LimitPenalty` of this strength is
+            added to the loss instead. To compare with: nothing makes such
+            curves feasible.
 
     Input shape:
         Any. Nothing of the input is read.
@@ -54,6 +59,7 @@ class LearnedPositions(Float32Layer):
         levels=1,
         unit=0.1,
         iterations=50,
+        penalty=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -72,6 +78,11 @@ class LearnedPositions(Float32Layer):
         if isinstance(hardware, FeasibleCurves):
             hardware = hardware.hardware
         self.iterations = check_integer("iterations", iterations, at_least=1)
+        self.penalty = penalty
+        if penalty is not None:
+            if hardware is None:
+                raise invalid("penalty", "None without hardware", penalty)
+            check_number("penalty", penalty, at_least=0)
         if hardware is not None:
             for name in ("matrix", "field_of_view", "dwell"):
                 if getattr(self.start, name) is None:
@@ -97,7 +108,8 @@ class LearnedPositions(Float32Layer):
             initializer=lambda shape, dtype: ops.cast(
                 curves / self.unit, dtype
             ),
-            constraint=self.feasible,
+            constraint=self.feasible if self._projects else self._inside,
+            regularizer=self._regularizer(),
             name="curves",
         )
         self.level = None
@@ -122,7 +134,7 @@ class LearnedPositions(Float32Layer):
                 ops.cast(self._spans, "float32"), self.level, axis=0
             )
             curves = ops.matmul(span, curves)
-            if self.feasible is not None:
+            if self._projects:
                 curves = mend(curves, self.feasible.limits, self.pins)
         return curve_positions(curves, ops)[None]
 
@@ -133,7 +145,7 @@ class LearnedPositions(Float32Layer):
         if self.level is not None:
             level = int(ops.convert_to_numpy(self.level))
             curves = self._spans[level] @ curves
-            if self.feasible is not None:
+            if self._projects:
                 curves = mend(curves, self.feasible.limits, self.pins)
         provenance = {"pattern": "learned", "echo": self.echo}
         if self.feasible is not None:
@@ -141,6 +153,25 @@ class LearnedPositions(Float32Layer):
         provenance["start"] = self.start.provenance
         return self.start.replace(
             positions=curve_positions(curves), provenance=provenance
+        )
+
+    @property
+    def _projects(self):
+        return self.feasible is not None and self.penalty is None
+
+    def _inside(self, curves):
+        """Keep the control points within k-space, where nothing else does."""
+        return ops.clip(curves, -EXTENT / self.unit, EXTENT / self.unit)
+
+    def _regularizer(self):
+        if self.penalty is None:
+            return None
+        return LimitPenalty(
+            self.penalty,
+            self.feasible.hardware,
+            self.feasible.voxel_size,
+            self.feasible.dwell,
+            self.unit,
         )
 
     def compute_output_shape(self, input_shape):
@@ -158,4 +189,5 @@ class LearnedPositions(Float32Layer):
             "levels": self.levels,
             "unit": self.unit,
             "iterations": self.iterations,
+            "penalty": self.penalty,
         }

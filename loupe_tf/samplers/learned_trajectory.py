@@ -14,7 +14,7 @@ class LearnedTrajectory(Sampler):
     Args:
         start: `Trajectory` to begin with, such as spokes or the result of
             `loupe_tf.trajectories.sparkling`.
-        hardware, echo, levels, unit, iterations: See
+        hardware, echo, levels, unit, iterations, penalty: See
             `loupe_tf.layers.LearnedPositions`.
 
     Example:
@@ -38,13 +38,17 @@ class LearnedTrajectory(Sampler):
         levels=1,
         unit=0.1,
         iterations=50,
+        penalty=None,
     ):
         # The layer judges its arguments.
         layer = LearnedPositions(
-            start, hardware, echo, levels, unit, iterations
+            start, hardware, echo, levels, unit, iterations, penalty
         )
         config = layer.get_config()
-        names = ("start", "hardware", "echo", "levels", "unit", "iterations")
+        names = (
+            *("start", "hardware", "echo", "levels"),
+            *("unit", "iterations", "penalty"),
+        )
         self._config = {name: config[name] for name in names}
         self.field_of_view = layer.start.field_of_view
 

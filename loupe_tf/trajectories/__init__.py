@@ -9,6 +9,7 @@ import typing
 
 from loupe_tf.trajectories.density import (
     decaying_density,
+    distance_to_density,
     learned_density,
     uniform_density,
 )
@@ -28,6 +29,7 @@ from loupe_tf.trajectories.volumes import cones, stack, stack_of_stars
 
 if typing.TYPE_CHECKING:  # For editors and readers.
     from loupe_tf.trajectories.feasible import FeasibleCurves
+    from loupe_tf.trajectories.limit_penalty import LimitPenalty
 
 __all__ = [
     "GOLDEN_ANGLE",
@@ -35,9 +37,11 @@ __all__ = [
     "FeasibleCurves",
     "Hardware",
     "HardwareReport",
+    "LimitPenalty",
     "Trajectory",
     "cones",
     "decaying_density",
+    "distance_to_density",
     "epi",
     "from_model",
     "learned_density",
@@ -51,7 +55,7 @@ __all__ = [
 ]
 
 # Modules of what needs Keras.
-WITH_KERAS = {"FeasibleCurves": "feasible"}
+WITH_KERAS = {"FeasibleCurves": "feasible", "LimitPenalty": "limit_penalty"}
 
 
 def __getattr__(name):

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from loupe_tf.checks import check_choice, check_number, invalid
+from loupe_tf.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    invalid,
+)
 
 RULES = ("share", "rate")
 
@@ -75,6 +80,48 @@ def decaying_density(size, decay=2.0, cutoff=0.1):
 def uniform_density(size):
     """Make a density that is the same in all of k-space, `(H, W)`."""
     return standardize(np.ones(size), "density")
+
+
+def distance_to_density(trajectory, density, cells=16):
+    """Compute how far the samples of a trajectory are from a density.
+
+    It is the total variation `½ Σ |n_c / M - ρ_c|` over square cells of
+    k-space: the share of the samples that would have to move, from 0 to 1. Even
+    M samples that are drawn from the density are not at 0, but at about
+    `0.4 √(C / M)` for C cells of an even density.
+
+    Args:
+        trajectory: `Trajectory` of two axes.
+        density: Array `(H, W)`, not negative, of any sum, with DC at
+            `(H // 2, W // 2)`.
+        cells: Integer, number of cells along each axis, at most H and W. Their
+            sizes differ by a row if it does not divide H or W.
+
+    Returns:
+        Float.
+
+    Example:
+
+    >>> spokes = loupe_tf.trajectories.radial(shots=16, samples=64)
+    >>> distance_to_density(spokes, uniform_density((64, 64))) > 0.3
+    True
+    """
+    density = standardize(density, "density")
+    cells = check_integer("cells", cells, at_least=1)
+    size = np.array(density.shape)
+    if cells > size.min():
+        raise invalid("cells", f"at most {size.min()}, as the density", cells)
+    if trajectory.axes != 2:
+        raise invalid("trajectory", "two axes", trajectory)
+    # A sample belongs to the nearest entry; k and k + 1 are the same.
+    nearest = np.rint(trajectory.positions.reshape(-1, 2) * size).astype(int)
+    counts = np.zeros(density.shape)
+    np.add.at(counts, tuple(((nearest + size // 2) % size).T), 1)
+    apart = counts / counts.sum() - density
+    for axis, n in enumerate(size):
+        first = -(-np.arange(cells) * n // cells)
+        apart = np.add.reduceat(apart, first, axis=axis)
+    return np.abs(apart).sum() / 2
 
 
 def standardize(density, name, scale=True):

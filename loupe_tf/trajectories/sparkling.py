@@ -4,7 +4,7 @@ import numpy as np
 
 from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.trajectories.density import standardize
-from loupe_tf.trajectories.fields import Field, repulsion, spread
+from loupe_tf.trajectories.fields import Field, refined, repulsion, spread
 from loupe_tf.trajectories.hardware import standardize_hardware
 from loupe_tf.trajectories.linear_constraint import Pins
 from loupe_tf.trajectories.patterns import GOLDEN_ANGLE
@@ -18,10 +18,11 @@ from loupe_tf.trajectories.waveforms import (
 
 # More samples than this are summed on a grid.
 MOST_PAIRS = 10_000
-# Length of a step where a force of 1 pulls, in cycles per pixel; and what it is
-# multiplied by when the energy would rise.
+# Length of the first step where a force of 1 pulls, in cycles per pixel, and
+# what it has been multiplied by at the end of a level. Steps are not refused
+# where the energy rises: the limits would then soon stop all shots.
 STEP = 0.4
-SHORTER = 0.6
+SHORTER = 0.2
 PROJECTION = 40
 
 
@@ -36,7 +37,7 @@ def sparkling(
     matrix=None,
     start=None,
     iterations=40,
-    levels=3,
+    levels=5,
     summation="auto",
     seed=0,
     verbose=False,
@@ -67,7 +68,9 @@ def sparkling(
         start: (Optional) `Trajectory` of this size to begin with. By default,
             spokes through DC that are slightly bent.
         iterations: Integer, number of steps at each level.
-        levels: Integer, number of levels; `1` for the given samples only.
+        levels: Integer, number of levels, fewer where a shot would have less
+            than 8 samples; `1` for the given samples only. The first levels
+            decide which shot goes where: with few, an even density is missed.
         summation: `"pairs"` to sum over all pairs of samples, `"grid"` to sum
             by FFT, with each sample shared among four points of a grid, or
             `"auto"` for pairs up to 10 000 samples.
@@ -78,7 +81,8 @@ def sparkling(
 
     Returns:
         A `Trajectory`. Its provenance has the arguments, and in `"energy"` the
-        energy at the last level, before the first step and after each.
+        energy at the last level, before the first step and after each; the
+        curves of the lowest are taken.
 
     Raises:
         ValueError: If the density has NaN or negative numbers, or if the shots
@@ -119,7 +123,7 @@ def sparkling(
 
     import tqdm  # Commands start without it.
 
-    field, energies = Field(density), []
+    field, energies = Field(refined(density)), []
     while levels > 1 and samples >> (levels - 1) < 8:
         levels -= 1
     bar = tqdm.tqdm(
@@ -135,19 +139,19 @@ def sparkling(
             pins = Pins(count, {echo * count // samples: (0, 0)})
         curves, duals = project(curves, limits, pins, 5 * PROJECTION)
         energy, force = _energy(field, curves, summation)
-        energies, step = [float(energy)], STEP
+        energies, best, step = [float(energy)], (energy, curves), STEP
         for _ in range(iterations):
-            moved = project(
+            curves, duals = project(
                 curves - step * force, limits, pins, PROJECTION, duals
             )
-            found = _energy(field, moved[0], summation)
-            if found[0] < energy:
-                (curves, duals), (energy, force) = moved, found
-            else:
-                duals, step = None, step * SHORTER
+            energy, force = _energy(field, curves, summation)
+            if energy < best[0]:
+                best = energy, curves
+            step *= SHORTER ** (1 / iterations)
             energies.append(float(energy))
             bar.update()
             bar.set_postfix(samples=count, energy=f"{energy:.6f}")
+        curves = best[1]
     bar.close()
     return Trajectory(
         curve_positions(curves),
