@@ -55,7 +55,7 @@ from experiments.curve_methods import (
     rebuild,
     rebuild_classically,
 )
-from experiments.curve_scan import some_of_each, with_phase
+from experiments.curve_scan import with_phase
 from experiments.presets.sparkling import DENSITIES, GRID, METHODS, parse
 from loupe_tf import evaluation, trajectories
 
@@ -144,7 +144,9 @@ def build_model(run, settings, image_shape, trajectory=None):
 def do(run, settings, splits, folder):
     """Make the curves, train or tune a method, test it; return the record."""
     validation = splits["validation"]
-    test = some_of_each(splits["test"], settings["test_slices"])
+    test = splits["test"]
+    if settings["test_slices"] is not None:
+        test = test.evenly(settings["test_slices"])
     trajectory, density = curve_densities.curves(run, settings, splits, folder)
     hardware = trajectories.HARDWARE[settings["hardware"]]
     record = run.record()

@@ -109,7 +109,6 @@ class LearnedPositions(Float32Layer):
                 curves / self.unit, dtype
             ),
             constraint=self.feasible if self._projects else self._inside,
-            regularizer=self._regularizer(),
             name="curves",
         )
         self.level = None
@@ -125,9 +124,19 @@ class LearnedPositions(Float32Layer):
             )
 
     def call(self, inputs):
-        return self._positions(ops.convert_to_tensor(self.curves))
+        curves = self._control_points(ops.convert_to_tensor(self.curves))
+        if self.penalty is not None:
+            feasible = self.feasible
+            penalty = LimitPenalty(
+                self.penalty,
+                feasible.hardware,
+                feasible.voxel_size,
+                feasible.dwell,
+            )
+            self.add_loss(penalty(curves))
+        return curve_positions(curves, ops)[None]
 
-    def _positions(self, weight):
+    def _control_points(self, weight):
         curves = self.unit * weight
         if self.level is not None:
             span = ops.take(
@@ -136,7 +145,7 @@ class LearnedPositions(Float32Layer):
             curves = ops.matmul(span, curves)
             if self._projects:
                 curves = mend(curves, self.feasible.limits, self.pins)
-        return curve_positions(curves, ops)[None]
+        return curves
 
     @property
     def trajectory(self):
@@ -162,17 +171,6 @@ class LearnedPositions(Float32Layer):
     def _inside(self, curves):
         """Keep the control points within k-space, where nothing else does."""
         return ops.clip(curves, -EXTENT / self.unit, EXTENT / self.unit)
-
-    def _regularizer(self):
-        if self.penalty is None:
-            return None
-        return LimitPenalty(
-            self.penalty,
-            self.feasible.hardware,
-            self.feasible.voxel_size,
-            self.feasible.dwell,
-            self.unit,
-        )
 
     def compute_output_shape(self, input_shape):
         return (1, *self.start.positions.shape)

@@ -18,12 +18,16 @@ from loupe_tf.trajectories.waveforms import (
 
 # More samples than this are summed on a grid.
 MOST_PAIRS = 10_000
-# Length of the first step where a force of 1 pulls, in cycles per pixel, and
-# what it has been multiplied by at the end of a level. Steps are not refused
-# where the energy rises: the limits would then soon stop all shots.
+# Length of the first step where a force of 1 pulls, in cycles per pixel; what
+# it is multiplied by after each step, and where the energy rises. The energy
+# may rise by a little: else shots soon stand still, held by their limits.
 STEP = 0.4
-SHORTER = 0.2
-PROJECTION = 40
+SMALLER = 0.97
+SHORTER = 0.6
+RISE = 1e-5
+PROJECTION = 60
+# Samples of a shot at the coarsest level.
+LEAST = 16
 
 
 def sparkling(
@@ -37,7 +41,7 @@ def sparkling(
     matrix=None,
     start=None,
     iterations=40,
-    levels=5,
+    levels=4,
     summation="auto",
     seed=0,
     verbose=False,
@@ -69,7 +73,7 @@ def sparkling(
             spokes through DC that are slightly bent.
         iterations: Integer, number of steps at each level.
         levels: Integer, number of levels, fewer where a shot would have less
-            than 8 samples; `1` for the given samples only. The first levels
+            than 16 samples; `1` for the given samples only. The first levels
             decide which shot goes where: with few, an even density is missed.
         summation: `"pairs"` to sum over all pairs of samples, `"grid"` to sum
             by FFT, with each sample shared among four points of a grid, or
@@ -81,8 +85,7 @@ def sparkling(
 
     Returns:
         A `Trajectory`. Its provenance has the arguments, and in `"energy"` the
-        energy at the last level, before the first step and after each; the
-        curves of the lowest are taken.
+        lowest energy at the last level, before the first step and after each.
 
     Raises:
         ValueError: If the density has NaN or negative numbers, or if the shots
@@ -124,7 +127,7 @@ def sparkling(
     import tqdm  # Commands start without it.
 
     field, energies = Field(refined(density)), []
-    while levels > 1 and samples >> (levels - 1) < 8:
+    while levels > 1 and samples >> (levels - 1) < LEAST:
         levels -= 1
     bar = tqdm.tqdm(
         total=levels * iterations, disable=not verbose, desc="SPARKLING"
@@ -137,21 +140,28 @@ def sparkling(
         pins = None
         if echo is not None:
             pins = Pins(count, {echo * count // samples: (0, 0)})
-        curves, duals = project(curves, limits, pins, 5 * PROJECTION)
+        curves, _ = project(curves, limits, pins, 5 * PROJECTION)
         energy, force = _energy(field, curves, summation)
-        energies, best, step = [float(energy)], (energy, curves), STEP
+        energies, step = [float(energy)], STEP
+        best = state = energy, force, curves, None
         for _ in range(iterations):
-            curves, duals = project(
+            energy, force, curves, duals = state
+            moved = project(
                 curves - step * force, limits, pins, PROJECTION, duals
             )
-            energy, force = _energy(field, curves, summation)
+            energy, force = _energy(field, moved[0], summation)
+            state = energy, force, *moved
             if energy < best[0]:
-                best = energy, curves
-            step *= SHORTER ** (1 / iterations)
-            energies.append(float(energy))
+                best = state
+            if energy < (1 + RISE) * best[0]:
+                step *= SMALLER
+            else:
+                # The duals of another step would move curves at rest.
+                state, step = (*best[:3], None), step * SHORTER
+            energies.append(float(best[0]))
             bar.update()
-            bar.set_postfix(samples=count, energy=f"{energy:.6f}")
-        curves = best[1]
+            bar.set_postfix(samples=count, energy=f"{best[0]:.6f}")
+        curves = best[2]
     bar.close()
     return Trajectory(
         curve_positions(curves),

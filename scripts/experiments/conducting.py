@@ -228,14 +228,17 @@ def fit(
     return history, np.isfinite(history["loss"] + history["val_loss"]).all()
 
 
-def fit_one_round(model, run, settings, train, validation, folder):
+def fit_one_round(
+    model, run, settings, train, validation, folder, callbacks=()
+):
     """Train in one round of `settings["epochs"]`, without early stopping.
 
     The learning rate is a tenth in the last fifth of the epochs, and the
     weights are those of the epoch with the lowest validation loss.
 
     Args:
-        model, run, settings, train, validation, folder: As for `fit`.
+        model, run, settings, train, validation, folder, callbacks: As for
+            `fit`.
 
     Returns:
         As `fit`.
@@ -249,5 +252,11 @@ def fit_one_round(model, run, settings, train, validation, folder):
     )
     settings = {**settings, **rounds}
     return fit(
-        model, run, settings, train, validation, folder, callbacks=[falling]
+        model,
+        run,
+        settings,
+        train,
+        validation,
+        folder,
+        callbacks=[*callbacks, falling],
     )

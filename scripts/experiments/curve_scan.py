@@ -48,26 +48,6 @@ def with_phase(images, seed):
     return np.stack([found.real, found.imag], -1).astype("float32")
 
 
-def some_of_each(part, count):
-    """Select evenly spaced slices of each volume.
-
-    Args:
-        part: `loupe_tf.datasets.Slices`.
-        count: Integer, slices of a volume at most; `None` for all.
-
-    Returns:
-        `loupe_tf.datasets.Slices`, in the same order.
-    """
-    if count is None:
-        return part
-    chosen = []
-    for name in dict.fromkeys(part.volumes):
-        rows = np.flatnonzero(part.volumes == name)
-        at = (np.arange(count) + 0.5) * len(rows) / count
-        chosen.append(np.unique(rows[at.astype(int)]))
-    return part.select(np.concatenate(chosen))
-
-
 def measure(images, trajectory):
     """Return the exact samples of images `(n, H, W, 2)`, by the sum itself.
 

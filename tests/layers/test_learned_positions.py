@@ -4,6 +4,7 @@ from keras import ops
 
 from loupe_tf.layers import LearnedPositions
 from loupe_tf.trajectories import HARDWARE, Hardware, radial
+from loupe_tf.trajectories.waveforms import curve_positions
 
 SIZES = {"matrix": (32, 32), "field_of_view": (220, 220), "dwell": 2e-5}
 ANY = np.zeros((1, 4, 4, 1), "float32")
@@ -55,7 +56,8 @@ def test_gradient_against_differences(rng, gradient):
     start = ops.convert_to_numpy(layer.curves)
 
     def loss(curves):
-        return ops.sum(ops.multiply(layer._positions(curves), weights))
+        found = curve_positions(layer._control_points(curves), ops)
+        return ops.sum(ops.multiply(found[None], weights))
 
     found = gradient(loss, start)
     step = rng.normal(size=start.shape).astype("float32")
@@ -64,12 +66,31 @@ def test_gradient_against_differences(rng, gradient):
     assert (found * step).sum() == pytest.approx(difference / 2, rel=1e-3)
 
 
+def test_penalty_in_place_of_the_projection(rng, check_layer):
+    """The curves may leave the limits, but not k-space; the loss rises."""
+    layer = LearnedPositions(SPOKES, "prisma", echo=12, levels=2, penalty=0.1)
+    check_layer(layer, ANY)
+    layer.level.assign(0)
+    layer(ANY)
+    (inside,) = layer.losses
+    noise = rng.normal(0, 0.1, layer.curves.shape)
+    layer.curves.assign(ops.convert_to_numpy(layer.curves) + noise / layer.unit)
+    layer.curves.assign(layer.curves.constraint(layer.curves))
+    layer(ANY)
+    beyond = layer.losses[-1]
+    assert float(inside) < 1e-3 < float(beyond)
+    assert np.abs(layer.trajectory.positions).max() < 0.5
+    assert not HARDWARE["prisma"].check(layer.trajectory).ok
+
+
 @pytest.mark.parametrize(
     "start, options, message",
     [
         (SPOKES, {"hardware": "x"}, "hardware"),
         (radial(3, 24), {"hardware": "prisma"}, "dwell|matrix"),
         (SPOKES, {"levels": 0}, "levels"),
+        (SPOKES, {"penalty": 0.1}, "penalty.*without hardware"),
+        (SPOKES, {"hardware": "prisma", "penalty": -1}, "penalty"),
         (SPOKES, {"unit": 0}, "unit"),
         (SPOKES, {"echo": 24}, "pins.*below 24"),
         (np.zeros((1, 4, 3)), {}, "start.*two axes"),

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from loupe_tf.trajectories import (
+    Trajectory,
     decaying_density,
+    distance_to_density,
     learned_density,
     uniform_density,
 )
@@ -56,3 +58,38 @@ def test_uniform():
 def test_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_distance_to_density(rng):
+    """Against counting by hand; samples at -1/2 and 1/2 are in one cell."""
+    density = rng.uniform(size=(32, 48))
+    positions = rng.uniform(-0.5, 0.5, (3, 400, 2))
+    found = distance_to_density(Trajectory(positions), density, 16)
+    share = density.reshape(16, 2, 16, 3).sum((1, 3)) / density.sum()
+    counts = np.zeros((16, 16))
+    for k in positions.reshape(-1, 2):
+        i, j = (round(k[a] * n) % n for a, n in enumerate((32, 48)))
+        counts[(i + 16) % 32 // 2, (j + 24) % 48 // 3] += 1
+    assert found == pytest.approx(np.abs(counts / 1200 - share).sum() / 2)
+
+
+def test_distance_of_samples_on_the_grid():
+    """One sample at each point is the even density, for any cells."""
+    size = 6, 9
+    rows, columns = ((np.arange(n) - n // 2) / n for n in size)
+    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1)
+    even = uniform_density(size)
+    for cells in (1, 4, 6):
+        assert distance_to_density(Trajectory(grid), even, cells) < 1e-12
+    with pytest.raises(ValueError, match="cells.*at most 6"):
+        distance_to_density(Trajectory(grid), even, 7)
+
+
+def test_distance_of_draws():
+    """As the docstring says."""
+    rng = np.random.default_rng(0)
+    positions = rng.uniform(-0.5, 0.5, (1, 4096, 2))
+    found = distance_to_density(
+        Trajectory(positions), uniform_density((64, 64))
+    )
+    assert found == pytest.approx(0.4 * (256 / 4096) ** 0.5, rel=0.15)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.trajectories import decaying_density
-from loupe_tf.trajectories.fields import Field, repulsion, spread
+from loupe_tf.trajectories.fields import Field, refined, repulsion, spread
 
 
 def test_field_is_the_sum_over_all_charges(rng):
@@ -80,3 +80,18 @@ def test_spread_keeps_the_charge_and_its_centre(rng):
     assert charges.sum() == pytest.approx(50)
     rows = (np.arange(16) - 8) / 16
     assert rows @ charges.sum(axis=1) == pytest.approx(positions[:, 0].sum())
+
+
+@pytest.mark.parametrize("size", [(6, 9), (7, 8)])
+def test_refined(rng, size):
+    """Each entry is in the 3 × 3 around its own place, periodically."""
+    density = rng.uniform(size=size)
+    fine = refined(density)
+    assert fine.shape == tuple(3 * n for n in size)
+    assert fine.sum() == pytest.approx(density.sum())
+    for (i, j), value in np.ndenumerate(fine):
+        k = ((i - 3 * size[0] // 2) / 3, (j - 3 * size[1] // 2) / 3)
+        at = [(round(x) + n // 2) % n for x, n in zip(k, size)]
+        assert value == pytest.approx(density[tuple(at)] / 9)
+    large = np.zeros((401, 2))
+    assert refined(large) is large

@@ -5,25 +5,12 @@ from loupe_tf.trajectories import (
     HARDWARE,
     Hardware,
     decaying_density,
+    distance_to_density,
     radial,
     sparkling,
 )
 
 SCAN = {"field_of_view": (220, 220), "dwell": 2e-5}
-
-
-def distance_to(density, trajectory):
-    """Total variation between densities, in 16 × 16 cells."""
-    size = np.array(density.shape)
-    cells = np.floor(trajectory.positions.reshape(-1, 2) * size + 0.5)
-    cells = (cells.astype(int) + size // 2) % size
-    counts = np.zeros(density.shape)
-    np.add.at(counts, tuple(cells.T), 1)
-    blocks = [
-        a.reshape(16, size[0] // 16, 16, size[1] // 16).sum((1, 3)) / a.sum()
-        for a in (counts, density)
-    ]
-    return np.abs(blocks[0] - blocks[1]).sum() / 2
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +28,8 @@ def curves(density):
 
 def test_samples_follow_the_density(density, curves):
     spokes = radial(16, 128)
-    assert distance_to(density, spokes) > 0.2
-    assert distance_to(density, curves) < 0.1
+    assert distance_to_density(spokes, density) > 0.2
+    assert distance_to_density(curves, density) < 0.1
 
 
 def test_limits_hold_and_all_shots_cross_dc(curves):
