@@ -20,12 +20,13 @@ run, and have the same number of samples:
 - `projection`: learned, and projected after each update, at one resolution.
 - `resolutions`: the same at several resolutions, for as many epochs in all.
 - `penalty`: learned at one resolution; what exceeds a limit adds to the loss.
-- `splines`: the same with few control points for each shot, to the end.
+- `weak`: the same with a tenth of the penalty.
+- `splines`: as `penalty`, with few control points for each shot, to the end.
 - `free`: learned without limits. No scanner can run them; they show what the
   limits cost.
 
-`penalty` and `splines` are tested twice: as they were learned, and after one
-projection at the end, without which a scanner could not run them.
+Those of penalties are tested twice: as they were learned, and after one
+projection at the end, without which a scanner might not run them.
 
 The curves are learned with the compensated adjoint, which has no parameters, or
 together with NC-PDNet. Images are magnitudes with a smooth random phase,
@@ -78,6 +79,8 @@ CONVENTION = (
     "with |k| < 0.1."
 )
 FEASIBLE = "_feasible"
+PENALTIES = {"penalty": 1.0, "weak": 0.1, "splines": 1.0}
+"""How much of the penalty is added to the loss."""
 TITLES = {
     "radial": "spokes",
     "free": "learned without limits",
@@ -85,6 +88,8 @@ TITLES = {
     "resolutions": "by projection, coarse to fine",
     "penalty": "learned by penalty",
     "penalty_feasible": "by penalty, projected at the end",
+    "weak": "by a tenth of the penalty",
+    "weak_feasible": "by a tenth of it, projected at the end",
     "splines": "splines by penalty",
     "splines_feasible": "splines by penalty, projected at the end",
 }
@@ -93,7 +98,7 @@ RIVALS = {
     "projection": ["radial", "penalty", "penalty_feasible"],
     "resolutions": [
         *("radial", "projection", "penalty", "penalty_feasible"),
-        *("splines", "splines_feasible"),
+        *("weak", "weak_feasible", "splines", "splines_feasible"),
     ],
     "free": ["resolutions"],
 }
@@ -141,14 +146,16 @@ def make_sampler(run, settings, size):
     if run.curves == "radial":
         return loupe_tf.samplers.GivenTrajectory(spokes)
     several = run.curves in ("resolutions", "splines")
-    by_penalty = run.curves in ("penalty", "splines")
+    penalty = None
+    if run.curves in PENALTIES:
+        penalty = PENALTIES[run.curves] * settings["penalty"]
     return loupe_tf.samplers.LearnedTrajectory(
         spokes,
         hardware=None if run.curves == "free" else settings["hardware"],
         echo=spokes.samples // 2,
         levels=settings["levels"] if several else 1,
         unit=settings["step"] / settings["learning_rate"],
-        penalty=settings["penalty"] if by_penalty else None,
+        penalty=penalty,
     )
 
 
@@ -249,7 +256,7 @@ def do(run, settings, splits, folder):
             )
 
         output, found = judge(trajectory)
-        if run.curves in ("penalty", "splines"):
+        if run.curves in PENALTIES:
             projected = nearest(trajectory, hardware)
             record["projected"] = {
                 **facts(projected, hardware),

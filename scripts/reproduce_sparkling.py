@@ -27,7 +27,7 @@ same slices from exact samples: the compensated adjoint; total variation, with
 the regularization that validates best for each trajectory; and a small
 NC-PDNet, trained for each trajectory. The images are magnitudes with a smooth
 random phase, measured by one coil without noise. In the preset cpu, the test
-has 8 slices of each volume, evenly spaced, because total variation takes long.
+has 4 slices of each volume, evenly spaced, because total variation takes long.
 
 The hardware is that of the paper of SPARKLING, 40 mT/m and 180 T/m/s. In 64
 pixels it would hardly limit anything: so pixels are as small as those of a scan

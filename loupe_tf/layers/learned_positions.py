@@ -169,7 +169,9 @@ class LearnedPositions(Float32Layer):
         return self.feasible is not None and self.penalty is None
 
     def _inside(self, curves):
-        """Keep the control points within k-space, where nothing else does."""
+        """Keep the echo at DC and all within k-space, if nothing else does."""
+        if self.pins is not None:
+            curves = self.pins.nearest(curves, ops)
         return ops.clip(curves, -EXTENT / self.unit, EXTENT / self.unit)
 
     def compute_output_shape(self, input_shape):

@@ -79,7 +79,9 @@ def test_penalty_in_place_of_the_projection(rng, check_layer):
     layer(ANY)
     beyond = layer.losses[-1]
     assert float(inside) < 1e-3 < float(beyond)
-    assert np.abs(layer.trajectory.positions).max() < 0.5
+    positions = layer.trajectory.positions
+    assert np.abs(positions).max() < 0.5
+    np.testing.assert_allclose(positions[:, 12], 0, atol=1e-6)
     assert not HARDWARE["prisma"].check(layer.trajectory).ok
 
 

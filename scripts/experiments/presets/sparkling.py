@@ -46,12 +46,12 @@ PRESETS = side_by_side(
     epochs=(100, 8, 1),
     regularizations=(
         [1e-3, 3e-3, 1e-2],
-        [1e-3, 3e-3, 1e-2],
+        [3e-3, 1e-2],
         [3e-3],
     ),
     tuning_slices=(8, 2, 1),
     # Slices of each test volume; `None` uses all.
-    test_slices=(None, 8, None),
+    test_slices=(None, 4, None),
     # Slices of training, validation and test; `None` uses all.
     images=(None, None, [16, 4, 4]),
     # Long runs are backed up, so that they resume from their last epoch.
