@@ -63,7 +63,8 @@ SMOKE := reproduce_4s mask_transfer reproduce_drop_rates \
 	reproduce_fastmri_unet reproduce_shine reproduce_xpdnet reproduce_unseen \
 	reproduce_posterior reproduce_k_band learn_mask_from_scans \
 	reproduce_self_supervision reproduce_ncpdnet evaluate_challenge \
-	train_zoo
+	train_zoo reproduce_sparkling \
+	reproduce_learned_trajectories
 BEAM_TESTS := tests/datasets/building/test_volume_builder.py \
 	tests/cli/test_build.py
 

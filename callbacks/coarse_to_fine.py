@@ -33,9 +33,15 @@ class CoarseToFine(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch, logs=None):
+        changed = False
         for layer in self._layers():
-            level = layer.levels - 1 - epoch // self.epochs
-            layer.level.assign(max(level, 0))
+            level = max(layer.levels - 1 - epoch // self.epochs, 0)
+            layer.level.assign(level)
+            changed |= getattr(layer, "constrained_level", level) != level
+            layer.constrained_level = level
+        if changed and keras.backend.backend() == "jax":
+            # A compiled constraint has its level as a constant.
+            self.model.make_train_function(force=True)
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:

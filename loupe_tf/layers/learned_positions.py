@@ -25,9 +25,10 @@ class LearnedPositions(Float32Layer):
     where the columns of U_l are quadratic splines `2^l` samples apart, and U_0
     is the identity: a coarse curve bends as a whole, and finer ones begin where
     it has come to (Chaithya et al., "Hybrid learning of non-Cartesian k-space
-    trajectory and MR image reconstruction networks", ISBI 2022). With hardware,
-    `FeasibleCurves` constrains the weight, and shots that smoothing has moved
-    beyond a limit are moved back.
+    trajectory and MR image reconstruction networks", ISBI 2022). After
+    each update, the weight is smoothed in the same way. With hardware, it is
+    projected by `FeasibleCurves`, and shots that smoothing has moved beyond a
+    limit are moved back.
 
     Args:
         start: `Trajectory` to begin with. With hardware, it must have `matrix`,
@@ -95,6 +96,8 @@ class LearnedPositions(Float32Layer):
                 iterations,
                 unit,
             )
+        self.constrained_level = None
+        """On JAX: integer, at which level the constraint smooths, or `None`."""
         self._spans = spans(shape[1], self.levels, self.pins)
 
     def build(self, input_shape):
@@ -103,15 +106,15 @@ class LearnedPositions(Float32Layer):
             curves = self.pins.nearest(curves, np)
         if self.feasible is not None:
             curves = project(curves, self.feasible.limits, self.pins, 500)[0]
+        self.level = None
         self.curves = self.add_weight(
             shape=curves.shape,
             initializer=lambda shape, dtype: ops.cast(
                 curves / self.unit, dtype
             ),
-            constraint=self.feasible if self._projects else self._inside,
+            constraint=self._constrain,
             name="curves",
         )
-        self.level = None
         if self.levels > 1:
             self.level = self.add_weight(
                 shape=(),
@@ -136,15 +139,20 @@ class LearnedPositions(Float32Layer):
             self.add_loss(penalty(curves))
         return curve_positions(curves, ops)[None]
 
+    def _smoothed(self, curves, level):
+        if level is None:
+            return curves
+        spans = ops.cast(self._spans, "float32")
+        return ops.matmul(ops.take(spans, level, axis=0), curves)
+
     def _control_points(self, weight):
         curves = self.unit * weight
         if self.level is not None:
-            span = ops.take(
-                ops.cast(self._spans, "float32"), self.level, axis=0
-            )
-            curves = ops.matmul(span, curves)
+            curves = self._smoothed(curves, self.level)
             if self._projects:
                 curves = mend(curves, self.feasible.limits, self.pins)
+            else:  # The span may lead out of k-space again.
+                curves = ops.clip(curves, -EXTENT, EXTENT)
         return curves
 
     @property
@@ -156,6 +164,8 @@ class LearnedPositions(Float32Layer):
             curves = self._spans[level] @ curves
             if self._projects:
                 curves = mend(curves, self.feasible.limits, self.pins)
+            else:
+                curves = np.clip(curves, -EXTENT, EXTENT)
         provenance = {"pattern": "learned", "echo": self.echo}
         if self.feasible is not None:
             provenance["hardware"] = vars(self.feasible.hardware)
@@ -168,8 +178,20 @@ class LearnedPositions(Float32Layer):
     def _projects(self):
         return self.feasible is not None and self.penalty is None
 
-    def _inside(self, curves):
-        """Keep the echo at DC and all within k-space, if nothing else does."""
+    def _constrain(self, curves):
+        """Bring curves back after an update.
+
+        At a coarse level, an optimizer that scales each entry leaves the span.
+        Nothing would hold what is invisible there, and the projection would pay
+        for it.
+        """
+        curves = ops.convert_to_tensor(curves)
+        level = self.level
+        if keras.backend.backend() == "jax":  # Variables have no values there.
+            level = self.constrained_level
+        curves = self._smoothed(curves, level)
+        if self._projects:
+            return self.feasible(curves)
         if self.pins is not None:
             curves = self.pins.nearest(curves, ops)
         return ops.clip(curves, -EXTENT / self.unit, EXTENT / self.unit)

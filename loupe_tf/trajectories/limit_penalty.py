@@ -3,6 +3,7 @@ import keras
 from loupe_tf.checks import check_number
 from loupe_tf.on_import import register
 from loupe_tf.trajectories.feasible import FeasibleCurves
+from loupe_tf.trajectories.hardware import Hardware
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -65,8 +66,8 @@ class LimitPenalty(keras.regularizers.Regularizer):
 
     @classmethod
     def from_config(cls, config):
-        hardware = FeasibleCurves.from_config(config).hardware
-        return cls(**{**config, "hardware": hardware})
+        config = {**config, "hardware": Hardware(**config["hardware"])}
+        return cls(**config)
 
 
 register(at_end_of="trajectories.limit_penalty")

@@ -7,9 +7,11 @@ from experiments.presets import (
     drop_rates,
     fastmri_unet,
     four_s,
+    learned_trajectories,
     mask_shapes,
     mask_transfer,
     posterior,
+    sparkling,
     xpdnet,
 )
 
@@ -22,8 +24,10 @@ from experiments.presets import (
         drop_rates.PRESETS,
         fastmri_unet.PRESETS,
         four_s.PRESETS,
+        learned_trajectories.PRESETS,
         mask_transfer.PRESETS,
         posterior.PRESETS,
+        sparkling.PRESETS,
         xpdnet.PRESETS,
     ],
 )
