@@ -1,5 +1,6 @@
 import gzip
 import sys
+import warnings
 
 import h5py
 import nibabel
@@ -234,3 +235,16 @@ def test_missing_package(tmp_path, monkeypatch, array, name):
     path = {"nibabel": nifti, "pydicom": series}[name]
     with pytest.raises(ImportError, match=rf"{name}.*loupe-tf\[volumes\]"):
         readers.read_header(path)
+
+
+def test_kspace_that_is_taken_for_images_is_told(tmp_path):
+    y, x = np.mgrid[-1:1:32j, -1:1:36j]
+    image = (np.hypot(x, y) < 0.8) * np.exp(1j * x)
+    kspace = np.fft.fftshift(np.fft.fft2(image))
+    np.save(tmp_path / "kspace.npy", kspace)
+    np.save(tmp_path / "image.npy", image)
+    with pytest.warns(UserWarning, match="kspace.npy looks like k-space: 9"):
+        read_volume(tmp_path / "kspace.npy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_volume(tmp_path / "image.npy")
