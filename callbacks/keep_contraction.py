@@ -63,6 +63,10 @@ class KeepContraction(keras.callbacks.Callback):
                 "such as `loupe_tf.models.DeepEquilibrium`",
                 found=f"model '{self.model.name}'",
             )
+        optimizer = self.model.optimizer
+        if not optimizer.built:
+            # Else its state would not be there to go back to.
+            optimizer.build(self.model.trainable_variables)
         self._keep()
 
     def on_epoch_end(self, epoch, logs=None):

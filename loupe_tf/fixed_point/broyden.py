@@ -34,7 +34,8 @@ class Broyden(Solver):
 
     Raises:
         ValueError: If an argument is invalid, or when it is called, if the
-            memory is more than half of what the machine has.
+            memory is more than half of what the machine has. Where a batch has
+            no fixed size, that of one example counts.
 
     Example:
 

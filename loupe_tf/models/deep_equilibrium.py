@@ -6,13 +6,9 @@ from loupe_tf.fixed_point import Anderson, Solver, gradient_of
 from loupe_tf.fixed_point.solver import FLOAT32
 from loupe_tf.models.unrolled import Unrolled
 
-# Within a search, f must stay one function, and examples independent.
-REFUSED = (
-    keras.layers.BatchNormalization,
-    keras.layers.Dropout,
-    keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise,
-)
+# Within a search, f must stay one function, and examples independent. Layers
+# that draw at random are found by their generator, unless they draw nothing.
+REFUSED = keras.layers.BatchNormalization, keras.layers.Dropout
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -200,13 +196,16 @@ class DeepEquilibrium(keras.Model):
         return cls(**{**config, **parts})
 
 
-def _refuse_layers(layer):
-    for inner in getattr(layer, "layers", ()):
-        if isinstance(inner, REFUSED):
+def _refuse_layers(unrolled):
+    for layer in unrolled._flatten_layers():
+        draws = any(
+            isinstance(value, keras.random.SeedGenerator)
+            for value in vars(layer).values()
+        )
+        if draws or isinstance(layer, REFUSED):
             raise invalid(
                 "unrolled",
-                "a network without batch normalisation or dropout, which "
-                "would change the iteration during a search",
-                found=f"layer {inner.name!r} ({type(inner).__name__})",
+                "a network without batch normalisation, dropout and noise, "
+                "which would change the iteration during a search",
+                found=f"layer {layer.name!r} ({type(layer).__name__})",
             )
-        _refuse_layers(inner)

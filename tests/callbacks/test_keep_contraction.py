@@ -55,6 +55,31 @@ def test_goes_on_from_the_last_good_weights(capsys, images):
     assert printed.count("no contraction") == 1 and "Epoch 2" in printed
 
 
+def test_goes_on_if_the_first_epoch_is_lost(images):
+    """The optimizer's averages of gradients are not numbers by then."""
+    network = models.cnn((None, None, 2), 2, 2, 3, normalization=None)
+    model = equilibrium(network)
+    model.compile(keras.optimizers.Adam(1e-3), loss="mse")
+
+    class Lose(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 0:
+                for weight in self.model.reconstructor.trainable_weights:
+                    weight.assign(np.nan + 0 * weight)
+
+    history = model.fit(
+        images[:, :8, :8],
+        images[:, :8, :8],
+        epochs=2,
+        verbose=0,
+        callbacks=[KeepContraction(verbose=0), Lose()],
+    ).history
+    assert not np.isfinite(history["loss"][0])
+    assert np.isfinite(history["loss"][1]) and history["rate"][1] < 0.99
+    for weight in model.weights:
+        assert np.isfinite(keras.ops.convert_to_numpy(weight)).all()
+
+
 def test_needs_an_equilibrium(images):
     model = models.loupe_model((16, 18, 1), 2, filters=1, depth=1)
     model.compile("adam", loss="mse")

@@ -148,3 +148,27 @@ def test_refused_when_its_layers_are_known(rng):
         models.DeepEquilibrium(models.MoDL())(inputs)
     with pytest.raises(ValueError, match="one tensor"):
         models.DeepEquilibrium(Pair(contracting()))(inputs)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Wrapped(keras.layers.Layer):
+    """A layer with another in it."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, x, training=None):
+        return self.inner(x, training=training)
+
+
+@pytest.mark.parametrize(
+    "kind", ["Dropout", "AlphaDropout", "GaussianNoise", "GaussianDropout"]
+)
+def test_layers_that_draw_are_refused_within_others_too(rng, kind):
+    network = Wrapped(getattr(keras.layers, kind)(0.1))
+    model = models.DeepEquilibrium(
+        models.ProximalGradient(network, residual=False)
+    )
+    with pytest.raises(ValueError, match=f"`unrolled`.*{kind}"):
+        model(scan(rng))
