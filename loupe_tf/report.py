@@ -91,10 +91,11 @@ def paragraph(text):
     """Return a paragraph of plain text, a part of a page.
 
     Args:
-        text: String. Blank lines separate paragraphs.
+        text: String. Blank lines separate paragraphs; `backticks` hold code.
     """
-    blocks = re.split(r"\n\s*\n", str(text).strip())
-    return Part("\n".join(f"<p>{_escape(block)}</p>" for block in blocks))
+    blocks = re.split(r"\n\s*\n", _escape(str(text).strip()))
+    blocks = [re.sub(r"`([^`]+)`", r"<code>\1</code>", b) for b in blocks]
+    return Part("\n".join(f"<p>{block}</p>" for block in blocks))
 
 
 def figure(figure, caption, alt=None):
@@ -141,7 +142,10 @@ def table(header, rows, caption=None):
     lines = [
         _row("th", header, [any(map(_is_number, cells)) for cells in columns])
     ]
-    lines += [_row("td", row, map(_is_number, row)) for row in rows]
+    lines += [
+        _row("td", row, [_is_number(cell) or cell == "-" for cell in row])
+        for row in rows
+    ]
     if caption is not None:
         caption = f"\n<figcaption>{_escape(caption)}</figcaption>"
     return Part(

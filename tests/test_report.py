@@ -95,7 +95,7 @@ def test_all_text_is_escaped(tmp_path):
 def test_table_aligns_and_formats_numbers():
     text = report.table(
         ["method", "PSNR"],
-        [["4S", 32.34567], [200, "31.2 ± 0.4"], [18800.0, None], ["3D", 1e-5]],
+        [["4S", 32.34567], [200, "31.2 ± 0.4"], [18800.0, None], ["3D", "-"]],
     )
     cells = re.findall(r"<(t[hd])( class=\"number\")?>(.*?)</t[hd]>", text)
     assert [(bool(right), content) for _, right, content in cells] == [
@@ -108,7 +108,7 @@ def test_table_aligns_and_formats_numbers():
         (True, "18800"),
         (False, ""),
         (False, "3D"),
-        (True, "1e-05"),
+        (True, "-"),
     ]
     assert "figcaption" not in text
     assert '<div class="scroll"><table>' in text
@@ -129,6 +129,8 @@ def test_table_with_ragged_rows():
 def test_paragraphs_and_facts():
     text = report.paragraph("one\nline\n\ntwo")
     assert text == "<p>one\nline</p>\n<p>two</p>"
+    text = report.paragraph("run `build <x>`")
+    assert text == "<p>run <code>build &lt;x&gt;</code></p>"
     assert "<dt>rate</dt><dd>0.01</dd>" in report.facts({"rate": 0.01})
 
 
