@@ -155,6 +155,7 @@ def make_sampler(run, settings, size):
         echo=spokes.samples // 2,
         levels=settings["levels"] if several else 1,
         unit=settings["step"] / settings["learning_rate"],
+        iterations=settings["projections"],
         penalty=penalty,
     )
 

@@ -31,6 +31,9 @@ PRESETS = side_by_side(
     # Resolutions; in the preset paper, the coarsest has splines 8 samples
     # apart. Those of `splines` are as far apart as at the coarsest.
     levels=(4, 3, 2),
+    # Iterations of a projection. With 50, what they leave beyond a limit draws
+    # shots of the preset cpu towards DC, step by step.
+    projections=(50, 300, 50),
     # Learning rate of positions, in cycles per pixel.
     step=1e-3,
     # Of 1e-6, 3e-6, 1e-5, 1e-4 and 1e-3, the one with the highest PSNR on the
@@ -75,13 +78,14 @@ def parse(doc, arguments=None):
         *("accelerations", "batch_size"),
         samples=("N", "of each shot"),
         levels=("N", "resolutions"),
+        projections=("N", "iterations of each projection"),
         step=("LR", "learning rate of positions, in cycles per pixel"),
         penalty=("P", "strength of the penalty"),
         iterations=("N", "of NC-PDNet"),
         epochs=("N", "the learning rate falls after four fifths of them"),
     )
     settings = parse_options(parser, arguments)
-    for name in ("samples", "levels"):
+    for name in ("samples", "levels", "projections"):
         if settings[name] < 1:
             parser.error(f"--{name}: expected 1 or more")
     for name, order in choices.items():
