@@ -56,6 +56,8 @@ TRANSFER = "[masks and reconstructors](mask_transfer.md)"
 FASTMRI = "[fastMRI's U-Net](fastmri_unet.md)"
 XPDNET = "[unrolled networks](xpdnet.md)"
 SHAPES = "[shapes of masks](mask_shapes.md)"
+SPARKLING = "[densities of curves](sparkling.md)"
+LEARNED = "[learned trajectories](learned_trajectories.md)"
 
 ENTRIES = [
     *(
@@ -155,6 +157,33 @@ ENTRIES = [
         )
         for network in ("U-Net", "VarNet ×5")
     ),
+    *(
+        Entry(
+            SPARKLING,
+            claim,
+            "reproduce_sparkling",
+            "sparkling",
+            f"R = 4: CS, total variation: {first} against {second}:",
+            f"R = 4, total variation, against {second}",
+        )
+        for claim, first, second in (
+            (
+                "curves are best after a learned density",
+                "learned density, -log(1 - P)",
+                "decaying density",
+            ),
+            (
+                "curves are best after a learned density",
+                "learned density, -log(1 - P)",
+                "spokes",
+            ),
+            (
+                "a decaying density is better than an even one",
+                "decaying density",
+                "uniform density",
+            ),
+        )
+    ),
 ]
 
 
@@ -204,7 +233,7 @@ def row_of(entry, named):
         )
     gain, verdict = named[meant[0]]
     if not verdict:
-        gain = re.search(r"[+-]\d+\.\d+(?= dB)", gain).group()
+        gain = re.search(r"[+-]\d+\.\d+(?=( ± \d+\.\d+)? dB)", gain).group()
         verdict = "a hint: one test volume"
         if "one test volume" not in meant[0]:
             verdict = "several volumes, no interval"

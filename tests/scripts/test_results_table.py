@@ -32,6 +32,11 @@ def test_a_figure_comes_with_its_verdict(script):
     sentence = "x: A against B: NMSE -0.01, PSNR +1.45 dB on one test volume."
     row = script.row_of(entry(script, "x: A"), {sentence: (sentence, "")})
     assert row[2:] == ["R = 4: +1.45 dB", "a hint: one test volume"]
+    sentence = "x: A against C: +1.45 ± 0.20 dB over 2 pairs of seed."
+    row = script.row_of(
+        entry(script, "x: A against C"), {sentence: (sentence, "")}
+    )
+    assert row[2:] == ["R = 4: +1.45 dB", "several volumes, no interval"]
 
 
 @pytest.mark.parametrize("comparison, number", [("4: A", 2), ("8: A", 0)])
