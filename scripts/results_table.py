@@ -184,6 +184,33 @@ ENTRIES = [
             ),
         )
     ),
+    *(
+        Entry(
+            LEARNED,
+            claim,
+            "reproduce_learned_trajectories",
+            "learned_trajectories",
+            f"R = 4: compensated adjoint: {first} against {second}:",
+            f"R = 4, compensated adjoint, against {second}",
+        )
+        for claim, first, second in (
+            (
+                "curves learned by projection beat their start",
+                "learned by projection",
+                "spokes",
+            ),
+            (
+                "projection is at least as good as a penalty",
+                "learned by projection",
+                "learned by penalty",
+            ),
+            (
+                "several resolutions are at least as good as one",
+                "by projection, coarse to fine",
+                "learned by projection",
+            ),
+        )
+    ),
 ]
 
 
