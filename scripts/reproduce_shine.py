@@ -34,7 +34,6 @@ seeds to the same folder.
 import dataclasses
 import itertools
 import sys
-import time
 
 import numpy as np
 
@@ -42,6 +41,7 @@ import experiments
 import loupe_tf
 from experiments import implicit_figures
 from experiments.presets.shine import GRADIENTS, GRID, METHODS, parse
+from experiments.step_times import times_of_a_batch
 from loupe_tf import evaluation, masks
 
 CONVENTION = (
@@ -57,7 +57,6 @@ TITLES = {
     "shine": "SHINE",
     "shine_refined": "SHINE + 5",
 }
-TIMED_STEPS = 15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,40 +144,6 @@ def with_iterations(model, run, iterations, size):
     # To compile each length takes longer than the few images of the test.
     other.compile(run_eagerly=True)
     return other
-
-
-def times_of_a_batch(model, images):
-    """The median times of a training step, and of its gradient.
-
-    The gradient's is the difference to the prediction that follows each step.
-    The steps would change the weights: they come last, after all tests.
-    """
-    steps, gradients = [], []
-    for _ in range(TIMED_STEPS + 1):
-        times = [_clocks()]
-        for work in (
-            lambda: model.train_on_batch(images, images),
-            lambda: model.predict_on_batch(images),
-        ):
-            work()
-            times.append(_clocks())
-        step, prediction = np.diff(times, axis=0)
-        steps.append(step)
-        gradients.append(step - prediction)
-    # The first compiles.
-    step, gradient = (
-        np.median(1e3 * np.array(each[1:]), axis=0).round(1).tolist()
-        for each in (steps, gradients)
-    )
-    return {
-        "milliseconds": step[0],
-        "gradient_milliseconds": gradient[0],
-        "processor_milliseconds": gradient[1],
-    }
-
-
-def _clocks():
-    return time.perf_counter(), time.process_time()
 
 
 def train(run, settings, splits, folder):

@@ -1,10 +1,12 @@
 """Compare the time of an equilibrium with that of deepinv.
 
 Both search the same fixed point: a gradient step on ½ ‖A x - y‖² and three
-convolutions, with the same weights, for one coil and a mask of lines. Both take
-as many iterations forward and as many backward, of Picard's or of Anderson's
-method, and none stops early. deepinv is the package of the same name, on torch
-(`deepinv.optim.PGD` with `DEQ`); `DeepEquilibrium` runs on TensorFlow and JAX.
+convolutions, with the same weights, for one coil and a mask of lines. Both may
+take as many iterations forward and as many backward. With Picard's method none
+stops early; with Anderson's, ours stops where the residual is 1e-6, and the
+script says after how many forward. deepinv is the package of the same name, on
+torch (`deepinv.optim.PGD` with `DEQ`); `DeepEquilibrium` runs on TensorFlow and
+JAX.
 
 Each framework has a process of its own, and one at a time takes a step, in
 random order, round after round. The script first sees that both give the same
@@ -37,7 +39,7 @@ from workers import Worker, quartiles, serve, take_in_turn  # noqa: E402
 THEIRS = "torch"
 STEPS = ("predict", "train")
 METHODS = ("picard", "anderson")
-# D(x) = 0.9 x + 0.09 N(x): slow enough that no search ends early.
+# D(x) = 0.9 x + 0.09 N(x): slow enough for Picard's method not to end early.
 KEPT, ADDED = 0.9, 0.09
 RATE = 1e-3
 AGREE = 1e-3
