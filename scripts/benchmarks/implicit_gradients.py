@@ -174,7 +174,9 @@ def draw(rows):
     figure, axes = panels(1, 1, (6.4, 3.8))
     for name in METHODS[1:]:
         own = [row for row in rows if row["method"] == name]
-        times = [x["processor_milliseconds"] for x in own[:1]] * len(own)
+        if not own:
+            continue
+        times = [own[0]["processor_milliseconds"]] * len(own)
         axes[0, 0].plot(
             times,
             [row["error"] for row in own],
