@@ -190,7 +190,7 @@ ENTRIES = [
             claim,
             "reproduce_learned_trajectories",
             "learned_trajectories",
-            f"R = 4: compensated adjoint: {first} against {second}:",
+            f"4: compensated adjoint: {first} against {second}",
             f"R = 4, compensated adjoint, against {second}",
         )
         for claim, first, second in (
