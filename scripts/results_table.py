@@ -55,6 +55,7 @@ FOUR_S = "[4S](4s.md)"
 TRANSFER = "[masks and reconstructors](mask_transfer.md)"
 FASTMRI = "[fastMRI's U-Net](fastmri_unet.md)"
 XPDNET = "[unrolled networks](xpdnet.md)"
+CHALLENGE = "[fastMRI challenge, two simulated vendors](challenge.md)"
 SHAPES = "[shapes of masks](mask_shapes.md)"
 SPARKLING = "[densities of curves](sparkling.md)"
 LEARNED = "[learned trajectories](learned_trajectories.md)"
@@ -210,6 +211,35 @@ ENTRIES = [
                 "learned by projection",
             ),
         )
+    ),
+    *(
+        Entry(
+            CHALLENGE,
+            "an unrolled network beats a U-Net, on other vendors too",
+            "evaluate_challenge",
+            "challenge",
+            f": {scan}: VarNet against U-Net",
+            what,
+        )
+        for scan, what in (
+            ("4x, A", "4x, vendor of the training"),
+            ("transfer, B, padded", "transfer, another vendor"),
+        )
+    ),
+    *(
+        Entry(
+            CHALLENGE,
+            "zeros make up for a read-out without oversampling",
+            "evaluate_challenge",
+            "challenge",
+            f": {scan}: {network}, with zeros against without",
+            f"{network}, {what}",
+        )
+        for scan, what in (
+            ("4x, A, restored", "the same vendor"),
+            ("transfer, B, padded", "another vendor"),
+        )
+        for network in ("U-Net", "VarNet")
     ),
 ]
 
