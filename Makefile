@@ -43,8 +43,8 @@ LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/models/test_ncpdnet.py \
 	tests/models/test_networks.py \
 	tests/models/test_norm_unet.py \
-	tests/models/test_sensitivity_maps.py \
 	tests/models/test_penalized_descent.py \
+	tests/models/test_sensitivity_maps.py \
 	tests/operators/test_density_compensation.py \
 	tests/operators/test_non_uniform.py \
 	tests/operators/test_toeplitz.py \
