@@ -146,7 +146,7 @@ $(VENV)/.docs: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.all: setup.cfg Makefile | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		-e ".[test,beam,docs]" "$(TORCH)" $(FASTMRI_NEEDS) $(FINUFFT)
+		-e ".[test,beam,benchmark,docs]" "$(TORCH)" $(FASTMRI_NEEDS) $(FINUFFT)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps "$(FASTMRI)"
 	touch $@
