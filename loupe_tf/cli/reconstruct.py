@@ -1,11 +1,12 @@
-"""`loupe-tf reconstruct`: images from raw k-space, by a trained model."""
+"""`loupe-tf reconstruct`: images from raw k-space, by a model or without."""
 
 from loupe_tf.cli.masks import add_shift
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, add_lines, add_out
 from loupe_tf.trajectories.files.common import UNITS
 
 DOC = """\
-Images from raw k-space, with a learned mask and the model that goes with it.
+Images from raw k-space, with a learned mask and the model that goes with it, or
+by a method that needs no training.
 
 A scan was made with a mask; this rebuilds its images. Files are fastMRI's HDF5,
 ISMRMRD, BART's .cfl or .npy, one volume each, of one coil or several; slices
@@ -18,6 +19,13 @@ are read one by one, so that volumes may be larger than memory.
   loupe-tf reconstruct fully_sampled.h5 --model model.keras --undersample \\
       --out tried
 
+In the place of --model, --method may stand; --mask is then needed, and an
+ISMRMRD scan is its own:
+
+  loupe-tf reconstruct scan.mrd --mask scan.mrd --method sense --maps espirit
+  loupe-tf reconstruct multicoil/*.h5 --mask mask.npz --method grappa \\
+      --undersample
+
 K-space is taken as it was measured with that mask. With --undersample it is
 fully sampled, and is sampled with the mask first, to try out what a scan would
 give: the table then has the error of the images beside that of zero filling,
@@ -26,15 +34,14 @@ both compared with the images of all samples.
 A scan along a trajectory, such as spokes or a spiral, has --trajectory in the
 place of --mask: the file of a trajectory, or `own` for ISMRMRD that has it. The
 scan is ISMRMRD, BART's .cfl (1, samples, shots, coils) or .npy (coils, shots,
-samples). In the place of --model, --method may stand: `adjoint`, with density
-compensation, or `cg-sense`.
+samples). Its methods are `adjoint`, with density compensation, and `cg_sense`.
 
-  loupe-tf reconstruct radial.mrd --trajectory own --method cg-sense \\
+  loupe-tf reconstruct radial.mrd --trajectory own --method cg_sense \\
       --maps espirit
   loupe-tf reconstruct samples.cfl --trajectory spokes.cfl --matrix 256 256 \\
       --method adjoint
 
-Without --mask the model's own is taken. What cannot be right is an error: a
+Without --mask, that of the model is taken. What cannot be right is an error: a
 mask of another size, samples that the mask acquires and the file has not; what
 may be meant is a warning: a mask that is not the model's, samples that are
 not used.
@@ -50,15 +57,33 @@ again: what is there, of a file that has not changed, is not made anew without
 FORMATS = ("npy", "nii", "nii.gz", "png")
 # What has no meaning with a trajectory, and without one.
 OF_MASKS = ("mask", "shift", "undersample", "allow_zeros", "lines")
-OF_CURVES = ("method", "matrix", "unit", "iterations", "regularization")
+OF_CURVES = ("matrix", "unit")
+# The methods for masks and for trajectories; see reconstructing.methods.
+MASK_METHODS = (
+    "zero_filled",
+    "sense",
+    "grappa",
+    "wavelet_l1",
+    "total_variation",
+)
+CURVE_METHODS = ("adjoint", "cg_sense")
+# Options of methods, and the methods that have them.
+OF_METHODS = {
+    "iterations": ("sense", "wavelet_l1", "total_variation", "cg_sense"),
+    "regularization": (
+        *("sense", "grappa", "wavelet_l1", "total_variation"),
+        "cg_sense",
+    ),
+}
 
 
 def add(commands):
     """Add the command."""
     reconstruct = add_command(
-        commands, "reconstruct", "turn scans into images, with a model", DOC
+        commands, "reconstruct", "turn scans into images", DOC
     )
     add_options(reconstruct)
+    add_options_of_methods(reconstruct.add_argument_group("without a model"))
     add_options_of_files(reconstruct.add_argument_group("of some files"))
     curves = reconstruct.add_argument_group("of scans along a trajectory")
     add_options_of_curves(curves)
@@ -113,31 +138,38 @@ def add_options(command):
     add("--overwrite", action="store_true", help="make all images anew")
 
 
+def add_options_of_methods(group):
+    """Add those of methods that need no training."""
+    group.add_argument(
+        "--method",
+        choices=(*MASK_METHODS, *CURVE_METHODS),
+        help="with a mask: zero_filled, sense, grappa, wavelet_l1 or "
+        "total_variation; with a trajectory: adjoint, which compensates for "
+        "the density, or cg_sense; most need the extra `reconstruction`",
+    )
+    group.add_argument(
+        "--iterations",
+        type=int,
+        metavar="N",
+        help="iterations (sense 30, wavelet_l1 100, total_variation 200, "
+        "cg_sense 20)",
+    )
+    group.add_argument(
+        "--regularization",
+        type=float,
+        metavar="X",
+        help="weight of the penalty (sense 0.01 and cg_sense 0, compared with "
+        "1; wavelet_l1 and total_variation 0.005, of the brightest "
+        "zero-filled pixel; grappa 0.01)",
+    )
+
+
 def add_options_of_curves(group):
     """Add those of scans along a trajectory."""
     group.add_argument(
         "--trajectory",
         metavar="FILE|own",
         help="trajectory of the scan; `own`: the one in the ISMRMRD file",
-    )
-    group.add_argument(
-        "--method",
-        choices=("adjoint", "cg-sense"),
-        help="without a model: the adjoint with density compensation, or SENSE "
-        "by conjugate gradients",
-    )
-    group.add_argument(
-        "--iterations",
-        type=int,
-        metavar="N",
-        help="iterations of cg-sense (20); fewer give less noise and less "
-        "detail",
-    )
-    group.add_argument(
-        "--regularization",
-        type=float,
-        metavar="X",
-        help="weight of the penalty of cg-sense, compared with 1 (0)",
     )
     group.add_argument(
         "--matrix",
@@ -220,17 +252,25 @@ def check_trajectory(options):
     if (options.model is None) == (options.method is None):
         raise invalid(
             "model",
-            "a trained model, or a --method for scans along a trajectory",
+            "a trained model, or a --method in its place",
             found=f"--model {options.model}, --method {options.method}",
         )
     curves = options.trajectory is not None
-    of_cg = (options.iterations, options.regularization) != (None, None)
-    if curves and of_cg and options.method != "cg-sense":
+    methods = CURVE_METHODS if curves else MASK_METHODS
+    if options.method not in (None, *methods):
         raise invalid(
             "method",
-            "cg-sense for --iterations and --regularization",
+            f"one of {', '.join(methods)}, for scans with a "
+            f"{'trajectory' if curves else 'mask'}",
             options.method,
         )
+    for name, having in OF_METHODS.items():
+        if getattr(options, name) is not None and options.method not in having:
+            raise invalid(
+                "method",
+                f"one of {', '.join(having)}, for --{name}",
+                options.method,
+            )
     wrong = OF_MASKS if curves else OF_CURVES
     given = [x for x in wrong if getattr(options, x) not in (None, False)]
     if given:

@@ -179,6 +179,33 @@ def test_undersample(files, mask, kspace, tmp_path, capsys):
         assert f"{nmse:.4f}" in printed.out
 
 
+@pytest.mark.parametrize(
+    "method, reconstructor",
+    [
+        ("zero_filled", reconstruction.ZeroFilled()),
+        ("sense", reconstruction.Sense(0.02, iterations=5)),
+    ],
+)
+def test_methods_need_no_model(
+    files, mask, kspace, tmp_path, write_ismrmrd, capsys, method, reconstructor
+):
+    """An ISMRMRD scan is its own mask."""
+    scan = np.where(mask.array, kspace, 0)
+    write_ismrmrd(tmp_path / "a.mrd", scan[:, None], mask)
+    arguments = ["--mask", tmp_path / "a.mrd", "--method", method]
+    if method == "sense":
+        arguments += ["--regularization", 0.02, "--iterations", 5]
+    arguments = map(str, [tmp_path / "a.mrd", *arguments])
+    out = tmp_path / "out"
+    assert cli.main(["reconstruct", *arguments, "--out", str(out)]) == 0
+    expected = [reconstructor(each, mask) for each in scan]
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(
+        np.load(out / "a.npy"), expected, atol=1e-5 * scale
+    )
+    assert "a.mrd" in capsys.readouterr().out
+
+
 def test_columns_of_zeros_may_be_allowed(files, mask, kspace, tmp_path, capsys):
     last = np.flatnonzero(mask.array)[-1]
     kspace[..., last] = 0

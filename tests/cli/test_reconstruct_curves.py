@@ -41,7 +41,7 @@ def test_formats(tmp_path, samples, write_samples, capsys):
     np.save(tmp_path / "c.npy", samples)
     SPOKES.save(tmp_path / "spokes.npz")
     out = tmp_path / "out"
-    cg = ["--method", "cg-sense", "--format", "npy", "nii.gz"]
+    cg = ["--method", "cg_sense", "--format", "npy", "nii.gz"]
     cg += ["--iterations", "5", "--regularization", "1e-2"]
     expected = loupe_tf.reconstruct(CgSense(1e-2, 5), samples, SPOKES)
     sizes = ["--matrix", *SIZE]
@@ -91,12 +91,18 @@ def test_maps_and_going_on(tmp_path, samples, write_samples, capsys):
     [
         (["--trajectory", "own"], "--model None, --method None"),
         (["--model", "m.keras", "--method", "adjoint"], "--model m.keras"),
-        (["--method", "adjoint"], "a trajectory for --method"),
+        (["--method", "adjoint"], "total_variation, for scans with a mask"),
+        (
+            ["--trajectory", "own", "--method", "grappa"],
+            "adjoint, cg_sense, for scans with a trajectory",
+        ),
+        (["--method", "sense"], "--mask.*the mask of the scan"),
+        (["--method", "grappa", "--iterations", "3"], "for --iterations"),
         (["--model", "m.keras", "--matrix", "8", "8"], "for --matrix"),
         (["--model", "m.keras", "--iterations", "8"], "for --iterations"),
         (
             "--trajectory own --method adjoint --iterations 8".split(),
-            "cg-sense for --iterations",
+            "cg_sense, for --iterations",
         ),
         (
             ["--trajectory", "own", "--method", "adjoint", "--allow-zeros"],

@@ -6,11 +6,15 @@ import time
 from loupe_tf import formats, report
 from loupe_tf.checks import invalid
 from loupe_tf.cli.reconstructing.inputs import content, load_maps
-from loupe_tf.reconstruction import CgSense, CompensatedAdjoint, CurveNetwork
+from loupe_tf.cli.reconstructing.methods import (
+    OF_CURVES,
+    make_method,
+)
+from loupe_tf.cli.reconstructing.methods import OPTIONS as OF_METHODS
+from loupe_tf.reconstruction import CurveNetwork
 from loupe_tf.reconstruction.reconstruct import reconstruct
 
 OPTIONS = ("leading", "select", "unit")
-OF_CG = ("iterations", "regularization")
 
 
 class Curves:
@@ -22,10 +26,16 @@ class Curves:
 
     def __init__(self, options):
         self.options = options
-        self.method = make_method(options)
+        self.method = (
+            make_method(options, OF_CURVES)
+            if options.method
+            else CurveNetwork(options.model)
+        )
         self.maps = load_maps(options.maps)
         self.settings = {
-            **{name: getattr(options, name) for name in (*OPTIONS, *OF_CG)},
+            **{
+                name: getattr(options, name) for name in (*OPTIONS, *OF_METHODS)
+            },
             "scale": options.scale,
             "method": options.method,
             "model": content(options.model),
@@ -85,13 +95,3 @@ class Curves:
                 ]
             )
         print(report.text_table([*header, "seconds"], rows))
-
-
-def make_method(options):
-    """The reconstructor that the options name."""
-    if options.method == "adjoint":
-        return CompensatedAdjoint()
-    if options.method == "cg-sense":
-        given = {name: getattr(options, name) for name in OF_CG}
-        return CgSense(**{k: x for k, x in given.items() if x is not None})
-    return CurveNetwork(options.model)

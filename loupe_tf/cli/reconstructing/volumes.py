@@ -12,6 +12,11 @@ import tqdm
 from loupe_tf import command_line, evaluation, formats, masks, report
 from loupe_tf.cli.reconstructing.curves import Curves
 from loupe_tf.cli.reconstructing.inputs import content, load_maps
+from loupe_tf.cli.reconstructing.methods import (
+    OF_MASKS,
+    OPTIONS,
+    make_method,
+)
 from loupe_tf.reconstruction import Network, ZeroFilled
 from loupe_tf.reconstruction.reconstruct import reconstruct
 from loupe_tf.records import read_json
@@ -82,11 +87,17 @@ def reconstruct_all(options):
         )
 
 
-def load_mask(options, network):
+def load_mask(options, reconstructor):
     """The mask of the scan: that of the file, or the model's."""
     if options.mask is not None:
         return formats.load_mask(options.mask, shift=options.shift)
-    mask = masks.from_model(network.model)
+    if options.method is not None:
+        raise ValueError(
+            "Invalid value for argument --mask. Expected the mask of the scan; "
+            "an ISMRMRD file, such as the scan itself, is one too. Received: "
+            "none"
+        )
+    mask = masks.from_model(reconstructor.model)
     if isinstance(mask, tuple):
         raise ValueError(
             "Invalid value for argument --mask. Expected the one of the "
@@ -105,13 +116,19 @@ class Masked:
 
     def __init__(self, options):
         self.options = options
-        self.network = Network(options.model)
-        self.mask = load_mask(options, self.network)
+        self.reconstructor = (
+            make_method(options, OF_MASKS)
+            if options.method
+            else Network(options.model)
+        )
+        self.mask = load_mask(options, self.reconstructor)
         self.maps = load_maps(options.maps)
         names = ("shift", "scale", "undersample", "allow_zeros")
         self.settings = {
             **{name: getattr(options, name) for name in names},
             **{name: getattr(options, name) for name in KSPACE_OPTIONS},
+            **{name: getattr(options, name) for name in OPTIONS},
+            "method": options.method,
             "model": content(options.model),
             "mask": content(options.mask),
             "maps": content(options.maps, "espirit"),
@@ -119,11 +136,14 @@ class Masked:
 
     def rebuild(self, path):
         """Images of one file; their place in mm; and their record."""
-        return rebuild(path, self.network, self.mask, self.maps, self.options)
+        return rebuild(
+            path, self.reconstructor, self.mask, self.maps, self.options
+        )
 
     def print_table(self, records):
         """Print a row for each file, with errors where there is a truth."""
-        print_table(records, self.options.undersample)
+        name = self.options.method or "model"
+        print_table(records, name, self.options.undersample)
 
 
 def complete(path, task, options, folder):
@@ -144,7 +164,7 @@ def complete(path, task, options, folder):
     folder.write_json(f"records/{name}.json", {**record, "stamp": stamp})
 
 
-def rebuild(path, network, mask, maps, options):
+def rebuild(path, reconstructor, mask, maps, options):
     """Images of one file; their place in mm; and their record."""
     given = {name: getattr(options, name) for name in KSPACE_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
@@ -152,7 +172,7 @@ def rebuild(path, network, mask, maps, options):
         sampled = Undersampled(volume, mask) if options.undersample else volume
         begin = time.perf_counter()
         images = reconstruct(
-            network,
+            reconstructor,
             sampled,
             mask,
             maps,
@@ -171,7 +191,7 @@ def rebuild(path, network, mask, maps, options):
             fixed = None if isinstance(maps, str) else maps
             truth = zero_filled(volume, fixed)
             for name, found in (
-                ("model", images),
+                (options.method or "model", images),
                 ("zero-filled", zero_filled(sampled, fixed)),
             ):
                 record[name] = evaluation.fastmri_metrics(truth, np.abs(found))
@@ -197,13 +217,13 @@ def read_record(folder, path):
     return read_json(file, remedy) if file.exists() else None
 
 
-def print_table(records, undersample):
+def print_table(records, method, undersample):
     """Print a row for each file, with errors where there is a truth."""
     header = ["file", "slices", "coils", "matrix", "R", "seconds"]
-    methods = ("model", "zero-filled") if undersample else ()
+    methods = (method, "zero-filled") if undersample else ()
     header += [
-        f"{method}: {unit}"
-        for method in methods
+        f"{each}: {unit}"
+        for each in methods
         for unit in ("NMSE", "PSNR [dB]", "SSIM")
     ]
     rows = []
@@ -218,8 +238,8 @@ def print_table(records, undersample):
                 f"{record['acceleration']:.3g}",
                 f"{record['seconds']:.1f}",
                 *(
-                    f"{record[method][figure]:.{digits}f}"
-                    for method in methods
+                    f"{record[each][figure]:.{digits}f}"
+                    for each in methods
                     for figure, digits in FIGURES
                 ),
             ]
