@@ -27,7 +27,7 @@ def to_complex(images):
 
 def copies_of(part, seed, count):
     """Copies of images, each with its own phases, and mirrored in turn."""
-    every = [with_phase(part, [seed, i]) for i in range(count)]
+    every = [with_phase(part, seed + i) for i in range(count)]
     images = [each.images[:, :, :: (-1) ** i] for i, each in enumerate(every)]
     volumes = [each.volumes for each in every]
     return Images(np.concatenate(images), np.concatenate(volumes))
@@ -38,7 +38,7 @@ def with_phase(part, seed, count=None):
 
     Args:
         part: `loupe_tf.datasets.Slices`.
-        seed: Integer, or a list of them.
+        seed: Integer.
         count: (Optional) slices of each volume, evenly spaced inside it.
     """
     rows = np.arange(len(part.images))

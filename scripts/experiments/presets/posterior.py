@@ -26,25 +26,25 @@ PRESETS = side_by_side(
     noise=0.02,
     # Copies of the training images, each with a random phase of its own, and
     # mirrored in turn.
-    copies=(4, 1),
+    copies=(3, 1),
     # The score network.
     range=(
-        [0.002, 1.5],
+        [0.0015, 2.0],
         [0.01, 1.0],
     ),
     filters=(16, 4),
     depth=(3, 2),
     spectral_norm=None,
-    score_epochs=(10, 2),
-    learning_rate=1e-3,
+    score_epochs=(4, 2),
+    learning_rate=2e-3,
     batch_size=8,
     # The supervised U-Net, its ensemble, and the one that learns lines.
-    unet_filters=(16, 4),
+    unet_filters=(8, 4),
     unet_depth=(4, 2),
-    unet_epochs=(8, 2),
+    unet_epochs=(4, 2),
     dropout=0.1,
     members=(4, 4),
-    mask_epochs=(10, 2),
+    mask_epochs=(4, 2),
     mask_learning_rate=1e-2,
     # The chains.
     levels=(40, 6),
@@ -52,7 +52,7 @@ PRESETS = side_by_side(
     length=1.0,
     chains=(8, 4),
     # Lines that are chosen by uncertainty come in so many rounds.
-    rounds=(4, 2),
+    rounds=(2, 2),
     # Slices of each volume, evenly spaced.
     tested=(2, 1),
     # Slices of training, validation and test; `None` uses all.
