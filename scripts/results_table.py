@@ -57,6 +57,7 @@ FASTMRI = "[fastMRI's U-Net](fastmri_unet.md)"
 XPDNET = "[unrolled networks](xpdnet.md)"
 CHALLENGE = "[fastMRI challenge, two simulated vendors](challenge.md)"
 SHAPES = "[shapes of masks](mask_shapes.md)"
+POSTERIOR = "[posterior samples](posterior.md)"
 SPARKLING = "[densities of curves](sparkling.md)"
 LEARNED = "[learned trajectories](learned_trajectories.md)"
 
@@ -240,6 +241,34 @@ ENTRIES = [
             ("transfer, B, padded", "another vendor"),
         )
         for network in ("U-Net", "VarNet")
+    ),
+    *(
+        Entry(
+            POSTERIOR,
+            "the mean of posterior samples is a good reconstruction",
+            "reproduce_posterior",
+            "posterior",
+            f"R = 8: mean of score network against {other}:",
+            f"R = 8, against {words}",
+        )
+        for other, words in (
+            ("zero-filled", "zero-filling"),
+            ("U-Net", "a U-Net trained for the mask"),
+        )
+    ),
+    *(
+        Entry(
+            POSTERIOR,
+            "lines where the posterior varies most are the best to acquire",
+            "reproduce_posterior",
+            "posterior",
+            f"R = 8: score network: uncertain lines against {other} lines:",
+            f"R = 8, against {words} lines",
+        )
+        for other, words in (
+            ("random", "random"),
+            ("power", "the strongest"),
+        )
     ),
 ]
 

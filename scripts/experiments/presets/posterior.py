@@ -35,16 +35,16 @@ PRESETS = side_by_side(
     filters=(16, 4),
     depth=(3, 2),
     spectral_norm=None,
-    score_epochs=(4, 2),
+    score_epochs=(24, 2),
     learning_rate=2e-3,
     batch_size=8,
     # The supervised U-Net, its ensemble, and the one that learns lines.
     unet_filters=(8, 4),
     unet_depth=(4, 2),
-    unet_epochs=(4, 2),
+    unet_epochs=(12, 2),
     dropout=0.1,
     members=(4, 4),
-    mask_epochs=(4, 2),
+    mask_epochs=(10, 2),
     mask_learning_rate=1e-2,
     # The chains.
     levels=(40, 6),
@@ -75,8 +75,7 @@ def parse(doc, arguments=None):
         doc,
         "posterior",
         PRESETS,
-        "cpu: small images, ten minutes a fold; smoke: all steps in two "
-        "minutes",
+        "cpu: small images, 12 minutes a fold; smoke: all steps in two minutes",
     )
     add_choices(parser, methods=METHODS, masks=MASKS)
     add_options(
@@ -84,6 +83,7 @@ def parse(doc, arguments=None):
         *("accelerations", "filters", "batch_size"),
         score_epochs=("N", "epochs of the score network"),
         unet_epochs=("N", "epochs of the U-Net"),
+        mask_epochs=("N", "epochs of the U-Net that learns lines"),
         chains=("N", "samples of each image"),
         levels=("N", "noise levels"),
         steps=("N", "steps at each level"),
