@@ -307,8 +307,11 @@ def test_what_is_imported_is_required():
     script = "scripts/benchmarks/nufft.py"
     peers |= {(script, name) for name in ("finufft", "torch", "torchkbnufft")}
     peers |= {(script, "jax")}
-    script = "scripts/benchmarks/equilibrium_deepinv.py"
-    peers |= {(script, name) for name in ("deepinv", "torch")}
+    peers |= {
+        (f"scripts/benchmarks/{script}.py", name)
+        for script in ("equilibrium_deepinv", "posterior_samples")
+        for name in ("deepinv", "torch")
+    }
     # Who has a file of PyTorch's has PyTorch, or is told to install it.
     peers |= {("loupe_tf/models/load_fastmri_weights.py", "torch")}
     # Benchopt's name for what its files share.

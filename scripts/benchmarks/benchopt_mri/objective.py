@@ -18,7 +18,6 @@ class Objective(BaseObjective):
     """
 
     name = "MRI"
-    url = "https://github.com/benchopt/benchmark_mri_loupe_tf"
     min_benchopt_version = "1.7"
     requirements = ["pip::loupe-tf[reconstruction]"]
     parameters = {"regularizer": ["tv", "wavelet"], "strength": [0.01]}
