@@ -61,6 +61,7 @@ TITLES = {
     "zero_filled": "zero-filled",
     "total_variation": "CS, total variation",
     "hold_out": "hold-out",
+    "squared": "hold-out, squared loss",
     "weighted": "hold-out, weighted",
     "multi": "hold-out, three splits",
     "distillation": "distillation",
@@ -259,8 +260,10 @@ def regime_of(run, settings, model, probability, steps):
         return model
     options = {"ratio": settings["ratio"], "seed": run.seed}
     options["keep"] = settings["calibration"]
+    if run.method in ("squared", "weighted"):
+        options["norm"] = "squared"
     if run.method == "weighted":
-        options |= {"probability": probability, "norm": "squared"}
+        options["probability"] = probability
     if run.method == "multi":
         options["splits"] = 3
     if run.method == "distillation":
@@ -380,7 +383,8 @@ COLUMNS = {
 }
 OTHERS = {
     "hold_out": ("zero_filled", "total_variation"),
-    "weighted": ("zero_filled", "hold_out"),
+    "squared": ("hold_out",),
+    "weighted": ("zero_filled", "hold_out", "squared"),
     "multi": ("hold_out",),
     "distillation": ("hold_out",),
     "supervised": ("hold_out", "weighted"),

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+import loupe_tf
 from experiments.curve_scan import measure, with_phase
-from loupe_tf import evaluation, models, reconstruction
+from loupe_tf import evaluation, reconstruction
 
 CLASSICAL = {
     "adjoint": lambda _: reconstruction.CompensatedAdjoint(),
@@ -104,14 +105,14 @@ def make_ncpdnet(
             `loupe_tf.models.NCPDNet`.
     """
     buffers = settings["buffers"]
-    cnn = models.cnn(
+    cnn = loupe_tf.models.cnn(
         (*size, 2 * buffers + 2),
         output_channels=2 * buffers,
         depth=3,
         filters=settings["unrolled_filters"],
         normalization=None,
     )
-    return models.NCPDNet(
+    return loupe_tf.models.NCPDNet(
         size,
         cnn,
         iterations=settings["iterations"],

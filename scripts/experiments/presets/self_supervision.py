@@ -9,7 +9,10 @@ GRID = ("methods", "masks", "coils", "seeds")
 """Settings that may differ between the runs of one folder."""
 
 CLASSICAL = ("zero_filled", "total_variation")
-SELF_SUPERVISED = ("hold_out", "weighted", "multi", "distillation")
+SELF_SUPERVISED = (
+    *("hold_out", "squared", "weighted"),
+    *("multi", "distillation"),
+)
 METHODS = (*CLASSICAL, *SELF_SUPERVISED, "supervised")
 MASKS = ("random", "one", "with_network", "drawn")
 
