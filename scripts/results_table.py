@@ -79,7 +79,7 @@ ENTRIES = [
             (8, 20, "one round, no region"),
             (8, 20, "two rounds, no region"),
             (8, 20, "one round, with a region"),
-            (8, 20, "two rounds, with a region"),
+            (8, 200, "two rounds, with a region"),
         )
     ),
     *(
