@@ -79,7 +79,7 @@ TITLES = {
 }
 RIVALS = {
     "unet": ["adjoint"],
-    "ncpdnet": ["unet", "plain", "total_variation"],
+    "ncpdnet": ["unet", "plain", "cg", "total_variation"],
 }
 """Methods that a method is compared with."""
 

@@ -55,6 +55,9 @@ FOUR_S = "[4S](4s.md)"
 TRANSFER = "[masks and reconstructors](mask_transfer.md)"
 FASTMRI = "[fastMRI's U-Net](fastmri_unet.md)"
 XPDNET = "[unrolled networks](xpdnet.md)"
+SELF = "[training without full scans](self_supervision.md)"
+K_BAND = "[bands of k-space](k_band.md)"
+NC_PDNET = "[non-Cartesian networks](ncpdnet.md)"
 CHALLENGE = "[fastMRI challenge, two simulated vendors](challenge.md)"
 SHAPES = "[shapes of masks](mask_shapes.md)"
 POSTERIOR = "[posterior samples](posterior.md)"
@@ -158,6 +161,67 @@ ENTRIES = [
             f"R = 4, {network.removesuffix(' ×5')}",
         )
         for network in ("U-Net", "VarNet ×5")
+    ),
+    *(
+        Entry(
+            SELF,
+            "hold-out learns from undersampled scans alone",
+            "reproduce_self_supervision",
+            "self_supervision",
+            f": 1 coil, {masks}: {comparison}",
+            f"R = 4, {masks}, {comparison}",
+        )
+        for masks in ("a mask for each slice", "one mask, learned with a U-Net")
+        for comparison in (
+            "hold-out against zero-filled",
+            "supervised against hold-out",
+        )
+    ),
+    Entry(
+        SELF,
+        "with one mask, the weighted form is better",
+        "reproduce_self_supervision",
+        "self_supervision",
+        ": 1 coil, one mask, learned with a U-Net: "
+        "hold-out, weighted against hold-out",
+        "R = 4, learned with a U-Net",
+    ),
+    *(
+        Entry(
+            K_BAND,
+            "bands at random angles nearly replace full scans",
+            "reproduce_k_band",
+            "k_band",
+            f": {comparison}",
+            f"R = 3, {comparison}",
+        )
+        for comparison in (
+            "K-band against square",
+            "K-band against K-band without weights",
+            "full scans against K-band",
+        )
+    ),
+    *(
+        Entry(
+            NC_PDNET,
+            claim,
+            "reproduce_ncpdnet",
+            "ncpdnet",
+            f"4.7: radial, NC-PDNet against {rival}",
+            f"spokes, R = 4.7, {what}",
+        )
+        for claim, rival, what in (
+            (
+                "an unrolled network beats a U-Net on the adjoint",
+                "U-Net on the adjoint",
+                "as many weights",
+            ),
+            (
+                "density compensation matters",
+                "NC-PDNet without D",
+                "with D against without",
+            ),
+        )
     ),
     *(
         Entry(
