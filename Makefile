@@ -31,6 +31,7 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/fixed_point/test_solver.py \
 	tests/layers/test_sample_trajectory.py \
+	tests/layers/test_learned_positions.py \
 	tests/models/test_coils.py \
 	tests/models/test_curves.py \
 	tests/models/test_deep_equilibrium.py \

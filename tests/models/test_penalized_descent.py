@@ -91,6 +91,7 @@ def test_step_is_along_the_gradient(rng, penalty):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_energy_falls(rng, penalty):
     kspace, mask, inputs = problem(rng)
     for weight in (0.01, 3.0):

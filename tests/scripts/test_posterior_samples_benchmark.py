@@ -19,6 +19,7 @@ def test_small_run(load_script, capsys):
     assert rows[0].endswith("1.00") and float(rows[1].split()[-1]) > 0
 
 
+@pytest.mark.slow
 def test_evaluations_are_counted(load_script, monkeypatch):
     """As many as are reported, and those of the flow to 0."""
     script = load_script("benchmarks/posterior_samples.py")
