@@ -50,7 +50,7 @@ import numpy as np
 import experiments
 import loupe_tf
 from experiments import curve_densities
-from experiments.claims import Claim
+from experiments.claims import against_rivals
 from experiments.curve_figures import draw_curves
 from experiments.curve_methods import (
     classical,
@@ -313,17 +313,15 @@ def with_projected(records):
 
 
 def claims(cells):
-    for cell, records in cells.items():
-        for rival in RIVALS.get(cell.curves, ()):
-            other = cell._replace(curves=rival)
-            if other in cells:
-                yield Claim(
-                    f"{METHOD_TITLES[cell.network]}: {TITLES[cell.curves]} "
-                    f"against {TITLES[rival]}",
-                    records,
-                    cells[other],
-                    acceleration=cell.acceleration,
-                )
+    return against_rivals(
+        cells,
+        "curves",
+        RIVALS,
+        lambda cell, other: (
+            f"{METHOD_TITLES[cell.network]}: {TITLES[cell.curves]} against "
+            f"{TITLES[other.curves]}"
+        ),
+    )
 
 
 def draw(cells, folder):

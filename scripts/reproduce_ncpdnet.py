@@ -43,7 +43,7 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from experiments.claims import Claim
+from experiments.claims import against_rivals
 from experiments.curve_methods import (
     choose,
     classical,
@@ -263,17 +263,15 @@ COLUMNS = {
 
 
 def claims(cells):
-    for cell, records in cells.items():
-        for rival in RIVALS.get(cell.network, ()):
-            other = cell._replace(network=rival)
-            if other in cells:
-                yield Claim(
-                    f"{cell.trajectory}, {TITLES[cell.network]} against "
-                    f"{TITLES[rival]}",
-                    records,
-                    cells[other],
-                    acceleration=cell.acceleration,
-                )
+    return against_rivals(
+        cells,
+        "network",
+        RIVALS,
+        lambda cell, other: (
+            f"{cell.trajectory}, {TITLES[cell.network]} against "
+            f"{TITLES[other.network]}"
+        ),
+    )
 
 
 def draw(cells, folder):

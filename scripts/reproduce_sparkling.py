@@ -46,7 +46,7 @@ import sys
 import experiments
 import loupe_tf
 from experiments import curve_densities
-from experiments.claims import Claim
+from experiments.claims import against_rivals
 from experiments.curve_figures import draw_curves
 from experiments.curve_methods import (
     choose,
@@ -220,17 +220,15 @@ COLUMNS = {
 
 
 def claims(cells):
-    for cell, records in cells.items():
-        for rival in RIVALS.get(cell.density, ()):
-            other = cell._replace(density=rival)
-            if other in cells:
-                yield Claim(
-                    f"{METHOD_TITLES[cell.network]}: {TITLES[cell.density]} "
-                    f"against {TITLES[rival]}",
-                    records,
-                    cells[other],
-                    acceleration=cell.acceleration,
-                )
+    return against_rivals(
+        cells,
+        "density",
+        RIVALS,
+        lambda cell, other: (
+            f"{METHOD_TITLES[cell.network]}: {TITLES[cell.density]} against "
+            f"{TITLES[other.density]}"
+        ),
+    )
 
 
 def draw(cells, folder):

@@ -76,7 +76,7 @@ def fastmri_lines(
     array[0, np.around(others).astype(int)] = True
     first = (columns - centre + 1) // 2
     array[0, first : first + centre] = True
-    # Of an odd number of columns, fastMRI's even centre lies one to the right.
+    # With an odd number of columns, fastMRI's even centre is one to the right.
     own = centre - 1 if columns % 2 > centre % 2 else centre
     return SamplingMask(
         array,

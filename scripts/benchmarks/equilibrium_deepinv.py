@@ -53,7 +53,7 @@ def problem(size, batch, filters, **_):
     mask = np.broadcast_to(np.arange(size) % 4 == size // 2 % 4, (size, size))
     channels = (2, filters, filters, 2)
     kernels = [
-        # Of a norm below 1, so that the step contracts.
+        # A norm below 1 makes the step a contraction.
         rng.normal(size=(3, 3, a, b)) / (6 * np.sqrt(a + b))
         for a, b in zip(channels, channels[1:])
     ]

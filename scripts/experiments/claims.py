@@ -24,6 +24,30 @@ class Claim:
     acceleration: float | None = None
 
 
+def against_rivals(cells, field, rivals, subject):
+    """Compare each cell with those of the methods that it should beat.
+
+    Args:
+        cells: Dict from cell to its records, as `experiments.Run.cells`.
+        field: String, the field of a cell that names its method.
+        rivals: Dict from a method to the methods it is compared with.
+        subject: Callable from two cells to a description of the comparison.
+
+    Yields:
+        A `Claim` for each pair of cells that differ in `field` alone.
+    """
+    for cell, records in cells.items():
+        for rival in rivals.get(getattr(cell, field), ()):
+            other = cell._replace(**{field: rival})
+            if other in cells:
+                yield Claim(
+                    subject(cell, other),
+                    records,
+                    cells[other],
+                    acceleration=cell.acceleration,
+                )
+
+
 def verdicts(claims, volumes, compare=cells.compare):
     """Return a sentence for each claim, with the gain of the first cell.
 

@@ -14,7 +14,7 @@ from loupe_tf.atomic import written_aside
 CUTOFF = 0.1
 """Radius within which decaying densities are even, in cycles per pixel."""
 REGULARIZATION = 3e-3
-"""Of total variation, where powers of decay are compared."""
+"""Weight of total variation, where powers of decay are compared."""
 
 
 def sizes(run, settings, size):

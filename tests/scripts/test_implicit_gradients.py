@@ -28,7 +28,7 @@ def test_gradient_is_of_the_step_and_leaves_the_weights(script):
     kernel, bias = (w.numpy() for w in model.weights)
     x = np.ones((1, 2), "float32")
     found = script.gradient(model, x)
-    slope = np.ones(2) @ kernel + bias - 1  # Of the mean over two.
+    slope = np.ones(2) @ kernel + bias - 1  # The mean is over two.
     expected = np.concatenate([np.tile(slope, 2), slope])
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_array_equal(model.weights[0].numpy(), kernel)

@@ -36,8 +36,8 @@ PRESETS = side_by_side(
     projections=(50, 300, 50),
     # Learning rate of positions, in cycles per pixel.
     step=1e-3,
-    # Of 1e-6, 3e-6, 1e-5, 1e-4 and 1e-3, the one with the highest PSNR on the
-    # validation volumes of the first fold, after a projection.
+    # The one with the highest PSNR on the validation volumes of the first
+    # fold, after a projection, among 1e-6, 3e-6, 1e-5, 1e-4 and 1e-3.
     penalty=1e-5,
     # NC-PDNet.
     unrolled_filters=(32, 16, 4),

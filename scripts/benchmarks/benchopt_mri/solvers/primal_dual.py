@@ -32,7 +32,7 @@ class Solver(BaseSolver):
     def run(self, callback):
         scale = max(np.abs(ifft2c(self.kspace)).max(), 1e-300)
         kspace, weight = self.kspace / scale, self.weight / scale
-        # Of 0.04 to 2, this one came closest in 2000 iterations.
+        # From 0.04 to 2, this one came closest in 2000 iterations.
         sigma, tau = 1.0, 0.99 / 8
         image = ifft2c(kspace)
         ahead, dual = image, np.zeros((2, *image.shape), complex)
