@@ -36,21 +36,18 @@ import numpy as np
 
 import experiments
 from experiments import transfer, trials
-from experiments.presets.mask_transfer import GRID, parse
+from experiments.presets.mask_transfer import (
+    GRID,
+    LEARNED,
+    LINES,
+    MASKS,
+    POINTS,
+    parse,
+)
 from experiments.transfer import OWN, mask_of, title_of, unet_of
 from loupe_tf import evaluation, masks
 from loupe_tf.reconstruction import Network
 
-# Calibrated masks have the same calibration region as unlearned masks.
-LEARNED = (
-    "learned",
-    "learned_calibrated",
-    "learned_lines",
-    "learned_lines_calibrated",
-)
-POINTS = (*LEARNED[:2], "gaussian", "poisson_disc", "spectrum")
-LINES = (*LEARNED[2:], "random_lines", "equispaced_lines")
-MASKS = (*POINTS, *LINES)
 CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
 
 CONVENTION = (
@@ -87,11 +84,12 @@ class Run(experiments.Run):
 def grid(settings):
     """All runs: for each seed and R, the trainings and then the trials."""
     every = []
+    chosen = [x for x in MASKS if x in (settings["masks"] or MASKS)]
     cells = itertools.product(settings["seeds"], settings["accelerations"])
     for seed, rate in cells:
-        every += [Run("train", rate, mask, seed) for mask in MASKS]
+        every += [Run("train", rate, mask, seed) for mask in chosen]
         every += [Run("try", rate, name, seed) for name in CLASSICAL]
-        every += [Run("try", rate, unet_of(mask), seed) for mask in MASKS]
+        every += [Run("try", rate, unet_of(mask), seed) for mask in chosen]
     return every
 
 
@@ -172,15 +170,17 @@ def try_on_masks(run, settings, splits, folder):
         except ValueError as error:
             return {**record, "error": str(error)}
         choose = trials.always(Network(path))
-    paths = paths_of(run.acceleration, run.seed, folder)
+    paths = paths_of(
+        run.acceleration, run.seed, folder, settings["masks"] or MASKS
+    )
     record["results"], pictures = trials.try_on_all(paths, choose, test)
     experiments.save_images(folder, run.kept_as, test.voxel_size, **pictures)
     return record
 
 
-def paths_of(rate, seed, folder):
-    """Paths of the masks of an R and a seed, by name."""
-    stems = {mask: Run("train", rate, mask, seed).kept_as for mask in MASKS}
+def paths_of(rate, seed, folder, chosen):
+    """Paths of the chosen masks of an R and a seed, by name."""
+    stems = {mask: Run("train", rate, mask, seed).kept_as for mask in chosen}
     return {m: folder / "masks" / f"{stem}.npz" for m, stem in stems.items()}
 
 
@@ -228,7 +228,9 @@ def draw(scores, folder):
             "on its own.",
         )
         figures[f"masks_R{rate:g}"] = (
-            transfer.draw_masks(paths_of(rate, seed, folder), len(POINTS)),
+            transfer.draw_masks(
+                paths_of(rate, seed, folder, MASKS), len(POINTS)
+            ),
             f"R = {rate:g}: masks, first seed. DC is in the centre.",
         )
         for name in ("wavelet_l1", OWN):
