@@ -131,7 +131,8 @@ def add_training_options(parser):
         metavar=("FIRST", "SECOND"),
         help="maximum epochs of the two rounds",
     )
-    add_options(parser, "accelerations", "filters", "depth", "batch_size")
+    add_options(parser, "accelerations", "lr_patience")
+    add_options(parser, "filters", "depth", "batch_size")
 
 
 def parse(parser, arguments=None):

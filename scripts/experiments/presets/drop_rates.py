@@ -51,7 +51,7 @@ def parse(doc, arguments=None):
     parser.add_argument("--losses", nargs="+", choices=LOSSES, help="(mse)")
     add_options(
         parser,
-        *("epochs", "filters", "depth", "batch_size"),
+        *("epochs", "lr_patience", "filters", "depth", "batch_size"),
         drop_rates=("D", "0 < D < 1"),
     )
     settings = parse_options(parser, arguments)
