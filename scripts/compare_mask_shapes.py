@@ -24,10 +24,12 @@ folder. report.html, results.json and the figures cover all runs in the folder.
 import dataclasses
 import itertools
 import sys
+import typing
 
 import numpy as np
 
 import experiments
+from experiments.claims import against_rivals
 from experiments.nested_batches import nested_batches
 from experiments.presets.mask_shapes import GRID, parse
 from loupe_tf import evaluation, masks, plots, report
@@ -50,6 +52,13 @@ CONVENTION = (
     "training for all R. Half-planes know the other half, since the images "
     "have no phase."
 )
+
+
+class Cell(typing.NamedTuple):
+    """The masks of one shape at one R, from all folds and seeds."""
+
+    acceleration: float
+    shape: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +174,7 @@ def by_cell(records):
     ]
     return evaluation.by_cell(
         rows,
-        key=lambda row: (row["acceleration"], row["shape"]),
+        key=lambda row: Cell(row["acceleration"], row["shape"]),
         order=lambda row: (row["acceleration"], shapes.index(row["shape"])),
     )
 
@@ -202,14 +211,13 @@ def table(cells):
 
 
 def claims(cells):
-    """Claims that compare each shape with points."""
-    for (rate, shape), rows in cells.items():
-        if shape != "points":
-            yield experiments.Claim(
-                f"R = {rate:g}: {shape} against points",
-                rows,
-                cells.get((rate, "points"), []),
-            )
+    """Compare each shape with points."""
+    return against_rivals(
+        cells,
+        "shape",
+        {shape: ("points",) for shape in SHAPES if shape != "points"},
+        lambda cell, other: f"{cell.shape} against {other.shape}",
+    )
 
 
 def draw(cells, folder):
@@ -243,12 +251,12 @@ def draw(cells, folder):
 def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = by_cell(records)
+    found = experiments.findings(claims(cells), volumes_of)
     return {
         "title": "What is each shape of a learned mask worth?",
         "convention": CONVENTION,
         "table": table(cells),
-        "figures": draw(cells, folder),
-        "sentences": experiments.verdicts(claims(cells), volumes_of),
+        **{**found, "figures": found["figures"] | draw(cells, folder)},
     }
 
 

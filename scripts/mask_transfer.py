@@ -50,6 +50,18 @@ from loupe_tf.reconstruction import Network
 
 CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
 
+TESTED = (*CLASSICAL[1:], OWN)
+"""Reconstructors that masks are compared for: not the zero-filled image."""
+
+GIVEN_POINTS = ("gaussian", "poisson_disc", "spectrum")
+GIVEN_LINES = ("random_lines", "equispaced_lines")
+WITH_REGION = {
+    "learned_calibrated": ("learned", *GIVEN_POINTS),
+    "learned_lines_calibrated": ("learned_lines", *GIVEN_LINES),
+}
+NO_REGION = {"learned": GIVEN_POINTS, "learned_lines": GIVEN_LINES}
+"""Masks that each learned mask is compared with."""
+
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
     "maximum, mean over the slices of a volume, then over the test volumes; ± "
@@ -189,24 +201,6 @@ def do(run, settings, splits, folder):
     return task(run, settings, splits, folder)
 
 
-def verdicts(scores):
-    """Sentences on the best masks, and on the cost of another mask's U-Net."""
-    sentences = []
-    for rate in scores.rates:
-        for name, mask in itertools.product((*CLASSICAL, OWN), LEARNED):
-            kind = "points" if mask in POINTS else "lines"
-            group = POINTS if kind == "points" else LINES
-            unlearned = [m for m in group if m not in LEARNED]
-            best = scores.best(rate, name, unlearned)
-            subject = (
-                f"R = {rate:g}, {title_of(name)}: {mask} against {best}, the "
-                f"best unlearned {kind}:"
-            )
-            sentences += scores.compare(subject, rate, name, mask, best)
-        sentences += scores.cost_of_others(rate)
-    return sentences
-
-
 def images_of(rate, seed, name, folder):
     """A slice by one reconstructor, which may be `OWN`, by mask name."""
     found = {}
@@ -249,13 +243,34 @@ def results(records, folder):
     failed = [
         trials.failures(Run.of(record).name, record) for record in records
     ]
+    claims = scores.claims_of_networks() + scores.claims(WITH_REGION, TESTED)
+    found = experiments.findings(claims, transfer.volumes_of)
+    others = experiments.findings(
+        scores.claims(NO_REGION, TESTED),
+        transfer.volumes_of,
+        figure="gains_without_region",
+        caption="Masks that were learned without a calibration region.",
+    )
     return {
         "title": "Which masks serve which reconstructor?",
         "convention": CONVENTION,
         "table": scores.table("psnr"),
-        "tables": {SSIM_CAPTION: scores.table("ssim")},
-        "figures": draw(scores, folder),
-        "sentences": [*verdicts(scores), *itertools.chain(*failed)],
+        "tables": {
+            **found["tables"],
+            **others["tables"],
+            SSIM_CAPTION: scores.table("ssim"),
+        },
+        "figures": {
+            **found["figures"],
+            **others["figures"],
+            **draw(scores, folder),
+        },
+        "sentences": [
+            *found["sentences"],
+            *others["sentences"],
+            *itertools.chain(*map(scores.cost_of_others, scores.rates)),
+            *itertools.chain(*failed),
+        ],
     }
 
 

@@ -30,6 +30,7 @@ import numpy as np
 
 import experiments
 import loupe_tf
+from experiments.claims import against_rivals
 from experiments.loss_curves import draw_losses
 from experiments.presets.drop_rates import GRID, LOSSES, parse
 from loupe_tf import evaluation, masks, plots, report
@@ -183,13 +184,15 @@ def table_rows(cells):
 
 def claims(cells):
     """Learned against unlearned masks, for each loss and drop rate."""
-    for loss, rate in dict.fromkeys(key[:2] for key in cells):
-        learned, unlearned = (
-            cells.get((loss, rate, mask), [])
-            for mask in ("learned", "unlearned")
-        )
-        subject = f"{loss}, drop rate {rate:g}: learned against unlearned mask"
-        yield experiments.Claim(subject, learned, unlearned)
+    return against_rivals(
+        cells,
+        "mask",
+        {"learned": ("unlearned",)},
+        lambda cell, other: (
+            f"{cell.loss}, drop rate {cell.drop_rate:g}: {cell.mask} against "
+            f"{other.mask} mask"
+        ),
+    )
 
 
 def draw(cells, folder):
@@ -221,12 +224,12 @@ def draw(cells, folder):
 def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
+    found = experiments.findings(claims(cells), volumes_of)
     return {
         "title": "Learned and unlearned masks by drop rate",
         "convention": CONVENTION,
         "table": (HEADER, table_rows(cells)),
-        "figures": draw(cells, folder),
-        "sentences": experiments.verdicts(claims(cells), volumes_of),
+        **{**found, "figures": found["figures"] | draw(cells, folder)},
     }
 
 

@@ -113,10 +113,11 @@ ENTRIES = [
             "a mask learned with a U-Net serves other methods too",
             "mask_transfer",
             "mask_transfer",
-            f"R = 4, {method}: learned_calibrated against",
-            f"R = 4, {method.replace('_', ' ')}, best given points",
+            f"R = 4: {method}: learned calibrated against {given}",
+            f"R = 4, {method}, against {given}",
         )
         for method in ("own U-Net", "wavelet l1", "total variation")
+        for given in ("gaussian", "poisson disc")
     ),
     *(
         Entry(

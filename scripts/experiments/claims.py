@@ -28,7 +28,9 @@ def against_rivals(cells, field, rivals, subject):
     """Compare each cell with those of the methods that it should beat.
 
     Args:
-        cells: Dict from cell to its records, as `experiments.Run.cells`.
+        cells: Dict from cell, a named tuple, to its records, as
+            `experiments.Run.cells`. Where cells have an `acceleration`, the
+            claims have it too.
         field: String, the field of a cell that names its method.
         rivals: Dict from a method to the methods it is compared with.
         subject: Callable from two cells to a description of the comparison.
@@ -44,7 +46,7 @@ def against_rivals(cells, field, rivals, subject):
                     subject(cell, other),
                     records,
                     cells[other],
-                    acceleration=cell.acceleration,
+                    acceleration=getattr(cell, "acceleration", None),
                 )
 
 

@@ -5,10 +5,12 @@ the U-Net of the tested mask.
 """
 
 import operator
+import typing
 
 import numpy as np
 
-from experiments.cells import compare, means
+from experiments.cells import partner
+from experiments.claims import Claim, against_rivals
 from experiments.heat_map import heat_map
 from experiments.showing import draw_outputs
 from loupe_tf import evaluation, plots, report
@@ -35,6 +37,14 @@ def volumes_of(row):
     return row["volumes"]
 
 
+class Cell(typing.NamedTuple):
+    """A mask with a reconstructor, from all folds and seeds."""
+
+    acceleration: float
+    mask: str
+    reconstructor: str
+
+
 class Scores:
     """Scores of reconstructors with masks, by R and seed.
 
@@ -45,7 +55,7 @@ class Scores:
         classical: Names of the reconstructors that need no training.
 
     Attributes:
-        cells: Dict of lists of rows by `(acceleration, mask, reconstructor)`.
+        cells: Dict of lists of rows by `Cell`.
         rates: The accelerations, sorted.
     """
 
@@ -53,7 +63,7 @@ class Scores:
         self.masks, self.classical = masks, classical
         rows = [
             {
-                "cell": (record["acceleration"], mask, record["subject"]),
+                "cell": Cell(record["acceleration"], mask, record["subject"]),
                 **{k: record.get(k) for k in ("seed", "fold", "patients")},
                 "volumes": result.get("unit_range"),
             }
@@ -115,24 +125,62 @@ class Scores:
                 rows.append([f"{rate:g}", mask, *texts, best, str(count)])
         return header, rows
 
-    def rows(self, rate, name, mask):
+    def claims(self, rivals, names):
+        """Compare masks, each with the same reconstructors.
+
+        Args:
+            rivals: Dict from a mask to the masks it is compared with.
+            names: Names of reconstructors, which may include `OWN`.
+
+        Returns:
+            A list of `experiments.Claim`, for each R and each name in turn.
+        """
+        cells = {
+            Cell(rate, mask, name): rows
+            for rate in self.rates
+            for name in names
+            for mask in self.masks
+            if (rows := self._rows(rate, mask, name))
+        }
+        return list(
+            against_rivals(
+                cells,
+                "mask",
+                rivals,
+                lambda cell, other: (
+                    f"{title_of(cell.reconstructor)}: {title_of(cell.mask)} "
+                    f"against {title_of(other.mask)}"
+                ),
+            )
+        )
+
+    def claims_of_networks(self):
+        """Compare U-Nets on their own mask with U-Nets on other masks.
+
+        Returns:
+            A list of `experiments.Claim`, one for each R. Its rows have means
+            over all masks.
+        """
+        found = []
+        for rate in self.rates:
+            own, others = {}, {}
+            for mask in self.masks:
+                for row in self._rows(rate, mask, OWN):
+                    own.setdefault(partner(row), []).append(row)
+                for other in self.masks:
+                    if other != mask:
+                        rows = self._rows(rate, mask, unet_of(other))
+                        for row in rows:
+                            others.setdefault(partner(row), []).append(row)
+            subject = "mean over masks: their own U-Net against another's"
+            pair = [list(map(_averaged, x.values())) for x in (own, others)]
+            found.append(Claim(subject, *pair, acceleration=rate))
+        return found
+
+    def _rows(self, rate, mask, name):
         """The rows of a cell; `name` may be `OWN`."""
         name = unet_of(mask) if name == OWN else name
         return self.cells.get((rate, mask, name), [])
-
-    def best(self, rate, name, masks):
-        """The best of some masks for a reconstructor, or `None`."""
-        scores = {
-            mask: np.mean(means(rows, volumes_of))
-            for mask in masks
-            if (rows := self.rows(rate, name, mask))
-        }
-        return max(scores, key=scores.get, default=None)
-
-    def compare(self, subject, rate, name, mask, other):
-        """`experiments.cells.compare` for a reconstructor with two masks."""
-        found, others = (self.rows(rate, name, m) for m in (mask, other))
-        return compare(subject, found, others, volumes_of)
 
     def cost_of_others(self, rate):
         """A sentence on the loss if another mask's U-Net is used."""
@@ -196,6 +244,17 @@ def draw_reconstructions(images, *groups):
             for group in groups
         )
     )
+
+
+def _averaged(rows):
+    """A row with the mean PSNR of each volume over rows of one fold."""
+    volumes = {
+        volume: {
+            "psnr": np.mean([row["volumes"][volume]["psnr"] for row in rows])
+        }
+        for volume in rows[0]["volumes"]
+    }
+    return {**rows[0], "volumes": volumes}
 
 
 def _spread(values, metric):

@@ -186,3 +186,23 @@ def test_table_and_sentences(script):
     )
     assert len(sentences) == 2
     assert "columns against points -4.00 dB on one test volume" in sentences[0]
+
+
+def test_folds_have_an_interval_over_patients(script, tmp_path):
+    records = []
+    for fold, columns in enumerate((-2.0, -2.1, -2.2)):
+        for shape, psnr in ("points", 30.0), ("columns", 30.0 + columns):
+            record = _record(shape, 100 * fold, R4=psnr)
+            result = record["results"]["4"]
+            result["volumes"] = {f"v{fold}": result["volumes"]["v"]}
+            patients = {f"v{fold}": f"patient{fold}"}
+            records.append({**record, "fold": fold, "patients": patients})
+    found = script.results(records, tmp_path)
+    ((_, rows),) = found["tables"].values()
+    assert rows[0][:3] == [
+        "4",
+        "columns against points",
+        "-2.10 [-2.35, -1.85]",
+    ]
+    assert rows[0][3].startswith("worse (detectable: ")
+    assert found["sentences"] == []

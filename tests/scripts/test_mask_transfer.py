@@ -157,31 +157,81 @@ def test_spectrum_is_that_of_the_training_images(script, images):
 def _trial(subject, seed, *psnr):
     """A record of one volume."""
     results = {
-        mask: {"unit_range": {"v": {"psnr": x}}, "refused": {}}
+        mask: {"unit_range": {"v": {"psnr": x, "ssim": x / 100}}, "refused": {}}
         for mask, x in zip(("learned", "gaussian", "equispaced_lines"), psnr)
     }
     cell = {"task": "try", "acceleration": 4.0, "subject": subject}
     return {**cell, "seed": seed, "error": None, "results": results}
 
 
-def test_sentences_are_of_the_same_seed_and_volume(small):
-    records = [
-        _trial(subject, seed, *(x + seed for x in psnr))
-        for seed in (0, 1)
+def _trials(seed, **others):
+    return [
+        {**_trial(subject, seed, *(x + seed % 3 for x in psnr)), **others}
         for subject, psnr in {
-            "zero_filled": (22, 25, 20),
+            "total_variation": (22, 25, 20),
             "unet_learned": (31, 24, 21),
             "unet_gaussian": (26, 30, 22),
             "unet_equispaced_lines": (27, 23, 28),
         }.items()
     ]
-    scores = transfer.Scores(records, small.MASKS, small.CLASSICAL)
-    zero, own, foreign = small.verdicts(scores)
-    assert "R = 4, zero filled: learned against gaussian" in zero
-    assert "-3.00 dB" in zero
-    assert "own U-Net" in own and "+1.00 dB" in own
+
+
+def test_sentences_are_of_the_same_seed_and_volume(small, tmp_path):
+    found = small.results(_trials(0) + _trials(1), tmp_path)
+    network, tv, own, foreign = found["sentences"]
+    assert "own U-Net against another's" in network and "+5.83 dB" in network
+    assert "R = 4: total variation: learned against gaussian" in tv
+    assert "-3.00 dB" in tv
+    assert "own U-Net: learned against gaussian" in own and "+1.00 dB" in own
     # 5, 4, 6, 7, 7 and 6 dB in both seeds.
     assert "5.83 dB on average, from 4.00 to 7.00 over 12 pairs" in foreign
+
+
+def test_folds_have_an_interval_over_patients(small, tmp_path):
+    records = []
+    for fold, seed in enumerate((0, 100, 200)):
+        folds = {"fold": fold, "patients": {f"v{fold}": f"patient{fold}"}}
+        for record in _trials(seed, **folds):
+            for result in record["results"].values():
+                found = result.pop("unit_range")
+                result["unit_range"] = {f"v{fold}": found["v"]}
+            records.append(record)
+    records[1]["results"]["learned"]["unit_range"]["v0"]["psnr"] += 0.3
+    found = small.results(records, tmp_path)
+    rows = [
+        row
+        for header, rows in found["tables"].values()
+        if header[-1] == "verdict"
+        for row in rows
+    ]
+    assert [row[1] for row in rows] == [
+        "mean over masks: their own U-Net against another's",
+        "total variation: learned against gaussian",
+        "own U-Net: learned against gaussian",
+    ]
+    assert rows[2][2] == "+1.10 [+0.67, +1.53]"
+    assert rows[2][3].startswith("better (detectable: ")
+    assert [x for x in found["sentences"] if "against" in x] == []
+
+
+def test_some_masks(script):
+    chosen = ["equispaced_lines", "learned"]
+    options = ["--masks", *chosen, "--test-slices", "2"]
+    settings = script.parse(script.__doc__, options)
+    assert settings["test_slices"] == 2
+    runs = script.grid(settings)
+    assert [run.subject for run in runs] == [
+        *("learned", "equispaced_lines"),
+        *script.CLASSICAL,
+        *("unet_learned", "unet_equispaced_lines"),
+    ]
+
+
+@pytest.mark.parametrize("option", ["--test-slices", "--tuning-slices"])
+def test_refuses_no_slices(script, option, capsys):
+    with pytest.raises(SystemExit):
+        script.parse(script.__doc__, [option, "0"])
+    assert f"{option}: expected 1 or more" in capsys.readouterr().err
 
 
 def test_refuses_what_cannot_be(small, folder, capsys):

@@ -117,4 +117,31 @@ def test_pairs_are_of_the_same_seed_and_volume(script):
     (sentence,) = script.experiments.verdicts(
         script.claims(script.Run.cells(records)), script.volumes_of
     )
+    assert sentence.startswith("mse, drop rate 0.4: learned against unlearned")
     assert "+2.00 ± 0.00 dB" in sentence and "over 2 pairs" in sentence
+
+
+def test_folds_have_an_interval_over_patients(script, tmp_path):
+    def record(mask, fold, psnr):
+        volumes = {f"v{fold}": {"psnr": psnr, "ssim": 0.5}}
+        split = {"psnr": psnr, "psnr_over_slices": 1.0, "volumes": volumes}
+        return {
+            **{"loss": "mse", "drop_rate": 0.4, "mask": mask, "fold": fold},
+            **{"seed": 100 * fold, "diverged": False, "epochs": 2},
+            "patients": {f"v{fold}": f"patient{fold}"},
+            "splits": {"train": split, "test": split},
+            "trace": {"loss": [1.0], "val_loss": [1.0], "round": [1]},
+        }
+
+    records = [
+        record(mask, fold, psnr)
+        for fold, pair in enumerate([(20.0, 22.0), (21.0, 23.1), (22.0, 24.2)])
+        for mask, psnr in zip(("unlearned", "learned"), pair)
+    ]
+    found = script.results(records, tmp_path)
+    ((header, rows),) = found["tables"].values()
+    assert rows[0][1:3] == [
+        "mse, drop rate 0.4: learned against unlearned mask",
+        "+2.10 [+1.85, +2.35]",
+    ]
+    assert found["sentences"] == [] and found["figures"]["gains"][0]

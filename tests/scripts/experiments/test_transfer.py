@@ -63,11 +63,30 @@ def test_the_matrix_is_network_by_mask(scores):
     np.testing.assert_allclose(matrix, expected)
 
 
-def test_the_best_of_some_masks(scores):
-    assert scores.best(4.0, "zero_filled", MASKS) == "gaussian"
-    assert scores.best(4.0, transfer.OWN, MASKS) == "learned"
-    assert scores.best(8.0, "zero_filled", MASKS) is None
-    assert scores.compare("No pair:", 4.0, "x", "learned", None) == []
+def test_masks_are_compared_for_the_same_reconstructor(scores):
+    rivals = {"learned": ("gaussian", "spectrum")}
+    zero, own = scores.claims(rivals, ("zero_filled", transfer.OWN))
+    assert zero.subject == "zero filled: learned against gaussian"
+    assert own.subject == "own U-Net: learned against gaussian"
+    assert own.acceleration == 4.0
+    gains = [
+        (record["volumes"]["v"]["psnr"] - other["volumes"]["v"]["psnr"])
+        for claim in (zero, own)
+        for record, other in zip(claim.records, claim.others, strict=True)
+    ]
+    # The own U-Net is that of each mask.
+    assert gains == [-3, -3, 1, 1]
+
+
+def test_networks_are_compared_on_the_mean_over_masks(scores):
+    (claim,) = scores.claims_of_networks()
+    for record, other in zip(claim.records, claim.others, strict=True):
+        assert record["seed"] == other["seed"]
+        own, foreign = (x["volumes"]["w"]["psnr"] for x in (record, other))
+        expected = np.mean([31.5, 30.5, 28.5]) + record["seed"]
+        assert own == pytest.approx(expected)
+        # 5, 4, 6, 7, 7 and 6 dB.
+        assert own - foreign == pytest.approx(35 / 6)
 
 
 def test_a_foreign_network_costs(scores):
