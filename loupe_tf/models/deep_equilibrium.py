@@ -139,11 +139,28 @@ class DeepEquilibrium(keras.Model):
         self.residual.assign(ops.max(found.residual))
         self.rate.assign(ops.max(found.rate))
         self.steps.assign(ops.mean(ops.cast(found.iterations, "float32")))
+        variables = self.unrolled.variables
+        values = [each.value for each in variables]
+        moved = {}
 
         def function(x):
-            return self._step(scan, kspace, x, training)
+            # Each application begins with the same state of the layers, as
+            # those of the search do. If it went on from the last, f would be
+            # another function in each step of a phantom gradient.
+            with keras.StatelessScope(
+                zip(variables, values), collect_losses=True
+            ) as scope:
+                x = self._step(scan, kspace, x, training)
+            for index, each in enumerate(variables):
+                if not each.trainable:
+                    moved[index] = scope.get_current_value(each)
+            if scope.losses:
+                self.add_loss(scope.losses)
+            return x
 
         image = self.gradient(function, frozen, found)
+        for index, value in moved.items():
+            variables[index].assign(value)
         return self.unrolled.finish(scan, image) * unit
 
     def _step(self, scan, kspace, x, training):

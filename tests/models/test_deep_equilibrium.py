@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from loupe_tf import models
-from loupe_tf.fixed_point import Anderson, Broyden, Picard
+from loupe_tf.fixed_point import Anderson, Broyden, Phantom, Picard
 
 SIZE = (8, 9)
 
@@ -103,6 +103,43 @@ def test_gradient_is_that_of_many_iterations(gradient):
         assert np.abs(b).max() > 0
         np.testing.assert_allclose(
             a, b, rtol=0.05, atol=0.02 * np.abs(b).max(), err_msg=str(old)
+        )
+
+
+def first_step(rng, gradient):
+    """Moved weights of `contracting_cnn` after its first step of training."""
+    keras.utils.set_random_seed(0)
+    network = models.contracting_cnn((None, None, 2), 0.3, 2, filters=3)
+    # With kernels larger than the bound its estimate has a say.
+    for layer in network.layers:
+        if hasattr(layer, "directions"):
+            layer.kernel.assign(4 * layer.kernel)
+    whole, before = trained(
+        rng,
+        models.DeepEquilibrium(
+            models.MoDL(network, residual=False, solver_iterations=2),
+            Broyden(1e-6, iterations=25),
+            gradient,
+        ),
+    )
+    return {
+        w.path.removeprefix(whole.name): ops.convert_to_numpy(w) - old
+        for w, old in zip(whole.weights, before)
+        if "conv_" in w.path or "output" in w.path
+    }
+
+
+def test_the_norm_moves_once_in_a_step():
+    """A sum of many terms is the exact gradient, of the same function."""
+    exact, phantom = (
+        first_step(np.random.default_rng(0), gradient)
+        for gradient in ("exact", Phantom(8))
+    )
+    assert len(exact) == 6 == len(phantom)
+    for (name, a), b in zip(exact.items(), phantom.values()):
+        assert np.abs(a).max() > 0, name
+        np.testing.assert_allclose(
+            a, b, rtol=1e-2, atol=1e-2 * np.abs(a).max(), err_msg=name
         )
 
 
