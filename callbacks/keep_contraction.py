@@ -7,17 +7,25 @@ import numpy as np
 from loupe_tf.callbacks.slopes import flatten
 from loupe_tf.checks import check_number, invalid
 
+NAMES = "residual", "rate", "steps"
+# Names of the variables for all batches since they were set to 0.
+LARGEST = {"residual": "largest_residual", "rate": "largest_rate"}
+
 
 class KeepContraction(keras.callbacks.Callback):
     """Return to the last good weights when an equilibrium is no longer found.
 
     For each model with the variables `residual`, `rate` and `steps`, such as
     `loupe_tf.models.DeepEquilibrium`, they are added to the logs of the epoch:
-    the largest residual and rate, and the mean number of iterations, of its
-    last batch. If a rate is `limit` or more, or the loss is not finite, the
-    iteration does not contract. Then all weights and the state of the optimizer
-    become what they were after the last epoch without that, the learning rate
-    is multiplied by `factor`, and a message says so.
+    the largest residual and rate of all its batches, and the mean number of
+    iterations of its last batch. If the rate is `limit` or more, or the loss is
+    not finite, the iteration does not contract. Then all weights and the state
+    of the optimizer become what they were after the last epoch without that,
+    the learning rate is multiplied by `factor`, and a message says so. If the
+    next epoch fails again, they become those of one good epoch before.
+
+    The weights that training starts from need not contract: until all batches
+    of an epoch did, its last batch alone is judged.
 
     Args:
         limit: Positive float, the rate from which on there is no contraction.
@@ -67,29 +75,41 @@ class KeepContraction(keras.callbacks.Callback):
         if not optimizer.built:
             # Else its state would not be there to go back to.
             optimizer.build(self.model.trainable_variables)
+        self._contracted = self._went_back = False
+        self._kept = []
         self._keep()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for each in self._found():
+            for name in LARGEST.values():
+                if hasattr(each, name):
+                    getattr(each, name).assign(0.0)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
-        values = {
-            name: [float(np.asarray(getattr(each, name))) for each in found]
-            for found in [self._found()]
-            for name in ("residual", "rate", "steps")
-        }
-        logs.update({name: max(found) for name, found in values.items()})
+        last = {name: self._largest(name, name) for name in NAMES}
+        logs.update(last)
+        for name, largest in LARGEST.items():
+            logs[name] = self._largest(largest, name)
         finite = math.isfinite(logs.get("loss", 0.0))
-        if finite and logs["rate"] < self.limit:
+        judged = logs if self._contracted else last
+        if finite and judged["rate"] < self.limit:
+            self._contracted |= logs["rate"] < self.limit
+            self._went_back = False
             self._keep()
             return
-        for variable, value in zip(self._variables(), self._kept):
-            variable.assign(value)
+        if self._went_back and len(self._kept) > 1:
+            # What the last batch made of those weights, no batch has seen.
+            self._kept.pop()
+        self._went_back = True
         optimizer = self.model.optimizer
+        rate = float(np.asarray(optimizer.learning_rate))
+        for variable, value in zip(self._variables(), self._kept.pop()):
+            variable.assign(value)
         with contextlib.suppress(TypeError):  # A schedule.
-            optimizer.learning_rate = self.factor * float(
-                np.asarray(optimizer.learning_rate)
-            )
-            # What is restored next time is not the old one.
-            self._keep()
+            optimizer.learning_rate = self.factor * rate
+        # What is restored next time is not the old rate.
+        self._keep()
         if self.verbose:
             print(
                 f"\nEpoch {epoch + 1}: no contraction, the residual changes by "
@@ -104,15 +124,26 @@ class KeepContraction(keras.callbacks.Callback):
             for layer in (self.model, *flatten(self.model))
             if all(
                 isinstance(getattr(layer, name, None), keras.Variable)
-                for name in ("residual", "rate", "steps")
+                for name in NAMES
             )
         ]
+
+    def _largest(self, name, otherwise):
+        """Return the largest value of a variable of all equilibria.
+
+        One that does not have it has the other.
+        """
+        return max(
+            float(np.asarray(getattr(each, name, getattr(each, otherwise))))
+            for each in self._found()
+        )
 
     def _variables(self):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _keep(self):
-        self._kept = [
+        arrays = [
             np.array(keras.ops.convert_to_numpy(each))
             for each in self._variables()
         ]
+        self._kept = [*self._kept[-1:], arrays]

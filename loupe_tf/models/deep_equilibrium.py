@@ -24,8 +24,10 @@ class DeepEquilibrium(keras.Model):
 
     f should contract. `SpectralConv2D` can hold the network to that. Otherwise
     watch `residual` and `rate`, non-trainable weights of this model: those of
-    the worst example in the last batch of training (`FixedPoint`). The callback
-    `KeepContraction` logs them and returns to the last good weights.
+    the worst example in the last batch of training (`FixedPoint`), and
+    `largest_residual` and `largest_rate`, those of all batches since someone
+    set them to 0. The callback `KeepContraction` does that in each epoch, logs
+    them and returns to the last good weights.
 
     `set_limits` changes tolerance and iterations at any time, in a loaded or
     compiled model too.
@@ -95,6 +97,8 @@ class DeepEquilibrium(keras.Model):
         self.residual = number("residual", 0)
         self.rate = number("rate", 0)
         self.steps = number("steps", 0)
+        self.largest_residual = number("largest_residual", 0)
+        self.largest_rate = number("largest_rate", 0)
 
     @property
     def needs_maps(self):
@@ -113,7 +117,17 @@ class DeepEquilibrium(keras.Model):
             tolerance: (Optional) float ≥ 1e-6.
             iterations: (Optional) integer ≥ 1, the largest number. `Broyden`
                 goes on with its estimate when its memory is full.
+
+        Raises:
+            ValueError: If an argument is invalid, or before the model has
+                been built; until then the solver's own limits hold.
         """
+        if not self.built:
+            raise ValueError(
+                "`set_limits` needs a model that has been built. Call it on a "
+                "measurement first, or give `tolerance` and `iterations` to "
+                "its solver."
+            )
         if tolerance is not None:
             self.tolerance.assign(
                 check_number("tolerance", tolerance, at_least=FLOAT32, below=1)
@@ -136,8 +150,12 @@ class DeepEquilibrium(keras.Model):
         found, frozen = self._search(scan, measured_by, kspace, training)
         if not training:
             return self.unrolled.finish(scan, found.value) * unit
-        self.residual.assign(ops.max(found.residual))
-        self.rate.assign(ops.max(found.rate))
+        residual, rate = ops.max(found.residual), ops.max(found.rate)
+        self.residual.assign(residual)
+        self.rate.assign(rate)
+        largest = self.largest_residual, self.largest_rate
+        for variable, value in zip(largest, (residual, rate)):
+            variable.assign(ops.maximum(variable.value, value))
         self.steps.assign(ops.mean(ops.cast(found.iterations, "float32")))
         variables = self.unrolled.variables
         values = [each.value for each in variables]

@@ -80,6 +80,76 @@ def test_goes_on_if_the_first_epoch_is_lost(images):
         assert np.isfinite(keras.ops.convert_to_numpy(weight)).all()
 
 
+class Given(keras.layers.Layer):
+    """An equilibrium whose rate is its input, times a variable."""
+
+    def build(self, _):
+        for name in ("factor", "residual", "rate", "steps", "largest_rate"):
+            variable = self.add_weight(
+                shape=(), initializer="zeros", trainable=False, name=name
+            )
+            setattr(self, name, variable)
+        self.bias = self.add_weight(shape=(), initializer="zeros")
+
+    def call(self, x, training=None):
+        if training:
+            rate = keras.ops.max(x) * self.factor
+            self.rate.assign(rate)
+            self.largest_rate.assign(
+                keras.ops.maximum(self.largest_rate.value, rate)
+            )
+        return x + self.bias
+
+
+def test_judges_all_batches_once_all_have_contracted():
+    """The first of two batches fails in epochs 0 and 3, and none in 1."""
+    model = keras.Sequential([keras.Input((1,)), Given()])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    kept = {}
+
+    class Change(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            model.layers[0].factor.assign([1.0, 0.5, 0.9, 1.0][epoch])
+
+        def on_epoch_end(self, epoch, logs=None):
+            kept[epoch] = float(np.asarray(model.layers[0].bias))
+
+    x = np.array([[1.0], [0.5]], "float32")
+    history = model.fit(
+        *(x, x + 1),
+        **{"batch_size": 1, "epochs": 4, "shuffle": False, "verbose": 0},
+        callbacks=[KeepContraction(verbose=0), Change()],
+    ).history
+    np.testing.assert_allclose(history["rate"], [1.0, 0.5, 0.9, 1.0])
+    np.testing.assert_allclose(history["residual"], 0)
+    assert kept[0] < kept[1] < kept[2] == kept[3]
+    rate = float(np.asarray(model.optimizer.learning_rate))
+    np.testing.assert_allclose(rate, 0.05, rtol=1e-5)
+
+
+def test_goes_back_further_if_it_fails_again():
+    """The last batch of a good epoch can spoil the weights that are kept."""
+    model = keras.Sequential([keras.Input((1,)), Given()])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    layer, seen = model.layers[0], []
+
+    class Change(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            layer.factor.assign([0.5, 0.5, 1.0, 1.0, 0.5][epoch])
+            seen.append(float(np.asarray(layer.bias)))
+
+    x = np.array([[1.0]], "float32")
+    model.fit(
+        *(x, x + 1),
+        **{"epochs": 5, "verbose": 0},
+        callbacks=[KeepContraction(verbose=0), Change()],
+    )
+    # The weights at the end of epoch 1, and then those of epoch 0.
+    assert seen[0] < seen[1] < seen[2] == seen[3] and seen[4] == seen[1]
+    rate = float(np.asarray(model.optimizer.learning_rate))
+    np.testing.assert_allclose(rate, 0.025, rtol=1e-5)
+
+
 def test_needs_an_equilibrium(images):
     model = models.loupe_model((16, 18, 1), 2, filters=1, depth=1)
     model.compile("adam", loss="mse")
