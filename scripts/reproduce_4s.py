@@ -212,6 +212,12 @@ def results(records, folder):
         figure="gains_of_others",
         caption=slope_claims.CAPTION_OF_OTHERS,
     )
+    slopes = experiments.findings(
+        slope_claims.claims_of_slopes(cells),
+        volumes_of,
+        figure="gains_of_slopes",
+        caption=slope_claims.CAPTION_OF_SLOPES,
+    )
     return {
         "title": "4S and fixed slopes",
         "convention": CONVENTION,
@@ -219,15 +225,24 @@ def results(records, folder):
         "tables": {
             **found["tables"],
             **others["tables"],
+            **slopes["tables"],
             **slope_tables.table_of_methods(cells, volumes_of),
+            **slope_tables.table_of_masks(
+                cells, lambda kind: binarized(kind, "volumes")
+            ),
             **slope_tables.tables_of_recipes(cells, volumes_of),
         },
         "figures": {
             **found["figures"],
             **others["figures"],
+            **slopes["figures"],
             **draw(cells, folder),
         },
-        "sentences": [*found["sentences"], *others["sentences"]],
+        "sentences": [
+            *found["sentences"],
+            *others["sentences"],
+            *slopes["sentences"],
+        ],
     }
 
 

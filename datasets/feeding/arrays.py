@@ -179,10 +179,12 @@ def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
             test -= 1
     train = len(names) - validation - test
     if train < 1:
+        count = len(names)
         raise invalid(
             "volumes",
-            f"enough volumes for three splits of fractions {fractions}",
-            found=f"{len(names)} volumes",
+            "three volumes or more, at least one for each split",
+            found=f"{count} volume{'s' * (count != 1)}, and slices of one "
+            f"volume stay together. Add at least {3 - count} more",
         )
     parts = np.split(names, [train, train + validation])
     train, validation, test = (np.isin(volumes, part) for part in parts)

@@ -14,6 +14,9 @@ CAPTION = (
     "Fixed slopes are those that are best on the validation volumes, among the "
     "slopes that were trained."
 )
+CAPTION_OF_SLOPES = (
+    "The fixed slope that is best on the validation volumes against the others."
+)
 CAPTION_OF_OTHERS = "Other methods against 4S."
 
 
@@ -70,6 +73,30 @@ def claims_of_others(cells):
                     of_method(own, "4s"),
                     acceleration=rate,
                 )
+
+
+def claims_of_slopes(cells):
+    """Compare the best fixed slope with the others of its protocol.
+
+    Args:
+        cells: As in `claims`.
+
+    Returns:
+        A generator of `Claim`.
+    """
+    for (rate, region), own in by_rate_and_region(cells).items():
+        for protocol in PROTOCOLS:
+            best = _best_slope(own, protocol)
+            for cell, records in own.items():
+                if (cell.method, cell.protocol) == ("fixed", protocol) and (
+                    cell != best
+                ):
+                    yield Claim(
+                        f"{label(best)} − {name(cell)}, {_where(region)}",
+                        own[best],
+                        records,
+                        acceleration=rate,
+                    )
 
 
 def name(cell):

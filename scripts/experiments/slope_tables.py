@@ -20,6 +20,17 @@ CAPTION = (
     "PSNR of the test volumes, exact-budget masks: mean ± standard deviation "
     "over folds and seeds."
 )
+CAPTION_OF_MASKS = (
+    "Relaxed masks minus binary ones of the same runs, PSNR in dB: negative "
+    "where the binary mask is better."
+)
+BINARY = ("sampled", "threshold", "exact")
+PLACE = {
+    "R": lambda cell, _: f"{cell.acceleration:g}",
+    "region": lambda cell, _: REGIONS[cell.region],
+    "method": lambda cell, _: name(cell),
+}
+"""The first columns of a table."""
 MARGIN = 0.1
 """A recipe reaches `4s_full` if it is at most this much below, in dB."""
 
@@ -34,16 +45,60 @@ def table_of_methods(cells, volumes):
         A dict by caption of tuples `(header, rows)`, for `publish`.
     """
     cells = {k: x for k, x in cells.items() if k.method not in VARIANTS}
+    places = by_rate_and_region(cells)
+
+    def from_4s(cell, records):
+        if cell.method == "4s":
+            return ""
+        four_s = of_method(places[cell.acceleration, cell.region], "4s")
+        return report.spread(_gains(records, four_s, volumes), sign="+")
+
     columns = {
-        "R": lambda cell, _: f"{cell.acceleration:g}",
-        "region": lambda cell, _: REGIONS[cell.region],
-        "method": lambda cell, _: name(cell),
+        **PLACE,
         "PSNR [dB]": metric(volumes),
+        "− 4S [dB]": from_4s,
         "runs": count,
         "epochs": lambda _, records: f"{_mean(records, 'epochs'):.0f}",
         "slope found": _slopes,
     }
     return {CAPTION: table(cells, columns)} if cells else {}
+
+
+def table_of_masks(cells, volumes_of_kind):
+    """Make a table of what binary masks cost against those of the training.
+
+    Args:
+        cells: See the head of this file.
+        volumes_of_kind: Callable that takes a kind of mask, of
+            `experiments.binarizations.BINARIZATIONS`, and returns `volumes`.
+
+    Returns:
+        A dict by caption of tuples `(header, rows)`, for `publish`, without
+        recipes.
+    """
+
+    def cost(kind):
+        def column(_, records):
+            relaxed, other = map(volumes_of_kind, ("relaxed", kind))
+            return report.spread(
+                [
+                    np.mean([own[v]["psnr"] - binary[v]["psnr"] for v in own])
+                    for own, binary in zip(
+                        map(relaxed, records), map(other, records)
+                    )
+                    if own and binary
+                ]
+            )
+
+        return column
+
+    cells = {
+        k: x
+        for k, x in cells.items()
+        if k.method not in VARIANTS and k.protocol == "two_rounds"
+    }
+    columns = {**PLACE, **{f"− {kind}": cost(kind) for kind in BINARY}}
+    return {CAPTION_OF_MASKS: table(cells, columns)} if cells else {}
 
 
 def tables_of_recipes(cells, volumes):
@@ -110,6 +165,13 @@ def _columns(full, volumes):
             return f"more than {MARGIN} dB below"
         return "cannot be told"
 
+    def share(cell, records):
+        if cell.method == "4s_full":
+            return ""
+        partners = {partner(record) for record in records}
+        theirs = [record for record in full if partner(record) in partners]
+        return f"{_mean(records, 'epochs') / _mean(theirs, 'epochs'):.2f}"
+
     return {
         "recipe": lambda cell, _: (
             label(cell) if cell.slope else f"`{cell.method}`"
@@ -120,6 +182,7 @@ def _columns(full, volumes):
         "− 4s_full [dB]": gain,
         "verdict": verdict,
         "epochs": spread("epochs", 0),
+        "of those of 4s_full": share,
     }
 
 

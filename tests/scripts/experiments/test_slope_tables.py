@@ -72,6 +72,43 @@ def test_gains_of_others_over_4s():
     assert sentence.startswith("R = 4: s = 200 − 4S, with a region: +2.50 dB")
 
 
+def test_the_best_slope_against_the_others():
+    found = findings(slope_claims.claims_of_slopes(CELLS), _volumes)
+    assert _rows(found) == [
+        [
+            "s = 20 − s = 2000, two rounds, with a region",
+            "+0.97 [+0.82, +1.11]",
+            "better (detectable: 0.18)",
+        ]
+    ]
+    # The slope of a single fold is no candidate.
+    (sentence,) = found["sentences"]
+    assert "s = 20 − s = 200, two rounds, with a region: -3.00 dB" in sentence
+
+
+def test_what_a_binary_mask_costs():
+    def volumes_of_kind(kind):
+        lower = {"relaxed": 0.0, "sampled": 1.0, "threshold": -0.5}.get(kind)
+
+        def volumes(record):
+            if lower is None:
+                return None
+            found = record["volumes"].items()
+            return {v: {"psnr": x["psnr"] - lower} for v, x in found}
+
+        return volumes
+
+    (table,) = slope_tables.table_of_masks(CELLS, volumes_of_kind).values()
+    header, rows = table
+    assert header == ["R", "region", "method", "− sampled", "− threshold"] + [
+        "− exact"
+    ]
+    assert rows[1] == [
+        *("4", "0.32/R", "s = 20, two rounds"),
+        *("1.00 ± 0.00", "-0.50 ± 0.00", "-"),
+    ]
+
+
 def test_table_of_methods():
     cells = {**CELLS, FOUR_S._replace(method="4s_full"): _records(33.0)}
     (table,) = slope_tables.table_of_methods(cells, _volumes).values()
@@ -80,9 +117,10 @@ def test_table_of_methods():
     assert len(rows) == len(CELLS)
     assert rows[0][:3] == ["4", "none", "s = 20, two rounds"]
     assert rows[4] == [
-        *("4", "0.32/R", "4S, two rounds", "31.50 ± 0.78", "3", "80"),
+        *("4", "0.32/R", "4S, two rounds", "31.50 ± 0.78", "", "3", "80"),
         "20 to 60",
     ]
+    assert [row[4] for row in rows[:2]] == ["-", "-0.50 ± 0.08"]
     assert rows[1][-1] == "20"
     assert slope_tables.table_of_methods({}, _volumes) == {}
 
@@ -118,6 +156,7 @@ def test_recipes_are_paired_with_4s_full():
     assert verdicts == [
         *("", "better", "", "cannot be told", "more than 0.1 dB below"),
     ]
+    assert [row[-1] for row in rows] == ["0.20", "0.20", "", "0.20", "0.20"]
 
 
 def test_seeds_without_patients_have_a_spread():
