@@ -44,7 +44,7 @@ REPORTED = {
 HEADER = [
     *("loss", "drop rate", "mask", "train [dB]", "slices", "test [dB]"),
     *("slices", "test SSIM", "report's test [dB]", "epochs", "seeds"),
-    "diverged",
+    *("diverged", "gain [dB]"),
 ]
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
@@ -178,7 +178,13 @@ def table_rows(cells):
         reported = REPORTED[mask].get(rate) if loss == "mse" else None
         row.append(report.spread([reported]))
         row.append(report.spread([r["epochs"] for r in records], 0))
-        rows.append([*row, str(len(records)), str(len(records) - len(good))])
+        row += [str(len(records)), str(len(records) - len(good))]
+        others = cells.get((loss, rate, "unlearned"), [])
+        gains = evaluation.differences_by_volume(
+            records, others, volumes_of, experiments.partner
+        )
+        gain = report.spread(np.ravel(list(gains.values())), sign="+")
+        rows.append([*row, gain if mask == "learned" else ""])
     return rows
 
 
