@@ -251,7 +251,7 @@ def draw(cells, folder):
 def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = by_cell(records)
-    found = experiments.findings(claims(cells), volumes_of)
+    found = experiments.findings(claims(cells), volumes_of, by_cell=cells)
     return {
         "title": "What is each shape of a learned mask worth?",
         "convention": CONVENTION,

@@ -230,7 +230,7 @@ def draw(cells, folder):
 def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
-    found = experiments.findings(claims(cells), volumes_of)
+    found = experiments.findings(claims(cells), volumes_of, by_cell=cells)
     return {
         "title": "Learned and unlearned masks by drop rate",
         "convention": CONVENTION,

@@ -350,7 +350,7 @@ def draw(cells, folder):
 def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(with_projected(records))
-    found = experiments.findings(claims(cells), volumes_of)
+    found = experiments.findings(claims(cells), volumes_of, by_cell=cells)
     learned = {c: r for c, r in cells.items() if c.curves in CURVES}
     return {
         "title": "Learned trajectories",

@@ -257,7 +257,7 @@ def draw(cells, folder):
 def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
-    found = experiments.findings(claims(cells), volumes_of)
+    found = experiments.findings(claims(cells), volumes_of, by_cell=cells)
     return {
         "title": "Curves that hardware can run, after a learned density",
         "convention": CONVENTION,

@@ -323,7 +323,7 @@ COLUMNS = {
 def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
-    found = experiments.findings(claims(cells), volumes_of)
+    found = experiments.findings(claims(cells), volumes_of, by_cell=cells)
     images = experiments.first_images(cells, folder, Run.of)
     refused = [
         trials.failures(Run.of(record).name, record)

@@ -4,6 +4,7 @@ import dataclasses
 
 from experiments import cells
 from experiments.gain_figure import draw_gains
+from experiments.tables import table_by_patient
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ CAPTION = (
 )
 
 
-def findings(claims, volumes, figure="gains", caption=""):
+def findings(claims, volumes, figure="gains", caption="", by_cell=None):
     """Evaluate claims, with an interval for each if patients are known.
 
     Args:
@@ -86,6 +87,8 @@ def findings(claims, volumes, figure="gains", caption=""):
         volumes: See `experiments.cells`.
         figure: String, the name of the figure.
         caption: String, the beginning of the caption of the table.
+        by_cell: (Optional) dict of lists of records by cell, for a table of
+            the patients.
 
     Returns:
         A dict of arguments of `experiments.publish`. `"sentences"` has the
@@ -119,5 +122,6 @@ def findings(claims, volumes, figure="gains", caption=""):
         rows.append([rate, claim.subject, str(effect), verdict])
     caption = f"{caption} {CAPTION} {most} patients, where not fewer are given."
     tables = {caption.lstrip(): (HEADER, rows)} if rows else {}
+    tables |= table_by_patient(by_cell or {}, volumes)
     figures = {figure: draw_gains(effects)}
     return {"sentences": sentences, "tables": tables, "figures": figures}

@@ -1,5 +1,7 @@
 """Tables: a row for each cell of a grid."""
 
+import numpy as np
+
 from experiments.cells import means
 from loupe_tf import report
 
@@ -47,6 +49,41 @@ def metric(volumes, name="psnr", digits=2):
     )
 
 
+PATIENTS = "PSNR in dB of each patient, mean over its volumes and seeds."
+
+
+def table_by_patient(cells, volumes):
+    """Make a table with a row per cell and a column per patient.
+
+    Args:
+        cells: Dict of lists of records by cell, a tuple.
+        volumes: See `experiments.cells`.
+
+    Returns:
+        A dict by caption of a tuple `(header, rows)`, for `publish`; empty
+        where fewer than two patients are known.
+    """
+    scores = {cell: _by_patient(x, volumes) for cell, x in cells.items()}
+    patients = sorted({name for found in scores.values() for name in found})
+    if len(patients) < 2:
+        return {}
+    rows = [
+        [
+            ", ".join(
+                f"{x:g}" if isinstance(x, float) else str(x)
+                for x in cell
+                if x not in (None, "")
+            ),
+            *(
+                f"{np.mean(found[p]):.2f}" if p in found else ""
+                for p in patients
+            ),
+        ]
+        for cell, found in scores.items()
+    ]
+    return {PATIENTS: (["run", *patients], rows)}
+
+
 def count(cell, records):
     """Column with the number of seeds."""
     return len(records)
@@ -64,3 +101,14 @@ TRAINING_COLUMNS = {
     "diverged": count_diverged,
 }
 """The last columns of a table: duration and number of trainings."""
+
+
+def _by_patient(records, volumes):
+    """The PSNRs of each patient's volumes, by the name of the patient."""
+    found = {}
+    for record in records:
+        patients = record.get("patients") or {}
+        for volume, values in (volumes(record) or {}).items():
+            if volume in patients:
+                found.setdefault(patients[volume], []).append(values["psnr"])
+    return found

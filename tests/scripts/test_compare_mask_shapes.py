@@ -198,7 +198,7 @@ def test_folds_have_an_interval_over_patients(script, tmp_path):
             patients = {f"v{fold}": f"patient{fold}"}
             records.append({**record, "fold": fold, "patients": patients})
     found = script.results(records, tmp_path)
-    ((_, rows),) = found["tables"].values()
+    (_, rows), _ = found["tables"].values()
     assert rows[0][:3] == [
         "4",
         "columns against points",

@@ -139,7 +139,7 @@ def test_folds_have_an_interval_over_patients(script, tmp_path):
         for mask, psnr in zip(("unlearned", "learned"), pair)
     ]
     found = script.results(records, tmp_path)
-    ((header, rows),) = found["tables"].values()
+    (_, rows), _ = found["tables"].values()
     assert rows[0][1:3] == [
         "mse, drop rate 0.4: learned against unlearned mask",
         "+2.10 [+1.85, +2.35]",
