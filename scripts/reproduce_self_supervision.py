@@ -4,11 +4,14 @@ A network learns to rebuild images from undersampled scans alone: by samples
 that it does not see (SSDU, Yaman et al., MRM 2020), by the weighted form of
 Millard and Chiew (IEEE TCI 2023), with several splits a step, and with a
 teacher (a report on "Fast MRI" of the course CS 7643, whose hold-out gave NaN
-and whose distillation collapsed). Zero-filling, compressed sensing and the
-same network trained on full images stand beside it.
+and whose distillation collapsed). "unanchored" is that recipe, and the trace of
+its energy shows the collapse. Zero-filling, compressed sensing and the same
+network trained on full images stand beside it.
 
     python scripts/reproduce_self_supervision.py --preset smoke
     python scripts/reproduce_self_supervision.py --preset cpu --folds 5
+    python scripts/reproduce_self_supervision.py --preset cpu --folds 5 \
+        --methods hold_out --ratios 0.1 0.2 0.6 0.8
     python scripts/reproduce_self_supervision.py --preset cpu --report
 
 There are four kinds of masks, all of points, with the same calibration region
@@ -26,9 +29,9 @@ full images are chosen without them. All that is acquired is given to the
 network in the test.
 
 Each finished run writes a small JSON file to the folder given by --out. Repeat
-a stopped command to resume it. You can add methods, masks, coils and seeds to
-the same folder. report.html, results.json and the figures cover all runs in
-it.
+a stopped command to resume it. You can add methods, masks, coils, ratios and
+seeds to the same folder. report.html, results.json and the figures cover all
+runs in it.
 """
 
 import dataclasses
@@ -40,12 +43,13 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from experiments import simulated_scan
+from experiments import hold_out_figures, simulated_scan
 from experiments.presets.self_supervision import (
     CLASSICAL,
     GRID,
     MASKS,
     METHODS,
+    RATIO,
     SELF_SUPERVISED,
     parse,
 )
@@ -65,6 +69,7 @@ TITLES = {
     "weighted": "hold-out, weighted",
     "multi": "hold-out, three splits",
     "distillation": "distillation",
+    "unanchored": "distillation, no anchor",
     "supervised": "supervised",
 }
 MASK_TITLES = {
@@ -74,6 +79,7 @@ MASK_TITLES = {
     "drawn": "draws of a learned mask",
 }
 PARTS = ("train", "validation", "test")
+WITH_TEACHER = ("distillation", "unanchored")
 DRAWS = 1000
 UNET = {"filters": 8, "depth": 3}
 """The U-Net that a mask is learned with."""
@@ -87,21 +93,30 @@ class Run(experiments.Run):
     mask: str
     method: str
     seed: int
+    ratio: float = RATIO
 
     order = {"mask": MASKS, "method": METHODS}
 
     @property
     def stem(self):
-        return f"C{self.coils}-{self.mask}-{self.method}-seed{self.seed}"
+        ratio = "" if self.ratio == RATIO else f"{self.ratio:g}"
+        return f"C{self.coils}-{self.mask}-{self.method}{ratio}-seed{self.seed}"
+
+
+def ratios_of(method, ratios):
+    """Those that hold nothing out are trained once."""
+    return ratios if method in SELF_SUPERVISED else [RATIO]
 
 
 def grid(settings):
     """All runs, seed by seed."""
+    names = ("seeds", "coils", "masks", "methods")
     return [
-        Run(coils, mask, method, seed)
+        Run(coils, mask, method, seed, ratio)
         for seed, coils, mask, method in itertools.product(
-            *(settings[name] for name in ("seeds", "coils", "masks", "methods"))
+            *(settings[name] for name in names)
         )
+        for ratio in ratios_of(method, settings["ratios"])
     ]
 
 
@@ -258,7 +273,7 @@ def regime_of(run, settings, model, probability, steps):
     """Return what trains the model; itself, if it learns from images."""
     if run.method not in SELF_SUPERVISED:
         return model
-    options = {"ratio": settings["ratio"], "seed": run.seed}
+    options = {"ratio": run.ratio, "seed": run.seed}
     options["keep"] = settings["calibration"]
     if run.method in ("squared", "weighted"):
         options["norm"] = "squared"
@@ -266,8 +281,13 @@ def regime_of(run, settings, model, probability, steps):
         options["probability"] = probability
     if run.method == "multi":
         options["splits"] = 3
-    if run.method == "distillation":
-        return loupe_tf.regimes.Distillation(model, steps=steps, **options)
+    if run.method in WITH_TEACHER:
+        return loupe_tf.regimes.Distillation(
+            model,
+            steps=steps,
+            anchored=run.method == "distillation",
+            **options,
+        )
     return loupe_tf.regimes.HoldOut(model, **options)
 
 
@@ -299,6 +319,9 @@ def train(run, settings, splits, folder):
                 run, settings, shape, probability, steps
             )
             trained([x[:1] for x in data["train"][0]])  # Builds it.
+            alarms = []
+            if run.method in WITH_TEACHER:
+                alarms = [loupe_tf.callbacks.CollapseAlarm()]
             if run.method != "zero_filled":
                 history, finite = experiments.fit(
                     trained,
@@ -313,6 +336,7 @@ def train(run, settings, splits, folder):
                     data["validation"][:2],
                     folder,
                     slope_callback=False,
+                    callbacks=alarms,
                 )
             output = model.predict(
                 data["test"][0], settings["batch_size"], verbose=0
@@ -326,6 +350,9 @@ def train(run, settings, splits, folder):
         "diverged": not finite,
         "test": {},
     }
+    if "energy_ratio" in history:
+        # Of the first epoch that `CollapseAlarm` warns of.
+        record["alarm"] = alarms[0].alarmed_at
     if not finite:
         return record
     shown = evaluation.middle_slice(test.volumes)
@@ -373,12 +400,21 @@ def volumes_of(record):
     return record["test"].get("unit_range")
 
 
+def last_energy(record):
+    """The energy ratio of the last epoch; `None` without a teacher."""
+    return record.get("trace", {}).get("energy_ratio", [None])[-1]
+
+
 COLUMNS = {
     "coils": lambda cell, _: cell.coils,
     "masks": lambda cell, _: MASK_TITLES[cell.mask],
     "method": lambda cell, _: TITLES[cell.method],
+    "held out": lambda cell, _: (
+        f"{cell.ratio:g}" if cell.method in SELF_SUPERVISED else ""
+    ),
     "PSNR": experiments.metric(volumes_of),
     "SSIM": experiments.metric(volumes_of, "ssim", 4),
+    "energy ratio": experiments.spread(last_energy),
     **experiments.TRAINING_COLUMNS,
 }
 OTHERS = {
@@ -387,6 +423,7 @@ OTHERS = {
     "weighted": ("zero_filled", "hold_out", "squared"),
     "multi": ("hold_out",),
     "distillation": ("hold_out",),
+    "unanchored": ("zero_filled", "distillation"),
     "supervised": ("hold_out", "weighted"),
 }
 
@@ -395,25 +432,41 @@ def claims(cells):
     """Compare each method with those that it should be better than."""
     for cell, records in cells.items():
         where = f"{cell.coils} coil{'s' * (cell.coils > 1)}"
-        for name in OTHERS.get(cell.method, ()):
-            other = cell._replace(method=name)
+        where = f"{where}, {MASK_TITLES[cell.mask]}"
+        pairs = [
+            (TITLES[name], cell._replace(method=name, ratio=ratio))
+            for name in OTHERS.get(cell.method, ())
+            for ratio in ratios_of(name, [cell.ratio])
+        ]
+        if cell.ratio != RATIO:
+            where += f", {cell.ratio:g} held out"
+            pairs.append((f"{RATIO:g} held out", cell._replace(ratio=RATIO)))
+        for title, other in pairs:
             if other in cells:
                 yield experiments.Claim(
-                    f"{where}, {MASK_TITLES[cell.mask]}: "
-                    f"{TITLES[cell.method]} against {TITLES[name]}",
+                    f"{where}: {TITLES[cell.method]} against {title}",
                     records,
                     cells[other],
                 )
 
 
-def draw_figures(images):
-    """Draw the reconstructions of each kind of mask."""
-    figures = {}
+def draw_figures(images, cells):
+    """Draw the reconstructions of each kind of mask, and the curves."""
+    figures = {
+        "ratios": hold_out_figures.draw_ratios(
+            cells,
+            volumes_of,
+            MASK_TITLES,
+            "hold_out",
+            {name: TITLES[name] for name in ("supervised", "zero_filled")},
+        ),
+        "energy": hold_out_figures.draw_energy(cells, TITLES),
+    }
     for coils, mask in dict.fromkeys(cell[:2] for cell in images):
         shown = {
             TITLES[cell.method]: x
             for cell, x in images.items()
-            if cell[:2] == (coils, mask)
+            if cell[:2] == (coils, mask) and cell.ratio == RATIO
         }
         figures[f"reconstructions_C{coils}_{mask}"] = (
             experiments.draw_outputs(shown),
@@ -432,7 +485,7 @@ def results(records, folder):
         "title": "Training without fully sampled images",
         "convention": CONVENTION,
         "table": experiments.table(cells, COLUMNS),
-        **{**found, "figures": found["figures"] | draw_figures(images)},
+        **{**found, "figures": found["figures"] | draw_figures(images, cells)},
     }
 
 

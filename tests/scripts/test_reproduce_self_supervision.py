@@ -38,6 +38,7 @@ def test_leaves_everything_and_repeats_no_run(
     out = folder / "out"
     records = json.loads((out / "results.json").read_text())["runs"]
     assert len(records) == 2 * 2 * len(small.METHODS)
+    assert (out / "energy.png").exists()
     for record in records:
         assert not record["diverged"] and record["test"]["unit_range"]
         learns = record["method"] not in small.CLASSICAL
@@ -93,3 +94,44 @@ def test_drawn_masks_have_the_budget_the_region_and_about_p(script, rng):
     outside = ~loupe_tf.masks.calibration_region((16, 16), 2)
     # Four standard errors, and what the region takes from the others.
     np.testing.assert_allclose(mean[outside], chance[outside], atol=0.06)
+
+
+def test_ratios_are_for_methods_that_hold_out(script):
+    settings = {
+        "seeds": [0],
+        "coils": [1],
+        "masks": ["random"],
+        "methods": ["zero_filled", "hold_out", "supervised"],
+        "ratios": [0.2, 0.4],
+    }
+    runs = script.grid(settings)
+    assert [run.stem for run in runs] == [
+        "C1-random-zero_filled-seed0",
+        "C1-random-hold_out0.2-seed0",
+        "C1-random-hold_out-seed0",
+        "C1-random-supervised-seed0",
+    ]
+    # Records that are older than the field.
+    old = {"coils": 1, "mask": "random", "method": "hold_out", "seed": 0}
+    assert script.Run.of(old) == runs[2]
+
+
+def test_compares_ratios_and_draws_them(script, tmp_path):
+    def record(method, ratio, psnr):
+        run = script.Run(1, "random", method, 0, ratio)
+        volume = {"volume": {"psnr": psnr, "ssim": psnr / 40}}
+        found = {**run.record(), "diverged": False, "epochs": 3, "seconds": 1}
+        found["test"] = {"unit_range": volume}
+        if method == "unanchored":
+            found["trace"] = {"energy_ratio": [0.9, 0.4, 0.1]}
+            found["alarm"] = 1
+        return found
+
+    records = [record("hold_out", r, 30 + r) for r in (0.1, 0.4, 0.8)]
+    records += [record("zero_filled", 0.4, 20), record("unanchored", 0.4, 9)]
+    found = script.results(records, tmp_path)
+    sentences = " ".join(found["sentences"])
+    assert "0.8 held out: hold-out against 0.4 held out" in sentences
+    assert "0.1 held out: hold-out against zero-filled" in sentences
+    assert found["figures"]["ratios"][0] is not None
+    assert found["figures"]["energy"][0] is not None

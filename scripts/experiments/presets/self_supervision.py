@@ -5,15 +5,17 @@ from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 from loupe_tf.evaluation import REGULARIZATIONS
 
-GRID = ("methods", "masks", "coils", "seeds")
+GRID = ("methods", "masks", "coils", "ratios", "seeds")
 """Settings that may differ between the runs of one folder."""
 
 CLASSICAL = ("zero_filled", "total_variation")
 SELF_SUPERVISED = (
     *("hold_out", "squared", "weighted"),
-    *("multi", "distillation"),
+    *("multi", "distillation", "unanchored"),
 )
 METHODS = (*CLASSICAL, *SELF_SUPERVISED, "supervised")
+RATIO = 0.4
+"""The share of samples that is held out, unless several are compared."""
 MASKS = ("random", "one", "with_network", "drawn")
 
 PRESETS = side_by_side(
@@ -24,7 +26,7 @@ PRESETS = side_by_side(
     coils=([1, 4], [1]),
     acceleration=4.0,
     calibration=6,
-    ratio=0.4,
+    ratios=[RATIO],
     seeds=[0],
     iterations=(4, 1),
     filters=(16, 4),
@@ -65,7 +67,7 @@ def parse(doc, arguments=None):
         parser,
         "batch_size",
         coils=("N", "numbers of coils; 1 is the magnitude image itself"),
-        ratio=("RHO", "share of the acquired samples that is held out"),
+        ratios=("RHO", "shares of the acquired samples that are held out"),
         iterations=("N", "of the unrolled network"),
         filters=("N", "of the network in each iteration"),
         epochs=("N", "of each training"),
