@@ -59,6 +59,10 @@ PARALLEL := -n 2 --dist worksteal
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
+# What JAX has compiled, for the other worker and the next run.
+JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/jax \
+	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 # Each trains its whole experiment in small.
 SMOKE := reproduce_4s mask_transfer reproduce_drop_rates \
 	reproduce_fastmri_unet reproduce_shine reproduce_xpdnet reproduce_unseen \
@@ -92,7 +96,7 @@ test-tensorflow: $(VENV)/.test
 	KERAS_BACKEND=tensorflow $(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-jax: $(VENV)/.test
-	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
+	XLA_FLAGS="$(XLA_FAST)" $(JAX_CACHE) KERAS_BACKEND=jax \
 		$(BIN)/pytest $(PARALLEL) -m "not slow" $(BACKEND_TESTS) \
 		$(LATER_ON_JAX:%=--ignore=%)
 
@@ -103,7 +107,7 @@ test-torch: $(VENV)/.all
 test-all: test $(VENV)/.all test-torch
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
-	XLA_FLAGS="$(XLA_FAST)" KERAS_BACKEND=jax \
+	XLA_FLAGS="$(XLA_FAST)" $(JAX_CACHE) KERAS_BACKEND=jax \
 		$(BIN)/pytest $(LATER_ON_JAX) tests/models/test_unrolled.py \
 		tests/samplers/test_learned_masks.py
 	$(call smoke,$(SMOKE))

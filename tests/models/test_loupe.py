@@ -57,7 +57,6 @@ def test_masks_and_noise_have_their_own_seeds():
 @pytest.mark.parametrize(
     "arguments",
     [
-        *({"estimator": name} for name in ESTIMATORS),
         {"lines": "columns", "calibration": 3},
         {"lines": "rows", "estimator": "gumbel_topk"},
         {"calibration": (4, 3), "reconstruction": "complex"},
@@ -90,8 +89,12 @@ def test_jit_compile(images, estimator, jit_compile):
         pytest.skip("Keras compiles nothing with torch here")
     _compile(model, jit_compile=jit_compile)
     before = model.evaluate(images, images, verbose=0)
+    prob = masks.probability_from_model(model)
     model.fit(images, images, batch_size=4, epochs=30, verbose=0)
     assert model.evaluate(images, images, verbose=0) < before
+    assert np.abs(masks.probability_from_model(model) - prob).max() > 0
+    mask = _mask(model, images)
+    assert (mask.sum(axis=(1, 2, 3)) == 16 * 18 / 4).all()
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

@@ -91,6 +91,7 @@ def test_leaves_everything_and_repeats_no_run(
     assert capsys.readouterr().out == first
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_reported(
     small, folder, capsys, monkeypatch
 ):

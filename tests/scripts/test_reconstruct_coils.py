@@ -32,6 +32,7 @@ def few_iterations(script, monkeypatch):
         monkeypatch.setitem(script.ITERATIONS, method, 20)
 
 
+@pytest.mark.slow
 def test_fully_sampled(script, kspace, tmp_path, capsys, few_iterations):
     np.save(tmp_path / "scan.npy", kspace)
     arguments = [str(tmp_path / "scan.npy"), "--out", str(tmp_path / "out")]

@@ -74,6 +74,7 @@ def _verdicts(script, records):
     return verdicts(claims, script.volumes_of)
 
 
+@pytest.mark.slow
 def test_leaves_everything_and_repeats_no_run(
     script, folder, capsys, monkeypatch
 ):
