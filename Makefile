@@ -60,7 +60,7 @@ PARALLEL := -n 2 --dist worksteal
 XLA_FAST := --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
 # What JAX has compiled, for the other worker and the next run.
-JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/jax \
+JAX_CACHE := JAX_COMPILATION_CACHE_DIR="$(abspath $(VENV))/jax" \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 # Each trains its whole experiment in small.
