@@ -350,9 +350,11 @@ def train(run, settings, splits, folder):
         "diverged": not finite,
         "test": {},
     }
-    if "energy_ratio" in history:
-        # Of the first epoch that `CollapseAlarm` warns of.
-        record["alarm"] = alarms[0].alarmed_at
+    if "collapsed" in history:
+        # The first epoch that `CollapseAlarm` warns of.
+        record["alarm"] = next(
+            (i for i, found in enumerate(history["collapsed"]) if found), None
+        )
     if not finite:
         return record
     shown = evaluation.middle_slice(test.volumes)

@@ -23,12 +23,16 @@ class Distillation(HoldOut):
     (Caron et al., "Emerging properties in self-supervised vision transformers",
     ICCV 2021). It sees all samples Ω, the student only Θ. The loss is
 
-        L = L_hold_out(Λ) + w · ‖F S (x̂ - x̂_t)‖² / ‖F S x̂_t‖²,
+        L = L_hold_out(Λ) + w · ‖F S (x̂ - x̂_t)‖² / ‖y_Λ‖²,
 
-    with both norms over the samples outside Ω only. Where k-space was
+    with the first norm over the samples outside Ω only. Where k-space was
     measured, the measurement alone speaks, so student and teacher cannot agree
     on a wrong image: the hold-out loss of an empty image is 1. With `weight=0`,
     this is `HoldOut`.
+
+    The scale is that of the held-out samples, not of the teacher. Many networks
+    begin at the zero-filled image, where a teacher has no energy outside Ω;
+    relative to that, all that a student fills in would be an endless error.
 
     Without this anchor, agreement is all that counts, and a constant image is a
     perfect agreement. `anchored=False` is this recipe: the mean absolute
@@ -41,8 +45,8 @@ class Distillation(HoldOut):
     - `energy_ratio`: `‖(F S x̂)_Λ‖² / ‖y_Λ‖²`. It falls to 0 in a collapse.
     - `spread`: the standard deviation of x̂ over the batch, relative to its
       root mean square. It is 0 if all images are alike.
-    - `gap`: the distance between student and teacher outside Ω, relative to
-      the teacher.
+    - `gap`: the distance between student and teacher outside Ω, as in the
+      loss.
     - `student_error`, `teacher_error`: the errors on samples V that are never
       used in training. In validation, both rebuild the image from Ω∖V. They
       say which of the two to use, without a true image.
@@ -143,7 +147,10 @@ class Distillation(HoldOut):
             self.teacher([select(kspace, view), view, *maps], training=False)
         )
         taught = self.predict_kspace(theirs, maps)
-        gap = _relative(predicted - taught, taught, 1.0 - mask - spare)
+        gap = divide(
+            _energy(predicted - taught, 1.0 - mask - spare),
+            _energy(kspace, held),
+        )
         if self.anchored:
             weights = self.weight(seen, held)
             loss = held_out_loss(kspace, predicted, held, weights, self.norm)
@@ -156,7 +163,9 @@ class Distillation(HoldOut):
             ours = self.rebuild(kspace, mask, maps, False)[1]
         judged = spare if self.validation else held
         found = {
-            "energy_ratio": _relative(predicted, kspace, held),
+            "energy_ratio": divide(
+                _energy(predicted, held), _energy(kspace, held)
+            ),
             "spread": _spread(image),
             "gap": gap,
             "student_error": held_out_loss(kspace, ours, judged),
@@ -212,14 +221,10 @@ def _axes(x):
     return tuple(range(1, len(x.shape)))
 
 
-def _relative(x, y, where):
-    """Return `‖x‖² / ‖y‖²` over samples of a mask, for each example."""
+def _energy(x, where):
+    """Return `‖x‖²` over the samples of a mask, for each example."""
     where = fit_mask(where, x) > 0
-    x, y = (
-        ops.sum(ops.where(where, ops.square(z), 0.0), axis=_axes(z))
-        for z in (x, y)
-    )
-    return divide(x, y)
+    return ops.sum(ops.where(where, ops.square(x), 0.0), axis=_axes(x))
 
 
 def _spread(image):
