@@ -30,8 +30,8 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 # XLA compiles these for longer than they run: `make test-all` has them on JAX.
 LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/fixed_point/test_solver.py \
-	tests/layers/test_sample_trajectory.py \
 	tests/layers/test_learned_positions.py \
+	tests/layers/test_sample_trajectory.py \
 	tests/models/test_coils.py \
 	tests/models/test_curves.py \
 	tests/models/test_deep_equilibrium.py \
@@ -45,16 +45,24 @@ LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/models/test_networks.py \
 	tests/models/test_norm_unet.py \
 	tests/models/test_penalized_descent.py \
+	tests/models/test_score_network.py \
 	tests/models/test_sensitivity_maps.py \
+	tests/models/test_u_resnet.py \
+	tests/models/test_xpdnet.py \
 	tests/operators/test_density_compensation.py \
 	tests/operators/test_non_uniform.py \
 	tests/operators/test_toeplitz.py \
 	tests/posterior/test_chains.py \
+	tests/posterior/test_flow.py \
 	tests/posterior/test_map_estimate.py \
 	tests/posterior/test_sample.py \
+	tests/posterior/test_tempered.py \
 	tests/regimes/test_distillation.py \
 	tests/regimes/test_from_scans.py \
-	tests/regimes/test_k_band.py
+	tests/regimes/test_k_band.py \
+	tests/regimes/test_score_matching.py \
+	tests/test_export.py \
+	tests/test_own_reconstructor.py
 PARALLEL := -n 2 --dist worksteal
 # Tests compile much and compute little.
 XLA_FAST := --xla_backend_optimization_level=0 \

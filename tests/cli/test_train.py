@@ -119,6 +119,7 @@ def test_no_calibration_if_it_is_0(folder):
     assert masks.from_model(model).calibration is None
 
 
+@pytest.mark.slow
 def test_lines_with_another_network_of_the_acquired_extent(folder, rng, capsys):
     """Of 24 columns, 12 were acquired and the others filled with zeros."""
     distance = np.hypot(*np.mgrid[-8:8, -12:12])

@@ -90,14 +90,21 @@ def test_jit_compile(images, estimator, jit_compile):
     _compile(model, jit_compile=jit_compile)
     before = model.evaluate(images, images, verbose=0)
     prob = masks.probability_from_model(model)
-    model.fit(images, images, batch_size=4, epochs=30, verbose=0)
+    epochs = 30 if jit_compile else 10
+    model.fit(images, images, batch_size=4, epochs=epochs, verbose=0)
     assert model.evaluate(images, images, verbose=0) < before
     assert np.abs(masks.probability_from_model(model) - prob).max() > 0
     mask = _mask(model, images)
     assert (mask.sum(axis=(1, 2, 3)) == 16 * 18 / 4).all()
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param("mixed_float16", marks=pytest.mark.slow),
+        "mixed_bfloat16",
+    ],
+)
 def test_mixed_precision(images, policy):
     old = keras.config.dtype_policy()
     try:

@@ -131,6 +131,7 @@ def test_a_start_from_the_spectrum_takes_what_images_have_most_of(rng):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "epochs"),
     [
