@@ -284,6 +284,7 @@ def regime_of(run, settings, model, probability, steps):
     if run.method in WITH_TEACHER:
         return loupe_tf.regimes.Distillation(
             model,
+            settings["weight"],
             steps=steps,
             anchored=run.method == "distillation",
             **options,

@@ -27,6 +27,8 @@ PRESETS = side_by_side(
     acceleration=4.0,
     calibration=6,
     ratios=[RATIO],
+    # Of the teacher.
+    weight=0.3,
     seeds=[0],
     iterations=(4, 1),
     filters=(16, 4),
@@ -68,6 +70,7 @@ def parse(doc, arguments=None):
         "batch_size",
         coils=("N", "numbers of coils; 1 is the magnitude image itself"),
         ratios=("RHO", "shares of the acquired samples that are held out"),
+        weight=("W", "of the teacher in distillation"),
         iterations=("N", "of the unrolled network"),
         filters=("N", "of the network in each iteration"),
         epochs=("N", "of each training"),
