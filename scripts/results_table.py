@@ -313,7 +313,7 @@ ENTRIES = [
             "the mean of posterior samples is a good reconstruction",
             "reproduce_posterior",
             "posterior",
-            f"R = 8: mean of score network against {other}:",
+            f"8: mean of score network against {other}",
             f"R = 8, against {words}",
         )
         for other, words in (
@@ -327,7 +327,7 @@ ENTRIES = [
             "lines where the posterior varies most are the best to acquire",
             "reproduce_posterior",
             "posterior",
-            f"R = 8: score network: uncertain lines against {other} lines:",
+            f"8: score network: uncertain lines against {other} lines",
             f"R = 8, against {words} lines",
         )
         for other, words in (
