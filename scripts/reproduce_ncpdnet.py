@@ -10,7 +10,7 @@ repeats both comparisons, beside methods that need no training.
     python scripts/reproduce_ncpdnet.py --preset smoke
     python scripts/reproduce_ncpdnet.py --preset cpu --data my_volumes/
     python scripts/reproduce_ncpdnet.py --preset cpu --trajectories radial \
-        --transfer mri_volumes/sagittal64
+        --transfer mri_volumes/t1w64 sagittal.npy
 
 Four methods see the same samples: the compensated adjoint; a U-Net on it;
 NC-PDNet without density compensation, where all samples have the same weight,
@@ -29,6 +29,9 @@ optimizer and the same number of epochs. The test uses the weights of the epoch
 with the lowest validation loss. Training measures by FFT and interpolation, to
 1e-5, and the networks compute with 1e-3; the test measures by the exact sum.
 
+With --transfer, the same networks rebuild images of other data as well: of
+another contrast or anatomy, and never of patients that they were trained on.
+
 Each finished run writes a small JSON file to the folder given by --out. Repeat
 a stopped command to resume it. You can add methods, trajectories, accelerations
 and seeds to the same folder. report.html, results.json and the figures cover
@@ -37,6 +40,7 @@ all runs in the folder.
 
 import dataclasses
 import itertools
+import pathlib
 import sys
 
 import numpy as np
@@ -52,6 +56,7 @@ from experiments.curve_methods import (
     rebuild_classically,
 )
 from experiments.curve_scan import make_trajectory, with_phase
+from experiments.other_data import other_data
 from experiments.presets.ncpdnet import (
     CLASSICAL,
     GRID,
@@ -215,28 +220,20 @@ def do(run, settings, splits, folder):
         "diverged": False,
         "test": evaluation.judge_images(test.images, output, test.volumes),
     }
-    other = transfer(settings, test.images.shape[1:3])
-    if other is not None:
-        output = apply(with_phase(other.images, 3))
-        record["transfer"] = evaluation.judge_images(
-            other.images, output, other.volumes
-        )
+    for number, data in enumerate(settings["transfer"] or []):
+        other = other_data(data, settings, splits)
+        output = apply(with_phase(other.images, 3 + number))
+        found = evaluation.judge_images(other.images, output, other.volumes)
+        if other.patients is not None:
+            pairs = zip(other.volumes, other.patients)
+            found["patients"] = {str(v): str(p) for v, p in pairs}
+        record.setdefault("transfer", {})[name_of(data)] = found
     return record
 
 
-def transfer(settings, size):
-    """The test images of another anatomy, if they are asked for."""
-    if settings["transfer"] is None:
-        return None
-    splits, _ = loupe_tf.datasets.load_splits(
-        settings["transfer"], settings["data_dir"]
-    )
-    test = splits["test"]
-    if test.images.shape[1:3] != tuple(size):
-        raise loupe_tf.checks.invalid(
-            "transfer", f"images of {size}", found=test.images.shape[1:3]
-        )
-    return test
+def name_of(data):
+    """The last part of a path or of the name of a data set."""
+    return pathlib.PurePath(data).stem
 
 
 def volumes_of(record):
@@ -244,9 +241,10 @@ def volumes_of(record):
     return record["test"].get("unit_range")
 
 
-def elsewhere(record):
-    """The same of the other anatomy; `None` if it was not tested."""
-    return record.get("transfer", {}).get("unit_range")
+def elsewhere(record, data):
+    """The record as if it had been tested with other data alone."""
+    found = record.get("transfer", {}).get(data, {})
+    return {**record, "test": found, "patients": found.get("patients")}
 
 
 COLUMNS = {
@@ -256,7 +254,6 @@ COLUMNS = {
     "parameters": lambda _, records: records[0]["parameters"] or "",
     "PSNR": experiments.metric(volumes_of),
     "SSIM": experiments.metric(volumes_of, "ssim", 4),
-    "PSNR, other anatomy": experiments.metric(elsewhere),
     "regularization": experiments.spread("regularization", 4),
     **experiments.TRAINING_COLUMNS,
 }
@@ -300,10 +297,25 @@ def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
     found = experiments.findings(claims(cells), volumes_of, by_cell=cells)
+    columns = dict(COLUMNS)
+    others = dict.fromkeys(x for r in records for x in r.get("transfer", ()))
+    for data in others:
+        columns[f"PSNR, {data}"] = experiments.metric(
+            lambda record, data=data: volumes_of(elsewhere(record, data))
+        )
+        moved = experiments.findings(
+            claims(Run.cells([elsewhere(r, data) for r in records])),
+            volumes_of,
+            f"gains_{data}",
+            f"Tested with {data}.",
+        )
+        found["sentences"] += [f"{data}: {x}" for x in moved["sentences"]]
+        found["tables"] |= moved["tables"]
+        found["figures"] |= moved["figures"]
     return {
         "title": "NC-PDNet on spokes and spirals",
         "convention": CONVENTION,
-        "table": experiments.table(cells, COLUMNS),
+        "table": experiments.table(cells, columns),
         **{**found, "figures": found["figures"] | draw(cells, folder)},
     }
 

@@ -1,8 +1,10 @@
 """Interpolation between a Cartesian grid and samples at any position."""
 
+import functools
 import math
 
 import numpy as np
+import scipy.sparse
 from keras import ops
 from scipy.fft import next_fast_len
 
@@ -117,6 +119,19 @@ class Gridding:
         )
         return ops.reshape(grid, (self.examples, points, channels))
 
+    def matrix(self):
+        """Return `interpolate` as a sparse matrix, for solvers in NumPy.
+
+        Returns:
+            `scipy.sparse.csr_array` `(samples, points)`, float32, for fixed
+            positions of one example.
+        """
+        taps = self._index.shape[1]
+        starts = np.arange(0, self._index.size + 1, taps)
+        entries = self._weights.ravel(), self._index.ravel(), starts
+        shape = len(self._index), math.prod(self.shape)
+        return scipy.sparse.csr_array(entries, shape)[self._places]
+
     def _sort(self, index, weights):
         """Sort the samples of each example by grid point."""
         order = np.argsort(index[..., 0], axis=1, kind="stable")
@@ -169,7 +184,12 @@ def _transformed_kernel(n, points, width):
     It is `∫ φ(u) exp(-2πi u r / G) du` for r = -(n // 2), ..., by the rule of
     Gauss and Legendre.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _nodes()
     pixels = np.arange(n) - n // 2
     waves = np.cos(np.pi * width / points * np.outer(pixels, nodes))
     return width / 2 * waves @ (weights * _kernel(nodes, width, np))
+
+
+@functools.cache  # It takes longer than all else here.
+def _nodes():
+    return np.polynomial.legendre.leggauss(200)

@@ -80,7 +80,8 @@ class NonUniform:
         self.gridding = Gridding(flat, self.size, accuracy)
         """`Gridding`, the interpolation."""
         scale = 1 / math.sqrt(math.prod(self.size))
-        self._scale = (scale / self.gridding.taper).astype("float32")
+        self.scale = (scale / self.gridding.taper).astype("float32")
+        """Array, the factor of each pixel before the FFT."""
 
     def with_maps(self, maps):
         """Return the operator with other maps; its weights are shared."""
@@ -96,7 +97,7 @@ class NonUniform:
         lead = ops.shape(coils)[: -1 - axes]
         parts = [
             self._embed(
-                ops.multiply(ops.reshape(part, (-1, *self.size)), self._scale)
+                ops.multiply(ops.reshape(part, (-1, *self.size)), self.scale)
             )
             for part in fourier.split(coils)
         ]
@@ -138,7 +139,7 @@ class NonUniform:
         imag, real = transform(imag, real, axes)
         real, imag = (
             ops.reshape(
-                ops.multiply(self._crop(part), self._scale),
+                ops.multiply(self._crop(part), self.scale),
                 (*lead, *self.size),
             )
             for part in (real, imag)

@@ -15,9 +15,8 @@ class CurveTotalVariation(SparseCurve):
     where the weights d compensate for the density of the samples (Block, Uecker
     and Frahm, "Undersampled radial MRI with multiple coils", 2007). λ is
     `regularization` times the largest magnitude of the compensated adjoint
-    image. F is sigpy's. For several coils without
-    maps, the root of the sum of squares of coil images. See
-    `CurveReconstructor` for the arguments of a call.
+    image. For several coils without maps, the root of the sum of squares of
+    coil images. See `CurveReconstructor` for the arguments of a call.
 
     Args:
         regularization: Number of at least 0. A few thousandths are usual.

@@ -14,9 +14,8 @@ class CurveWaveletL1(SparseCurve):
 
     where the weights d compensate for the density of the samples. λ is
     `regularization` times the largest magnitude of the compensated adjoint
-    image. F is sigpy's. For several coils without
-    maps, the root of the sum of squares of coil images. See
-    `CurveReconstructor` for the arguments of a call.
+    image. For several coils without maps, the root of the sum of squares of
+    coil images. See `CurveReconstructor` for the arguments of a call.
 
     Args:
         regularization: Number of at least 0. A few thousandths are usual.

@@ -44,6 +44,14 @@ def test_fixed_positions_are_sorted(rng):
         assert (np.diff(example) >= 0).all()
 
 
+def test_as_a_sparse_matrix(rng):
+    gridding = Gridding(rng.uniform(-1, 1, (1, 50, 2)), (9, 8), 1e-5)
+    grid = rng.normal(size=(np.prod(gridding.shape), 2)).astype("float32")
+    found = gridding.matrix() @ grid
+    expected = ops.convert_to_numpy(gridding.interpolate(grid[None]))[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_gradients_are_finite_where_the_kernel_ends(gradient):
     """On a grid point, √(1 - z²) is 0, and its derivative infinite."""
     positions = np.zeros((1, 1, 2), "float32")

@@ -48,10 +48,11 @@ def test_leaves_everything_and_repeats_no_run(
     assert script.main(arguments) == 0
     said = capsys.readouterr().out
     assert "radial, NC-PDNet against NC-PDNet without D" in said
+    assert "data: R = 4.7: radial, NC-PDNet against" in said
     records = json.loads((folder / "out" / "results.json").read_text())["runs"]
     assert {r["network"] for r in records} == {*ncpdnet.METHODS}
     for record in records:
-        assert record["transfer"]["unit_range"]
+        assert record["transfer"]["data"]["unit_range"]
         # One that does not train towards the image is far below 0.
         found = record["test"]["unit_range"].values()
         assert min(each["psnr"] for each in found) > 2

@@ -37,7 +37,8 @@ PRESETS = side_by_side(
     tuning_slices=(8, 4, 1),
     # Slices of training, validation and test; `None` uses all.
     images=(None, None, [16, 4, 4]),
-    # A folder or TFDS data set of another anatomy, tested without training.
+    # Files, folders or TFDS data sets of another contrast or anatomy, tested
+    # without training.
     transfer=None,
     # Long runs are backed up, so that they resume from their last epoch.
     backup=(True, False, False),
@@ -73,9 +74,10 @@ def parse(doc, arguments=None):
     )
     parser.add_argument(
         "--transfer",
+        nargs="+",
         metavar="DATA",
-        help="data of another anatomy, as for --data: its test images are "
-        "rebuilt by the same networks, without training",
+        help="data of another contrast or anatomy, as for --data, which the "
+        "same networks rebuild without training",
     )
     settings = parse_options(parser, arguments)
     for name, order in choices.items():
