@@ -57,6 +57,7 @@ from experiments.curve_methods import (
 )
 from experiments.curve_scan import make_trajectory, with_phase
 from experiments.other_data import other_data
+from experiments.point_spread import draw_point_spread
 from experiments.presets.ncpdnet import (
     CLASSICAL,
     GRID,
@@ -285,6 +286,10 @@ def draw(cells, folder):
         figures[f"trajectory_{name}_R{rate:g}"] = (
             plots.trajectory(make_trajectory(name, size, rate)),
             f"{name}, R = {rate:g}: the curves in k-space.",
+        )
+        figures[f"point_spread_{name}_R{rate:g}"] = (
+            draw_point_spread(make_trajectory(name, size, rate)),
+            f"{name}, R = {rate:g}: the image of one bright pixel.",
         )
         figures[f"reconstructions_{name}_R{rate:g}"] = (
             experiments.draw_outputs(shown),

@@ -41,7 +41,7 @@ def curve_problems(scan, density, samples):
 
     sigpy = import_sigpy()
     adjoint = ops.convert_to_numpy(scan.adjoint(density * samples))
-    scales = np.abs(to_complex(adjoint)).max(axis=(1, 2))
+    scales = np.abs(to_complex(adjoint)).reshape(len(adjoint), -1).max(axis=1)
     maps = np.ones((1, *scan.size), np.complex64)
     if scan.maps is not None:
         maps = to_complex(scan.maps)[0]

@@ -67,12 +67,12 @@ def minimize_total_variation(
         operator: `sigpy.linop.Linop` from the image to what is measured; its
             squared norm is at most that of the maps.
         measured: Complex array, the output of the operator.
-        maps: Complex array `(coils, H, W)`.
+        maps: Complex array `(coils, H, W)`, or `(coils, D, H, W)`.
         scale: Float, the largest pixel of the adjoint image, the unit of λ.
         regularization, iterations: Those of `TotalVariation`.
 
     Returns:
-        Complex64 array `(H, W)`.
+        Complex64 array of the size of the maps.
     """
     sigpy = import_sigpy()
     size = maps.shape[1:]
@@ -90,8 +90,8 @@ def minimize_total_variation(
         measured / scale,
         proxg=sigpy.prox.L1Reg(differences.oshape, regularization),
         G=differences,
-        # The squared norm of the differences is at most 8.
-        tau=1 / (largest_eigenvalue(maps) + 8) / step,
+        # The squared norm of the differences is at most 4 along each axis.
+        tau=1 / (largest_eigenvalue(maps) + 4 * len(size)) / step,
         sigma=step,
         max_iter=iterations,
         show_pbar=False,

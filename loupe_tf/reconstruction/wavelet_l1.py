@@ -79,11 +79,12 @@ def minimize_wavelets(
         regularization, iterations, wavelet: Those of `WaveletL1`.
 
     Returns:
-        Complex64 array `(H, W)`.
+        Complex64 array of the size of the maps.
     """
     sigpy = import_sigpy()
     _check_wavelet(wavelet)
     size = maps.shape[1:]
+    axes = tuple(range(len(size)))
     if scale == 0:
         return np.zeros(size, np.complex64)
     wavelets = sigpy.linop.Wavelet(size, wave_name=wavelet)
@@ -93,9 +94,9 @@ def minimize_wavelets(
         shift = rng.integers(0, size)
         coefficients = sigpy.thresh.soft_thresh(
             step * regularization,
-            wavelets(np.roll(image, shift, axis=(0, 1))),
+            wavelets(np.roll(image, shift, axes)),
         )
-        return np.roll(wavelets.H(coefficients), -shift, axis=(0, 1))
+        return np.roll(wavelets.H(coefficients), -shift, axes)
 
     image = sigpy.app.LinearLeastSquares(
         operator,

@@ -13,7 +13,7 @@ from loupe_tf.reconstruction import (
     forward,
 )
 from loupe_tf.reconstruction.sigpy_problem import curve_problems
-from loupe_tf.trajectories import epi, radial
+from loupe_tf.trajectories import cones, epi, radial
 
 METHODS = [CurveTotalVariation(0.003, 60), CurveWaveletL1(0.003, 30)]
 
@@ -76,6 +76,19 @@ def test_on_a_grid_it_is_the_cartesian_method(scan):
     found = CurveTotalVariation(0.01)(samples, lines, s.maps)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found / scale, expected / scale, atol=0.02)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_volumes(nmse, method):
+    size = (10, 11, 12)
+    axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in size), indexing="ij")
+    image = (np.hypot(*axes[:2]) < 0.7) * (0.6 + 0.4 * (axes[2] > 0.1)) + 0j
+    curves = cones(40, 30, turns=2, matrix=size)
+    samples = nudft(image, curves.positions)
+    adjoint = CompensatedAdjoint()(samples, curves)
+    found = method(samples, curves)
+    assert found.shape == size
+    assert nmse(found, image) < 0.7 * nmse(adjoint, image)
 
 
 @pytest.mark.parametrize("kind", [CurveTotalVariation, CurveWaveletL1])
