@@ -208,9 +208,10 @@ ENTRIES = [
             claim,
             "reproduce_ncpdnet",
             "ncpdnet",
-            f"4.7: radial, NC-PDNet against {rival}",
-            f"spokes, R = 4.7, {what}",
+            f"4.7: {curve}, NC-PDNet against {rival}",
+            f"{curve}, R = 4.7, {what}",
         )
+        for curve in ("radial", "spiral")
         for claim, rival, what in (
             (
                 "an unrolled network beats a U-Net on the adjoint",
