@@ -9,6 +9,8 @@ lines, with and without a calibration region, and unlearned masks, at R = 4 and
     python scripts/mask_transfer.py --preset smoke
     python scripts/mask_transfer.py --preset cpu --data my_volumes/
     python scripts/mask_transfer.py --preset cpu --seeds 3 4
+    python scripts/mask_transfer.py --preset cpu --folds 5 --test-slices 8 \\
+        --masks learned_calibrated gaussian poisson_disc
 
 Learned masks come from LOUPE with 4S, in the two rounds of its paper, and are
 trained together with their U-Net. For every other mask, a U-Net is trained in
