@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from experiments.cells import means
-from experiments.panels import errorbars, panels
+from experiments.cells import means, partner
+from experiments.panels import panels
 
 
 def draw_ratios(cells, volumes, titles, held_out, others):
@@ -24,16 +24,18 @@ def draw_ratios(cells, volumes, titles, held_out, others):
     """
     caption = (
         "Hold-out: PSNR against the share of acquired samples that is held "
-        "out. Bars are standard deviations over folds and seeds; most of it is "
-        "the difference between patients."
+        "out, for folds and seeds that have all shares; a thin line for each, "
+        "and their mean."
     )
     masks = {}
     for cell, records in cells.items():
         if cell.coils == 1:
-            found = masks.setdefault(cell.mask, {})
-            found.setdefault(cell.method, {})[cell.ratio] = means(
-                records, volumes
-            )
+            found = masks.setdefault(cell.mask, {}).setdefault(cell.method, {})
+            found[cell.ratio] = {
+                partner(record): judged[0]
+                for record in records
+                if (judged := means([record], volumes))
+            }
     masks = {
         mask: found
         for mask, found in masks.items()
@@ -43,13 +45,17 @@ def draw_ratios(cells, volumes, titles, held_out, others):
         return None, caption
     figure, axes = panels(1, len(masks), (5.0, 3.6))
     for ax, (mask, found) in zip(axes[0], masks.items()):
-        errorbars(ax, dict(sorted(found[held_out].items())), marker="o")
+        ratios = sorted(found[held_out])
+        curves = [found[held_out][ratio] for ratio in ratios]
+        common = sorted(set.intersection(*map(set, curves)))
+        values = np.array([[curve[key] for key in common] for curve in curves])
+        ax.plot(ratios, values, color="tab:blue", alpha=0.3)
+        ax.plot(ratios, values.mean(1), "o-", color="tab:blue")
         for style, (method, title) in zip(("--", ":"), others.items()):
-            if method in found:
-                ((_, values),) = found[method].items()
-                ax.axhline(
-                    np.mean(values), color="black", linestyle=style, label=title
-                )
+            # One share, which means nothing to them.
+            for of_ratio in found.get(method, {}).values():
+                mean = np.mean([of_ratio.get(key, np.nan) for key in common])
+                ax.axhline(mean, color="black", linestyle=style, label=title)
         ax.set(title=titles[mask], xlabel="share held out", ylabel="PSNR [dB]")
         ax.legend()
     return figure, caption
