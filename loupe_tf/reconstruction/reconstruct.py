@@ -185,7 +185,7 @@ def _reconstruct(
             "maps",
             f"sensitivity maps for the {shape[1]} coils of k-space, or "
             "'espirit'; or leading='slices' if these are slices of one coil",
-            found=f"None, leading={leading!r}",
+            None,
         )
     compare_masks(reconstructor.own_masks(), mask, shape[2:])
     measured = acquired

@@ -1,4 +1,5 @@
 import json
+import sys
 import warnings
 
 import h5py
@@ -204,6 +205,15 @@ def test_methods_need_no_model(
         np.load(out / "a.npy"), expected, atol=1e-5 * scale
     )
     assert "a.mrd" in capsys.readouterr().out
+
+
+def test_what_a_method_lacks_is_said_before_anything_is_read(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "sigpy.mri", None)
+    nowhere = [str(tmp_path / "scan.h5"), "--method", "sense"]
+    assert cli.main(["reconstruct", *nowhere, "--out", str(tmp_path)]) == 2
+    assert "require sigpy and PyWavelets" in capsys.readouterr().err
 
 
 def test_columns_of_zeros_may_be_allowed(files, mask, kspace, tmp_path, capsys):

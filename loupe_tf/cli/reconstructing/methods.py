@@ -9,6 +9,7 @@ from loupe_tf.reconstruction import (
     WaveletL1,
     ZeroFilled,
 )
+from loupe_tf.reconstruction.sigpy_problem import import_sigpy
 
 # What is usual, where the class itself has no default or none at all.
 OF_MASKS = {
@@ -20,6 +21,7 @@ OF_MASKS = {
 }
 OF_CURVES = {"adjoint": (CompensatedAdjoint, {}), "cg_sense": (CgSense, {})}
 OPTIONS = ("iterations", "regularization")
+NEED_SIGPY = (Sense, TotalVariation, WaveletL1)
 
 
 def make_method(options, methods):
@@ -28,8 +30,14 @@ def make_method(options, methods):
     Args:
         options: `argparse.Namespace` of `loupe-tf reconstruct`.
         methods: `OF_MASKS` or `OF_CURVES`.
+
+    Raises:
+        ImportError: If the method needs a package that is not installed.
     """
     kind, arguments = methods[options.method]
+    if issubclass(kind, NEED_SIGPY):
+        # Said at once, not after the maps of the first scan.
+        import_sigpy()
     given = {name: getattr(options, name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     return kind(**{**arguments, **given})
