@@ -19,7 +19,9 @@ the step as many times. --filters sets how many parameters there are.
 
 Each trained network is tested with several numbers of iterations, --tested, so
 the report also says whether more iterations at test time help, and for which
-networks. The main figures are those with the iterations of training.
+networks. That question has no script of its own, since it needs the same
+trainings. Its figure shows the unrolled networks and those trained by the exact
+gradient. The main numbers are those with the iterations of training.
 
 The time of a gradient is that of a training step without that of a prediction:
 the median over some steps after the training, on a batch. The processor's time
@@ -274,7 +276,9 @@ def results(records, folder):
     found["figures"] |= {
         "time": implicit_figures.draw_against_time(cells, volumes_of, implicit),
         "iterations": implicit_figures.draw_against_iterations(
-            cells, volumes_with, TITLES
+            cells,
+            volumes_with,
+            {method: TITLES[method] for method in ("unrolled", "exact")},
         ),
     }
     return {

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 import loupe_tf
@@ -104,7 +105,14 @@ def test_findings(script):
     for name, panels in ("time", 1), ("iterations", 1):
         figure, _ = found["figures"][name]
         assert len(figure.axes) == panels
+    places = {
+        bars.get_label(): float(bars.lines[0].get_ydata()[0])
+        for bars in found["figures"]["time"][0].axes[0].containers
+    }
+    assert places["exact gradient"] == 0
+    np.testing.assert_allclose(places["SHINE"], -0.1)
     lines = found["figures"]["iterations"][0].axes[0].lines
+    assert not any("SHINE" in x.get_label() for x in lines)
     curve = next(x for x in lines if x.get_label() == "unrolled, 10")
     assert list(curve.get_xdata()) == [5, 10, 20]
     assert list(curve.get_ydata()) == [29.0, 30.0, 25.0]
