@@ -63,6 +63,7 @@ SHAPES = "[shapes of masks](mask_shapes.md)"
 POSTERIOR = "[posterior samples](posterior.md)"
 SPARKLING = "[densities of curves](sparkling.md)"
 LEARNED = "[learned trajectories](learned_trajectories.md)"
+EQUILIBRIA = "[gradients of equilibria](shine.md)"
 
 ENTRIES = [
     *(
@@ -335,6 +336,33 @@ ENTRIES = [
             ("random", "random"),
             ("power", "the strongest"),
         )
+    ),
+    *(
+        Entry(
+            EQUILIBRIA,
+            "approximate gradients train as well as the exact one",
+            "reproduce_shine",
+            "shine",
+            f": 8 filters, 10 iterations: {title} against the exact gradient",
+            f"{title}, 8 filters",
+        )
+        for title in ("SHINE", "SHINE + 5", "phantom, 5 steps", "Jacobian-free")
+    ),
+    *(
+        Entry(
+            EQUILIBRIA,
+            "more iterations in the test help",
+            "reproduce_shine",
+            "shine",
+            f": 8 filters, {iterations} iterations: {title}, 20 in the test "
+            f"against {iterations}",
+            f"{network}, 20 against {iterations}, 8 filters",
+        )
+        for title, network in (
+            ("unrolled", "unrolled"),
+            ("exact gradient", "equilibrium"),
+        )
+        for iterations in (3, 10)
     ),
 ]
 
