@@ -188,6 +188,14 @@ ENTRIES = [
         "hold-out, weighted against hold-out",
         "R = 4, learned with a U-Net",
     ),
+    Entry(
+        SELF,
+        "a teacher that sees more samples helps, and does not collapse",
+        "reproduce_self_supervision",
+        "self_supervision",
+        ": 1 coil, a mask for each slice: distillation against hold-out",
+        "R = 4, a mask for each slice",
+    ),
     *(
         Entry(
             K_BAND,
