@@ -113,9 +113,9 @@ ENTRIES = [
             TRANSFER,
             "a mask learned with a U-Net serves other methods too",
             "mask_transfer",
-            "mask_transfer",
-            f"R = 4: {method}: learned calibrated against {given}",
-            f"R = 4, {method}, against {given}",
+            "mask_transfer_folds",
+            f"4: {method}: learned calibrated against {given}",
+            f"R = 4, three patients, {method}, against {given}",
         )
         for method in ("own U-Net", "wavelet l1", "total variation")
         for given in ("gaussian", "poisson disc")

@@ -51,7 +51,8 @@ class Scores:
     Args:
         records: List of records; records of trials have the `"results"` of
             `experiments.trials.try_on_all`.
-        masks: Names of all masks, in table order.
+        masks: Names of all masks, in table order; those that no record has
+            are left out.
         classical: Names of the reconstructors that need no training.
 
     Attributes:
@@ -60,7 +61,9 @@ class Scores:
     """
 
     def __init__(self, records, masks, classical):
-        self.masks, self.classical = masks, classical
+        tried = {m for record in records for m in record.get("results", {})}
+        self.masks = [mask for mask in masks if mask in tried]
+        self.classical = classical
         rows = [
             {
                 "cell": Cell(record["acceleration"], mask, record["subject"]),

@@ -42,7 +42,7 @@ def scores():
             values = [x + seed for x in values]
             named = dict(zip(MASKS, values))
             records.append(_trial(subject, seed, **named))
-    return transfer.Scores(records, MASKS, ("zero_filled",))
+    return transfer.Scores(records, (*MASKS, "spectrum"), ("zero_filled",))
 
 
 def test_the_table_has_own_and_other_networks(scores):
