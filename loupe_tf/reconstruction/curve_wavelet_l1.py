@@ -21,6 +21,7 @@ class CurveWaveletL1(SparseCurve):
         regularization: Number of at least 0. A few thousandths are usual.
         iterations: Positive integer, number of iterations.
         wavelet: String, one of PyWavelets' orthogonal wavelets.
+        cycle_spinning: Boolean, `False` to keep the wavelets in one place.
 
     Raises:
         ValueError: If an argument is invalid.
@@ -36,5 +37,6 @@ class CurveWaveletL1(SparseCurve):
     regularization: float
     iterations: int = 100
     wavelet: str = "db4"
+    cycle_spinning: bool = True
 
     minimize = staticmethod(minimize_wavelets)

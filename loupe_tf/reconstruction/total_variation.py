@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 
 from loupe_tf.checks import check_integer, check_number
+from loupe_tf.reconstruction.primal_dual import minimize_magnitudes
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 from loupe_tf.reconstruction.sigpy_problem import (
     import_sigpy,
@@ -85,15 +86,14 @@ def minimize_total_variation(
     differences = sigpy.linop.FiniteDifference(size) * sigpy.linop.Multiply(
         size, seen(maps)
     )
-    image = sigpy.app.LinearLeastSquares(
+    image = minimize_magnitudes(
         operator,
         measured / scale,
-        proxg=sigpy.prox.L1Reg(differences.oshape, regularization),
-        G=differences,
+        differences,
+        regularization,
         # The squared norm of the differences is at most 4 along each axis.
-        tau=1 / (largest_eigenvalue(maps) + 4 * len(size)) / step,
-        sigma=step,
-        max_iter=iterations,
-        show_pbar=False,
-    ).run()
+        norm=largest_eigenvalue(maps) + 4 * len(size),
+        dual_step=step,
+        iterations=iterations,
+    )
     return (scale * image).astype(np.complex64)

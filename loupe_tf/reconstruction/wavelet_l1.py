@@ -2,7 +2,12 @@ import dataclasses
 
 import numpy as np
 
-from loupe_tf.checks import check_integer, check_number, invalid
+from loupe_tf.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    invalid,
+)
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 from loupe_tf.reconstruction.sigpy_problem import (
     import_sigpy,
@@ -27,15 +32,18 @@ class WaveletL1(Reconstructor):
 
     In each iteration, the image is shifted by a random offset before its
     wavelets are thresholded ("cycle spinning"), because edges would otherwise
-    show the dyadic grid. Every call uses the same offsets. Pixels where all
-    maps are 0 are set to 0 only at the end, so that W may continue the object
-    there without an edge.
+    show the dyadic grid. Every call uses the same offsets. So W is another one
+    each time, and the image ends near the minimum of no fixed objective;
+    without cycle spinning it ends in that of the objective above. Pixels where
+    all maps are 0 are set to 0 only at the end, so that W may continue the
+    object there without an edge.
 
     Args:
         regularization: Number of at least 0. A few thousandths are usual;
             `choose_regularization` finds a good value.
         iterations: Positive integer, number of iterations.
         wavelet: String, one of PyWavelets' orthogonal wavelets.
+        cycle_spinning: Boolean, `False` to keep the wavelets in one place.
 
     Raises:
         ValueError: If an argument is invalid.
@@ -49,10 +57,12 @@ class WaveletL1(Reconstructor):
     regularization: float
     iterations: int = 100
     wavelet: str = "db4"
+    cycle_spinning: bool = True
 
     def __post_init__(self):
         check_number("regularization", self.regularization, at_least=0)
         check_integer("iterations", self.iterations, at_least=1)
+        check_choice("cycle_spinning", self.cycle_spinning, (True, False))
 
     def reconstruct(self, kspace, mask, maps):
         sigpy = import_sigpy()
@@ -66,17 +76,26 @@ class WaveletL1(Reconstructor):
             self.regularization,
             self.iterations,
             self.wavelet,
+            self.cycle_spinning,
         )
 
 
 def minimize_wavelets(
-    operator, measured, maps, scale, regularization, iterations, wavelet
+    operator,
+    measured,
+    maps,
+    scale,
+    regularization,
+    iterations,
+    wavelet,
+    cycle_spinning,
 ):
     """Solve the problem of `WaveletL1`.
 
     Args:
         operator, measured, maps, scale: As for `minimize_total_variation`.
-        regularization, iterations, wavelet: Those of `WaveletL1`.
+        regularization, iterations, wavelet, cycle_spinning: Those of
+            `WaveletL1`.
 
     Returns:
         Complex64 array of the size of the maps.
@@ -91,12 +110,12 @@ def minimize_wavelets(
     rng = np.random.default_rng(0)
 
     def threshold(step, image):
-        shift = rng.integers(0, size)
+        shift = rng.integers(0, size) if cycle_spinning else (0,) * len(size)
         coefficients = sigpy.thresh.soft_thresh(
             step * regularization,
             wavelets(np.roll(image, shift, axes)),
         )
-        return np.roll(wavelets.H(coefficients), -shift, axes)
+        return np.roll(wavelets.H(coefficients), np.negative(shift), axes)
 
     image = sigpy.app.LinearLeastSquares(
         operator,

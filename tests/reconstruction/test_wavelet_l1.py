@@ -43,3 +43,21 @@ def test_wavelet(scan, wavelet):
     s = scan(1, (16, 16))
     with pytest.raises(ValueError, match="`wavelet`. Expected an orthogonal"):
         WaveletL1(0.1, wavelet=wavelet)(s.kspace, np.ones((16, 16), bool))
+
+
+def test_without_cycle_spinning_it_ends_in_the_minimum(scan):
+    """There, one more iteration changes nothing."""
+    s = scan(1, (16, 16))
+    mask = masks.gaussian((16, 16), 2, calibration=6, seed=0).array
+
+    def change(cycle_spinning):
+        options = {"wavelet": "haar", "cycle_spinning": cycle_spinning}
+        few, more = (
+            WaveletL1(0.01, n, **options)(s.kspace, mask) for n in (400, 401)
+        )
+        return np.abs(few - more).max() / np.abs(few).max()
+
+    assert change(False) < 1e-5
+    assert change(True) > 1e-4
+    with pytest.raises(ValueError, match="`cycle_spinning`"):
+        WaveletL1(0.01, cycle_spinning="no")

@@ -5,9 +5,10 @@ from loupe_tf.reconstruction import TotalVariation
 
 
 class Solver(BaseSolver):
-    """`loupe_tf.reconstruction.TotalVariation`, in single precision.
+    """`loupe_tf.reconstruction.TotalVariation`.
 
-    It has sigpy's operators, and steps of its own.
+    It has sigpy's operators, and iterations of its own. It takes and returns
+    single precision, and counts in double after some hundred iterations.
     """
 
     name = "loupe_tf-tv"
