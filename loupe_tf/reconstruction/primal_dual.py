@@ -91,7 +91,7 @@ def minimize_magnitudes(
 def _residual(reached, point, step, dual_step):
     """The distance between points, in the norm that the iteration contracts."""
     image, dual, pulled = (new - old for new, old in zip(reached, point))
-    crossed = float(np.vdot(image, pulled).real)
+    crossed = float(np.sum((image.conj() * pulled).real))
     square = _square(image) / step + _square(dual) / dual_step - 2 * crossed
     return max(square, 0.0) ** 0.5
 
@@ -103,4 +103,5 @@ def _distances(reached, start):
 
 
 def _square(array):
-    return float(np.vdot(array, array).real)
+    # BLAS would start threads for it, which a busy machine waits for.
+    return float(np.sum(array.real**2 + array.imag**2))
