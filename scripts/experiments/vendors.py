@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from loupe_tf import evaluation, simulation
+from loupe_tf.checks import invalid
 from loupe_tf.datasets import write_fastmri_scan
 from loupe_tf.reconstruction import crop_readout
 
@@ -159,8 +160,22 @@ def submit(method, truth, folder, track, rows=None):
 
     Returns:
         The result of `loupe_tf.evaluation.judge_submission`.
+
+    Raises:
+        ValueError: If volumes cannot be rebuilt; the message lists them all.
     """
+    wrong = []
     for path in sorted(truth.glob("*.h5")):
-        images = evaluation.rebuild_volume(method, path, track, rows)
-        evaluation.write_submission(folder, path.name, images)
+        try:
+            images = evaluation.rebuild_volume(method, path, track, rows)
+            evaluation.write_submission(folder, path.name, images)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise invalid(
+            "truth",
+            "volumes that can all be rebuilt",
+            found=f"{truth}, of which nothing was judged:\n  "
+            + "\n  ".join(wrong),
+        )
     return evaluation.judge_submission(folder, truth)

@@ -110,6 +110,13 @@ def test_what_is_wrong_is_listed(script, truth, tmp_path, capsys):
     assert f"{first.name}: missing" in said.err
     assert f"{second.name}: 1 values that are not finite" in said.err
     assert "SSIM" not in said.out
+    third, fourth, *_ = sorted(truth.iterdir())
+    third.write_bytes(b"no HDF5")
+    with h5py.File(fourth, "r+") as file:
+        file["kspace"][0, 0, 0, 0] = np.nan
+    assert script.main([*arguments, "--model", "zero_filled"]) != 0
+    said = capsys.readouterr().err
+    assert third.name in said and fourth.name in said
 
 
 @pytest.mark.slow
