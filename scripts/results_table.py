@@ -299,6 +299,7 @@ ENTRIES = [
         )
         for scan, what in (
             ("4x, A", "4x, vendor of the training"),
+            ("8x, A", "8x, vendor of the training"),
             ("transfer, B, padded", "transfer, another vendor"),
         )
     ),

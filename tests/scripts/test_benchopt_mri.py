@@ -91,7 +91,7 @@ def test_solvers_agree_on_the_minimum(tmp_path):
     pytest.importorskip("benchopt")
     output = tmp_path / "results.parquet"
     arguments = ["--config", BENCHMARK / "run.yml", "--no-display"]
-    arguments += ["--output", output, "--no-plot"]
+    arguments += ["--output", output, "--no-plot", "--no-cache"]
     benchopt("run", BENCHMARK, *arguments, cwd=tmp_path)
     table = pandas.read_parquet(output).sort_values("stop_val")
     problems = table.groupby(["dataset_name", "objective_name"])
