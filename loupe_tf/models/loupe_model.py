@@ -247,7 +247,7 @@ def loupe_model(
     estimates_maps = not getattr(reconstructor, "needs_maps", True)
     if estimates_maps:
         _check_takes_all(data_consistency, reconstruction)
-    return Loupe(
+    model = Loupe(
         input_shape,
         sampler,
         reconstructor if estimates_maps else make_reconstructor,
@@ -257,6 +257,9 @@ def loupe_model(
         seed=seed,
         name=name,
     )
+    if sampler.curves:
+        _check_size(model.output_shape[1:3], input_shape[:2])
+    return model
 
 
 def _check_takes_all(data_consistency, reconstruction):
@@ -280,6 +283,17 @@ def _check_curves(input_shape, data_consistency):
             "False with curves, whose samples are no entries of the image's "
             "k-space; `NCPDNet` is a network with steps towards the samples",
             True,
+        )
+
+
+def _check_size(found, expected):
+    """Refuse a network that rebuilds images of another size from curves."""
+    if found != tuple(expected) and None not in (*found, *expected):
+        raise invalid(
+            "reconstructor",
+            f"a network whose images have the size {tuple(expected)} of "
+            "`input_shape`",
+            found=f"one of images of the size {found}",
         )
 
 

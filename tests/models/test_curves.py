@@ -49,6 +49,19 @@ def test_model_measures_along_it(rng):
     assert two([kspace, coils]).shape == (2, *SIZE, 2)
 
 
+def test_a_network_of_another_size_is_refused():
+    network = models.cnn((None, None, 6), 4, filters=2, depth=1)
+    other = models.NCPDNet(
+        (8, 8), network, iterations=1, buffers=2, trajectory=SPOKES
+    )
+    with pytest.raises(
+        ValueError, match=r"`reconstructor`.*\(8, 9\).*\(8, 8\)"
+    ):
+        models.loupe_model(
+            (*SIZE, 2), sampler=GivenTrajectory(SPOKES), reconstructor=other
+        )
+
+
 def test_trajectory_as_an_input(rng):
     model = models.loupe_model(
         (*SIZE, 2),
