@@ -38,7 +38,7 @@ def test_step_of_known_solution():
 
 
 def objective(image, s, mask, regularization):
-    """Of k-space whose zero-filled image has the maximum 1."""
+    """The objective for k-space whose zero-filled image has the maximum 1."""
     image = np.asarray(image, np.complex128)
     misfit = np.where(mask, fft2c(s.maps * image) - s.kspace, 0)
     edges = [np.roll(image, 1, axis) - image for axis in (0, 1)]

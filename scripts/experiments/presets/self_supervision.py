@@ -27,7 +27,7 @@ PRESETS = side_by_side(
     acceleration=4.0,
     calibration=6,
     ratios=[RATIO],
-    # Of the teacher.
+    # The teacher's.
     weight=0.3,
     seeds=[0],
     iterations=(4, 1),
