@@ -305,8 +305,8 @@ def test_what_is_imported_is_required():
         for name in ("fastmri", "torch")
     }
     script = "scripts/benchmarks/nufft.py"
-    peers |= {(script, name) for name in ("finufft", "torch", "torchkbnufft")}
-    peers |= {(script, "jax")}
+    others = ("finufft", "torch", "torchkbnufft", "mrinufft", "jax_finufft")
+    peers |= {(script, name) for name in (*others, "jax")}
     peers |= {
         (f"scripts/benchmarks/{script}.py", name)
         for script in ("equilibrium_deepinv", "posterior_samples")

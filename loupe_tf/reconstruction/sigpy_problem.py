@@ -1,7 +1,6 @@
 """Helpers of the reconstructors that use sigpy."""
 
 import numpy as np
-import scipy.fft
 
 from loupe_tf.numpy_operators import adjoint
 
@@ -59,6 +58,8 @@ def _sampling(scan, coils):
 
     sigpy's takes several times as long.
     """
+    from scipy import fft  # Data sets are made without it.
+
     sigpy = import_sigpy()
     shape, size = scan.gridding.shape, scan.size
     inside = (..., *(slice(n) for n in size))
@@ -74,7 +75,7 @@ def _sampling(scan, coils):
 
     class Sampling(sigpy.linop.Linop):
         def _apply(self, image):
-            grid = scipy.fft.fftn(scan.scale * image, shape, axes)
+            grid = fft.fftn(scan.scale * image, shape, axes)
             return (matrix @ grid.reshape(coils, -1).T).T.reshape(self.oshape)
 
         def _adjoint_linop(self):
@@ -84,7 +85,7 @@ def _sampling(scan, coils):
         def _apply(self, samples):
             grid = (back @ samples.reshape(coils, -1).T).T
             grid = grid.reshape(coils, *shape)
-            images = scipy.fft.ifftn(grid, axes=axes, norm="forward")
+            images = fft.ifftn(grid, axes=axes, norm="forward")
             return scan.scale * images[inside]
 
         def _adjoint_linop(self):
