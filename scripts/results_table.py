@@ -228,6 +228,11 @@ ENTRIES = [
                 "as many weights",
             ),
             (
+                "an unrolled network beats compressed sensing",
+                "CS, total variation",
+                "total variation",
+            ),
+            (
                 "density compensation matters",
                 "NC-PDNet without D",
                 "with D against without",
