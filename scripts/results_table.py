@@ -56,6 +56,7 @@ TRANSFER = "[masks and reconstructors](mask_transfer.md)"
 FASTMRI = "[fastMRI's U-Net](fastmri_unet.md)"
 XPDNET = "[unrolled networks](xpdnet.md)"
 SELF = "[training without full scans](self_supervision.md)"
+FROM_SCANS = "[masks from undersampled scans](mask_from_scans.md)"
 K_BAND = "[bands of k-space](k_band.md)"
 NC_PDNET = "[non-Cartesian networks](ncpdnet.md)"
 CHALLENGE = "[fastMRI challenge, two simulated vendors](challenge.md)"
@@ -195,6 +196,20 @@ ENTRIES = [
         "self_supervision",
         ": 1 coil, a mask for each slice: distillation against hold-out",
         "R = 4, a mask for each slice",
+    ),
+    *(
+        Entry(
+            FROM_SCANS,
+            "a mask can be learned from undersampled scans (not from a paper)",
+            "learn_mask_from_scans",
+            "mask_from_scans",
+            f": learned from undersampled scans against {other}, retrained",
+            f"R = 4, against {words}",
+        )
+        for other, words in (
+            ("variable density", "variable density"),
+            ("learned from full scans", "learned from full scans"),
+        )
     ),
     *(
         Entry(
