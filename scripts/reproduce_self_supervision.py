@@ -352,6 +352,8 @@ def train(run, settings, splits, folder):
         "test": {},
     }
     if "collapsed" in history:
+        # The trace is not kept for all seeds.
+        record["energy_ratio"] = float(history["energy_ratio"][-1])
         # The first epoch that `CollapseAlarm` warns of.
         record["alarm"] = next(
             (i for i, found in enumerate(history["collapsed"]) if found), None
@@ -403,11 +405,6 @@ def volumes_of(record):
     return record["test"].get("unit_range")
 
 
-def last_energy(record):
-    """The energy ratio of the last epoch; `None` without a teacher."""
-    return record.get("trace", {}).get("energy_ratio", [None])[-1]
-
-
 COLUMNS = {
     "coils": lambda cell, _: cell.coils,
     "masks": lambda cell, _: MASK_TITLES[cell.mask],
@@ -417,7 +414,7 @@ COLUMNS = {
     ),
     "PSNR": experiments.metric(volumes_of),
     "SSIM": experiments.metric(volumes_of, "ssim", 4),
-    "energy ratio": experiments.spread(last_energy),
+    "energy ratio": experiments.spread("energy_ratio"),
     **experiments.TRAINING_COLUMNS,
 }
 OTHERS = {

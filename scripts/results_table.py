@@ -26,7 +26,7 @@ from loupe_tf.run_folder import RunFolder
 RESULTS = pathlib.Path(__file__).parents[1] / "docs" / "results"
 PAGE = RESULTS / "all.md"
 BEGIN, END = "<!-- The table begins here. -->", "<!-- The table ends here. -->"
-COLUMNS = ["system", "script", "claim", "found", "verdict"]
+COLUMNS = ["system", "claim", "found", "verdict"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -447,8 +447,8 @@ def row_of(entry, named):
         if "one test volume" not in meant[0]:
             verdict = "several volumes, no interval"
     found = f"{entry.what}: {gain} dB" if entry.what else f"{gain} dB"
-    script = f"[{entry.script}](../../scripts/{entry.script}.py)"
-    return [entry.system, script, entry.claim, found, verdict]
+    system = f"{entry.system}, [script](../../scripts/{entry.script}.py)"
+    return [system, entry.claim, found, verdict]
 
 
 def table(entries=ENTRIES, results=RESULTS):
@@ -465,8 +465,8 @@ def table(entries=ENTRIES, results=RESULTS):
             kept[place] = comparisons(entry.script, results / entry.folder)
         row = row_of(entry, kept[place])
         # A claim is written once, before its first figure.
-        repeated = rows and row[:3] == rows[-1][0]
-        rows.append((row[:3], [""] * 3 + row[3:] if repeated else row))
+        repeated = rows and row[:2] == rows[-1][0]
+        rows.append((row[:2], ["", ""] + row[2:] if repeated else row))
     return report.markdown_table(COLUMNS, [row for _, row in rows])
 
 

@@ -4,7 +4,6 @@ import functools
 import math
 
 import numpy as np
-import scipy.sparse
 from keras import ops
 from scipy.fft import next_fast_len
 
@@ -126,11 +125,13 @@ class Gridding:
             `scipy.sparse.csr_array` `(samples, points)`, float32, for fixed
             positions of one example.
         """
+        from scipy.sparse import csr_array  # Few need it.
+
         taps = self._index.shape[1]
         starts = np.arange(0, self._index.size + 1, taps)
         entries = self._weights.ravel(), self._index.ravel(), starts
         shape = len(self._index), math.prod(self.shape)
-        return scipy.sparse.csr_array(entries, shape)[self._places]
+        return csr_array(entries, shape)[self._places]
 
     def _sort(self, index, weights):
         """Sort the samples of each example by grid point."""

@@ -259,7 +259,7 @@ def of_mri_nufft(positions, image, samples, accuracy):
         learned = make(squeeze_dims=False)
         learned = learned.make_autograd(wrt_data=False, wrt_traj=True)
     except (ImportError, RuntimeError):
-        return found  # Of a package that they need.
+        return found  # What it needs is missing or broken.
     x = torch.tensor(image[None])
     k = torch.tensor(positions.astype("float32"), requires_grad=True)
 

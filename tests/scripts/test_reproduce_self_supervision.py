@@ -43,6 +43,8 @@ def test_leaves_everything_and_repeats_no_run(
         assert not record["diverged"] and record["test"]["unit_range"]
         learns = record["method"] not in small.CLASSICAL
         assert bool(record.get("epochs")) == learns
+        taught = record["method"] in small.WITH_TEACHER
+        assert ("energy_ratio" in record) == ("alarm" in record) == taught
 
     def refuse(*_, **__):
         raise AssertionError("trained")

@@ -25,19 +25,19 @@ def test_a_figure_comes_with_its_verdict(script):
         "4: A − B, one more": ("-1.00", "worse"),
     }
     row = script.row_of(entry(script, "4: A − B, one"), named)
-    assert row[:3] == ["[a](a.md)", "[c](../../scripts/c.py)", "b"]
-    assert row[3:] == [
+    assert row[:2] == ["[a](a.md), [script](../../scripts/c.py)", "b"]
+    assert row[2:] == [
         "R = 4: +1.00 [+0.50, +1.50] dB",
         "better (detectable: 0.3)",
     ]
     sentence = "x: A against B: NMSE -0.01, PSNR +1.45 dB on one test volume."
     row = script.row_of(entry(script, "x: A"), {sentence: (sentence, "")})
-    assert row[3:] == ["R = 4: +1.45 dB", "a hint: one test volume"]
+    assert row[2:] == ["R = 4: +1.45 dB", "a hint: one test volume"]
     sentence = "x: A against C: +1.45 ± 0.20 dB over 2 pairs of seed."
     row = script.row_of(
         entry(script, "x: A against C"), {sentence: (sentence, "")}
     )
-    assert row[3:] == ["R = 4: +1.45 dB", "several volumes, no interval"]
+    assert row[2:] == ["R = 4: +1.45 dB", "several volumes, no interval"]
 
 
 @pytest.mark.parametrize("comparison, number", [("4: A", 2), ("8: A", 0)])
