@@ -96,3 +96,9 @@ def test_refuses_wrong_options(capsys, others, said):
         ncpdnet.parse("Title.\n\nText.", ["--preset", "cpu", *others])
     assert stop.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_other_data_of_one_name_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        ncpdnet.parse("Title.\n\nText.", ["--transfer", "a/x.npy", "b/x.npy"])
+    assert "--transfer: expected different names" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Settings of the experiment on networks for non-Cartesian samples."""
 
+import pathlib
+
 from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
@@ -80,6 +82,10 @@ def parse(doc, arguments=None):
         "same networks rebuild without training",
     )
     settings = parse_options(parser, arguments)
+    # The records name other data by the last part of its path.
+    names = [pathlib.PurePath(x).stem for x in settings["transfer"] or ()]
+    if len(set(names)) < len(names):
+        parser.error(f"--transfer: expected different names, not {names}")
     for name, order in choices.items():
         settings[name] = [x for x in order if x in settings[name]]
     return settings
