@@ -1,6 +1,6 @@
 """`loupe-tf evaluate`: any masks with any reconstructors, on a test set."""
 
-from loupe_tf import masks
+from loupe_tf import evaluation, masks
 from loupe_tf.cli.vocabulary import (
     GOES_ON,
     add_calibration,
@@ -30,10 +30,11 @@ A mask is the name of a pattern, drawn anew for each R; or a file, which has an
 R of its own: a mask that `SamplingMask.save` wrote, or a model, whose mask is
 taken. spectrum is made of the training images.
 
-A reconstructor is zero_filled, wavelet_l1 or total_variation (the extra
-`reconstruction`), whose regularization is chosen for each mask on slices of
-the validation volumes; or a model, which may be tried with any mask, not only
-with its own.
+A reconstructor is a method that needs no training, of those that
+--reconstructor lists, or a model, which may be tried with any mask, not only
+with its own. The regularization of a method is chosen for each mask on slices
+of the validation volumes. wavelet_l1 and total_variation need the extra
+`reconstruction`.
 
 Differences from the baseline are of the same volumes, at the same R; their
 95-percent intervals are bootstrapped. A row that cannot be judged, such as a
@@ -46,8 +47,6 @@ reconstructors and accelerations can be added; the report is of the rows that
 the last command asked for. A file that has changed is evaluated anew.
 """
 MASKS = ("gaussian", "poisson_disc", "random_lines", "equispaced_lines")
-# `loupe_tf.evaluation.CLASSICAL`; to import it takes a while.
-CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation")
 
 
 def add(commands):
@@ -94,7 +93,8 @@ def add_options_of_rows(group):
         nargs="+",
         metavar="NAME",
         default=["zero_filled"],
-        help=f"of {', '.join(CLASSICAL)}, or .keras files (zero_filled)",
+        help=f"of {', '.join(evaluation.CLASSICAL)}, or .keras files "
+        "(zero_filled)",
     )
     add(
         "--acceleration",
@@ -149,7 +149,10 @@ def check(settings):
 
     from loupe_tf.checks import check_integer, invalid
 
-    of_option = {"masks": masks.PATTERNS, "reconstructors": CLASSICAL}
+    of_option = {
+        "masks": masks.PATTERNS,
+        "reconstructors": evaluation.CLASSICAL,
+    }
     for option, names in of_option.items():
         suffixes = (".keras", ".npz") if option == "masks" else (".keras",)
         for name in settings[option]:

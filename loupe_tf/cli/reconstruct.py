@@ -1,6 +1,13 @@
 """`loupe-tf reconstruct`: images from raw k-space, by a model or without."""
 
 from loupe_tf.cli.masks import add_shift
+from loupe_tf.cli.reconstructing.methods import (
+    OF_CURVES,
+    OPTIONS,
+    defaults,
+    having,
+    of_masks,
+)
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, add_lines, add_out
 from loupe_tf.trajectories.files.common import UNITS
 
@@ -56,25 +63,8 @@ again: what is there, of a file that has not changed, is not made anew without
 """
 FORMATS = ("npy", "nii", "nii.gz", "png")
 # What has no meaning with a trajectory, and without one.
-OF_MASKS = ("mask", "shift", "undersample", "allow_zeros", "lines")
-OF_CURVES = ("matrix", "unit")
-# The methods for masks and for trajectories; see reconstructing.methods.
-MASK_METHODS = (
-    "zero_filled",
-    "sense",
-    "grappa",
-    "wavelet_l1",
-    "total_variation",
-)
-CURVE_METHODS = ("adjoint", "cg_sense")
-# Options of methods, and the methods that have them.
-OF_METHODS = {
-    "iterations": ("sense", "wavelet_l1", "total_variation", "cg_sense"),
-    "regularization": (
-        *("sense", "grappa", "wavelet_l1", "total_variation"),
-        "cg_sense",
-    ),
-}
+MASKS_ONLY = ("mask", "shift", "undersample", "allow_zeros", "lines")
+CURVES_ONLY = ("matrix", "unit")
 
 
 def add(commands):
@@ -142,25 +132,24 @@ def add_options_of_methods(group):
     """Add those of methods that need no training."""
     group.add_argument(
         "--method",
-        choices=(*MASK_METHODS, *CURVE_METHODS),
-        help="with a mask: zero_filled, sense, grappa, wavelet_l1 or "
-        "total_variation; with a trajectory: adjoint, which compensates for "
-        "the density, or cg_sense; most need the extra `reconstruction`",
+        choices=(*of_masks(), *OF_CURVES),
+        help=f"with a mask: {', '.join(of_masks())}; with a trajectory: "
+        f"{', '.join(OF_CURVES)}. adjoint compensates for the density. sense, "
+        "wavelet_l1 and total_variation need the extra `reconstruction`",
     )
     group.add_argument(
         "--iterations",
         type=int,
         metavar="N",
-        help="iterations (sense 30, wavelet_l1 100, total_variation 200, "
-        "cg_sense 20)",
+        help=f"iterations ({defaults('iterations')})",
     )
     group.add_argument(
         "--regularization",
         type=float,
         metavar="X",
-        help="weight of the penalty (sense 0.01 and cg_sense 0, compared with "
-        "1; wavelet_l1 and total_variation 0.005, of the brightest "
-        "zero-filled pixel; grappa 0.01)",
+        help=f"weight of the penalty ({defaults('regularization')}). sense and "
+        "cg_sense compare it with 1, wavelet_l1 and total_variation with the "
+        "brightest zero-filled pixel",
     )
 
 
@@ -256,7 +245,7 @@ def check_trajectory(options):
             found=f"--model {options.model}, --method {options.method}",
         )
     curves = options.trajectory is not None
-    methods = CURVE_METHODS if curves else MASK_METHODS
+    methods = OF_CURVES if curves else of_masks()
     if options.method not in (None, *methods):
         raise invalid(
             "method",
@@ -264,14 +253,15 @@ def check_trajectory(options):
             f"{'trajectory' if curves else 'mask'}",
             options.method,
         )
-    for name, having in OF_METHODS.items():
-        if getattr(options, name) is not None and options.method not in having:
+    for name in OPTIONS:
+        known = having(name)
+        if getattr(options, name) is not None and options.method not in known:
             raise invalid(
                 "method",
-                f"one of {', '.join(having)}, for --{name}",
+                f"one of {', '.join(known)}, for --{name}",
                 options.method,
             )
-    wrong = OF_MASKS if curves else OF_CURVES
+    wrong = MASKS_ONLY if curves else CURVES_ONLY
     given = [x for x in wrong if getattr(options, x) not in (None, False)]
     if given:
         names = ", ".join("--" + name.replace("_", "-") for name in given)

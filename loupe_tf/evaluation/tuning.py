@@ -15,10 +15,14 @@ from loupe_tf.reconstruction import (
 
 CLASSICAL = {
     "zero_filled": ZeroFilled(),
-    "wavelet_l1": WaveletL1(0.0),
-    "total_variation": TotalVariation(0.0),
+    "wavelet_l1": WaveletL1(0.005),
+    "total_variation": TotalVariation(0.005),
 }
-"""Reconstructors that need no training, by name."""
+"""Reconstructors that need no training and no second coil, by name.
+
+`tune`, `loupe-tf evaluate` and `loupe-tf reconstruct` look them up here. The
+regularization is the one that `loupe-tf reconstruct` takes by default.
+"""
 
 REGULARIZATIONS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 """Values that `tune` tries, relative to the brightest zero-filled pixel."""

@@ -46,6 +46,9 @@ class CurveReconstructor:
     needs_maps = False
     """Whether combining several coils requires maps."""
 
+    needs_sigpy = False
+    """Whether the method requires sigpy (the extra `reconstruction`)."""
+
     needs_scale = False
     """Whether samples should have the unit of training data."""
 

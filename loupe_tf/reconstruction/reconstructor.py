@@ -42,6 +42,9 @@ class Reconstructor:
     needs_maps = True
     """Whether combining several coils requires maps."""
 
+    needs_sigpy = False
+    """Whether the method requires sigpy (the extra `reconstruction`)."""
+
     is_volume = False
     """Whether `reconstruct` needs all slices of a volume at once."""
 

@@ -38,6 +38,8 @@ class Sense(Reconstructor):
     regularization: float = 0.0
     iterations: int = 30
 
+    needs_sigpy = True
+
     def __post_init__(self):
         check_number("regularization", self.regularization, at_least=0)
         check_integer("iterations", self.iterations, at_least=1)

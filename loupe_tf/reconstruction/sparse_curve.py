@@ -19,6 +19,8 @@ class SparseCurve(CurveReconstructor):
     regularization: float
     iterations: int
 
+    needs_sigpy = True
+
     def __post_init__(self):
         check_number("regularization", self.regularization, at_least=0)
         check_integer("iterations", self.iterations, at_least=1)

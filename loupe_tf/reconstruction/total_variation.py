@@ -46,6 +46,8 @@ class TotalVariation(Reconstructor):
     regularization: float
     iterations: int = 200
 
+    needs_sigpy = True
+
     def __post_init__(self):
         check_number("regularization", self.regularization, at_least=0)
         check_integer("iterations", self.iterations, at_least=1)

@@ -59,6 +59,8 @@ class WaveletL1(Reconstructor):
     wavelet: str = "db4"
     cycle_spinning: bool = True
 
+    needs_sigpy = True
+
     def __post_init__(self):
         check_number("regularization", self.regularization, at_least=0)
         check_integer("iterations", self.iterations, at_least=1)

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 import loupe_tf.datasets
-from loupe_tf import cli, evaluation, masks
-from loupe_tf.cli.evaluate import CLASSICAL
+from loupe_tf import cli, evaluation, masks, reconstruction
 from loupe_tf.cli.evaluating import report
 from loupe_tf.cli.evaluating import rows as cells
 from loupe_tf.reconstruction.network import load_model
@@ -267,8 +266,29 @@ def test_refuses_what_cannot_be(folder, capsys, others, text):
     assert not os.path.exists(folder / "out")
 
 
-def test_the_help_knows_all_classical_methods():
-    assert tuple(evaluation.CLASSICAL) == CLASSICAL
+class Tapered(reconstruction.Reconstructor):
+    """The method of docs/extend.md."""
+
+    def reconstruct(self, kspace, mask, maps):
+        window = np.outer(*(np.hanning(n) for n in mask.shape))
+        return reconstruction.adjoint(kspace * window, mask, maps)
+
+
+def test_a_new_method_is_added_in_one_place(folder, capsys, monkeypatch):
+    monkeypatch.setitem(evaluation.CLASSICAL, "tapered", Tapered())
+    names = ("zero_filled", "tapered")
+    arguments = ("--mask", "gaussian", "--reconstructor", *names)
+    assert run(_arguments(folder, *arguments)) == 0
+    plain, tapered = _results(folder)
+    assert [plain["reconstructor"], tapered["reconstructor"]] == [*names]
+    assert tapered["unit_range"] != plain["unit_range"]
+    with pytest.raises(SystemExit):
+        run(["--help"])
+    assert "total_variation, tapered" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert run(_arguments(folder, "--reconstructor", "none")) == 2
+    assert "tapered" in capsys.readouterr().err
 
 
 def test_a_model_of_several_masks_is_named(folder, save_model):

@@ -6,7 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from loupe_tf import cli, formats, masks, models, reconstruction
+from loupe_tf import (
+    cli,
+    evaluation,
+    formats,
+    masks,
+    models,
+    reconstruction,
+)
 from loupe_tf.cli.reconstructing import volumes
 from loupe_tf.datasets import write_fastmri_volume
 from loupe_tf.numpy_fourier import fft2c
@@ -205,6 +212,43 @@ def test_methods_need_no_model(
         np.load(out / "a.npy"), expected, atol=1e-5 * scale
     )
     assert "a.mrd" in capsys.readouterr().out
+
+
+class Halved(reconstruction.ZeroFilled):
+    def reconstruct(self, kspace, mask, maps):
+        return super().reconstruct(kspace, mask, maps) / 2
+
+
+def test_a_new_method_is_added_in_one_place(
+    mask, kspace, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(evaluation.CLASSICAL, "halved", Halved())
+    scan = np.where(mask.array, kspace, 0)
+    np.save(tmp_path / "scan.npy", scan)
+    mask.save(tmp_path / "mask.npz")
+    words = [
+        *("reconstruct", str(tmp_path / "scan.npy"), "--leading", "slices"),
+        *("--mask", str(tmp_path / "mask.npz"), "--method", "halved"),
+        *("--out", str(tmp_path / "out")),
+    ]
+    assert cli.main(words) == 0
+    expected = reconstruction.adjoint(scan, mask) / 2
+    np.testing.assert_allclose(
+        np.load(tmp_path / "out" / "scan.npy"),
+        expected,
+        atol=1e-5 * np.abs(expected).max(),
+    )
+    # It has no such option, which is said before anything is read.
+    assert cli.main([*words, "--iterations", "3"]) == 2
+    assert "argument --method" in capsys.readouterr().err
+
+
+def test_the_help_has_the_defaults_of_methods(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["reconstruct", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "wavelet_l1 100, total_variation 200, sense 30, cg_sense 20" in text
+    assert "total_variation 0.005, sense 0.01, grappa 0.01, cg_sense 0" in text
 
 
 def test_what_a_method_lacks_is_said_before_anything_is_read(

@@ -91,7 +91,7 @@ def test_maps_and_going_on(tmp_path, samples, write_samples, capsys):
     [
         (["--trajectory", "own"], "--model None, --method None"),
         (["--model", "m.keras", "--method", "adjoint"], "--model m.keras"),
-        (["--method", "adjoint"], "total_variation, for scans with a mask"),
+        (["--method", "adjoint"], "grappa, for scans with a mask"),
         (
             ["--trajectory", "own", "--method", "grappa"],
             "adjoint, cg_sense, for scans with a trajectory",

@@ -1,27 +1,39 @@
 """The methods of `loupe-tf reconstruct` that need no model, by name."""
 
+import dataclasses
+
+from loupe_tf.evaluation import CLASSICAL
 from loupe_tf.reconstruction import (
     CgSense,
     CompensatedAdjoint,
     Grappa,
     Sense,
-    TotalVariation,
-    WaveletL1,
-    ZeroFilled,
 )
 from loupe_tf.reconstruction.sigpy_problem import import_sigpy
 
-# What is usual, where the class itself has no default or none at all.
-OF_MASKS = {
-    "zero_filled": (ZeroFilled, {}),
-    "sense": (Sense, {"regularization": 0.01}),
-    "grappa": (Grappa, {}),
-    "wavelet_l1": (WaveletL1, {"regularization": 0.005}),
-    "total_variation": (TotalVariation, {"regularization": 0.005}),
-}
-OF_CURVES = {"adjoint": (CompensatedAdjoint, {}), "cg_sense": (CgSense, {})}
+# They combine coils, of which the images that `CLASSICAL` is for have one.
+OF_COILS = {"sense": Sense(0.01), "grappa": Grappa()}
+OF_CURVES = {"adjoint": CompensatedAdjoint(), "cg_sense": CgSense()}
 OPTIONS = ("iterations", "regularization")
-NEED_SIGPY = (Sense, TotalVariation, WaveletL1)
+
+
+def of_masks():
+    """Return the methods for scans with a mask, those of `CLASSICAL` first."""
+    return {**CLASSICAL, **OF_COILS}
+
+
+def having(option):
+    """Return the methods that have an option of `OPTIONS`, by name."""
+    every = {**of_masks(), **OF_CURVES}
+    return {name: each for name, each in every.items() if hasattr(each, option)}
+
+
+def defaults(option):
+    """Return the default value of an option for each method, in words."""
+    return ", ".join(
+        f"{name} {getattr(method, option):g}"
+        for name, method in having(option).items()
+    )
 
 
 def make_method(options, methods):
@@ -29,15 +41,15 @@ def make_method(options, methods):
 
     Args:
         options: `argparse.Namespace` of `loupe-tf reconstruct`.
-        methods: `OF_MASKS` or `OF_CURVES`.
+        methods: Dict, `of_masks()` or `OF_CURVES`.
 
     Raises:
         ImportError: If the method needs a package that is not installed.
     """
-    kind, arguments = methods[options.method]
-    if issubclass(kind, NEED_SIGPY):
+    method = methods[options.method]
+    if method.needs_sigpy:
         # Said at once, not after the maps of the first scan.
         import_sigpy()
     given = {name: getattr(options, name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
-    return kind(**{**arguments, **given})
+    return dataclasses.replace(method, **given) if given else method

@@ -13,9 +13,9 @@ from loupe_tf import command_line, evaluation, formats, masks, report
 from loupe_tf.cli.reconstructing.curves import Curves
 from loupe_tf.cli.reconstructing.inputs import content, load_maps
 from loupe_tf.cli.reconstructing.methods import (
-    OF_MASKS,
     OPTIONS,
     make_method,
+    of_masks,
 )
 from loupe_tf.reconstruction import Network, ZeroFilled
 from loupe_tf.reconstruction.reconstruct import reconstruct
@@ -117,7 +117,7 @@ class Masked:
     def __init__(self, options):
         self.options = options
         self.reconstructor = (
-            make_method(options, OF_MASKS)
+            make_method(options, of_masks())
             if options.method
             else Network(options.model)
         )
