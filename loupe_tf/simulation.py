@@ -9,7 +9,7 @@ import numpy as np
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.numpy_fourier import fft2c
 
-__all__ = ["birdcage_maps", "simulate_kspace", "smooth_phase"]
+__all__ = ["add_phase", "birdcage_maps", "simulate_kspace", "smooth_phase"]
 
 
 def birdcage_maps(size, coils, radius=1.5, angle=0.0):
@@ -93,6 +93,56 @@ def smooth_phase(size, deviation=1.0, rng=None):
     field = rows @ (weights * rng.normal(size=(3, 3))) @ columns.T
     field = field + rng.uniform(0, 2 * np.pi)
     return np.exp(1j * field).astype(np.complex64)
+
+
+def add_phase(images, deviation=1.0, seed=None):
+    """Give each magnitude image a smooth random phase.
+
+    The k-space of a magnitude image is Hermitian: either half determines the
+    other, so a mask learned from it leaves out one half. A scan has a phase,
+    and needs both. The images with a phase are the inputs of a model, and the
+    magnitudes its targets.
+
+    Args:
+        images: Array `(n, H, W)` or `(n, H, W, 1)` of magnitudes.
+        deviation: Float of at least 0, the standard deviation of the phase in
+            radians, see `smooth_phase`.
+        seed: Integer, sequence of integers or `None`, seed of the phases. The
+            same seed gives the image at an index the same phase.
+
+    Returns:
+        Float32 array `(n, H, W, 2)`, real and imaginary part.
+
+    Raises:
+        ValueError: If the images are complex already, or if an argument is
+            invalid.
+
+    Example:
+
+    ```python
+    x = loupe_tf.simulation.add_phase(images, seed=0)
+    model = loupe_tf.models.loupe_model((96, 96, 2), acceleration=4)
+    model.compile("adam", loss="mse")
+    model.fit(x, images)
+    ```
+    """
+    images = np.asarray(images)
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if images.ndim != 3 or np.iscomplexobj(images):
+        raise invalid(
+            "images",
+            "magnitudes of shape (n, H, W) or (n, H, W, 1), which have no "
+            "phase yet",
+            found=f"shape={images.shape}, dtype={images.dtype}",
+        )
+    rng = np.random.default_rng(seed)
+    out = np.empty((*images.shape, 2), np.float32)
+    for image, both in zip(images, out, strict=True):
+        both[...] = _to_channels(
+            image * smooth_phase(image.shape, deviation, rng)
+        )
+    return out
 
 
 def simulate_kspace(images, maps, phase=1.0, seed=None):

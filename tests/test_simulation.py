@@ -57,6 +57,35 @@ def test_constant_phase_is_anywhere():
     assert abs(np.mean(phases)) < 0.15
 
 
+def test_add_phase(rng):
+    images = rng.uniform(size=(3, 12, 9, 1)).astype("float32")
+    got = simulation.add_phase(images, 0.7, seed=4)
+    assert got.shape == (3, 12, 9, 2) and got.dtype == np.float32
+    both = got @ np.array([1, 1j])
+    np.testing.assert_allclose(np.abs(both), images[..., 0], rtol=1e-5)
+    # The phases are those of `smooth_phase`, and each image has its own.
+    phases = np.random.default_rng(4)
+    for image, magnitude in zip(both, images[..., 0]):
+        phase = simulation.smooth_phase((12, 9), 0.7, phases)
+        np.testing.assert_allclose(image, magnitude * phase, rtol=1e-5)
+    again = simulation.add_phase(images[..., 0], 0.7, seed=4)
+    np.testing.assert_array_equal(again, got)
+    # More images do not change the phases of the first.
+    more = simulation.add_phase(np.concatenate([images, images]), 0.7, seed=4)
+    np.testing.assert_array_equal(more[:3], got)
+    assert np.abs(simulation.add_phase(images, seed=5) - got).max() > 0.1
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8, 2), (8, 8)])
+def test_add_phase_needs_magnitudes(rng, shape):
+    with pytest.raises(ValueError, match="`images`.*no phase yet"):
+        simulation.add_phase(rng.uniform(size=shape))
+    with pytest.raises(ValueError, match="`images`.*complex"):
+        simulation.add_phase(np.ones((2, 8, 8), "complex64"))
+    with pytest.raises(ValueError, match="`deviation`"):
+        simulation.add_phase(np.ones((2, 8, 8)), -1)
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("per_image", [False, True])
 def test_kspace_is_that_of_the_forward_operator(rng, channels, per_image):

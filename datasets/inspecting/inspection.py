@@ -89,7 +89,9 @@ def inspect(
     return inspector.result()
 
 
-def warn_of_data_crimes(images, volumes=None, patients=None, source=None):
+def warn_of_data_crimes(
+    images, volumes=None, patients=None, source=None, mended=()
+):
     """Warn once of all problems that make training on these images too easy.
 
     Call this before training, and put the sentences that it returns into the
@@ -98,13 +100,20 @@ def warn_of_data_crimes(images, volumes=None, patients=None, source=None):
     Args:
         images, volumes, patients, source: As in `inspect`. At most 256 images
             per split are examined; the comparison between splits uses all.
+        mended: Names of findings that are not mentioned, because something is
+            done about them: `("hermitian",)` for magnitude images that are
+            given a phase.
 
     Returns:
         A list of sentences, empty if nothing was found. One `UserWarning`
         contains all of them.
     """
     inspection = inspect(images, volumes, patients, source, max_slices=256)
-    sentences = inspection.sentences
+    sentences = [
+        finding.sentence
+        for finding in inspection.findings
+        if finding.found and finding.name not in mended
+    ]
     if sentences:
         lines = "\n".join(f"- {sentence}" for sentence in sentences)
         warnings.warn(

@@ -135,6 +135,10 @@ class Inspector:
             "Use complex images if you have them."
         )
         if not self._is_complex:
+            effect += (
+                " If not, give these a simulated phase before you take a mask "
+                "to a scanner (`loupe-tf train --phase`)."
+            )
             why = "the images are real (magnitudes)"
             if "magnitude_of_complex" in self._sources:
                 why = (

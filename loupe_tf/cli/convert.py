@@ -1,12 +1,17 @@
 """`loupe-tf mask convert`: a mask in another format."""
 
+import textwrap
+
 from loupe_tf.cli.masks import add_command, add_reading, read, size_text
+from loupe_tf.file_formats import find_format
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.files.mask_files import FORMATS, save_mask
+from loupe_tf.masks.mirror_images import lacks_mirror_images
 
 DESCRIPTION = """\
 Write a mask in another format. The file appears at once and whole: after an
-error, an older file is still there.
+error, an older file is still there. Before a mask goes to a scanner (Pulseq,
+ISMRMRD, CSV), the command says if it leaves out one half of k-space.
 """
 
 EXAMPLES = """\
@@ -34,6 +39,10 @@ OPTIONS = (
     "bandwidth",
     "dummy_scans",
 )
+
+
+# The formats that tell a scanner what to acquire.
+FOR_SCANNERS = ("pulseq", "ismrmrd", "csv")
 
 
 def add(commands):
@@ -112,3 +121,7 @@ def run(options):
     if mask.field_of_view is not None:
         view = f"; field of view {size_text(mask.field_of_view, ' mm')}"
     print(f"{options.out}: {mask}{view}")
+    lacking = lacks_mirror_images(mask)
+    kind = find_format(FORMATS, options.out, options.format)
+    if lacking and kind in FOR_SCANNERS:
+        print(f"\n{textwrap.fill(f'Note: {lacking}', 80)}")

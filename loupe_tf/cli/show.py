@@ -1,5 +1,7 @@
 """`loupe-tf mask show`: what a mask is."""
 
+import textwrap
+
 from loupe_tf.cli.masks import (
     add_command,
     add_reading,
@@ -11,12 +13,18 @@ from loupe_tf.cli.masks import (
     titles,
 )
 from loupe_tf.masks.description import density_profile, side_lobe
+from loupe_tf.masks.mirror_images import (
+    acquired_text,
+    lacks_mirror_images,
+    mirror_images,
+)
 from loupe_tf.report import save_figure, text_table
 
 DESCRIPTION = """\
 Print what a mask is: acceleration asked for and achieved, calibration region,
 density by distance from DC, and the point-spread function with its largest
-side lobe and its place. With --out, draw it.
+side lobe and its place. A mask that leaves out one half of k-space, as masks
+learned from images without a phase do, is said to. With --out, draw it.
 """
 
 EXAMPLES = """\
@@ -68,6 +76,7 @@ def description(mask):
         ),
         ("calibration", calibration_text(mask.calibration)),
         ("slope", "not known" if mask.slope is None else f"{mask.slope:g}"),
+        ("mirror images", acquired_text(mirror_images(mask), mask)),
         ("largest side lobe", lobe_text(lobe)),
         ("largest off peak", f"{lobe['off_peak']:.3f}"),
     ]
@@ -80,7 +89,11 @@ def description(mask):
     density = text_table(
         ["distance from DC", "share acquired"], density_rows(edges, shares)
     )
-    return f"{facts}\n\n{density}"
+    parts = [facts, density]
+    lacking = lacks_mirror_images(mask)
+    if lacking:
+        parts.append(textwrap.fill(lacking, 80))
+    return "\n\n".join(parts)
 
 
 def _dc(mask):

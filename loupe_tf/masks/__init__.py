@@ -15,6 +15,7 @@ from loupe_tf.masks.fastmri_lines import fastmri_lines
 from loupe_tf.masks.fixed_mask import PATTERNS, fixed_mask
 from loupe_tf.masks.from_model import from_model, probability_from_model
 from loupe_tf.masks.half_plane import half_plane, mirrored
+from loupe_tf.masks.mirror_images import lacks_mirror_images, mirror_images
 from loupe_tf.masks.patterns import (
     CALIBRATION_SHARE,
     default_calibration,
@@ -48,6 +49,8 @@ __all__ = [
     "from_model",
     "gaussian",
     "half_plane",
+    "lacks_mirror_images",
+    "mirror_images",
     "mirrored",
     "overlap",
     "point_spread",

@@ -58,6 +58,47 @@ def test_show(files, capsys):
     assert "NOT acquired: of little use" in capsys.readouterr().out
 
 
+def test_a_mask_that_leaves_out_one_half_is_said_to(files, capsys):
+    k = np.arange(64) - 32
+    # Each line once: even ones on the right, odd ones on the left.
+    array = (abs(k) < 3) | ((abs(k) < 15) & ((k % 2 == 0) == (k > 0)))
+    SamplingMask(
+        array[None],
+        calibration=5,
+        provenance={"pattern": "learned"},
+        matrix=(64, 64),
+        field_of_view=(240, 240),
+    ).save("half.npz")
+    said = "0 of 12 outer lines have their mirror image acquired"
+    assert run("mask show half.npz") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.count(said) == 2 and "train --phase" in text
+    # It is a note: the file is written.
+    assert run("mask convert half.npz half.csv") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"Note: {said}" in text and "leaves out one half" in text
+    assert load_mask("half.csv").acquired == 17
+    # Not on the way to a scanner, or not one half: no note.
+    assert run("mask convert half.npz half.npy") == 0
+    assert run("mask convert lines.npz lines.csv") == 0
+    assert "Note" not in capsys.readouterr().out
+    assert run("mask show lines.npz") == 0
+    text = capsys.readouterr().out
+    assert "mirror images" in text and "one half" not in text
+
+
+@pytest.mark.parametrize(
+    "suffix, module", [("seq", "pypulseq"), ("mrd", "h5py")]
+)
+def test_formats_of_scanners_have_the_note(
+    files, capsys, monkeypatch, suffix, module
+):
+    pytest.importorskip(module)
+    monkeypatch.setattr(convert, "lacks_mirror_images", lambda mask: "Few.")
+    assert run(f"mask convert lines.npz a.{suffix} --fov 240 240") == 0
+    assert "Note: Few." in capsys.readouterr().out
+
+
 def test_convert(files, capsys):
     source = SamplingMask.load("lines.npz")
     for name in ("a.json", "a.csv", "a.cfl", "a.h5", "a.npy"):

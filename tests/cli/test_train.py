@@ -1,14 +1,19 @@
 import json
 import re
+import warnings
 
 import keras
 import numpy as np
 import pytest
 
 from loupe_tf import cli, distribution, masks
+from loupe_tf.cli.train import inputs_of, load_data
 from loupe_tf.cli.training import models, rounds
 from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
+from loupe_tf.datasets import Slices
+from loupe_tf.evaluation import per_volume
+from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 
 def train(arguments):
@@ -93,6 +98,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     # Magnitude images: said once, and written down.
     (crime,) = metrics["data_crimes"]
     assert "Hermitian" in crime and "Hermitian" in report
+    assert "loupe-tf train --phase" in crime
 
     # The same command again: the same result, nothing trained.
     again = dict(metrics["results"]["learned (4S), U-Net"]["volumes"])
@@ -110,6 +116,53 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     error = capsys.readouterr().err
     assert "--out" in error and "8.0" in error and "4.0" in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_phase(folder, capsys, monkeypatch):
+    monkeypatch.setattr(masks, "lacks_mirror_images", lambda mask: "Few.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert train(_arguments(folder, "--phase")) == 0
+    run = folder / "run"
+    model = keras.models.load_model(run / "model.keras")
+    assert model.input_shape == (None, 16, 18, 2)
+    assert model.output_shape == (None, 16, 18, 1)
+    metrics = json.loads((run / "metrics.json").read_text())
+    # What the images are, and that their mask is no good for a scanner.
+    assert "simulated phase of 1 rad" in metrics["facts"]["data"]
+    (limit,) = metrics["data_crimes"]
+    assert "phase of the images is simulated" in limit
+    assert metrics["doubts"][-1] == "The learned mask: Few."
+    assert "The learned mask: Few." in capsys.readouterr().out
+    assert "The learned mask: Few." in (run / "report.html").read_text()
+    mask = masks.SamplingMask.load(run / "mask.npz")
+    assert mask.provenance["simulated_phase"] == 1
+    # Metrics compare magnitudes: those of zero filling can be repeated.
+    options = parse(*_arguments(folder, "--phase"))
+    data, _ = load_data(options)
+    kspace = fft2c(inputs_of(data, options)["test"] @ np.array([1, 1j]))
+    filled = np.abs(ifft2c(np.where(mask.array, kspace, 0)))[..., None]
+    expected = per_volume(data["test"].images, filled, data["test"].volumes)
+    got = metrics["results"]["learned (4S), zero-filled"]["volumes"]
+    assert list(got) == list(expected)
+    for volume, values in expected.items():
+        assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
+
+
+def test_phases_of_splits_differ_and_follow_the_seed(folder):
+    options = parse(*_arguments(folder, "--phase", "0.5"))
+    ones = Slices(np.ones((2, 16, 18, 1), "float32"), np.array(["a", "b"]))
+    data = dict.fromkeys(("train", "validation", "test"), ones)
+    first, again = inputs_of(data, options), inputs_of(data, options)
+    every = [image for images in first.values() for image in images]
+    for i, image in enumerate(every):
+        assert all(np.abs(image - x).max() > 0.01 for x in every[:i])
+    np.testing.assert_array_equal(first["test"], again["test"])
+    options.seed = 1
+    assert (inputs_of(data, options)["test"] != first["test"]).any()
+    # Without the option, nothing changes.
+    options.phase = 0.0
+    assert inputs_of(data, options)["test"] is ones.images
 
 
 def test_no_calibration_if_it_is_0(folder):
@@ -215,6 +268,7 @@ def test_stopped_and_resumed(folder, monkeypatch, capsys):
         (("--calibration", "17"), "argument --calibration"),
         (("--dropout", "1"), "argument --dropout"),
         (("--weight-decay", "-1"), "argument --weight-decay"),
+        (("--phase", "-1"), "argument --phase.*at least 0"),
         (
             ("--lines", "rows", "--baseline", "gaussian"),
             "argument --baseline.*--lines rows",
@@ -238,6 +292,7 @@ def test_bad_arguments(folder, capsys, arguments, match):
     [
         (np.full((3, 16, 18), np.nan, "float32"), "volume_9.npy.*finite"),
         (np.ones((3, 16, 18), "int16"), "volume_9.npy.*float32.*int16"),
+        (np.ones((3, 16, 18), "complex64"), "volume_9.npy.*complex64"),
         (np.ones((3, 9, 9), "float32"), "volume_9.npy"),
     ],
 )

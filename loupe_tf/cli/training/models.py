@@ -11,7 +11,7 @@ def build_model(options, devices, image_shape, mask=None, view=None):
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         devices: `loupe_tf.distribution.Distribution`.
-        image_shape: Tuple `(H, W, 1)`.
+        image_shape: Tuple `(H, W, 1)`, or `(H, W, 2)` with a phase.
         mask: (Optional) `SamplingMask` that is given; learned by default.
         view: (Optional) field of view in mm.
 

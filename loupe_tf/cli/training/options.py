@@ -1,7 +1,7 @@
 """The options of `loupe-tf train`."""
 
 from loupe_tf import distribution, masks
-from loupe_tf.checks import invalid
+from loupe_tf.checks import check_number, invalid
 from loupe_tf.cli.vocabulary import (
     add_calibration,
     add_data,
@@ -52,6 +52,19 @@ def add_options(command):
         action="store_true",
         help="crop k-space to what was acquired, as found in the training "
         "images, where a scanner or a converter has filled it up with zeros",
+    )
+    command.add_argument(
+        "--phase",
+        type=float,
+        nargs="?",
+        const=1.0,
+        default=0.0,
+        metavar="RADIANS",
+        help="give each magnitude image a smooth random phase of this standard "
+        "deviation (1 if none is given; 0, no phase, without the option). "
+        "Without a phase either half of k-space determines the other, and a "
+        "mask for a scanner must not leave one out. The targets stay "
+        "magnitudes",
     )
     add_out(command, "runs/loupe", "folder of the run")
     add_seed(command, "seed of the split, the weights, the masks and the order")
@@ -204,6 +217,7 @@ def complete(options):
     """
     if options.weight_decay < 0:
         raise invalid("weight_decay", "0 or more", options.weight_decay)
+    check_number("phase", options.phase, at_least=0)
     if options.depth is None:
         options.depth = NETWORKS[options.network][1]
     if options.fixed is None:

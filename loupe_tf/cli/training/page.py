@@ -46,6 +46,8 @@ def write(out, options, facts, crimes, test, model, outcome):
         "data": facts["data"],
         "slope_history": outcome.histories[model.name]["slope"],
     }
+    if options.phase:
+        provenance["simulated_phase"] = options.phase
     mask = masks.from_model(model, provenance=provenance)
     probability = masks.probability_from_model(model)
     mask.save(out / "mask.npz")
@@ -59,6 +61,9 @@ def write(out, options, facts, crimes, test, model, outcome):
         results[f"{options.fixed}, {network}"]["volumes"],
     )
     doubts = doubts_of(results, network)
+    lacking = masks.lacks_mirror_images(mask)
+    if lacking:
+        doubts.append(f"The learned mask: {lacking}")
     metrics = {
         "results": results,
         "gain_db": float(gains.mean()),

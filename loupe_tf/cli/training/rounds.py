@@ -30,13 +30,14 @@ class Progress:
         return keras.callbacks.LambdaCallback(on_epoch_end=self.on_epoch_end)
 
 
-def train(options, model, data, out):
+def train(options, model, data, inputs, out):
     """Train one model in two rounds.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         model: What `build_model` returns.
-        data: Dict of `loupe_tf.datasets.Slices`.
+        data: Dict of `loupe_tf.datasets.Slices`, whose images are the targets.
+        inputs: Dict of arrays, the same images as the model gets them.
         out: `RunFolder`, where a stopped run goes on from.
 
     Returns:
@@ -55,8 +56,8 @@ def train(options, model, data, out):
     with progress.bar, out.stopwatch(model.name) as seconds:
         history = callbacks.fit_two_rounds(
             model,
-            data["train"].images,
-            validation_data=data["validation"].images,
+            (inputs["train"], data["train"].images),
+            validation_data=(inputs["validation"], data["validation"].images),
             epochs=options.epochs,
             batch_size=options.batch_size,
             slope_callback=slope_callback,
@@ -86,27 +87,28 @@ class Outcome:
     histories: dict
 
 
-def judge(options, models, trained, test):
+def judge(options, models, trained, test, inputs):
     """Judge both models on the test volumes, zero filling beside them.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         models: The learned and the fixed one.
         trained: What `train` returns of each.
-        test: `loupe_tf.datasets.Slices`.
+        test: `loupe_tf.datasets.Slices`, whose images are the truth.
+        inputs: Array, the same images as the models get them.
 
     Returns:
         An `Outcome`.
     """
     results, outputs, histories = {}, {}, {}
     network_name = NETWORKS[options.network][0]
-    shape = test.images.shape[1:]
+    shape = inputs.shape[1:]
     for model, (history, seconds) in zip(models, trained, strict=True):
         mask = masks.from_model(model)
         adjoint = loupe_model(shape, mask=mask, reconstructor="zero_filled")
         name = "learned (4S)" if model.name == "learned" else options.fixed
         for kind, network in (("zero-filled", adjoint), (network_name, model)):
-            output = network.predict(test.images, options.batch_size, verbose=0)
+            output = network.predict(inputs, options.batch_size, verbose=0)
             outputs[f"{name}, {kind}"] = output
             results[f"{name}, {kind}"] = {
                 "volumes": evaluation.per_volume(
