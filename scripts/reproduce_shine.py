@@ -15,7 +15,8 @@ gradient, beside the exact gradient, the Jacobian-free one, five unrolled steps
 All methods train the same network: the step of MoDL with `contracting_cnn`, on
 one coil and a Gaussian mask with R = 4. Broyden's method searches the
 equilibria, with at most --iterations iterations; the unrolled network applies
-the step as many times. --filters sets how many parameters there are.
+the step as many times. --filters sets how many parameters there are. With
+--network free, the step has a `cnn` instead, which need not contract.
 
 Each trained network is tested with several numbers of iterations, --tested, so
 the report also says whether more iterations at test time help, and for which
@@ -88,20 +89,35 @@ def grid(settings):
     ]
 
 
+def build_network(run, settings):
+    """The network of one step, from an image to an image.
+
+    A network that returns zero or its input at first would leave an equilibrium
+    undetermined where nothing was measured.
+    """
+    depth, filters = settings["depth"], run.filters
+    if settings["network"] == "free":
+        return loupe_tf.models.cnn(
+            *((None, None, 2), 2, depth, filters),
+            normalization=None,
+            output_initializer="glorot_uniform",
+        )
+    return loupe_tf.models.contracting_cnn(
+        (None, None, 2), settings["norm"], depth, filters
+    )
+
+
 def build_model(run, settings, image_shape):
     import keras
 
     keras.utils.set_random_seed(run.seed)
     size = tuple(image_shape[:2])
-    network = loupe_tf.models.contracting_cnn(
-        (None, None, 2),
-        norm=settings["norm"],
-        depth=settings["depth"],
-        filters=run.filters,
-    )
     # Without coils AᴴA is a projection: two conjugate gradients are exact.
     reconstructor = loupe_tf.models.MoDL(
-        network, run.iterations, residual=False, solver_iterations=2
+        build_network(run, settings),
+        run.iterations,
+        residual=False,
+        solver_iterations=2,
     )
     if run.method != "unrolled":
         solver = loupe_tf.fixed_point.Broyden(

@@ -47,6 +47,30 @@ def test_the_grid(script):
     assert names[0] == "F2-K3-unrolled-seed0"
 
 
+def test_networks_of_as_many_weights_only_one_of_which_contracts(script):
+    distances = {}
+    for kind in shine.NETWORKS:
+        arguments = ["--preset", "cpu", "--network", kind]
+        settings = shine.parse("Title.\n\nText.", arguments)
+        run = script.grid({**settings, "filters": [4]})[0]
+        network = script.build_network(run, settings)
+        for weight in network.trainable_weights:
+            weight.assign(10 * weight)
+        images = np.random.default_rng(0).normal(size=(2, 8, 8, 2))
+        # The estimate of the norm moves in each.
+        for _ in range(20):
+            network(images, training=True)
+        one, other = np.asarray(network(images))
+        change = np.linalg.norm(one - other) / np.linalg.norm(
+            images[0] - images[1]
+        )
+        weights = sum(np.prod(w.shape) for w in network.trainable_weights)
+        distances[kind] = int(weights), float(change)
+    bounded, free = (distances[kind] for kind in shine.NETWORKS)
+    assert bounded[0] == free[0]
+    assert bounded[1] < 1 < free[1]
+
+
 def record(method, seed, psnr, tested, filters=8, iterations=10):
     """What a run of one patient leaves, of a volume with that PSNR."""
 

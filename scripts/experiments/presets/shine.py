@@ -9,12 +9,13 @@ GRID = ("methods", "filters", "iterations", "seeds")
 
 GRADIENTS = ("exact", "phantom", "jacobian_free", "shine", "shine_refined")
 METHODS = ("unrolled", *GRADIENTS)
+NETWORKS = ("contracting", "free")
 
 PRESETS = side_by_side(
     ("cpu", "smoke"),
     data=("mni_brain/64", "mni_brain/64"),
     methods=([*METHODS], ["unrolled", "exact", "shine"]),
-    # The network: few and many parameters.
+    # Few and many parameters.
     filters=([2, 8], [2]),
     # The search in training, or the unrolled network.
     iterations=([3, 10], [3]),
@@ -22,6 +23,8 @@ PRESETS = side_by_side(
     tested=([2, 3, 5, 10, 20], [3, 8]),
     seeds=[0],
     acceleration=4.0,
+    # The network: its form, convolutions, and the norm of a contracting one.
+    network="contracting",
     depth=3,
     norm=0.95,
     tolerance=1e-4,
@@ -62,6 +65,12 @@ def parse(doc, arguments=None):
         epochs=("N", "the learning rate falls after four fifths of them"),
         learning_rate=("LR", "learning rate of Adam"),
         images=("N", "slices of training, validation and test"),
+    )
+    parser.add_argument(
+        "--network",
+        choices=NETWORKS,
+        help="contracting: brings any two images closer together; free: a "
+        "CNN without a bound, which may drive them apart",
     )
     settings = parse_options(parser, arguments)
     for name in ("filters", "iterations", "tested"):
