@@ -1,5 +1,10 @@
 """Learn which samples of k-space an MRI scanner should acquire, in Keras.
 
+Begin with `models.loupe_model`, which builds a mask and a network to be trained
+by `fit`; `callbacks.SelfShrinkingSigmoidSlope`, for that training;
+`masks.from_model`, which reads the learned mask; and `reconstruct`, which
+rebuilds an image from a scan.
+
 Submodules, and with them Keras, are imported when they are first used.
 `import loupe_tf` takes no time and is enough for `keras.models.load_model`.
 `import loupe_tf.datasets` registers the TFDS builders.

@@ -101,5 +101,8 @@ def _voxel_text(splits):
     between, *pixel = common_voxel_size(np.concatenate(sizes))
     if None in pixel:
         return ", voxel sizes mixed or unknown"
+    shape = splits["test"].images.shape[1:3]
+    view = [n * mm for n, mm in zip(shape, pixel)]
     text = ", voxels of {:.3g}×{:.3g} mm".format(*pixel)
+    text += ", field of view {:.4g}×{:.4g} mm".format(*view)
     return text + (f", slices {between:.3g} mm apart" if between else "")

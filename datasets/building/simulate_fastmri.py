@@ -7,11 +7,14 @@ import h5py
 import numpy as np
 
 from loupe_tf.checks import check_choice, invalid
+from loupe_tf.datasets.building.random_object import (
+    SCALE,
+    random_maps,
+    random_object,
+)
 from loupe_tf.formats.fastmri_file import SIMULATED
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
-# Real files have values of about this size.
-SCALE = 5e-4
 ACQUISITIONS = {
     "knee": ("CORPD_FBK", "CORPDFS_FBK"),
     "brain": ("AXT2", "AXT1", "AXFLAIR", "AXT1POST"),
@@ -87,8 +90,8 @@ def write_fastmri_volume(
             )
 
     rng = np.random.default_rng(seed)
-    slice_of = _anatomy(rng, recon_size)
-    maps = None if coils is None else _sensitivity_maps(rng, coils, recon_size)
+    slice_of = random_object(rng, recon_size)
+    maps = None if coils is None else random_maps(rng, coils, recon_size)
     shape = (slices, *recon_size)
     kspace_shape = (*size,) if coils is None else (coils, *size)
     with h5py.File(path, "w") as file:
@@ -281,69 +284,6 @@ def _mask(split, columns):
     center, half = columns // 2, max(1, columns // 25)
     mask[center - half : center + half] = True
     return mask
-
-
-def _anatomy(rng, size):
-    """Draw an object, a function of the height of a slice in `[-1, 1]`."""
-    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in size)
-    y = y[:, None]
-    # The body comes first, then the structures inside it.
-    count = 10
-    centers = rng.uniform(-0.4, 0.4, (count, 3))
-    radii = rng.uniform(0.1, 0.4, (count, 3))
-    values = rng.uniform(-0.3, 0.4, count)
-    centers[0], radii[0], values[0] = 0, rng.uniform(0.75, 0.9, 3), 0.6
-    radii[0, 2] = 1.2
-    angles = rng.uniform(0, np.pi, count)
-    angles[0] = 0
-    waves = rng.normal(scale=6, size=(8, 3))
-    shifts = rng.uniform(0, 2 * np.pi, 8)
-    phase = rng.normal(scale=0.6, size=4)
-
-    def slice_of(height):
-        image = np.zeros(size, np.float32)
-        body = None
-        for center, radius, value, angle in zip(centers, radii, values, angles):
-            left = 1 - ((height - center[2]) / radius[2]) ** 2
-            if left <= 0:
-                continue
-            c, s = np.cos(angle), np.sin(angle)
-            v, u = y - center[0], x - center[1]
-            inside = ((c * v + s * u) / radius[0]) ** 2
-            inside = inside + ((c * u - s * v) / radius[1]) ** 2
-            # An edge one or two pixels wide, like a partially filled voxel.
-            soft = np.clip((left - inside) * min(size) / 8 + 0.5, 0, 1)
-            body = soft if body is None else body
-            image += value * soft
-        texture = sum(
-            np.cos(a * y + b * x + np.float32(c * height + d))
-            for (a, b, c), d in zip(waves.astype(np.float32), shifts)
-        )
-        image = np.clip(image, 0.05, None) * body * (1 + 0.03 * texture)
-        a, b, c, d = phase.astype(np.float32)
-        angle = a + b * y + c * x + d * x * y + np.float32(height)
-        return (SCALE * image * np.exp(1j * angle)).astype(np.complex64)
-
-    return slice_of
-
-
-def _sensitivity_maps(rng, coils, size):
-    """Smooth complex maps around the object; their squares sum to 1.
-
-    The sum of squares is taken over the coils.
-    """
-    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in size)
-    y = y[:, None]
-    maps = []
-    for i in range(coils):
-        angle = 2 * np.pi * (i + rng.uniform(-0.2, 0.2)) / coils
-        v, u = y - 1.1 * np.sin(angle), x - 1.1 * np.cos(angle)
-        a, b, c = rng.uniform(-1, 1, 3)
-        phase = np.exp(1j * (np.pi * a + b * y + c * x))
-        maps.append(np.exp(-(v**2 + u**2) / 1.5) * phase)
-    maps = np.stack(maps)
-    norm = np.sqrt(np.sum(np.abs(maps) ** 2, axis=0))
-    return (maps / norm).astype(np.complex64)
 
 
 def _crop(x, size):

@@ -129,7 +129,7 @@ def load_splits(data, data_dir=None, seed=0):
         splits = {name: every.select(row) for name, row in rows.items()}
         return splits, f"files {path.name}, split by volume at random"
     builder = _builder(data, data_dir)
-    name = builder.info.full_name
+    name = f"{builder.info.full_name}{_how_built(builder)}"
     missing = set(SPLITS[:2]) - set(builder.info.splits)
     if missing:
         raise ValueError(
@@ -183,6 +183,16 @@ def _builder(data, data_dir):
         with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare()
     return builder
+
+
+def _how_built(builder):
+    """The settings of `mri_volumes` that change its images, in brackets."""
+    settings = (builder.info.metadata or {}).get("settings", {})
+    names = ("crop_to_acquired", "field_of_view", "size", "zero_fill")
+    chosen = [
+        f"{name}={settings[name]}" for name in names if settings.get(name)
+    ]
+    return f" (built with {', '.join(chosen)})" if chosen else ""
 
 
 def _load(builder, split):

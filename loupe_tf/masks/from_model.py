@@ -203,7 +203,14 @@ def _layer_output(model, layer_name):
     elif layer_name == SAMPLED_MASK:
         # A user's own sampler may end with a layer of any name.
         tensor = getattr(model, "mask", None)
-    if tensor is None or any(tensor is x for x in model.inputs):
+    missing = tensor is None or any(tensor is x for x in model.inputs)
+    if missing and layer_name == SAMPLED_MASK:
+        raise ValueError(
+            "Invalid value for argument `model`. Expected one with a mask, "
+            "such as `loupe_model` makes, or the `layer_name` of its mask. "
+            f"Received: model={model.name!r} with the layers {names}"
+        )
+    if missing:
         raise ValueError(
             "Invalid value for argument `layer_name`. Expected one of the "
             f"model's layers: {names}. Received: layer_name={layer_name!r}"

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from loupe_tf import layers
+from loupe_tf.checks import invalid
 from loupe_tf.masks import calibration_region
 
 
@@ -145,6 +146,21 @@ class Loupe(keras.Model):
             acquired = calibration_region(shape, region)
         maps.check_acquired(acquired, tuple(size), "calibration")
 
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Train the model, as `keras.Model.fit` does.
+
+        Complex arrays are refused, since Keras would drop their imaginary part.
+        """
+        _refuse_complex("x", x)
+        _refuse_complex("y", y)
+        _refuse_complex("validation_data", kwargs.get("validation_data"))
+        return super().fit(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Rebuild images, as `keras.Model.predict` does; see `fit`."""
+        _refuse_complex("x", x)
+        return super().predict(x, *args, **kwargs)
+
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return {
@@ -161,3 +177,14 @@ class Loupe(keras.Model):
             for key in ("sampler", "reconstructor")
         }
         return cls(**{**config, **parts})
+
+
+def _refuse_complex(name, data):
+    for leaf in keras.tree.flatten(getattr(data, "element_spec", data)):
+        if "complex" in str(getattr(leaf, "dtype", "")):
+            raise invalid(
+                name,
+                "real arrays, with a complex image as two channels, the real "
+                "and the imaginary part: np.stack([x.real, x.imag], -1)",
+                found=f"an array of {leaf.dtype}",
+            )

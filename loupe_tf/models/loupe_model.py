@@ -1,3 +1,6 @@
+import difflib
+import inspect
+
 from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.masks.arguments import standardize_field_of_view
 from loupe_tf.models.adjoint_network import AdjointNetwork
@@ -163,6 +166,7 @@ def loupe_model(
     mask = loupe_tf.masks.from_model(model)
     ```
     """
+    _check_options(unet_options, reconstructor)
     input_shape = tuple(input_shape)
     _check_shape(input_shape, coils)
     field_of_view = standardize_field_of_view(field_of_view)
@@ -174,12 +178,6 @@ def loupe_model(
             "reconstruction='complex', because the magnitude of a complex "
             "image does not contain its phase",
             found="reconstruction='magnitude'",
-        )
-    if unet_options and reconstructor is not None:
-        raise invalid(
-            "reconstructor",
-            "options of the U-Net only without a reconstructor",
-            found=sorted(unet_options),
         )
     sampler = from_keywords(
         sampler=sampler,
@@ -226,6 +224,7 @@ def loupe_model(
         elif takes_kspace(network, measured):
             _check_takes_all(data_consistency, reconstruction)
             return network
+        _check_channels(network)
         if sampler.curves:
             return NonUniformAdjointNetwork(
                 input_shape[:2],
@@ -260,6 +259,45 @@ def loupe_model(
     if sampler.curves:
         _check_size(model.output_shape[1:3], input_shape[:2])
     return model
+
+
+def _check_options(options, reconstructor):
+    """Refuse keywords that nothing takes, and those of a U-Net that is not."""
+    taken = {*inspect.signature(unet).parameters} - {
+        *("input_shape", "output_channels", "name")
+    }
+    for name, value in options.items():
+        if name in taken:
+            continue
+        own = {*inspect.signature(loupe_model).parameters} - {"unet_options"}
+        close = difflib.get_close_matches(name, own | taken, 1, cutoff=0.5)
+        raise invalid(
+            name,
+            "an argument of `loupe_model`, or of `unet` for its network"
+            + "".join(f"; `{other}` is one" for other in close),
+            value,
+        )
+    if options and reconstructor is not None:
+        names = ", ".join(f"`{name}`" for name in options)
+        raise invalid(
+            next(iter(options)),
+            "only arguments of the sampling beside a `reconstructor`, since "
+            f"{names} would be those of the U-Net that it replaces; give them "
+            "to your own network",
+            found=", ".join(f"{k}={v!r}" for k, v in options.items()),
+        )
+
+
+def _check_channels(network):
+    """Refuse an image network that does not take complex images."""
+    shape = getattr(network, "input_shape", None)
+    if isinstance(shape, tuple) and shape and shape[-1] not in (2, None):
+        raise invalid(
+            "reconstructor",
+            "a network on complex images (batch, H, W, 2), the real and the "
+            "imaginary part",
+            found=f"one on {shape}",
+        )
 
 
 def _check_takes_all(data_consistency, reconstruction):

@@ -22,6 +22,8 @@ def training_curves(history, validation_freq=1, figure=None):
     Returns:
         The figure, with panels below each other over the same epochs.
     """
+    from matplotlib.ticker import LogFormatter
+
     slopes = [name for name in history if name.endswith("slope")]
     panels = [
         ("loss", ["loss", "val_loss"]),
@@ -58,6 +60,9 @@ def training_curves(history, validation_freq=1, figure=None):
                 label=name,
             )
         ax.set_yscale("log")
+        # Plain numbers, not powers of ten: a slope of 20 is read as 20.
+        ax.yaxis.set_major_formatter(LogFormatter())
+        ax.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
         ax.set_ylabel(label)
         ax.grid(alpha=0.3)
         if len(names) > 1:

@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 
 from loupe_tf import masks
-from loupe_tf.datasets.building import simulate_fastmri
+from loupe_tf.datasets.building.random_object import (
+    random_maps,
+    random_object,
+)
 from loupe_tf.formats import read_cfl, write_cfl
 from loupe_tf.reconstruction import (
     Sense,
@@ -43,9 +46,9 @@ def scan():
         rng = np.random.default_rng(0)
         # Of odd sizes BART leaves a linear phase behind.
         size = (96, 86)
-        image = simulate_fastmri._anatomy(rng, size)(0.1)
+        image = random_object(rng, size)(0.1)
         image = image / np.abs(image).max()
-        maps = simulate_fastmri._sensitivity_maps(rng, 8, size)
+        maps = random_maps(rng, 8, size)
         mask = masks.poisson_disc(size, 5, calibration=20, seed=0).array
         kspace = forward(image, mask, maps)
         noise = rng.normal(scale=0.01, size=(2, *kspace.shape))

@@ -158,6 +158,13 @@ def test_refuses_unknown_layer():
         from_model(model, layer_name="prob")
 
 
+def test_a_model_without_a_mask():
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, keras.layers.Conv2D(1, 3)(inputs))
+    with pytest.raises(ValueError, match="`model`. Expected one with a mask"):
+        from_model(model)
+
+
 def test_refuses_mask_that_is_not_binary():
     model = model_of(FakeMask(array() * 0.5, name="sampled_mask"))
     with pytest.raises(ValueError, match="inference mask is binary"):

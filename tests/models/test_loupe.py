@@ -322,14 +322,6 @@ def test_with_binarization(images):
         (
             {
                 "acceleration": 4,
-                "reconstructor": "zero_filled",
-                "filters": 8,
-            },
-            "`reconstructor`.*filters",
-        ),
-        (
-            {
-                "acceleration": 4,
                 "input_shape": (16, 18, 2),
                 "data_consistency": True,
             },
@@ -366,3 +358,42 @@ def test_a_sampler_in_place_of_keywords(images):
             loupe_model((16, 18, 1), sampler=sampler, **arguments, **SMALL)
     with pytest.raises(ValueError, match="`sampler`.*'columns'"):
         loupe_model((16, 18, 1), sampler="columns", **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"accel": 4}, "`accel`.*`acceleration` is one. Received: accel=4"),
+        ({"acceleration": 4, "filter": 8}, "`filter`.*`filters` is one"),
+        ({"acceleration": 4, "xyzzy": 8}, "network. Received: xyzzy=8"),
+        (
+            {"acceleration": 4, "filters": 2, "reconstructor": "zero_filled"},
+            "`filters`.*beside a `reconstructor`.*Received: filters=2",
+        ),
+    ],
+)
+def test_keywords_that_nothing_takes(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        loupe_model((16, 18, 1), **arguments)
+
+
+def test_a_network_on_magnitudes_is_refused():
+    network = unet((16, 18, 1), depth=1, filters=2)
+    with pytest.raises(ValueError, match=r"`reconstructor`.*\(None, 16, 18, 1"):
+        loupe_model((16, 18, 1), 4, reconstructor=network)
+
+
+def test_complex_arrays_are_refused(images):
+    """Keras would drop their imaginary part, with a warning at most."""
+    model = _compile(loupe_model((16, 18, 1), 4, **SMALL))
+    given = np.asarray(images) + 0j
+    for arguments, name in [
+        ((given, images), "x"),
+        ((images, given), "y"),
+    ]:
+        with pytest.raises(ValueError, match=f"`{name}`.*two channels"):
+            model.fit(*arguments, verbose=0)
+    with pytest.raises(ValueError, match="`validation_data`.*complex128"):
+        model.fit(images, images, validation_data=(given, given), verbose=0)
+    with pytest.raises(ValueError, match="`x`.*complex128"):
+        model.predict(given, verbose=0)

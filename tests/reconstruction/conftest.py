@@ -5,7 +5,10 @@ import types
 import numpy as np
 import pytest
 
-from loupe_tf.datasets.building import simulate_fastmri
+from loupe_tf.datasets.building.random_object import (
+    random_maps,
+    random_object,
+)
 from loupe_tf.numpy_fourier import fft2c
 
 
@@ -15,9 +18,9 @@ def scan():
 
     def simulate(coils=6, size=(48, 45), noise=0.01):
         rng = np.random.default_rng(1)
-        image = simulate_fastmri._anatomy(rng, size)(0.1)
+        image = random_object(rng, size)(0.1)
         image = image / np.abs(image).max()
-        maps = simulate_fastmri._sensitivity_maps(rng, coils, size)
+        maps = random_maps(rng, coils, size)
         kspace = fft2c(maps * image)
         draws = rng.normal(scale=noise, size=(2, *kspace.shape))
         kspace = (kspace + draws[0] + 1j * draws[1]).astype(np.complex64)

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 
 from loupe_tf import masks
-from loupe_tf.datasets.building import simulate_fastmri
+from loupe_tf.datasets.building.random_object import (
+    random_maps,
+    random_object,
+)
 from loupe_tf.formats import write_cfl
 from loupe_tf.numpy_fourier import fft2c
 
@@ -19,9 +22,9 @@ def script(load_script):
 def kspace():
     rng = np.random.default_rng(0)
     size = (48, 46)
-    image = simulate_fastmri._anatomy(rng, size)(0.1)
+    image = random_object(rng, size)(0.1)
     image = image / np.abs(image).max()
-    maps = simulate_fastmri._sensitivity_maps(rng, 4, size)
+    maps = random_maps(rng, 4, size)
     draws = rng.normal(scale=1e-3, size=(2, 4, *size))
     return (fft2c(maps * image) + draws[0] + 1j * draws[1]).astype("complex64")
 

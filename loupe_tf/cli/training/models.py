@@ -81,5 +81,5 @@ def fixed_mask(options, shape):
     arguments = {"seed": options.seed, "calibration": options.calibration}
     if options.lines:
         arguments["lines"] = options.lines
-    make = masks.PATTERNS[options.fixed].make
+    make = masks.PATTERNS[options.baseline].make
     return make(shape, options.acceleration, **arguments)

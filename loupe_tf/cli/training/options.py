@@ -27,6 +27,16 @@ DEMO = {
     "lr_patience": 2,
 }
 
+
+def _shown(name, value):
+    """An option as it is typed."""
+    values = value if isinstance(value, list) else [value]
+    flag = f"--{name.replace('_', '-')}"
+    return " ".join(
+        [flag, *(f"{v:g}" if isinstance(v, float) else str(v) for v in values)]
+    )
+
+
 # Of `loupe_tf.models`, with their names in tables and depths by default.
 NETWORKS = {
     "unet": ("U-Net", 5),
@@ -43,7 +53,9 @@ def add_options(command):
     command.add_argument(
         "--demo",
         action="store_true",
-        help="a few minutes on simulated brains of 96×96; other options win",
+        help="a few minutes on simulated brains: sets "
+        + ", ".join(_shown(*item) for item in DEMO.items())
+        + "; options given win",
     )
     command.presets = {"--demo": DEMO}
     add_data(command, "mni_brain/96")
@@ -105,7 +117,6 @@ def add_mask_options(group):
     )
     add(
         "--baseline",
-        dest="fixed",
         choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
         type=lambda name: OLD_NAMES.get(name, name),
         help="the fixed pattern to compare with (gaussian: points of variable "
@@ -220,11 +231,11 @@ def complete(options):
     check_number("phase", options.phase, at_least=0)
     if options.depth is None:
         options.depth = NETWORKS[options.network][1]
-    if options.fixed is None:
-        options.fixed = "random_lines" if options.lines else "gaussian"
-    if options.lines and not masks.PATTERNS[options.fixed].of_lines:
+    if options.baseline is None:
+        options.baseline = "random_lines" if options.lines else "gaussian"
+    if options.lines and not masks.PATTERNS[options.baseline].of_lines:
         raise invalid(
-            "fixed",
+            "baseline",
             f"a pattern of lines, with --lines {options.lines}",
-            options.fixed,
+            options.baseline,
         )

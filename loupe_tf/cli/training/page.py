@@ -5,6 +5,7 @@ import numpy as np
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
 from loupe_tf.cli.training.options import NETWORKS
+from loupe_tf.cli.vocabulary import settings_of
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) on images divided by their volume's maximum; SSIM "
@@ -58,9 +59,10 @@ def write(out, options, facts, crimes, test, model, outcome):
     report.save_figure(overview, out / "overview.png")
     gains = evaluation.paired_difference(
         results[f"learned (4S), {network}"]["volumes"],
-        results[f"{options.fixed}, {network}"]["volumes"],
+        results[f"{options.baseline}, {network}"]["volumes"],
     )
     doubts = doubts_of(results, network)
+    said = [verdict(options, network, results, gains, doubts)]
     lacking = masks.lacks_mirror_images(mask)
     if lacking:
         doubts.append(f"The learned mask: {lacking}")
@@ -79,9 +81,10 @@ def write(out, options, facts, crimes, test, model, outcome):
             "These brains are simulated from one average anatomy: good for "
             "trying and testing, not for conclusions.",
         ]
-    said = [sentence(options, network, gains), *doubts]
+    said += doubts
     rows = [[name, *row(result)] for name, result in results.items()]
     table = report.table(HEADER, rows, CONVENTION + ".")
+    obtained = {k: v for k, v in facts.items() if k != "settings"}
     report.write_report(
         out / "report.html",
         f"A k-space mask learned at R = {options.acceleration:g}",
@@ -91,25 +94,49 @@ def write(out, options, facts, crimes, test, model, outcome):
             "Reconstructions": images_section(test, outcome.outputs, network),
             "The mask": mask_section(mask, probability),
             "Training": training_section(outcome.histories),
-            "How it was obtained": [report.facts(facts)],
+            "How it was obtained": [report.facts(obtained)],
+            "Settings": [report.facts(settings_of(options))],
         },
     )
     print(f"\n{report.text_table(HEADER, rows)}")
     print("", *said, f"See {out / 'report.html'}", sep="\n")
 
 
-def sentence(options, network, gains):
-    """What the learned mask was worth.
+def verdict(options, network, results, gains, doubts):
+    """What the learned mask was worth, as far as that can be told.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         network: String, its name in tables.
-        gains: Array, decibels of each test volume.
+        results: Dict of the results by name of mask and reconstruction.
+        gains: Array, decibels of each test volume with the network.
+        doubts: List of strings, what `doubts_of` returns.
     """
+    if not doubts:
+        return sentence(options, gains, f"with the same {network}")
+    alone = evaluation.paired_difference(
+        results["learned (4S), zero-filled"]["volumes"],
+        results[f"{options.baseline}, zero-filled"]["volumes"],
+    )
+    return (
+        "The masks cannot be compared by their networks yet, since a network "
+        "is worse than zero filling (below). "
+        + sentence(options, alone, "without a network, zero-filled")
+    )
+
+
+def sentence(options, gains, how):
+    """The gain of the learned mask.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        gains: Array, decibels of each test volume.
+        how: String, how the images were reconstructed.
+    """
+    decibels = report.spread(gains, sign="+")
     text = (
-        f"At R = {options.acceleration:g} the learned mask is worth "
-        f"{report.spread(gains, sign='+')} dB over the fixed {options.fixed} "
-        f"mask of the same budget, with the same {network} "
+        f"At R = {options.acceleration:g} the learned mask is worth {decibels} "
+        f"dB over the fixed {options.baseline} mask of the same budget, {how} "
     )
     if len(gains) == 1:
         return f"{text}on the one test volume, which says nothing about others."
@@ -177,6 +204,11 @@ def mask_section(mask, probability):
             "The nearer to 0 and 1, the less is lost by making the mask "
             "binary.",
         ),
+        report.figure(
+            plots.mask_description(mask),
+            "The share of samples acquired by distance from DC, and the point "
+            "spread function: the image of one bright pixel.",
+        ),
     ]
 
 
@@ -192,7 +224,12 @@ def images_section(test, outputs, network):
         },
         voxel_size=test.voxel_size,
     )
-    text = "Slices in the middle of test volumes, with the magnified error."
+    names = ", ".join(str(test.volumes[i]) for i in shown)
+    text = (
+        f"Slices in the middle of test volumes, from top to bottom {names}. "
+        "The modulus of the error is magnified five times: its brightest "
+        "colour is a fifth of the white of the images."
+    )
     return [report.figure(figure, text)]
 
 
