@@ -248,8 +248,8 @@ def test_other_options_win_over_the_demo():
 
 
 def test_a_baseline_of_points_has_no_lines():
-    assert parse("--lines", "rows").fixed == "random_lines"
-    with pytest.raises(ValueError, match="`fixed`.*of lines"):
+    assert parse("--lines", "rows").baseline == "random_lines"
+    with pytest.raises(ValueError, match="`baseline`.*of lines"):
         parse("--lines", "rows", "--baseline", "gaussian")
 
 
