@@ -60,6 +60,7 @@ def test_gradient_is_finite_at_every_corner(gradient, ceiling, value):
     layer = RescaleBelow(0.3, ceiling, 3)
     prob = np.full((1, 9, 10, 1), value, "float32")
     weight = np.arange(90, dtype="float32").reshape(prob.shape)
+    weight = keras.ops.convert_to_tensor(weight)
     slope = gradient(lambda p: keras.ops.sum(layer(p) * weight), prob)
     assert np.isfinite(slope).all() and np.abs(slope).max() > 0
 
