@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.formats import load_mask
+from loupe_tf.layers.estimators import ESTIMATORS
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -39,6 +40,14 @@ def test_every_extra_is_explained():
     setup.read(ROOT / "setup.cfg")
     rows = re.findall(r"^\| `(\w+)` \|", read("docs/install.md"), re.M)
     assert sorted(rows) == sorted(setup["options.extras_require"])
+
+
+def test_every_estimator_is_in_the_table_with_its_slope():
+    table = read("docs/guide/how_it_works.md").partition("### Estimators")[2]
+    rows = re.findall(r'^\| `"(\w+)"` \|.*\| ([\d.]+) \|$', table, re.M)
+    assert {name: float(slope) for name, slope in rows} == {
+        name: each.slope for name, each in ESTIMATORS.items()
+    }
 
 
 def test_gallery_has_the_figures_of_its_commands_and_no_other():

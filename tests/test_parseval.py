@@ -13,15 +13,15 @@ import tensorflow_datasets as tfds
 
 import loupe_tf.datasets
 from loupe_tf import fourier, masks
+from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.models import AdjointNetwork, loupe_model
 
 STEPS = 3000
 BATCH_SIZE = 16
 # Low enough that entries on both sides of the threshold see a gradient.
 SLOPES = {
+    **{name: each.slope for name, each in ESTIMATORS.items()},
     "relaxed": 12.0,
-    "straight_through": 12.0,
-    "concrete": 1.5,
     "gumbel_topk": 1.5,
 }
 

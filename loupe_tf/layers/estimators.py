@@ -28,11 +28,14 @@ class Estimator:
             learns well (docs/results/defaults.md).
         needs_budget: Boolean. Whether `draw` calls `largest`, so that each
             realization is a binary mask with exactly the budget.
+        binary: Boolean. Whether every realization is a binary mask. The
+            generic tests read it.
     """
 
     draw: Callable
     slope: float
     needs_budget: bool = False
+    binary: bool = False
 
 
 def relaxed(prob, uniform, slope, largest):
@@ -67,7 +70,9 @@ def with_gradient_of(soft, hard):
 # The slope multiplies P - U in the first two and logits in the other two.
 ESTIMATORS = {
     "relaxed": Estimator(relaxed, slope=20.0),
-    "straight_through": Estimator(straight_through, slope=12.0),
+    "straight_through": Estimator(straight_through, slope=12.0, binary=True),
     "concrete": Estimator(concrete, slope=1.5),
-    "gumbel_topk": Estimator(gumbel_topk, slope=1.0, needs_budget=True),
+    "gumbel_topk": Estimator(
+        gumbel_topk, slope=1.0, needs_budget=True, binary=True
+    ),
 }

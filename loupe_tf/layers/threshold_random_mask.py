@@ -59,7 +59,8 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
             `RescaleProbMap`.
         half_plane: Boolean. Whether the entries outside
             `loupe_tf.masks.half_plane` are never acquired.
-        estimator: String, one of the four above.
+        estimator: String, the name of an entry of
+            `loupe_tf.layers.estimators.ESTIMATORS`, such as those above.
         binarization: String, the kind of mask used at inference: `"exact"` as
             above; `"threshold"` for `P > 0.5`, the paper's rule, which misses
             the budget; `"sampled"` for random binary masks; `"relaxed"` for

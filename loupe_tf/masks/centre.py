@@ -12,9 +12,8 @@ import numpy as np
 
 from loupe_tf.checks import check_choice, invalid
 from loupe_tf.masks.budget import calibration_region
+from loupe_tf.masks.pattern import PATTERNS
 
-# Patterns of this package whose density suggests a position only by chance.
-UNIFORM = ("uniform_random", "learned")
 _JUDGES = contextvars.ContextVar("judges", default=True)
 
 
@@ -84,8 +83,9 @@ def _dc_position(shape, data, strictness):
 def _dc_of(mask):
     """Find DC of a mask from its attributes and its density.
 
-    A calibration region means that DC is in the centre. For patterns without
-    a dense centre (`UNIFORM`), the tests of `dc_position` are stricter.
+    A calibration region means that DC is in the centre. The density of patterns
+    without a dense centre is not judged. A learned mask may have one or not, so
+    for it the tests of `dc_position` are stricter.
 
     Args:
         mask: `SamplingMask`, or an array as for `dc_position`.
@@ -97,8 +97,11 @@ def _dc_of(mask):
     if calibration and calibration != (0, 0):
         return "centre"
     pattern = getattr(mask, "provenance", {}).get("pattern")
+    known = PATTERNS.get(str(pattern))
+    if known is not None and not known.dense_centre:
+        return None
     array = np.ascontiguousarray(mask, dtype=bool)
-    strictness = 2 if pattern in UNIFORM else 1
+    strictness = 2 if pattern == "learned" else 1
     return _dc_position(array.shape, array.tobytes(), strictness)
 
 

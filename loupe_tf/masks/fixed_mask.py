@@ -1,11 +1,9 @@
 """Masks that are not learned, by name of the pattern."""
 
-import collections.abc
-import dataclasses
-
 import numpy as np
 
 from loupe_tf.checks import check_choice
+from loupe_tf.masks.pattern import PATTERNS, Pattern
 from loupe_tf.masks.patterns import (
     default_calibration,
     equispaced_lines,
@@ -16,37 +14,16 @@ from loupe_tf.masks.patterns import (
 from loupe_tf.masks.poisson_disc import poisson_disc
 from loupe_tf.masks.spectrum import spectrum
 
-
-@dataclasses.dataclass(frozen=True)
-class Pattern:
-    """A fixed pattern and the way to make a mask with it.
-
-    Attributes:
-        make: Callable `(shape, acceleration, calibration=None, seed=0)`, or
-            `(images, acceleration, calibration=None)`, that returns a
-            `SamplingMask`.
-        of_lines: Boolean, whether the pattern has whole lines. If so, `make`
-            has an argument `lines` and a default calibration region.
-        of_images: Boolean, whether the pattern depends on training images.
-        is_random: Boolean, whether the seed changes the mask. The generic
-            tests read it.
-    """
-
-    make: collections.abc.Callable
-    of_lines: bool = False
-    of_images: bool = False
-    is_random: bool = True
-
-
-PATTERNS = {
-    "uniform_random": Pattern(uniform_random),
-    "gaussian": Pattern(gaussian),
-    "poisson_disc": Pattern(poisson_disc),
-    "random_lines": Pattern(random_lines, of_lines=True),
-    "equispaced_lines": Pattern(equispaced_lines, of_lines=True),
-    "spectrum": Pattern(spectrum, of_images=True, is_random=False),
-}
-"""Fixed patterns by name, for `fixed_mask` and the scripts."""
+PATTERNS.update(
+    {
+        "uniform_random": Pattern(uniform_random, dense_centre=False),
+        "gaussian": Pattern(gaussian),
+        "poisson_disc": Pattern(poisson_disc),
+        "random_lines": Pattern(random_lines, of_lines=True),
+        "equispaced_lines": Pattern(equispaced_lines, of_lines=True),
+        "spectrum": Pattern(spectrum, of_images=True, is_random=False),
+    }
+)
 
 
 def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):

@@ -97,11 +97,11 @@ def loupe_model(
             (`default_calibration`), for the largest R of nested masks, and
             none with `sparsity_penalty`. In a half-plane, mirrors fill the
             other half of the region.
-        estimator: `"relaxed"`, `"straight_through"`, `"concrete"` or
-            `"gumbel_topk"`; see `ThresholdRandomMask`.
+        estimator: String, the way masks are drawn in training: the name of an
+            entry of `loupe_tf.layers.estimators.ESTIMATORS`, such as
+            `"straight_through"`; see `ThresholdRandomMask`.
         slope: Positive float, the initial slope s, which 4S raises. Defaults
-            to 20 for `"relaxed"`, 12 for `"straight_through"`, 1.5 for
-            `"concrete"` and 1 for `"gumbel_topk"`.
+            to the `slope` of the estimator's entry, 20 for `"relaxed"`.
         prob_slope: Positive float, the constant t of `S = σ(t·γ)`.
         binarization: The kind of mask used at inference: `"exact"`,
             `"threshold"`, `"sampled"` or `"relaxed"`; see

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from loupe_tf.layers import MaskWithin, ThresholdRandomMask
+from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.masks import bands, binarize, calibration_region
 
 SHAPE = (16, 18)
@@ -35,7 +36,10 @@ def test_layer(check_layer, prob, within, chance):
     check_layer(layer, prob, within)
 
 
-@pytest.mark.parametrize("estimator", ["relaxed", "straight_through"])
+@pytest.mark.parametrize(
+    "estimator",
+    [name for name, each in ESTIMATORS.items() if not each.needs_budget],
+)
 @pytest.mark.parametrize("chance", [None, np.full(SHAPE, 0.5)])
 def test_stays_within(prob, within, estimator, chance):
     layer = MaskWithin(0.25, chance, calibration=4, estimator=estimator, seed=0)
@@ -45,8 +49,7 @@ def test_stays_within(prob, within, estimator, chance):
     region = calibration_region(SHAPE, 4)[None, ..., None]
     assert (mask[1:][np.broadcast_to(region, mask[1:].shape)] == 1).all()
     assert np.isfinite(mask).all()
-    binary = estimator == "straight_through"
-    assert np.isin(mask, (0, 1)).all() == binary
+    assert np.isin(mask, (0, 1)).all() == ESTIMATORS[estimator].binary
 
 
 def test_counts_the_budget_in_the_band(prob, within):

@@ -15,6 +15,7 @@ from loupe_tf.masks import (
     random_lines,
     uniform_random,
 )
+from loupe_tf.masks.fixed_mask import Pattern
 
 
 def examples():
@@ -82,6 +83,28 @@ def test_calibration_tells():
     assert centred(mask) is mask
     with pytest.raises(ValueError, match="`shift`"):
         centred(mask, shift=True)
+
+
+@pytest.mark.parametrize("dense_centre", [True, False])
+def test_an_even_pattern_says_that_its_density_tells_nothing(
+    monkeypatch, dense_centre
+):
+    def checkerboard(shape, acceleration, calibration=None, seed=0):
+        cells = np.indices(shape) // 5
+        provenance = {"pattern": "checkerboard"}
+        return SamplingMask(cells.sum(axis=0) % 2 == 0, provenance=provenance)
+
+    entry = Pattern(checkerboard, is_random=False, dense_centre=dense_centre)
+    monkeypatch.setitem(masks.PATTERNS, "checkerboard", entry)
+    mask = masks.fixed_mask("checkerboard", np.zeros((1, 15, 15, 1)), 2)
+    assert mask.array[::14, ::14].all() and mask.array[7, 7]
+    assert dc_position(mask.array) == "corner"
+    if dense_centre:
+        with pytest.raises(ValueError, match="densest around the corner"):
+            centred(mask)
+    else:
+        assert centred(mask) is mask
+    assert bool(_caught(layers.FixedMask, mask)) == dense_centre
 
 
 def test_refuses_shift():

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import fourier, masks
+from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.models import (
     AdjointNetwork,
     loupe_model,
@@ -11,7 +12,6 @@ from loupe_tf.models import (
 )
 from loupe_tf.samplers import LearnedMask
 
-ESTIMATORS = ("relaxed", "straight_through", "concrete", "gumbel_topk")
 SMALL = {
     "filters": 2,
     "depth": 2,

@@ -107,7 +107,7 @@ def add_mask_options(group):
         default="relaxed",
         metavar="NAME",
         help="how masks are drawn in training: %(default)s, the paper's, or "
-        "another that the guide has",
+        "another of docs/guide/how_it_works.md; an unknown name lists them all",
     )
     add(
         "--slope",
