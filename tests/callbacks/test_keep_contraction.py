@@ -127,6 +127,27 @@ def test_judges_all_batches_once_all_have_contracted():
     np.testing.assert_allclose(rate, 0.05, rtol=1e-5)
 
 
+def test_goes_back_no_further_after_a_good_epoch():
+    """Epochs 1 and 3 fail, but epoch 2, between them, does not."""
+    model = keras.Sequential([keras.Input((1,)), Given()])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    layer, seen = model.layers[0], []
+
+    class Change(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            layer.factor.assign([0.5, 1.0, 0.5, 1.0, 0.5][epoch])
+            seen.append(float(np.asarray(layer.bias)))
+
+    x = np.array([[1.0]], "float32")
+    model.fit(
+        *(x, x + 1),
+        **{"epochs": 5, "verbose": 0},
+        callbacks=[KeepContraction(verbose=0), Change()],
+    )
+    # Each failed epoch ends with the weights that it began with.
+    assert seen[0] < seen[1] == seen[2] < seen[3] == seen[4]
+
+
 def test_goes_back_further_if_it_fails_again():
     """The last batch of a good epoch can spoil the weights that are kept."""
     model = keras.Sequential([keras.Input((1,)), Given()])

@@ -49,7 +49,10 @@ def test_without_shuffling_the_order_is_that_of_the_examples():
     ]
 
 
-@pytest.mark.parametrize("drop_remainder, expected", [(False, 3), (True, 2)])
-def test_length(drop_remainder, expected):
-    batches = OrderedBatches(7, 3, drop_remainder=drop_remainder)
+@pytest.mark.parametrize(
+    "examples, drop_remainder, expected",
+    [(7, False, 3), (7, True, 2), (6, False, 2), (6, True, 2)],
+)
+def test_length(examples, drop_remainder, expected):
+    batches = OrderedBatches(examples, 3, drop_remainder=drop_remainder)
     assert len(batches) == expected

@@ -3,7 +3,7 @@ import pytest
 
 import loupe_tf
 from loupe_tf import evaluation, masks
-from loupe_tf.numpy_fourier import ifft2c
+from loupe_tf.numpy_fourier import fft2c, ifft2c
 from loupe_tf.reconstruction import Network, ZeroFilled, adjoint, forward
 
 
@@ -49,6 +49,19 @@ def test_judge_agrees_with_numpy(images, volumes, rng, channels, lines):
             errors[rows].sum() / squares[rows].sum(), rel=1e-4
         )
         assert 0 < ours["ssim"] < 1
+
+
+def test_complex_images_are_real_and_imaginary_part(rng):
+    images = rng.normal(size=(2, 16, 18, 2)).astype("float32")
+    seen = []
+
+    def method(kspace, mask, maps):
+        seen.append(kspace)
+        return np.zeros((16, 18), "float32")
+
+    evaluation.reconstruct(method, np.ones((1, 18), bool), images)
+    expected = fft2c(images[..., 0] + 1j * images[..., 1])
+    np.testing.assert_allclose(seen, expected, atol=1e-5)
 
 
 def test_network_on_its_own_mask_is_the_model(images):

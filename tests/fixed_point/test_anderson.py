@@ -34,15 +34,18 @@ def test_exact_with_as_many_iterates_as_unknowns(rng):
     )
 
 
-def test_weights_against_numpy(rng):
+@pytest.mark.parametrize("damping", [1.0, 0.4])
+def test_weights_against_numpy(rng, damping):
     """The second step, from the minimum over all weights with the sum 1."""
     w, b = slow(rng, size=6)
     function = lambda x: x @ w + b  # noqa: E731
-    found = Anderson(1e-6, iterations=2)(function, np.zeros_like(b))
-    first, second = np.zeros_like(b), b
+    solver = Anderson(1e-6, iterations=2, damping=damping)
+    found = solver(function, np.zeros_like(b))
+    first, second = np.zeros_like(b), damping * b
     g, h = function(first) - first, function(second) - second
     share = -np.sum(h * (g - h)) / np.sum((g - h) ** 2)
-    expected = share * (first + g) + (1 - share) * (second + h)
+    first, second = first + damping * g, second + damping * h
+    expected = share * first + (1 - share) * second
     np.testing.assert_allclose(
         ops.convert_to_numpy(found.x), expected, rtol=1e-3, atol=1e-4
     )

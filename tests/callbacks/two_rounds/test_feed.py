@@ -31,6 +31,11 @@ def test_what_devices_cannot_share_is_left_out():
     assert [len(array) for array in feed.validation_data] == [6, 6]
 
 
+def test_one_batch_is_enough():
+    feed = Feed(IMAGES[:4], IMAGES, batch_size=4, seed=0, replicas=2)
+    assert [len(y) for _, y in feed.batches] == [4]
+
+
 @pytest.mark.parametrize(
     "train, validation, batch_size, match",
     [
