@@ -20,12 +20,12 @@ class KeepContraction(keras.callbacks.Callback):
     the largest residual and rate of all its batches, and the mean number of
     iterations of its last batch. If the rate is `limit` or more, or the loss is
     not finite, the iteration does not contract. Then all weights and the state
-    of the optimizer become what they were after the last epoch without that,
-    the learning rate is multiplied by `factor`, and a message says so. If the
-    next epoch fails again, they become those of one good epoch before.
+    of the optimizer are restored from the end of the last good epoch, the
+    learning rate is multiplied by `factor`, and a message says so. If the next
+    epoch fails again, the callback restores the good epoch before that one.
 
-    The weights that training starts from need not contract: until all batches
-    of an epoch did, its last batch alone is judged.
+    The weights that training starts from need not contract. Until all batches
+    of one epoch have contracted, only the last batch of each epoch is judged.
 
     Args:
         limit: Positive float, the rate from which on there is no contraction.
@@ -99,7 +99,8 @@ class KeepContraction(keras.callbacks.Callback):
             self._keep()
             return
         if self._went_back and len(self._kept) > 1:
-            # What the last batch made of those weights, no batch has seen.
+            # The kept weights come from the end of the epoch, after its last
+            # batch, so no batch has checked them.
             self._kept.pop()
         self._went_back = True
         optimizer = self.model.optimizer
@@ -131,7 +132,7 @@ class KeepContraction(keras.callbacks.Callback):
     def _largest(self, name, otherwise):
         """Return the largest value of a variable of all equilibria.
 
-        One that does not have it has the other.
+        Layers without `name` are judged by `otherwise`.
         """
         return max(
             float(np.asarray(getattr(each, name, getattr(each, otherwise))))

@@ -312,7 +312,7 @@ def test_what_is_imported_is_required():
         for script in ("equilibrium_deepinv", "posterior_samples")
         for name in ("deepinv", "torch")
     }
-    # Who has a file of PyTorch's has PyTorch, or is told to install it.
+    # Torch is optional: it is imported only to read a PyTorch file.
     peers |= {("loupe_tf/models/load_fastmri_weights.py", "torch")}
     # Benchopt's name for what its files share.
     peers |= {

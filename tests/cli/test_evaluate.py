@@ -251,9 +251,9 @@ def test_differences_are_paired_and_have_an_interval():
 @pytest.mark.parametrize(
     "others, text",
     [
-        (["--mask", "spiral"], "--mask"),
+        (["--mask", "no_such_mask"], "--mask"),
         (["--mask", "missing.npz"], "--mask"),
-        (["--reconstructor", "magic"], "--reconstructor"),
+        (["--reconstructor", "no_such_method"], "--reconstructor"),
         (["--reconstructor", "mask.npz"], "--reconstructor"),
         (["--acceleration", "1"], "--acceleration"),
         (["--baseline", "spectrum"], "--baseline"),

@@ -22,8 +22,9 @@ def test_fixed_masks_have_the_budget(images, name):
 
 
 def test_unknown_names_are_refused(images):
-    with pytest.raises(ValueError, match="`pattern`.*uniform_random.*spiral"):
-        masks.fixed_mask("spiral", images, 4)
+    message = "`pattern`.*uniform_random.*no such pattern"
+    with pytest.raises(ValueError, match=message):
+        masks.fixed_mask("no such pattern", images, 4)
     with pytest.raises(ValueError, match="`acceleration`"):
         masks.fixed_mask("gaussian", images, 1)
 

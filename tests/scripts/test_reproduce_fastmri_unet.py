@@ -221,7 +221,7 @@ def test_a_run_that_diverges_is_recorded(script, folder, capsys, monkeypatch):
     "others, said",
     [
         (("--accelerations", "1"), "--accelerations"),
-        (("--masks", "spiral"), "spiral"),
+        (("--masks", "no_such_mask"), "no_such_mask"),
         (("--epochs", "0"), "--epochs"),
     ],
 )

@@ -117,7 +117,7 @@ def test_the_grid(script):
 @pytest.mark.parametrize(
     "others, said",
     [
-        (("--masks", "spiral"), "spiral"),
+        (("--masks", "no_such_mask"), "no_such_mask"),
         (("--iterations", "2"), "--iterations: expected some of 1, 3, 5"),
         (("--coils", "0"), "--coils"),
         (("--epochs", "0"), "--epochs"),

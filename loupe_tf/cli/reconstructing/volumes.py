@@ -177,7 +177,8 @@ def rebuild(path, reconstructor, mask, maps, options):
             mask,
             maps,
             scale=options.scale,
-            shift=False,  # `load_mask` has seen to it.
+            # `load_mask` has already shifted DC to the centre.
+            shift=False,
             allow_zeros=options.allow_zeros,
             verbose=1,
         )
