@@ -10,6 +10,7 @@ GROUPS = {
     "PixelSpacing": "PixelMeasuresSequence",
     "SliceThickness": "PixelMeasuresSequence",
     "SpacingBetweenSlices": "PixelMeasuresSequence",
+    "InPlanePhaseEncodingDirection": "MRFOVGeometrySequence",
     "RescaleSlope": "PixelValueTransformationSequence",
     "RescaleIntercept": "PixelValueTransformationSequence",
     "RescaleType": "PixelValueTransformationSequence",
@@ -38,6 +39,11 @@ COMPONENTS = {
     "real part": ("R", "REAL"),
     "imaginary part": ("I", "IMAGINARY"),
 }
+
+
+# The axis of the image for the words of classic and enhanced objects: in a row,
+# the position along W changes.
+PHASE_AXES = {"ROW": "W", "COL": "H", "COLUMN": "H"}
 
 
 class DicomFrame:
@@ -123,6 +129,12 @@ class DicomFrame:
                 if value.dtype.kind in "iu" and number in value:
                     return name
         return "magnitude"
+
+    @property
+    def phase_axis(self):
+        """The axis of phase encoding, `"H"` or `"W"`, or `""` if unknown."""
+        stated = str(self.get("InPlanePhaseEncodingDirection") or "")
+        return PHASE_AXES.get(stated.strip().upper(), "")
 
     @property
     def rescale(self):

@@ -57,7 +57,8 @@ def open_dicom(path):
     in_plane = first.vector("PixelSpacing", 2)
     known = between is not None and in_plane is not None and in_plane.min() > 0
     spacing = (between, *map(float, in_plane)) if known else None
-    header = Header(shape, _text(first.get("PatientID")), spacing)
+    patient, axis = _text(first.get("PatientID")), first.phase_axis
+    header = Header(shape, patient, spacing, axis)
     signed = "int" if first.get("PixelRepresentation") else "uint"
     bits = first.get("BitsStored") or first.get("BitsAllocated")
 
@@ -75,11 +76,12 @@ def open_dicom(path):
         return Volume(
             images=images,
             stored=f"{signed}{bits}",
-            patient=header.patient,
+            patient=patient,
             acquisition=_text(
                 first.get("SeriesDescription") or first.get("ProtocolName")
             ),
             spacing=spacing,
+            phase_axis=axis,
         )
 
     return header, read

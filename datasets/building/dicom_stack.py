@@ -28,6 +28,7 @@ SAME = (
     "ImageOrientationPatient",
     "PixelSpacing",
     "SliceThickness",
+    "InPlanePhaseEncodingDirection",
 )
 # These attributes may explain why several images have the same position.
 PERHAPS = (

@@ -154,7 +154,7 @@ def read_header(path, slice_axis=None):
         path, slice_axis: As in `read_volume`.
 
     Returns:
-        A `Header`, the named tuple `(shape, patient, spacing)`.
+        A `Header`, the named tuple `(shape, patient, spacing, phase_axis)`.
     """
     kind, open_volume = _format_of(path, slice_axis)
     with naming(path, kind, BadVolumeError):

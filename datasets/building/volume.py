@@ -23,6 +23,8 @@ class Volume:
             `"raw_multicoil"`, `"emulated_singlecoil"` or `"simulated"`.
         combined_by: String, how the coils were combined: `"none"`, `"rss"`,
             `"emulated_singlecoil"` or `"unknown"`.
+        phase_axis: String, `"H"` or `"W"`, the axis of phase encoding, `""` if
+            unknown.
     """
 
     images: np.ndarray
@@ -32,3 +34,4 @@ class Volume:
     spacing: tuple | None = None
     source: str = "magnitude_image"
     combined_by: str = "unknown"
+    phase_axis: str = ""

@@ -11,8 +11,11 @@ class Header(typing.NamedTuple):
         patient: String, the patient, `""` if unknown.
         spacing: Tuple of three floats, the distance between slices, rows and
             columns in mm, or `None` if unknown.
+        phase_axis: String, `"H"` or `"W"`, the axis of phase encoding, `""` if
+            unknown.
     """
 
     shape: tuple
     patient: str = ""
     spacing: tuple | None = None
+    phase_axis: str = ""

@@ -30,6 +30,8 @@ class Slices:
             `None` if unknown.
         voxel_sizes: Array `(n, 3)`, the distance between slices, rows and
             columns in mm, 0 if unknown; `None` if all are unknown.
+        phase_axes: Array `(n,)`, the axis of phase encoding of each slice,
+            `"H"`, `"W"` or `""` if unknown; `None` if all are unknown.
     """
 
     images: np.ndarray
@@ -37,6 +39,7 @@ class Slices:
     patients: np.ndarray | None = None
     sources: np.ndarray | None = None
     voxel_sizes: np.ndarray | None = None
+    phase_axes: np.ndarray | None = None
 
     @property
     def voxel_size(self):
@@ -203,7 +206,12 @@ def _load(builder, split):
     }
     names = {k: v for k, v in names.items() if k in builder.info.features}
     images, volumes, *others = load_arrays(builder, split, others=list(names))
-    return Slices(images, volumes, **dict(zip(names.values(), others)))
+    columns = dict(zip(names.values(), others))
+    axes = (builder.info.metadata or {}).get("phase_axes")
+    if axes:
+        each = [axes.get(volume, "") for volume in volumes.tolist()]
+        columns["phase_axes"] = np.array(each)
+    return Slices(images, volumes, **columns)
 
 
 def _halves(validation, seed):

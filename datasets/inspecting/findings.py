@@ -7,6 +7,8 @@ import numpy as np
 
 from loupe_tf.datasets.inspecting.acquired_extent import axis_profile
 
+# What a 2-D scan may leave out, by its axis of phase encoding.
+LINES = {"W": "columns", "H": "rows"}
 FOUND, NOT_FOUND, UNKNOWN = "found", "not found", "not looked at"
 
 
@@ -55,6 +57,8 @@ class Inspection:
         sources: List of strings, the sources stated in the records.
         spectrum: Array of shape `(H, W)`, the mean log10-power of the images,
             with DC at `(H // 2, W // 2)`.
+        phase_axes: Dictionary from the axis of phase encoding, `"H"` or `"W"`,
+            to the number of volumes whose header states it.
     """
 
     findings: list
@@ -63,6 +67,7 @@ class Inspection:
     volumes: list
     sources: list
     spectrum: np.ndarray
+    phase_axes: dict = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, name):
         for finding in self.findings:
@@ -87,6 +92,7 @@ class Inspection:
         lines = [
             f"{slices} images of {height} × {width}; volumes: {counts}; "
             f"source: {', '.join(self.sources) or 'not known'}",
+            *self._phase_encoding(),
             "",
         ]
         rows = [("looked for", "", "")]
@@ -101,12 +107,37 @@ class Inspection:
                 lines += ["", textwrap.fill(text, 80)]
         return "\n".join(lines)
 
+    def _phase_encoding(self):
+        """A line on the axis of phase encoding; none if nothing is known."""
+        shares = [m / n for m, n in zip(self.extent, self.size)]
+        fewer = "" if shares[0] == shares[1] else "HW"[shares[0] > shares[1]]
+        if len(self.phase_axes) > 1:
+            each = ", ".join(
+                f"{axis} in {n}" for axis, n in sorted(self.phase_axes.items())
+            )
+            return [f"phase encoding along {each} volumes (header)"]
+        if not self.phase_axes:
+            if not fewer:
+                return []
+            return [
+                f"phase encoding perhaps along {fewer}, where fewer lines are "
+                "acquired; no header states it"
+            ]
+        (axis,) = self.phase_axes
+        text = f"phase encoding along {axis} (header): "
+        text += f"--lines {LINES[axis]}"
+        if fewer:
+            agree = "which fits" if fewer == axis else "which is unusual"
+            text += f"; fewer lines are acquired along {fewer}, {agree}"
+        return [text]
+
     def to_json(self):
         """Return all but the spectrum, as a dictionary for `json.dumps`."""
         return {
             "size": list(self.size),
             "extent": list(self.extent),
             "sources": self.sources,
+            "phase_axes": self.phase_axes,
             "findings": [
                 {**dataclasses.asdict(f), "found": f.found}
                 for f in self.findings

@@ -51,6 +51,7 @@ def inspect_files(path, include=None, exclude=None, slice_axis=None):
                 volume=name,
                 patient=volume.patient,
                 source=volume.source,
+                phase_axis=volume.phase_axis,
             )
     if not inspectors:
         raise ValueError(

@@ -138,6 +138,7 @@ def _add_dataset(inspector, name, data_dir, max_slices):
         "source": "source",
     }
     keys = {name: key for name, key in keys.items() if key in features}
+    axes = (builder.info.metadata or {}).get("phase_axes", {})
     for split, info in builder.info.splits.items():
         looked_at = _spread(info.num_examples, max_slices)
         for i, record in enumerate(_records(builder, split, keys.values())):
@@ -147,6 +148,7 @@ def _add_dataset(inspector, name, data_dir, max_slices):
                 split=split,
                 **texts,
                 signature_only=not looked_at[i],
+                phase_axis=axes.get(texts.get("volume"), ""),
             )
 
 

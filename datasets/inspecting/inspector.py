@@ -1,5 +1,7 @@
 """Examine images one by one for problems that make them too easy."""
 
+import collections
+
 import numpy as np
 
 from loupe_tf.checks import invalid
@@ -57,6 +59,7 @@ class Inspector:
         source="",
         split="",
         signature_only=False,
+        phase_axis="",
     ):
         """Add one image of shape `(H, W)`, with its volume and patient."""
         if self._size is None:
@@ -70,6 +73,7 @@ class Inspector:
             )
         kept = self._volumes.setdefault((split, volume), _Volume(split, volume))
         kept.slices += 1
+        kept.phase_axis = phase_axis
         self._leaks.add(np.abs(image), split, volume, patient)
         if source:
             self._sources.add(source)
@@ -120,6 +124,11 @@ class Inspector:
             volumes=volumes,
             sources=sorted(self._sources),
             spectrum=spectrum,
+            phase_axes=dict(
+                collections.Counter(
+                    v.phase_axis for v in self._each if v.phase_axis
+                )
+            ),
         )
 
     @property
@@ -302,6 +311,7 @@ class _Volume:
         self.slices, self._count, self.nonzero = 0, 0, 0
         self._profiles = None
         self.levels = np.zeros(0)
+        self.phase_axis = ""
 
     def add(self, image, spectrum):
         profiles = [axis_profile(spectrum, axis) for axis in (0, 1)]

@@ -37,6 +37,7 @@ class FolderVolume:
     patient: str
     spacing: np.ndarray
     resizing: Resizing
+    phase_axis: str = ""
 
     def __str__(self):
         return self.name
@@ -120,6 +121,7 @@ def _read_layout(config):
             patient="" if patients[name] == name else patients[name],
             spacing=spacings[name],
             resizing=resizings[name],
+            phase_axis=headers[name].phase_axis,
         )
         for name in taken
     }

@@ -50,7 +50,9 @@ class Builder(VolumeBuilder):
         `"kspace_pad"`.
 
     `info.metadata["volumes"]` has the matrix and the voxel size of each volume
-    before and after the steps, and the steps.
+    before and after the steps, and the steps. `info.metadata["phase_axes"]` has
+    the axis of phase encoding, `"H"` or `"W"`, of each volume whose header
+    states it, by its name in the records.
 
     Args:
         config: A `MriVolumesConfig`.
@@ -132,6 +134,12 @@ class Builder(VolumeBuilder):
             volume.name: volume.description
             for each in layout.splits.values()
             for volume in each
+        }
+        self.info.metadata["phase_axes"] = {
+            without_suffix(volume.name): volume.phase_axis
+            for each in layout.splits.values()
+            for volume in each
+            if volume.phase_axis
         }
         return layout.splits
 

@@ -31,6 +31,9 @@ What is looked for, and what it does:
 sunk into noise before the border begins, and JPEG of a quality above 90 are
 not seen.
 
+Where DICOM headers state the axis of phase encoding, H or W, it is printed with
+the lines that a 2-D scan can leave out: columns for W, rows for H.
+
 A file or a folder (NIfTI, DICOM, HDF5 of fastMRI, NumPy) is read as it is, and
 each size of its images gets a table of its own. Anything else is the name of a
 prepared TFDS data set, whose splits are compared.

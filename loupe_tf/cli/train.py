@@ -84,7 +84,10 @@ def run(options):
     settings = settings_of(options).items()
     out.check_settings({k: v for k, v in settings if k not in own})
     devices.check_fft(shape[:2])
-    crimes = warn_of_data_crimes(data, options) if devices.is_chief else []
+    crimes = []
+    if devices.is_chief:
+        crimes = warn_of_data_crimes(data, options)
+        warn_of_phase_axis(data, options)
 
     both = learned, fixed
     trained = [rounds.train(options, m, data, inputs, out) for m in both]
@@ -144,3 +147,26 @@ def warn_of_data_crimes(data, options):
         "standard deviation. It is smoother than that of many scans, so the "
         "figures may still be optimistic.",
     ]
+
+
+def warn_of_phase_axis(data, options):
+    """Warn of lines that do not lie across the axis of phase encoding."""
+    import warnings
+
+    import numpy as np
+
+    axes = data["train"].phase_axes
+    if axes is None or not options.lines:
+        return
+    across = {"columns": "W", "rows": "H"}
+    other = next(lines for lines in across if lines != options.lines)
+    wrong = axes == across[other]
+    if wrong.any():
+        count = len(np.unique(data["train"].volumes[wrong]))
+        warnings.warn(
+            f"--lines {options.lines} leaves out lines along "
+            f"{across[options.lines]}, but the headers of {count} training "
+            f"volumes state phase encoding along {across[other]}: a 2-D scan "
+            f"of that direction can leave out {other} only (--lines {other}).",
+            stacklevel=2,
+        )

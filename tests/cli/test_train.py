@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import warnings
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import cli, distribution, masks
-from loupe_tf.cli.train import inputs_of, load_data
+from loupe_tf.cli.train import inputs_of, load_data, warn_of_phase_axis
 from loupe_tf.cli.training import models, rounds
 from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
@@ -169,6 +170,53 @@ def test_phases_of_splits_differ_and_follow_the_seed(folder):
     # Without the option, nothing changes.
     options.phase = 0.0
     assert inputs_of(data, options)["test"] is ones.images
+
+
+@pytest.mark.parametrize(
+    "lines, axes, match",
+    [
+        ("columns", "HHW", "1 training .* along H: .*--lines rows"),
+        ("rows", "WWW", "--lines rows .* 2 training .* along W: .*columns"),
+        ("columns", "WWW", None),
+        ("rows", ["H", "", ""], None),
+        (None, "HHH", None),
+    ],
+)
+def test_lines_along_the_wrong_axis(lines, axes, match):
+    data = Slices(
+        np.ones((3, 4, 4, 1)), np.array(["a", "a", "b"]), phase_axes=None
+    )
+    options = parse(*(("--lines", lines) if lines else ()))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        warn_of_phase_axis({"train": data}, options)  # Nothing is known.
+        assert not said
+        known = dataclasses.replace(data, phase_axes=np.array(list(axes)))
+        warn_of_phase_axis({"train": known}, options)
+    if match is None:
+        assert not said
+    else:
+        (one,) = said
+        assert re.search(match, str(one.message))
+
+
+def test_the_axis_is_looked_at_before_training(folder, monkeypatch):
+    def with_axes(options):
+        data, source = load_data(options)
+        return {
+            name: dataclasses.replace(
+                part, phase_axes=np.full(len(part.images), "H")
+            )
+            for name, part in data.items()
+        }, source
+
+    monkeypatch.setattr(cli.train, "load_data", with_axes)
+    monkeypatch.setattr(rounds, "train", lambda *_: 1 / 0)
+    with (
+        pytest.warns(UserWarning, match="phase encoding along H"),
+        pytest.raises(ZeroDivisionError),
+    ):
+        train(_arguments(folder, "--lines", "columns"))
 
 
 def test_no_calibration_if_it_is_0(folder):

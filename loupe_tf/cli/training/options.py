@@ -96,7 +96,11 @@ def add_mask_options(group):
         metavar="R",
         help="R > 1: a share 1/R of k-space is acquired (%(default)s)",
     )
-    add_lines(group, "learn whole lines of k-space instead of points")
+    add_lines(
+        group,
+        "learn whole lines of k-space instead of points: columns if phase is "
+        "encoded along W, rows if along H",
+    )
     add_calibration(
         group,
         "are always acquired, inside the budget (fastMRI's share of them, "

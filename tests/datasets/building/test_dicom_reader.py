@@ -4,10 +4,12 @@ import warnings
 import numpy as np
 import pydicom
 import pytest
+import tensorflow_datasets as tfds
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import generate_uid
 
 import loupe_tf
+import loupe_tf.cli
 from loupe_tf.datasets.building.readers import (
     find_volumes,
     read_header,
@@ -116,7 +118,7 @@ def test_series(tmp_path, rng):
     assert volume.patient == "P7" and volume.acquisition == "T2 TSE"
     assert volume.spacing == pytest.approx((3, 0.5, 0.7))
     assert volume.stored == "uint12" and volume.source == "magnitude_image"
-    assert read_header(folder) == ((4, 6, 5), "P7", volume.spacing)
+    assert read_header(folder)[:3] == ((4, 6, 5), "P7", volume.spacing)
     one = read_volume(folder / "004.dcm")
     np.testing.assert_array_equal(one.images, expected[:1])
     assert one.spacing == pytest.approx((2.5, 0.5, 0.7))
@@ -141,7 +143,7 @@ def test_functional_groups_of_each_frame(tmp_path, several):
     volume = read_volume(path)
     np.testing.assert_array_equal(volume.images.max((1, 2)), [800, 400, 200])
     assert volume.spacing == (5, 0.5, 0.7)
-    assert read_header(path) == ((3, 4, 5), "P7", volume.spacing)
+    assert read_header(path)[:3] == ((3, 4, 5), "P7", volume.spacing)
 
 
 def test_shared_groups_and_order_of_frames(tmp_path, rng):
@@ -425,13 +427,96 @@ MOSAIC = {
 }
 
 
+def along(axis, shape):
+    """Images that change along one axis only."""
+    return np.broadcast_to(np.indices(shape)[1 + "HW".index(axis)] + 1, shape)
+
+
+@pytest.mark.parametrize("kind", ["classic", "enhanced", "mosaic"])
+@pytest.mark.parametrize("axis, word", [("W", "ROW"), ("H", "COL")])
+def test_axis_of_phase_encoding(tmp_path, kind, axis, word):
+    """Of the images as they are delivered: along a row for ROW."""
+    array = along(axis, (4, 6, 5))
+    name, path = "InPlanePhaseEncodingDirection", tmp_path / "s"
+    if kind == "enhanced":
+        # Its groups go first, and have a longer word.
+        word, top = word.replace("COL", "COLUMN"), {name: "OTHER"}
+        shared = {**SHARED, "MRFOVGeometrySequence": {name: word}}
+        frames = [place(z) for z in range(4)]
+        path = write_enhanced(tmp_path / "a.dcm", array, frames, shared, **top)
+    elif kind == "mosaic":
+        tags = {**MOSAIC, "x0019100A": ("US", 4), name: word}
+        write_series(path, mosaic(array, 2)[None], **tags)
+    else:
+        write_series(path, array, **{name: word})
+    volume = read_volume(path)
+    assert volume.images.shape == (4, 6, 5)
+    steps = {"H": np.diff(volume.images, axis=1), "W": np.diff(volume.images)}
+    assert steps.pop(volume.phase_axis).all()
+    (other,) = steps.values()
+    assert not other.any()
+    assert volume.phase_axis == read_header(path).phase_axis == axis
+
+
+@pytest.mark.parametrize("tags", [{}, {"InPlanePhaseEncodingDirection": ""}])
+def test_axis_of_phase_encoding_may_be_unknown(tmp_path, tags):
+    write_series(tmp_path / "s", np.ones((2, 4, 5)), **tags)
+    assert read_volume(tmp_path / "s").phase_axis == ""
+
+
+def test_two_axes_of_phase_encoding(tmp_path):
+    write_series(
+        tmp_path / "s",
+        np.ones((3, 4, 5)),
+        InPlanePhaseEncodingDirection=lambda i: "COL" if i == 1 else "ROW",
+    )
+    match = r"differ in InPlanePhaseEncodingDirection \(COL, ROW\)"
+    for read in (read_header, read_volume):
+        with pytest.raises(BadVolumeError, match=match):
+            read(tmp_path / "s")
+
+
+def test_a_data_set_keeps_the_axis_of_phase_encoding(tmp_path, rng, capsys):
+    for patient, word in (("p1", "COL"), ("p2", "COL"), ("p3", "")):
+        write_series(
+            tmp_path / f"scans/{patient}",
+            rng.integers(1, 4000, size=(2, 12, 14)),
+            InPlanePhaseEncodingDirection=word,
+            PatientID=patient,
+        )
+    config = loupe_tf.datasets.MriVolumesConfig(
+        tmp_path / "scans",
+        split={"train": ["p1", "p3"], "validation": ["p2"], "test": ["p4"]},
+        name="axes",
+    )
+    write_series(
+        tmp_path / "scans/p4",
+        rng.integers(1, 4000, size=(2, 12, 14)),
+        InPlanePhaseEncodingDirection="COL",
+        PatientID="p4",
+    )
+    builder = tfds.builder("mri_volumes", config=config, data_dir=tmp_path)
+    builder.download_and_prepare()
+    # By its name, as commands open it.
+    data, _ = loupe_tf.datasets.load_splits("mri_volumes/axes", tmp_path)
+    of_volume = dict(zip(data["train"].volumes, data["train"].phase_axes))
+    assert of_volume == {"p1": "H", "p3": ""}
+    assert data["test"].phase_axes.tolist() == ["H", "H"]
+    found = loupe_tf.datasets.inspect("mri_volumes/axes", data_dir=tmp_path)
+    assert found.phase_axes == {"H": 3}
+    arguments = ["inspect", "--data", str(tmp_path / "scans/p1")]
+    assert loupe_tf.cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "phase encoding along H (header): --lines rows" in printed
+
+
 def test_mosaic_is_split(tmp_path, rng):
     array = rng.integers(1, 4000, size=(7, 4, 5))
     folder = write_series(tmp_path / "s", mosaic(array, 3)[None], **MOSAIC)
     volume = read_volume(folder)
     np.testing.assert_array_equal(volume.images, array)
     assert volume.spacing == (3.3, 0.5, 0.7)
-    assert read_header(folder) == ((7, 4, 5), "P7", volume.spacing)
+    assert read_header(folder)[:3] == ((7, 4, 5), "P7", volume.spacing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # It calls itself experimental.
         from nibabel.nicom.dicomwrappers import MosaicWrapper

@@ -40,7 +40,7 @@ def test_nifti(tmp_path, array, name):
     assert volume.stored == "uint16" and volume.patient == ""
     assert volume.source == "magnitude_image"
     assert volume.spacing == pytest.approx((4, 0.5, 0.7))
-    assert read_header(path) == ((3, 5, 6), "", volume.spacing)
+    assert read_header(path)[:3] == ((3, 5, 6), "", volume.spacing)
 
 
 def test_nifti_slope_is_applied(tmp_path, array):
@@ -157,7 +157,7 @@ def test_pairs_and_other_headers(tmp_path, array, kind, name):
     assert volume.spacing == pytest.approx((4, 0.5, 0.7))
     for path in tmp_path.iterdir():  # Both of a pair; SPM adds a .mat.
         if path.suffix != ".MAT":
-            assert read_header(path) == ((3, 5, 6), "", volume.spacing)
+            assert read_header(path)[:3] == ((3, 5, 6), "", volume.spacing)
 
 
 def colours(shape):

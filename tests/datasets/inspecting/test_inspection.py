@@ -2,6 +2,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import warnings
 
 import numpy as np
@@ -223,6 +224,32 @@ def test_table_json_and_plot(brain, tmp_path):
     assert "Along H: 96 of 128 lines (0.75)" in titles
     assert "Along W: 97 of 97 lines (1.00)" in titles
     figure.savefig(tmp_path / "spectrum.png")
+
+
+@pytest.mark.parametrize(
+    "axes, expected",
+    [
+        ("", "along H, where fewer lines are acquired; no header states it"),
+        ("H", "along H (header): --lines rows; fewer lines .* H, which fits"),
+        ("W", "along W (header): --lines columns; .* H, which is unusual"),
+        ("HW", "along H in 1, W in 1 volumes (header)"),
+    ],
+)
+def test_axis_of_phase_encoding(brain, axes, expected):
+    images = np.abs(zero_fill(brain[:12], (128, 96)))
+    inspector = Inspector()
+    for i, image in enumerate(images):
+        axis = axes[i // 6 % len(axes)] if axes else ""
+        inspector.add(image, volume=NAMES[i], phase_axis=axis)
+    inspection = inspector.result()
+    pattern = expected.replace("(", r"\(").replace(")", r"\)")
+    line = str(inspection).splitlines()[1]
+    assert re.fullmatch(f"phase encoding (perhaps )?{pattern}", line)
+    assert sum(inspection.to_json()["phase_axes"].values()) == 2 * bool(axes)
+
+
+def test_no_line_on_phase_encoding_if_nothing_is_known(brain):
+    assert "phase encoding" not in str(inspect(brain[:2]))
 
 
 def test_warning_comes_once_with_all_sentences(brain):
