@@ -30,6 +30,18 @@ def test_every_page_is_in_the_navigation():
     assert there <= set(pages)
 
 
+def test_every_data_set_has_a_page():
+    paths = ROOT.glob("datasets/*/*_dataset_builder.py")
+    names = sorted(path.parent.name for path in paths)
+    entry = r'^    "datasets/(\w+)/README\.md": "datasets/(\w+)\.md",$'
+    pages = re.findall(entry, read("docs/hooks.py"), re.M)
+    assert sorted(pages) == [(name, name) for name in names]
+    entry = r"^ +- (\w+): datasets/(\w+)\.md$"
+    pages = re.findall(entry, read("mkdocs.yml"), re.M)
+    assert sorted(pages) == [(name, name) for name in names]
+    assert all((ROOT / f"datasets/{name}/README.md").exists() for name in names)
+
+
 def test_every_page_of_the_guide_is_in_its_overview():
     listed = re.findall(r"\]\(guide/(\w+)\.md\)", read("docs/guide.md"))
     assert sorted(listed) == sorted(p.stem for p in DOCS.glob("guide/*.md"))

@@ -396,6 +396,19 @@ def test_the_forge_tries_every_python_that_is_named():
         assert re.search(rf"^test-{backend}:", makefile, re.M)
 
 
+def test_the_forge_runs_all_tests_every_week():
+    text = (ROOT / ".github/workflows/test.yml").read_text("utf-8")
+    assert re.search(
+        r'^  schedule:\n    - cron: "\d+ \d+ \* \* \d"$', text, re.M
+    )
+    _, job = text.split("\n  test-all:\n")
+    assert "if: github.event_name != 'push'" in job
+    assert "- run: make test-all PYTHON=python\n" in job
+    # A push does not cancel it.
+    (group,) = re.findall(r"^  group: (.*)$", text, re.M)
+    assert "github.event_name" in group
+
+
 def test_what_the_makefile_runs_is_there():
     """A folder that was moved would end `make test` halfway."""
     text = (ROOT / "Makefile").read_text("utf-8")
