@@ -1,5 +1,7 @@
 """Find prepared data sets."""
 
+import contextlib
+import io
 import pathlib
 import sys
 
@@ -60,6 +62,59 @@ def prepared_builder(name, data_dir=None, argument="name"):
             "a data set prepared with `builder.download_and_prepare()`",
             found=f"{argument}={name}, looked for in {builder.data_path}",
         )
+    return builder
+
+
+def find_data_set(data, data_dir=None):
+    """Return the builder of a data set, where files would have done as well.
+
+    `mni_brain` needs no download, and is prepared if necessary.
+
+    Args:
+        data: String that is no path: the name of a prepared data set.
+        data_dir: Optional path of the folder with the data sets.
+
+    Returns:
+        A `tfds.core.DatasetBuilder` of a prepared data set.
+
+    Raises:
+        BadFileError: If the files that describe the data set are damaged.
+        ValueError: If there is no such data set.
+    """
+    error = invalid(
+        "data",
+        "a file, a folder, or the name of a TFDS data set, such as "
+        "mni_brain/96, that is prepared in `data_dir`",
+        found=f"data={data}, data_dir={data_dir}: there is no such file, "
+        "folder or prepared data set",
+    )
+    try:
+        import tensorflow_datasets as tfds
+
+        builder = open_builder(data, data_dir)
+    except ModuleNotFoundError as missing:
+        if missing.name != "tensorflow_datasets":
+            raise
+        raise invalid(
+            "data",
+            "an existing file or folder (or, if tensorflow-datasets is "
+            "installed, the name of a data set)",
+            data,
+        ) from None
+    except BadFileError:
+        raise
+    except ValueError:
+        # TFDS's message would list similar names, even of other data sets.
+        raise error from None
+    if is_prepared(builder):
+        return builder
+    if builder.name != "mni_brain":
+        raise error
+    print(f"Simulating {builder.info.full_name} ...", flush=True)
+    tfds.disable_progress_bar()
+    # TFDS would print that it downloads something.
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare()
     return builder
 
 

@@ -1,6 +1,7 @@
 """Parser, exit codes and error messages that all commands share."""
 
 import argparse
+import ast
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ __all__ = [
     "argument_parser",
     "exit_code",
     "in_flags",
+    "stands_for",
 ]
 
 
@@ -42,6 +44,17 @@ class Parser(argparse.ArgumentParser):
 _options = []
 
 
+def stands_for(action, *arguments):
+    """Let messages name an option in the place of arguments of the library.
+
+    Args:
+        action: What `add_argument` returns.
+        *arguments: Names of arguments that get the value of this option, but
+            have other names than its `dest`.
+    """
+    action.stands_for = arguments
+
+
 def in_flags(text):
     """Name command-line options instead of arguments in a message.
 
@@ -51,7 +64,7 @@ def in_flags(text):
 
     Returns:
         A string that names options instead, such as "argument --leading" or
-        "--leading slices".
+        "--leading slices". See also `stands_for`.
     """
     flags = {}
     for option in _options:
@@ -59,6 +72,10 @@ def in_flags(text):
             value = str(option.const) if option.nargs == 0 else None
             flags[option.dest, value] = option.option_strings[-1]
             flags.setdefault((option.dest, None), option.option_strings[-1])
+    for option in _options:
+        for name in getattr(option, "stands_for", ()):
+            flag = (option.option_strings or [f"`{option.dest}`"])[-1]
+            flags.setdefault((name, None), flag)
 
     def named(match):
         name, value = match[1] or match[2], match[3]
@@ -70,14 +87,30 @@ def in_flags(text):
             return match[0]
         if value is None:
             return flag
-        if value == "None":
+        if value in ("None", "False"):
             return f"no {flag}"
-        return f"{flag} {re.sub('[][(),]', '', value)}".replace("'", "")
+        if value == "True":
+            return flag
+        return f"{flag} {_in_words(value)}"
 
-    value = r"'[^']*'|-?\w+(?:[.-]\w+)*|\([^()]*\)|\[[^][]*\]"
+    value = r"'[^']*'|-?\w+(?:[.-]\w+)*|\([^()]*\)|\[[^][]*\]|{[^{}]*}"
     text = re.sub(rf"`(\w+)`|\b(\w+)=({value})", named, text)
     # Do not name it twice.
     return re.sub(r"(--[\w-]+(?: \w+)?) \(\1\)", r"\1", text)
+
+
+def _in_words(value):
+    """Write a value of Python as it is typed in a shell."""
+    if value.startswith("{"):
+        try:
+            pairs = ast.literal_eval(value).items()
+        except (ValueError, SyntaxError, AttributeError):
+            return value
+        return " ".join(
+            f"{k}={','.join(map(str, v)) if isinstance(v, list) else v}"
+            for k, v in pairs
+        )
+    return re.sub("[][(),']", "", value)
 
 
 def argument_parser(doc):
@@ -102,7 +135,7 @@ def add_data_options(parser, default=None):
         parser: `argparse.ArgumentParser`.
         default: (Optional) string, the default of `--data`.
     """
-    parser.add_argument(
+    data = parser.add_argument(
         "--data",
         default=default,
         help="name of a prepared TFDS data set with the features `image` and "
@@ -111,6 +144,7 @@ def add_data_options(parser, default=None):
         "files, where each array is a volume (slices, H, W)"
         + (" (%(default)s)" if default else ""),
     )
+    stands_for(data, "path", "volumes")
     parser.add_argument(
         "--data-dir",
         metavar="DIR",

@@ -58,7 +58,7 @@ def find_format(formats, path, name=None):
             suffixes = ", ".join(known)
             raise invalid(
                 "path",
-                f"a path that ends in one of {suffixes}, or a format",
+                f"a path that ends in one of {suffixes}, or a `format`",
                 found=f"path={path}",
             )
     return check_choice("format", name, formats)

@@ -244,9 +244,14 @@ def check_same_settings(argument, path, settings, saved):
         )
     raise invalid(
         argument,
-        f"{path} to hold a run with { {k: settings[k] for k in differing} }",
-        found=f"one with { {k: saved.get(k) for k in differing} }. {advice}",
+        f"{path} to hold a run with {as_arguments(settings, differing)}",
+        found=f"one with {as_arguments(saved, differing)}. {advice}",
     )
+
+
+def as_arguments(settings, names):
+    """Write some settings as arguments, which commands write as options."""
+    return ", ".join(f"{name}={settings.get(name)!r}" for name in names)
 
 
 def folder_lock(folder):

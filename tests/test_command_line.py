@@ -3,7 +3,12 @@ import warnings
 
 import pytest
 
-from loupe_tf.command_line import add_data_options, argument_parser, exit_code
+from loupe_tf.command_line import (
+    add_data_options,
+    argument_parser,
+    exit_code,
+    stands_for,
+)
 from loupe_tf.distribution import ReplicaError
 
 
@@ -83,6 +88,28 @@ def test_messages_name_flags(capsys):
     argument_parser("Another.").parse_args([])
     assert exit_code(function) == 2
     assert "`leading`" in capsys.readouterr().err
+
+
+def test_messages_name_flags_by_other_names(capsys):
+    parser = argument_parser("What it is.")
+    stands_for(parser.add_argument("masks", nargs=2), "other")
+    stands_for(parser.add_argument("--data"), "folder", "size")
+    parser.add_argument("--split")
+    parser.add_argument("--size")
+    parser.add_argument("--crop")
+    parser.parse_args(["a.npz", "b.npz"])
+
+    def function():
+        raise ValueError(
+            "`other`, `folder`, folder='a b', size=(8, 9), crop=True or "
+            "crop=False, split={'train': ['p1', 'p2'], 'test': 3}, split={a}"
+        )
+
+    assert exit_code(function) == 2
+    assert capsys.readouterr().err == (
+        "error: `masks`, --data, --data a b, --size 8 9, --crop or no --crop, "
+        "--split train=p1,p2 test=3, --split {a}\n"
+    )
 
 
 def test_messages_name_flags_of_commands(capsys):

@@ -1,21 +1,17 @@
-import contextlib
 import dataclasses
-import io
 import pathlib
 
 import numpy as np
 
-from loupe_tf.checks import invalid
 from loupe_tf.datasets.feeding.arrays import (
     load_arrays,
     load_volumes,
     split_by_volume,
 )
-from loupe_tf.datasets.prepared import is_prepared, open_builder
+from loupe_tf.datasets.prepared import find_data_set
 from loupe_tf.datasets.resize import crop_to_acquired
 from loupe_tf.datasets.splits import SPLITS
 from loupe_tf.datasets.voxel_size import common_voxel_size
-from loupe_tf.reading import BadFileError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +127,7 @@ def load_splits(data, data_dir=None, seed=0):
         rows = split_by_volume(every.volumes, seed=seed)
         splits = {name: every.select(row) for name, row in rows.items()}
         return splits, f"files {path.name}, split by volume at random"
-    builder = _builder(data, data_dir)
+    builder = find_data_set(data, data_dir)
     name = f"{builder.info.full_name}{_how_built(builder)}"
     missing = set(SPLITS[:2]) - set(builder.info.splits)
     if missing:
@@ -153,39 +149,6 @@ def load_splits(data, data_dir=None, seed=0):
         f"TFDS {name}, its own splits; it has no test split, so its validation "
         f"split was divided by {group} at random"
     )
-
-
-def _builder(data, data_dir):
-    try:
-        import tensorflow_datasets as tfds
-
-        builder = open_builder(data, data_dir)
-    except ModuleNotFoundError as error:
-        if error.name != "tensorflow_datasets":
-            raise
-        raise invalid(
-            "data",
-            "an existing file or folder (or, if tensorflow-datasets is "
-            "installed, the name of a data set)",
-            data,
-        ) from None
-    except BadFileError:
-        raise
-    except ValueError:
-        # TFDS's message would list similar names, even of other data sets.
-        raise invalid(
-            "data",
-            "a file, a folder, or the name of a TFDS data set, such as "
-            "mni_brain/96, that is prepared in `data_dir`",
-            found=f"data={data}, data_dir={data_dir}",
-        ) from None
-    if builder.name == "mni_brain" and not is_prepared(builder):
-        print(f"Simulating {builder.info.full_name} ...", flush=True)
-        tfds.disable_progress_bar()
-        # TFDS would print that it downloads something.
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare()
-    return builder
 
 
 def _how_built(builder):

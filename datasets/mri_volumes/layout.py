@@ -98,9 +98,10 @@ def _read_layout(config):
     if not names:
         raise invalid(
             "folder",
-            f"a folder with volumes that match include={config.include!r} and "
-            f"not exclude={config.exclude!r}",
-            found=f"none in {config.folder}",
+            "a folder with volumes (NIfTI, DICOM, HDF5, NumPy) that `include` "
+            "and `exclude` select",
+            found=f"include={config.include!r}, exclude={config.exclude!r}: "
+            f"none in {config.folder}",
         )
     headers, bad = _read_headers(config, names)
     if not headers:

@@ -162,7 +162,11 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
     @property
     def digest(self):
         """A hash of all settings and the path of the folder."""
-        everything = {**self.settings, "folder": str(self.folder.resolve())}
+        return self.digest_of(self.settings)
+
+    def digest_of(self, settings):
+        """The digest that this folder would have with other settings."""
+        everything = {**settings, "folder": str(self.folder.resolve())}
         text = json.dumps(everything, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import warnings
 
 import numpy as np
@@ -20,6 +21,7 @@ from loupe_tf.datasets.mri_volumes.layout import layout_of
 from loupe_tf.datasets.mri_volumes.mri_volumes_config import MriVolumesConfig
 from loupe_tf.datasets.mri_volumes.patient_split import without_suffix
 from loupe_tf.formats.bad_volume import BadVolumeError
+from loupe_tf.run_folder import as_arguments
 
 # Approximate bytes per record in addition to its image.
 OVERHEAD = 600
@@ -105,14 +107,27 @@ class Builder(VolumeBuilder):
         if overwrite:
             metadata.update(digest=config.digest, settings=config.settings)
         elif metadata["digest"] != config.digest:
-            raise invalid(
-                "config",
-                f"the folder and the settings that {self.info.full_name} was "
-                f"built with: {metadata['settings']}. Use another name for "
-                "other settings, or overwrite the data set",
-                found=config.settings,
-            )
+            raise self._other_settings(config, metadata)
         super().download_and_prepare(download_config=download_config, **kwargs)
+
+    def _other_settings(self, config, metadata):
+        """The error of a data set that is there with other settings."""
+        stored = metadata["settings"]
+        settings = json.loads(json.dumps(config.settings))
+        differing = [k for k in settings if stored.get(k) != settings[k]]
+        expected = as_arguments(stored, differing)
+        found = as_arguments(settings, differing)
+        if config.digest_of(stored) != metadata["digest"]:
+            # Its path is not stored.
+            expected = f"another folder, {expected}".removesuffix(", ")
+            found = f"folder={str(config.folder)!r}, {found}".removesuffix(", ")
+        return invalid(
+            "config",
+            f"what {self.info.full_name} was built with: {expected}. Give "
+            "other settings another name, or replace the data set "
+            "(`loupe-tf build --overwrite`)",
+            found=found,
+        )
 
     def _reader(self):
         config = self.builder_config

@@ -10,6 +10,7 @@ from loupe_tf.cli.masks import (
     read,
     titles,
 )
+from loupe_tf.command_line import stands_for
 from loupe_tf.masks.description import density_profile, overlap, side_lobe
 from loupe_tf.report import save_figure, text_table
 
@@ -34,7 +35,10 @@ def add(commands):
         DESCRIPTION,
         EXAMPLES,
     )
-    compare.add_argument("masks", nargs=2, metavar="mask", help="two files")
+    both = compare.add_argument(
+        "masks", nargs=2, metavar="mask", help="two files"
+    )
+    stands_for(both, "other")
     add_reading(compare)
     compare.add_argument("--out", metavar="PNG", help="draw both into this")
     compare.set_defaults(run=run)

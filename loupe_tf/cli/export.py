@@ -2,6 +2,8 @@
 
 import argparse
 
+from loupe_tf.command_line import stands_for
+
 DESCRIPTION = """\
 Write a trained model, from k-space that was measured to the image, as a file
 that runs without this package: ONNX (for which the extra `onnx` is needed) or
@@ -27,7 +29,10 @@ def add(commands):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     export.add_argument("model", help="file of a model, .keras")
-    export.add_argument("out", help=".onnx file, or folder of a SavedModel")
+    out = export.add_argument(
+        "out", help=".onnx file, or folder of a SavedModel"
+    )
+    stands_for(out, "path")
     export.add_argument(
         "--maps",
         action="store_true",

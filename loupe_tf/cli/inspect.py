@@ -1,6 +1,7 @@
 """`loupe-tf inspect`: what makes a learned mask, or its figures, too good."""
 
 from loupe_tf.cli.vocabulary import add_command, add_data_dir, add_volumes
+from loupe_tf.command_line import stands_for
 
 DOC = """\
 Look for what makes a learned mask, or its figures, too good.
@@ -49,11 +50,12 @@ def add(commands):
     inspect = add_command(
         commands, "inspect", "say what was done to images before", DOC
     )
-    inspect.add_argument(
+    data = inspect.add_argument(
         "--data",
         required=True,
         help="a file, a folder, or the name of a TFDS data set",
     )
+    stands_for(data, "images", "folder", "path")
     add_data_dir(inspect)
     inspect.add_argument(
         "--out", metavar="DIR", help="folder for the table and the pictures"
@@ -72,16 +74,15 @@ def run(options):
     refuse_unused(options, is_file)
     import loupe_tf.datasets
     from loupe_tf.datasets.inspecting.inspect_files import inspect_files
+    from loupe_tf.datasets.prepared import find_data_set
 
     if is_file:
         inspections, left_out = inspect_files(
             options.data, options.include, options.exclude, options.slice_axis
         )
     else:
-        found = loupe_tf.datasets.inspect(
-            options.data, data_dir=options.data_dir
-        )
-        inspections, left_out = [found], []
+        builder = find_data_set(options.data, options.data_dir)
+        inspections, left_out = [loupe_tf.datasets.inspect(builder)], []
     print("\n\n\n".join(map(str, inspections)))
     for entry in left_out:
         print("\nLeft out: {volume}: {reason}".format(**entry))

@@ -9,6 +9,7 @@ from loupe_tf.cli.trajectories import (
     write,
 )
 from loupe_tf.cli.vocabulary import add_seed
+from loupe_tf.command_line import stands_for
 
 DESCRIPTION = """\
 Make curves that a scanner can run and whose samples follow a density
@@ -55,7 +56,7 @@ def add(commands):
     make.add_argument(
         "--samples", type=int, required=True, help="samples a shot"
     )
-    make.add_argument(
+    view = make.add_argument(
         "--fov",
         dest="field_of_view",
         nargs=2,
@@ -63,6 +64,7 @@ def add(commands):
         metavar=("H", "W"),
         help="size of the image in mm (that of the model)",
     )
+    stands_for(view, "voxel_size")
     make.add_argument(
         "--matrix",
         nargs=2,

@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from loupe_tf.command_line import stands_for
 from loupe_tf.masks.centre import centred
 from loupe_tf.masks.files.mask_files import FORMATS, formats_by_suffix
 from loupe_tf.masks.sampling_mask import load_mask
@@ -44,11 +45,12 @@ def add_reading(command):
     """Add the options that say how a mask is read, see `read`."""
     add_shift(command)
     suffixes = " ".join(formats_by_suffix())
-    command.add_argument(
+    given = command.add_argument(
         "--from-format",
         choices=FORMATS,
         help=f"of the file read, if its suffix is none of {suffixes}",
     )
+    stands_for(given, "format")
     command.add_argument(
         "--encoding",
         type=int,

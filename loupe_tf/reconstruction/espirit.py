@@ -82,13 +82,23 @@ def espirit_maps(
     needed = 2 * kernel_size + 1
     side = min(24, acquired) if calibration is None else calibration
     check_integer("calibration", max(side, 1), at_least=1)
-    if side < needed or side > acquired:
+    if acquired < needed:
         raise invalid(
-            "mask" if calibration is None else "calibration",
-            f"a fully acquired centre of at least {max(needed, side)} lines "
-            "along each axis, which ESPIRiT needs for windows of "
-            f"{kernel_size}×{kernel_size} and calibration={calibration}",
-            found=f"{acquired} lines acquired, {side} to use",
+            "mask",
+            f"a fully acquired centre of at least {needed} lines along each "
+            f"axis, which ESPIRiT needs for windows of {kernel_size}×"
+            f"{kernel_size}. Learn the mask with a calibration region of "
+            f"{needed} (`loupe-tf train --calibration {needed}`), or pass maps "
+            "that were measured before (`loupe-tf reconstruct --maps FILE`)",
+            found=f"one with {acquired} lines there",
+        )
+    if not needed <= side <= acquired:
+        raise invalid(
+            "calibration",
+            f"an integer of at least {needed}, for windows of {kernel_size}×"
+            f"{kernel_size}, and at most {acquired}, the lines acquired in the "
+            "centre",
+            calibration,
         )
 
     maps = np.zeros_like(kspace)

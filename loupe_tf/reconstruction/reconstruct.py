@@ -23,6 +23,7 @@ from loupe_tf.reconstruction.scan_checks import (
     check_slices,
     compare_masks,
     compare_views,
+    fit_to_size,
 )
 from loupe_tf.trajectories import Trajectory
 
@@ -54,17 +55,19 @@ def reconstruct(
     somewhat lower than that of the true volume; if you know the latter, pass it
     as `scale`.
 
-    **Checks.** These inputs raise an error: a mask of another size, a mask with
-    DC in a corner, and (unless `allow_zeros`) k-space that is zero in more than
-    a twentieth of the points that the mask acquires, or in more than a quarter
-    of one of its lines. Both ends where all lines are zero do not count,
-    because read-outs may be zero-padded and echoes asymmetric.
+    **Checks.** These inputs raise an error: a mask of another size (for lines:
+    of another number of them), a mask with DC in a corner, and (unless
+    `allow_zeros`) k-space that is zero in more than a twentieth of the points
+    that the mask acquires, or in more than a quarter of one of its lines. Both
+    ends where all lines are zero do not count, because read-outs may be
+    zero-padded and echoes asymmetric.
 
     These inputs cause a warning: a mask other than the model's (with their
     overlap), an acceleration far from the model's, a field of view far from
-    the mask's (if both are known), fewer zeros than above, lines that are zero
-    over more than half of their length, samples that the mask does not
-    acquire, and k-space whose largest sample is not near the centre.
+    the mask's (if both are known), lines made for another length of the
+    read-out (which oversampling changes), fewer zeros than above, lines that
+    are zero over more than half of their length, samples that the mask does
+    not acquire, and k-space whose largest sample is not near the centre.
 
     **Curves.** For a non-Cartesian scan, `mask` is its
     `loupe_tf.trajectories.Trajectory`, with a matrix, and `kspace` has (shots,
@@ -178,6 +181,7 @@ def _reconstruct(
 ):
     """Do the work of `reconstruct`, with arguments in standard form."""
     acquired = check_mask(mask, shape[2:])
+    mask = fit_to_size(mask, tuple(shape[2:]))
     compare_views(getattr(kspace, "field_of_view", None), mask.field_of_view)
     maps_of = _maps_by_slice(maps, shape, mask)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:

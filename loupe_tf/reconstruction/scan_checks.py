@@ -20,6 +20,26 @@ FEW = 0.05
 PART_OF_LINE = 0.25
 
 
+def fit_to_size(mask, size):
+    """Return the mask for k-space of a size; warn if the read-out differs.
+
+    Args:
+        mask: `SamplingMask` whose array fits the size.
+        size: Tuple `(H, W)`.
+    """
+    if mask.matrix in (None, size):
+        return mask
+    # Only lines can fit another matrix: a mask of points has its own size.
+    along = mask.lines == "rows"
+    _warn(
+        "the mask is for a matrix of {}×{}, but k-space has {}×{}. The {} are "
+        "the same, and each of them has {} samples instead of {}".format(
+            *mask.matrix, *size, mask.lines, size[along], mask.matrix[along]
+        )
+    )
+    return mask.replace(matrix=size)
+
+
 def compare_masks(own, mask, size):
     """Warn if the mask is not one that the model was trained for."""
     if not own:

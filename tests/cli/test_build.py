@@ -335,8 +335,21 @@ def test_mri_volumes_cropped(scans, tmp_path, lines):
         (["--split", "a", "b"], "Received: --split a b"),
         (["--split", "train=p9", "--patient", "(p.)"], "--split.*p9"),
         (["--split", "none.csv"], "none.csv"),
-        (["--include", "*T2*"], "`folder`.*T2"),
-        (["--size", "0"], "--size"),
+        (["--include", "*T2*"], "argument --data.*--include .*T2.*no --excl"),
+        (["--data", "scanz"], "argument --data.*Received: --data scanz"),
+        (
+            ["--field-of-view", "0", "0"],
+            "--field-of-view. Expected the option alone, or with two positive",
+        ),
+        (["--field-of-view", "nan"], "--field-of-view. Expected the option"),
+        (["--crop-to-acquired", "0", "8"], "acquired. Expected the option al"),
+        (
+            ["--crop-to-acquired", "8", "8", "--field-of-view"],
+            "--crop-to-acquired. Expected the option alone, as with --field",
+        ),
+        (["--split", "1", "2", "3"], "--split. Expected three shares"),
+        (["--split", "tests=p1"], "--split. Expected three shares.*tests=p1"),
+        (["--size", "0"], "--size. Expected one or two positive integers"),
         (["--manifest", "a.json"], "--manifest.*mri_volumes"),
     ],
 )
@@ -353,7 +366,21 @@ def test_mri_volumes_one_name_for_one_set_of_settings(scans, tmp_path, capsys):
     assert "Already there" in capsys.readouterr().out
     other = [*split, "--exclude", "p3*"]
     assert build_volumes(tmp_path, *other) == 2
-    assert "was built with" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "mine/1.1.0 was built with: no --exclude. " in error
+    assert "loupe-tf build --overwrite" in error
+    assert error.endswith("Received: --exclude p3*\n")
+    people = "train=p1,p2", "test=p3"
+    assert build_volumes(tmp_path, "--split", *people) == 2
+    error = capsys.readouterr().err
+    assert "was built with: --split 1.0 0.0 0.0. " in error
+    assert error.endswith("Received: --split train=p1,p2 test=p3\n")
+    (tmp_path / "others").mkdir()
+    others = ["--data", str(tmp_path / "others")]
+    assert build_volumes(tmp_path, *split, *others) == 2
+    error = capsys.readouterr().err
+    assert "was built with: another folder. " in error
+    assert error.endswith(f"Received: --data {others[1]}\n")
     assert build_volumes(tmp_path, *other, "--overwrite") == 0
     builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
     assert builder.info.splits["train"].num_examples == 6

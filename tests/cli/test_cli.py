@@ -24,6 +24,7 @@ def files(tmp_path, monkeypatch):
     points = poisson_disc((24, 32), 4, 6)
     points.replace(slope=300.0, field_of_view=(240, 320)).save("points.npz")
     np.save("corner.npy", np.fft.ifftshift(points.array))
+    SamplingMask([[0, 1, 1, 0]]).save("small.npz")
     return tmp_path
 
 
@@ -159,6 +160,8 @@ def test_convert_to_protocols(files, capsys):
         ("convert nothing.npz a.npz", "No such file"),
         ("show lines.npz --encoding 1", "`options`"),
         ("compare lines.npz lines.npz", "two different"),
+        ("compare lines.npz small.npz", "argument `masks`. Expected"),
+        ("show a.mat", "`path`.*or a --from-format"),
     ],
 )
 def test_errors(files, capsys, words, message):

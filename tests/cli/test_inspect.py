@@ -98,6 +98,12 @@ def test_bad_volumes_are_named_and_left_out(scans, tmp_path, capsys):
     "arguments, match",
     [
         (["no_such_data_set"], "no_such_data_set"),
+        (
+            ["scanz/"],
+            "argument --data. Expected a file, a folder, or the name of a TFDS "
+            "data set",
+        ),
+        (["scanz/"], "Received: --data scanz/, no --data-dir: there is no"),
         (["{scans}", "--include", "*T2*"], "Expected volumes"),
         (["{scans}", "--data-dir", "data"], "--data-dir"),
         (["mri_volumes/flair", "--include", "*"], "--include"),

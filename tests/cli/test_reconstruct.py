@@ -260,6 +260,26 @@ def test_what_a_method_lacks_is_said_before_anything_is_read(
     assert "require sigpy and PyWavelets" in capsys.readouterr().err
 
 
+def test_lines_made_for_another_readout(
+    mask, kspace, tmp_path, capsys, monkeypatch
+):
+    longer = mask.replace(matrix=(32, 14), field_of_view=(64, 28))
+    longer.save(tmp_path / "longer.npz")
+    np.save(tmp_path / "scan.npy", kspace)
+    monkeypatch.chdir(tmp_path)
+    words = "scan.npy --leading slices --undersample --method zero_filled"
+    words += " --mask longer.npz --format nii.gz --out out"
+    assert cli.main(["reconstruct", *words.split()]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    (line,) = [text for text in lines if "warning" in text]
+    assert "The mask is for a matrix of 32×14, but k-space has 16×14" in line
+    # The field of view along the read-out is not known any more.
+    from loupe_tf.datasets.building.readers import read_volume
+
+    spacing = read_volume(tmp_path / "out/scan.nii.gz").spacing
+    assert spacing == (1, 1, 1)
+
+
 def test_columns_of_zeros_may_be_allowed(files, mask, kspace, tmp_path, capsys):
     last = np.flatnonzero(mask.array)[-1]
     kspace[..., last] = 0

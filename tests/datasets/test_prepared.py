@@ -5,7 +5,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from loupe_tf.datasets import load_splits, pipeline
-from loupe_tf.datasets.prepared import open_builder
+from loupe_tf.datasets.prepared import find_data_set, open_builder
 from loupe_tf.reading import BadFileError
 
 
@@ -62,6 +62,13 @@ def test_a_template_that_is_none_is_named(prepared):
     path.write_text(json.dumps(info))
     with pytest.raises(BadFileError, match=str(path)):
         load_splits("described", prepared.parents[1])
+
+
+@pytest.mark.parametrize("name", ["scanz/", "fastmri_slices/knee_singlecoil"])
+def test_what_is_neither_file_nor_prepared_is_named(tmp_path, name):
+    match = f"`data`.*data={name}, data_dir=.*no such file, folder or prepared"
+    with pytest.raises(ValueError, match=match):
+        find_data_set(name, tmp_path)
 
 
 def test_what_is_not_prepared_is_no_warning(tmp_path, caplog):

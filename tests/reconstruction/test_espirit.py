@@ -76,7 +76,7 @@ def test_calibration_too_small(scan, calibration):
     s = scan()
     mask = np.zeros((1, 45), bool)
     mask[:, 16:28] = True
-    match = "at least 13 lines .* 12 lines acquired"
+    match = "`mask`.*at least 13 lines.*--calibration 13.*--maps.*12 lines"
     with pytest.raises(ValueError, match=match):
         espirit_maps(s.kspace, mask, calibration)
     mask[:, 28] = True

@@ -132,6 +132,25 @@ def test_another_field_of_view_is_named(kspace, mask):
             loupe_tf.reconstruct(zero_filled, file, known)
 
 
+def test_lines_for_another_readout_are_named(volume):
+    mask = masks.random_lines(SIZE, 3, calibration=4, seed=0)
+    scan = UNIT * reconstruction.forward(volume, mask)
+    longer = mask.replace(matrix=(32, 15))
+    for network in (reconstruction.ZeroFilled(), build(mask)):
+        expected = quiet(network, scan, mask, leading="slices")
+        match = "for a matrix of 32×15.* 16 samples instead of 32"
+        with pytest.warns(UserWarning, match=match) as caught:
+            found = loupe_tf.reconstruct(
+                network, scan, longer, leading="slices"
+            )
+        # Not one more of another mask than the model's.
+        assert len([w for w in caught if "mask" in str(w.message)]) == 1
+        np.testing.assert_array_equal(found, expected)
+    others = masks.random_lines((16, 14), 3, calibration=4, seed=0)
+    with pytest.raises(ValueError, match=r"`mask`.*\(1, 15\).*\(1, 14\)"):
+        loupe_tf.reconstruct(network, scan, others, leading="slices")
+
+
 def test_path_of_a_model(kspace, mask, model, tmp_path):
     model.save(tmp_path / "model.keras")
     found = quiet(tmp_path / "model.keras", kspace[0], mask)

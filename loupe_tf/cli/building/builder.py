@@ -10,6 +10,7 @@ from loupe_tf.datasets import FastmriSlicesConfig, MriVolumesConfig
 from loupe_tf.datasets.building.beam import import_beam
 from loupe_tf.datasets.fastmri_slices import fastmri_slices_dataset_builder
 from loupe_tf.datasets.mri_volumes import mri_volumes_dataset_builder
+from loupe_tf.datasets.splits import SPLITS
 
 
 def make_builder(options):
@@ -75,18 +76,33 @@ def mri_volumes(name, options):
     given = given_options(options, OF_MRI_VOLUMES)
     if "size" in given:
         size = given["size"]
+        if len(size) > 2 or min(size) < 1:
+            raise invalid("size", "one or two positive integers", size)
         given["size"] = size[0] if len(size) == 1 else tuple(size)
     if "field_of_view" in given:
         view = given["field_of_view"]
-        if len(view) > 2:
+        # Not `mm <= 0`, which is false for NaN.
+        if len(view) > 2 or not all(0 < mm < float("inf") for mm in view):
             raise invalid(
                 "field_of_view",
-                "two numbers H W in mm, one for both, or none",
+                "the option alone, or with two positive numbers H W in mm, or "
+                "with one for both",
                 view,
             )
         given["field_of_view"] = (*view, *view)[:2] or True
     if "crop_to_acquired" in given:
-        given["crop_to_acquired"] = tuple(given["crop_to_acquired"]) or True
+        lines = given["crop_to_acquired"]
+        alone = options.field_of_view is not None
+        if lines and (alone or len(lines) != 2 or min(lines) < 1):
+            raise invalid(
+                "crop_to_acquired",
+                "the option alone, as with `field_of_view` a number of lines "
+                "means another resolution in each volume"
+                if alone
+                else "the option alone, or with two positive numbers of lines",
+                lines,
+            )
+        given["crop_to_acquired"] = tuple(lines) or True
     if "split" in given:
         given["split"] = parse_split(given["split"])
     config = MriVolumesConfig(options.source, name=name or None, **given)
@@ -121,19 +137,26 @@ DATA_SETS = {
 
 def parse_split(words):
     """Three shares, `SPLIT=PATIENT,...` or the path of a CSV file."""
+    error = invalid(
+        "split",
+        "three shares that sum to 1, a CSV file, or train=PATIENT,... "
+        "validation=PATIENT,... test=PATIENT,...",
+        words,
+    )
     if all("=" in word for word in words):
         pairs = [word.split("=", 1) for word in words]
+        if not {split for split, _ in pairs} <= set(SPLITS):
+            raise error
         return {split: patients.split(",") for split, patients in pairs}
     if len(words) == 1:
         return words[0]
     try:
-        return [float(word) for word in words]
+        shares = [float(word) for word in words]
     except ValueError:
-        raise invalid(
-            "split",
-            "three shares, a CSV file, or train=PATIENT,... test=PATIENT,...",
-            words,
-        ) from None
+        raise error from None
+    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        raise error
+    return shares
 
 
 def download_config(options):

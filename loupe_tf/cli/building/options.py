@@ -1,6 +1,7 @@
 """The options of `loupe-tf build`."""
 
 from loupe_tf.cli.vocabulary import add_data_dir, add_volumes
+from loupe_tf.command_line import stands_for
 
 # What there is, for --help, which does not import TFDS.
 DATA_SETS = {
@@ -22,16 +23,18 @@ DATA_SETS = {
 def add_options(command):
     """Add all of them to the parser of the command."""
     add = command.add_argument
-    add(
+    name = add(
         "name",
         help="what to build, such as mri_volumes/mine; the list is below",
     )
-    add(
+    stands_for(name, "config")
+    data = add(
         "--data",
         dest="source",
         metavar="DIR",
         help="folder with the files to read (TFDS's manual directory)",
     )
+    stands_for(data, "folder")
     add_data_dir(command)
     add(
         "--format",

@@ -74,7 +74,8 @@ def reconstruct_all(options):
         for warning in caught:
             # Packages force others on us.
             if issubclass(warning.category, UserWarning):
-                bar.write(f"{path}: warning: {warning.message}", sys.stderr)
+                text = command_line.in_flags(str(warning.message))
+                bar.write(f"{path}: warning: {text}", sys.stderr)
     done = [path for path in options.files if path not in failed]
     if done:
         records = [read_record(folder, path) for path in done]
@@ -196,7 +197,9 @@ def rebuild(path, reconstructor, mask, maps, options):
                 ("zero-filled", zero_filled(sampled, fixed)),
             ):
                 record[name] = evaluation.fastmri_metrics(truth, np.abs(found))
-        view = volume.field_of_view or mask.field_of_view
+        view = volume.field_of_view
+        if not view and mask.matrix in (None, tuple(volume.shape[2:])):
+            view = mask.field_of_view
         place = view, volume.slice_spacing
     return images, place, record
 

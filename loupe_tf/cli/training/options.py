@@ -104,7 +104,8 @@ def add_mask_options(group):
     add_calibration(
         group,
         "are always acquired, inside the budget (fastMRI's share of them, "
-        f"{masks.CALIBRATION_SHARE}/R; 0 for none)",
+        f"{masks.CALIBRATION_SHARE}/R; 0 for none); to estimate coil maps, "
+        "ESPIRiT needs 13",
     )
     add(
         "--estimator",

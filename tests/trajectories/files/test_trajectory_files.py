@@ -67,7 +67,7 @@ def test_every_suffix_has_one_format():
 
 def test_options(tmp_path):
     trajectory = trajectories()[1]
-    with pytest.raises(ValueError, match=r"`path`.*\.npz.*or a format"):
+    with pytest.raises(ValueError, match=r"`path`.*\.npz.*or a `format`"):
         save_trajectory(trajectory, tmp_path / "a.txt")
     save_trajectory(trajectory, tmp_path / "a.txt", format="csv")
     assert load_trajectory(tmp_path / "a.txt", "csv") == trajectory
