@@ -2,12 +2,15 @@
 
 import pathlib
 
+from loupe_tf.checks import check_choice
 from loupe_tf.datasets.building.readers import find_volumes, read_volume
 from loupe_tf.datasets.inspecting.inspector import Inspector
 from loupe_tf.formats.bad_volume import BadVolumeError
 
 
-def inspect_files(path, include=None, exclude=None, slice_axis=None):
+def inspect_files(
+    path, include=None, exclude=None, slice_axis=None, on_bad_volume="skip"
+):
     """Inspect a file, or the volumes of a folder.
 
     Args:
@@ -15,6 +18,8 @@ def inspect_files(path, include=None, exclude=None, slice_axis=None):
         include: (Optional) patterns of paths in the folder, by default all.
         exclude: (Optional) patterns of paths to skip.
         slice_axis: (Optional) integer, the slice axis of NIfTI files.
+        on_bad_volume: String, `"skip"` leaves bad volumes out, `"stop"` raises
+            the error of the first one.
 
     Returns:
         A pair: a list with an `Inspection` for each image size, the most
@@ -22,8 +27,9 @@ def inspect_files(path, include=None, exclude=None, slice_axis=None):
         could not be read and the `"reason"`.
 
     Raises:
-        ValueError: If no volume can be read.
+        ValueError: If no volume can be read, or with `"stop"` if one cannot.
     """
+    check_choice("on_bad_volume", on_bad_volume, ("skip", "stop"))
     path = pathlib.Path(path).expanduser()
     names = [path.name]
     if path.is_dir():
@@ -39,7 +45,7 @@ def inspect_files(path, include=None, exclude=None, slice_axis=None):
         try:
             volume = read_volume(file, slice_axis)
         except BadVolumeError as error:
-            if len(names) == 1:
+            if len(names) == 1 or on_bad_volume == "stop":
                 raise
             left_out.append({"volume": name, "reason": error.reason})
             continue

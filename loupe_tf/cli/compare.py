@@ -4,10 +4,11 @@ from loupe_tf.checks import invalid
 from loupe_tf.cli.masks import (
     add_command,
     add_reading,
-    calibration_text,
     density_rows,
+    design_texts,
     lobe_text,
     read,
+    stated,
     titles,
 )
 from loupe_tf.command_line import stands_for
@@ -51,7 +52,7 @@ def run(options):
         raise invalid("masks", "two different files", found=f"{names[0]} twice")
     loaded = [read(name, options) for name in names]
     masks = dict(zip(titles(names), loaded, strict=True))
-    print(comparison(masks))
+    print(comparison(masks, [stated(name, options) for name in names]))
     if options.out:
         from loupe_tf import plots
 
@@ -59,8 +60,13 @@ def run(options):
         print(f"\n{options.out}")
 
 
-def comparison(masks):
-    """What `compare` prints of two masks by name."""
+def comparison(masks, names):
+    """What `compare` prints of two masks by name.
+
+    Args:
+        masks: Dictionary of two `SamplingMask`s.
+        names: What `loupe_tf.cli.masks.stated` returns of each file.
+    """
     (first, mask), (second, other) = masks.items()
     common = overlap(mask, other)
     lobes = [side_lobe(one) for one in (mask, other)]
@@ -71,12 +77,13 @@ def comparison(masks):
         rings = []
     pairs = (mask, other)
     both = list(zip(pairs, lobes, strict=True))
+    asked, _, calibration = zip(*map(design_texts, pairs, names))
     table = [
         ["acquires", *(m.lines or "points" for m in pairs)],
         ["acquired", *(f"{m.acquired} of {m.array.size}" for m in pairs)],
-        ["R asked for", *(f"{m.acceleration:.4g}" for m in pairs)],
+        ["R asked for", *asked],
         ["R achieved", *(f"{m.achieved_acceleration:.4g}" for m in pairs)],
-        ["calibration", *(calibration_text(m.calibration) for m in pairs)],
+        ["calibration", *calibration],
         ["largest side lobe", *(lobe_text(lobe) for _, lobe in both)],
         ["largest off peak", *(f"{lobe['off_peak']:.3f}" for _, lobe in both)],
         [

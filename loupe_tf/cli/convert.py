@@ -3,6 +3,7 @@
 import textwrap
 
 from loupe_tf.cli.masks import add_command, add_reading, read, size_text
+from loupe_tf.cli.protocol import describe
 from loupe_tf.file_formats import find_format
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.files.mask_files import FORMATS, save_mask
@@ -22,8 +23,9 @@ examples:
     loupe-tf mask convert mask.npz lines.csv --order centre_out
   ISMRMRD, with the size of the image in mm:
     loupe-tf mask convert mask.npz mask.mrd --fov 240 240
-  a gradient-echo protocol; times in ms:
-    loupe-tf mask convert mask.npz scan.seq --fov 240 240 --te 5 --tr 20
+  a gradient-echo protocol; times in ms, the thickness of the slice in mm:
+    loupe-tf mask convert mask.npz scan.seq --fov 240 240 --te 5 --tr 20 \\
+        --slice-thickness 3
   a mask of lines that does not know their length:
     loupe-tf mask convert old.npz pattern.cfl --matrix 320 320
 """
@@ -90,7 +92,7 @@ def add(commands):
     )
     protocol = convert.add_argument_group("Pulseq (and ISMRMRD: thickness)")
     for name, text in (
-        ("slice-thickness", "in mm (5)"),
+        ("slice-thickness", "of the one slice, in mm (5)"),
         ("te", "echo time in ms (the shortest)"),
         ("tr", "repetition time in ms (the shortest)"),
         ("flip-angle", "in degrees (15)"),
@@ -121,7 +123,9 @@ def run(options):
     if mask.field_of_view is not None:
         view = f"; field of view {size_text(mask.field_of_view, ' mm')}"
     print(f"{options.out}: {mask}{view}")
-    lacking = lacks_mirror_images(mask)
     kind = find_format(FORMATS, options.out, options.format)
+    if protocol := describe(options.out, kind, FORMATS[kind], options):
+        print(protocol)
+    lacking = lacks_mirror_images(mask)
     if lacking and kind in FOR_SCANNERS:
         print(f"\n{textwrap.fill(f'Note: {lacking}', 80)}")

@@ -1,6 +1,11 @@
 """`loupe-tf inspect`: what makes a learned mask, or its figures, too good."""
 
-from loupe_tf.cli.vocabulary import add_command, add_data_dir, add_volumes
+from loupe_tf.cli.vocabulary import (
+    add_command,
+    add_data_dir,
+    add_on_bad_volume,
+    add_volumes,
+)
 from loupe_tf.command_line import stands_for
 
 DOC = """\
@@ -36,8 +41,9 @@ Where DICOM headers state the axis of phase encoding, H or W, it is printed with
 the lines that a 2-D scan can leave out: columns for W, rows for H.
 
 A file or a folder (NIfTI, DICOM, HDF5 of fastMRI, NumPy) is read as it is, and
-each size of its images gets a table of its own. Anything else is the name of a
-prepared TFDS data set, whose splits are compared.
+each size of its images gets a table of its own. Volumes that cannot be read are
+left out and named, unless --on-bad-volume stop is given. Anything else is the
+name of a prepared TFDS data set, whose splits are compared.
 
 The folder given by --out gets inspection.json and, for each size, a picture of
 the mean log-spectrum with the extent that was found. The exit code is 0,
@@ -61,6 +67,7 @@ def add(commands):
         "--out", metavar="DIR", help="folder for the table and the pictures"
     )
     add_volumes(inspect)
+    add_on_bad_volume(inspect, "skip")
     inspect.set_defaults(run=run)
 
 
@@ -78,7 +85,11 @@ def run(options):
 
     if is_file:
         inspections, left_out = inspect_files(
-            options.data, options.include, options.exclude, options.slice_axis
+            options.data,
+            options.include,
+            options.exclude,
+            options.slice_axis,
+            options.on_bad_volume,
         )
     else:
         builder = find_data_set(options.data, options.data_dir)

@@ -6,6 +6,7 @@ from loupe_tf.cli.trajectories import (
     add_command,
     add_hardware,
     add_protocol,
+    check_paths,
     write,
 )
 from loupe_tf.cli.vocabulary import add_seed
@@ -29,6 +30,10 @@ examples:
   radial shots that begin at DC, 4 µs apart, on a 4 µs raster:
     loupe-tf trajectory make density.npy --shots 32 --samples 1024 --echo 0 \\
         --fov 220 220 --hardware premier --dwell 4e-6
+
+8192 samples, as above, take minutes on a processor: each step sums the forces
+between all pairs of samples. Half of --shots or of --samples takes a quarter of
+the time, and half of --iterations takes half.
 
 If the shots are too short to reach the density, the message says how many
 samples, or which dwell time, would do.
@@ -114,13 +119,14 @@ def add(commands):
         help="resolutions, from few samples in each shot to all (%(default)s)",
     )
     add_seed(make, "seed of the first curves")
-    make.add_argument(
+    out = make.add_argument(
         "--out",
         nargs="+",
         metavar="FILE",
         default=["trajectory.npz"],
         help="files to write: trajectories and pictures (trajectory.npz)",
     )
+    stands_for(out, "path")
     add_protocol(make)
     make.set_defaults(run=run, stopped="Stopped. Nothing was written.")
 
@@ -129,6 +135,7 @@ def run(options):
     """Run the command."""
     from loupe_tf.trajectories import sparkling
 
+    check_paths(options.out)
     density, field_of_view, provenance = read_density(options)
     if options.field_of_view is not None:
         field_of_view = options.field_of_view
@@ -193,7 +200,11 @@ def read_density(options):
     probability = masks.probability_from_model(model)
     if mask.lines is not None:
         raise invalid(
-            "density", "a model whose mask has points", found=mask.lines
+            "density",
+            "a model whose mask has points: one of `loupe-tf train` without "
+            "--lines, as --demo trains it; or a density without a model, decay "
+            "or uniform with --matrix",
+            found=f"{name}, whose mask has {mask.lines}",
         )
     provenance |= {
         "rule": options.rule,

@@ -7,7 +7,11 @@ import numpy as np
 
 from loupe_tf.command_line import stands_for
 from loupe_tf.masks.centre import centred
-from loupe_tf.masks.files.mask_files import FORMATS, formats_by_suffix
+from loupe_tf.masks.files.mask_files import (
+    FORMATS,
+    formats_by_suffix,
+    read_mask,
+)
 from loupe_tf.masks.sampling_mask import load_mask
 
 FILES = """\
@@ -84,14 +88,38 @@ def add_shift(command):
 
 def read(path, options):
     """Load a mask as the options of `add_reading` say."""
-    given = {}
-    if options.encoding is not None:
-        given["encoding"] = options.encoding
-    if options.lines is not None:
-        given["lines"] = options.lines
+    given = _given(options)
     mask = load_mask(path, options.from_format, options.shift, **given)
     # Also in files that say where DC is: they may have been told wrongly.
     return mask if options.shift is not None else centred(mask)
+
+
+def stated(path, options):
+    """Return the names of the attributes of a mask that its file states."""
+    return set(read_mask(path, options.from_format, **_given(options))[0])
+
+
+def _given(options):
+    """Return the options of formats that were given."""
+    given = {name: getattr(options, name) for name in ("encoding", "lines")}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def design_texts(mask, names):
+    """R asked for, R outside calibration, and calibration, as far as known.
+
+    Args:
+        mask: `SamplingMask`.
+        names: What `stated` returns of its file.
+    """
+    outside = mask.acceleration_outside_calibration
+    asked = "acceleration" in names
+    centre = "calibration" in names
+    return (
+        f"{mask.acceleration:.4g}" if asked else "not known",
+        f"{outside:.4g}" if centre else "not known",
+        calibration_text(mask.calibration) if centre else "not known",
+    )
 
 
 def titles(paths):

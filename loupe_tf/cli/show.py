@@ -5,11 +5,12 @@ import textwrap
 from loupe_tf.cli.masks import (
     add_command,
     add_reading,
-    calibration_text,
     density_rows,
+    design_texts,
     lobe_text,
     read,
     size_text,
+    stated,
     titles,
 )
 from loupe_tf.masks.description import density_profile, side_lobe
@@ -49,7 +50,7 @@ def add(commands):
 def run(options):
     """Run the command."""
     mask = read(options.mask, options)
-    print(description(mask))
+    print(description(mask, stated(options.mask, options)))
     if options.out:
         from loupe_tf import plots
 
@@ -58,9 +59,15 @@ def run(options):
         print(f"\n{options.out}")
 
 
-def description(mask):
-    """What `show` prints of a mask, as a text of several lines."""
+def description(mask, names):
+    """What `show` prints of a mask, as a text of several lines.
+
+    Args:
+        mask: `SamplingMask`.
+        names: What `loupe_tf.cli.masks.stated` returns of its file.
+    """
     lobe = side_lobe(mask)
+    asked, outside, calibration = design_texts(mask, names)
     rows = [
         ("acquires", mask.lines or "points"),
         ("shape", f"{mask.shape[0]}×{mask.shape[1]}, DC at N // 2"),
@@ -68,13 +75,10 @@ def description(mask):
         ("matrix", size_text(mask.matrix)),
         ("field of view", size_text(mask.field_of_view, " mm")),
         ("acquired", f"{mask.acquired} of {mask.array.size}"),
-        ("R asked for", f"{mask.acceleration:.4g}"),
+        ("R asked for", asked),
         ("R achieved", f"{mask.achieved_acceleration:.4g}"),
-        (
-            "R outside calibration",
-            f"{mask.acceleration_outside_calibration:.4g}",
-        ),
-        ("calibration", calibration_text(mask.calibration)),
+        ("R outside calibration", outside),
+        ("calibration", calibration),
         ("slope", "not known" if mask.slope is None else f"{mask.slope:g}"),
         ("mirror images", acquired_text(mirror_images(mask), mask)),
         ("largest side lobe", lobe_text(lobe)),

@@ -62,7 +62,12 @@ def description(trajectory, hardware=None):
         rows.append(("length of a shot", f"{length:.4g} ms"))
     for name, value in trajectory.provenance.items():
         if name == "energy":
+            if "distance" in trajectory.provenance:
+                continue  # It says what the energy does not: how near.
             value = f"{value[0]:.6f} to {value[-1]:.6f}"
+        if name == "distance":
+            name = "distance to density"
+            value = f"{value[0]:.3f} at first, {value[1]:.3f} in the end"
         text = str(value)
         rows.append((name, text if len(text) <= 70 else f"{text[:67]}..."))
     width = max(len(name) for name, _ in rows)

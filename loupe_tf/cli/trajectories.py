@@ -2,6 +2,8 @@
 
 import argparse
 
+from loupe_tf.cli.protocol import describe
+from loupe_tf.file_formats import find_format
 from loupe_tf.report import save_figure
 from loupe_tf.trajectories.files.trajectory_files import (
     FORMATS,
@@ -10,8 +12,11 @@ from loupe_tf.trajectories.files.trajectory_files import (
 from loupe_tf.trajectories.hardware import HARDWARE
 
 PICTURES = (".png", ".pdf", ".svg")
-# Options that only Pulseq takes, by their name in Python.
-PROTOCOL = ("hardware", "slice_thickness", "te", "tr", "flip_angle")
+# Options that Pulseq and ISMRMRD take, by their name in Python.
+OF_FORMATS = {
+    "pulseq": ("hardware", "slice_thickness", "te", "tr", "flip_angle"),
+    "ismrmrd": ("slice_thickness",),
+}
 
 
 def add_command(commands, name, text, doc, epilog):
@@ -51,9 +56,9 @@ def add_hardware(command, text):
 
 def add_protocol(command):
     """Add the options of Pulseq protocols."""
-    protocol = command.add_argument_group("Pulseq")
+    protocol = command.add_argument_group("Pulseq (and ISMRMRD: thickness)")
     for name, text in (
-        ("slice-thickness", "in mm (5)"),
+        ("slice-thickness", "of the one slice, in mm (5)"),
         ("te", "echo time in ms (the shortest)"),
         ("tr", "repetition time in ms (the shortest)"),
         ("flip-angle", "in degrees (15)"),
@@ -64,16 +69,27 @@ def add_protocol(command):
         )
 
 
+def check_paths(paths):
+    """Refuse files of unknown formats before anything is computed."""
+    for path in paths:
+        if not path.lower().endswith(PICTURES):
+            find_format(FORMATS, path)
+
+
 def write(trajectory, path, options):
     """Write a picture, or a file in the format of the suffix."""
     if path.lower().endswith(PICTURES):
         from loupe_tf import plots
 
         save_figure(plots.trajectory(trajectory), path)
-    else:
-        given = {}
-        if path.lower().endswith(".seq"):
-            given = {name: getattr(options, name) for name in PROTOCOL}
-        given = {k: v for k, v in given.items() if v is not None}
-        save_trajectory(trajectory, path, **given)
+        print(path)
+        return
+    name = find_format(FORMATS, path)
+    wanted = OF_FORMATS.get(name, ())
+    given = {option: getattr(options, option) for option in wanted}
+    given = {k: v for k, v in given.items() if v is not None}
+    save_trajectory(trajectory, path, **given)
     print(path)
+    # In three axes, the sizes of the image say all.
+    if wanted and trajectory.axes == 2:
+        print(describe(path, name, FORMATS[name], options))

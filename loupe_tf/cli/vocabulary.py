@@ -82,6 +82,17 @@ def add_volumes(command):
     )
 
 
+def add_on_bad_volume(command, default):
+    """Add `--on-bad-volume`: stop or skip."""
+    command.add_argument(
+        "--on-bad-volume",
+        choices=["stop", "skip"],
+        default=default,
+        help="stop at the first bad volume, or leave bad volumes out, and name "
+        "them (%(default)s)",
+    )
+
+
 def add_out(command, default, text):
     """Add `--out`, a folder that gets results."""
     command.add_argument(

@@ -24,10 +24,12 @@ def fit_to_size(mask, size):
     """Return the mask for k-space of a size; warn if the read-out differs.
 
     Args:
-        mask: `SamplingMask` whose array fits the size.
+        mask: `SamplingMask`. One whose array does not fit the size is returned
+            as it is, for `check_mask` to refuse.
         size: Tuple `(H, W)`.
     """
-    if mask.matrix in (None, size):
+    fits = all(n in (1, m) for n, m in zip(mask.shape, size))
+    if not fits or mask.matrix in (None, size):
         return mask
     # Only lines can fit another matrix: a mask of points has its own size.
     along = mask.lines == "rows"

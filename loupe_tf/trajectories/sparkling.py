@@ -3,7 +3,7 @@
 import numpy as np
 
 from loupe_tf.checks import check_choice, check_integer, invalid
-from loupe_tf.trajectories.density import standardize
+from loupe_tf.trajectories.density import distance_to_density, standardize
 from loupe_tf.trajectories.fields import Field, refined, repulsion, spread
 from loupe_tf.trajectories.hardware import standardize_hardware
 from loupe_tf.trajectories.linear_constraint import Pins
@@ -85,7 +85,9 @@ def sparkling(
 
     Returns:
         A `Trajectory`. Its provenance has the arguments, and in `"energy"` the
-        lowest energy at the last level, before the first step and after each.
+        lowest energy at the last level, before the first step and after each;
+        in `"distance"`, the `distance_to_density` of the curves that it began
+        with, and of those that it returns, in 16 × 16 cells.
 
     Raises:
         ValueError: If the density has NaN or negative numbers, or if the shots
@@ -132,6 +134,7 @@ def sparkling(
     bar = tqdm.tqdm(
         total=levels * iterations, disable=not verbose, desc="SPARKLING"
     )
+    first = curves
     curves = _resampled(curves, samples >> (levels - 1))
     for level in range(levels - 1, -1, -1):
         count = samples >> level
@@ -176,9 +179,18 @@ def sparkling(
             "iterations": iterations,
             "levels": levels,
             "energy": energies,
+            "distance": [_distance(each, density) for each in (first, curves)],
             **(provenance or {}),
         },
     )
+
+
+def _distance(curves, density):
+    """Return the distance from the density, in 16 × 16 cells if it has them."""
+    # k and k + 1 are the same; the trajectory would warn once more.
+    inside = (curve_positions(curves) + 0.5) % 1 - 0.5
+    cells = min(16, *density.shape)
+    return distance_to_density(Trajectory(inside), density, cells)
 
 
 def _energy(field, curves, summation):

@@ -52,6 +52,15 @@ def test_show(files, capsys):
     assert run("mask show lines.npz") == 0
     text = capsys.readouterr().out
     assert "columns" in text and "NOT acquired" not in text
+    assert re.search(r"R asked for +4\n", text)
+    assert re.search(r"calibration +6\n", text)
+    # What a bare array does not say is not known.
+    assert run("mask show corner.npy --shift") == 0
+    text = capsys.readouterr().out
+    for name in ("R asked for", "R outside calibration", "calibration"):
+        assert re.search(f"^{name} +not known$", text, re.MULTILINE), name
+    assert run("mask show small.npz") == 0
+    assert re.search(r"\ncalibration +none\n", capsys.readouterr().out)
     hollow = SamplingMask.load("lines.npz").array.copy()
     hollow[0, hollow.size // 2] = False
     SamplingMask(hollow).save("hollow.npz")
@@ -133,7 +142,27 @@ def test_convert_to_protocols(files, capsys):
     words = "--fov 240 240 --te 6 --tr 20 --order smooth --bandwidth 400"
     words += " --flip-angle 10 --slice-thickness 4 --dummy-scans 2"
     assert run(f"mask convert lines.npz scan.seq {words}") == 0
-    assert "; field of view " in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "; field of view " in text
+    assert (
+        "\none slice of 4 mm, spoiled gradient echo, TE 6.00 ms, TR 20.00 ms, "
+        "flip angle 10°\n" in text
+    )
+    assert run("mask convert lines.npz b.seq --fov 240 240") == 0
+    text = capsys.readouterr().out
+    (line,) = [x for x in text.splitlines() if x.startswith("one slice")]
+    match = re.fullmatch(
+        r"one slice of 5 mm \(default\), spoiled gradient echo, TE ([\d.]+) "
+        r"ms, TR ([\d.]+) ms, flip angle 15°",
+        line,
+    )
+    # The shortest ones.
+    for name, value in zip(("te", "tr"), match.groups(), strict=True):
+        less = f"--fov 240 240 --{name} {float(value) - 0.02}"
+        assert run(f"mask convert lines.npz c.seq {less}") == 2
+    capsys.readouterr()
+    assert run("mask convert lines.npz a.mrd --fov 240 240") == 0
+    assert "\nslice thickness 5 mm (default)\n" in capsys.readouterr().out
     text = pathlib.Path("scan.seq").read_text()
     assert "FlipAngle 10" in text and "Order smooth" in text
     assert "FOV 0.24 0.24 0.004" in text
@@ -141,6 +170,15 @@ def test_convert_to_protocols(files, capsys):
         run("mask convert scan.seq a.h5 --format ismrmrd --order linear") == 0
     )
     assert load_mask("a.h5").acquired == 8
+
+
+def test_compare_says_what_is_not_known(files, capsys):
+    points = SamplingMask.load("points.npz")
+    np.save("bare.npy", points.array)
+    assert run("mask compare points.npz bare.npy") == 0
+    text = capsys.readouterr().out
+    assert re.search(r"R asked for +4 +not known\n", text)
+    assert re.search(r"calibration +6 +not known\n", text)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,17 @@ def test_patterns_files_and_models(folder, save_model, capsys, monkeypatch):
     assert capsys.readouterr().out == first
 
 
+def test_lines_made_for_another_readout_are_named(folder):
+    mask = loupe_tf.masks.random_lines((32, 16), 4, seed=0)
+    mask.save(folder / "longer.npz")
+    arguments = _arguments(folder, "--mask", str(folder / "longer.npz"))
+    match = "for a matrix of 32×16, but k-space has 16×16"
+    with pytest.warns(UserWarning, match=match):
+        assert run(arguments) == 0
+    (row,) = _results(folder)
+    assert not row["error"] and row["acquired"] == [4, 16]
+
+
 def test_the_regularization_is_recorded(folder, monkeypatch):
     pytest.importorskip("sigpy")
     asked = []

@@ -89,7 +89,11 @@ def test_bad_volumes_are_named_and_left_out(scans, tmp_path, capsys):
     assert "Left out: p2/c.npy: Expected" in capsys.readouterr().out
     found = json.loads((out / "inspection.json").read_text())
     assert [entry["volume"] for entry in found["left_out"]] == ["p2/c.npy"]
-    for arguments in ([str(scans), "--include", "*/c*"], [f"{scans}/p2/c.npy"]):
+    for arguments in (
+        [str(scans), "--include", "*/c*"],
+        [f"{scans}/p2/c.npy"],
+        [str(scans), "--on-bad-volume", "stop"],
+    ):
         assert run(*arguments) == 2
         assert "error: Invalid volume" in capsys.readouterr().err
 

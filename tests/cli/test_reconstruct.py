@@ -260,6 +260,18 @@ def test_what_a_method_lacks_is_said_before_anything_is_read(
     assert "require sigpy and PyWavelets" in capsys.readouterr().err
 
 
+def test_zero_filling_is_compared_with_itself_by_one_row_of_figures(
+    files, kspace, tmp_path, capsys
+):
+    np.save(tmp_path / "full.npy", kspace)
+    words = [tmp_path / "full.npy", "--mask", files / "mask.npz"]
+    words += ["--method", "zero_filled", "--undersample"]
+    words += ["--leading", "slices", "--out", tmp_path / "out"]
+    assert cli.main(["reconstruct", *map(str, words)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("NMSE") == 1 and "zero_filled: NMSE" in printed
+
+
 def test_lines_made_for_another_readout(
     mask, kspace, tmp_path, capsys, monkeypatch
 ):

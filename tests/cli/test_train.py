@@ -12,7 +12,7 @@ from loupe_tf.cli.train import inputs_of, load_data, warn_of_phase_axis
 from loupe_tf.cli.training import models, rounds
 from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
-from loupe_tf.datasets import Slices
+from loupe_tf.datasets import Slices, load_splits
 from loupe_tf.evaluation import per_volume
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
@@ -217,6 +217,39 @@ def test_the_axis_is_looked_at_before_training(folder, monkeypatch):
         pytest.raises(ZeroDivisionError),
     ):
         train(_arguments(folder, "--lines", "columns"))
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's warning"
+)
+def test_the_end_does_not_warn_of_retracing(folder, monkeypatch):
+    """Of the test slices, the last batch has another size."""
+    from tensorflow.python.eager.polymorphic_function import (
+        polymorphic_function,
+    )
+
+    manager = polymorphic_function._FrequentTracingDetectorManager()
+    name = "_frequent_tracing_detector_manager"
+    monkeypatch.setattr(polymorphic_function, name, manager)
+    said = []
+    monkeypatch.setattr(
+        polymorphic_function.logging, "warning", lambda *a: said.append(a)
+    )
+    options = parse(*_arguments(folder, "--batch-size", "2"))
+    test = load_splits(str(folder / "data"))[0]["test"]
+    built = []
+    for mask in (None, masks.gaussian((16, 18), 4, seed=0)):
+        built.append(
+            models.build_model(
+                options, distribution.Distribution(), (16, 18, 1), mask
+            )
+        )
+    history = keras.callbacks.History()
+    history.epoch, history.history = [0], {}
+    trained = [(history, 1.0)] * 2
+    rounds.judge(options, built, trained, test, test.images)
+    assert len(test.images) == 3
+    assert not [words for words in said if "retracing" in str(words)]
 
 
 def test_no_calibration_if_it_is_0(folder):

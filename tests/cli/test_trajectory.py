@@ -48,7 +48,14 @@ def test_from_a_model_to_a_protocol(folder, capsys):
     assert (folder / "a.png").read_bytes()[:4] == b"\x89PNG"
     text = capsys.readouterr().out
     assert "prisma can run it: gradient at most" in text
-    assert text.endswith("a.npz\na.seq\na.png\n")
+    slices = (
+        r"one slice of 5 mm \(default\), spoiled gradient echo, TE 6\.0\d ms, "
+        r"TR [\d.]+ ms, flip angle 15°"
+    )
+    assert re.search(f"a.npz\na.seq\n{slices}\na.png\n$", text)
+    before, after = made.provenance["distance"]
+    row = f"{before:.3f} at first, {after:.3f} in the end"
+    assert f"distance to density  {row}\n" in text and "energy" not in text
 
 
 def test_from_other_densities(folder):
@@ -69,6 +76,9 @@ def test_from_other_densities(folder):
     [
         (MAKE.format("x.txt"), "`density`.*decay, uniform"),
         (MAKE.format("missing.npy"), "missing.npy"),
+        (MAKE.format("missing.npy") + "--out a.xyz", "--out.*a.xyz"),
+        (MAKE.format("bad.npy") + "--fov 0 99", "argument --fov"),
+        (MAKE.format("lines.keras"), "without --lines.*decay.*has columns"),
         (MAKE.format("uniform") + "--fov 9 9", "--matrix"),
         (MAKE.format("uniform --matrix 9 9"), "--fov"),
         (MAKE.format("bad.npy") + "--fov 99 99", "density.*NaN"),
@@ -80,10 +90,27 @@ def test_from_other_densities(folder):
 )
 def test_what_is_refused(folder, capsys, text, message):
     np.save("bad.npy", np.full((9, 9), np.nan))
+    if "lines.keras" in text:
+        model = loupe_tf.models.loupe_model(
+            (9, 9, 1), 4, lines="columns", filters=1, depth=1
+        )
+        model.save("lines.keras")
+    if "--fov 0" in text:
+        np.save("bad.npy", np.ones((9, 9)))
     assert run(text) == 2
     error = capsys.readouterr().err
     assert re.search(message, error), error
     assert not (folder / "trajectory.npz").exists()
+
+
+def test_thickness_of_ismrmrd(folder, capsys):
+    ismrmrd = pytest.importorskip("ismrmrd")
+    radial(4, 20, matrix=(20, 20), field_of_view=(220, 200)).save("a.npz")
+    assert run("trajectory convert a.npz a.mrd --slice-thickness 3") == 0
+    assert capsys.readouterr().out == "a.mrd\nslice thickness 3 mm\n"
+    with ismrmrd.Dataset("a.mrd", create_if_needed=False) as file:
+        header = ismrmrd.xsd.CreateFromDocument(file.read_xml_header())
+    assert header.encoding[0].encodedSpace.fieldOfView_mm.z == 3
 
 
 def test_show_and_convert(folder, capsys):

@@ -46,6 +46,12 @@ def test_energy_falls(curves):
     assert (np.diff(energy) <= 0).all()
 
 
+def test_distance_falls(curves, density):
+    before, after = curves.provenance["distance"]
+    assert after == pytest.approx(distance_to_density(curves, density))
+    assert before > 0.2 > after
+
+
 def quick(density, **changes):
     arguments = {"shots": 3, "samples": 32, "hardware": "prisma", **SCAN}
     arguments.update(iterations=3, levels=2)

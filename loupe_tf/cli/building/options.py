@@ -1,6 +1,10 @@
 """The options of `loupe-tf build`."""
 
-from loupe_tf.cli.vocabulary import add_data_dir, add_volumes
+from loupe_tf.cli.vocabulary import (
+    add_data_dir,
+    add_on_bad_volume,
+    add_volumes,
+)
 from loupe_tf.command_line import stands_for
 
 # What there is, for --help, which does not import TFDS.
@@ -44,13 +48,7 @@ def add_options(command):
         help="tfrecord for tf.data, array_record for random access "
         "(%(default)s)",
     )
-    add(
-        "--on-bad-volume",
-        choices=["stop", "skip"],
-        default="stop",
-        help="stop at the first bad volume, or leave bad volumes out "
-        "(%(default)s)",
-    )
+    add_on_bad_volume(command, "stop")
     add(
         "--overwrite",
         action="store_true",

@@ -15,6 +15,7 @@ from loupe_tf.evaluation.trying import try_on
 from loupe_tf.kept_images import save_images
 from loupe_tf.reconstruction import Network, ZeroFilled
 from loupe_tf.reconstruction.network import load_model
+from loupe_tf.reconstruction.scan_checks import fit_to_size
 from loupe_tf.run_folder import RunFolder
 
 # What may differ between the rows of one folder, and what changes no figure.
@@ -84,8 +85,9 @@ def find_mask(cell, settings, images):
                 f"mask, or one of its masks in a file. Received: {cell.mask}, "
                 f"which has {len(found)}"
             )
-        return found
-    return masks.SamplingMask.load(cell.mask)
+    else:
+        found = masks.SamplingMask.load(cell.mask)
+    return fit_to_size(found, images.shape[1:3])
 
 
 def find_reconstructor(cell, settings, mask, validation):

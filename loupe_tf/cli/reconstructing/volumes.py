@@ -192,11 +192,11 @@ def rebuild(path, reconstructor, mask, maps, options):
         if options.undersample:
             fixed = None if isinstance(maps, str) else maps
             truth = zero_filled(volume, fixed)
-            for name, found in (
-                (options.method or "model", images),
-                ("zero-filled", zero_filled(sampled, fixed)),
-            ):
-                record[name] = evaluation.fastmri_metrics(truth, np.abs(found))
+            found = {options.method or "model": images}
+            if options.method != "zero_filled":
+                found["zero-filled"] = zero_filled(sampled, fixed)
+            for name, each in found.items():
+                record[name] = evaluation.fastmri_metrics(truth, np.abs(each))
         view = volume.field_of_view
         if not view and mask.matrix in (None, tuple(volume.shape[2:])):
             view = mask.field_of_view
@@ -224,7 +224,11 @@ def read_record(folder, path):
 def print_table(records, method, undersample):
     """Print a row for each file, with errors where there is a truth."""
     header = ["file", "slices", "coils", "matrix", "R", "seconds"]
-    methods = (method, "zero-filled") if undersample else ()
+    methods = ()
+    if undersample:
+        # Once is enough of zero filling.
+        others = () if method == "zero_filled" else ("zero-filled",)
+        methods = (method, *others)
     header += [
         f"{each}: {unit}"
         for each in methods

@@ -106,6 +106,8 @@ def judge(options, models, trained, test, inputs):
     for model, (history, seconds) in zip(models, trained, strict=True):
         mask = masks.from_model(model)
         adjoint = loupe_model(shape, mask=mask, reconstructor="zero_filled")
+        # It is used once. TensorFlow warns where many functions are traced.
+        adjoint.compile(run_eagerly=True)
         name = "learned (4S)" if model.name == "learned" else options.baseline
         for kind, network in (("zero-filled", adjoint), (network_name, model)):
             output = network.predict(inputs, options.batch_size, verbose=0)
