@@ -177,7 +177,7 @@ def test_an_ended_run_is_not_run_again(tmp_path, model, images):
     assert first.history == second.history
     now = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").iterdir()}
     assert files == now
-    with pytest.raises(ValueError, match="`directory`.*'seed': 1.*'seed': 0"):
+    with pytest.raises(ValueError, match="`directory`.*seed=1.*seed=0"):
         fit(seed=1)
 
 

@@ -336,7 +336,7 @@ def test_maps_that_cannot_be_estimated_name_the_record(
 ):
     noise[1, :, 3:10] = 0  # The calibration region.
     train = batches(source=store(tmp_path, noise), coils=3, size=None)
-    with pytest.raises(ValueError, match="`calibration`.*record 1.*tfrecord"):
+    with pytest.raises(ValueError, match="`mask`.*record 1.*tfrecord"):
         fetch(train)
 
 

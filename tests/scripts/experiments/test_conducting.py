@@ -84,7 +84,7 @@ def test_takes_so_many_slices_of_each_split(settings):
     )
     assert records[0]["slices"] == 3
     # With other settings it is another experiment.
-    with pytest.raises(ValueError, match="'images': None"):
+    with pytest.raises(ValueError, match="images=None"):
         _conduct({**settings, "images": None}, GRID[:1])
 
 
@@ -93,7 +93,7 @@ def test_refuses_before_the_first_training(settings, tmp_path):
         _conduct(settings, refused=2)
     assert not (tmp_path / "out").exists()
     _conduct(settings, GRID[:1])
-    with pytest.raises(ValueError, match="'epochs': 4.*'epochs': 3"):
+    with pytest.raises(ValueError, match="epochs=4.*epochs=3"):
         _conduct({**settings, "epochs": 4})
 
 
