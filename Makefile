@@ -126,7 +126,7 @@ lint: $(VENV)/.test
 
 # The site, in build/site; nothing is fetched once the extra is installed.
 docs: $(VENV)/.docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # The figures of docs/gallery.md, by the commands of that page: some minutes.
 gallery: $(VENV)/.demo
