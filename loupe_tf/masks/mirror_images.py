@@ -4,6 +4,7 @@ import numpy as np
 
 from loupe_tf.masks.budget import calibration_region
 from loupe_tf.masks.half_plane import mirrored
+from loupe_tf.masks.pattern import PATTERNS
 from loupe_tf.masks.patterns import distance_from_dc
 
 # Fewer mirror images than this share of what chance gives are few, ...
@@ -11,15 +12,6 @@ SHARE_OF_CHANCE = 0.25
 # ... if chance gives so many that their absence says something.
 ENOUGH_BY_CHANCE = 4
 RINGS = 8
-# The patterns of this package that leave them out by chance, or on purpose.
-FIXED = (
-    "uniform_random",
-    "gaussian",
-    "poisson_disc",
-    "random_lines",
-    "equispaced_lines",
-    "fastmri_lines",
-)
 
 
 def mirror_images(mask):
@@ -95,8 +87,10 @@ def lacks_mirror_images(mask):
     pattern = facts.get("pattern")
     found = mirror_images(mask)
     chance = found["by_chance"]
+    # Fixed patterns leave them out by chance, or on purpose.
     if (
-        pattern in FIXED
+        pattern in PATTERNS
+        or pattern == "fastmri_lines"
         or chance < ENOUGH_BY_CHANCE
         or found["mirrored"] >= SHARE_OF_CHANCE * chance
     ):

@@ -156,6 +156,12 @@ class Loupe(keras.Model):
         _refuse_complex("validation_data", kwargs.get("validation_data"))
         return super().fit(x, y, *args, **kwargs)
 
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Judge the model, as `keras.Model.evaluate` does; see `fit`."""
+        _refuse_complex("x", x)
+        _refuse_complex("y", y)
+        return super().evaluate(x, y, *args, **kwargs)
+
     def predict(self, x, *args, **kwargs):
         """Rebuild images, as `keras.Model.predict` does; see `fit`."""
         _refuse_complex("x", x)

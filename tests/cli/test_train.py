@@ -223,7 +223,7 @@ def test_the_axis_is_looked_at_before_training(folder, monkeypatch):
     keras.backend.backend() != "tensorflow", reason="TensorFlow's warning"
 )
 def test_the_end_does_not_warn_of_retracing(folder, monkeypatch):
-    """Of the test slices, the last batch has another size."""
+    """The last batch of the test slices has another size."""
     from tensorflow.python.eager.polymorphic_function import (
         polymorphic_function,
     )

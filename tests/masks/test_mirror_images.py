@@ -30,7 +30,7 @@ def one_sided(size=64, calibration=5, **provenance):
         # DC at 4 of 8. The edge, at -4, has no mirror image; 2 is that of 6.
         ([1, 0, 1, 0, 1, 1, 1, 0], 1, 3, 2),
         ([1, 0, 1, 0, 1, 1, 1, 0], None, 3, 2),
-        # Of odd size both edges have one. DC does not count.
+        # Both edges of an odd size have one. DC does not count.
         ([1, 0, 0, 1, 1, 0, 1], None, 3, 2),
         # The region of even size is not symmetric: that of line 5 is in it.
         ([0, 0, 0, 1, 1, 1, 0, 0], 2, 1, 1),

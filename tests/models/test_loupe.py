@@ -393,6 +393,8 @@ def test_complex_arrays_are_refused(images):
     ]:
         with pytest.raises(ValueError, match=f"`{name}`.*two channels"):
             model.fit(*arguments, verbose=0)
+        with pytest.raises(ValueError, match=f"`{name}`.*two channels"):
+            model.evaluate(*arguments, verbose=0)
     with pytest.raises(ValueError, match="`validation_data`.*complex"):
         model.fit(images, images, validation_data=(given, given), verbose=0)
     with pytest.raises(ValueError, match="`x`.*complex64"):

@@ -435,7 +435,7 @@ def along(axis, shape):
 @pytest.mark.parametrize("kind", ["classic", "enhanced", "mosaic"])
 @pytest.mark.parametrize("axis, word", [("W", "ROW"), ("H", "COL")])
 def test_axis_of_phase_encoding(tmp_path, kind, axis, word):
-    """Of the images as they are delivered: along a row for ROW."""
+    """ROW means along a row of the images as they are delivered."""
     array = along(axis, (4, 6, 5))
     name, path = "InPlanePhaseEncodingDirection", tmp_path / "s"
     if kind == "enhanced":

@@ -92,7 +92,7 @@ def test_without_a_test_split(tmp_path, without, group):
     halves = data["validation"], data["test"]
     names = [set(half.volumes if without else half.patients) for half in halves]
     assert not names[0] & names[1] and all(names)
-    # Of an odd number, the validation split keeps the larger half.
+    # The validation split keeps the larger half of an odd number.
     assert [len(each) for each in names] == ([4, 3] if without else [2, 2])
     assert sum(len(half.images) for half in halves) == 14
     assert (data["train"].patients is None) == bool(without)
