@@ -19,7 +19,8 @@ class Slices:
     """The slices of a split and their origin.
 
     Attributes:
-        images: Float32 array `(n, H, W, 1)`.
+        images: Float32 array `(n, H, W, 1)`, or `(n, H, W, 2)` of real and
+            imaginary parts.
         volumes: Array `(n,)`, the volume of each slice.
         patients: Array `(n,)`, the patient of each slice, or `None` if unknown.
         sources: Array `(n,)`, the kind of data, such as `"raw_multicoil"`, or

@@ -1,12 +1,14 @@
 """`loupe-tf evaluate`: any masks with any reconstructors, on a test set."""
 
 from loupe_tf import evaluation, masks
+from loupe_tf.cli.phase import check_phase
 from loupe_tf.cli.vocabulary import (
     GOES_ON,
     add_calibration,
     add_command,
     add_data,
     add_out,
+    add_phase,
     add_seed,
     settings_of,
 )
@@ -25,6 +27,9 @@ whole volumes.
       --reconstructor zero_filled wavelet_l1 runs/demo/model.keras
   loupe-tf evaluate --mask runs/demo/model.keras gaussian \\
       --reconstructor runs/demo/model.keras --baseline gaussian
+
+Images of magnitudes have no phase, as scans have: give --phase for models that
+`loupe-tf train --phase` has trained.
 
 A mask is the name of a pattern, drawn anew for each R; or a file, which has an
 R of its own: a mask that `SamplingMask.save` wrote, or a model, whose mask is
@@ -55,8 +60,16 @@ def add(commands):
         commands, "evaluate", "compare masks and reconstructors", DOC
     )
     add_data(evaluate, "mni_brain/64")
+    add_phase(
+        evaluate,
+        "The reconstructions are compared with the magnitudes",
+    )
     add_out(evaluate, "runs/evaluate", "folder of the results")
-    add_seed(evaluate, "seed of random patterns")
+    add_seed(
+        evaluate,
+        "seed of the split of files, of random patterns and of phases; for a "
+        "trained model, take the seed of its training",
+    )
     add_options_of_rows(evaluate.add_argument_group("the rows"))
     evaluate.add_argument(
         "--tuning-slices",
@@ -168,6 +181,7 @@ def check(settings):
     for rate in settings["accelerations"]:
         if not 1 < rate < float("inf"):
             raise invalid("accelerations", "R > 1", rate)
+    check_phase(settings["phase"])
     check_integer("tuning_slices", settings["tuning_slices"], at_least=1)
     baseline = settings["baseline"]
     known = settings["masks"], settings["reconstructors"]

@@ -1,5 +1,6 @@
 """`loupe-tf train`: a mask learned with 4S, and what the learning was worth."""
 
+from loupe_tf.cli.phase import check_phase, images_of, with_phase
 from loupe_tf.cli.training.options import add_options, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
@@ -43,6 +44,7 @@ def add(commands):
 def run(options):
     """Run the command."""
     complete(options)
+    check_phase(options.phase)
     from loupe_tf import distribution
 
     devices = distribution.Distribution(
@@ -59,7 +61,7 @@ def run(options):
     check_choice("estimator", options.estimator, ESTIMATORS)
     with devices.chief_first():
         data, source = load_data(options)
-    inputs = inputs_of(data, options)
+    inputs = images_of(data, options.phase, options.seed)
     test, shape = data["test"], inputs["test"].shape[1:]
     view = data["train"].field_of_view
     if options.calibration is None:
@@ -111,22 +113,7 @@ def load_data(options):
         extent = datasets.inspect(train_data.images, train_data.volumes).extent
         data = {k: v.crop_to_acquired(extent) for k, v in data.items()}
         source += f", k-space cropped to the acquired extent {extent}"
-    if options.phase:
-        source += f", with a simulated phase of {options.phase:g} rad"
-    return data, source
-
-
-def inputs_of(data, options):
-    """The images of each split as the models get them."""
-    from loupe_tf.simulation import add_phase
-
-    if not options.phase:
-        return {name: slices.images for name, slices in data.items()}
-    # Each split has phases of its own.
-    return {
-        name: add_phase(slices.images, options.phase, [options.seed, number])
-        for number, (name, slices) in enumerate(data.items())
-    }
+    return data, with_phase(source, options.phase)
 
 
 def warn_of_data_crimes(data, options):

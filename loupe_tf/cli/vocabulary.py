@@ -100,6 +100,19 @@ def add_out(command, default, text):
     )
 
 
+def add_phase(command, text):
+    """Add `--phase`, for `loupe_tf.cli.phase`; the help ends with the text."""
+    command.add_argument(
+        "--phase",
+        type=float,
+        nargs="?",
+        const=1.0,
+        metavar="RADIANS",
+        help="give each magnitude image a smooth random phase of this standard "
+        f"deviation (1 if none is given; no phase without the option). {text}",
+    )
+
+
 def add_seed(command, text):
     """Add `--seed`, 0 by default."""
     command.add_argument(

@@ -8,6 +8,8 @@ import loupe_tf.datasets
 from loupe_tf import cli, evaluation, masks, reconstruction
 from loupe_tf.cli.evaluating import report
 from loupe_tf.cli.evaluating import rows as cells
+from loupe_tf.cli.phase import images_of
+from loupe_tf.numpy_fourier import fft2c, ifft2c
 from loupe_tf.reconstruction.network import load_model
 from loupe_tf.run_folder import RunFolder
 
@@ -163,6 +165,35 @@ def test_bad_rows_say_why_and_others_come_out(folder, save_model, capsys):
     captured = capsys.readouterr()
     assert "rows or volumes were not judged" in captured.err
     assert "nan" not in captured.out.lower()
+
+
+def test_a_model_with_a_phase_is_judged_with_one(folder, capsys):
+    model = str(folder / "model.keras")
+    loupe_tf.models.loupe_model(
+        (16, 16, 2), acceleration=2, reconstructor="zero_filled", seed=0
+    ).save(model)
+    rows = ("--mask", model, "--reconstructor", model, "zero_filled")
+    others = _arguments(folder, *rows, "--phase", "--seed", "3")
+    assert run(others) == 0
+    assert "a simulated phase of 1 rad" in capsys.readouterr().out
+    network, zero_filled = (r["unit_range"] for r in _results(folder))
+    # By hand: the test volumes of that seed, with the phases of that seed.
+    splits, _ = loupe_tf.datasets.load_splits(str(folder / "data"), seed=3)
+    inputs = images_of(splits, 1.0, 3)["test"]
+    mask = masks.from_model(load_model(model)).array
+    kspace = fft2c(inputs @ np.array([1, 1j]))
+    filled = np.abs(ifft2c(np.where(mask, kspace, 0)))[..., None]
+    test = splits["test"]
+    expected = evaluation.per_volume(test.images, filled, test.volumes)
+    assert list(network) == list(zero_filled) == list(expected)
+    for volume, values in expected.items():
+        for found in (network, zero_filled):
+            assert found[volume]["psnr"] == pytest.approx(values["psnr"], 1e-4)
+    # A folder belongs to one phase, and a phase is a number of at least 0.
+    assert run(_arguments(folder, *rows, "--seed", "3")) == 2
+    assert "--phase 1.0" in capsys.readouterr().err
+    assert run(_arguments(folder, *rows, "--phase", "-1")) == 2
+    assert "--phase" in capsys.readouterr().err
 
 
 def test_nothing_is_chosen_on_test_volumes(folder, monkeypatch):

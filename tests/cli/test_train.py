@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from loupe_tf import cli, distribution, masks
-from loupe_tf.cli.train import inputs_of, load_data, warn_of_phase_axis
+from loupe_tf.cli.phase import images_of
+from loupe_tf.cli.train import load_data, warn_of_phase_axis
 from loupe_tf.cli.training import models, rounds
 from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
@@ -147,7 +148,8 @@ def test_phase(folder, capsys, monkeypatch):
     # Metrics compare magnitudes: those of zero filling can be repeated.
     options = parse(*_arguments(folder, "--phase"))
     data, _ = load_data(options)
-    kspace = fft2c(inputs_of(data, options)["test"] @ np.array([1, 1j]))
+    inputs = images_of(data, options.phase, options.seed)
+    kspace = fft2c(inputs["test"] @ np.array([1, 1j]))
     filled = np.abs(ifft2c(np.where(mask.array, kspace, 0)))[..., None]
     expected = per_volume(data["test"].images, filled, data["test"].volumes)
     got = metrics["results"]["learned (4S), zero-filled"]["volumes"]
@@ -158,18 +160,18 @@ def test_phase(folder, capsys, monkeypatch):
 
 def test_phases_of_splits_differ_and_follow_the_seed(folder):
     options = parse(*_arguments(folder, "--phase", "0.5"))
+    assert options.phase == 0.5
     ones = Slices(np.ones((2, 16, 18, 1), "float32"), np.array(["a", "b"]))
     data = dict.fromkeys(("train", "validation", "test"), ones)
-    first, again = inputs_of(data, options), inputs_of(data, options)
+    first, again = images_of(data, 0.5, 0), images_of(data, 0.5, 0)
     every = [image for images in first.values() for image in images]
     for i, image in enumerate(every):
         assert all(np.abs(image - x).max() > 0.01 for x in every[:i])
     np.testing.assert_array_equal(first["test"], again["test"])
-    options.seed = 1
-    assert (inputs_of(data, options)["test"] != first["test"]).any()
+    assert (images_of(data, 0.5, 1)["test"] != first["test"]).any()
     # Without the option, nothing changes.
-    options.phase = 0.0
-    assert inputs_of(data, options)["test"] is ones.images
+    for none in (parse(*_arguments(folder)).phase, 0.0):
+        assert images_of(data, none, 0)["test"] is ones.images
 
 
 @pytest.mark.parametrize(

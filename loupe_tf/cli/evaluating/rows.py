@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from loupe_tf import evaluation, masks, provenance
+from loupe_tf.cli.phase import images_of, with_phase
 from loupe_tf.datasets import load_splits
 from loupe_tf.evaluation.trying import try_on
 from loupe_tf.kept_images import save_images
@@ -164,7 +165,15 @@ def conduct(settings):
         A tuple `(folder, facts, records)`: the `RunFolder`, texts by name for
         the report, and all records that the folder holds.
     """
-    splits, source = load_splits(settings["data"], settings["data_dir"])
+    splits, source = load_splits(
+        settings["data"], settings["data_dir"], settings["seed"]
+    )
+    images = images_of(splits, settings["phase"], settings["seed"])
+    splits = {
+        name: dataclasses.replace(slices, images=images[name])
+        for name, slices in splits.items()
+    }
+    source = with_phase(source, settings["phase"])
     facts = provenance.provenance(settings, source, splits)
     print(f"Data: {source}; {facts['volumes']}")
     todo = grid(settings)

@@ -1,12 +1,13 @@
 """The options of `loupe-tf train`."""
 
 from loupe_tf import distribution, masks
-from loupe_tf.checks import check_number, invalid
+from loupe_tf.checks import invalid
 from loupe_tf.cli.vocabulary import (
     add_calibration,
     add_data,
     add_lines,
     add_out,
+    add_phase,
     add_seed,
 )
 
@@ -65,15 +66,8 @@ def add_options(command):
         help="crop k-space to what was acquired, as found in the training "
         "images, where a scanner or a converter has filled it up with zeros",
     )
-    command.add_argument(
-        "--phase",
-        type=float,
-        nargs="?",
-        const=1.0,
-        default=0.0,
-        metavar="RADIANS",
-        help="give each magnitude image a smooth random phase of this standard "
-        "deviation (1 if none is given; 0, no phase, without the option). "
+    add_phase(
+        command,
         "Without a phase either half of k-space determines the other, and a "
         "mask for a scanner must not leave one out. The targets stay "
         "magnitudes",
@@ -233,7 +227,6 @@ def complete(options):
     """
     if options.weight_decay < 0:
         raise invalid("weight_decay", "0 or more", options.weight_decay)
-    check_number("phase", options.phase, at_least=0)
     if options.depth is None:
         options.depth = NETWORKS[options.network][1]
     if options.baseline is None:
