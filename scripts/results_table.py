@@ -446,6 +446,8 @@ def row_of(entry, named):
         verdict = "a hint: one test volume"
         if "one test volume" not in meant[0]:
             verdict = "several volumes, no interval"
+    elif not re.search("[1-9]", gain):
+        verdict = "the same, to 0.01 dB"
     found = f"{entry.what}: {gain} dB" if entry.what else f"{gain} dB"
     system = f"{entry.system}, [script](../../scripts/{entry.script}.py)"
     return [system, entry.claim, found, verdict]

@@ -38,6 +38,10 @@ def test_a_figure_comes_with_its_verdict(script):
         entry(script, "x: A against C"), {sentence: (sentence, "")}
     )
     assert row[2:] == ["R = 4: +1.45 dB", "several volumes, no interval"]
+    # Nothing that the figure does not show is a gain.
+    same = {"4: A − B": ("+0.00 [+0.00, +0.00]", "better (detectable: 0.00)")}
+    row = script.row_of(entry(script, "4: A − B"), same)
+    assert row[3] == "the same, to 0.01 dB"
 
 
 @pytest.mark.parametrize("comparison, number", [("4: A", 2), ("8: A", 0)])
