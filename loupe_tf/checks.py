@@ -134,15 +134,17 @@ def check_options(what, function, options):
             `trajectory` and `path` are not options.
         options: Dictionary of the keyword arguments.
     """
-    known = [f"`{name}`" for name in inspect.signature(function).parameters]
-    given = "`mask`", "`trajectory`", "`path`"
-    known = [name for name in known if name not in given]
-    unknown = sorted({f"`{name}`" for name in options} - set(known))
+    given = "mask", "trajectory", "path"
+    known = [
+        x for x in inspect.signature(function).parameters if x not in given
+    ]
+    unknown = sorted(options.keys() - set(known))
     if unknown:
+        takes = ", ".join(f"`{name}`" for name in known) or "no options"
         raise invalid(
-            "options",
-            f"for {what} {', '.join(known) or 'none'}",
-            found=", ".join(unknown),
+            unknown[0],
+            f"nothing for {what}, which takes {takes}",
+            found=", ".join(f"{name}={options[name]!r}" for name in unknown),
         )
 
 

@@ -22,6 +22,8 @@ class Format:
         holds: String, one line of description for the command-line help.
         takes: Function whose arguments are the options of `save`, if `save`
             passes its options on.
+        needs: Function without arguments that raises `ImportError` if the
+            package that `save` needs is missing.
     """
 
     save: Callable
@@ -29,6 +31,7 @@ class Format:
     suffixes: tuple = ()
     holds: str = ""
     takes: Callable | None = None
+    needs: Callable | None = None
 
 
 def names_by_suffix(formats):

@@ -72,7 +72,7 @@ def test_options():
         """Takes one option."""
 
     check_options("the format 'csv'", save, {"order": "smooth"})
-    with pytest.raises(ValueError, match="the format 'csv' `order`. .*`te`$"):
+    with pytest.raises(ValueError, match="`te`. .*csv', which takes `order`"):
         check_options("the format 'csv'", save, {"te": 3})
-    with pytest.raises(ValueError, match="Received: `path`"):
+    with pytest.raises(ValueError, match="Received: path='mask.csv'"):
         check_options("the format 'csv'", save, {"path": "mask.csv"})

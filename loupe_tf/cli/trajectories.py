@@ -70,10 +70,12 @@ def add_protocol(command):
 
 
 def check_paths(paths):
-    """Refuse files of unknown formats before anything is computed."""
+    """Refuse files that cannot be written before anything is computed."""
     for path in paths:
         if not path.lower().endswith(PICTURES):
-            find_format(FORMATS, path)
+            needs = FORMATS[find_format(FORMATS, path)].needs
+            if needs is not None:
+                needs()
 
 
 def write(trajectory, path, options):

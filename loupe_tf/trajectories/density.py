@@ -126,6 +126,12 @@ def distance_to_density(trajectory, density, cells=16):
 
 def standardize(density, name, scale=True):
     """Check a density; return it in float64, with the sum 1."""
+    if np.iscomplexobj(density):
+        raise invalid(
+            name,
+            "real numbers, such as the magnitudes of k-space",
+            found=f"dtype={np.asarray(density).dtype}",
+        )
     density = np.asarray(density, dtype=np.float64)
     if density.ndim != 2 or min(density.shape) < 2:
         raise invalid(

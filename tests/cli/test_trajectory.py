@@ -1,12 +1,13 @@
 import re
 import shlex
+import sys
 
 import keras
 import numpy as np
 import pytest
 
 import loupe_tf
-from loupe_tf import cli
+from loupe_tf import cli, trajectories
 from loupe_tf.formats import load_trajectory
 from loupe_tf.trajectories import HARDWARE, radial
 
@@ -76,6 +77,10 @@ def test_from_other_densities(folder):
     [
         (MAKE.format("x.txt"), "`density`.*decay, uniform"),
         (MAKE.format("missing.npy"), "missing.npy"),
+        (
+            MAKE.format("k.npy") + "--fov 99 99",
+            "density.*real numbers.*complex",
+        ),
         (MAKE.format("missing.npy") + "--out a.xyz", "--out.*a.xyz"),
         (MAKE.format("bad.npy") + "--fov 0 99", "argument --fov"),
         (MAKE.format("lines.keras"), "without --lines.*decay.*has columns"),
@@ -90,6 +95,7 @@ def test_from_other_densities(folder):
 )
 def test_what_is_refused(folder, capsys, text, message):
     np.save("bad.npy", np.full((9, 9), np.nan))
+    np.save("k.npy", np.ones((9, 9), "complex64"))
     if "lines.keras" in text:
         model = loupe_tf.models.loupe_model(
             (9, 9, 1), 4, lines="columns", filters=1, depth=1
@@ -101,6 +107,20 @@ def test_what_is_refused(folder, capsys, text, message):
     error = capsys.readouterr().err
     assert re.search(message, error), error
     assert not (folder / "trajectory.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "suffix, package", [("seq", "pypulseq"), ("mrd", "ismrmrd")]
+)
+def test_a_missing_package_is_named_first(
+    folder, capsys, monkeypatch, suffix, package
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(trajectories, "sparkling", None)  # Not called.
+    text = MAKE.format("uniform --matrix 20 20") + "--fov 220 220"
+    assert run(f"{text} --out a.npz a.{suffix}") == 2
+    assert f"require the package {package}" in capsys.readouterr().err
+    assert not list(folder.iterdir())
 
 
 def test_thickness_of_ismrmrd(folder, capsys):

@@ -310,7 +310,7 @@ def test_refuses_options(scan_path, kspace, write_ismrmrd):
         ({"select": {"contrast": 1}}, "select"),
         ({"select": {"echo": 0}}, "select"),
         ({"encoding": 1}, "encoding"),
-        ({"leading": "coils"}, "options"),
+        ({"leading": "coils"}, "leading"),
     ):
         with pytest.raises(ValueError, match=f"`{name}`"):
             load_kspace(scan_path, **options)

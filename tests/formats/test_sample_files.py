@@ -129,7 +129,7 @@ def test_bad_files(scan_path, tmp_path, spokes, samples, write_samples):
         load_samples(tmp_path / "k.cfl")
     with pytest.raises(ValueError, match="`trajectory`.*a path"):
         load_samples(tmp_path / "k.cfl", 3)
-    with pytest.raises(ValueError, match="'bart' .*Received: `unit`"):
+    with pytest.raises(ValueError, match="`unit`. .*'bart'"):
         load_samples(tmp_path / "k.cfl", spokes, unit="1/m")
     set_memory_limit(1000)
     try:

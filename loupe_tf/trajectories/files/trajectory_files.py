@@ -2,6 +2,8 @@
 
 from loupe_tf.checks import check_options
 from loupe_tf.file_formats import Format, find_format, names_by_suffix
+from loupe_tf.ismrmrd_file import import_ismrmrd
+from loupe_tf.masks.files.pulseq_events import import_pypulseq
 from loupe_tf.trajectories.files.bart import load_bart, save_bart
 from loupe_tf.trajectories.files.csv_text import load_csv, save_csv
 from loupe_tf.trajectories.files.ismrmrd import load_ismrmrd, save_ismrmrd
@@ -36,6 +38,7 @@ FORMATS = {
         load_ismrmrd,
         (".mrd", ".h5"),
         "ISMRMRD: the trajectory of each acquisition",
+        needs=import_ismrmrd,
     ),
     "neurospin": Format(
         save_neurospin,
@@ -49,6 +52,7 @@ FORMATS = {
         (".seq",),
         "Pulseq: a gradient-echo protocol that hardware can run",
         takes=trajectory_sequence,
+        needs=import_pypulseq,
     ),
 }
 """All formats, by name."""
