@@ -29,7 +29,7 @@ FOLDERS = ("loupe_tf", "callbacks", "datasets")
 SMALLER = {
     r"(?<!/)\b(320|240|96)\b": "32",
     r"\bepochs=\d+": "epochs=1",
-    r"(loupe_model\(\(32, 32, 1\), acceleration=4)\)": r"\1, filters=4)",
+    r"(loupe_model\(\(32, 32, [12]\), acceleration=4)\)": r"\1, filters=4)",
 }
 
 

@@ -50,6 +50,7 @@ SLOW = {
             "report",
             "trajectories",
             "uncertainty",
+            "zoo",
         )
     ),
 }
