@@ -215,7 +215,7 @@ def nearest(trajectory, hardware):
 
 
 def facts(trajectory, hardware):
-    """What a record says about curves: limits broken, and the centre."""
+    """Return facts on curves for a record: limits broken, and the centre."""
     report = hardware.check(trajectory)
     beyond = report.slew > (1 + 1e-6) * hardware.max_slew
     # A gradient is that of the nodes on both sides of a sample.

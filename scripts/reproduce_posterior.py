@@ -205,7 +205,7 @@ def mend(draws, truth, checked, validation, mask):
 
 
 def try_lesion(samples, test):
-    """What becomes of a disc that was not there in training."""
+    """Plant a disc that was not there in training, and follow it."""
     plain, planted, discs = scans.lesions(test)
     draws = [
         samples(each.images, name)

@@ -27,7 +27,7 @@ and then
 
   loupe-tf train --data mri_volumes/mine --data-dir ~/data
 
-What can be built:
+Data sets that it builds:
 
 {data_sets}
 

@@ -7,7 +7,7 @@ from loupe_tf.command_line import stands_for
 DESCRIPTION = """\
 Write a trained model, from k-space that was measured to the image, as a file
 that runs without this package: ONNX (for which the extra `onnx` is needed) or
-a TensorFlow SavedModel. What goes in and comes out is written into it.
+a TensorFlow SavedModel. Its inputs and outputs are described in it.
 """
 
 EXAMPLES = """\

@@ -21,7 +21,7 @@ Lustig, PNAS 119, 2022). Look before you train:
   loupe-tf inspect --data mri_volumes/flair --data-dir ~/data
   loupe-tf inspect --data volume.nii.gz
 
-What is looked for, and what it does:
+Each finding, and its effect:
 
   Hermitian k-space     either half of k-space determines the other; all
                         magnitude images have it

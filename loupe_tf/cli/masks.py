@@ -1,4 +1,4 @@
-"""What the commands on masks share: options, how files are read, and texts."""
+"""Options, readers and texts that the commands on masks share."""
 
 import argparse
 import pathlib

@@ -1,4 +1,4 @@
-"""What a protocol is, in one line, for the commands that write one."""
+"""One line on a protocol, for the commands that write one."""
 
 import inspect
 import pathlib

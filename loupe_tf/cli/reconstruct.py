@@ -48,11 +48,10 @@ samples). Its methods are `adjoint`, with density compensation, and `cg_sense`.
   loupe-tf reconstruct samples.cfl --trajectory spokes.cfl --matrix 256 256 \\
       --method adjoint
 
-Without --mask, that of the model is taken. What cannot be right is an error: a
-mask of another size (of lines: of another number of them), samples that the
-mask acquires and the file has not; what may be meant is a warning: lines made
-for another length of the read-out, a mask that is not the model's, samples that
-are not used.
+Without --mask, that of the model is taken. A mask of another size (or another
+number of lines) is an error, and so are samples that the mask acquires and the
+file lacks. Lines made for another length of the read-out, a mask that is not
+the model's, and samples that are not used give a warning.
 
 Images have the unit of the k-space. The folder given by --out gets the images
 of each file in the formats asked for, and in records/ the figures of the table;

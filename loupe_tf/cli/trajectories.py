@@ -1,4 +1,4 @@
-"""What the commands on trajectories share."""
+"""Options and texts that the commands on trajectories share."""
 
 import argparse
 

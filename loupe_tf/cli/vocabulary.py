@@ -8,7 +8,7 @@ import argparse
 from loupe_tf.command_line import add_data_options
 
 GOES_ON = "Stopped. The same command goes on from here."
-"""What a command says after Ctrl-C that leaves a folder of results."""
+"""The message after Ctrl-C of a command that leaves a folder of results."""
 
 
 def settings_of(options):

@@ -43,8 +43,8 @@ class Solver:
 
         Args:
             function: Callable f from a tensor `(batch, ...)` to one of the
-                same shape. What it depends on must not be watched for
-                gradients.
+                same shape. No gradient may be watched of the tensors that
+                it uses.
             start: Tensor `(batch, ...)`, the first iterate.
             tolerance, iterations: (Optional) numbers, or scalar tensors that
                 a compiled function reads, in place of the solver's.

@@ -36,8 +36,8 @@ def band(shape, acceleration, angle=0.0, calibration=None):
             all entries. With 1 it is all of k-space.
         angle: Float, t in degrees. 0 is a band of columns, 90 one of rows.
         calibration: `None`, an integer or `(h, w)`: the centre that is always
-            acquired, inside the budget. What juts out of the band replaces
-            entries at its edges.
+            acquired, inside the budget. Entries of it outside the band
+            replace entries at the edges of the band.
 
     Returns:
         A `SamplingMask`.

@@ -1,4 +1,4 @@
-"""What is known of a pattern; `fixed_mask.py` fills the table."""
+"""The facts about a pattern; `fixed_mask.py` fills the table."""
 
 import collections.abc
 import dataclasses

@@ -1,7 +1,7 @@
 """Samples of the posterior of images, and whether they are calibrated.
 
 They use `keras.ops` for images `(batch, H, W, 2)` and any forward operator of
-`loupe_tf.operators`. What judges samples uses NumPy.
+`loupe_tf.operators`. The functions that judge samples use NumPy.
 """
 
 from loupe_tf.posterior.calibration import (

@@ -9,7 +9,7 @@ from loupe_tf.checks import check_integer, check_number, invalid
 
 @dataclasses.dataclass(frozen=True)
 class Detail:
-    """What samples and scan say of a detail, as `check_detail` finds.
+    """Evidence of the samples and the scan for a detail; see `check_detail`.
 
     Attributes:
         contrast: Array `(n,)`, of each sample: the mean modulus in the region,

@@ -29,7 +29,7 @@ def ensemble_samples(models, inputs):
 
     Args:
         models: List of two or more Keras models or layers.
-        inputs: What each of them takes, such as `[kspace, mask]`.
+        inputs: Inputs of each of them, such as `[kspace, mask]`.
 
     Returns:
         Array `(models, batch, H, W, C)`.
@@ -49,7 +49,7 @@ def dropout_samples(model, inputs, count=16):
     Args:
         model: Keras model or layer with dropout, such as of
             `loupe_tf.models.unet((320, 320, 2), dropout=0.1)`.
-        inputs: What it takes.
+        inputs: Inputs of the model.
         count: Integer ≥ 2, the number of samples. Their random numbers are
             those of the dropout layers, which have seeds of their own.
 

@@ -41,8 +41,8 @@ def pad_readout(kspace, rows):
 
     This is the adjoint of `crop_readout`, and its right inverse: the image is
     padded with zeros along H. So a network that was trained on oversampled
-    scans gets images of the shape it knows. What was outside the field of view,
-    such as noise, is lost.
+    scans gets images of the shape it knows. Everything outside the field of
+    view, such as noise, is lost.
 
     Args:
         kspace: Complex array `(..., H, W)`, as for `crop_readout`.

@@ -49,12 +49,12 @@ class Regime(SavesSeedState, keras.Model):
         `[kspace, mask]` or `[kspace, mask, maps]`, as measured; with a `Loupe`,
         its own inputs. K-space is `(batch, coils, H, W, 2)`, masks are
         `(1 or batch, H or 1, W or 1, 1)`, maps have the shape of k-space. All
-        are float32, with DC at `(H // 2, W // 2)`. What lies in k-space outside
-        the mask is not read.
+        are float32, with DC at `(H // 2, W // 2)`. K-space outside the mask
+        is not read.
 
     Attributes:
         model: The given model.
-        reconstructor: What is trained.
+        reconstructor: The part of it that is trained.
         monitors: Tuple of names of further logs.
     """
 

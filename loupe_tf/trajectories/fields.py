@@ -1,4 +1,4 @@
-"""What draws samples to a density, and away from each other.
+"""Forces that draw samples to a density, and away from each other.
 
 The potential of two points is their distance, so that forces have the length 1
 at any distance: samples k with the density ρ have the energy
@@ -53,9 +53,9 @@ class Field:
 def refined(density):
     """Spread each entry of a density over its cell: 3 × 3 entries.
 
-    Samples are then drawn to a cell rather than to its centre. What lies beyond
-    -1/2 comes in again at 1/2, where the same samples are. A density of more
-    than `MOST_REFINED` entries along an axis is fine enough.
+    Samples are then drawn to a cell rather than to its centre. A position
+    beyond -1/2 comes in again at 1/2, where the same samples are. A density of
+    more than `MOST_REFINED` entries along an axis is fine enough.
 
     Args:
         density: Array `(H, W)`.

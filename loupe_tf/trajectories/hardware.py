@@ -1,4 +1,4 @@
-"""What a gradient system can do, and whether a trajectory asks for more."""
+"""The limits of a gradient system, and whether a trajectory keeps them."""
 
 import dataclasses
 
@@ -113,9 +113,9 @@ class Hardware:
         """Compute the gradients that run a trajectory.
 
         They are linear between nodes that are one dwell time apart, the first
-        half a dwell time before the first sample. What brings the gradient to
-        the first node, and from the last one to 0, lies outside:
-        a sequence adds it.
+        half a dwell time before the first sample. The ramps to
+        the first node, and from the last one to 0, lie outside: a sequence
+        adds them.
 
         Args:
             trajectory: `Trajectory` with `matrix`, `field_of_view` and `dwell`.

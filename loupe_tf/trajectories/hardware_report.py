@@ -38,7 +38,7 @@ UNITS = {"gradient": "mT/m", "slew rate": "T/m/s"}
 
 
 class HardwareReport:
-    """What the shots of a trajectory ask of a gradient system.
+    """The demands of the shots of a trajectory on a gradient system.
 
     `str(report)` is a text for people. `Hardware.check` makes it.
 

@@ -233,8 +233,8 @@ def load_trajectory(path, format=None, **options):
         path: Path of the file.
         format: (Optional) one of the names of `save_trajectory`, by default
             that of the suffix.
-        **options: What a file of another program may not say. For CSV, `unit`,
-            `matrix`, `field_of_view` and `dwell`. For BART, `matrix`, which its
+        **options: Facts that a file of another program may lack. For CSV,
+            `unit`, `matrix`, `field_of_view` and `dwell`. For BART, `matrix`, which its
             unit needs. For ISMRMRD, `unit` (`"cycles/pixel"` by default),
             `matrix`, by default that of the encoded space, and `encoding` and
             `select`, as in `load_kspace`. For mri-nufft's `.bin`, `raster`, the

@@ -1,4 +1,4 @@
-"""What adjoint Broyden with OPA gives for its products by the Jacobian.
+"""Compare adjoint Broyden with OPA with SHINE, per product by the Jacobian.
 
 SHINE (Ramzi et al., ICLR 2022) also has a forward search whose estimate B of
 the Jacobian J is updated from the left,

@@ -66,7 +66,7 @@ class Worker:
 
 
 def serve(make, setting):
-    """What a `Worker` runs in its process.
+    """Run in the process of a `Worker`.
 
     Args:
         make: Callable that takes the settings by name and returns callables by

@@ -64,7 +64,7 @@ def curves(run, settings, splits, folder):
 
 
 def facts(trajectory, density, hardware):
-    """What a record says about curves: samples, distance, limits, decay."""
+    """Return facts on curves: samples, distance, limits, decay."""
     report = hardware.check(trajectory)
     found = {
         "shots": trajectory.shots,

@@ -1,4 +1,4 @@
-"""What a scanner measures along curves, from images."""
+"""Simulated scans of images along curves."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a scanner with one coil or several measures, from images."""
+"""Simulated scans of images, with one coil or several."""
 
 import numpy as np
 

@@ -17,7 +17,7 @@ RADIUS = 1.5
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-    """What is measured, and how.
+    """Images, and how they are measured.
 
     Attributes:
         images: Complex array `(n, H, W)`, the images.

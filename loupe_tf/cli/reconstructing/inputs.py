@@ -16,7 +16,7 @@ def load_maps(path):
 
 
 def content(path, *words):
-    """What stands for a file in settings: its content; words stand as is."""
+    """Return the hash of a file for the settings; return words unchanged."""
     if path in (None, *words):
         return path
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()

@@ -103,7 +103,7 @@ def write(out, options, facts, crimes, test, model, outcome):
 
 
 def verdict(options, network, results, gains, doubts):
-    """What the learned mask was worth, as far as that can be told.
+    """State the gain of the learned mask, as far as that can be told.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.

@@ -1,4 +1,4 @@
-"""Training in two rounds, and what came of it."""
+"""Training in two rounds, and its results."""
 
 import dataclasses
 
@@ -73,7 +73,7 @@ def train(options, model, data, inputs, out):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of both trainings.
+    """The results of both trainings.
 
     Attributes:
         results: Dict by mask and reconstruction of dicts: metrics of each test

@@ -1,4 +1,4 @@
-"""What is minimized, and what a reconstruction is judged by."""
+"""The function to minimize, and the metrics of a reconstruction."""
 
 import numpy as np
 from benchmark_utils.problem import objective_value, psnr, zero_filled

@@ -1,1 +1,1 @@
-"""What the objective and the solvers share."""
+"""Functions that the objective and the solvers share."""
