@@ -234,8 +234,8 @@ def load_trajectory(path, format=None, **options):
         format: (Optional) one of the names of `save_trajectory`, by default
             that of the suffix.
         **options: Facts that a file of another program may lack. For CSV,
-            `unit`, `matrix`, `field_of_view` and `dwell`. For BART, `matrix`, which its
-            unit needs. For ISMRMRD, `unit` (`"cycles/pixel"` by default),
+            `unit`, `matrix`, `field_of_view` and `dwell`. For BART, `matrix`,
+            which its unit needs. For ISMRMRD, `unit` (`"cycles/pixel"` by default),
             `matrix`, by default that of the encoded space, and `encoding` and
             `select`, as in `load_kspace`. For mri-nufft's `.bin`, `raster`, the
             raster time of the gradients in seconds (1e-5), and `dwell`, the
