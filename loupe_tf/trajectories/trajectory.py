@@ -235,11 +235,12 @@ def load_trajectory(path, format=None, **options):
             that of the suffix.
         **options: Facts that a file of another program may lack. For CSV,
             `unit`, `matrix`, `field_of_view` and `dwell`. For BART, `matrix`,
-            which its unit needs. For ISMRMRD, `unit` (`"cycles/pixel"` by default),
-            `matrix`, by default that of the encoded space, and `encoding` and
-            `select`, as in `load_kspace`. For mri-nufft's `.bin`, `raster`, the
-            raster time of the gradients in seconds (1e-5), and `dwell`, the
-            time between two samples, by default the same.
+            which its unit needs. For ISMRMRD, `unit` (by default
+            `"cycles/pixel"`), `matrix`, by default that of the encoded space,
+            and `encoding` and `select`, as in `load_kspace`. For mri-nufft's
+            `.bin`, `raster`, the raster time of the gradients in seconds
+            (1e-5), and `dwell`, the time between two samples, by default the
+            same.
 
     Returns:
         A `Trajectory`.
