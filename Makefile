@@ -91,11 +91,13 @@ endef
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-tensorflow test-jax test-torch test-all lint docs gallery \
+.PHONY: demo env test test-tensorflow test-jax test-torch test-all lint docs gallery \
 	results clean
 
 demo: $(VENV)/.demo
 	$(BIN)/loupe-tf train --demo
+
+env: $(VENV)/.test
 
 test: $(VENV)/.test lint $(BACKENDS:%=test-%)
 

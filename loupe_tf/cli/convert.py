@@ -6,13 +6,19 @@ from loupe_tf.cli.masks import add_command, add_reading, read, size_text
 from loupe_tf.cli.protocol import describe
 from loupe_tf.file_formats import find_format
 from loupe_tf.masks.acquisition_order import ORDERS
+from loupe_tf.masks.description import resolution_text
 from loupe_tf.masks.files.mask_files import FORMATS, save_mask
-from loupe_tf.masks.mirror_images import lacks_mirror_images
+from loupe_tf.masks.mirror_images import (
+    acquired_text,
+    lacks_mirror_images,
+    mirror_images,
+)
 
 DESCRIPTION = """\
 Write a mask in another format. The file appears at once and whole: after an
 error, an older file is still there. Before a mask goes to a scanner (Pulseq,
-ISMRMRD, CSV), the command says if it leaves out one half of k-space.
+ISMRMRD, CSV), the command says how far out it acquires k-space, and if it
+leaves out one half or was learned from images without a phase.
 """
 
 EXAMPLES = """\
@@ -126,6 +132,21 @@ def run(options):
     kind = find_format(FORMATS, options.out, options.format)
     if protocol := describe(options.out, kind, FORMATS[kind], options):
         print(protocol)
-    lacking = lacks_mirror_images(mask)
-    if lacking and kind in FOR_SCANNERS:
-        print(f"\n{textwrap.fill(f'Note: {lacking}', 80)}")
+    if kind in FOR_SCANNERS:
+        if resolution := resolution_text(mask):
+            print(f"acquires {resolution}")
+        if doubt := lacks_mirror_images(mask) or without_phase(mask):
+            print(f"\n{textwrap.fill(f'Note: {doubt}', 80)}")
+
+
+def without_phase(mask):
+    """Return a note on a mask that was learned from magnitudes, or `""`."""
+    facts = mask.provenance
+    if facts.get("images") != "magnitudes" or facts.get("half_plane"):
+        return ""
+    return (
+        "This mask was learned from magnitudes, which have no phase. "
+        f"{acquired_text(mirror_images(mask), mask)}; a scan, whose images "
+        "have a phase, may need more of them. Learn a mask for a scanner with "
+        "`loupe-tf train --phase`."
+    )

@@ -1,4 +1,4 @@
-"""`loupe-tf mask show`: what a mask is."""
+"""`loupe-tf mask show`: the facts about a mask."""
 
 import textwrap
 
@@ -13,7 +13,11 @@ from loupe_tf.cli.masks import (
     stated,
     titles,
 )
-from loupe_tf.masks.description import density_profile, side_lobe
+from loupe_tf.masks.description import (
+    density_profile,
+    resolution_text,
+    side_lobe,
+)
 from loupe_tf.masks.mirror_images import (
     acquired_text,
     lacks_mirror_images,
@@ -22,10 +26,12 @@ from loupe_tf.masks.mirror_images import (
 from loupe_tf.report import save_figure, text_table
 
 DESCRIPTION = """\
-Print what a mask is: acceleration asked for and achieved, calibration region,
-density by distance from DC, and the point-spread function with its largest
-side lobe and its place. A mask that leaves out one half of k-space, as masks
-learned from images without a phase do, is said to. With --out, draw it.
+Print the facts about a mask: acceleration asked for and achieved, calibration
+region, density by distance from DC; the largest side lobe of its point-spread
+function, its place, and the largest value off the peak; for lines, how far out
+they go, and the resolution that this gives. A note says if the mask leaves out
+one half of k-space, as masks learned from images without a phase may do. With
+--out, draw it.
 """
 
 EXAMPLES = """\
@@ -84,6 +90,8 @@ def description(mask, names):
         ("largest side lobe", lobe_text(lobe)),
         ("largest off peak", f"{lobe['off_peak']:.3f}"),
     ]
+    if resolution := resolution_text(mask):
+        rows.append(("acquired extent", resolution))
     for name, value in mask.provenance.items():
         text = str(value)
         rows.append((name, text if len(text) <= 70 else f"{text[:67]}..."))

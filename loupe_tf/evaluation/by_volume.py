@@ -42,7 +42,7 @@ def per_volume(images, outputs, volumes):
     }
 
 
-def worse_than_zero_filled(name, result, zero_filled):
+def worse_than_zero_filled(name, result, zero_filled, trained=True):
     """Describe a reconstruction that is worse than zero filling.
 
     Args:
@@ -50,6 +50,8 @@ def worse_than_zero_filled(name, result, zero_filled):
         result: The result of `per_volume` for the reconstruction.
         zero_filled: The result of `per_volume` for the zero-filled images of
             the same mask.
+        trained: Boolean, whether the reconstruction comes from training, which
+            decides what the reasons may be.
 
     Returns:
         A string of a few sentences, or `None` if neither PSNR nor SSIM is
@@ -68,10 +70,17 @@ def worse_than_zero_filled(name, result, zero_filled):
             )
     if not worse:
         return None
+    reasons = (
+        "too few epochs, a learning rate that is too high or too low, images "
+        "normalised differently from the training images, and images of "
+        "another kind, such as images with a phase for a network that was "
+        "trained without (`loupe-tf train --phase`)"
+        if trained
+        else "a method that does not fit this mask, and a regularization that "
+        "does not fit these images"
+    )
     return (
         f"{name} is worse than zero filling with the same mask: "
-        f"{', '.join(worse)}. Likely reasons are too few epochs, a learning "
-        "rate that is too high or too low, images normalised differently from "
-        "the training images, and images of another kind. Such figures say "
+        f"{', '.join(worse)}. Likely reasons are {reasons}. Such figures say "
         "nothing about the mask."
     )

@@ -18,6 +18,7 @@ from loupe_tf.masks.half_plane import half_plane, mirrored
 from loupe_tf.masks.mirror_images import lacks_mirror_images, mirror_images
 from loupe_tf.masks.patterns import (
     CALIBRATION_SHARE,
+    central_lines,
     default_calibration,
     equispaced_lines,
     gaussian,
@@ -39,6 +40,7 @@ __all__ = [
     "binarize",
     "budget",
     "calibration_region",
+    "central_lines",
     "centred",
     "dc_position",
     "default_calibration",

@@ -35,6 +35,44 @@ def density_profile(mask, bins=16):
     return edges, shares
 
 
+def resolution_text(mask):
+    """Say how far out a mask of lines acquires k-space, and what that means.
+
+    With `m` the largest distance of an acquired line from DC, in lines, an
+    image of the samples alone has the resolution of `2 m + 1` of the `N` lines:
+    pixels of the field of view divided by `2 m + 1`.
+
+    Args:
+        mask: `SamplingMask`.
+
+    Returns:
+        A text, `""` for points, whose outermost ones say little, and for a mask
+        that acquires nothing.
+
+    Example:
+
+    >>> resolution_text(SamplingMask([[0, 0, 1, 1, 1, 0, 0]]))
+    'columns up to 1 of 3 from DC, 43 % of the resolution along W'
+    """
+    if not mask.lines or not mask.acquired:
+        return ""
+    size = mask.array.size
+    distance = np.abs(np.arange(size) - size // 2)
+    outermost = int(distance[mask.array.ravel()].max())
+    text = f"{mask.lines} up to {outermost} of {size // 2} from DC"
+    axis = 1 if mask.lines == "columns" else 0
+    share = min((2 * outermost + 1) / size, 1)
+    if mask.field_of_view is None:
+        return f"{text}, {share:.0%}".replace("%", " %") + (
+            f" of the resolution along {'HW'[axis]}"
+        )
+    millimetres = mask.field_of_view[axis]
+    return (
+        f"{text}: {millimetres / size / share:.2f} mm along {'HW'[axis]}, "
+        f"where the matrix has {millimetres / size:.2f} mm"
+    )
+
+
 def point_spread(mask):
     """Compute the point-spread function of the zero-filled reconstruction.
 

@@ -5,6 +5,7 @@ import numpy as np
 from loupe_tf.checks import check_choice
 from loupe_tf.masks.pattern import PATTERNS, Pattern
 from loupe_tf.masks.patterns import (
+    central_lines,
     default_calibration,
     equispaced_lines,
     gaussian,
@@ -21,6 +22,7 @@ PATTERNS.update(
         "poisson_disc": Pattern(poisson_disc),
         "random_lines": Pattern(random_lines, of_lines=True),
         "equispaced_lines": Pattern(equispaced_lines, of_lines=True),
+        "central_lines": Pattern(central_lines, of_lines=True, is_random=False),
         "spectrum": Pattern(spectrum, of_images=True, is_random=False),
     }
 )

@@ -33,7 +33,8 @@ def from_model(
         A `SamplingMask` with the acceleration, the calibration region and the
         slope of the layer. Its matrix and field of view are those of the
         model's images. Its provenance has the name of the model, the
-        estimator, the binarization, and `weights_sha256`, a hash of all
+        estimator, the binarization, `"images": "magnitudes"` if a learned mask
+        has seen images without a phase, and `weights_sha256`, a hash of all
         weights (shape, type and values, in the order of `model.weights`) that
         saving and loading the model does not change. A model with groups gives
         a tuple of masks, and so does one with nested masks, in the order of
@@ -89,6 +90,8 @@ def from_model(
         "pattern": "learned" if slopes else "given",
         "model": model.name,
     }
+    if slopes and _of_magnitudes(model):
+        facts["images"] = "magnitudes"
     for name in ("estimator", "binarization"):
         values = {getattr(part, name, None) for part in parts} - {None}
         if values:
@@ -170,6 +173,12 @@ def weights_hash(model):
         digest.update(f"{value.shape} {value.dtype.name}\n".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     return digest.hexdigest()
+
+
+def _of_magnitudes(model):
+    """Return whether all inputs that are images have one channel, no phase."""
+    images = [x.shape for x in model.inputs if len(x.shape) in (4, 5)]
+    return bool(images) and all(shape[-1] == 1 for shape in images)
 
 
 def _matrix(model, shape):

@@ -179,6 +179,52 @@ def equispaced_lines(
     )
 
 
+def central_lines(
+    shape, acceleration, calibration=None, lines="columns", seed=0
+):
+    """Acquire the lines nearest to DC, and no others.
+
+    An image of low resolution without aliasing: the mask that every other one
+    should be compared with.
+
+    Args:
+        shape: Shape `(H, W)` of k-space.
+        acceleration: Real number `R` greater than 1.
+        calibration: Integer, the number of central lines of the calibration
+            region, all of which the mask acquires; 0 for none. `None`, the
+            default, means `default_calibration`.
+        lines: `"columns"` or `"rows"`, the kind of lines.
+        seed: Integer, which changes nothing: the mask is not random.
+
+    Returns:
+        A `SamplingMask` of shape `(1, W)` or `(H, 1)`, of exactly
+        `round(N / R)` of the `N` lines. If their number is even, the one more
+        lies on the side of lower indices.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+
+    Example:
+
+    >>> central_lines((8, 8), acceleration=2).array.astype(int)
+    array([[0, 0, 1, 1, 1, 1, 0, 0]])
+    """
+    matrix = standardize_shape(shape)
+    shape = lines_shape(matrix, lines)
+    if calibration is None:
+        calibration = default_calibration(matrix, acceleration, lines)
+    size = max(shape)
+    distance = np.abs(np.arange(size) - size // 2).reshape(shape)
+    return SamplingMask(
+        binarize(-distance, acceleration, calibration),
+        acceleration,
+        calibration,
+        provenance={"pattern": "central_lines", "seed": int(seed)},
+        matrix=matrix,
+    )
+
+
 def lines_shape(shape, lines):
     """Return the shape of a mask of lines: `(1, W)` or `(H, 1)`."""
     height, width = standardize_shape(shape)

@@ -97,6 +97,32 @@ def test_a_mask_that_leaves_out_one_half_is_said_to(files, capsys):
     assert "mirror images" in text and "one half" not in text
 
 
+def test_a_mask_learned_from_magnitudes_has_a_note(files, capsys):
+    array = np.zeros((1, 64), bool)
+    array[0, 32 - 8 : 32 + 9] = True
+
+    def convert_with(name, **provenance):
+        SamplingMask(
+            array,
+            provenance={"pattern": "learned", **provenance},
+            matrix=(64, 64),
+            field_of_view=(240, 240),
+        ).save("learned.npz")
+        assert run(f"mask convert learned.npz {name}") == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    text = convert_with("a.csv", images="magnitudes")
+    assert "Note: This mask was learned from magnitudes" in text
+    assert "16 of 16 outer lines have their mirror" in text
+    assert "acquires columns up to 8 of 32 from DC: 14.12 mm along W" in text
+    for name, facts in (
+        ("a.csv", {}),
+        ("a.csv", {"images": "magnitudes", "half_plane": True}),
+        ("a.npy", {"images": "magnitudes"}),
+    ):
+        assert "Note" not in convert_with(name, **facts)
+
+
 @pytest.mark.parametrize(
     "suffix, module", [("seq", "pypulseq"), ("mrd", "h5py")]
 )

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf import cli, distribution, masks
+from loupe_tf import cli, distribution, evaluation, masks
 from loupe_tf.cli.phase import images_of
 from loupe_tf.cli.train import load_data, warn_of_phase_axis
 from loupe_tf.cli.training import models, rounds
@@ -16,6 +16,7 @@ from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.datasets import Slices, load_splits
 from loupe_tf.evaluation import per_volume
 from loupe_tf.numpy_fourier import fft2c, ifft2c
+from loupe_tf.reconstruction import ZeroFilled
 
 
 def train(arguments):
@@ -158,6 +159,19 @@ def test_phase(folder, capsys, monkeypatch):
         assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
 
 
+def test_patience_follows_the_epochs():
+    """The paper's for its thousand epochs; in few, 4S would never act."""
+    for epochs, patience, cooldown in (
+        (1000, 40, 10),
+        (30, 1, 1),
+        (500, 20, 5),
+    ):
+        options = parse("--epochs", str(epochs), "10")
+        assert (options.patience, options.cooldown) == (patience, cooldown)
+    options = parse(*"--epochs 30 10 --patience 7 --cooldown 0".split())
+    assert (options.patience, options.cooldown) == (7, 0)
+
+
 def test_phases_of_splits_differ_and_follow_the_seed(folder):
     options = parse(*_arguments(folder, "--phase", "0.5"))
     assert options.phase == 0.5
@@ -289,6 +303,20 @@ def test_lines_with_another_network_of_the_acquired_extent(folder, rng, capsys):
     results = json.loads((run / "metrics.json").read_text())["results"]
     assert "learned (4S), encoder-decoder" in results
     assert "random_lines, encoder-decoder" in results
+    # The central lines stand beside them.
+    data, _ = load_data(parse(*_arguments(folder, *options)))
+    central = masks.central_lines((16, 12), 4, 2)
+    expected = evaluation.judge(
+        ZeroFilled(), central, data["test"].images, data["test"].volumes
+    )["unit_range"]
+    got = results["central_lines, zero-filled"]["volumes"]
+    assert list(got) == list(expected)
+    for volume, values in expected.items():
+        assert got[volume]["psnr"] == pytest.approx(values["psnr"], 1e-4)
+    assert "from as many central lines" in printed
+    report = (run / "report.html").read_text()
+    assert "It acquires columns up to" in report
+    assert "4S never raised the slope from 20" in printed
     model = keras.models.load_model(run / "model.keras")
     network = model.reconstructor.network
     assert network.get_layer("bottom_drop_1").rate == 0.1

@@ -45,3 +45,11 @@ def test_worse_than_zero_filled(psnr, ssim, said):
     else:
         assert found.startswith("gaussian, U-Net is worse than zero filling")
         assert said in found and "too few epochs" in found
+        untrained = evaluation.worse_than_zero_filled(
+            "gaussian, wavelet_l1",
+            {"a": {"psnr": psnr, "ssim": ssim}},
+            {"a": {"psnr": 25.0, "ssim": 0.9}},
+            trained=False,
+        )
+        assert said in untrained and "epochs" not in untrained
+        assert "regularization" in untrained

@@ -76,6 +76,18 @@ def test_rounding_does_not_reach_the_estimate(size, updates):
     assert bool(ops.any(memory[0] != 0)) == bool(updates)
 
 
+def test_a_change_across_the_step_is_not_learned():
+    """`Δxᵀ H Δg` is 0 there, and the update would divide by it."""
+    solver = Broyden(memory=2)
+    x = ops.ones((1, SIZE))
+    moved, changed = (np.eye(SIZE, dtype="float32")[[i]] for i in (0, 1))
+    memory = solver.learn(
+        ops.convert_to_tensor([True]), x, moved, changed, solver.memory_for(x)
+    )
+    assert int(memory[-1][0]) == 0
+    assert not any(bool(ops.any(each != 0)) for each in memory[:2])
+
+
 def test_full_memory_goes_on(rng):
     """It converges by the estimate that it has."""
     w, b, function = problem(rng)

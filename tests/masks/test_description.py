@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from loupe_tf.masks import (
     side_lobe,
     uniform_random,
 )
+from loupe_tf.masks.description import resolution_text
 
 
 def test_density_of_lines():
@@ -92,6 +94,35 @@ def test_side_lobe_of_points():
 def test_no_side_lobes(array):
     lobe = side_lobe(SamplingMask(array))
     assert lobe["height"] == 0 and lobe["off_peak"] == 0
+
+
+@pytest.mark.parametrize(
+    "acquired, size, view, expected",
+    [
+        # DC at 4: columns 2 to 6, a distance of 2, so 5 of 8 lines.
+        ((2, 4, 5), 8, None, "up to 2 of 4 from DC, 62 % of the"),
+        ((2, 4, 6), 8, 240, "2 of 4 from DC: 48.00 mm along W, .* 30.00 mm"),
+        # The edge at -4 is no more than everything.
+        ((0, 4), 8, 240, "4 of 4 from DC: 30.00 mm along W"),
+        ((0, 3), 7, 210, "3 of 3 from DC: 30.00 mm along W"),
+        ((3,), 7, 210, "0 of 3 from DC: 210.00 mm along W"),
+    ],
+)
+def test_resolution(acquired, size, view, expected):
+    array = np.zeros((1, size), bool)
+    array[0, list(acquired)] = True
+    matrix = {"field_of_view": (99, view) if view else None}
+    mask = SamplingMask(array, matrix=(size, size), **matrix)
+    assert re.search(expected, resolution_text(mask))
+    matrix = {"field_of_view": (view, 99) if view else None}
+    rows = SamplingMask(array.T, matrix=(size, size), **matrix)
+    other = resolution_text(mask).replace("along W", "along H")
+    assert resolution_text(rows) == other.replace("columns", "rows")
+
+
+def test_resolution_of_others():
+    assert not resolution_text(SamplingMask(np.ones((4, 4))))
+    assert not resolution_text(SamplingMask(np.zeros((1, 4))))
 
 
 def test_overlap():

@@ -101,6 +101,7 @@ def test_rich_layer(tmp_path):
     assert mask.provenance == {
         "pattern": "learned",
         "model": "tiny",
+        "images": "magnitudes",
         "estimator": "relaxed",
         "binarization": "topk",
     }

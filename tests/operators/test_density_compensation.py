@@ -44,6 +44,15 @@ def test_adjoint_is_close_to_the_image(image, method, angle):
     assert compensated > 22
 
 
+def test_the_ramp_is_the_distance_and_a_quarter_of_a_step_at_dc():
+    scan = NonUniform(spokes()[None], SIZE)
+    density = ops.convert_to_numpy(density_compensation(scan, "ramp"))
+    weights = density[0, 0, :, :, 0] / density[0, 0, :1, 25:26, 0]
+    expected = np.abs(np.arange(48) - 24.0)
+    expected[24] = 0.25
+    np.testing.assert_allclose(weights, np.tile(expected, (36, 1)), rtol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["pipe", "ramp"])
 def test_norm_is_one(method):
     """For each example, whatever its trajectory."""

@@ -81,6 +81,36 @@ def test_it_learns_from_a_teacher_that_has_filled_in_nothing(scans):
     assert distilled > 0.5 * hold_out > 0
 
 
+def test_the_gap_is_outside_of_all_that_was_measured(
+    scans, network, rng, monkeypatch
+):
+    """Not in the samples V either, of which the teacher is told nothing."""
+    (kspace, mask, maps), _ = scans
+    regime = Distillation(network, validation=0.3, seed=0)
+    regime([kspace, mask, maps])
+    ours, theirs = rng.normal(size=(2, *kspace.shape)).astype("float32")
+    image = np.zeros((len(kspace), 16, 18, 2), "float32")
+    splits = []
+
+    def rebuild(kspace, seen, maps, training):
+        splits.append(seen)
+        return keras.ops.convert_to_tensor(image), ours
+
+    monkeypatch.setattr(regime, "rebuild", rebuild)
+    monkeypatch.setattr(regime, "predict_kspace", lambda *_: theirs)
+    found = regime.learn([kspace, mask, maps], training=True)
+    spare = keras.ops.convert_to_numpy(regime._spare(mask))
+    held = mask - spare - keras.ops.convert_to_numpy(splits[0])
+    assert spare.any() and held.any()
+
+    def energy(k, where):
+        return (k**2 * where[:, None]).sum((1, 2, 3, 4))
+
+    expected = energy(ours - theirs, 1 - mask) / energy(kspace, held)
+    gap = keras.ops.convert_to_numpy(found["gap"])
+    np.testing.assert_allclose(gap, expected, rtol=1e-4)
+
+
 @pytest.mark.slow
 def test_saved_and_restored_in_training(scans, network, tmp_path):
     inputs, _ = scans

@@ -146,7 +146,12 @@ def doubts(rows):
             name = f"{row['mask']}{rate}, {row['reconstructor']}"
             other = {volume: other[volume] for volume in shared}
             sentences.append(
-                evaluation.worse_than_zero_filled(name, shared, other)
+                evaluation.worse_than_zero_filled(
+                    name,
+                    shared,
+                    other,
+                    trained=row["reconstructor"] not in evaluation.CLASSICAL,
+                )
             )
     return [sentence for sentence in sentences if sentence]
 

@@ -112,7 +112,7 @@ def add_mask_options(group):
         "--slope",
         type=float,
         help="initial slope that 4S raises (20 for relaxed, smaller for the "
-        "others)",
+        "others; 200 is worth a try in trainings of some thousand steps)",
     )
     add(
         "--baseline",
@@ -185,15 +185,14 @@ def add_training_options(group):
     add(
         "--patience",
         type=int,
-        default=40,
-        help="epochs without improvement before 4S raises the slope "
-        "(%(default)s)",
+        help="epochs without improvement before 4S raises the slope (40, as in "
+        "the paper, or a 25th of FIRST if fewer)",
     )
     add(
         "--cooldown",
         type=int,
-        default=10,
-        help="epochs that 4S waits after each rise (%(default)s)",
+        help="epochs that 4S waits after each rise (10, or a 100th of FIRST if "
+        "fewer)",
     )
     add(
         "--factor",
@@ -227,6 +226,12 @@ def complete(options):
     """
     if options.weight_decay < 0:
         raise invalid("weight_decay", "0 or more", options.weight_decay)
+    # In few epochs, 4S would never act with those of the paper's thousand.
+    first = options.epochs[0]
+    if options.patience is None:
+        options.patience = min(40, max(1, first // 25))
+    if options.cooldown is None:
+        options.cooldown = min(10, max(1, first // 100))
     if options.depth is None:
         options.depth = NETWORKS[options.network][1]
     if options.baseline is None:

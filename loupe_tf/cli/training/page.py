@@ -5,7 +5,9 @@ import numpy as np
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
 from loupe_tf.cli.training.options import NETWORKS
+from loupe_tf.cli.training.rounds import CENTRAL
 from loupe_tf.cli.vocabulary import settings_of
+from loupe_tf.masks.description import resolution_text
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) on images divided by their volume's maximum; SSIM "
@@ -62,7 +64,12 @@ def write(out, options, facts, crimes, test, model, outcome):
         results[f"{options.baseline}, {network}"]["volumes"],
     )
     doubts = doubts_of(results, network)
-    said = [verdict(options, network, results, gains, doubts)]
+    said = [
+        verdict(options, network, results, gains, doubts),
+        against_central_lines(results),
+        slope_never_raised(options, outcome.histories[model.name]["slope"]),
+    ]
+    said = [text for text in said if text]
     lacking = masks.lacks_mirror_images(mask)
     if lacking:
         doubts.append(f"The learned mask: {lacking}")
@@ -122,6 +129,39 @@ def verdict(options, network, results, gains, doubts):
         "The masks cannot be compared by their networks yet, since a network "
         "is worse than zero filling (below). "
         + sentence(options, alone, "without a network, zero-filled")
+    )
+
+
+def against_central_lines(results):
+    """Compare learned lines with the central ones, zero-filled; `""` if none.
+
+    Args:
+        results: Dict of the results by name of mask and reconstruction.
+    """
+    if CENTRAL not in results:
+        return ""
+    learned = results["learned (4S), zero-filled"]["volumes"]
+    central = results[CENTRAL]["volumes"]
+    gains = evaluation.paired_difference(learned, central)
+    ssim = [
+        np.mean([volume["ssim"] for volume in each.values()])
+        for each in (learned, central)
+    ]
+    return (
+        "Without a network, the learned lines differ by "
+        f"{report.spread(gains, sign='+')} dB from as many central lines, an "
+        f"image of low resolution (SSIM {ssim[0]:.3f} against {ssim[1]:.3f})."
+    )
+
+
+def slope_never_raised(options, slopes):
+    """Say that 4S has not acted; `""` if it has."""
+    if len(set(slopes)) > 1:
+        return ""
+    return (
+        f"4S never raised the slope from {slopes[0]:g}: the loss never stalled "
+        f"for {options.patience} epochs (--patience). Give more epochs, or "
+        "less patience."
     )
 
 
@@ -192,8 +232,10 @@ def draw_overview(mask, test, outputs, network):
 
 def mask_section(mask, probability):
     """The mask, in words and figures."""
+    resolution = resolution_text(mask)
     return [
-        str(mask),
+        str(mask) + ".",
+        *([f"It acquires {resolution}."] if resolution else []),
         report.figure(
             plots.mask(mask, probability),
             "The binary mask that inference uses, and the probabilities behind "

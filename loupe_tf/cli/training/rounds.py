@@ -7,6 +7,10 @@ import tqdm
 from loupe_tf import callbacks, evaluation, masks
 from loupe_tf.cli.training.options import NETWORKS
 from loupe_tf.models import loupe_model
+from loupe_tf.reconstruction import ZeroFilled
+
+# The rival of all masks of lines: an image of low resolution.
+CENTRAL = "central_lines, zero-filled"
 
 
 class Progress:
@@ -87,8 +91,17 @@ class Outcome:
     histories: dict
 
 
+def central_lines(options, shape):
+    """As many lines as the learned mask has, all of them around DC."""
+    return masks.central_lines(
+        shape[:2], options.acceleration, options.calibration, options.lines
+    )
+
+
 def judge(options, models, trained, test, inputs):
     """Judge both models on the test volumes, zero filling beside them.
+
+    Lines also have the central lines, zero-filled, beside them.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
@@ -122,4 +135,15 @@ def judge(options, models, trained, test, inputs):
                 "seconds": seconds if network is model else 0.0,
             }
         histories[model.name] = history.history
+    if options.lines:
+        mask = central_lines(options, shape)
+        output = evaluation.reconstruct(ZeroFilled(), mask, inputs)
+        outputs[CENTRAL] = output
+        results[CENTRAL] = {
+            "volumes": evaluation.per_volume(test.images, output, test.volumes),
+            "achieved_acceleration": mask.achieved_acceleration,
+            "slope": None,
+            "epochs": 0,
+            "seconds": 0.0,
+        }
     return Outcome(results, outputs, histories)
