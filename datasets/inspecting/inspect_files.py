@@ -37,7 +37,8 @@ def inspect_files(
     if not names:
         raise ValueError(
             "Invalid folder. Expected volumes (NIfTI, DICOM, HDF5, NumPy) that "
-            f"`include` and `exclude` select. Received: none in {path}"
+            f"`include` and `exclude` select; other files, such as MATLAB's, "
+            f"have to be converted. Received: none in {path}"
         )
     inspectors, left_out = {}, []
     for name in names:

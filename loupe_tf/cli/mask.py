@@ -1,12 +1,13 @@
-"""`loupe-tf mask`: masks are shown, converted, compared."""
+"""`loupe-tf mask`: masks are made, shown, converted, compared."""
 
 import argparse
 
-from loupe_tf.cli import compare, convert, show
+from loupe_tf.cli import compare, convert, make_mask, show
 from loupe_tf.cli.masks import describe_files
 
 EXAMPLES = """\
 examples:
+  loupe-tf mask make equispaced_lines lines.npz --matrix 320 320
   loupe-tf mask show runs/demo/mask.npz
   loupe-tf mask convert runs/demo/mask.npz lines.csv
   loupe-tf mask compare runs/demo/mask.npz poisson.npz
@@ -17,12 +18,13 @@ def add(commands):
     """Add the commands on masks."""
     mask = commands.add_parser(
         "mask",
-        help="look at masks, convert them, compare two",
-        description="Look at sampling masks, convert them, compare two.",
+        help="make masks, look at them, convert them, compare two",
+        description="Make sampling masks of a pattern, look at masks, convert "
+        "them, compare two.",
         epilog=f"{EXAMPLES}\n{describe_files()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mask.set_defaults(run=lambda options: mask.print_help())
     things = mask.add_subparsers(metavar="COMMAND", title="commands")
-    for command in (show, convert, compare):
+    for command in (make_mask, show, convert, compare):
         command.add(things)

@@ -18,9 +18,8 @@ from loupe_tf.numpy_fourier import ifftc
 # coils and slices.
 READ, PHASE_1, PHASE_2, COILS, SLICES = 0, 1, 2, 3, 13
 MATLAB = (
-    "a MATLAB file of a version before 7.3. In MATLAB, save it with '-v7.3'; "
-    "or in Python: numpy.save('scan.npy', scipy.io.loadmat('scan.mat')"
-    "['data'].T)"
+    "a MATLAB file of a version before 7.3. In Python: numpy.save("
+    "'scan.npy', scipy.io.loadmat('scan.mat')['data'].T)"
 )
 SIEMENS = (
     "another kind of file. Convert Siemens raw data to ISMRMRD with: "

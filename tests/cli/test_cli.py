@@ -12,7 +12,13 @@ import pytest
 from loupe_tf import cli
 from loupe_tf.cli import compare, convert, show
 from loupe_tf.formats import load_mask
-from loupe_tf.masks import SamplingMask, poisson_disc, random_lines
+from loupe_tf.masks import (
+    SamplingMask,
+    central_lines,
+    gaussian,
+    poisson_disc,
+    random_lines,
+)
 
 
 @pytest.fixture
@@ -133,6 +139,29 @@ def test_formats_of_scanners_have_the_note(
     monkeypatch.setattr(convert, "lacks_mirror_images", lambda mask: "Few.")
     assert run(f"mask convert lines.npz a.{suffix} --fov 240 240") == 0
     assert "Note: Few." in capsys.readouterr().out
+
+
+def test_make(files, capsys):
+    text = "mask make central_lines a.npz --matrix 24 32 --lines rows"
+    assert run(f"{text} --acceleration 3 --calibration 4 --fov 220 180") == 0
+    made = SamplingMask.load("a.npz")
+    expected = central_lines((24, 32), 3, 4, lines="rows")
+    assert made == expected.replace(field_of_view=(220, 180))
+    text = capsys.readouterr().out
+    assert "a.npz: central_lines for 24×32: 8 of 24 rows" in text
+    assert "field of view 220×180 mm" in text
+    # Points, with the calibration region of fastMRI's share.
+    assert run("mask make gaussian b.cfl --matrix 24 32 --seed 5") == 0
+    found = load_mask("b.cfl")
+    assert found == gaussian((24, 32), 4.0, 2, seed=5)
+    for words, message in (
+        ("gaussian c.npz --matrix 24 32 --lines rows", "--lines.*has points"),
+        ("random_lines c.npz --matrix 24 32 --acceleration 1", "--accel"),
+        ("random_lines c.mat --matrix 24 32", "c.mat"),
+    ):
+        assert run(f"mask make {words}") == 2
+        assert re.search(message, capsys.readouterr().err)
+    assert not (files / "c.npz").exists()
 
 
 def test_convert(files, capsys):
@@ -344,7 +373,9 @@ def test_alone_it_helps(capsys, words):
     text = capsys.readouterr().out
     assert "{" not in text
     listed = re.findall(r"^    (\w+)(?:  | \()", text, re.M)
-    assert listed == (["show", "convert", "compare"] if words else NAMES)
+    assert listed == (
+        ["make", "show", "convert", "compare"] if words else NAMES
+    )
 
 
 def test_one_name_for_one_thing():

@@ -178,6 +178,12 @@ def sentence(options, gains, how):
         f"At R = {options.acceleration:g} the learned mask is worth {decibels} "
         f"dB over the fixed {options.baseline} mask of the same budget, {how} "
     )
+    if gains.mean() < 0:
+        text = (
+            f"At R = {options.acceleration:g} the learned mask is "
+            f"{report.spread(-gains)} dB worse than the fixed "
+            f"{options.baseline} mask of the same budget, {how} "
+        )
     if len(gains) == 1:
         return f"{text}on the one test volume, which says nothing about others."
     return text + (
