@@ -5,6 +5,7 @@ from keras import ops
 
 from loupe_tf import layers
 from loupe_tf.checks import check_integer, invalid
+from loupe_tf.models.independent import independent
 from loupe_tf.operators import Cartesian
 
 
@@ -182,7 +183,9 @@ class Unrolled(keras.Model):
             return [network]
         return [network] + [
             network.from_config(
-                {**network.get_config(), "name": f"{network.name}_{i}"}
+                independent(
+                    {**network.get_config(), "name": f"{network.name}_{i}"}
+                )
             )
             for i in range(1, self.iterations)
         ]

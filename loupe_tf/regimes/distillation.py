@@ -6,6 +6,7 @@ from keras import ops
 
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.budget import check_pair
+from loupe_tf.models.independent import independent
 from loupe_tf.operators.cartesian import fit_mask
 from loupe_tf.regimes.held_out_loss import divide, held_out_loss
 from loupe_tf.regimes.hold_out import HoldOut
@@ -117,7 +118,7 @@ class Distillation(HoldOut):
         )
         self.anchored = anchored
         self.teacher = keras.saving.deserialize_keras_object(
-            keras.saving.serialize_keras_object(self.reconstructor)
+            independent(keras.saving.serialize_keras_object(self.reconstructor))
         )
         self.teacher.trainable = False
         self.step = self.add_weight(

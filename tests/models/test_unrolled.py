@@ -184,6 +184,23 @@ def test_saved(tmp_path, make):
     )
 
 
+@pytest.mark.parametrize("iterations", [2, 3, 5])
+@pytest.mark.parametrize("make", ALL)
+def test_copies_are_saved_apart(tmp_path, make, iterations):
+    """Each iteration has weights of its own, also after loading."""
+    network = make(iterations=iterations)
+    inputs = scan(np.random.default_rng(1), coils=2)[0]
+    expected = run(network, inputs)
+    network.save(tmp_path / "network.keras")
+    loaded = keras.models.load_model(tmp_path / "network.keras")
+    assert len({id(w) for w in loaded.weights}) == len(network.weights)
+    for ours, theirs in zip(network.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
+        )
+    np.testing.assert_allclose(run(loaded, inputs), expected, atol=1e-6)
+
+
 @pytest.mark.slow
 def test_batch_statistics_with_checkpointing(rng):
     """Each iteration updates them once, and the gradient knows of training."""

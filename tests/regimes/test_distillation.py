@@ -111,6 +111,21 @@ def test_the_gap_is_outside_of_all_that_was_measured(
     np.testing.assert_allclose(gap, expected, rtol=1e-4)
 
 
+def test_student_and_teacher_are_saved_apart(scans, tmp_path):
+    """Also where the network has several copies itself."""
+    inputs, _ = scans
+    cnn = models.cnn((None, None, 2), 2, filters=2, depth=2)
+    regime = Distillation(models.MoDL(cnn, iterations=4, shared=False), seed=0)
+    regime(inputs)
+    regime.save(tmp_path / "regime.keras")
+    loaded = keras.models.load_model(tmp_path / "regime.keras")
+    assert len({id(w) for w in loaded.weights}) == len(regime.weights)
+    for ours, theirs in zip(regime.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
+        )
+
+
 @pytest.mark.slow
 def test_saved_and_restored_in_training(scans, network, tmp_path):
     inputs, _ = scans

@@ -1,0 +1,88 @@
+"""`loupe-tf mask make`: a mask of a fixed pattern."""
+
+from loupe_tf.checks import invalid
+from loupe_tf.cli.masks import add_command, size_text
+from loupe_tf.cli.vocabulary import add_calibration, add_lines, add_seed
+from loupe_tf.masks.files.mask_files import save_mask
+from loupe_tf.masks.fixed_mask import PATTERNS
+from loupe_tf.masks.patterns import CALIBRATION_SHARE, default_calibration
+
+DESCRIPTION = """\
+Make a mask that is not learned, to compare a learned one with, or to scan with.
+It keeps exactly the budget, 1/R of all lines or points.
+"""
+
+EXAMPLES = """\
+examples:
+  loupe-tf mask make equispaced_lines mask.npz --matrix 320 320
+  loupe-tf mask make central_lines mask.npz --matrix 320 256 --lines rows \\
+      --acceleration 3 --fov 220 176
+  loupe-tf mask make poisson_disc pattern.cfl --matrix 96 96 --calibration 12
+"""
+
+
+def add(commands):
+    """Add the command to those on masks."""
+    make = add_command(
+        commands, "make", "make a mask of a pattern", DESCRIPTION, EXAMPLES
+    )
+    make.add_argument(
+        "pattern",
+        choices=[name for name, p in PATTERNS.items() if not p.of_images],
+        help="the pattern",
+    )
+    make.add_argument("out", help="file to write")
+    make.add_argument(
+        "--matrix",
+        nargs=2,
+        type=int,
+        metavar=("H", "W"),
+        required=True,
+        help="size of k-space",
+    )
+    make.add_argument(
+        "--acceleration",
+        type=float,
+        default=4.0,
+        metavar="R",
+        help="R > 1: a share 1/R of k-space is acquired (%(default)s)",
+    )
+    add_lines(make, "the kind of lines, for patterns of lines (columns)")
+    add_calibration(
+        make,
+        f"are always acquired, inside the budget ({CALIBRATION_SHARE}/R of the "
+        "side)",
+    )
+    make.add_argument(
+        "--fov",
+        dest="field_of_view",
+        nargs=2,
+        type=float,
+        metavar=("H", "W"),
+        help="size of the image in mm",
+    )
+    add_seed(make, "seed of the pattern")
+    make.set_defaults(run=run)
+
+
+def run(options):
+    """Run the command."""
+    pattern = PATTERNS[options.pattern]
+    matrix, rate = tuple(options.matrix), options.acceleration
+    arguments = {"calibration": options.calibration, "seed": options.seed}
+    if options.lines:
+        if not pattern.of_lines:
+            raise invalid(
+                "lines",
+                f"none, since {options.pattern} has points",
+                options.lines,
+            )
+        arguments["lines"] = options.lines
+    elif options.calibration is None and not pattern.of_lines:
+        arguments["calibration"] = default_calibration(matrix, rate)
+    mask = pattern.make(matrix, rate, **arguments)
+    mask = mask.replace(field_of_view=options.field_of_view)
+    save_mask(mask, options.out, shift=False)
+    print(f"{options.out}: {mask}")
+    if mask.field_of_view is not None:
+        print(f"field of view {size_text(mask.field_of_view, ' mm')}")
