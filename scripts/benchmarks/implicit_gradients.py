@@ -257,8 +257,9 @@ def train_and_measure(options):
     from loupe_tf.evaluation import central_slices
 
     splits, source = load_splits(options.data, options.data_dir)
-    patients = {p for s in splits.values() for p in s.patients}
-    if len(patients) >= FOLDS:
+    parts = splits.values()
+    known = all(part.patients is not None for part in parts)
+    if known and len({p for s in parts for p in s.patients}) >= FOLDS:
         splits = fold(pool(splits), 0, FOLDS)
         source = f"{source.partition(',')[0]}, first of {FOLDS} folds"
     train = splits["train"].images
