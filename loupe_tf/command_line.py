@@ -26,6 +26,10 @@ class Parser(argparse.ArgumentParser):
 
     presets = {}
 
+    def __init__(self, *args, **kwargs):
+        # The presets do not know an option that is cut short.
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
     def parse_args(self, args=None, namespace=None):
         _options.clear()
         return super().parse_args(args, namespace)

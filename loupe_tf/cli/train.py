@@ -1,5 +1,6 @@
 """`loupe-tf train`: a mask learned with 4S, and what the learning was worth."""
 
+from loupe_tf.checks import invalid
 from loupe_tf.cli.phase import check_phase, images_of, with_phase
 from loupe_tf.cli.training.options import add_options, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
@@ -43,6 +44,12 @@ def add(commands):
 
 def run(options):
     """Run the command."""
+    if options.data is None:
+        raise invalid(
+            "data",
+            "--data with your images, or --demo for simulated ones",
+            None,
+        )
     complete(options)
     check_phase(options.phase)
     from loupe_tf import distribution

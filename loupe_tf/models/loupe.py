@@ -1,4 +1,7 @@
+import warnings
+
 import keras
+import numpy as np
 from keras import ops
 
 from loupe_tf import layers
@@ -110,6 +113,7 @@ class Loupe(keras.Model):
             parts = [one[..., :1], zero[..., :1]]
             measured.append(ops.concatenate(parts, axis=-1))
         image = reconstructor(measured)
+        _check_image(image.shape, input_shape)
         if image.shape[-1] == 2 and input_shape[-1] == 1:
             image = layers.ComplexAbs(name="magnitude")(image)
         inputs = [*inputs, *choices]
@@ -149,11 +153,19 @@ class Loupe(keras.Model):
     def fit(self, x=None, y=None, *args, **kwargs):
         """Train the model, as `keras.Model.fit` does.
 
-        Complex arrays are refused, since Keras would drop their imaginary part.
+        Complex arrays are refused, since Keras would drop their imaginary part,
+        and so are images of other channels than the model's, and arrays without
+        targets. Images of another scale than `[0, 1]` give a warning.
         """
         _refuse_complex("x", x)
         _refuse_complex("y", y)
         _refuse_complex("validation_data", kwargs.get("validation_data"))
+        self._check_channels(x)
+        if isinstance(x, np.ndarray) and y is None:
+            raise invalid(
+                "y", "the true images: `fit(images, images)`", found="None"
+            )
+        _warn_of_scale(y)
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -166,6 +178,20 @@ class Loupe(keras.Model):
         """Rebuild images, as `keras.Model.predict` does; see `fit`."""
         _refuse_complex("x", x)
         return super().predict(x, *args, **kwargs)
+
+    def _check_channels(self, x):
+        channels = self.settings["input_shape"][-1]
+        if self.coils is not None or not isinstance(x, np.ndarray):
+            return
+        same_axes = x.ndim == len(self.settings["input_shape"]) + 1
+        if same_axes and x.shape[-1] in (1, 2) and x.shape[-1] != channels:
+            size = ", ".join(map(str, x.shape[1:]))
+            raise invalid(
+                "x",
+                f"images of {channels} channel{'s' * (channels > 1)}, or a "
+                f"model that takes these: loupe_model(({size}), ...)",
+                found=f"shape={x.shape}",
+            )
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -183,6 +209,39 @@ class Loupe(keras.Model):
             for key in ("sampler", "reconstructor")
         }
         return cls(**{**config, **parts})
+
+
+def _check_image(shape, input_shape):
+    """Refuse the output of a reconstructor that is no image of the input."""
+    size, expected = shape[1:-1], input_shape[:-1]
+    same = len(size) == len(expected) and all(
+        n is None or m is None or n == m for n, m in zip(size, expected)
+    )
+    if not same or shape[-1] not in (1, 2):
+        wanted = ", ".join(map(str, expected))
+        raise invalid(
+            "reconstructor",
+            f"an image (batch, {wanted}, 1) or, real and imaginary part, "
+            f"(batch, {wanted}, 2)",
+            found=f"an output of shape {tuple(shape)}",
+        )
+
+
+LARGE = 10
+"""Images divided by the maximum of their volume are far below this."""
+
+
+def _warn_of_scale(images):
+    if not isinstance(images, np.ndarray) or not images.size:
+        return
+    largest = max(float(images.max()), -float(images.min()))
+    if largest > LARGE:
+        warnings.warn(
+            f"The images reach {largest:.4g}. Divide them by the maximum of "
+            "their volume: learning rates, the PSNR and the noise level `snr` "
+            "are for images between 0 and 1.",
+            stacklevel=3,
+        )
 
 
 def _refuse_complex(name, data):

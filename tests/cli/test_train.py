@@ -100,7 +100,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     history = json.loads((run / "history.json").read_text())
     assert history["learned"]["round"] == [1, 1, 2]
     report = (run / "report.html").read_text()
-    assert "worth" in report and report.count("data:image/png") == 7
+    assert "worth" in report and report.count("data:image/png") == 8
     assert "http://" not in report and "https://" not in report
     assert "from top to bottom volume_" in report
     assert "<dt>crop_to_acquired</dt><dd>False</dd>" in report
@@ -157,6 +157,16 @@ def test_phase(folder, capsys, monkeypatch):
     assert list(got) == list(expected)
     for volume, values in expected.items():
         assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
+
+
+def test_data_or_demo_has_to_be_given(capsys):
+    for words in ([], ["--epochs", "1", "1"]):
+        assert train(words) == 2
+        assert "--data with your images, or --demo" in capsys.readouterr().err
+    # A part of its name would not bring the settings of the demo.
+    with pytest.raises(SystemExit):
+        train(["--dem"])
+    assert "--dem" in capsys.readouterr().err
 
 
 def test_patience_follows_the_epochs():

@@ -55,7 +55,7 @@ def test_a_network_of_another_size_is_refused():
         (8, 8), network, iterations=1, buffers=2, trajectory=SPOKES
     )
     with pytest.raises(
-        ValueError, match=r"`reconstructor`.*\(8, 9\).*\(8, 8\)"
+        ValueError, match=r"`reconstructor`.*\(batch, 8, 9, 1\).*8, 8"
     ):
         models.loupe_model(
             (*SIZE, 2), sampler=GivenTrajectory(SPOKES), reconstructor=other

@@ -195,7 +195,8 @@ def test_variants_of_4s(script, folder, capsys, monkeypatch):
     # A run of other settings is not taken for one of these.
     tiny["4s_full"] = {"epochs": [1, 1]}
     assert script.main(arguments) == 2
-    assert "with --epochs 1 1. Received: one with --epochs 2 1" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "with --epochs 1 1. Received: one with --epochs 2 1" in said
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def add_options(command):
         + "; options given win",
     )
     command.presets = {"--demo": DEMO}
-    add_data(command, "mni_brain/96")
+    add_data(command)
     command.add_argument(
         "--crop-to-acquired",
         action="store_true",

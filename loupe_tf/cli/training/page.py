@@ -4,6 +4,7 @@ import numpy as np
 
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
+from loupe_tf.cli.training.models import fixed_mask
 from loupe_tf.cli.training.options import NETWORKS
 from loupe_tf.cli.training.rounds import CENTRAL
 from loupe_tf.cli.vocabulary import settings_of
@@ -99,7 +100,10 @@ def write(out, options, facts, crimes, test, model, outcome):
             "": [report.figure(overview, OVERVIEW), *said, table],
             **({"Limits of the images": crimes} if crimes else {}),
             "Reconstructions": images_section(test, outcome.outputs, network),
-            "The mask": mask_section(mask, probability),
+            "The mask": [
+                *mask_section(mask, probability),
+                *fixed_section(options, test.images.shape[1:3]),
+            ],
             "Training": training_section(outcome.histories),
             "How it was obtained": [report.facts(obtained)],
             "Settings": [report.facts(settings_of(options))],
@@ -257,6 +261,14 @@ def mask_section(mask, probability):
             "The share of samples acquired by distance from DC, and the point "
             "spread function: the image of one bright pixel.",
         ),
+    ]
+
+
+def fixed_section(options, size):
+    """The mask that the learned one is compared with."""
+    mask = fixed_mask(options, size)
+    return [
+        report.figure(plots.mask(mask), f"The fixed mask beside it: {mask}.")
     ]
 
 
