@@ -4,6 +4,7 @@ import textwrap
 
 from loupe_tf.cli.masks import add_command, add_reading, read, size_text
 from loupe_tf.cli.protocol import describe
+from loupe_tf.cli.vocabulary import add_field_of_view
 from loupe_tf.file_formats import find_format
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.description import resolution_text
@@ -78,14 +79,8 @@ def add(commands):
         metavar=("H", "W"),
         help="size of k-space, which old masks of lines do not know",
     )
-    convert.add_argument(
-        "--fov",
-        dest="field_of_view",
-        nargs=2,
-        type=float,
-        metavar=("H", "W"),
-        help="size of the image in mm, which ISMRMRD and Pulseq need (that of "
-        "the mask)",
+    add_field_of_view(
+        convert, ", which ISMRMRD and Pulseq need (that of the mask)"
     )
     convert.add_argument(
         "--order",

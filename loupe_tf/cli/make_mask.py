@@ -2,7 +2,12 @@
 
 from loupe_tf.checks import invalid
 from loupe_tf.cli.masks import add_command, size_text
-from loupe_tf.cli.vocabulary import add_calibration, add_lines, add_seed
+from loupe_tf.cli.vocabulary import (
+    add_calibration,
+    add_field_of_view,
+    add_lines,
+    add_seed,
+)
 from loupe_tf.masks.files.mask_files import save_mask
 from loupe_tf.masks.fixed_mask import PATTERNS
 from loupe_tf.masks.patterns import CALIBRATION_SHARE, default_calibration
@@ -53,14 +58,7 @@ def add(commands):
         f"are always acquired, inside the budget ({CALIBRATION_SHARE}/R of the "
         "side)",
     )
-    make.add_argument(
-        "--fov",
-        dest="field_of_view",
-        nargs=2,
-        type=float,
-        metavar=("H", "W"),
-        help="size of the image in mm",
-    )
+    add_field_of_view(make)
     add_seed(make, "seed of the pattern")
     make.set_defaults(run=run)
 

@@ -9,7 +9,7 @@ from loupe_tf.cli.trajectories import (
     check_paths,
     write,
 )
-from loupe_tf.cli.vocabulary import add_seed
+from loupe_tf.cli.vocabulary import add_field_of_view, add_seed
 from loupe_tf.command_line import stands_for
 
 DESCRIPTION = """\
@@ -61,14 +61,7 @@ def add(commands):
     make.add_argument(
         "--samples", type=int, required=True, help="samples a shot"
     )
-    view = make.add_argument(
-        "--fov",
-        dest="field_of_view",
-        nargs=2,
-        type=float,
-        metavar=("H", "W"),
-        help="size of the image in mm (that of the model)",
-    )
+    view = add_field_of_view(make, " (that of the model)")
     stands_for(view, "voxel_size")
     make.add_argument(
         "--matrix",

@@ -100,6 +100,18 @@ def add_out(command, default, text):
     )
 
 
+def add_field_of_view(command, text=""):
+    """Add `--fov`, H and W in mm; the help ends with the text."""
+    return command.add_argument(
+        "--fov",
+        dest="field_of_view",
+        nargs=2,
+        type=float,
+        metavar=("H", "W"),
+        help=f"size of the image in mm{text}",
+    )
+
+
 def add_phase(command, text):
     """Add `--phase`, for `loupe_tf.cli.phase`; the help ends with the text."""
     command.add_argument(
