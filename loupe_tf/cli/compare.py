@@ -12,7 +12,12 @@ from loupe_tf.cli.masks import (
     titles,
 )
 from loupe_tf.command_line import stands_for
-from loupe_tf.masks.description import density_profile, overlap, side_lobe
+from loupe_tf.masks.description import (
+    density_profile,
+    overlap,
+    resolution_text,
+    side_lobe,
+)
 from loupe_tf.report import save_figure, text_table
 
 DESCRIPTION = """\
@@ -84,6 +89,7 @@ def comparison(masks, names):
         ["R asked for", *asked],
         ["R achieved", *(f"{m.achieved_acceleration:.4g}" for m in pairs)],
         ["calibration", *calibration],
+        ["acquired extent", *(resolution_text(m) or "-" for m in pairs)],
         ["largest side lobe", *(lobe_text(lobe) for _, lobe in both)],
         ["largest off peak", *(f"{lobe['off_peak']:.3f}" for _, lobe in both)],
         [

@@ -2,6 +2,8 @@
 
 import textwrap
 
+import numpy as np
+
 from loupe_tf.cli.masks import add_command, add_reading, read, size_text
 from loupe_tf.cli.protocol import describe
 from loupe_tf.cli.vocabulary import add_field_of_view
@@ -115,11 +117,20 @@ def add(commands):
 def run(options):
     """Run the command."""
     mask = read(options.mask, options)
+    own = mask.field_of_view
     changes = {"matrix": options.matrix, "field_of_view": options.field_of_view}
     mask = mask.replace(**{k: v for k, v in changes.items() if v is not None})
     given = {name: getattr(options, name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     save_mask(mask, options.out, options.format, shift=False, **given)
+    if own is not None and options.field_of_view is not None:
+        changed = tuple(options.field_of_view)
+        if not np.allclose(own, changed, rtol=1e-3):
+            print(
+                f"Note: the mask was made for a field of view of "
+                f"{size_text(own, ' mm')}; --fov {size_text(changed)} replaces "
+                "it, and the lines then lie at other frequencies."
+            )
     view = ""
     if mask.field_of_view is not None:
         view = f"; field of view {size_text(mask.field_of_view, ' mm')}"

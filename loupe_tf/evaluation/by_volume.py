@@ -73,8 +73,7 @@ def worse_than_zero_filled(name, result, zero_filled, trained=True):
     reasons = (
         "too few epochs, a learning rate that is too high or too low, images "
         "normalised differently from the training images, and images of "
-        "another kind, such as images with a phase for a network that was "
-        "trained without (`loupe-tf train --phase`)"
+        "another kind, such as with a phase that those of the training lack"
         if trained
         else "a method that does not fit this mask, and a regularization that "
         "does not fit these images"

@@ -24,6 +24,12 @@ def training_curves(history, validation_freq=1, figure=None):
     """
     from matplotlib.ticker import LogFormatter
 
+    class PlainNumbers(LogFormatter):
+        """Three digits, so that neighbouring ticks differ."""
+
+        def __call__(self, x, pos=None):
+            return f"{x:.3g}" if super().__call__(x, pos) else ""
+
     slopes = [name for name in history if name.endswith("slope")]
     panels = [
         ("loss", ["loss", "val_loss"]),
@@ -61,8 +67,8 @@ def training_curves(history, validation_freq=1, figure=None):
             )
         ax.set_yscale("log")
         # Plain numbers, not powers of ten: a slope of 20 is read as 20.
-        ax.yaxis.set_major_formatter(LogFormatter())
-        ax.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
+        ax.yaxis.set_major_formatter(PlainNumbers())
+        ax.yaxis.set_minor_formatter(PlainNumbers(labelOnlyBase=False))
         ax.set_ylabel(label)
         ax.grid(alpha=0.3)
         if len(names) > 1:

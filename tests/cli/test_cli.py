@@ -198,7 +198,10 @@ def test_convert_to_protocols(files, capsys):
     words += " --flip-angle 10 --slice-thickness 4 --dummy-scans 2"
     assert run(f"mask convert lines.npz scan.seq {words}") == 0
     text = capsys.readouterr().out
-    assert "; field of view " in text
+    assert "; field of view " in text and "Note" not in text
+    # A mask's own field of view is not replaced in silence.
+    assert run("mask convert scan.seq c.mrd --fov 200 240") == 0
+    assert "made for a field of view of 240×240 mm" in capsys.readouterr().out
     assert (
         "\none slice of 4 mm, spoiled gradient echo, TE 6.00 ms, TR 20.00 ms, "
         "flip angle 10°\n" in text

@@ -186,7 +186,7 @@ def add_training_options(group):
         "--patience",
         type=int,
         help="epochs without improvement before 4S raises the slope (40, as in "
-        "the paper, or a 25th of FIRST if fewer)",
+        "the paper, or a 15th of FIRST if fewer)",
     )
     add(
         "--cooldown",
@@ -224,12 +224,14 @@ def complete(options):
     Raises:
         ValueError: If options do not go together.
     """
+    if min(options.epochs) < 1:
+        raise invalid("epochs", "two numbers of at least 1", options.epochs)
     if options.weight_decay < 0:
         raise invalid("weight_decay", "0 or more", options.weight_decay)
     # In few epochs, 4S would never act with those of the paper's thousand.
     first = options.epochs[0]
     if options.patience is None:
-        options.patience = min(40, max(1, first // 25))
+        options.patience = min(40, max(1, first // 15))
     if options.cooldown is None:
         options.cooldown = min(10, max(1, first // 100))
     if options.depth is None:

@@ -20,6 +20,10 @@ OVERVIEW = (
     "true image, the zero-filled image of the mask's samples, the "
     "reconstruction, and its error."
 )
+WHOSE_LOSS = {
+    "learned": " The loss is that of the random masks of training, the "
+    "validation loss that of the binary mask."
+}
 HEADER = [
     "mask, reconstruction",
     "PSNR [dB]",
@@ -65,9 +69,11 @@ def write(out, options, facts, crimes, test, model, outcome):
         results[f"{options.baseline}, {network}"]["volumes"],
     )
     doubts = doubts_of(results, network)
+    resolution = resolution_text(mask)
     said = [
         verdict(options, network, results, gains, doubts),
         against_central_lines(results),
+        resolution and f"The learned mask acquires {resolution}.",
         slope_never_raised(options, outcome.histories[model.name]["slope"]),
     ]
     said = [text for text in said if text]
@@ -151,10 +157,13 @@ def against_central_lines(results):
         np.mean([volume["ssim"] for volume in each.values()])
         for each in (learned, central)
     ]
+    than = "better" if gains.mean() > 0 else "worse"
     return (
-        "Without a network, the learned lines differ by "
-        f"{report.spread(gains, sign='+')} dB from as many central lines, an "
-        f"image of low resolution (SSIM {ssim[0]:.3f} against {ssim[1]:.3f})."
+        "Without a network, the learned lines are "
+        f"{report.spread(abs(gains.mean()) / gains.mean() * gains)} dB {than} "
+        "than as many central lines, an image of low resolution (SSIM "
+        f"{ssim[0]:.3f} against {ssim[1]:.3f}). To train a network on those, "
+        "give --baseline central_lines."
     )
 
 
@@ -162,10 +171,11 @@ def slope_never_raised(options, slopes):
     """Say that 4S has not acted; `""` if it has."""
     if len(set(slopes)) > 1:
         return ""
+    epochs = f"{options.patience} epoch{'s' * (options.patience > 1)}"
+    less = ", or less patience" if options.patience > 1 else ""
     return (
         f"4S never raised the slope from {slopes[0]:g}: the loss never stalled "
-        f"for {options.patience} epochs (--patience). Give more epochs, or "
-        "less patience."
+        f"for {epochs} (--patience). Give more epochs{less}."
     )
 
 
@@ -242,10 +252,8 @@ def draw_overview(mask, test, outputs, network):
 
 def mask_section(mask, probability):
     """The mask, in words and figures."""
-    resolution = resolution_text(mask)
     return [
         str(mask) + ".",
-        *([f"It acquires {resolution}."] if resolution else []),
         report.figure(
             plots.mask(mask, probability),
             "The binary mask that inference uses, and the probabilities behind "
@@ -254,7 +262,8 @@ def mask_section(mask, probability):
         report.figure(
             plots.probability_histogram(probability),
             "The nearer to 0 and 1, the less is lost by making the mask "
-            "binary.",
+            "binary. If most probabilities lie around 1/R, and the mask looks "
+            "like noise outside its centre, it needs more training.",
         ),
         report.figure(
             plots.mask_description(mask),
@@ -299,7 +308,7 @@ def training_section(histories):
         report.figure(
             plots.training_curves(history),
             f"The {name} mask. The vertical line is where round two begins, "
-            "from the best weights of round one.",
+            f"from the best weights of round one.{WHOSE_LOSS.get(name, '')}",
         )
         for name, history in histories.items()
     ]

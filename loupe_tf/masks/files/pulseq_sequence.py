@@ -54,7 +54,7 @@ def pulseq_sequence(
             sample at 0. Defaults to the shortest possible.
         tr: (Optional) repetition time in ms. Defaults to the shortest
             possible.
-        flip_angle: Positive float, in degrees.
+        flip_angle: Float above 0 and up to 180, in degrees.
         bandwidth: Positive float, receiver bandwidth in Hz per pixel.
         dummy_scans: Non-negative integer, number of repetitions without
             receiving, before the first line.
@@ -79,7 +79,7 @@ def pulseq_sequence(
             "mask", "one that acquires something", found="a mask without lines"
         )
     check_number("slice_thickness", slice_thickness, above=0)
-    check_number("flip_angle", flip_angle, above=0)
+    check_number("flip_angle", flip_angle, above=0, at_most=180)
     check_number("bandwidth", bandwidth, above=0)
     check_integer("dummy_scans", dummy_scans, at_least=0)
     lines = acquisition_order(mask, order, seed)
