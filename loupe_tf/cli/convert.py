@@ -148,7 +148,7 @@ def run(options):
 def without_phase(mask):
     """Return a note on a mask that was learned from magnitudes, or `""`."""
     facts = mask.provenance
-    if facts.get("images") != "magnitudes" or facts.get("half_plane"):
+    if facts.get("trained_on") != "magnitudes" or facts.get("half_plane"):
         return ""
     return (
         "This mask was learned from magnitudes, which have no phase. "

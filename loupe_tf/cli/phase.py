@@ -18,7 +18,6 @@ def images_of(data, phase, seed):
     Returns:
         Dictionary of arrays `(n, H, W, 2)`, or `(n, H, W, 1)` without a phase.
     """
-    check_phase(phase)
     if not phase:
         return {name: slices.images for name, slices in data.items()}
     # Each split has phases of its own.

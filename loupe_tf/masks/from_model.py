@@ -33,9 +33,9 @@ def from_model(
         A `SamplingMask` with the acceleration, the calibration region and the
         slope of the layer. Its matrix and field of view are those of the
         model's images. Its provenance has the name of the model, the
-        estimator, the binarization, `"images": "magnitudes"` if a learned mask
-        has seen images without a phase, and `weights_sha256`, a hash of all
-        weights (shape, type and values, in the order of `model.weights`) that
+        estimator, the binarization, `"trained_on": "magnitudes"` if a learned
+        mask has seen images without a phase, and `weights_sha256`, a hash of
+        all weights (shape, type and values, in the order of `model.weights`) that
         saving and loading the model does not change. A model with groups gives
         a tuple of masks, and so does one with nested masks, in the order of
         their accelerations.
@@ -91,7 +91,7 @@ def from_model(
         "model": model.name,
     }
     if slopes and _of_magnitudes(model):
-        facts["images"] = "magnitudes"
+        facts["trained_on"] = "magnitudes"
     for name in ("estimator", "binarization"):
         values = {getattr(part, name, None) for part in parts} - {None}
         if values:

@@ -117,14 +117,14 @@ def test_a_mask_learned_from_magnitudes_has_a_note(files, capsys):
         assert run(f"mask convert learned.npz {name}") == 0
         return " ".join(capsys.readouterr().out.split())
 
-    text = convert_with("a.csv", images="magnitudes")
+    text = convert_with("a.csv", trained_on="magnitudes")
     assert "Note: This mask was learned from magnitudes" in text
     assert "16 of 16 outer lines have their mirror" in text
     assert "acquires columns up to 8 of 32 from DC: 14.12 mm along W" in text
     for name, facts in (
         ("a.csv", {}),
-        ("a.csv", {"images": "magnitudes", "half_plane": True}),
-        ("a.npy", {"images": "magnitudes"}),
+        ("a.csv", {"trained_on": "magnitudes", "half_plane": True}),
+        ("a.npy", {"trained_on": "magnitudes"}),
     ):
         assert "Note" not in convert_with(name, **facts)
 

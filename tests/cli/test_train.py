@@ -10,7 +10,7 @@ import pytest
 from loupe_tf import cli, distribution, evaluation, masks
 from loupe_tf.cli.phase import images_of
 from loupe_tf.cli.train import load_data, warn_of_phase_axis
-from loupe_tf.cli.training import models, rounds
+from loupe_tf.cli.training import models, page, rounds
 from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.datasets import Slices, load_splits
@@ -167,6 +167,17 @@ def test_data_or_demo_has_to_be_given(capsys):
     with pytest.raises(SystemExit):
         train(["--dem"])
     assert "--dem" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "gains, expected",
+    [([1.0, 2.0], "better"), ([-1.0, -2.0], "worse"), ([0.0, 0.0], "better")],
+)
+def test_a_gain_in_words(gains, expected):
+    """Without a sign, also where both masks are the same."""
+    size, direction = page.better_or_worse(np.array(gains))
+    assert direction == expected and not size.startswith("-")
+    assert size.startswith(f"{abs(np.mean(gains)):.2f}")
 
 
 def test_no_epochs_are_refused(folder, capsys):

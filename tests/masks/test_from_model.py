@@ -101,7 +101,7 @@ def test_rich_layer(tmp_path):
     assert mask.provenance == {
         "pattern": "learned",
         "model": "tiny",
-        "images": "magnitudes",
+        "trained_on": "magnitudes",
         "estimator": "relaxed",
         "binarization": "topk",
     }

@@ -157,14 +157,20 @@ def against_central_lines(results):
         np.mean([volume["ssim"] for volume in each.values()])
         for each in (learned, central)
     ]
-    than = "better" if gains.mean() > 0 else "worse"
+    decibels, than = better_or_worse(gains)
     return (
-        "Without a network, the learned lines are "
-        f"{report.spread(abs(gains.mean()) / gains.mean() * gains)} dB {than} "
+        f"Without a network, the learned lines are {decibels} dB {than} "
         "than as many central lines, an image of low resolution (SSIM "
         f"{ssim[0]:.3f} against {ssim[1]:.3f}). To train a network on those, "
         "give --baseline central_lines."
     )
+
+
+def better_or_worse(gains):
+    """Return the size of a gain in dB, with its spread, and its direction."""
+    if gains.mean() < 0:
+        return report.spread(-gains), "worse"
+    return report.spread(gains), "better"
 
 
 def slope_never_raised(options, slopes):
@@ -187,17 +193,14 @@ def sentence(options, gains, how):
         gains: Array, decibels of each test volume.
         how: String, how the images were reconstructed.
     """
-    decibels = report.spread(gains, sign="+")
+    decibels, than = better_or_worse(gains)
+    gain = f"{decibels} dB worse than"
+    if than == "better":
+        gain = f"worth {report.spread(gains, sign='+')} dB over"
     text = (
-        f"At R = {options.acceleration:g} the learned mask is worth {decibels} "
-        f"dB over the fixed {options.baseline} mask of the same budget, {how} "
+        f"At R = {options.acceleration:g} the learned mask is {gain} the fixed "
+        f"{options.baseline} mask of the same budget, {how} "
     )
-    if gains.mean() < 0:
-        text = (
-            f"At R = {options.acceleration:g} the learned mask is "
-            f"{report.spread(-gains)} dB worse than the fixed "
-            f"{options.baseline} mask of the same budget, {how} "
-        )
     if len(gains) == 1:
         return f"{text}on the one test volume, which says nothing about others."
     return text + (

@@ -138,7 +138,6 @@ def judge(options, models, trained, test, inputs):
     if options.lines:
         mask = central_lines(options, shape)
         output = evaluation.reconstruct(ZeroFilled(), mask, inputs)
-        outputs[CENTRAL] = output
         results[CENTRAL] = {
             "volumes": evaluation.per_volume(test.images, output, test.volumes),
             "achieved_acceleration": mask.achieved_acceleration,
