@@ -32,13 +32,13 @@ def from_model(
     Returns:
         A `SamplingMask` with the acceleration, the calibration region and the
         slope of the layer. Its matrix and field of view are those of the
-        model's images. Its provenance has the name of the model, the
-        estimator, the binarization, `"trained_on": "magnitudes"` if a learned
-        mask has seen images without a phase, and `weights_sha256`, a hash of
-        all weights (shape, type and values, in the order of `model.weights`) that
-        saving and loading the model does not change. A model with groups gives
-        a tuple of masks, and so does one with nested masks, in the order of
-        their accelerations.
+        model's images. Its provenance has the name of the model, the estimator,
+        the binarization, `"trained_on": "magnitudes"` if a learned mask has
+        seen images without a phase, and `weights_sha256`, a hash of all weights
+        (shape, type and values, in the order of `model.weights`) that saving
+        and loading the model does not change. A model with groups gives a tuple
+        of masks, and so does one with nested masks, in the order of their
+        accelerations.
 
         For a half-plane, this is the mask that a scanner acquires, without the
         mirrored half. The calibration region is then in the provenance,
