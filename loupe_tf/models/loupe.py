@@ -1,12 +1,14 @@
-import warnings
-
 import keras
-import numpy as np
 from keras import ops
 
 from loupe_tf import layers
 from loupe_tf.checks import invalid
 from loupe_tf.masks import calibration_region
+from loupe_tf.models.training_data import (
+    check_training_data,
+    refuse_complex,
+    warn_of_scale,
+)
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -153,45 +155,31 @@ class Loupe(keras.Model):
     def fit(self, x=None, y=None, *args, **kwargs):
         """Train the model, as `keras.Model.fit` does.
 
-        Complex arrays are refused, since Keras would drop their imaginary part,
-        and so are images of other channels than the model's, and arrays without
-        targets. Images of another scale than `[0, 1]` give a warning.
+        Data that would train silently, to no use, are refused: complex arrays,
+        whose imaginary part Keras drops, images of other channels than the
+        model's, no targets, targets of another shape than the output, NaN and
+        infinite values. In a `tf.data.Dataset`, this goes for all but values.
+        Images of another scale than `[0, 1]` give a warning.
         """
-        _refuse_complex("x", x)
-        _refuse_complex("y", y)
-        _refuse_complex("validation_data", kwargs.get("validation_data"))
-        self._check_channels(x)
-        if isinstance(x, np.ndarray) and y is None:
-            raise invalid(
-                "y", "the true images: `fit(images, images)`", found="None"
-            )
-        _warn_of_scale(y)
+        check_training_data(self, x, y)
+        held_out = kwargs.get("validation_data")
+        if held_out is not None:
+            pair = isinstance(held_out, (tuple, list))
+            parts = held_out[:2] if pair else [held_out]
+            check_training_data(self, *parts, name="validation_data")
+        warn_of_scale(y)
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Judge the model, as `keras.Model.evaluate` does; see `fit`."""
-        _refuse_complex("x", x)
-        _refuse_complex("y", y)
+        refuse_complex("x", x)
+        refuse_complex("y", y)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Rebuild images, as `keras.Model.predict` does; see `fit`."""
-        _refuse_complex("x", x)
+        refuse_complex("x", x)
         return super().predict(x, *args, **kwargs)
-
-    def _check_channels(self, x):
-        channels = self.settings["input_shape"][-1]
-        if self.coils is not None or not isinstance(x, np.ndarray):
-            return
-        same_axes = x.ndim == len(self.settings["input_shape"]) + 1
-        if same_axes and x.shape[-1] in (1, 2) and x.shape[-1] != channels:
-            size = ", ".join(map(str, x.shape[1:]))
-            raise invalid(
-                "x",
-                f"images of {channels} channel{'s' * (channels > 1)}, or a "
-                f"model that takes these: loupe_model(({size}), ...)",
-                found=f"shape={x.shape}",
-            )
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -225,31 +213,3 @@ def _check_image(shape, input_shape):
             f"(batch, {wanted}, 2)",
             found=f"an output of shape {tuple(shape)}",
         )
-
-
-LARGE = 10
-"""Images divided by the maximum of their volume are far below this."""
-
-
-def _warn_of_scale(images):
-    if not isinstance(images, np.ndarray) or not images.size:
-        return
-    largest = max(float(images.max()), -float(images.min()))
-    if largest > LARGE:
-        warnings.warn(
-            f"The images reach {largest:.4g}. Divide them by the maximum of "
-            "their volume: learning rates, the PSNR and the noise level `snr` "
-            "are for images between 0 and 1.",
-            stacklevel=3,
-        )
-
-
-def _refuse_complex(name, data):
-    for leaf in keras.tree.flatten(getattr(data, "element_spec", data)):
-        if "complex" in str(getattr(leaf, "dtype", "")):
-            raise invalid(
-                name,
-                "real arrays, with a complex image as two channels, the real "
-                "and the imaginary part: np.stack([x.real, x.imag], -1)",
-                found=f"an array of {leaf.dtype}",
-            )

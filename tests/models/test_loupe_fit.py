@@ -32,6 +32,48 @@ def test_channels_of_the_model(model, images):
         model.fit(both, images, verbose=0)
 
 
+def test_targets_of_the_output(model, images):
+    """A loss would compare both channels with the one of the output."""
+    both = np.concatenate([images, images], -1)
+    with pytest.raises(ValueError, match=r"`y`.*18, 1\).*\(4, 16, 18, 2\)"):
+        model.fit(images, both, verbose=0)
+    with pytest.raises(ValueError, match="`validation_data`.*18, 1"):
+        model.fit(images, images, validation_data=(images, both), verbose=0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite(model, images, value):
+    bad = images.copy()
+    bad[2, 3, 4] = value
+    message = "finite values.*1 of 4 examples.*index 2"
+    with pytest.raises(ValueError, match=f"`x`.*{message}"):
+        model.fit(bad, images, verbose=0)
+    with pytest.raises(ValueError, match=f"`y`.*{message}"):
+        model.fit(images, bad, verbose=0)
+    with pytest.raises(ValueError, match=f"`validation_data`.*{message}"):
+        model.fit(images, images, validation_data=(bad, bad), verbose=0)
+
+
+def test_datasets_are_checked_as_arrays_are(model, images):
+    tf = pytest.importorskip("tensorflow")
+    both = np.concatenate([images, images], -1)
+
+    def fit(*parts, **options):
+        data = tf.data.Dataset.from_tensor_slices(parts).batch(2)
+        return model.fit(data, verbose=0, **options)
+
+    with pytest.raises(ValueError, match="`x`.*pairs of inputs.*no true"):
+        fit(images)
+    with pytest.raises(ValueError, match="`x`.*1 channel,"):
+        fit(both, images)
+    with pytest.raises(ValueError, match="`x`.*18, 1\\)"):
+        fit(images, both)
+    data = tf.data.Dataset.from_tensor_slices((images, both)).batch(2)
+    with pytest.raises(ValueError, match="`validation_data`.*18, 1\\)"):
+        fit(images, images, validation_data=data)
+    assert np.isfinite(fit(images, images).history["loss"]).all()
+
+
 def test_images_of_another_scale(model, images):
     with pytest.warns(UserWarning, match="reach 25.*maximum of their volume"):
         model.fit(images, (255 * images).astype("uint8"), verbose=0)

@@ -84,11 +84,12 @@ def parse(doc, arguments=None):
         *("accelerations", "batch_size"),
         samples=("N", "of each shot"),
         steps=("N", "of SPARKLING at each level"),
+        mask_epochs=("N", "of the U-Net that learns the density"),
         iterations=("N", "of NC-PDNet"),
         epochs=("N", "the learning rate falls after four fifths of them"),
     )
     settings = parse_options(parser, arguments)
-    for name in ("samples", "steps"):
+    for name in ("samples", "steps", "mask_epochs"):
         if settings[name] < 1:
             parser.error(f"--{name}: expected 1 or more")
     for name, order in choices.items():

@@ -1,0 +1,121 @@
+"""Checks of the data that `Loupe.fit` is given."""
+
+import warnings
+
+import keras
+import numpy as np
+
+from loupe_tf.checks import invalid
+
+LARGE = 10
+"""Images divided by the maximum of their volume are far below this."""
+
+
+def check_training_data(model, x, y=None, name=None):
+    """Refuse data that a model would train on silently, to no use.
+
+    Args:
+        model: A `Loupe`.
+        x: Arrays, or a `tf.data.Dataset`, whose element specification is
+            checked. Data of other kinds are not checked.
+        y: Arrays, unless `x` is a dataset.
+        name: String, the argument that both come from, if they have one.
+    """
+    specification = getattr(x, "element_spec", None)
+    if specification is not None:
+        pair = isinstance(specification, (tuple, list))
+        x, y = (*specification, None)[:2] if pair else (specification, None)
+        names = [name or "x"] * 2
+        targets = "pairs of inputs and true images"
+    elif isinstance(x, np.ndarray) or y is not None:
+        names = [name or "x", name or "y"]
+        targets = "the true images: `fit(images, images)`"
+    else:
+        return
+    refuse_complex(names[0], x)
+    refuse_complex(names[1], y)
+    _check_channels(names[0], x, model)
+    if y is None:
+        raise invalid(names[1], targets, found="no true images")
+    _check_targets(names[1], y, model.output_shape)
+    for argument, data in zip(names, (x, y) if y is not x else (x,)):
+        for array in keras.tree.flatten(data):
+            _check_values(argument, array)
+
+
+def refuse_complex(name, data):
+    """Refuse complex arrays, whose imaginary part Keras would drop."""
+    for leaf in keras.tree.flatten(getattr(data, "element_spec", data)):
+        if "complex" in str(getattr(leaf, "dtype", "")):
+            raise invalid(
+                name,
+                "real arrays, with a complex image as two channels, the real "
+                "and the imaginary part: np.stack([x.real, x.imag], -1)",
+                found=f"an array of {leaf.dtype}",
+            )
+
+
+def warn_of_scale(images):
+    """Warn of images that are not divided by the maximum of their volume."""
+    if not isinstance(images, np.ndarray) or not images.size:
+        return
+    largest = max(float(images.max()), -float(images.min()))
+    if largest > LARGE:
+        warnings.warn(
+            f"The images reach {largest:.4g}. Divide them by the maximum of "
+            "their volume: learning rates, the PSNR and the noise level `snr` "
+            "are for images between 0 and 1.",
+            stacklevel=3,
+        )
+
+
+def _shape_of(data):
+    """Shape of an array or a specification of known rank, or `None`."""
+    shape = getattr(data, "shape", None)
+    unknown = shape is None or getattr(shape, "rank", 0) is None
+    return None if unknown else tuple(shape)
+
+
+def _check_channels(name, x, model):
+    shape, expected = _shape_of(x), model.settings["input_shape"]
+    if model.coils is not None or not shape or len(shape) != len(expected) + 1:
+        return
+    channels = expected[-1]
+    if shape[-1] in (1, 2) and shape[-1] != channels:
+        size = ", ".join(map(str, shape[1:]))
+        raise invalid(
+            name,
+            f"images of {channels} channel{'s' * (channels > 1)}, or a "
+            f"model that takes these: loupe_model(({size}), ...)",
+            found=f"shape={shape}",
+        )
+
+
+def _check_targets(name, y, expected):
+    """Refuse targets that a loss would broadcast against the output."""
+    shape = _shape_of(y)
+    if not shape or len(shape) != len(expected):
+        return
+    known = zip(shape[1:], expected[1:])
+    if any(None not in pair and pair[0] != pair[1] for pair in known):
+        size = ", ".join(map(str, expected[1:]))
+        raise invalid(
+            name,
+            f"true images of the model's output, (batch, {size})",
+            found=f"shape={shape}",
+        )
+
+
+def _check_values(name, array):
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        return
+    if not array.size or np.isfinite([array.min(), array.max()]).all():
+        return
+    axes = tuple(range(1, array.ndim))
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=axes))
+    raise invalid(
+        name,
+        "finite values",
+        found=f"NaN or infinity in {len(bad)} of {len(array)} examples, the "
+        f"first of them at index {bad[0]}",
+    )
