@@ -21,6 +21,7 @@ def reconstructions(
     zoom=None,
     figure=None,
     voxel_size=None,
+    labels=None,
 ):
     """Draw true images, their reconstructions and the magnified errors.
 
@@ -43,9 +44,13 @@ def reconstructions(
             `(slices, rows, columns)` as in `loupe_tf.datasets.Slices`. Images
             are then drawn in their true proportions. Pixels are square if it
             is not given or not known.
+        labels: (Optional) list of `n` strings, the names of the examples.
 
     Returns:
         The figure.
+
+    Raises:
+        ValueError: If shapes, names or the zoom do not fit.
 
     Example:
 
@@ -59,6 +64,10 @@ def reconstructions(
     from loupe_tf.metrics.images import modulus, to_images
 
     count, height, width, _ = _check_images(truth, reconstructions)
+    if labels is None:
+        labels = [f"example {row + 1}" for row in range(count)]
+    if len(labels) != count:
+        raise invalid("labels", f"{count} names, one an example", labels)
     aspect = pixel_aspect(voxel_size)
     heights = [aspect * height / width]
     if zoom is not None:
@@ -67,8 +76,8 @@ def reconstructions(
     figure, axes = panels(figure, count, heights, 1 + 2 * len(reconstructions))
     style = {"vmin": 0, "vmax": max_value, "aspect": aspect}
     draw_images(axes[..., 0], "truth", truth, zoom, **style)
-    for row, ax in enumerate(axes[:, 0, 0]):
-        ax.set_ylabel(f"example {row + 1}")
+    for ax, label in zip(axes[:, 0, 0], labels, strict=True):
+        ax.set_ylabel(label, fontsize="small")
     for i, (name, images) in enumerate(reconstructions.items()):
         true, images = to_images(truth, images)
         decibels = metrics.psnr(true, images, max_value)

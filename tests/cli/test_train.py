@@ -10,7 +10,7 @@ import pytest
 from loupe_tf import cli, distribution, evaluation, masks
 from loupe_tf.cli.phase import images_of
 from loupe_tf.cli.train import load_data, warn_of_phase_axis
-from loupe_tf.cli.training import models, page, rounds
+from loupe_tf.cli.training import before_a_scan, models, page, rounds
 from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.datasets import Slices, load_splits
@@ -102,7 +102,8 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     report = (run / "report.html").read_text()
     assert "worth" in report and report.count("data:image/png") == 8
     assert "http://" not in report and "https://" not in report
-    assert "from top to bottom volume_" in report
+    assert "Not yet for a scanner: " in report
+    assert "with --phase" in report and "learn lines" in report
     assert "<dt>crop_to_acquired</dt><dd>False</dd>" in report
     # Magnitude images: said once, and written down.
     (crime,) = metrics["data_crimes"]
@@ -143,7 +144,9 @@ def test_phase(folder, capsys, monkeypatch):
     assert "phase of the images is simulated" in limit
     assert metrics["doubts"][-1] == "The learned mask: Few."
     assert "The learned mask: Few." in capsys.readouterr().out
-    assert "The learned mask: Few." in (run / "report.html").read_text()
+    report = (run / "report.html").read_text()
+    assert "The learned mask: Few." in report
+    assert "simulated, 1 rad" in report and "with --phase" not in report
     mask = masks.SamplingMask.load(run / "mask.npz")
     assert mask.provenance["simulated_phase"] == 1
     # Metrics compare magnitudes: those of zero filling can be repeated.
@@ -178,6 +181,31 @@ def test_a_gain_in_words(gains, expected):
     size, direction = page.better_or_worse(np.array(gains))
     assert direction == expected and not size.startswith("-")
     assert size.startswith(f"{abs(np.mean(gains)):.2f}")
+
+
+@pytest.mark.parametrize("complex_images", [False, True])
+@pytest.mark.parametrize("lines", [None, "columns"])
+def test_before_a_scan(lines, complex_images):
+    array = np.ones((1, 8) if lines else (8, 8), bool)
+    view = (220, 240) if complex_images else None
+    mask = masks.SamplingMask(array, field_of_view=view)
+    options = parse("--data", "images")
+    gains = np.array([1.0, 2.0])
+    text, rows = before_a_scan.section(
+        mask, gains, options, complex_images, demo=False
+    )
+    remedies = {name: remedy for name, _, remedy in rows}
+    assert bool(remedies["images with a phase"]) != complex_images
+    assert bool(remedies["field of view"]) != complex_images
+    assert bool(remedies["a sequence for it"]) != bool(lines)
+    open_points = 2 * (not complex_images) + (not lines)
+    found = re.findall(r"(\d) points? (?:is|are) open", text)
+    assert found == ([str(open_points)] if open_points else [])
+    # One volume that loses, and simulated anatomy, are open points as well.
+    _, more = before_a_scan.section(
+        mask, gains * [1, -1], options, complex_images, demo=True
+    )
+    assert sum(bool(remedy) for *_, remedy in more) == open_points + 2
 
 
 def test_no_epochs_are_refused(folder, capsys):

@@ -33,6 +33,17 @@ def test_reconstructions(draw, rng, channels):
     )
 
 
+def test_examples_have_names(draw, rng):
+    truth = rng.uniform(size=(2, 5, 6, 1)).astype("float32")
+    figure = draw(
+        plots.reconstructions(truth, {"a": truth}, labels=["one", "two"])
+    )
+    labels = [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
+    assert labels == ["one", "two"]
+    with pytest.raises(ValueError, match=r"`labels`.*2 names"):
+        plots.reconstructions(truth, {"a": truth}, labels=["one"])
+
+
 def test_zoom_is_framed_and_drawn_below(draw, rng):
     truth = rng.uniform(size=(2, 12, 16, 1)).astype("float32")
     figure = draw(

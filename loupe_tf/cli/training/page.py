@@ -4,6 +4,7 @@ import numpy as np
 
 from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
+from loupe_tf.cli.training import before_a_scan
 from loupe_tf.cli.training.models import fixed_mask
 from loupe_tf.cli.training.options import NETWORKS
 from loupe_tf.cli.training.rounds import CENTRAL
@@ -89,7 +90,11 @@ def write(out, options, facts, crimes, test, model, outcome):
     }
     out.write_json("metrics.json", metrics, indent=2)
     out.write_json("history.json", outcome.histories)
-    if "mni_brain" in facts["data"]:
+    demo = "mni_brain" in facts["data"]
+    ready, open_points = before_a_scan.section(
+        mask, gains, options, test.images.shape[-1] == 2, demo
+    )
+    if demo:
         doubts = [
             *doubts,
             "These brains are simulated from one average anatomy: good for "
@@ -104,6 +109,10 @@ def write(out, options, facts, crimes, test, model, outcome):
         f"A k-space mask learned at R = {options.acceleration:g}",
         {
             "": [report.figure(overview, OVERVIEW), *said, table],
+            "Before a scan": [
+                ready,
+                report.table(before_a_scan.HEADER, open_points),
+            ],
             **({"Limits of the images": crimes} if crimes else {}),
             "Reconstructions": images_section(test, outcome.outputs, network),
             "The mask": [
@@ -295,12 +304,12 @@ def images_section(test, outputs, network):
             if name.endswith(network)
         },
         voxel_size=test.voxel_size,
+        labels=[str(test.volumes[i]) for i in shown],
     )
-    names = ", ".join(str(test.volumes[i]) for i in shown)
     text = (
-        f"Slices in the middle of test volumes, from top to bottom {names}. "
-        "The modulus of the error is magnified five times: its brightest "
-        "colour is a fifth of the white of the images."
+        "Slices in the middle of test volumes. The modulus of the error is "
+        "magnified five times: its brightest colour is a fifth of the white of "
+        "the images."
     )
     return [report.figure(figure, text)]
 

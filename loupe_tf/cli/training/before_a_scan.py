@@ -1,0 +1,86 @@
+"""What stands between a learned mask and a scan: a section of the report."""
+
+HEADER = ["point", "this mask", "what to do"]
+
+
+def section(mask, gains, options, complex_images, demo):
+    """Make the section: a sentence, and a table of what was looked at.
+
+    Args:
+        mask: The learned `SamplingMask`.
+        gains: Array, decibels of each test volume over the fixed mask.
+        options: `argparse.Namespace` of `loupe-tf train`.
+        complex_images: Boolean, whether the images given have a phase.
+        demo: Boolean, whether the images are simulated.
+
+    Returns:
+        Tuple of the sentence and the rows under `HEADER`.
+    """
+    rows = [
+        *([_anatomy()] if demo else []),
+        _phase(options.phase, complex_images),
+        _size(mask),
+        _sequence(mask),
+        _gain(gains, options.baseline),
+    ]
+    open_points = sum(bool(remedy) for *_, remedy in rows)
+    if not open_points:
+        return "Nothing that was looked at speaks against a scan.", rows
+    are = "point is" if open_points == 1 else "points are"
+    return (
+        f"Not yet for a scanner: {open_points} {are} open. The file of the "
+        "mask can be exported all the same.",
+        rows,
+    )
+
+
+def _anatomy():
+    return [
+        "images of real scans",
+        "no: simulated from one anatomy",
+        "give your images with --data",
+    ]
+
+
+def _phase(simulated, complex_images):
+    remedy = ""
+    if simulated:
+        answer = f"simulated, {simulated:g} rad"
+    elif complex_images:
+        answer = "yes"
+    else:
+        answer = "no: their k-space is Hermitian, and a scan's is not"
+        remedy = "train on complex images, or with --phase"
+    return ["images with a phase", answer, remedy]
+
+
+def _size(mask):
+    if mask.field_of_view is None:
+        remedy = "give --fov when you export the mask"
+        return ["field of view", "unknown", remedy]
+    answer = "×".join(f"{mm:g}" for mm in mask.field_of_view) + " mm"
+    if mask.voxel_size:
+        pixel = "×".join(f"{mm:.3g}" for mm in mask.voxel_size)
+        answer += f", pixels of {pixel} mm"
+    return ["field of view", answer, ""]
+
+
+def _sequence(mask):
+    if mask.lines:
+        axis = {"columns": "W", "rows": "H"}[mask.lines]
+        answer = f"2-D and 3-D, with phase encoding along {axis}"
+        return ["a sequence for it", answer, ""]
+    return [
+        "a sequence for it",
+        "3-D alone: both axes are phase-encoded, the readout is the third",
+        "for 2-D, learn lines: --lines columns",
+    ]
+
+
+def _gain(gains, baseline):
+    better = int((gains > 0).sum())
+    return [
+        f"better than the fixed {baseline} mask",
+        f"in {better} of {len(gains)} test volumes",
+        "" if better == len(gains) else "give more epochs, or more images",
+    ]
