@@ -267,13 +267,18 @@ def claims(cells):
 
 
 def costs(cells):
-    """A sentence for each approximate gradient: its time, as a share."""
+    """A sentence for each approximate gradient: its time, as a share.
+
+    Medians over trainings, since other work on the machine delays single ones.
+    """
     for cell, records in cells.items():
         exact = cell._replace(method="exact")
         if cell.method not in GRADIENTS[1:] or exact not in cells:
             continue
         own, other = (
-            np.mean([r.get("processor_milliseconds", np.nan) for r in each])
+            np.nanmedian(
+                [r.get("processor_milliseconds", np.nan) for r in each]
+            )
             for each in (records, cells[exact])
         )
         yield (

@@ -26,8 +26,8 @@ def draw_against_time(cells, volumes, titles):
         titles: Dict of names by method, in order; others are not drawn.
     """
     caption = (
-        "PSNR of the test patients against the time of the gradient of one "
-        "batch, less that of the exact gradient; left and up is better. Error "
+        "PSNR of the test patients less that of the exact gradient, against the "
+        "median time of the gradient of one batch; left and up is better. Error "
         "bars over folds and seeds."
     )
     sizes = list(
@@ -67,7 +67,7 @@ def draw_against_time(cells, volumes, titles):
             ]
             errorbars(
                 ax,
-                {float(np.mean(times)): found},
+                {float(np.median(times)): found},
                 marker="o",
                 linestyle="none",
                 label=title,
