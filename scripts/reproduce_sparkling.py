@@ -15,8 +15,9 @@ with an even one, at the same limits and the same number of samples.
 
 A mask of points is learned first, by 4S with a U-Net on the training volumes,
 without a calibration region; it acquires as many points as the curves have
-samples. Its probabilities P make two densities: `share` is P itself, as in the
-paper, and `learned` is -log(1 - P), see
+samples. Its probabilities P make three densities: `share` is P itself, as in
+the paper, `learned` is -log(1 - P), and `smooth` is that of P averaged over a
+32nd of k-space, since a mask that is learned to the end is nearly binary; see
 `loupe_tf.trajectories.learned_density`. `decay` is |k|^-p outside of |k| = 0.1;
 of several powers p, that is taken whose images have the lowest error on slices
 of the validation volumes. `uniform` is even in the disc |k| < 1/2. `radial` are
@@ -73,6 +74,7 @@ TITLES = {
     "decay": "decaying density",
     "share": "learned density, P",
     "learned": "learned density, -log(1 - P)",
+    "smooth": "learned density, -log(1 - P) of smoothed P",
 }
 METHOD_TITLES = {
     "adjoint": "compensated adjoint",
@@ -83,6 +85,7 @@ RIVALS = {
     "decay": ["uniform"],
     "share": ["radial", "uniform", "decay"],
     "learned": ["radial", "uniform", "decay", "share"],
+    "smooth": ["radial", "uniform", "decay", "share", "learned"],
 }
 """Densities that a density is compared with."""
 

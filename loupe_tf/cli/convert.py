@@ -49,6 +49,8 @@ OPTIONS = (
     "flip_angle",
     "bandwidth",
     "dummy_scans",
+    "max_gradient",
+    "max_slew",
 )
 
 
@@ -100,6 +102,8 @@ def add(commands):
         ("tr", "repetition time in ms (the shortest)"),
         ("flip-angle", "in degrees (15)"),
         ("bandwidth", "bandwidth of the receiver in Hz for a pixel (250)"),
+        ("max-gradient", "largest gradient of an axis in mT/m (28)"),
+        ("max-slew", "largest slew rate of an axis in T/m/s (150)"),
     ):
         metavar = name.rpartition("-")[2].upper()
         protocol.add_argument(

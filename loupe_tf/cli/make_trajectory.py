@@ -89,6 +89,12 @@ def add(commands):
         "-log(1 - P), share is P (%(default)s)",
     )
     make.add_argument(
+        "--smoothing",
+        **number,
+        help="points over which probabilities of a mask are averaged first "
+        "(a 32nd of k-space)",
+    )
+    make.add_argument(
         "--decay", default=2.0, **number, help="power of decay (%(default)s)"
     )
     make.add_argument(
@@ -201,8 +207,9 @@ def read_density(options):
         )
     provenance |= {
         "rule": options.rule,
+        "smoothing": options.smoothing,
         "acceleration": mask.acceleration,
         "weights_sha256": mask.provenance["weights_sha256"],
     }
-    density = learned_density(probability, options.rule)
+    density = learned_density(probability, options.rule, options.smoothing)
     return density, mask.field_of_view, provenance

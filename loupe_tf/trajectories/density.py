@@ -12,7 +12,7 @@ from loupe_tf.checks import (
 RULES = ("share", "rate")
 
 
-def learned_density(probability, rule="rate"):
+def learned_density(probability, rule="rate", smoothing=None):
     """Make a density of samples from the probabilities of a learned mask.
 
     A probability ends at 1: a mask acquires each point of the grid once at
@@ -26,11 +26,18 @@ def learned_density(probability, rule="rate"):
       of non-Cartesian k-space trajectory and MR image reconstruction
       networks", ISBI 2022).
 
+    A mask that is learned to the end is nearly binary, and says which points to
+    acquire, not how densely. Averaged over a neighbourhood, it is the share of
+    points that are acquired there.
+
     Args:
         probability: Array `(H, W)` of numbers from 0 to 1 with DC at
             `(H // 2, W // 2)`, such as from
             `loupe_tf.masks.probability_from_model`.
         rule: `"rate"` or `"share"`.
+        smoothing: (Optional) float, standard deviation of the Gaussian that P
+            is averaged with before the rule, in points of the grid. Defaults to
+            a 32nd of the shorter axis; 0 leaves P as it is.
 
     Returns:
         Array `(H, W)` that sums to 1.
@@ -49,6 +56,14 @@ def learned_density(probability, rule="rate"):
             "probability",
             "numbers from 0 to 1",
             found=f"{probability.max():.4g}",
+        )
+    if smoothing is None:
+        smoothing = min(probability.shape) / 32
+    if check_number("smoothing", smoothing, at_least=0):
+        from scipy import ndimage  # Commands start without it.
+
+        probability = ndimage.gaussian_filter(
+            probability, smoothing, mode="nearest"
         )
     if rule == "rate":
         probability = -np.log1p(-np.minimum(probability, 0.99))

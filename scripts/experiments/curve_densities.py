@@ -98,9 +98,12 @@ def _make(run, settings, splits, folder):
         return _sparkling(disc, scan, run, settings), disc
     if run.density == "decay":
         return _best_decay(scan, run, settings, splits["validation"])
-    rule = {"share": "share", "learned": "rate"}[run.density]
     probability = _probability(run, settings, splits, folder)
-    density = trajectories.learned_density(probability, rule)
+    density = trajectories.learned_density(
+        probability,
+        rule="share" if run.density == "share" else "rate",
+        smoothing=None if run.density == "smooth" else 0,
+    )
     return _sparkling(density, scan, run, settings), density
 
 

@@ -26,9 +26,9 @@ def draw_against_time(cells, volumes, titles):
         titles: Dict of names by method, in order; others are not drawn.
     """
     caption = (
-        "PSNR of the test patients less that of the exact gradient, against the "
-        "median time of the gradient of one batch; left and up is better. Error "
-        "bars over folds and seeds."
+        "PSNR of the test patients less that of the exact gradient, against "
+        "the median time of the gradient of one batch; left and up is better. "
+        "Error bars over folds and seeds."
     )
     sizes = list(
         dict.fromkeys(

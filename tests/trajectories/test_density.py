@@ -12,13 +12,29 @@ from loupe_tf.trajectories import (
 
 def test_learned(rng):
     probability = rng.uniform(0, 0.98, (6, 8))
-    share = learned_density(probability, rule="share")
+    share = learned_density(probability, rule="share", smoothing=0)
     np.testing.assert_allclose(share, probability / probability.sum())
-    rate = learned_density(probability)
+    rate = learned_density(probability, smoothing=0)
     assert rate.sum() == pytest.approx(1)
     # The mean number of hits of which 1 - exp(-rate) are hit at least once.
     scale = -np.log(1 - probability).sum()
     np.testing.assert_allclose(1 - np.exp(-scale * rate), probability)
+
+
+def test_smoothing(rng):
+    """A binary mask becomes the share of points acquired around each."""
+    size = (64, 96)
+    share = np.linspace(0.1, 0.7, 96)
+    binary = (rng.uniform(size=size) < share).astype(float)
+    kept = learned_density(binary, "share", smoothing=0)
+    np.testing.assert_allclose(kept, binary / binary.sum())
+    given = learned_density(binary, "share", smoothing=2)
+    np.testing.assert_array_equal(learned_density(binary, "share"), given)
+    expected = share / share.sum() / 64
+    mean = given.mean(axis=0)
+    np.testing.assert_allclose(mean[6:-6], expected[6:-6], rtol=0.25)
+    assert given.std() < 0.5 * kept.std()
+    assert given.sum() == pytest.approx(1)
 
 
 def test_where_probability_ends():
@@ -51,6 +67,7 @@ def test_uniform():
         (lambda: learned_density(np.zeros((3, 3))), "only zeros"),
         (lambda: learned_density(np.ones(3)), r"shape \(H, W\)"),
         (lambda: learned_density(np.ones((3, 3)), rule="x"), "rule"),
+        (lambda: learned_density(np.ones((3, 3)), smoothing=-1), "smoothing"),
         (lambda: decaying_density((8, 8), decay=-1), "decay"),
         (lambda: decaying_density((8, 8), cutoff=0), "cutoff"),
     ],

@@ -50,12 +50,12 @@ class Events:
     behind: dict
 
 
-def clinical_system(pp):
-    """Return limits that any clinical scanner can meet."""
+def system_of(pp, max_gradient, max_slew):
+    """Return limits in mT/m and T/m/s, with a clinical system's dead times."""
     return pp.Opts(
-        max_grad=28,
+        max_grad=check_number("max_gradient", max_gradient, above=0),
         grad_unit="mT/m",
-        max_slew=150,
+        max_slew=check_number("max_slew", max_slew, above=0),
         slew_unit="T/m/s",
         rf_ringdown_time=20e-6,
         rf_dead_time=100e-6,

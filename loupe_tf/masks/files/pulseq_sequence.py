@@ -7,10 +7,10 @@ from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.files.common import check_lines, with_sizes
 from loupe_tf.masks.files.pulseq_events import (
-    clinical_system,
     events_of,
     import_pypulseq,
     plan_of,
+    system_of,
     wait,
 )
 
@@ -31,6 +31,8 @@ def pulseq_sequence(
     flip_angle=15.0,
     bandwidth=250.0,
     dummy_scans=16,
+    max_gradient=28.0,
+    max_slew=150.0,
     system=None,
 ):
     """Make a spoiled gradient-echo protocol that acquires a mask's lines.
@@ -58,8 +60,11 @@ def pulseq_sequence(
         bandwidth: Positive float, receiver bandwidth in Hz per pixel.
         dummy_scans: Non-negative integer, number of repetitions without
             receiving, before the first line.
-        system: (Optional) `pypulseq.Opts`, the limits of the scanner. Defaults
-            to 28 mT/m and 150 T/m/s, with the dead times of a clinical system.
+        max_gradient: Positive float, the largest gradient of an axis in mT/m.
+        max_slew: Positive float, the largest slew rate of an axis in T/m/s.
+        system: (Optional) `pypulseq.Opts`, all limits of the scanner, in the
+            place of the last two. Its default has the dead times of a clinical
+            system.
 
     Returns:
         A `pypulseq.Sequence` whose timing is checked. TE and TR are rounded up
@@ -84,7 +89,7 @@ def pulseq_sequence(
     check_integer("dummy_scans", dummy_scans, at_least=0)
     lines = acquisition_order(mask, order, seed)
     if system is None:
-        system = clinical_system(pp)
+        system = system_of(pp, max_gradient, max_slew)
     plan = plan_of(mask, slice_thickness)
     events = events_of(pp, system, plan, flip_angle, bandwidth)
     timing = _timing(pp, system, plan, events, te, tr)

@@ -7,7 +7,7 @@ from experiments.side_by_side import side_by_side
 GRID = ("networks", "densities", "accelerations", "seeds")
 """Settings that may differ between the runs of one folder."""
 
-DENSITIES = ("radial", "uniform", "decay", "share", "learned")
+DENSITIES = ("radial", "uniform", "decay", "share", "learned", "smooth")
 """Spokes first, which follow no given density."""
 METHODS = ("adjoint", "total_variation", "ncpdnet")
 

@@ -110,10 +110,29 @@ def test_system():
         pulseq_sequence(mask, slice_thickness=0.01)
 
 
+def test_limits_of_the_gradients():
+    """Those of a weaker system, of which the shortest times get longer."""
+    mask = equispaced_lines((64, 64), 4).replace(field_of_view=(240, 200))
+    limits = {"max_gradient": 10, "max_slew": 40}
+    weak = pulseq_sequence(mask, **limits)
+    assert weak.definitions["TE"] > pulseq_sequence(mask).definitions["TE"]
+    gamma = 42.576e6
+    for block in map(weak.get_block, weak.block_events):
+        for event in (block.gx, block.gy, block.gz):
+            if event is None:
+                continue
+            millitesla = 1e3 * abs(event.amplitude) / gamma
+            assert millitesla <= 10 * (1 + 1e-6)
+            shortest = min(event.rise_time, event.fall_time)
+            assert millitesla / shortest / 1e3 <= 40 * (1 + 1e-6)
+
+
 @pytest.mark.parametrize(
     "name, value",
     [
         ("te", 0),
+        ("max_gradient", 0),
+        ("max_slew", -1),
         ("tr", "10"),
         ("flip_angle", -1),
         ("bandwidth", np.inf),
