@@ -205,8 +205,8 @@ def spread(values, digits=2, sign=""):
         sign: `"+"` always shows the sign, as for differences.
 
     Returns:
-        A string such as `"31.20 ± 0.15"`; only the mean for a single value;
-        `"-"` if there is none.
+        A string such as `"31.20 ± 0.15"`, the deviation with the divisor n;
+        only the mean for a single value; `"-"` if there is none.
     """
     values = np.array([v for v in values if v is not None], "float64")
     values = values[np.isfinite(values)]
