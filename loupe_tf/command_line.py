@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import difflib
 import os
 import re
 import sys
@@ -32,6 +33,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         _options.clear()
+        _programs.clear()
         return super().parse_args(args, namespace)
 
     def parse_known_args(self, args=None, namespace=None):
@@ -40,12 +42,26 @@ class Parser(argparse.ArgumentParser):
             if flag in words:
                 self.set_defaults(**values)
         found = super().parse_known_args(args, namespace)
-        _options.extend(self._actions)  # Subcommands have their own parsers.
+        # Subcommands have their own parsers, which are done first.
+        _options.extend(self._actions)
+        _programs.append(self.prog)
         return found
+
+    def error(self, message):
+        """Exit with one sentence: the list of all options would hide it."""
+        known = [flag for each in _options for flag in each.option_strings]
+        unknown = re.search(r"unrecognized arguments: (--[\w-]+)", message)
+        if unknown:
+            near = difflib.get_close_matches(unknown[1], known, 1, cutoff=0.75)
+            message += f". Did you mean {near[0]}?" if near else ""
+        program = _programs[0] if _programs else self.prog
+        self.exit(2, f"{program}: error: {message}\nSee {program} --help\n")
 
 
 # The options of the command; each command runs in its own process.
 _options = []
+# The innermost command first.
+_programs = []
 
 
 def stands_for(action, *arguments):

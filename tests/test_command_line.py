@@ -125,6 +125,27 @@ def test_messages_name_flags_of_commands(capsys):
     assert capsys.readouterr().err == "error: Expected --lines\n"
 
 
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("run --epoch 3", "unrecognized arguments: --epoch 3. Did you mean --"),
+        ("run --zzz", "unrecognized arguments: --zzz\n"),
+        ("run --epochs x", "argument --epochs: invalid int value: 'x'\n"),
+    ],
+)
+def test_errors_are_one_sentence(words, expected, capsys):
+    """And name the command whose help tells more."""
+    parser = argument_parser("A tool.")
+    command = parser.add_subparsers().add_parser("run")
+    command.add_argument("--epochs", type=int)
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_args(words.split())
+    assert stopped.value.code == 2
+    sentence, hint = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"{command.prog}: error: {expected.strip()}")
+    assert hint == f"See {command.prog} --help"
+
+
 def test_warnings_are_messages_too(capsys):
     parser = argument_parser("What it is.")
     parser.add_argument("--lines")
