@@ -42,6 +42,12 @@ from loupe_tf import evaluation
 from loupe_tf.reconstruction import Grappa, Network, Sense
 
 TITLES = OTHER_TITLES | {"sense": "SENSE"}
+RIVALS = {
+    "unet": ["grappa", "total_variation"],
+    "modl": ["grappa", "total_variation", "unet"],
+    "varnet": ["grappa", "total_variation", "unet"],
+}
+"""Methods that a network is compared with."""
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
@@ -216,15 +222,12 @@ def tests_of(records):
 def claims(cells):
     """Compare each network with the better known methods, scan by scan."""
     for cell, records in cells.items():
-        for subject, other in (
-            ("varnet", "unet"),
-            ("varnet", "total_variation"),
-            ("unet", "total_variation"),
-        ):
+        for other in RIVALS.get(cell.method, []):
             rival = cell._replace(method=other)
-            if cell.method == subject and rival in cells:
+            if rival in cells:
                 yield experiments.Claim(
-                    f"{cell.scan}: {TITLES[subject]} against {TITLES[other]}",
+                    f"{cell.scan}: {TITLES[cell.method]} against "
+                    f"{TITLES[other]}",
                     records,
                     cells[rival],
                 )
