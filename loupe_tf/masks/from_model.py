@@ -207,11 +207,11 @@ def _layer_output(model, layer_name):
         )
     names = [layer.name for layer in model.layers]
     tensor = None
-    if layer_name in names:
-        tensor = model.get_layer(layer_name).output
-    elif layer_name == SAMPLED_MASK:
+    if layer_name == SAMPLED_MASK:
         # A user's own sampler may end with a layer of any name.
         tensor = getattr(model, "mask", None)
+    if tensor is None and layer_name in names:
+        tensor = model.get_layer(layer_name).output
     missing = tensor is None or any(tensor is x for x in model.inputs)
     if missing and layer_name == SAMPLED_MASK:
         raise ValueError(
@@ -225,9 +225,10 @@ def _layer_output(model, layer_name):
             f"model's layers: {names}. Received: layer_name={layer_name!r}"
         )
     number = max(getattr(layer, "number_of_masks", 1) for layer in model.layers)
-    output = keras.Model(model.inputs, tensor)(
-        [_input(tensor, number) for tensor in model.inputs],
-        training=False,
+    # A layer that two models share may give the tensor of the other.
+    inputs = keras.utils.get_source_inputs(tensor)
+    output = keras.Model(inputs, tensor)(
+        [_input(tensor, number) for tensor in inputs], training=False
     )
     array = np.asarray(keras.ops.convert_to_numpy(output))
     if array.ndim != 4 or array.shape[-1] != 1:

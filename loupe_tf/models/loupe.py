@@ -138,6 +138,32 @@ class Loupe(keras.Model):
             "seed": seed,
         }
 
+    def with_layers(self, clone, sampler):
+        """Return the same model with some layers replaced.
+
+        Args:
+            clone: Function from a layer of this model to the one in its place,
+                or to the layer itself, which both models then share.
+            sampler: The `Sampler` that makes such layers, for saving.
+
+        Returns:
+            A `Loupe` that is not compiled.
+        """
+        parts = keras.Model(
+            self.inputs, [*self.outputs, self.mask, *self.measured]
+        )
+        parts = keras.models.clone_model(parts, clone_function=clone)
+        image, mask, *measured = parts.outputs
+        inputs = parts.inputs if len(parts.inputs) > 1 else parts.inputs[0]
+        twin = type(self).__new__(type(self))
+        super(Loupe, twin).__init__(
+            inputs=inputs, outputs=image, name=self.name
+        )
+        twin.sampler, twin.reconstructor = sampler, self.reconstructor
+        twin.mask, twin.measured = mask, measured
+        twin.coils, twin.settings = self.coils, self.settings
+        return twin
+
     def _check_calibration(self, size):
         """Refuse a mask without the region that maps are estimated from."""
         maps = getattr(self.reconstructor, "sensitivities", None)

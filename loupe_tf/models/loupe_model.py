@@ -21,7 +21,7 @@ def loupe_model(
     mask=None,
     mask_input=False,
     lines=None,
-    half_plane=False,
+    half_plane=None,
     groups=None,
     calibration="auto",
     estimator="relaxed",
@@ -83,10 +83,13 @@ def loupe_model(
             `"both"` for the points where a row and a column of two learned
             masks meet. R is then split such that the number of rows times the
             number of columns is nearest to `H * W / R`.
-        half_plane: Boolean, for images of one channel. If `True`, only one
-            entry of each pair `{k, -k}` may be acquired, and its mirror is
-            filled in, because real images have `y(-k) = conj y(k)`. The budget
-            is that of the whole k-space.
+        half_plane: (Optional) boolean, for images of one channel. If `True`,
+            only one entry of each pair `{k, -k}` may be acquired, and its
+            mirror is filled in, because real images have `y(-k) = conj y(k)`.
+            The budget is that of the whole k-space. Defaults to `True` for a
+            given mask that was learned so, else to `False`. A reconstructor
+            from k-space must fill in mirrors itself, as those of
+            `loupe_tf.models` do with `half_plane=True`.
         groups: `None`, or an integer G ≥ 2 for one mask per group (of
             contrasts or slices, for instance), with a common budget. The model
             then has a second input `group`, integers `(batch,)` in [0, G).
@@ -179,6 +182,8 @@ def loupe_model(
             "image does not contain its phase",
             found="reconstruction='magnitude'",
         )
+    if half_plane is None and (coils is not None or input_shape[-1] == 2):
+        half_plane = False  # Such images have a phase.
     sampler = from_keywords(
         sampler=sampler,
         acceleration=acceleration,
@@ -199,6 +204,12 @@ def loupe_model(
         raise invalid(
             "half_plane",
             "False with coils, because their maps give images a phase",
+            True,
+        )
+    if sampler.half_plane and input_shape[-1] == 2:
+        raise invalid(
+            "half_plane",
+            "False for images of two channels, because they have a phase",
             True,
         )
     if sampler.half_plane and snr is not None:
@@ -223,6 +234,7 @@ def loupe_model(
             network = None
         elif takes_kspace(network, measured):
             _check_takes_all(data_consistency, reconstruction)
+            _check_fills_mirror(network, sampler.half_plane)
             return network
         _check_channels(network)
         if sampler.curves:
@@ -307,6 +319,17 @@ def _check_takes_all(data_consistency, reconstruction):
         raise invalid("data_consistency", f"False {beside}", True)
     if reconstruction != "magnitude":
         raise invalid("reconstruction", f"its default {beside}", reconstruction)
+
+
+def _check_fills_mirror(reconstructor, half_plane):
+    """Refuse a reconstructor that would ignore the other half of k-space."""
+    if half_plane and getattr(reconstructor, "half_plane", None) is False:
+        raise invalid(
+            "reconstructor",
+            "one that fills in the mirror of half a k-space, "
+            f"{type(reconstructor).__name__}(..., half_plane=True)",
+            found=f"{reconstructor.name!r} with half_plane=False",
+        )
 
 
 def _check_curves(input_shape, data_consistency):

@@ -17,8 +17,8 @@ def with_binarization(model, binarization):
             `ThresholdRandomMask`.
 
     Returns:
-        A `keras.Model`. If the given model is compiled, it has the same loss
-        and metrics.
+        A `Loupe`, or a functional `keras.Model` if the given model is none. If
+        the given model is compiled, it has the same loss and metrics.
 
     Raises:
         ValueError: If the model does not learn a mask.
@@ -46,14 +46,19 @@ def with_binarization(model, binarization):
         config = {**layer.get_config(), "binarization": binarization}
         return ThresholdRandomMask.from_config(config)
 
-    twin = keras.models.clone_model(model, clone_function=clone)
+    config = getattr(model, "sampler", None) and model.sampler.get_config()
+    if config and "binarization" in config:
+        config["binarization"] = binarization
+        twin = model.with_layers(clone, type(model.sampler).from_config(config))
+    else:
+        # The clone is a plain functional model.
+        twin = keras.models.clone_model(model, clone_function=clone)
+        if hasattr(model, "reconstructor"):
+            twin.reconstructor = model.reconstructor
     for sampler in samplers:
         # Copy the slope: JAX would share its buffer and free it twice.
         slope = keras.ops.convert_to_numpy(sampler.slope)
         twin.get_layer(sampler.name).slope.assign(slope)
-    # The clone is a plain functional model.
-    if hasattr(model, "reconstructor"):
-        twin.reconstructor = model.reconstructor
     if model.compiled:
         twin.compile_from_config(model.get_compile_config())
     return twin

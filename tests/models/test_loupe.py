@@ -6,10 +6,12 @@ from loupe_tf import fourier, masks
 from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.models import (
     AdjointNetwork,
+    Loupe,
     loupe_model,
     unet,
     with_binarization,
 )
+from loupe_tf.reconstruction import Network
 from loupe_tf.samplers import LearnedMask
 
 SMALL = {
@@ -296,6 +298,44 @@ def test_with_binarization(images):
     assert not np.isin(_mask(relaxed, images), (0, 1)).all()
     with pytest.raises(ValueError, match="ThresholdRandomMask"):
         with_binarization(loupe_model((16, 18, 1), mask=expected), "relaxed")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"lines": "both"}, {"groups": 2}, {"half_plane": True}],
+    ids=["points", "both", "groups", "half-plane"],
+)
+def test_with_another_binarization_is_a_loupe(options, images, tmp_path):
+    """It is saved and reconstructs as the given one does, with its mask."""
+    model = loupe_model((16, 18, 1), 4, **SMALL, **options)
+    twin = with_binarization(model, "threshold")
+    inputs = [images]
+    if "groups" in options:
+        inputs.append(np.arange(len(images), dtype="int32") % 2)
+    inputs = inputs if len(inputs) > 1 else images
+    found = np.stack([m.array for m in _as_tuple(masks.from_model(twin))])
+    expected = keras.Model(twin.inputs, twin.mask)(inputs, training=False)
+    expected = keras.ops.convert_to_numpy(expected)[: len(found), ..., 0]
+    np.testing.assert_array_equal(found, expected)
+    assert _as_tuple(masks.from_model(twin))[0].provenance["binarization"] == (
+        "threshold"
+    )
+    twin.save(tmp_path / "twin.keras")
+    loaded = keras.models.load_model(tmp_path / "twin.keras")
+    assert isinstance(loaded, Loupe)
+    np.testing.assert_array_equal(
+        loaded.predict(inputs, verbose=0), twin.predict(inputs, verbose=0)
+    )
+    again = np.stack([m.array for m in _as_tuple(masks.from_model(loaded))])
+    np.testing.assert_array_equal(again, found)
+    kspace = np.ones((1, 16, 18), "complex64")
+    mask = _as_tuple(masks.from_model(loaded))[0]
+    image = Network(loaded)(np.where(mask.array, kspace, 0), mask)
+    assert np.isfinite(image).all()
+
+
+def _as_tuple(found):
+    return found if isinstance(found, tuple) else (found,)
 
 
 @pytest.mark.parametrize(

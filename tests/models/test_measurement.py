@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import masks
-from loupe_tf.models import loupe_model
+from loupe_tf.models import VarNet, cnn, loupe_model
 
 
 def _build(size, acceleration, **options):
@@ -39,6 +39,52 @@ def test_mirrored_half_is_the_conjugate(rng, size, lines):
     expected = abs(np.fft.ifft2(filled, axes=axes))
     got = model.predict(x, verbose=0)[..., 0]
     np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def _varnet(size, **options):
+    network = cnn((*size, 2), 2, filters=2, depth=2, normalization=None)
+    return VarNet(network, iterations=1, **options)
+
+
+def test_unrolled_networks_fill_the_mirror(rng):
+    """Without its network, a VarNet is the adjoint of its measurement."""
+    size = (15, 18)
+    options = {"half_plane": True, "calibration": 4}
+    with pytest.raises(ValueError, match=r"VarNet\(..., half_plane=True\)"):
+        loupe_model((*size, 1), 4, reconstructor=_varnet(size), **options)
+    varnet = _varnet(size, half_plane=True)
+    model = loupe_model((*size, 1), 4, reconstructor=varnet, seed=0, **options)
+    for weight in varnet.networks[0].weights:
+        weight.assign(np.zeros(weight.shape))
+    x = rng.uniform(size=(2, *size, 1)).astype("float32")
+    expected = _build(size, 4, **options).predict(x, verbose=0)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-5)
+
+
+def test_a_given_mask_of_half_a_plane_is_filled_too(rng):
+    size = (16, 18)
+    learned = _build(size, 4, half_plane=True, calibration=4)
+    mask = masks.from_model(learned)
+    x = rng.uniform(size=(2, *size, 1)).astype("float32")
+    expected = learned.predict(x, verbose=0)
+
+    def predicted(mask, **options):
+        model = loupe_model(
+            (*size, 1), mask=mask, reconstructor="zero_filled", **options
+        )
+        return model.predict(x, verbose=0)
+
+    np.testing.assert_allclose(predicted(mask), expected, atol=1e-5)
+    filled = predicted(mask.array, half_plane=True)
+    np.testing.assert_allclose(filled, expected, atol=1e-5)
+    half = predicted(mask.array)
+    np.testing.assert_array_equal(predicted(mask, half_plane=False), half)
+    assert abs(half - expected).max() > 0.01
+    # Images with a phase have no mirror to fill.
+    for options in {"coils": 2}, {}:
+        loupe_model((*size, 2), mask=mask, **options)
+    with pytest.raises(ValueError, match="`half_plane`.*two channels"):
+        loupe_model((*size, 2), 4, half_plane=True)
 
 
 def test_volume_is_measured_by_a_transform_of_three_axes(rng):

@@ -37,6 +37,17 @@ def test_stored_and_made_again(stored_again, field_of_view):
     np.testing.assert_array_equal(_mask(again), [mask.array])
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("given", [None, True, False])
+def test_half_plane(stored_again, known, given):
+    """As the mask says that it was learned, unless somebody knows better."""
+    provenance = {"half_plane": True} if known else {}
+    mask = masks.uniform_random((16, 18), 4, seed=0)
+    sampler = GivenMask(mask.replace(provenance=provenance), half_plane=given)
+    assert sampler.half_plane is (known if given is None else given)
+    assert stored_again(sampler).half_plane is sampler.half_plane
+
+
 def test_warns_once_of_dc_in_the_corner():
     cornered = np.fft.ifftshift(masks.gaussian((64, 64), 8, seed=0).array)
     with pytest.warns(UserWarning, match="corner") as warned:
