@@ -14,14 +14,12 @@ from loupe_tf.ismrmrd_file import (
     has_flags,
     import_ismrmrd,
     read_heads,
+    read_out,
 )
 from loupe_tf.numpy_fourier import fftc, ifftc
 from loupe_tf.reading import BadFileError
 
 __all__ = ["COUNTERS", "open_ismrmrd"]
-
-# Largest factor by which zero filling may make pixels smaller.
-INTERPOLATION = 4
 
 
 def open_ismrmrd(path, lines="columns", encoding=0, select=None):
@@ -44,7 +42,7 @@ def _open(path, lines, space, heads, numbers):
         )
     slices, spacing = sort_slices(heads, slices)
     coils = count_coils(path, heads)
-    samples, width, along = _read_out(path, space, heads)
+    samples, width, along = read_out(path, space, heads)
     first, start, stop = _extent(path, heads, samples)
     reading.check_memory(path, COPIES * 8 * coils * samples * math.prod(counts))
 
@@ -110,7 +108,7 @@ def _extent(path, heads, samples):
     first = samples // 2 - heads["center_sample"].astype(int)
     start = first + heads["discard_pre"]
     stop = first + heads["number_of_samples"] - heads["discard_post"]
-    if (start >= stop).any() or first.min() < 0 or stop.max() > samples:
+    if (start >= stop).any() or start.min() < 0 or stop.max() > samples:
         raise BadFileError(
             path,
             f"Expected acquisitions within the {samples} samples of the "
@@ -151,65 +149,6 @@ def find_slices(path, space, heads):
             f"{sorted(found - expected)}",
         )
     return slices - low, len(expected)
-
-
-def _read_out(path, space, heads):
-    """Return the length of the read-out, the length kept, and the latter in mm.
-
-    Some converters remove oversampling without changing the header.
-    """
-    samples = space.matrix[0]
-    encoded, wanted = space.view[0], space.recon_view[0]
-    matrix = space.recon_matrix[0]
-    number = heads["number_of_samples"].astype(int)
-    centre = heads["center_sample"].astype(int)
-    # The value is 0 if the writer did not set it.
-    wrong = (centre >= number) | ((centre == 0) & (number > 1))
-    if wrong.any():
-        raise BadFileError(
-            path,
-            "Expected DC, center_sample, within the samples. Received: "
-            f"{centre[wrong][0]} of {number[wrong][0]}",
-        )
-    first = samples // 2 - centre
-    last = first + number
-    # Asymmetric echoes still reach one end of k-space, for full resolution.
-    near = max(1, samples // 64)
-    short = (first > near) & (last < samples - near)
-    if short.any():
-        removed = (number == matrix) & (centre == matrix // 2)
-        if not (removed.all() and _same(encoded, wanted, samples / matrix)):
-            raise BadFileError(
-                path,
-                f"Expected read-outs of the {samples} samples of the encoded "
-                "space, or from one end of them. Received: acquisitions of "
-                f"{number[short].min()} samples in the middle",
-            )
-        return matrix, matrix, wanted
-    width = samples
-    if encoded and wanted and wanted < encoded:
-        width = max(1, round(samples * wanted / encoded))
-    # Zero filling would make the pixels of both axes smaller.
-    fine = space.recon_view[1], space.view[1]
-    ratio = space.recon_matrix[1] / space.matrix[1]
-    if matrix > INTERPOLATION * width or (
-        width < samples == matrix and _same(*fine, ratio)
-    ):
-        raise BadFileError(
-            path,
-            "Expected pixels of reconSpace along the read-out about as large "
-            f"as those of encodedSpace. Received: {matrix} over {wanted} mm, "
-            f"and {samples} over {encoded} mm: was oversampling removed "
-            "already?",
-        )
-    return samples, width, encoded and encoded * width / samples
-
-
-def _same(length, other, ratio):
-    """Return whether two lengths are known and have this ratio."""
-    return bool(length and other) and math.isclose(
-        length / other, ratio, rel_tol=0.02
-    )
 
 
 def sort_slices(heads, slices):

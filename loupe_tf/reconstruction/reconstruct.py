@@ -182,7 +182,7 @@ def _reconstruct(
     """Do the work of `reconstruct`, with arguments in standard form."""
     acquired = check_mask(mask, shape[2:])
     mask = fit_to_size(mask, tuple(shape[2:]))
-    compare_views(getattr(kspace, "field_of_view", None), mask.field_of_view)
+    compare_views(getattr(kspace, "field_of_view", None), mask)
     maps_of = _maps_by_slice(maps, shape, mask)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
         raise invalid(

@@ -73,10 +73,14 @@ def compare_masks(own, mask, size):
     _warn(text)
 
 
-def compare_views(view, expected):
+def compare_views(view, mask):
     """Warn if k-space and the mask have different fields of view."""
+    expected = mask.field_of_view
     if view and expected:
-        away = np.abs(np.log(np.divide(view, expected))).max()
+        away = np.abs(np.log(np.divide(view, expected)))
+        # The field of view of a read-out moves no line.
+        across = {"columns": away[1], "rows": away[0]}
+        away = across.get(mask.lines, away.max())
         if away > np.log(FAR_VIEW):
             _warn(
                 "the mask is for a field of view of {:g}×{:g} mm, but k-space "

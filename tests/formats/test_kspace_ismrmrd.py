@@ -1,10 +1,14 @@
+import warnings
+
 import h5py
 import numpy as np
 import pytest
 
+import loupe_tf
 from loupe_tf.formats import BadFileError, load_kspace, load_mask
 from loupe_tf.masks import SamplingMask, poisson_disc, random_lines
 from loupe_tf.numpy_fourier import fftc, ifftc
+from loupe_tf.reconstruction import ZeroFilled
 
 ismrmrd = pytest.importorskip("ismrmrd")
 
@@ -33,6 +37,39 @@ def test_oversampling_is_removed(scan_path, kspace, write_ismrmrd, read_kspace):
     with load_kspace(scan_path) as volume:
         assert volume.shape == (3, 2, 4, 7)
         assert volume.field_of_view == (8, 21)
+
+
+@pytest.mark.parametrize("oversampling", [1, 2])
+@pytest.mark.parametrize("lines", ["columns", "rows"])
+def test_a_scan_is_its_own_mask(
+    scan_path, kspace, write_ismrmrd, oversampling, lines
+):
+    """Of the matrix and the field of view that its k-space is read with."""
+    mask = random_lines((8, 7), 2, 2, seed=0)
+    write_ismrmrd(scan_path, kspace, mask, oversampling=oversampling)
+    found = load_mask(scan_path, lines=lines)
+    with load_kspace(scan_path, lines=lines) as volume:
+        assert found.matrix == volume.shape[2:]
+        assert found.field_of_view == volume.field_of_view
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            image = loupe_tf.reconstruct(ZeroFilled(), volume, found)
+    assert np.isfinite(image).all()
+
+
+def test_more_samples_than_the_matrix_of_which_some_are_discarded(
+    scan_path, kspace, write_ismrmrd, read_kspace
+):
+    def more(acquisition):
+        extra = np.full((2, 3), 1e3 + 1j, np.complex64)
+        data = np.concatenate([extra, acquisition.data, extra[:, :2]], axis=1)
+        acquisition.resize(number_of_samples=13, active_channels=2)
+        acquisition.data[:] = data
+        acquisition.center_sample = 4 + 3
+        acquisition.discard_pre, acquisition.discard_post = 3, 2
+
+    write_ismrmrd(scan_path, kspace, change=more)
+    np.testing.assert_array_equal(read_kspace(scan_path), kspace)
 
 
 def removed(acquisition):

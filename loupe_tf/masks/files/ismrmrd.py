@@ -11,6 +11,7 @@ from loupe_tf.ismrmrd_file import (
     encoding_steps,
     import_ismrmrd,
     read_heads,
+    read_out,
 )
 from loupe_tf.ismrmrd_writer import (
     make_header,
@@ -124,12 +125,23 @@ def load_ismrmrd(path, encoding=0, lines=None, select=None):
     if stored:
         with reading.naming(path, "a mask in ISMRM raw data"):
             return arguments_of(array, stored), True
-    matrix = None if points else space.matrix[:2]
-    view = space.view[1:] if points else space.view[:2]
+    if points:
+        matrix, view = None, space.view[1:]
+    else:
+        width, along = _read_out(path, space, heads)
+        matrix, view = (width, space.matrix[1]), (along, space.view[1])
     view = None if None in view else view
     if kind == "rows" and not points:
         matrix, view = matrix[::-1], view and view[::-1]
     return {"array": array, "matrix": matrix, "field_of_view": view}, True
+
+
+def _read_out(path, space, heads):
+    """Return the length of the read-out, as it is reconstructed, and in mm."""
+    try:
+        return read_out(path, space, heads)[1:]
+    except reading.BadFileError:  # The mask does not depend on it.
+        return space.matrix[0], space.view[0]
 
 
 def _acquisitions(ismrmrd, samples, steps, inside):

@@ -93,12 +93,14 @@ def same_pixels(old, view, matrix):
 def from_single(positions):
     """Return float64 positions of numbers in single precision.
 
-    Those that were rounded up to 1/2 go back inside, where they came from:
-    moving them by a whole cycle would tear a curve apart.
+    Those that were rounded up to 1/2, or below -1/2, go back inside, where they
+    came from: moving them by a whole cycle would tear a curve apart.
     """
     positions = np.asarray(positions, np.float64)
-    edge = abs(positions - 0.5) < ROUNDING
-    return np.where(edge, np.nextafter(0.5, 0), positions)
+    positions = np.where(
+        abs(positions - 0.5) < ROUNDING, np.nextafter(0.5, 0), positions
+    )
+    return np.where(abs(positions + 0.5) < ROUNDING, -0.5, positions)
 
 
 def arguments_of(positions, metadata):

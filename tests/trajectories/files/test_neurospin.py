@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,19 @@ def test_numbers(path, trajectory):
     np.testing.assert_allclose(
         found[29:].reshape(3, 49, 2) * largest, gradients, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("matrix", [(48, 48), (47, 63), (320, 320)])
+@pytest.mark.parametrize("view", [(220, 220), (199, 317), (230.5, 211.3)])
+def test_samples_at_the_edge_stay_there(path, matrix, view):
+    """Spokes begin at -1/2; beyond it, they would come back at 1/2."""
+    spokes = radial(8, 200, matrix=matrix, field_of_view=view, dwell=1e-5)
+    spokes.save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = load_trajectory(path).positions
+    expected = spokes.positions[:, : found.shape[1]]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_positions_in_between(path, trajectory):
