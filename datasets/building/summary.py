@@ -15,10 +15,7 @@ def splits_table(builder):
     Returns:
         A string of several lines.
     """
-    report = pathlib.Path(builder.data_dir) / "bad_volumes.json"
-    bad = []
-    if report.exists():
-        bad = json.loads(report.read_text())["volumes"]
+    bad = _left_out(builder)
     line = "{:<12}{:>9}{:>9}{:>12}{:>10}".format
     lines = [line("split", "volumes", "slices", "on disk", "left out")]
     for split, info in builder.info.splits.items():
@@ -44,7 +41,10 @@ def resizing(builder):
         for data sets without such steps.
     """
     groups = {}
+    left_out = {entry["volume"] for entry in _left_out(builder)}
     for name, done in (builder.info.metadata or {}).get("volumes", {}).items():
+        if name in left_out:
+            continue
         key = json.dumps(
             {
                 k: np.round(v[1:], 3).tolist() if "voxel" in k else v
@@ -71,6 +71,12 @@ def resizing(builder):
             text += ", field of view {:.1f}×{:.1f} mm".format(*view)
         lines.append(f"{text}; such as {name}")
     return "\n".join(lines)
+
+
+def _left_out(builder):
+    """Return the entries of `bad_volumes.json`."""
+    report = pathlib.Path(builder.data_dir) / "bad_volumes.json"
+    return json.loads(report.read_text())["volumes"] if report.exists() else []
 
 
 def _mm(voxel_size):

@@ -153,6 +153,21 @@ def test_bad_volume_stops_and_old_data_stays(source, tmp_path, capsys):
     assert len(after["validation"]) == 4
 
 
+def test_volumes_that_were_left_out_are_not_counted(tmp_path, capsys, rng):
+    """The first would otherwise be the example of those that were built."""
+    folder = tmp_path / "volumes"
+    folder.mkdir()
+    for i in range(4):
+        volume = rng.uniform(size=(2, 16, 18)) * (i > 0)
+        np.save(folder / f"p{i}.npy", volume)
+    given = ["mri_volumes/mine", "--data", str(folder)]
+    given += ["--data-dir", str(tmp_path / "built")]
+    assert build([*given, "--on-bad-volume", "skip"]) == 0
+    printed = capsys.readouterr().out
+    assert "p0.npy: Expected a maximum above 0" in printed
+    assert re.search(r"Volumes:\n3 of 16×18 .*such as p1.npy", printed)
+
+
 def test_manifest(source, tmp_path, capsys):
     names = [p.stem for p in sorted((source / "singlecoil_val").glob("*.h5"))]
     path = tmp_path / "mine.json"
