@@ -64,6 +64,7 @@ SHAPES = "[shapes of masks](mask_shapes.md)"
 POSTERIOR = "[posterior samples](posterior.md)"
 SPARKLING = "[densities of curves](sparkling.md)"
 LEARNED = "[learned trajectories](learned_trajectories.md)"
+UNSEEN = "[scans not seen in training](unseen.md)"
 EQUILIBRIA = "[gradients of equilibria](shine.md)"
 
 ENTRIES = [
@@ -337,6 +338,21 @@ ENTRIES = [
             ("transfer, B, padded", "another vendor"),
         )
         for network in ("U-Net", "VarNet")
+    ),
+    *(
+        Entry(
+            UNSEEN,
+            "trained networks bear what they have not seen",
+            "reproduce_unseen",
+            "unseen",
+            f": {scan}: MoDL against {other}",
+            f"{scan}, MoDL against {words}",
+        )
+        for scan in ("as trained", "R = 6", "random lines", "noise")
+        for other, words in (
+            ("CS, total variation", "total variation"),
+            ("GRAPPA", "GRAPPA"),
+        )
     ),
     *(
         Entry(
