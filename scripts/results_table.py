@@ -104,8 +104,8 @@ ENTRIES = [
             "[LOUPE](drop_rates.md)",
             "a learned mask beats one that is not",
             "reproduce_drop_rates",
-            "drop_rates",
-            f"mse, drop rate {rate}: learned against unlearned mask",
+            "drop_rates_folds",
+            f": mse, drop rate {rate}: learned against unlearned mask",
             f"drop rate {rate}",
         )
         for rate in (0.2, 0.4, 0.6)
