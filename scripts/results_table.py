@@ -117,7 +117,7 @@ ENTRIES = [
             "mask_transfer",
             "mask_transfer_folds",
             f"4: {method}: learned calibrated against {given}",
-            f"R = 4, three patients, {method}, against {given}",
+            f"R = 4, {method}, against {given}",
         )
         for method in ("own U-Net", "wavelet l1", "total variation")
         for given in ("gaussian", "poisson disc")
