@@ -69,6 +69,7 @@ class ScoreNetwork(keras.Model):
         if network is not None and not isinstance(network, keras.layers.Layer):
             raise invalid("network", "a Keras layer or model, or None", network)
         self.network = network
+        self._is_default = network is None
         self.filters = filters
         self.depth = depth
         self.spectral_norm = spectral_norm
@@ -116,10 +117,8 @@ class ScoreNetwork(keras.Model):
         return input_shape[0]
 
     def get_config(self):
-        network = self.network
         # The default one is built again.
-        if network is not None and network.name == "u_resnet":
-            network = None
+        network = None if self._is_default else self.network
         return {
             "name": self.name,
             "levels": self.levels,

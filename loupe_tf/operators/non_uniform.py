@@ -32,7 +32,8 @@ class NonUniform:
     Args:
         positions: `(1 or batch, ..., 2)`, (along H, along W), in cycles per
             pixel; the axes in between, such as (shots, samples), are those of
-            the samples. A NumPy array is a fixed trajectory, whose weights are
+            the samples. One image is measured along each of several
+            trajectories. A NumPy array is a fixed trajectory, whose weights are
             computed once. A tensor may be learned.
         size: Tuple `(H, W)`, size of the image.
         maps: Tensor `(1 or batch, coils, H, W, 2)`, (real, imaginary), or
@@ -92,7 +93,9 @@ class NonUniform:
     def forward(self, image):
         """Return the samples of an image."""
         image = self._check_image(image)
-        coils = expand_coils(image, self.maps)
+        coils = self._for_each_trajectory(
+            expand_coils(image, self.maps), "image"
+        )
         axes, gridding = len(self.size), self.gridding
         lead = ops.shape(coils)[: -1 - axes]
         parts = [
@@ -120,7 +123,9 @@ class NonUniform:
         With weights from `density_compensation`, `adjoint(weights * samples)`
         is close to an image.
         """
-        samples = self._check_samples(samples)
+        samples = self._for_each_trajectory(
+            self._check_samples(samples), "samples"
+        )
         axes, gridding = len(self.size), self.gridding
         inner = len(self.positions.shape) - 2
         lead = ops.shape(samples)[: -1 - inner]
@@ -152,6 +157,19 @@ class NonUniform:
         Where it is applied many times, `loupe_tf.operators.Toeplitz` is faster.
         """
         return self.adjoint(self.forward(image))
+
+    def _for_each_trajectory(self, x, name):
+        """Repeat one example for several trajectories; refuse other numbers."""
+        examples, batch = self.positions.shape[0], x.shape[0]
+        if examples in (1, None, batch) or batch is None:
+            return x
+        if batch == 1:
+            return ops.repeat(x, examples, axis=0)
+        raise invalid(
+            name,
+            f"a batch of 1 or {examples}, as many as trajectories",
+            found=f"a batch of {batch}",
+        )
 
     def _embed(self, image):
         """Place images on a larger grid, with their centre at index 0."""

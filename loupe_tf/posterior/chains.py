@@ -208,8 +208,16 @@ def _load(file, mark):
 def _fingerprint(chains, levels, final_levels):
     """Return a text that differs if anything that chains depend on differs."""
     posterior, method = chains.posterior, chains.method
+    # What a scan and a score are shows in what they make of noise.
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(posterior.shape, "float32")
+    noise = ops.convert_to_tensor(noise)
+    made = [posterior.adjoint, posterior.scan.normal(noise)]
     weights = getattr(posterior.score, "weights", ())
-    arrays = [levels, final_levels, posterior.adjoint, *weights]
+    if not weights:
+        ones = ops.ones((posterior.shape[0], 1, 1, 1))
+        made += [posterior.score([noise, s * ones]) for s in (0.01, 1.0)]
+    arrays = [levels, final_levels, *made, *weights]
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(ops.convert_to_numpy(array)))

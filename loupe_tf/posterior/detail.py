@@ -51,7 +51,8 @@ def check_detail(
         samples: `PosteriorSamples` of one image, or an array
             `(n, 1, H, W, 1 or 2)`.
         region: Boolean array `(H, W)`, the detail.
-        width: Integer ≥ 1, width of the ring in pixels.
+        width: Integer ≥ 1, width of the ring in pixels. It ends where the
+            image does.
         scan: (Optional) the forward operator.
         measurement: (Optional) array, what was measured; with `scan`.
         sigma: (Optional) number > 0, the noise level. Defaults to that of
@@ -61,7 +62,7 @@ def check_detail(
         `Detail`.
 
     Raises:
-        ValueError: If an argument is invalid, or the ring leaves the image.
+        ValueError: If an argument is invalid, or no pixel is around the region.
 
     Example:
 

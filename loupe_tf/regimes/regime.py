@@ -144,6 +144,10 @@ class Regime(SavesSeedState, keras.Model):
 
     def call(self, inputs, training=None):
         if not training:
+            if self.measuring is None:
+                kspace, mask, *maps = inputs
+                kspace = select(ops.cast(kspace, "float32"), mask)
+                inputs = [kspace, mask, *maps]
             return self.model(inputs, training=False)
         measured, finite = self.measure(inputs)
         return {**self.learn(measured, training=True), "finite": finite}

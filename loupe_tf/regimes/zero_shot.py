@@ -106,7 +106,7 @@ def zero_shot(
         callbacks=[stop, *callbacks],
         verbose=verbose,
     )
-    image = regime.reconstructor.predict(scan, batch_size, verbose=0)
+    image = regime.predict(scan, batch_size, verbose=0)
     return regime.reconstructor, image
 
 

@@ -66,6 +66,28 @@ def test_it_is_saved_with_its_spectrum(case, rng, tmp_path):
         assert loaded.spectral_norm == 2
 
 
+def test_a_given_network_of_the_default_kind_is_saved_too(case, rng, tmp_path):
+    network = models.u_resnet((10, 9, 5), filters=2, depth=1, spectral_norm=1.0)
+    score = models.ScoreNetwork((0.1, 1), network=network)
+    score.adapt(case.truth)
+    shake(score, rng)
+    score.save(tmp_path / "score.keras")
+    loaded = keras.models.load_model(tmp_path / "score.keras")
+    inputs = [case.truth, levels(0.1, 0.3, 1)]
+    np.testing.assert_allclose(
+        numpy_of(loaded(inputs)), numpy_of(score(inputs)), atol=1e-6
+    )
+    kept, own = (
+        [
+            type(layer.kernel_constraint)
+            for layer in each.network.layers
+            if hasattr(layer, "kernel_constraint")
+        ]
+        for each in (loaded, score)
+    )
+    assert kept == own and models.SpectralNorm in own
+
+
 @pytest.mark.parametrize(
     "wrong, message",
     [

@@ -37,6 +37,30 @@ def sum_of(x, positions):
     return np.stack([nudft(*pair) for pair in zip(x, examples)])
 
 
+def test_several_trajectories_and_one_image(rng):
+    """Each has its samples, of all coils; other numbers are refused."""
+    size = (8, 9)
+    positions = anywhere(rng, 2, 5, 2)
+    maps = channels(draw(rng, 1, 3, *size))
+    scan = NonUniform(positions, size, maps)
+    image = channels(draw(rng, 1, *size))
+    samples = ops.convert_to_numpy(scan.forward(image))
+    assert samples.shape == (2, 3, 5, 2)
+    back = ops.convert_to_numpy(scan.adjoint(samples))
+    for i in range(2):
+        one = NonUniform(positions[i : i + 1], size, maps)
+        expected = ops.convert_to_numpy(one.forward(image))
+        np.testing.assert_allclose(samples[i : i + 1], expected, atol=1e-5)
+        expected = ops.convert_to_numpy(one.adjoint(samples[i : i + 1]))
+        np.testing.assert_allclose(back[i : i + 1], expected, atol=1e-5)
+    assert scan.adjoint(samples[:1]).shape[0] == 2
+    for wrong in (3, 4):
+        with pytest.raises(ValueError, match=f"`image`.*1 or 2.*of {wrong}"):
+            scan.forward(np.repeat(image, wrong, axis=0))
+        with pytest.raises(ValueError, match=f"`samples`.*1 or 2.*of {wrong}"):
+            scan.adjoint(np.repeat(samples[:1], wrong, axis=0))
+
+
 # Size, batch of the positions, axes of the samples, coils, read-out D, whether
 # the positions are a tensor.
 CASES = [

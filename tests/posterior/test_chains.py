@@ -3,6 +3,7 @@ import pytest
 from gaussian_case import Case
 
 from loupe_tf import posterior
+from loupe_tf.operators import Cartesian
 from loupe_tf.posterior import chains as module
 
 LEVELS = posterior.noise_levels(0.5, 0.02, count=5)
@@ -27,6 +28,43 @@ def test_chains_are_independent_and_know_no_others():
     flat = five.reshape(10, -1) - five.reshape(5, 2, -1).mean(0).repeat(5, 0)
     assert len(np.unique(flat.round(4), axis=0)) == 10
     assert np.abs(draw(case, seed=1) - three).max() > 0.05
+
+
+def test_a_file_belongs_to_one_scan_and_one_score(tmp_path):
+    """Also where the adjoint of the measurement is the same."""
+    file = tmp_path / "chains.npz"
+    mask = np.ones((1, 8, 9, 1), "float32")
+    mask[:, :, ::2] = 0
+    rng = np.random.default_rng(0)
+    kspace = (mask[:, None] * rng.normal(size=(1, 1, 8, 9, 2))).astype(
+        "float32"
+    )
+
+    def narrow(inputs):
+        return -inputs[0] / (0.01 + inputs[1] ** 2)
+
+    def wide(inputs):
+        return -inputs[0] / (1.0 + inputs[1] ** 2)
+
+    def draw(score, scan):
+        return posterior.sample(
+            score,
+            scan,
+            kspace,
+            0.05,
+            levels=LEVELS,
+            final=0.01,
+            chains=3,
+            file=file,
+        ).samples
+
+    whole, masked = Cartesian(), Cartesian(mask)
+    draw(wide, whole)
+    for score, scan in ((wide, masked), (narrow, whole)):
+        with pytest.raises(ValueError, match="`file`.*same measurement"):
+            draw(score, scan)
+    file.unlink()
+    np.testing.assert_array_equal(draw(wide, masked), draw(wide, masked))
 
 
 @pytest.mark.parametrize("killed_at", [2, 8])

@@ -24,6 +24,26 @@ def test_the_reconstructor_is_trained_and_sees_all(scans, network):
     )
 
 
+@pytest.mark.parametrize("outside", [1.0, np.nan])
+def test_kspace_outside_the_mask_is_not_read(scans, network, outside):
+    """At inference either, where a full scan would be a perfect image."""
+    (kspace, mask, maps), truth = scans
+    full = np.where(mask[:, None] > 0, kspace, outside).astype("float32")
+    zero_filled = models.AdjointNetwork(None, reconstruction="complex")
+    for model in network, zero_filled:
+        regime = HoldOut(model, seed=0)
+        regime.compile("adam", metrics=[loupe_tf.metrics.PSNR()])
+        results = [
+            (
+                regime.predict([given, mask, maps], verbose=0),
+                regime.evaluate([given, mask, maps], truth, verbose=0),
+            )
+            for given in (kspace, full)
+        ]
+        np.testing.assert_array_equal(results[0][0], results[1][0])
+        np.testing.assert_array_equal(results[0][1], results[1][1])
+
+
 def test_saved_and_restored(scans, network, tmp_path):
     inputs, truth = scans
     regime = HoldOut(network, keep=(4, 3), seed=0)
