@@ -55,28 +55,17 @@ def test_examples_do_not_know_each_other_or_training(case, rng):
 def test_it_is_saved_with_its_spectrum(case, rng, tmp_path):
     for network in None, keras.layers.Conv2D(2, 3, padding="same"):
         score = small(case, network=network, spectral_norm=2)
-        shake(score, rng)
-        score.save(tmp_path / "score.keras")
-        loaded = keras.models.load_model(tmp_path / "score.keras")
-        inputs = [case.truth, levels(0.1, 0.3, 1)]
-        np.testing.assert_allclose(
-            numpy_of(loaded(inputs)), numpy_of(score(inputs)), atol=1e-6
-        )
+        loaded = load_again(score, case, rng, tmp_path)
         assert loaded.levels == score.levels
         assert loaded.spectral_norm == 2
 
 
 def test_a_given_network_of_the_default_kind_is_saved_too(case, rng, tmp_path):
-    network = models.u_resnet((10, 9, 5), filters=2, depth=1, spectral_norm=1.0)
+    options = {"filters": 2, "depth": 1, "spectral_norm": 1.0}
+    network = models.u_resnet((10, 9, 5), **options)
     score = models.ScoreNetwork((0.1, 1), network=network)
     score.adapt(case.truth)
-    shake(score, rng)
-    score.save(tmp_path / "score.keras")
-    loaded = keras.models.load_model(tmp_path / "score.keras")
-    inputs = [case.truth, levels(0.1, 0.3, 1)]
-    np.testing.assert_allclose(
-        numpy_of(loaded(inputs)), numpy_of(score(inputs)), atol=1e-6
-    )
+    loaded = load_again(score, case, rng, tmp_path)
     kept, own = (
         [
             type(layer.kernel_constraint)
@@ -86,6 +75,18 @@ def test_a_given_network_of_the_default_kind_is_saved_too(case, rng, tmp_path):
         for each in (loaded, score)
     )
     assert kept == own and models.SpectralNorm in own
+
+
+def load_again(score, case, rng, folder):
+    """Save and load a model; it must give the same."""
+    shake(score, rng)
+    score.save(folder / "score.keras")
+    loaded = keras.models.load_model(folder / "score.keras")
+    inputs = [case.truth, levels(0.1, 0.3, 1)]
+    np.testing.assert_allclose(
+        numpy_of(loaded(inputs)), numpy_of(score(inputs)), atol=1e-6
+    )
+    return loaded
 
 
 @pytest.mark.parametrize(
