@@ -138,8 +138,8 @@ ENTRIES = [
             SHAPES,
             "points beat lines at the same budget",
             "compare_mask_shapes",
-            "mask_shapes",
-            f"R = 4: {shape} against points",
+            "mask_shapes_folds",
+            f"4: {shape} against points",
             f"R = 4, {shape} − points",
         )
         for shape in ("columns", "rows")
