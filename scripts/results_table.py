@@ -261,7 +261,7 @@ ENTRIES = [
             claim,
             "reproduce_sparkling",
             "sparkling",
-            f"R = 4: CS, total variation: {first} against {second}:",
+            f"4: CS, total variation: {first} against {second}",
             f"R = 4, total variation, against {second}",
         )
         for claim, first, second in (
