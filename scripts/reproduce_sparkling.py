@@ -74,7 +74,7 @@ TITLES = {
     "decay": "decaying density",
     "share": "learned density, P",
     "learned": "learned density, -log(1 - P)",
-    "smooth": "learned density, -log(1 - P) of smoothed P",
+    "smooth": "learned density, smoothed",
 }
 METHOD_TITLES = {
     "adjoint": "compensated adjoint",
