@@ -8,7 +8,8 @@ class ShuffledBatches(OrderedBatches):
 
     `model.fit` shuffles arrays with a random state that is lost when a run is
     killed. Here the callback `ShuffledBatches.callback()` passes the epoch
-    number to the data set, so that a resumed run sees the same batches.
+    number to the data set, so that a resumed run sees the same batches, if
+    `fit` has `shuffle=False`.
 
     Args:
         x: Array `(examples, ...)`, or a tuple or dict of arrays for several

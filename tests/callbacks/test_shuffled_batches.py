@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -21,6 +23,33 @@ def test_another_order_in_each_epoch_and_the_same_again():
     assert rows(batches) == first
     inputs, targets = batches[0]
     assert (targets == 10 * inputs).all()
+
+
+def test_fit_must_not_shuffle_once_more():
+    x = np.arange(24.0, dtype="float32").reshape(12, 2)
+
+    def fit(**options):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", loss="mse")
+        batches = ShuffledBatches(x, x[:, :1], batch_size=1, seed=3)
+        watched = [batches.callback()]
+        validation = {"validation_data": batches}
+        model.fit(
+            batches,
+            epochs=2,
+            callbacks=watched,
+            verbose=0,
+            **validation,
+            **options,
+        )
+        rows(batches)  # Not what `fit` asks for.
+
+    with pytest.warns(UserWarning, match="shuffle=False"):
+        fit()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(shuffle=False)
+    assert not [w for w in caught if "shuffle=False" in str(w.message)]
 
 
 def test_drop_remainder_leaves_out_others_in_each_epoch():
