@@ -80,7 +80,10 @@ def test_a_change_across_the_step_is_not_learned():
     """`Δxᵀ H Δg` is 0 there, and the update would divide by it."""
     solver = Broyden(memory=2)
     x = ops.ones((1, SIZE))
-    moved, changed = (np.eye(SIZE, dtype="float32")[[i]] for i in (0, 1))
+    moved, changed = (
+        ops.convert_to_tensor(np.eye(SIZE, dtype="float32")[[i]])
+        for i in (0, 1)
+    )
     memory = solver.learn(
         ops.convert_to_tensor([True]), x, moved, changed, solver.memory_for(x)
     )

@@ -94,14 +94,16 @@ def test_the_gap_is_outside_of_all_that_was_measured(
     splits = []
 
     def rebuild(kspace, seen, maps, training):
-        splits.append(seen)
-        return keras.ops.convert_to_tensor(image), ours
+        splits.append(keras.ops.convert_to_numpy(seen))
+        return tuple(map(keras.ops.convert_to_tensor, (image, ours)))
 
     monkeypatch.setattr(regime, "rebuild", rebuild)
-    monkeypatch.setattr(regime, "predict_kspace", lambda *_: theirs)
-    found = regime.learn([kspace, mask, maps], training=True)
+    other = keras.ops.convert_to_tensor(theirs)
+    monkeypatch.setattr(regime, "predict_kspace", lambda *_: other)
+    tensors = [keras.ops.convert_to_tensor(x) for x in (kspace, mask, maps)]
+    found = regime.learn(tensors, training=True)
     spare = keras.ops.convert_to_numpy(regime._spare(mask))
-    held = mask - spare - keras.ops.convert_to_numpy(splits[0])
+    held = mask - spare - splits[0]
     assert spare.any() and held.any()
 
     def energy(k, where):
