@@ -11,6 +11,7 @@ import numbers
 
 __all__ = [
     "check_choice",
+    "check_finite",
     "check_integer",
     "check_number",
     "check_options",
@@ -157,3 +158,32 @@ def _is_finite(value):
 
 def _equal(value, choice):
     return type(value) is type(choice) and value == choice
+
+
+def check_finite(argument, array):
+    """Refuse an array with NaN or infinite values.
+
+    Args:
+        argument: String, name of the argument.
+        array: Floating-point array `(examples, ...)`.
+
+    Returns:
+        The array.
+
+    Raises:
+        ValueError: If a value is not finite. The message has the number of
+            such examples and the indices of the first ones.
+    """
+    import numpy as np  # The command-line tool helps without it.
+
+    # Two numbers tell, without an array of booleans as large.
+    if not array.size or np.isfinite([array.min(), array.max()]).all():
+        return array
+    finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    bad = np.flatnonzero(~finite)
+    raise invalid(
+        argument,
+        "finite numbers",
+        found=f"NaN or infinity in {len(bad)} of {len(array)} examples: "
+        f"{bad[:10].tolist()}",
+    )

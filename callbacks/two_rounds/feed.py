@@ -2,7 +2,7 @@ import keras
 import numpy as np
 
 from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
-from loupe_tf.checks import invalid
+from loupe_tf.checks import check_finite, invalid
 
 
 class Feed:
@@ -69,11 +69,11 @@ def _pair(name, data):
         # Integer inputs next to the images select masks.
         is_index = np.issubdtype(array.dtype, np.integer) and len(arrays) > 2
         if not is_index:
-            _check_finite(name, array)
+            _check_floats(name, array)
     return pair
 
 
-def _check_finite(name, array):
+def _check_floats(name, array):
     if not np.issubdtype(array.dtype, np.floating):
         raise invalid(
             name,
@@ -81,14 +81,7 @@ def _check_finite(name, array):
             "imaginary)",
             found=f"dtype={array.dtype}",
         )
-    finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
-    if not finite.all():
-        raise invalid(
-            name,
-            "finite numbers",
-            found="NaN or infinity in examples "
-            f"{np.flatnonzero(~finite)[:10].tolist()}",
-        )
+    check_finite(name, array)
 
 
 def _check_shares(train, validation_data, batch_size, replicas):

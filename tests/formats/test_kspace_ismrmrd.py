@@ -44,7 +44,7 @@ def test_oversampling_is_removed(scan_path, kspace, write_ismrmrd, read_kspace):
 def test_a_scan_is_its_own_mask(
     scan_path, kspace, write_ismrmrd, oversampling, lines
 ):
-    """Of the matrix and the field of view that its k-space is read with."""
+    """It has the matrix and the field of view of its k-space."""
     mask = random_lines((8, 7), 2, 2, seed=0)
     write_ismrmrd(scan_path, kspace, mask, oversampling=oversampling)
     found = load_mask(scan_path, lines=lines)

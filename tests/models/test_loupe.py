@@ -438,4 +438,6 @@ def test_complex_arrays_are_refused(images):
     with pytest.raises(ValueError, match="`validation_data`.*complex"):
         model.fit(images, images, validation_data=(given, given), verbose=0)
     with pytest.raises(ValueError, match="`x`.*complex64"):
+        model.fit([given], verbose=0)
+    with pytest.raises(ValueError, match="`x`.*complex64"):
         model.predict(given, verbose=0)

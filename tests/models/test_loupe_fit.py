@@ -45,7 +45,7 @@ def test_targets_of_the_output(model, images):
 def test_values_that_are_not_finite(model, images, value):
     bad = images.copy()
     bad[2, 3, 4] = value
-    message = "finite values.*1 of 4 examples.*index 2"
+    message = r"finite numbers.*1 of 4 examples: \[2\]"
     with pytest.raises(ValueError, match=f"`x`.*{message}"):
         model.fit(bad, images, verbose=0)
     with pytest.raises(ValueError, match=f"`y`.*{message}"):

@@ -111,7 +111,7 @@ def test_system():
 
 
 def test_limits_of_the_gradients():
-    """Those of a weaker system, of which the shortest times get longer."""
+    """A weaker system keeps its limits, and takes longer."""
     mask = equispaced_lines((64, 64), 4).replace(field_of_view=(240, 200))
     limits = {"max_gradient": 10, "max_slew": 40}
     weak = pulseq_sequence(mask, **limits)
