@@ -21,8 +21,8 @@ validation volumes.
 
 R counts curves: radial has 1/R of the π/2 · N golden-angle spokes that sample
 N pixels fully, and spiral 1/R of the N / 2 turns, in three interleaves. The
-images are magnitudes with a smooth random phase, measured by one coil without
-noise.
+images are magnitudes with a smooth random phase, measured without noise by one
+coil, or by --coils with simulated maps, which all methods are given.
 
 All networks have the same loss (mean squared error of complex images), the same
 optimizer and the same number of epochs. The test uses the weights of the epoch
@@ -55,7 +55,12 @@ from experiments.curve_methods import (
     rebuild,
     rebuild_classically,
 )
-from experiments.curve_scan import make_trajectory, with_phase
+from experiments.curve_scan import (
+    coil_maps,
+    make_trajectory,
+    model_inputs,
+    with_phase,
+)
 from experiments.other_data import other_data
 from experiments.point_spread import draw_point_spread
 from experiments.presets.ncpdnet import (
@@ -96,6 +101,7 @@ class Run(experiments.Run):
 
     trajectory: str
     acceleration: float
+    coils: int = dataclasses.field(default=1, kw_only=True)
     network: str
     seed: int
 
@@ -103,17 +109,19 @@ class Run(experiments.Run):
 
     @property
     def stem(self):
+        several = f"C{self.coils}-" if self.coils > 1 else ""
         return (
-            f"{self.trajectory}-R{self.acceleration:g}-{self.network}-"
+            f"{several}{self.trajectory}-R{self.acceleration:g}-{self.network}-"
             f"seed{self.seed}"
         )
 
 
 def grid(settings):
     return [
-        Run(trajectory, rate, network, seed)
-        for seed, trajectory, rate, network in itertools.product(
+        Run(trajectory, rate, network, seed, coils=coils)
+        for seed, coils, trajectory, rate, network in itertools.product(
             settings["seeds"],
+            settings["coils"],
             settings["trajectories"],
             settings["accelerations"],
             settings["networks"],
@@ -154,6 +162,7 @@ def build_model(run, settings, image_shape):
         (*size, 2),
         sampler=loupe_tf.samplers.GivenTrajectory(trajectory),
         reconstructor=make_reconstructor(run.network, settings, trajectory),
+        coils=run.coils if run.coils > 1 else None,
         seed=run.seed,
         name=run.network,
     )
@@ -163,10 +172,14 @@ def build_model(run, settings, image_shape):
 
 def fit(model, run, settings, splits, folder):
     """Train in one round without early stopping, for equal durations."""
-    # The images are inputs and targets.
+
+    def pair(seed, name):
+        images = with_phase(splits[name].images, seed)
+        maps = coil_maps(images.shape[1:3], run.coils)
+        return model_inputs(images, maps), images
+
     train, validation = (
-        (with_phase(splits[name].images, seed),) * 2
-        for seed, name in enumerate(("train", "validation"))
+        pair(seed, name) for seed, name in enumerate(("train", "validation"))
     )
     return experiments.fit_one_round(
         model, run, settings, train, validation, folder
@@ -179,16 +192,17 @@ def do(run, settings, splits, folder):
     trajectory = make_trajectory(
         run.trajectory, test.images.shape[1:3], run.acceleration
     )
+    maps = coil_maps(test.images.shape[1:3], run.coils)
     made = {"history": None, "parameters": 0}
     with experiments.time_spent(run, folder) as seconds:
         if run.network in CLASSICAL:
             chosen = choose(
-                run.network, trajectory, splits["validation"], settings
+                run.network, trajectory, splits["validation"], settings, maps
             )
             method = classical(run.network, *chosen.values())
 
             def apply(images):
-                return rebuild_classically(method, images, trajectory)
+                return rebuild_classically(method, images, trajectory, maps)
         else:
             model = build_model(run, settings, test.images.shape[1:])
             history, finite = fit(model, run, settings, splits, folder)
@@ -200,7 +214,7 @@ def do(run, settings, splits, folder):
 
             def apply(images):
                 return rebuild(
-                    model, images, trajectory, settings["batch_size"]
+                    model, images, trajectory, settings["batch_size"], maps
                 )
 
         output = apply(with_phase(test.images, 2))
@@ -251,6 +265,7 @@ def elsewhere(record, data):
 COLUMNS = {
     "trajectory": lambda cell, _: cell.trajectory,
     "R": lambda cell, _: f"{cell.acceleration:g}",
+    "coils": lambda cell, _: cell.coils,
     "method": lambda cell, _: TITLES[cell.network],
     "parameters": lambda _, records: records[0]["parameters"] or "",
     "PSNR": experiments.metric(volumes_of),
@@ -266,22 +281,29 @@ def claims(cells):
         "network",
         RIVALS,
         lambda cell, other: (
-            f"{cell.trajectory}, {TITLES[cell.network]} against "
+            f"{where(cell)}{TITLES[cell.network]} against "
             f"{TITLES[other.network]}"
         ),
     )
+
+
+def where(cell):
+    """The trajectory in words, with a comma, and the coils if several."""
+    several = f"{cell.coils} coils, " if cell.coils > 1 else ""
+    return f"{cell.trajectory}, {several}"
 
 
 def draw(cells, folder):
     """Draw the reconstructions and the curves of each trajectory."""
     images = experiments.first_images(cells, folder, Run.of)
     figures = {}
-    for name, rate in dict.fromkeys(cell[:2] for cell in images):
-        shown = {
-            TITLES[cell.network]: found
+    for name, rate, coils in dict.fromkeys(cell[:3] for cell in images):
+        groups = {
+            cell: found
             for cell, found in images.items()
-            if cell[:2] == (name, rate)
+            if cell[:3] == (name, rate, coils)
         }
+        shown = {TITLES[cell.network]: found for cell, found in groups.items()}
         size = next(iter(shown.values()))["truth"].shape[:2]
         figures[f"trajectory_{name}_R{rate:g}"] = (
             plots.trajectory(make_trajectory(name, size, rate)),
@@ -291,9 +313,11 @@ def draw(cells, folder):
             draw_point_spread(make_trajectory(name, size, rate)),
             f"{name}, R = {rate:g}: the image of one bright pixel.",
         )
-        figures[f"reconstructions_{name}_R{rate:g}"] = (
+        several = f"C{coils}_" if coils > 1 else ""
+        figures[f"reconstructions_{several}{name}_R{rate:g}"] = (
             experiments.draw_outputs(shown),
-            f"{name}, R = {rate:g}: the middle slice of the first test volume.",
+            f"{where(next(iter(groups)))}R = {rate:g}: the middle slice of the "
+            f"first test volume.",
         )
     return figures
 

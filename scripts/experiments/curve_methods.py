@@ -19,28 +19,30 @@ def classical(name, regularization=0.0):
     return CLASSICAL[name](regularization)
 
 
-def rebuild_classically(method, images, trajectory):
+def rebuild_classically(method, images, trajectory, maps=None):
     """Measure images exactly and rebuild them without a network.
 
     Args:
         method: `loupe_tf.reconstruction.CurveReconstructor`.
         images: Array `(n, H, W, 2)`.
         trajectory: `Trajectory` with the matrix `(H, W)`.
+        maps: (Optional) complex array `(coils, H, W)`.
 
     Returns:
         Magnitudes `(n, H, W, 1)`.
     """
     apply = method.prepare(trajectory)
-    found = [apply(samples) for samples in measure(images, trajectory)]
+    samples = measure(images, trajectory, maps)
+    found = [apply(each, maps) for each in samples]
     return np.abs(np.stack(found))[..., None]
 
 
-def rebuild(model, images, trajectory, batch_size):
+def rebuild(model, images, trajectory, batch_size, maps=None):
     """Measure images exactly and rebuild them with a trained network.
 
     Args:
         model: `loupe_tf.models.Loupe` of curves.
-        images, trajectory: As for `rebuild_classically`.
+        images, trajectory, maps: As for `rebuild_classically`.
         batch_size: Integer.
 
     Returns:
@@ -48,20 +50,22 @@ def rebuild(model, images, trajectory, batch_size):
     """
     import keras
 
-    positions = trajectory.positions[None].astype("float32")
-    samples = measure(images, trajectory)
+    others = [trajectory.positions[None].astype("float32")]
+    if maps is not None:
+        others.append(np.stack([maps.real, maps.imag], -1)[None])
+    samples = measure(images, trajectory, maps)
     samples = np.stack([samples.real, samples.imag], -1)
     parts = np.split(samples, range(batch_size, len(samples), batch_size))
     found = [
         keras.ops.convert_to_numpy(
-            model.reconstructor([part, positions], training=False)
+            model.reconstructor([part, *others], training=False)
         )
         for part in parts
     ]
     return evaluation.magnitude(np.concatenate(found))
 
 
-def choose(name, trajectory, validation, settings):
+def choose(name, trajectory, validation, settings, maps=None):
     """Choose the regularization with the highest PSNR on validation slices.
 
     Args:
@@ -69,6 +73,7 @@ def choose(name, trajectory, validation, settings):
         trajectory: `Trajectory`.
         validation: `loupe_tf.datasets.Slices`.
         settings: Dict with `regularizations` and `tuning_slices`.
+        maps: (Optional) complex array `(coils, H, W)`.
 
     Returns:
         A dict with `"regularization"`; empty for the adjoint, which has none.
@@ -78,19 +83,19 @@ def choose(name, trajectory, validation, settings):
 
     def error(value):
         return validation_error(
-            classical(name, value), trajectory, validation, settings
+            classical(name, value), trajectory, validation, settings, maps
         )
 
     return {"regularization": min(settings["regularizations"], key=error)}
 
 
-def validation_error(method, trajectory, validation, settings):
+def validation_error(method, trajectory, validation, settings, maps=None):
     """Mean squared error of magnitudes on `tuning_slices` central slices."""
     shown = evaluation.central_slices(
         validation.volumes, settings["tuning_slices"]
     )
     images = with_phase(validation.images, 1)[shown]
-    found = rebuild_classically(method, images, trajectory)
+    found = rebuild_classically(method, images, trajectory, maps)
     return float(np.square(found - evaluation.magnitude(images)).mean())
 
 

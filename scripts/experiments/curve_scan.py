@@ -48,14 +48,33 @@ def with_phase(images, seed):
     return np.stack([found.real, found.imag], -1).astype("float32")
 
 
-def measure(images, trajectory):
+def coil_maps(size, coils):
+    """Sensitivity maps `(coils, H, W)` on a circle; `None` for one coil."""
+    return simulation.birdcage_maps(size, coils) if coils > 1 else None
+
+
+def model_inputs(images, maps=None):
+    """Make the inputs of a `loupe_model` from images `(n, H, W, 2)`.
+
+    Returns:
+        The images themselves for one coil, else k-space and maps of all coils.
+    """
+    if maps is None:
+        return images
+    return simulation.simulate_kspace(images, maps, phase=0)[:2]
+
+
+def measure(images, trajectory, maps=None):
     """Return the exact samples of images `(n, H, W, 2)`, by the sum itself.
 
     The networks compute them by FFT and interpolation: a test with their own
     operator would be too easy.
 
     Returns:
-        Complex64 array `(n, 1, shots, samples)`, of one coil.
+        Complex64 array `(n, coils, shots, samples)`; one coil without maps.
     """
-    found = nudft(images @ np.array([1, 1j]), trajectory.positions)
-    return found[:, None].astype("complex64")
+    coils = (images @ np.array([1, 1j]))[:, None]
+    if maps is not None:
+        coils = maps * coils
+    found = [nudft(each, trajectory.positions) for each in coils]
+    return np.stack(found).astype("complex64")

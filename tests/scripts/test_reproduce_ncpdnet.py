@@ -6,6 +6,7 @@ import pytest
 import loupe_tf
 from experiments import curve_scan
 from experiments.presets import ncpdnet
+from loupe_tf.numpy_fourier import ifft2c, nudft
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,25 @@ def test_phase_leaves_the_magnitude(rng):
     np.testing.assert_array_equal(found, curve_scan.with_phase(images, 0))
 
 
+def test_coils_measure_the_image_through_their_maps(rng):
+    """So do the model's inputs, which it transforms itself."""
+    images = rng.normal(size=(2, 8, 9, 2)).astype("float32")
+    maps = curve_scan.coil_maps((8, 9), 3)
+    spokes = curve_scan.make_trajectory("radial", (8, 9), 2)
+    one = curve_scan.measure(images, spokes)
+    several = curve_scan.measure(images, spokes, maps)
+    assert several.shape == (2, 3, *one.shape[2:])
+    # Conjugate maps, whose squares sum to 1, undo what maps do to an image.
+    kspace, seen = curve_scan.model_inputs(images, maps)
+    coils = ifft2c(kspace @ np.array([1, 1j]))
+    combined = ((seen @ np.array([1, -1j])) * coils).sum(1)
+    np.testing.assert_allclose(combined, images @ [1, 1j], atol=1e-5)
+    expected = nudft(coils, spokes.positions)
+    np.testing.assert_allclose(several, expected, atol=1e-4)
+    assert curve_scan.coil_maps((8, 9), 1) is None
+    assert curve_scan.model_inputs(images) is images
+
+
 @pytest.mark.slow
 def test_leaves_everything_and_repeats_no_run(
     script, folder, capsys, monkeypatch
@@ -44,13 +64,16 @@ def test_leaves_everything_and_repeats_no_run(
     arguments = [
         *("--data", str(folder / "data"), "--out", str(folder / "out")),
         *("--transfer", str(folder / "data"), "--epochs", "1"),
+        *("--coils", "1", "3"),
     ]
     assert script.main(arguments) == 0
     said = capsys.readouterr().out
     assert "radial, NC-PDNet against NC-PDNet without D" in said
     assert "data: R = 4.7: radial, NC-PDNet against" in said
+    assert "radial, 3 coils, NC-PDNet against NC-PDNet without D" in said
     records = json.loads((folder / "out" / "results.json").read_text())["runs"]
     assert {r["network"] for r in records} == {*ncpdnet.METHODS}
+    assert {r["coils"] for r in records} == {1, 3}
     for record in records:
         assert record["transfer"]["data"]["unit_range"]
         # One that does not train towards the image is far below 0.
@@ -89,6 +112,7 @@ def test_networks_of_the_preset_are_as_large(script):
         (("--trajectories", "rosette"), "rosette"),
         (("--iterations", "0"), "--iterations"),
         (("--epochs", "0"), "--epochs"),
+        (("--coils", "0"), "--coils"),
     ],
 )
 def test_refuses_wrong_options(capsys, others, said):

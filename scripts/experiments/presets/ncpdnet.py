@@ -6,7 +6,7 @@ from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 
-GRID = ("networks", "trajectories", "accelerations", "seeds")
+GRID = ("networks", "trajectories", "accelerations", "coils", "seeds")
 """Settings that may differ between the runs of one folder."""
 
 CLASSICAL = ("adjoint", "cg", "total_variation")
@@ -20,6 +20,7 @@ PRESETS = side_by_side(
     networks=([*METHODS], [*METHODS], [*METHODS]),
     trajectories=([*TRAJECTORIES], [*TRAJECTORIES], ["radial"]),
     accelerations=([4.0], [4.7], [4.7]),
+    coils=[1],
     seeds=[0],
     # Filters of the U-Net, and of each iteration of the unrolled networks.
     # In the preset cpu, all have as many weights, within a percent.
@@ -70,6 +71,7 @@ def parse(doc, arguments=None):
     add_options(
         parser,
         *("accelerations", "batch_size"),
+        coils=("N", "numbers of coils, with simulated maps"),
         iterations=("N", "of unrolled networks"),
         epochs=("N", "the learning rate falls after four fifths of them"),
         learning_rate=("LR", "learning rate of Adam"),
@@ -82,6 +84,8 @@ def parse(doc, arguments=None):
         "same networks rebuild without training",
     )
     settings = parse_options(parser, arguments)
+    if min(settings["coils"]) < 1:
+        parser.error("--coils: expected 1 or more")
     # The records name other data by the last part of its path.
     names = [pathlib.PurePath(x).stem for x in settings["transfer"] or ()]
     if len(set(names)) < len(names):
