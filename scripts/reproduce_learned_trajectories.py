@@ -18,6 +18,8 @@ run, and have the same number of samples:
 
 - `radial`: the spokes.
 - `projection`: learned, and projected after each update, at one resolution.
+- `differentiated`: the same, with gradients through the density compensation D
+  as well; for the others, D is a constant.
 - `resolutions`: the same at several resolutions, for as many epochs in all.
 - `penalty`: learned at one resolution; what exceeds a limit adds to the loss.
 - `weak`: the same with a tenth of the penalty.
@@ -85,6 +87,7 @@ TITLES = {
     "radial": "spokes",
     "free": "learned without limits",
     "projection": "learned by projection",
+    "differentiated": "by projection, D differentiated",
     "resolutions": "by projection, coarse to fine",
     "penalty": "learned by penalty",
     "penalty_feasible": "by penalty, projected at the end",
@@ -96,6 +99,7 @@ TITLES = {
 METHOD_TITLES = {"adjoint": "compensated adjoint", "ncpdnet": "NC-PDNet"}
 RIVALS = {
     "projection": ["radial", "penalty", "penalty_feasible"],
+    "differentiated": ["radial", "projection"],
     "resolutions": [
         *("radial", "projection", "penalty", "penalty_feasible"),
         *("weak", "weak_feasible", "splines", "splines_feasible"),
@@ -169,9 +173,10 @@ def build_model(run, settings, image_shape):
     if run.network == "adjoint" and run.curves == "radial":
         return None
     keras.utils.set_random_seed(run.seed)
-    network = FittedAdjoint(size)
+    density = "differentiable" if run.curves == "differentiated" else True
+    network = FittedAdjoint(size, density)
     if run.network == "ncpdnet":
-        network = make_ncpdnet(settings, size)
+        network = make_ncpdnet(settings, size, density_compensation=density)
     model = loupe_tf.models.loupe_model(
         (*size, 2),
         sampler=make_sampler(run, settings, size),

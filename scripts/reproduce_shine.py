@@ -1,4 +1,4 @@
-"""Gradients of implicit models, and more iterations at test time.
+"""Gradients of implicit models: their time, and the images they lead to.
 
 SHINE (Ramzi et al., "SHINE: SHaring the INverse Estimate from the forward pass
 for bi-level optimization and implicit models", ICLR 2022) takes the gradient of
@@ -15,14 +15,9 @@ gradient, beside the exact gradient, the Jacobian-free one, five unrolled steps
 All methods train the same network: the step of MoDL with `contracting_cnn`, on
 one coil and a Gaussian mask with R = 4. Broyden's method searches the
 equilibria, with at most --iterations iterations; the unrolled network applies
-the step as many times. --filters sets how many parameters there are. With
---network free, the step has a `cnn` instead, which need not contract.
-
-Each trained network is tested with several numbers of iterations, --tested, so
-the report also says whether more iterations at test time help, and for which
-networks. That question has no script of its own, since it needs the same
-trainings. Its figure shows the unrolled networks and those trained by the exact
-gradient. The main numbers are those with the iterations of training.
+the step as many times. --filters sets how many parameters there are.
+`scripts/iterations_at_test_time.py` asks whether more iterations in the test
+than in training help.
 
 The time of a gradient is that of a training step without that of a prediction:
 the median over some steps after the training, on a batch. The processor's time
@@ -41,11 +36,15 @@ import sys
 import numpy as np
 
 import experiments
-import loupe_tf
-from experiments import implicit_figures
+from experiments import implicit_figures, implicit_networks
+from experiments.implicit_networks import (
+    build_network,
+    count_parameters,
+    is_implicit,
+    judge_with,
+)
 from experiments.presets.shine import GRADIENTS, GRID, METHODS, parse
 from experiments.step_times import times_of_a_batch
-from loupe_tf import evaluation, masks
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
@@ -89,50 +88,12 @@ def grid(settings):
     ]
 
 
-def build_network(run, settings):
-    """The network of one step, from an image to an image.
-
-    A network that returns zero or its input at first would leave an equilibrium
-    undetermined where nothing was measured.
-    """
-    depth, filters = settings["depth"], run.filters
-    if settings["network"] == "free":
-        return loupe_tf.models.cnn(
-            *((None, None, 2), 2, depth, filters),
-            normalization=None,
-            output_initializer="glorot_uniform",
-        )
-    return loupe_tf.models.contracting_cnn(
-        (None, None, 2), settings["norm"], depth, filters
-    )
-
-
 def build_model(run, settings, image_shape):
-    import keras
-
-    keras.utils.set_random_seed(run.seed)
-    size = tuple(image_shape[:2])
-    # Without coils AᴴA is a projection: two conjugate gradients are exact.
-    reconstructor = loupe_tf.models.MoDL(
-        build_network(run, settings),
-        run.iterations,
-        residual=False,
-        solver_iterations=2,
+    network = build_network("contracting", run.filters, settings)
+    gradient = None if run.method == "unrolled" else run.method
+    return implicit_networks.build_model(
+        network, run.iterations, gradient, run.seed, settings, image_shape
     )
-    if run.method != "unrolled":
-        solver = loupe_tf.fixed_point.Broyden(
-            settings["tolerance"], run.iterations
-        )
-        reconstructor = loupe_tf.models.DeepEquilibrium(
-            reconstructor, solver, run.method
-        )
-    zeros = np.zeros((1, *size, 1), "float32")
-    mask = masks.fixed_mask("gaussian", zeros, settings["acceleration"], seed=0)
-    model = loupe_tf.models.loupe_model(
-        (*size, 1), mask=mask, reconstructor=reconstructor, name=run.method
-    )
-    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss="mse")
-    return model
 
 
 def fit(model, run, settings, splits, folder):
@@ -146,58 +107,28 @@ def fit(model, run, settings, splits, folder):
     )
 
 
-def with_iterations(model, run, iterations, size):
-    """The model with another number of iterations, and the same weights."""
-    if run.method != "unrolled":
-        model.reconstructor.set_limits(tolerance=1e-6, iterations=iterations)
-        return model
-    config = model.reconstructor.get_config()
-    longer = loupe_tf.models.MoDL.from_config(
-        {**config, "iterations": iterations}
-    )
-    other = loupe_tf.models.loupe_model(
-        (*size, 1), mask=masks.from_model(model), reconstructor=longer
-    )
-    other.set_weights(model.get_weights())
-    # To compile each length takes longer than the few images of the test.
-    other.compile(run_eagerly=True)
-    return other
-
-
 def train(run, settings, splits, folder):
     """Train and test a network, and return its record."""
-    test = splits["test"]
-    size = test.images.shape[1:3]
+    test, size = splits["test"], settings["batch_size"]
     model = build_model(run, settings, test.images.shape[1:])
     with experiments.time_spent(run, folder) as seconds:
         history, finite = fit(model, run, settings, splits, folder)
     record = {
         **run.record(history, ["loss", "val_loss", "learning_rate"]),
         "seconds": round(seconds(), 1),
-        "parameters": int(
-            sum(np.prod(w.shape) for w in model.trainable_weights)
-        ),
+        "parameters": count_parameters(model),
     }
     if not finite:
-        return {**record, "diverged": True, "test": {}, "tested": {}}
-    tested = {}
-    for iterations in {*settings["tested"], run.iterations}:
-        other = with_iterations(model, run, iterations, size)
-        output = other.predict(test.images, settings["batch_size"], verbose=0)
-        tested[str(iterations)] = evaluation.judge_images(
-            test.images, output, test.volumes
-        )
-    if run.method != "unrolled":
-        with_iterations(model, run, run.iterations, size)
-        found = model.reconstructor
-        record["residual"] = float(np.asarray(found.residual))
-    batch = splits["train"].images[: settings["batch_size"]]
+        return {**record, "diverged": True, "test": {}}
+    (found,) = judge_with(model, [run.iterations], test, size).values()
+    if is_implicit(model):
+        residual = model.reconstructor.residual
+        record["residual"] = float(np.asarray(residual))
     return {
         **record,
-        **times_of_a_batch(model, batch),
+        **times_of_a_batch(model, splits["train"].images[:size]),
         "diverged": False,
-        "test": tested.pop(str(run.iterations)),
-        "tested": tested,
+        "test": found,
     }
 
 
@@ -206,63 +137,30 @@ def volumes_of(record):
     return record["test"].get("unit_range")
 
 
-def volumes_with(iterations):
-    """The same for another number of iterations in the test."""
-
-    def volumes(record):
-        if iterations == record["iterations"]:
-            return volumes_of(record)
-        return record["tested"].get(str(iterations), {}).get("unit_range")
-
-    return volumes
-
-
-def columns(records):
-    """The columns of the table; some depend on what was tested."""
-    counts = {int(n) for record in records for n in record["tested"]}
-    counts |= {record["iterations"] for record in records if record["test"]}
-    return {
-        "filters": lambda cell, _: cell.filters,
-        "parameters": lambda _, records: records[0]["parameters"],
-        "iterations": lambda cell, _: cell.iterations,
-        "method": lambda cell, _: TITLES[cell.method],
-        "PSNR": experiments.metric(volumes_of),
-        "SSIM": experiments.metric(volumes_of, "ssim", 4),
-        **{
-            f"PSNR at {n}": experiments.metric(volumes_with(n))
-            for n in sorted(counts)
-        },
-        "gradient [ms]": experiments.spread("gradient_milliseconds", 0),
-        "of the processor": experiments.spread("processor_milliseconds", 0),
-        "step [ms]": experiments.spread("milliseconds", 0),
-        **experiments.TRAINING_COLUMNS,
-    }
+COLUMNS = {
+    "filters": lambda cell, _: cell.filters,
+    "parameters": lambda _, records: records[0]["parameters"],
+    "iterations": lambda cell, _: cell.iterations,
+    "method": lambda cell, _: TITLES[cell.method],
+    "PSNR": experiments.metric(volumes_of),
+    "SSIM": experiments.metric(volumes_of, "ssim", 4),
+    "gradient [ms]": experiments.spread("gradient_milliseconds", 0),
+    "of the processor": experiments.spread("processor_milliseconds", 0),
+    "step [ms]": experiments.spread("milliseconds", 0),
+    **experiments.TRAINING_COLUMNS,
+}
 
 
 def claims(cells):
-    """Compare each method to exact, and longer searches to those trained."""
+    """Compare each method to exact."""
     for cell, records in cells.items():
-        subject = f"{cell.filters} filters, {cell.iterations} iterations: "
         exact = cell._replace(method="exact")
         if cell != exact and exact in cells:
             yield experiments.Claim(
-                f"{subject}{TITLES[cell.method]} against the exact gradient",
+                f"{cell.filters} filters, {cell.iterations} iterations: "
+                f"{TITLES[cell.method]} against the exact gradient",
                 records,
                 cells[exact],
-            )
-        longest = max(
-            (int(n) for record in records for n in record["tested"]), default=0
-        )
-        if longest > cell.iterations:
-            longer = [
-                {**record, "test": record["tested"].get(str(longest), {})}
-                for record in records
-            ]
-            yield experiments.Claim(
-                f"{subject}{TITLES[cell.method]}, {longest} in the test against"
-                f" {cell.iterations}",
-                longer,
-                records,
             )
 
 
@@ -296,16 +194,11 @@ def results(records, folder):
     implicit = {method: TITLES[method] for method in GRADIENTS}
     found["figures"] |= {
         "time": implicit_figures.draw_against_time(cells, volumes_of, implicit),
-        "iterations": implicit_figures.draw_against_iterations(
-            cells,
-            volumes_with,
-            {method: TITLES[method] for method in ("unrolled", "exact")},
-        ),
     }
     return {
-        "title": "Gradients of implicit models, and iterations at test time",
+        "title": "Gradients of implicit models",
         "convention": CONVENTION,
-        "table": experiments.table(cells, columns(records)),
+        "table": experiments.table(cells, COLUMNS),
         **found,
     }
 

@@ -21,8 +21,10 @@ class Curves:
             `(shots, samples, 2)`, of all scans. Interpolation and D are then
             computed once, here. The positions that come with the samples must
             be these; others give NaN.
-        density_compensation: Boolean. If `False`, all samples have the same
-            weight, by which the largest eigenvalue of `F^H D F` is 1 too.
+        density_compensation: Boolean or `"differentiable"`. If `False`, all
+            samples have the same weight, by which the largest eigenvalue of
+            `F^H D F` is 1 too. With `"differentiable"`, gradients flow through
+            D to learned positions.
         accuracy: Float, as for `loupe_tf.operators.NonUniform`.
     """
 
@@ -33,11 +35,18 @@ class Curves:
         if len(self.size) != 2:
             raise invalid("size", "(H, W), the size of the image", size)
         self.density_compensation = check_choice(
-            "density_compensation", density_compensation, (False, True)
+            *("density_compensation", density_compensation),
+            (False, True, "differentiable"),
         )
         self.accuracy = accuracy
         self.trajectory = self._scan = self._density = None
         if trajectory is not None:
+            if density_compensation == "differentiable":
+                raise invalid(
+                    "density_compensation",
+                    "True or False with a trajectory, which is not learned",
+                    density_compensation,
+                )
             self.trajectory = as_trajectory(trajectory)
             positions = self.trajectory.positions[None]
             self._scan = NonUniform(positions, self.size, accuracy=accuracy)
@@ -80,5 +89,8 @@ class Curves:
         }
 
     def _weights(self, scan):
-        method = "pipe" if self.density_compensation else "uniform"
-        return density_compensation(scan, method)
+        return density_compensation(
+            scan,
+            "pipe" if self.density_compensation else "uniform",
+            differentiable=self.density_compensation == "differentiable",
+        )

@@ -20,7 +20,7 @@ class NCPDNet(XPDNet):
     compensated unrolled network for 2D and 3D non-Cartesian MRI
     reconstruction", IEEE TMI 2022). A is `loupe_tf.operators.NonUniform`, and D
     is its `density_compensation`, scaled such that the step u does not
-    overshoot. No gradient flows through D to the positions.
+    overshoot.
 
     Args:
         size: Tuple `(H, W)`, size of the image.
@@ -30,8 +30,10 @@ class NCPDNet(XPDNet):
             `cnn`, 3 convolutions with 32 filters.
         iterations: Integer ≥ 1, the number of iterations.
         buffers: Integer ≥ 1, the number of images in X.
-        density_compensation: Boolean. If `False`, all samples have the same
-            weight.
+        density_compensation: Boolean or `"differentiable"`. If `False`, all
+            samples have the same weight. `"differentiable"` is for positions
+            that are learned: gradients flow to them through D as well. With
+            `True`, D is a constant for gradients.
         trajectory: (Optional) `Trajectory`, or positions
             `(shots, samples, 2)`, if it is the same for all scans. D is then
             computed once instead of in each call. The input `positions` must

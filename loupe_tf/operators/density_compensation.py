@@ -5,14 +5,16 @@ from keras import ops
 
 from loupe_tf.checks import check_choice, check_integer
 from loupe_tf.operators.non_uniform import NonUniform
-from loupe_tf.operators.power_iteration import power_iteration
+from loupe_tf.operators.power_iteration import leading_vector
 from loupe_tf.operators.toeplitz import Toeplitz
 
 # More do not change the estimate by a percent.
 POWER_ITERATIONS = 30
 
 
-def density_compensation(scan, method="pipe", iterations=10):
+def density_compensation(
+    scan, method="pipe", iterations=10, differentiable=False
+):
     """Compute weights D of samples such that `A^H D y` is close to an image.
 
     A trajectory takes more samples in some places than in others; its adjoint
@@ -36,10 +38,14 @@ def density_compensation(scan, method="pipe", iterations=10):
         scan: `NonUniform`.
         method: `"pipe"`, `"ramp"` or `"uniform"`.
         iterations: Integer, number of iterations of `"pipe"`.
+        differentiable: Boolean. If `True`, gradients flow through the weights
+            to learned positions: through all iterations, and through the
+            eigenvalue λ by `dλ = vᴴ d(F^H D F) v`, with its eigenvector v. If
+            `False`, the weights are constants for gradients, as is common.
 
     Returns:
         Float32 tensor `(1 or batch, 1, ..., 1)`, positive, for products with
-        samples. It is constant: no gradient flows to the positions.
+        samples.
 
     Example:
 
@@ -52,7 +58,7 @@ def density_compensation(scan, method="pipe", iterations=10):
     """
     check_choice("method", method, ("pipe", "ramp", "uniform"))
     check_integer("iterations", iterations, at_least=1)
-    scan = _constant(scan)
+    scan = scan.with_maps(None) if differentiable else _constant(scan)
     shape = ops.shape(scan.positions)
     weights = ops.ones((shape[0], scan.gridding.samples, 1), "float32")
     if method == "pipe":
@@ -67,12 +73,18 @@ def density_compensation(scan, method="pipe", iterations=10):
     weights = ops.reshape(weights, (shape[0], 1, *shape[1:-1], 1))
     normal = Toeplitz(scan, weights).normal
     batch = (shape[0], *scan.size, 2)
-    largest = power_iteration(
+    image = leading_vector(
         # Each example has its own eigenvalue, also if their number is unknown.
         lambda image: normal(ops.broadcast_to(image, batch)),
         (1, *scan.size, 2),
         iterations=POWER_ITERATIONS,
     )
+    axes = tuple(range(1, len(batch)))
+    largest = ops.sqrt(ops.sum(ops.square(image), axes, keepdims=True))
+    if differentiable:
+        # The eigenvector is a constant: λ is stationary in it.
+        image = ops.stop_gradient(image / largest)
+        largest = ops.sum(image * normal(image), axes)
     largest = ops.reshape(largest, (-1,) + (1,) * (len(weights.shape) - 1))
     return weights / largest
 

@@ -25,6 +25,19 @@ def power_iteration(normal, shape, iterations=20, seed=0):
     >>> scan = loupe_tf.operators.Cartesian(mask, maps)
     >>> norm = power_iteration(scan.normal, image.shape) ** 0.5
     """
+    x = leading_vector(normal, shape, iterations, seed)
+    return ops.sqrt(ops.sum(ops.square(x), tuple(range(1, len(shape)))))
+
+
+def leading_vector(normal, shape, iterations=20, seed=0):
+    """Estimate an eigenvector of the largest eigenvalue, as its multiple.
+
+    Args:
+        normal, shape, iterations, seed: As for `power_iteration`.
+
+    Returns:
+        Tensor of `shape`, float32, whose norm estimates the eigenvalue.
+    """
     start = np.random.default_rng(seed).normal(size=shape)
     x = ops.convert_to_tensor(start.astype("float32"))
     axes = tuple(range(1, len(shape)))
@@ -35,5 +48,4 @@ def power_iteration(normal, shape, iterations=20, seed=0):
 
     # A loop of the backend, so that compilers do not see each iteration. The
     # first shows the batch that the loop keeps, which may be unknown.
-    x = ops.fori_loop(1, iterations, step, step(0, x))
-    return ops.sqrt(ops.sum(ops.square(x), axes))
+    return ops.fori_loop(1, iterations, step, step(0, x))

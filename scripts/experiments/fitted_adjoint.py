@@ -14,6 +14,8 @@ class FittedAdjoint(keras.layers.Layer):
 
     Args:
         size: Tuple `(H, W)`.
+        density_compensation: `True` or `"differentiable"`, as for
+            `loupe_tf.models.NCPDNet`.
         accuracy: Float, as for `loupe_tf.operators.NonUniform`.
 
     Inputs:
@@ -24,9 +26,11 @@ class FittedAdjoint(keras.layers.Layer):
         `(batch, H, W, 2)`.
     """
 
-    def __init__(self, size, accuracy=1e-3, **kwargs):
+    def __init__(
+        self, size, density_compensation=True, accuracy=1e-3, **kwargs
+    ):
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.curves = Curves(size, accuracy=accuracy)
+        self.curves = Curves(size, None, density_compensation, accuracy)
 
     def build(self, input_shape):
         """Do nothing: there are no weights."""
@@ -42,8 +46,5 @@ class FittedAdjoint(keras.layers.Layer):
 
     def get_config(self):
         config = self.curves.get_config()
-        return {
-            **super().get_config(),
-            "size": config["size"],
-            "accuracy": config["accuracy"],
-        }
+        del config["trajectory"]
+        return {**super().get_config(), **config}

@@ -1,9 +1,8 @@
 """Figures of implicit models, with their captions.
 
-Each function returns a pair `(figure, caption)` for `experiments.publish`.
-`cells` below are dicts of lists of records by the `cell` of the script's runs:
-filters, iterations in training, and method. A test is a callable from a record
-to its metrics by volume, as in `experiments.cells`.
+Each function returns a pair `(figure, caption)` for `experiments.publish`. A
+test is a callable from a record to its metrics by volume, as in
+`experiments.cells`.
 """
 
 import numpy as np
@@ -21,8 +20,8 @@ def draw_against_time(cells, volumes, titles):
     that is there: patients differ more than gradients.
 
     Args:
-        cells: See above.
-        volumes: The test with the iterations of training.
+        cells: Dict of lists of records by cell: filters, iterations and method.
+        volumes: The test.
         titles: Dict of names by method, in order; others are not drawn.
     """
     caption = (
@@ -83,45 +82,47 @@ def draw_against_time(cells, volumes, titles):
 
 
 def draw_against_iterations(cells, volumes_with, titles):
-    """Draw PSNR against the iterations in the test, for each size.
+    """Draw PSNR against the iterations in the test, for each network.
 
     Args:
-        cells: See above.
+        cells: Dict of lists of records by cell: network, filters, epochs,
+            iterations and method.
         volumes_with: Callable from a number of iterations to a test.
-        titles: Dict of names by method, in order; others are not drawn.
+        titles: Dict of names by method.
     """
     caption = (
         "PSNR of the test patients against the iterations in the test, after a "
         "training with the number in the legend (circled). Means over folds "
         "and seeds."
     )
-    shown = {
-        k: [r for r in x if r["test"]]
-        for k, x in cells.items()
-        if k.method in titles
-    }
-    sizes = sorted({k.filters for k, x in shown.items() if x})
-    if not sizes:
+    shown = {k: [r for r in x if r["test"]] for k, x in cells.items()}
+    shown = {k: x for k, x in shown.items() if x}
+    networks = list(dict.fromkeys(k[:2] for k in shown))
+    if not networks:
         return None, caption
-    figure, axes = panels(1, len(sizes), (4.8, 3.6))
+    figure, axes = panels(1, len(networks), (4.8, 3.6))
     colours = {}
-    for ax, filters in zip(axes[0], sizes):
-        own = {k: x for k, x in shown.items() if k.filters == filters and x}
+    several = len({k.epochs for k in shown}) > 1
+    for ax, (network, filters) in zip(axes[0], networks):
+        own = {k: x for k, x in shown.items() if k[:2] == (network, filters)}
         for k, records in own.items():
             counts = {int(n) for n in records[0]["tested"]} | {k.iterations}
             found = {
                 n: float(np.mean(means(records, volumes_with(n))))
                 for n in sorted(counts)
             }
-            style = "--" if k.method == "unrolled" else "-"
-            colour = colours.setdefault(k.iterations, f"C{len(colours)}")
+            training = k.iterations, k.epochs
+            colour = colours.setdefault(training, f"C{len(colours)}")
+            label = f"{titles[k.method]}, {k.iterations}"
+            if several:
+                label += f", {k.epochs} epochs"
             ax.plot(
                 list(found),
                 list(found.values()),
-                style,
+                "--" if k.method == "unrolled" else "-",
                 marker=".",
                 color=colour,
-                label=f"{titles[k.method]}, {k.iterations}",
+                label=label,
             )
             ax.plot(
                 k.iterations,
@@ -136,7 +137,7 @@ def draw_against_iterations(cells, volumes_with, titles):
         ax.set_xticks(counts, [f"{n:g}" for n in counts])
         ax.set_xticks([], minor=True)
         ax.set(
-            title=f"{filters} filters",
+            title=f"{network}, {filters} filters",
             xlabel="iterations in the test",
             ylabel=PSNR,
         )

@@ -12,6 +12,9 @@ def times_of_a_batch(model, images):
 
     The gradient's is the difference to the prediction that follows each step.
     The steps would change the weights: they come last, after all tests.
+
+    Returns:
+        A dict of times in milliseconds, by the clock and of the processor.
     """
     steps, gradients = [], []
     for _ in range(STEPS + 1):
@@ -33,6 +36,7 @@ def times_of_a_batch(model, images):
     return {
         "milliseconds": step[0],
         "gradient_milliseconds": gradient[0],
+        "step_processor_milliseconds": step[1],
         "processor_milliseconds": gradient[1],
     }
 

@@ -292,6 +292,10 @@ def test_default_starts_at_the_adjoint(rng):
         ("size", {"size": (8, 8, 8)}),
         ("size", {"size": (8, 0)}),
         ("density_compensation", {"density_compensation": "pipe"}),
+        (
+            "density_compensation",
+            {"density_compensation": "differentiable", "trajectory": SPOKES},
+        ),
         ("half_plane", {"half_plane": True}),
         ("sensitivities", {"sensitivities": models.SensitivityMaps(4)}),
         ("positions", {"trajectory": np.zeros((3, 2))}),

@@ -114,6 +114,39 @@ def test_no_gradient_reaches_the_positions(rng, gradient, monkeypatch):
     np.testing.assert_allclose(gradient(total, positions), 1)
 
 
+@pytest.mark.parametrize("method", ["pipe", "ramp", "uniform"])
+def test_gradient_of_the_weights(rng, gradient, method, monkeypatch):
+    """Against central differences, in a random direction."""
+    # The derivative of the eigenvalue is that of one that is found exactly.
+    module = importlib.import_module(density_compensation.__module__)
+    monkeypatch.setattr(module, "POWER_ITERATIONS", 100)
+    positions = rng.uniform(-0.5, 0.5, (1, 20, 2)).astype("float32")
+    direction = rng.normal(size=positions.shape).astype("float32")
+    factors = rng.normal(size=(1, 1, 20, 1)).astype("float32")
+
+    def total(positions, differentiable=True):
+        scan = NonUniform(positions, (6, 7))
+        density = density_compensation(
+            scan, method, iterations=3, differentiable=differentiable
+        )
+        return ops.sum(density * ops.convert_to_tensor(factors))
+
+    def at(step):
+        moved = ops.convert_to_tensor(positions + step * direction)
+        return float(ops.convert_to_numpy(total(moved)))
+
+    # The weights themselves are those of a constant.
+    tensor = ops.convert_to_tensor(positions)
+    constant = float(ops.convert_to_numpy(total(tensor, False)))
+    assert at(0) == pytest.approx(constant, rel=0.01)
+    found = float((gradient(total, positions) * direction).sum())
+    step = 1e-3
+    assert found == pytest.approx(
+        (at(step) - at(-step)) / (2 * step), rel=0.02, abs=0.02
+    )
+    assert abs(found) > 0.1
+
+
 def test_arguments(rng):
     scan = NonUniform(rng.uniform(-0.5, 0.5, (1, 9, 2)), (6, 7))
     with pytest.raises(ValueError, match="method.*pipe.*ramp"):

@@ -8,7 +8,7 @@ GRID = ("networks", "curves", "accelerations", "seeds")
 """Settings that may differ between the runs of one folder."""
 
 CURVES = (
-    *("radial", "free", "projection", "resolutions"),
+    *("radial", "free", "projection", "differentiated", "resolutions"),
     *("penalty", "weak", "splines"),
 )
 METHODS = ("adjoint", "ncpdnet")

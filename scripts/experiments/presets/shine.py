@@ -1,4 +1,4 @@
-"""Settings of the experiment on implicit models and their gradients."""
+"""Settings of the experiment on gradients of implicit models."""
 
 from experiments.options import add_choices, add_options, argument_parser
 from experiments.options import parse as parse_options
@@ -9,7 +9,6 @@ GRID = ("methods", "filters", "iterations", "seeds")
 
 GRADIENTS = ("exact", "phantom", "jacobian_free", "shine", "shine_refined")
 METHODS = ("unrolled", *GRADIENTS)
-NETWORKS = ("contracting", "free")
 
 PRESETS = side_by_side(
     ("cpu", "smoke"),
@@ -17,14 +16,11 @@ PRESETS = side_by_side(
     methods=([*METHODS], ["unrolled", "exact", "shine"]),
     # Few and many parameters.
     filters=([2, 8], [2]),
-    # The search in training, or the unrolled network.
-    iterations=([3, 10], [3]),
-    # The search in the test.
-    tested=([2, 3, 5, 10, 20], [3, 8]),
+    # At most those of the search; those of the unrolled network.
+    iterations=([10], [3]),
     seeds=[0],
     acceleration=4.0,
-    # The network: its form, convolutions, and the norm of a contracting one.
-    network="contracting",
+    # The network: its convolutions and its norm.
     depth=3,
     norm=0.95,
     tolerance=1e-4,
@@ -53,27 +49,20 @@ def parse(doc, arguments=None):
         doc,
         "shine",
         PRESETS,
-        "cpu: 64×64, up to two hours; smoke: all steps in a minute",
+        "cpu: 64×64, an hour; smoke: all steps in a minute",
     )
     add_choices(parser, methods=METHODS)
     add_options(
         parser,
         "batch_size",
         filters=("N", "of the network"),
-        iterations=("N", "of the search in training"),
-        tested=("N", "iterations of the search in the test"),
+        iterations=("N", "of the search"),
         epochs=("N", "the learning rate falls after four fifths of them"),
         learning_rate=("LR", "learning rate of Adam"),
         images=("N", "slices of training, validation and test"),
     )
-    parser.add_argument(
-        "--network",
-        choices=NETWORKS,
-        help="contracting: brings any two images closer together; free: a "
-        "CNN without a bound, which may drive them apart",
-    )
     settings = parse_options(parser, arguments)
-    for name in ("filters", "iterations", "tested"):
+    for name in ("filters", "iterations"):
         settings[name] = sorted(set(settings[name]))
         if settings[name][0] < 1:
             parser.error(f"--{name}: expected 1 or more")
