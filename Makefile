@@ -73,7 +73,8 @@ JAX_CACHE := JAX_COMPILATION_CACHE_DIR="$(abspath $(VENV))/jax" \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 # Each trains its whole experiment in small.
 SMOKE := reproduce_4s mask_transfer reproduce_drop_rates \
-	reproduce_fastmri_unet reproduce_shine reproduce_xpdnet reproduce_unseen \
+	reproduce_fastmri_unet reproduce_shine iterations_at_test_time \
+	reproduce_xpdnet reproduce_unseen \
 	reproduce_posterior reproduce_k_band learn_mask_from_scans \
 	reproduce_self_supervision reproduce_ncpdnet evaluate_challenge \
 	train_zoo reproduce_sparkling \

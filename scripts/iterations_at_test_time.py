@@ -87,12 +87,9 @@ def grid(settings):
 
 
 def build_model(run, settings, image_shape):
-    network = implicit_networks.build_network(
-        run.network, run.filters, settings
-    )
     gradient = settings["gradient"] if run.method == "equilibrium" else None
     return implicit_networks.build_model(
-        network, run.iterations, gradient, run.seed, settings, image_shape
+        run, run.network, gradient, settings, image_shape
     )
 
 

@@ -38,7 +38,6 @@ import numpy as np
 import experiments
 from experiments import implicit_figures, implicit_networks
 from experiments.implicit_networks import (
-    build_network,
     count_parameters,
     is_implicit,
     judge_with,
@@ -89,10 +88,9 @@ def grid(settings):
 
 
 def build_model(run, settings, image_shape):
-    network = build_network("contracting", run.filters, settings)
     gradient = None if run.method == "unrolled" else run.method
     return implicit_networks.build_model(
-        network, run.iterations, gradient, run.seed, settings, image_shape
+        run, "contracting", gradient, settings, image_shape
     )
 
 

@@ -395,18 +395,16 @@ ENTRIES = [
     ),
     *(
         Entry(
-            EQUILIBRIA,
+            ITERATIONS,
             "more iterations in the test help",
-            "reproduce_shine",
-            "shine",
-            f": 8 filters, {iterations} iterations: {title}, 20 in the test "
-            f"against {iterations}",
-            f"{network}, 20 against {iterations}, 8 filters",
+            "iterations_at_test_time",
+            "iterations",
+            f": {kind}, 8 filters, {iterations} iterations: {method}, 20 in "
+            f"the test against {iterations}",
+            f"{method}, {kind}, 20 against {iterations}, 8 filters",
         )
-        for title, network in (
-            ("unrolled", "unrolled"),
-            ("exact gradient", "equilibrium"),
-        )
+        for kind in ("contracting", "free")
+        for method in ("unrolled", "equilibrium")
         for iterations in (3, 10)
     ),
 ]

@@ -35,24 +35,26 @@ def build_network(kind, filters, settings):
     )
 
 
-def build_model(network, iterations, gradient, seed, settings, image_shape):
+def build_model(run, kind, gradient, settings, image_shape):
     """Build and compile a model of one coil with a given mask.
 
+    The step is that of MoDL.
+
     Args:
-        network: The network of a step, see `build_network`. The step is that
-            of MoDL.
-        iterations: Integer, steps of an unrolled network, or the limit of the
-            search.
+        run: The run, with `filters`, a `seed`, and `iterations`: the steps of
+            an unrolled network, or the limit of the search.
+        kind: String, of `NETWORKS`.
         gradient: String, the gradient of an equilibrium; `None` for an
             unrolled network.
-        seed: Integer, seed of the model.
-        settings: Dict with `acceleration`, `tolerance` and `learning_rate`.
+        settings: Dict with `acceleration`, `tolerance` and `learning_rate`,
+            and as for `build_network`.
         image_shape: Tuple `(H, W, 1)`.
     """
     import keras
 
-    keras.utils.set_random_seed(seed)
-    size = tuple(image_shape[:2])
+    keras.utils.set_random_seed(run.seed)
+    size, iterations = tuple(image_shape[:2]), run.iterations
+    network = build_network(kind, run.filters, settings)
     # Without coils AᴴA is a projection: two conjugate gradients are exact.
     reconstructor = loupe_tf.models.MoDL(
         network, iterations, residual=False, solver_iterations=2

@@ -7,7 +7,11 @@ from loupe_tf.kept_images import load_images
 
 
 def first_images(cells, folder, run_of):
-    """Load the images of the first run of each cell that has some.
+    """Load the images of each cell, all of the same fold and seed.
+
+    These are the fold and the seed of which most cells have images, the first
+    of several. So a figure shows one slice, also where a folder has records of
+    other folds without their images.
 
     Args:
         cells: Dict of lists of records.
@@ -21,12 +25,13 @@ def first_images(cells, folder, run_of):
     """
     shown = {}
     for cell, records in cells.items():
-        names = [run_of(record).name for record in records]
-        found = (load_images(folder, name) for name in names)
-        images = next(filter(None, found), None)
-        if images:
-            shown[cell] = images
-    return shown
+        for run in map(run_of, records):
+            images = load_images(folder, run.name)
+            if images:
+                group = run.fold or 0, run.seed
+                shown.setdefault(group, {})[cell] = images
+    groups = (shown[group] for group in sorted(shown))
+    return max(groups, key=len, default={})
 
 
 def draw_outputs(*groups):

@@ -14,7 +14,7 @@ METHODS = ("unrolled", "equilibrium")
 PRESETS = side_by_side(
     ("cpu", "smoke"),
     data=("mni_brain/64", "mni_brain/64"),
-    networks=([*NETWORKS], [*NETWORKS]),
+    networks=([*NETWORKS], ["free"]),
     methods=[*METHODS],
     # Few and many parameters.
     filters=([8, 32], [2]),

@@ -31,6 +31,28 @@ def test_first_images(tmp_path):
     assert (shown["learned"]["image"] == 1).all()
 
 
+def test_first_images_are_of_one_slice(tmp_path):
+    """A folder may have records without images, and not of all cells."""
+    folder = RunFolder(tmp_path)
+    cells = {
+        mask: [
+            {"mask": mask, "seed": 100 * fold, "fold": fold}
+            for fold in (0, 1, 2, 10)
+        ]
+        for mask in ("learned", "random", "old")
+    }
+    kept = {"learned": (0, 2, 10), "random": (2, 10)}
+    for mask, folds in kept.items():
+        for fold in folds:
+            name = f"{mask}-{100 * fold}-fold{fold}"
+            save_images(folder, name, image=np.full((2, 2), fold))
+    shown = first_images(cells, folder, Run.of)
+    assert list(shown) == ["learned", "random"]
+    for images in shown.values():
+        assert (images["image"] == 2).all()
+    assert first_images({}, folder, Run.of) == {}
+
+
 def test_outputs_are_drawn_in_groups(rng):
     truth, output = rng.uniform(size=(2, 9, 9, 1))
     images = {"truth": truth, "output": output}
