@@ -66,6 +66,7 @@ SPARKLING = "[densities of curves](sparkling.md)"
 LEARNED = "[learned trajectories](learned_trajectories.md)"
 UNSEEN = "[scans not seen in training](unseen.md)"
 EQUILIBRIA = "[gradients of equilibria](shine.md)"
+ITERATIONS = "[iterations in the test](iterations.md)"
 
 ENTRIES = [
     *(
