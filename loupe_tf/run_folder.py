@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import time
 
@@ -250,8 +251,17 @@ def check_same_settings(argument, path, settings, saved):
 
 
 def as_arguments(settings, names):
-    """Write some settings as arguments, which commands write as options."""
-    return ", ".join(f"{name}={settings.get(name)!r}" for name in names)
+    """Write some settings as arguments, which commands write as options.
+
+    Files are kept by their hashes, of which eight digits tell them apart.
+    """
+
+    def shown(value):
+        if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
+            return f"<file with the SHA-256 {value[:8]}…>"
+        return repr(value)
+
+    return ", ".join(f"{name}={shown(settings.get(name))}" for name in names)
 
 
 def folder_lock(folder):

@@ -122,7 +122,7 @@ def train(run, settings, splits, folder):
         **record,
         **times,
         "training_seconds": round(
-            steps * times["step_processor_milliseconds"] / 1e3, 1
+            steps * times["step_processor_milliseconds"] / 1e3, 3
         ),
         "prediction_milliseconds": round(
             times["step_processor_milliseconds"]

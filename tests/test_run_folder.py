@@ -51,6 +51,14 @@ def test_belongs_to_one_run(tmp_path):
     assert json.loads((folder / "settings.json").read_text()) == settings
 
 
+def test_files_are_told_apart_by_a_few_digits(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.check_settings({"mask": 64 * "a"})
+    folder.write_json("metrics.json", {})
+    with pytest.raises(ValueError, match="mask=<.*SHA-256 bbbbbbbb…>.*aaaa…"):
+        folder.check_settings({"mask": 64 * "b"})
+
+
 def test_a_call_that_failed_claims_no_folder(tmp_path):
     """Not even when it had begun: the corrected call is accepted."""
     folder = RunFolder(tmp_path / "run")

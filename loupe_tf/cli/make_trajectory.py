@@ -193,6 +193,7 @@ def read_density(options):
     import keras
 
     from loupe_tf import masks, models  # noqa: F401
+    from loupe_tf.trajectories.density import default_smoothing
 
     model = keras.models.load_model(name)
     mask = masks.from_model(model)
@@ -205,11 +206,14 @@ def read_density(options):
             "or uniform with --matrix",
             found=f"{name}, whose mask has {mask.lines}",
         )
+    smoothing = options.smoothing
+    if smoothing is None:
+        smoothing = default_smoothing(probability.shape)
     provenance |= {
         "rule": options.rule,
-        "smoothing": options.smoothing,
+        "smoothing": smoothing,
         "acceleration": mask.acceleration,
         "weights_sha256": mask.provenance["weights_sha256"],
     }
-    density = learned_density(probability, options.rule, options.smoothing)
+    density = learned_density(probability, options.rule, smoothing)
     return density, mask.field_of_view, provenance

@@ -58,7 +58,7 @@ def learned_density(probability, rule="rate", smoothing=None):
             found=f"{probability.max():.4g}",
         )
     if smoothing is None:
-        smoothing = min(probability.shape) / 32
+        smoothing = default_smoothing(probability.shape)
     if check_number("smoothing", smoothing, at_least=0):
         from scipy import ndimage  # Commands start without it.
 
@@ -68,6 +68,11 @@ def learned_density(probability, rule="rate", smoothing=None):
     if rule == "rate":
         probability = -np.log1p(-np.minimum(probability, 0.99))
     return probability / probability.sum()
+
+
+def default_smoothing(size):
+    """The `smoothing` of `learned_density` for a size `(H, W)`."""
+    return min(size) / 32
 
 
 def decaying_density(size, decay=2.0, cutoff=0.1):

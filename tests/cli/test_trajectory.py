@@ -43,6 +43,7 @@ def test_from_a_model_to_a_protocol(folder, capsys):
     mask = loupe_tf.masks.from_model(keras.models.load_model("model.keras"))
     digest = mask.provenance["weights_sha256"]
     assert made.provenance["weights_sha256"] == digest
+    assert made.provenance["smoothing"] == 24 / 32
     scan = load_trajectory("a.seq")
     np.testing.assert_allclose(scan.positions, made.positions, atol=1e-6)
     assert scan.provenance["weights_sha256"] == digest
