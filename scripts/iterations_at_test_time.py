@@ -210,14 +210,14 @@ def claims(cells):
             same = cell._replace(epochs=other.epochs, method="unrolled")
             if other != same:
                 continue
-            ratio = training_time(records) / training_time(rivals)
-            yield experiments.Claim(
+            text = (
                 f"{subject}{cell.epochs} epochs of the equilibrium against "
-                f"{other.epochs} of the unrolled network, {ratio:.2f} of its "
-                f"time",
-                records,
-                rivals,
+                f"{other.epochs} of the unrolled network"
             )
+            times = training_time(records), training_time(rivals)
+            if np.isfinite(times).all():
+                text += f", {times[0] / times[1]:.2f} of its time"
+            yield experiments.Claim(text, records, rivals)
 
 
 def results(records, folder):

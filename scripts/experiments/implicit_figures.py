@@ -5,6 +5,8 @@ test is a callable from a record to its metrics by volume, as in
 `experiments.cells`.
 """
 
+import itertools
+
 import numpy as np
 
 from experiments.cells import means, partner
@@ -82,7 +84,9 @@ def draw_against_time(cells, volumes, titles):
 
 
 def draw_against_iterations(cells, volumes_with, titles):
-    """Draw PSNR against the iterations in the test, for each network.
+    """Draw PSNR against the iterations in the test.
+
+    Each kind of network has a row, and each number of filters a column.
 
     Args:
         cells: Dict of lists of records by cell: network, filters, epochs,
@@ -97,13 +101,15 @@ def draw_against_iterations(cells, volumes_with, titles):
     )
     shown = {k: [r for r in x if r["test"]] for k, x in cells.items()}
     shown = {k: x for k, x in shown.items() if x}
-    networks = list(dict.fromkeys(k[:2] for k in shown))
-    if not networks:
+    if not shown:
         return None, caption
-    figure, axes = panels(1, len(networks), (4.8, 3.6))
+    kinds = list(dict.fromkeys(k.network for k in shown))
+    sizes = sorted({k.filters for k in shown})
+    figure, axes = panels(len(kinds), len(sizes), (4.8, 3.6))
+    networks = itertools.product(kinds, sizes)
     colours = {}
     several = len({k.epochs for k in shown}) > 1
-    for ax, (network, filters) in zip(axes[0], networks):
+    for ax, (network, filters) in zip(axes.flat, networks, strict=True):
         own = {k: x for k, x in shown.items() if k[:2] == (network, filters)}
         for k, records in own.items():
             counts = {int(n) for n in records[0]["tested"]} | {k.iterations}
@@ -132,6 +138,9 @@ def draw_against_iterations(cells, volumes_with, titles):
                 markersize=10,
                 markerfacecolor="none",
             )
+        if not own:
+            ax.set_axis_off()
+            continue
         counts = sorted({n for line in ax.lines for n in line.get_xdata()})
         ax.set_xscale("log")
         ax.set_xticks(counts, [f"{n:g}" for n in counts])
