@@ -137,11 +137,11 @@ ENTRIES = [
     *(
         Entry(
             SHAPES,
-            "points beat lines at the same budget",
+            "lines are as good as points at the same budget",
             "compare_mask_shapes",
             "mask_shapes_folds",
             f"4: {shape} against points",
-            f"R = 4, {shape} − points",
+            f"R = 4, {shape} against points",
         )
         for shape in ("columns", "rows")
     ),
@@ -170,17 +170,23 @@ ENTRIES = [
     *(
         Entry(
             SELF,
-            "hold-out learns from undersampled scans alone",
+            claim,
             "reproduce_self_supervision",
             "self_supervision",
             f": 1 coil, {masks}: {comparison}",
             f"R = 4, {masks}, {comparison}",
         )
-        for masks in ("a mask for each slice", "one mask, learned with a U-Net")
-        for comparison in (
-            "hold-out against zero-filled",
-            "supervised against hold-out",
+        for claim, comparison in (
+            (
+                "hold-out learns from undersampled scans alone",
+                "hold-out against zero-filled",
+            ),
+            (
+                "full scans teach more than undersampled ones",
+                "supervised against hold-out",
+            ),
         )
+        for masks in ("a mask for each slice", "one mask, learned with a U-Net")
     ),
     Entry(
         SELF,
@@ -216,16 +222,25 @@ ENTRIES = [
     *(
         Entry(
             K_BAND,
-            "bands at random angles nearly replace full scans",
+            claim,
             "reproduce_k_band",
             "k_band",
             f": {comparison}",
             f"R = 3, {comparison}",
         )
-        for comparison in (
-            "K-band against square",
-            "K-band against K-band without weights",
-            "full scans against K-band",
+        for claim, comparison in (
+            (
+                "bands at random angles nearly replace full scans",
+                "K-band against square",
+            ),
+            (
+                "bands at random angles nearly replace full scans",
+                "K-band against K-band without weights",
+            ),
+            (
+                "full scans teach more than bands",
+                "full scans against K-band",
+            ),
         )
     ),
     *(
@@ -343,7 +358,7 @@ ENTRIES = [
     *(
         Entry(
             UNSEEN,
-            "trained networks bear what they have not seen",
+            "trained networks cope with what they have not seen",
             "reproduce_unseen",
             "unseen",
             f": {scan}: MoDL against {other}",

@@ -160,7 +160,7 @@ def _columns(full, volumes):
         if found.low > 0:
             return "better"
         if found.within(MARGIN):
-            return f"within {MARGIN} dB"
+            return f"at most {MARGIN} dB worse"
         if found.high < -MARGIN:
             return f"more than {MARGIN} dB below"
         return "cannot be told"
