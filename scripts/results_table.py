@@ -75,7 +75,7 @@ ENTRIES = [
             "raising the slope beats one fixed slope",
             "reproduce_4s",
             "4s_folds",
-            f"{rate}: 4S − s = {slope}, {where}",
+            f"{rate}: 4S against s = {slope}, {where}",
             f"R = {rate}, s = {slope}, {where}",
         )
         for rate, slope, where in (

@@ -35,7 +35,7 @@ def claims(cells):
             best = _best_slope(own, protocol)
             if best is not None:
                 yield Claim(
-                    f"4S − {name(best)}, {_where(region)}",
+                    f"4S against {name(best)}, {_where(region)}",
                     of_method(own, "4s"),
                     own[best],
                     HINT,
@@ -68,7 +68,7 @@ def claims_of_others(cells):
                 or (cell.method == "fixed" and cell != best)
             ):
                 yield Claim(
-                    f"{label(cell)} − 4S, {_where(region)}",
+                    f"{label(cell)} against 4S, {_where(region)}",
                     records,
                     of_method(own, "4s"),
                     acceleration=rate,
@@ -92,7 +92,7 @@ def claims_of_slopes(cells):
                     cell != best
                 ):
                     yield Claim(
-                        f"{label(best)} − {name(cell)}, {_where(region)}",
+                        f"{label(best)} against {name(cell)}, {_where(region)}",
                         own[best],
                         records,
                         acceleration=rate,

@@ -45,7 +45,7 @@ def test_gains_of_4s_and_of_a_region():
     found = findings(slope_claims.claims(CELLS), _volumes)
     assert _rows(found) == [
         [
-            "4S − s = 20, two rounds, with a region",
+            "4S against s = 20, two rounds, with a region",
             "+0.50 [+0.25, +0.75]",
             "better (detectable: 0.31)",
         ],
@@ -62,28 +62,33 @@ def test_gains_of_others_over_4s():
     whats, gains, verdicts = zip(*_rows(found))
     # A single patient has no interval, so s = 200 has a sentence.
     assert whats == (
-        "s = 2000 − 4S, with a region",
-        "concrete − 4S, with a region",
+        "s = 2000 against 4S, with a region",
+        "concrete against 4S, with a region",
     )
     assert gains == ("-1.47 [-1.61, -1.32]", "-1.05 [-1.69, -0.41]")
     assert verdicts[0] == "worse (detectable: 0.18)"
     assert verdicts[1].endswith("; 2 patients)")
     (sentence,) = found["sentences"]
-    assert sentence.startswith("R = 4: s = 200 − 4S, with a region: +2.50 dB")
+    assert sentence.startswith(
+        "R = 4: s = 200 against 4S, with a region: +2.50 dB"
+    )
 
 
 def test_the_best_slope_against_the_others():
     found = findings(slope_claims.claims_of_slopes(CELLS), _volumes)
     assert _rows(found) == [
         [
-            "s = 20 − s = 2000, two rounds, with a region",
+            "s = 20 against s = 2000, two rounds, with a region",
             "+0.97 [+0.82, +1.11]",
             "better (detectable: 0.18)",
         ]
     ]
     # The slope of a single fold is no candidate.
     (sentence,) = found["sentences"]
-    assert "s = 20 − s = 200, two rounds, with a region: -3.00 dB" in sentence
+    assert (
+        "s = 20 against s = 200, two rounds, with a region: -3.00 dB"
+        in sentence
+    )
 
 
 def test_what_a_binary_mask_costs():
