@@ -65,7 +65,9 @@ class Anderson(Solver):
         correlations = ops.einsum("bin,bjn->bij", scaled, scaled)
         # Empty places get the equation α = 0.
         diagonal = ops.where(used, self.regularization, 1.0)
-        matrix = correlations + diagonal[..., None] * ops.eye(self.memory)
+        matrix = correlations + diagonal[..., None] * ops.eye(
+            self.memory, dtype="float32"
+        )
         # Relative to the last, for their scale is arbitrary.
         right = inverse * norm(change)[:, None]
         weights = ops.solve(matrix, right[..., None])[..., 0] * inverse

@@ -55,7 +55,9 @@ class Broyden(Solver):
         number = self.iterations if self.memory is None else self.memory
         self._check_size(x.shape, number)
         used = ops.zeros_like(x[:, 0], "int32")
-        empty = ops.zeros_like(x)[:, None] * ops.zeros((1, number, 1))
+        empty = ops.zeros_like(x)[:, None] * ops.zeros(
+            (1, number, 1), "float32"
+        )
         if inverse is None:
             return empty, empty, used
         left, right = (

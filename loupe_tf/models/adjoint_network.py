@@ -124,6 +124,7 @@ class AdjointNetwork(keras.Model):
         network = self.network
         return {
             "name": self.name,
+            "trainable": self.trainable,
             "network": network and keras.saving.serialize_keras_object(network),
             "reconstruction": self.reconstruction,
             "data_consistency": self.data_consistency,

@@ -66,8 +66,10 @@ class Curves:
                 found=f"shape={tuple(positions.shape)}",
             )
         apart = positions - own
-        apart = ops.max(ops.abs(apart - ops.round(apart)))
+        axes = tuple(range(1, len(own.shape)))
+        apart = ops.max(ops.abs(apart - ops.round(apart)), axes)
         density = ops.convert_to_tensor(self._density)
+        apart = ops.reshape(apart, (-1,) + (1,) * (len(density.shape) - 1))
         density = ops.where(apart < ROUNDING, density, np.nan)
         return [positions, density, *maps]
 

@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 from keras import ops
 
 from loupe_tf.checks import check_integer, check_number, invalid
@@ -148,6 +149,9 @@ class DeepEquilibrium(keras.Model):
     def call(self, inputs, training=None):
         scan, measured_by, kspace, unit = self.unrolled.measurement(inputs)
         found, frozen = self._search(scan, measured_by, kspace, training)
+        # Where k-space is not finite, there is nothing to search.
+        lost = ops.logical_not(ops.isfinite(found.residual))
+        unit = ops.where(_per_image(lost, kspace[:, 0]), np.nan, unit)
         if not training:
             return self.unrolled.finish(scan, found.value) * unit
         residual, rate = ops.max(found.residual), ops.max(found.rate)
@@ -198,7 +202,8 @@ class DeepEquilibrium(keras.Model):
             self._step(scan, kspace, start[0], training)
         stop = ops.stop_gradient
         variables = self.unrolled.variables
-        values = [stop(variable) for variable in variables]
+        # Copies: torch would see what is assigned before the gradient is taken.
+        values = [stop(ops.copy(variable)) for variable in variables]
         stopped = self.unrolled.operator(*map(stop, measured_by)), stop(kspace)
 
         def frozen(x):
@@ -217,6 +222,7 @@ class DeepEquilibrium(keras.Model):
         serialize = keras.saving.serialize_keras_object
         return {
             "name": self.name,
+            "trainable": self.trainable,
             "unrolled": serialize(self.unrolled),
             "solver": serialize(self.solver),
             "gradient": serialize(self.gradient),
@@ -244,3 +250,8 @@ def _refuse_layers(unrolled):
                 "which would change the iteration during a search",
                 found=f"layer {layer.name!r} ({type(layer).__name__})",
             )
+
+
+def _per_image(values, image):
+    """Give one value for each example as many axes as images have."""
+    return ops.reshape(values, (-1,) + (1,) * (len(image.shape) - 1))

@@ -1,5 +1,6 @@
 import keras
 
+from loupe_tf.checks import invalid
 from loupe_tf.models.adjoint_network import AdjointNetwork
 from loupe_tf.models.curves import Curves
 
@@ -54,6 +55,9 @@ class NonUniformAdjointNetwork(AdjointNetwork):
         accuracy=1e-5,
         **kwargs,
     ):
+        for name in ("data_consistency", "half_plane"):
+            if kwargs.pop(name, False):
+                raise invalid(name, "False for curves", True)
         super().__init__(network, reconstruction, magnitude=magnitude, **kwargs)
         self.curves = Curves(size, trajectory, density_compensation, accuracy)
 

@@ -158,6 +158,7 @@ class Unrolled(keras.Model):
         serialize = keras.saving.serialize_keras_object
         return {
             "name": self.name,
+            "trainable": self.trainable,
             "network": self.network and serialize(self.network),
             "iterations": self.iterations,
             "shared": self.shared,
@@ -181,7 +182,7 @@ class Unrolled(keras.Model):
         """Return the network, and a copy for each further iteration."""
         if self.shared:
             return [network]
-        return [network] + [
+        copies = [
             network.from_config(
                 independent(
                     {**network.get_config(), "name": f"{network.name}_{i}"}
@@ -189,6 +190,12 @@ class Unrolled(keras.Model):
             )
             for i in range(1, self.iterations)
         ]
+        shapes = network.get_build_config() if network.built else None
+        for copy in copies:
+            # Keras restores the weights of built layers only.
+            if shapes and not copy.built:
+                copy.build_from_config(shapes)
+        return [network, *copies]
 
     def _step_again(self, measured_by, index, scan, kspace, *state, training):
         """Do a step that is computed again for its gradient.
@@ -208,20 +215,22 @@ class Unrolled(keras.Model):
             kspace, *measured_by = values[:until_scan]
             state = values[until_scan:until_state]
             current = zip(variables, values[until_state:])
-            with keras.StatelessScope(current) as scope:
+            with keras.StatelessScope(current, collect_losses=True) as scope:
                 scan = self.operator(*measured_by)
                 state = self.step(
                     index, scan, kspace, *state, training=training
                 )
-            return (*state, *map(scope.get_current_value, updated))
+            loss = sum(map(ops.sum, scope.losses), ops.zeros((), "float32"))
+            return (*state, *map(scope.get_current_value, updated), loss)
 
         # Torch would refuse the gradient of a value that is overwritten below,
         # and TensorFlow, not compiled, loses that of a variable.
         values = [ops.copy(v) for v in variables]
-        found = keras.remat(step)(*tensors, *values)
+        *found, loss = keras.remat(step)(*tensors, *values)
+        self.add_loss(loss)
         for variable, value in zip(updated, found[len(state) :]):
             variable.assign(value)
-        return found[: len(state)]
+        return tuple(found[: len(state)])
 
     def _check_coils(self, kspace, maps):
         if kspace[1] == 1 or maps or self.sensitivities is not None:

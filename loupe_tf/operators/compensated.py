@@ -1,5 +1,7 @@
 from keras import ops
 
+from loupe_tf.operators.cartesian import fit_mask
+
 
 class Compensated:
     """A non-Cartesian scan whose adjoint weighs the samples: `A` and `Aᴴ D`.
@@ -43,7 +45,8 @@ class Compensated:
 
     def adjoint(self, samples):
         """Return `Aᴴ D y`, which is close to an image."""
-        return self.scan.adjoint(ops.multiply(self.density, samples))
+        density = fit_mask(self.density, samples)
+        return self.scan.adjoint(ops.multiply(density, samples))
 
     def normal(self, image):
         """Return `adjoint(forward(image))`."""

@@ -67,7 +67,12 @@ def density_compensation(
             grid = scan.gridding.spread(weights)
             return weights / scan.gridding.interpolate(grid)
 
-        weights = ops.fori_loop(0, iterations, step, weights)
+        if differentiable:
+            # TensorFlow has no gradient of a loop under XLA.
+            for index in range(iterations):
+                weights = step(index, weights)
+        else:
+            weights = ops.fori_loop(0, iterations, step, weights)
     elif method == "ramp":
         weights = _ramp(scan.positions)
     weights = ops.reshape(weights, (shape[0], 1, *shape[1:-1], 1))
@@ -102,7 +107,10 @@ def _constant(scan):
 
 def _ramp(positions):
     positions = ops.cast(positions, "float32")
-    radii = ops.sqrt(ops.sum(ops.square(positions), -1))
+    square = ops.sum(ops.square(positions), -1)
+    # The root has no derivative at 0.
+    radii = ops.sqrt(ops.where(square > 0, square, 1.0))
+    radii = ops.where(square > 0, radii, 0.0)
     outside = ops.where(radii > 1e-6, radii, np.inf)
     axes = tuple(range(1, len(radii.shape)))
     step = ops.min(outside, axis=axes, keepdims=True)

@@ -161,8 +161,11 @@ class NonUniform:
     def _for_each_trajectory(self, x, name):
         """Repeat one example for several trajectories; refuse other numbers."""
         examples, batch = self.positions.shape[0], x.shape[0]
-        if examples in (1, None, batch) or batch is None:
+        if examples in (1, None, batch):
             return x
+        if batch is None:
+            # One image, or as many as trajectories; others do not fit below.
+            return ops.repeat(x, examples // ops.shape(x)[0], axis=0)
         if batch == 1:
             return ops.repeat(x, examples, axis=0)
         raise invalid(

@@ -214,7 +214,9 @@ class Distillation(HoldOut):
             self.teacher.weights, self.reconstructor.weights
         ):
             now = ops.stop_gradient(ops.convert_to_tensor(ours))
-            theirs.assign(now + momentum * (theirs - now))
+            if keras.backend.is_float_dtype(ours.dtype):
+                now = now + momentum * (theirs - now)
+            theirs.assign(now)
         self.step.assign(self.step + 1.0)
 
 

@@ -146,6 +146,7 @@ class Regime(SavesSeedState, keras.Model):
         if not training:
             if self.measuring is None:
                 kspace, mask, *maps = inputs
+                mask = ops.cast(mask, "float32")
                 kspace = select(ops.cast(kspace, "float32"), mask)
                 inputs = [kspace, mask, *maps]
             return self.model(inputs, training=False)
@@ -176,7 +177,7 @@ class Regime(SavesSeedState, keras.Model):
             weight = ops.reshape(per_image(sample_weight), (-1,))
             losses = losses * ops.tile(weight, (times // count,))
         loss = ops.sum(losses) / ops.maximum(ops.sum(taken), 1.0)
-        return loss + sum(self.losses)
+        return of_replica(loss + sum(self.losses))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         compiled = len(self.metrics) > 1 + len(self.means)
@@ -207,6 +208,7 @@ class Regime(SavesSeedState, keras.Model):
             "model": keras.saving.serialize_keras_object(self.model),
             "seed": self.seed,
             "name": self.name,
+            "trainable": self.trainable,
         }
 
     @classmethod
@@ -256,3 +258,16 @@ def _check_shapes(kspace, mask):
             f"{shapes[0]}",
             found=f"{shapes[1]}",
         )
+
+
+def of_replica(loss):
+    """Divide a mean loss by the number of replicas, as Keras's losses do.
+
+    TensorFlow sums the gradients of replicas, each of which has the mean over
+    its part of the batch.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return loss
+    import tensorflow as tf
+
+    return loss / tf.distribute.get_strategy().num_replicas_in_sync

@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
+from loupe_tf.metrics.mean_over_images import per_image
+from loupe_tf.regimes.regime import of_replica
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -59,20 +61,27 @@ class ScoreMatching(SavesSeedState, keras.Model):
         shape = ops.shape(images)
         low, high = map(math.log, self.score.levels)
         one_each = (shape[0], *[1] * (len(images.shape) - 1))
-        uniform = keras.random.uniform(one_each, seed=self.seed_generator)
+        uniform = keras.random.uniform(
+            one_each, dtype="float32", seed=self.seed_generator
+        )
         s = ops.exp(low + (high - low) * uniform)
-        noise = keras.random.normal(shape, seed=self.seed_generator)
+        noise = keras.random.normal(
+            shape, dtype="float32", seed=self.seed_generator
+        )
         score = self.score([images + s * noise, s], training=training)
-        return noise + s * score
+        return noise + s * ops.cast(score, "float32")
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, **kwargs):
         """Return the mean square of what `call` returns."""
-        loss = ops.mean(ops.square(y_pred))
-        return loss + sum(self.losses) if self.losses else loss
+        errors = ops.mean(ops.square(y_pred), tuple(range(1, y_pred.ndim)))
+        if sample_weight is not None:
+            errors = errors * ops.reshape(per_image(sample_weight), (-1,))
+        return of_replica(ops.mean(errors) + sum(self.losses))
 
     def get_config(self):
         return {
             "name": self.name,
+            "trainable": self.trainable,
             "score": keras.saving.serialize_keras_object(self.score),
             "seed": self.seed,
         }

@@ -91,10 +91,14 @@ def zero_shot(
             "finite samples",
             found=f"others in slices {np.flatnonzero(slices).tolist()}",
         )
+    if maps is not None:
+        maps = np.asarray(maps, "float32")
+        if not np.isfinite(maps).all():
+            raise invalid("maps", "finite values", found="NaN or inf")
     regime = OneScan(model, mask, validation, seed=seed, **options)
     regime.compile(keras.optimizers.Adam(learning_rate))
     masks = np.repeat(mask, len(kspace), axis=0)
-    scan = [kspace, masks, *([] if maps is None else [np.asarray(maps)])]
+    scan = [kspace, masks, *([] if maps is None else [maps])]
     stop = keras.callbacks.EarlyStopping(
         "val_loss", patience=patience, mode="min", restore_best_weights=True
     )

@@ -65,6 +65,8 @@ def from_keywords(
         if name in taken or (kind and name not in DEFAULTS):
             arguments[name] = value
         elif name != "seed" and value is not None and value is not False:
+            if name not in DEFAULTS:
+                raise invalid(name, "an argument of a sampler", value)
             default = DEFAULTS[name]
             if not isinstance(value, type(default)) or value != default:
                 raise invalid(name, f"{default!r} with {reason}", value)

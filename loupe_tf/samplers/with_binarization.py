@@ -44,7 +44,7 @@ def with_binarization(model, binarization):
         if layer not in samplers:
             return layer
         config = {**layer.get_config(), "binarization": binarization}
-        return ThresholdRandomMask.from_config(config)
+        return type(layer).from_config(config)
 
     config = getattr(model, "sampler", None) and model.sampler.get_config()
     if config and "binarization" in config:

@@ -172,7 +172,8 @@ class _Problem:
                 # The size is convex along the way from rest.
                 beyond = xp.maximum(values - resting, TINY)
                 allowed = (most - resting) / beyond
-                allowed = xp.where(values > most, allowed, 1.0)
+                # At a pin on the border, a curve can only rest.
+                allowed = xp.where(values > most, xp.maximum(allowed, 0), 1.0)
                 least = xp.min(allowed, axis=(1, 2), keepdims=True)
                 share = xp.minimum(share, least)
         if xp is not np:

@@ -1,5 +1,7 @@
 """Curves that hardware can run, with the samples where a density wants them."""
 
+import dataclasses
+
 import numpy as np
 
 from loupe_tf.checks import check_choice, check_integer, invalid
@@ -139,7 +141,13 @@ def sparkling(
     for level in range(levels - 1, -1, -1):
         count = samples >> level
         curves = _resampled(curves, count)
-        limits = hardware.limits(voxel_size, dwell * samples / count)
+        # Samples of a coarse level are further apart in time.
+        limits, stretch = hardware.limits(voxel_size, dwell), samples / count
+        limits = dataclasses.replace(
+            limits,
+            speed=stretch * limits.speed,
+            acceleration=stretch**2 * limits.acceleration,
+        )
         pins = None
         if echo is not None:
             pins = Pins(count, {echo * count // samples: (0, 0)})

@@ -233,3 +233,14 @@ def test_layers_that_draw_are_refused_within_others_too(rng, kind):
     )
     with pytest.raises(ValueError, match=f"`unrolled`.*{kind}"):
         model(scan(rng))
+
+
+def test_what_is_not_finite_stays_so(rng):
+    """And the other examples are as without it."""
+    kspace, mask = scan(rng)
+    model = models.DeepEquilibrium(step(), Picard(1e-4))
+    expected = model.predict_on_batch([kspace, mask])
+    kspace[1, 0, 2, 3, 0] = np.nan
+    found = model.predict_on_batch([kspace, mask])
+    assert np.isnan(found[1]).all()
+    np.testing.assert_allclose(found[::2], expected[::2], atol=1e-5)

@@ -326,3 +326,20 @@ def test_refined_maps(rng):
         run(plain, *inputs, channels(maps)),
         atol=1e-4,
     )
+
+
+def test_only_the_example_that_does_not_fit_is_lost(rng):
+    positions = np.repeat(SPOKES.positions[None], 2, 0).astype("float32")
+    samples = measure(draw(rng, 2, *SIZE), positions)
+    own = models.NCPDNet(SIZE, small(), iterations=1, trajectory=SPOKES, **FINE)
+    expected = run(own, samples, positions)
+    positions[1, 2, 3] += 0.1
+    found = run(own, samples, positions)
+    assert np.isnan(found[1]).all()
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["data_consistency", "half_plane"])
+def test_options_of_masks_are_refused(name):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        models.NonUniformAdjointNetwork(SIZE, **{name: True})

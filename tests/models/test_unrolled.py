@@ -318,3 +318,47 @@ def test_coils_without_maps(rng):
     (kspace, mask, _), _ = scan(rng)
     with pytest.raises(ValueError, match="`maps`"):
         modl()([kspace, mask])
+
+
+def test_copies_of_a_layer_are_restored(rng, tmp_path):
+    """A layer, unlike a functional model, has weights only once it is built."""
+    inputs, _ = scan(rng)
+    network = models.VarNet(
+        keras.layers.Conv2D(2, 3, padding="same"), iterations=2
+    )
+    expected = keras.ops.convert_to_numpy(network(inputs))
+    network.save(tmp_path / "varnet.keras")
+    loaded = keras.models.load_model(tmp_path / "varnet.keras")
+    found = keras.ops.convert_to_numpy(loaded(inputs))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_frozen_network_stays_frozen(tmp_path):
+    network = models.MoDL(small(2, 2), iterations=1, solver_iterations=1)
+    model = loupe_tf.models.loupe_model(
+        (*SIZE, 1), mask=np.ones(SIZE, bool), reconstructor=network
+    )
+    assert model.trainable_weights
+    network.trainable = False
+    assert not model.trainable_weights
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert not loaded.reconstructor.trainable and not loaded.trainable_weights
+
+
+def test_checkpointing_keeps_the_losses_of_layers(rng):
+    inputs, _ = scan(rng)
+    totals = []
+    for checkpointing in (False, True):
+        keras.utils.set_random_seed(0)
+        layer = keras.layers.Conv2D(
+            2, 3, padding="same", activity_regularizer="l2"
+        )
+        network = models.VarNet(
+            layer, iterations=2, shared=True, checkpointing=checkpointing
+        )
+        network(inputs)
+        network(inputs, training=True)
+        totals.append(float(sum(network.losses)))
+    assert totals[0] > 0
+    np.testing.assert_allclose(totals[1], totals[0], rtol=1e-5)

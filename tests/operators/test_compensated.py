@@ -22,3 +22,19 @@ def test_adjoint_of_the_weighted_product(rng):
         atol=1e-5,
     )
     assert scan.maps is None
+
+
+def test_volumes_with_a_trajectory_for_each_example(rng):
+    """As many coils as examples: weights must not meet the wrong axis."""
+    positions = rng.uniform(-0.5, 0.5, (2, 20, 2)).astype("float32")
+    density = rng.uniform(0.1, 1, (2, 1, 20, 1)).astype("float32")
+    maps = rng.normal(size=(2, 2, 1, 6, 7, 2)).astype("float32")
+    samples = rng.normal(size=(2, 2, 3, 20, 2)).astype("float32")
+    scan = Compensated(NonUniform(positions, (6, 7), maps), density)
+    found = ops.convert_to_numpy(scan.adjoint(samples))
+    for plane in range(3):
+        flat = Compensated(
+            NonUniform(positions, (6, 7), maps[:, :, 0]), density
+        )
+        expected = ops.convert_to_numpy(flat.adjoint(samples[:, :, plane]))
+        np.testing.assert_allclose(found[:, plane], expected, atol=1e-4)

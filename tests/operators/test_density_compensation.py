@@ -1,5 +1,6 @@
 import importlib
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -153,3 +154,37 @@ def test_arguments(rng):
         density_compensation(scan, "jackson")
     with pytest.raises(ValueError, match="iterations"):
         density_compensation(scan, iterations=0)
+
+
+def test_gradient_of_the_ramp_at_dc(gradient):
+    """Spokes that begin at DC, where the root has no derivative."""
+    positions = np.zeros((1, 6, 2), "float32")
+    positions[0, :, 0] = np.arange(6) / 12
+
+    def total(positions):
+        scan = NonUniform(positions, (6, 7))
+        return ops.sum(
+            density_compensation(scan, "ramp", differentiable=True)
+            * ops.arange(6, dtype="float32")[None, None, :, None]
+        )
+
+    assert np.isfinite(gradient(total, positions)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="XLA")
+def test_gradient_is_compiled(rng):
+    """As by XLA on a GPU."""
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def slope(positions):
+        with tf.GradientTape() as tape:
+            tape.watch(positions)
+            scan = NonUniform(positions, (6, 7))
+            density = density_compensation(scan, differentiable=True)
+            total = ops.sum(ops.square(density))
+        return tape.gradient(total, positions)
+
+    positions = rng.uniform(-0.5, 0.5, (1, 20, 2)).astype("float32")
+    assert np.isfinite(slope(tf.constant(positions))).all()

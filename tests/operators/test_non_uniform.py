@@ -307,3 +307,22 @@ def test_shapes_are_checked():
         scan.forward(np.zeros((1, 7, 8, 2)))
     with pytest.raises(ValueError, match=r"samples.*3, 4, 2\), one sample"):
         scan.adjoint(np.zeros((1, 1, 4, 4, 2)))
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="an unknown batch"
+)
+def test_an_unknown_batch_meets_several_trajectories(rng):
+    """One image is measured along each, two along their own."""
+    import tensorflow as tf
+
+    positions = rng.uniform(-0.5, 0.5, (2, 20, 2))
+    maps = rng.normal(size=(1, 2, 6, 7, 2)).astype("float32")
+    scan = NonUniform(positions, (6, 7), maps)
+    images = rng.normal(size=(2, 6, 7, 2)).astype("float32")
+    shape = tf.TensorSpec((None, 6, 7, 2), "float32")
+    forward = tf.function(scan.forward, input_signature=[shape])
+    for batch in (images, images[:1]):
+        np.testing.assert_allclose(
+            forward(batch), scan.forward(batch), atol=1e-5
+        )

@@ -193,3 +193,19 @@ def test_arguments_are_checked(network):
     ):
         with pytest.raises(ValueError, match=name):
             Distillation(network, **arguments)
+
+
+def test_a_teacher_that_counts(scans):
+    """An equilibrium has integers among its weights."""
+    (kspace, mask, maps), _ = scans
+    keras.utils.set_random_seed(0)
+    cnn = models.cnn((None, None, 2), 2, filters=2, depth=2, normalization=None)
+    equilibrium = models.DeepEquilibrium(models.ProximalGradient(cnn))
+    regime = Distillation(equilibrium, seed=0, steps=4)
+    regime.compile("sgd")
+    regime.train_on_batch([kspace, mask, maps])
+    counts = [
+        int(keras.ops.convert_to_numpy(x.iterations))
+        for x in (regime.teacher, equilibrium)
+    ]
+    assert counts[0] == counts[1]

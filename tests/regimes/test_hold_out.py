@@ -176,3 +176,34 @@ def test_arguments_are_checked(network):
     ):
         with pytest.raises(ValueError, match=name):
             HoldOut(network, **arguments)
+
+
+def test_boolean_masks(scans, network):
+    (kspace, mask, maps), _ = scans
+    regime = HoldOut(network, seed=0)
+    expected = numpy(regime([kspace, mask, maps]))
+    found = numpy(regime([kspace, mask > 0, maps]))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="tf.distribute"
+)
+def test_the_loss_of_a_replica_is_its_share(scans, network):
+    """TensorFlow sums the gradients of replicas."""
+    import tensorflow as tf
+
+    (kspace, mask, maps), _ = scans
+    alone = HoldOut(network, seed=0)
+    inputs = [kspace, mask, maps]
+    one = float(alone.compute_loss(inputs, None, alone(inputs, training=True)))
+
+    class Two:
+        num_replicas_in_sync = 2
+
+    twin = HoldOut(network, seed=0)
+    found = twin(inputs, training=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.distribute, "get_strategy", Two)
+        share = float(twin.compute_loss(inputs, None, found))
+    assert share == pytest.approx(one / 2)

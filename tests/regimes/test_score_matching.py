@@ -76,3 +76,17 @@ def test_each_step_draws_anew():
         once, ops.convert_to_numpy(second(case.truth))
     )
     assert np.abs(once - ops.convert_to_numpy(third(case.truth))).max() > 0.1
+
+
+def test_weights_of_examples():
+    """Examples of weight 0 do not count, and 2 counts twice."""
+    images = np.random.default_rng(0).normal(size=(4, 8, 9, 2))
+    images = images.astype("float32")
+    training = ScoreMatching(Linear(), seed=0)
+    found = ops.convert_to_tensor(images)
+    weight = np.array([0, 1, 2, 0], "float32")
+    loss = training.compute_loss(images, None, found, weight)
+    errors = np.square(images).mean((1, 2, 3))
+    np.testing.assert_allclose(
+        float(ops.convert_to_numpy(loss)), (weight * errors).mean(), rtol=1e-5
+    )

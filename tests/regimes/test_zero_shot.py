@@ -58,6 +58,7 @@ def test_what_cannot_be_used_is_refused(scans, network):
     broken[1, 0, 3, 3] = np.nan
     for arguments, name in (
         ((kspace[0], mask), "`kspace`"),
+        ((kspace, mask, np.where(maps > 0.1, np.nan, maps)), "`maps`"),
         ((broken, mask), r"`kspace`.*\[1\]"),
         ((kspace, np.ones((2, 16, 18, 1))), "`mask`"),
         ((kspace, mask, maps, 1.0), "`validation`"),

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf import masks
+from loupe_tf import masks, models
+from loupe_tf.layers import ThresholdRandomMask
 from loupe_tf.samplers import WithinBand, WithinScan
 
 SIZE = (16, 18)
@@ -59,3 +60,15 @@ def test_refuses_scans_that_do_not_fit():
         sampling(WithinScan(4, np.full(SIZE, 0.9), calibration=4))
     with pytest.raises(ValueError, match="`sparsity`.*ceiling"):
         sampling(WithinScan(2, np.full(SIZE, 0.5), calibration=None))
+
+
+def test_with_another_binarization():
+    """The twin has a layer of the same class."""
+    model = sampling(WithinBand(3), SIZE)
+    twin = models.with_binarization(model, "threshold")
+    one, other = (
+        next(x for x in each.layers if isinstance(x, ThresholdRandomMask))
+        for each in (model, twin)
+    )
+    assert type(other) is type(one) is not ThresholdRandomMask
+    assert other.binarization == "threshold"

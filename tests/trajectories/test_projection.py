@@ -170,3 +170,11 @@ def test_a_dwell_time_too_short_for_float32(rng):
     curves = ops.convert_to_tensor(spokes(1, 9, 0, rng).astype("float32"))
     with pytest.raises(ValueError, match="longer dwell"):
         project(curves, limits)
+
+
+def test_a_pin_on_the_border(rng):
+    """A curve that cannot leave it rests there."""
+    curves = spokes(2, 33, 0.1, rng)
+    found, _ = project(curves, LIMITS, Pins(33, {0: (-0.5, 0)}), 50)
+    assert excess(found, LIMITS) < 1e-6
+    np.testing.assert_allclose(found[:, 0], [[-0.5, 0]] * 2, atol=1e-5)

@@ -115,3 +115,12 @@ def test_shots_that_are_too_short(density):
 def test_arguments(density, changes, message):
     with pytest.raises(ValueError, match=message):
         quick(**{"density": density, **changes})
+
+
+@pytest.mark.parametrize("samples", [65, 102])
+def test_any_number_of_samples(samples):
+    """Coarse levels need not fit the raster; the curves themselves do."""
+    density = decaying_density((32, 32))
+    curves = sparkling(density, 2, samples, "prisma", iterations=2, **SCAN)
+    assert curves.samples == samples
+    assert HARDWARE["prisma"].check(curves).ok
