@@ -300,6 +300,18 @@ ENTRIES = [
     ),
     *(
         Entry(
+            SPARKLING,
+            "a learned density is best for a twentieth of the samples",
+            "reproduce_sparkling",
+            "sparkling128",
+            f"20: CS, total variation: learned density, -log(1 - P) against "
+            f"{other}",
+            f"R = 20, total variation, against {other}",
+        )
+        for other in ("decaying density", "spokes")
+    ),
+    *(
+        Entry(
             LEARNED,
             claim,
             "reproduce_learned_trajectories",
@@ -324,6 +336,18 @@ ENTRIES = [
                 "learned by projection",
             ),
         )
+    ),
+    *(
+        Entry(
+            LEARNED,
+            "gradients through density compensation help (not from a paper)",
+            "reproduce_learned_trajectories",
+            "learned_trajectories",
+            f"4: {method}: by projection, D differentiated against learned by "
+            f"projection",
+            f"R = 4, {method}, against D held",
+        )
+        for method in ("compensated adjoint", "NC-PDNet")
     ),
     *(
         Entry(

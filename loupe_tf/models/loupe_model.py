@@ -10,7 +10,7 @@ from loupe_tf.models.non_uniform_adjoint_network import (
 )
 from loupe_tf.models.takes_kspace import takes_kspace
 from loupe_tf.models.unet import unet
-from loupe_tf.samplers import from_keywords
+from loupe_tf.samplers import LearnedTrajectory, from_keywords
 
 RECONSTRUCTIONS = ("magnitude", "complex")
 
@@ -243,6 +243,7 @@ def loupe_model(
                 network,
                 reconstruction=reconstruction,
                 magnitude=input_shape[-1] == 1,
+                density_compensation=_density(sampler),
                 trajectory=getattr(sampler, "trajectory", None),
                 name="unet_output",
             )
@@ -271,6 +272,11 @@ def loupe_model(
     if sampler.curves:
         _check_size(model.output_shape[1:3], input_shape[:2])
     return model
+
+
+def _density(sampler):
+    """Let gradients reach positions that are learned through D as well."""
+    return "differentiable" if isinstance(sampler, LearnedTrajectory) else True
 
 
 def _check_options(options, reconstructor):
