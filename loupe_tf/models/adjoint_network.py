@@ -94,6 +94,12 @@ class AdjointNetwork(keras.Model):
 
     def call(self, inputs):
         kspace, mask, *maps = inputs
+        if kspace.shape[1] not in (1, None) and not maps:
+            raise invalid(
+                "maps",
+                "sensitivity maps of several coils, as a third input",
+                found=f"{kspace.shape[1]} coils without maps",
+            )
         self._check_shape(tuple(kspace.shape))
         if self.half_plane:
             kspace, mask = self.fill_mirror([kspace, mask])

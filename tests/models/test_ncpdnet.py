@@ -339,6 +339,13 @@ def test_only_the_example_that_does_not_fit_is_lost(rng):
     np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
 
 
+def test_coils_without_maps_are_refused():
+    samples = np.zeros((1, 3, *SPOKES.positions.shape[:2], 2), "float32")
+    model = models.NonUniformAdjointNetwork(SIZE, reconstruction="complex")
+    with pytest.raises(ValueError, match="`maps`.*3 coils"):
+        model([samples, SPOKES.positions[None].astype("float32")])
+
+
 @pytest.mark.parametrize("name", ["data_consistency", "half_plane"])
 def test_options_of_masks_are_refused(name):
     with pytest.raises(ValueError, match=f"`{name}`"):
