@@ -176,8 +176,9 @@ def columns(records):
 
 
 def training_time(records):
-    """Median over trainings, since other work delays single ones."""
-    return np.nanmedian([r.get("training_seconds", np.nan) for r in records])
+    """Median over trainings, since other work delays single ones; or `None`."""
+    known = [r["training_seconds"] for r in records if "training_seconds" in r]
+    return float(np.median(known)) if known else None
 
 
 def claims(cells):
@@ -215,7 +216,7 @@ def claims(cells):
                 f"{other.epochs} of the unrolled network"
             )
             times = training_time(records), training_time(rivals)
-            if np.isfinite(times).all():
+            if None not in times:
                 text += f", {times[0] / times[1]:.2f} of its time"
             yield experiments.Claim(text, records, rivals)
 
