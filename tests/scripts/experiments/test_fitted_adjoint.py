@@ -25,5 +25,5 @@ def test_is_the_compensated_adjoint(rng):
     expected = rebuild_classically(classical("adjoint"), images, spokes)
     error = np.abs(found - expected[..., 0]).max()
     assert error < 1e-3 * expected.max()
-    config = FittedAdjoint((12, 14), 1e-2).get_config()
+    config = FittedAdjoint((12, 14), "differentiable", 1e-2).get_config()
     assert FittedAdjoint.from_config(config).get_config() == config
