@@ -211,6 +211,8 @@ class Unrolled(keras.Model):
         tensors = [kspace, *map(ops.copy, measured_by), *state]
         until_scan, until_state = 1 + len(measured_by), len(tensors)
 
+        counted = []
+
         def step(*values):
             kspace, *measured_by = values[:until_scan]
             state = values[until_scan:until_state]
@@ -220,6 +222,7 @@ class Unrolled(keras.Model):
                 state = self.step(
                     index, scan, kspace, *state, training=training
                 )
+            counted.extend(scope.losses)
             loss = sum(map(ops.sum, scope.losses), ops.zeros((), "float32"))
             return (*state, *map(scope.get_current_value, updated), loss)
 
@@ -227,7 +230,8 @@ class Unrolled(keras.Model):
         # and TensorFlow, not compiled, loses that of a variable.
         values = [ops.copy(v) for v in variables]
         *found, loss = keras.remat(step)(*tensors, *values)
-        self.add_loss(loss)
+        if counted:
+            self.add_loss(loss)
         for variable, value in zip(updated, found[len(state) :]):
             variable.assign(value)
         return tuple(found[: len(state)])
