@@ -222,7 +222,7 @@ class Unrolled(keras.Model):
                 state = self.step(
                     index, scan, kspace, *state, training=training
                 )
-            counted.extend(scope.losses)
+            counted.append(bool(scope.losses))
             loss = sum(map(ops.sum, scope.losses), ops.zeros((), "float32"))
             return (*state, *map(scope.get_current_value, updated), loss)
 
@@ -230,7 +230,7 @@ class Unrolled(keras.Model):
         # and TensorFlow, not compiled, loses that of a variable.
         values = [ops.copy(v) for v in variables]
         *found, loss = keras.remat(step)(*tensors, *values)
-        if counted:
+        if any(counted):
             self.add_loss(loss)
         for variable, value in zip(updated, found[len(state) :]):
             variable.assign(value)

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from loupe_tf.checks import check_integer, check_number, invalid
+from loupe_tf.checks import check_finite, check_integer, check_number, invalid
 from loupe_tf.regimes.hold_out import HoldOut
 from loupe_tf.regimes.split import split
 
@@ -92,9 +92,7 @@ def zero_shot(
             found=f"others in slices {np.flatnonzero(slices).tolist()}",
         )
     if maps is not None:
-        maps = np.asarray(maps, "float32")
-        if not np.isfinite(maps).all():
-            raise invalid("maps", "finite values", found="NaN or inf")
+        maps = check_finite("maps", np.asarray(maps, "float32"))
     regime = OneScan(model, mask, validation, seed=seed, **options)
     regime.compile(keras.optimizers.Adam(learning_rate))
     masks = np.repeat(mask, len(kspace), axis=0)

@@ -9,7 +9,7 @@ NETWORKS = ("contracting", "free")
 """Networks of a step: a bounded one, and a CNN that may drive images apart."""
 
 TOLERANCE = 1e-6
-"""Of the search in a test, so that the number of iterations decides."""
+"""Tolerance of a search in a test: the number of iterations decides."""
 
 
 def build_network(kind, filters, settings):

@@ -18,16 +18,16 @@ PRESETS = side_by_side(
     methods=[*METHODS],
     # Few and many parameters.
     filters=([8, 32], [2]),
-    # Of the unrolled network in training, and at most of the search.
+    # Steps of the unrolled network in training, and limit of the search.
     iterations=([3, 10], [3]),
-    # Of both in the test.
+    # The same in the test.
     tested=([2, 3, 5, 10, 20], [3, 8]),
     seeds=[0],
     acceleration=4.0,
     # The network: its convolutions, and the norm of a contracting one.
     depth=3,
     norm=0.95,
-    # Of equilibria. It leads to images as good as those of the exact gradient.
+    # Phantom leads equilibria to images as good as the exact gradient does.
     gradient="phantom",
     tolerance=1e-4,
     batch_size=(4, 8),
