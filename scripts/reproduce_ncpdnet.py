@@ -20,9 +20,11 @@ variation stand beside them; their regularization is chosen on slices of the
 validation volumes.
 
 R counts curves: radial has 1/R of the π/2 · N golden-angle spokes that sample
-N pixels fully, and spiral 1/R of the N / 2 turns, in three interleaves. The
-images are magnitudes with a smooth random phase, measured without noise by one
-coil, or by --coils with simulated maps, which all methods are given.
+N pixels fully, and spiral 1/R of the N / 2 turns, in three interleaves.
+in_out_spiral has the paper's curves: N/R shots, each as long in samples as a
+spoke, that go in and out in three turns. The images are magnitudes with a
+smooth random phase, measured without noise by one coil, or by --coils with
+simulated maps, which all methods are given.
 
 All networks have the same loss (mean squared error of complex images), the same
 optimizer and the same number of epochs. The test uses the weights of the epoch

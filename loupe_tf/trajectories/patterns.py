@@ -47,14 +47,20 @@ def spiral(shots, samples, turns, direction="out", **options):
     """Make interleaved Archimedean spirals.
 
     Shot s is `k(t) = t/2 exp(2πi (turns · t + s / shots))`, from DC at t = 0 to
-    just inside of the edge. The angle changes at a constant rate. An image of N
-    pixels is fully sampled by `turns · shots = N / 2`.
+    just inside of the edge. One that goes in and out,
+
+        `k(t) = t/2 exp(πi (turns · |t| + s / shots)),  -1 < t < 1`,
+
+    passes DC at index `samples // 2`, with half of its turns on either side.
+    The angle changes at a constant rate. An image of N pixels is fully sampled
+    by `turns · shots = N / 2`.
 
     Args:
         shots: Integer, number of spirals.
         samples: Integer, number of samples in each.
         turns: Positive number, revolutions of each.
-        direction: `"out"` from DC to the edge, or `"in"` from the edge to DC.
+        direction: `"out"` from DC to the edge, `"in"` from the edge to DC, or
+            `"in_out"` from edge to edge.
         **options: `matrix`, `field_of_view` and `dwell` of the `Trajectory`.
 
     Returns:
@@ -66,9 +72,16 @@ def spiral(shots, samples, turns, direction="out", **options):
     """
     shots, samples = _check_counts(shots, samples)
     turns = check_number("turns", turns, above=0)
-    check_choice("direction", direction, ("out", "in"))
-    time = np.arange(samples) / samples
-    angle = turns * time + np.arange(shots)[:, None] / shots
+    check_choice("direction", direction, ("out", "in", "in_out"))
+    shift = np.arange(shots)[:, None] / shots
+    if direction == "in_out":
+        # One side is the other turned by π, so half a turn holds all shots.
+        half = samples // 2
+        time = (np.arange(samples) - half) / (half + 0.5)
+        angle = (turns * np.abs(time) + shift) / 2
+    else:
+        time = np.arange(samples) / samples
+        angle = turns * time + shift
     curves = time / 2 * np.exp(2j * np.pi * angle)
     if direction == "in":
         curves = curves[:, ::-1]

@@ -9,6 +9,8 @@ from loupe_tf.numpy_fourier import nudft
 
 SHOTS = 3
 """Shots of a spiral; more are shorter."""
+IN_OUT_TURNS = 3
+"""Turns of a spiral that goes in and out."""
 OVERSAMPLING = 2
 """Samples along a curve for each point of the grid that it passes."""
 
@@ -16,10 +18,11 @@ OVERSAMPLING = 2
 def make_trajectory(name, size, acceleration):
     """Make a trajectory with 1/R of the curves that sample all of k-space.
 
-    N pixels need π/2 · N spokes, or N / 2 turns of a spiral.
+    N pixels need π/2 · N spokes, or N / 2 turns of a spiral. The paper's
+    spirals go in and out in three turns, and R counts them as it counts lines.
 
     Args:
-        name: `"radial"` or `"spiral"`.
+        name: `"radial"`, `"spiral"` or `"in_out_spiral"`.
         size: Tuple `(H, W)`.
         acceleration: Float R.
 
@@ -31,6 +34,14 @@ def make_trajectory(name, size, acceleration):
         spokes = max(round(math.pi / 2 * n / acceleration), 1)
         return trajectories.radial(
             spokes, OVERSAMPLING * n, golden=True, matrix=size
+        )
+    if name == "in_out_spiral":
+        return trajectories.spiral(
+            max(round(n / acceleration), 1),
+            OVERSAMPLING * n,
+            IN_OUT_TURNS,
+            direction="in_out",
+            matrix=size,
         )
     turns = n / 2 / acceleration / SHOTS
     # The length of a spiral is about half that of as many circles of its

@@ -29,6 +29,16 @@ def test_trajectory_has_the_acceleration(name):
     assert np.linalg.norm(steps[:, -1], axis=-1) * 64 == pytest.approx(1, 0.1)
 
 
+def test_shots_that_go_in_and_out():
+    """The paper counts them as lines: N / R, of as many samples as a spoke."""
+    size = (64, 60)
+    found = curve_scan.make_trajectory("in_out_spiral", size, 4)
+    spokes = curve_scan.make_trajectory("radial", size, 4)
+    assert found.shots == 16
+    assert found.provenance["turns"] == 3
+    assert found.positions.shape[1] == spokes.positions.shape[1]
+
+
 def test_phase_leaves_the_magnitude(rng):
     images = rng.uniform(size=(3, 8, 9, 1)).astype("float32")
     found = curve_scan.with_phase(images, 0)

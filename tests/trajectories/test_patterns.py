@@ -8,6 +8,7 @@ EVERY = [
     radial(6, 15, golden=True),
     spiral(3, 40, turns=4.5),
     spiral(2, 30, turns=3, direction="in"),
+    spiral(2, 30, turns=3, direction="in_out"),
     rosette(4, 50, petals=3),
     epi((6, 7), shots=3),
 ]
@@ -30,6 +31,7 @@ def test_no_warning_at_any_size(samples, shots):
     radial(shots, samples)
     radial(shots, samples, golden=True)
     spiral(shots, samples, turns=3)
+    spiral(shots, samples, turns=3, direction="in_out")
     rosette(shots, samples)
 
 
@@ -63,6 +65,25 @@ def test_spiral():
     np.testing.assert_allclose(out[1], turned, atol=1e-12)
     inward = spiral(4, 200, turns=3, direction="in").positions
     np.testing.assert_array_equal(inward, out[:, ::-1])
+
+
+@pytest.mark.parametrize("samples", [200, 201])
+def test_spiral_in_and_out(samples):
+    """Point-symmetric, and as dense as twice the arms of half the turns."""
+    found = spiral(3, samples, turns=4, direction="in_out").positions
+    assert not found[:, 100].any()  # DC.
+    np.testing.assert_allclose(found[:, 99:0:-1], -found[:, 101:200])
+    outwards = found[0, 101:]
+    np.testing.assert_allclose(
+        np.linalg.norm(outwards, axis=-1), np.arange(1, samples - 100) / 201
+    )
+    angle = np.unwrap(np.arctan2(outwards[:, 0], outwards[:, 1]))
+    np.testing.assert_allclose(angle[-1], 4 * np.pi * (samples - 101) / 100.5)
+    # Six arms of two turns each.
+    arms = np.concatenate([found[:, 101:200], found[:, 99:0:-1]])
+    first = np.arctan2(arms[:, 0, 0], arms[:, 0, 1])
+    gaps = np.diff(np.sort(np.degrees(first) % 360))
+    np.testing.assert_allclose(gaps, 60)
 
 
 def test_rosette():
