@@ -44,7 +44,7 @@ def budget(size, acceleration):
     return entries
 
 
-def calibration_region(shape, calibration):
+def calibration_region(shape, calibration, name="calibration"):
     """Mark the centre of k-space that is always acquired (ACS).
 
     Along an axis of size `n`, with DC at index `n // 2`, a calibration region
@@ -56,6 +56,7 @@ def calibration_region(shape, calibration):
         calibration: `None` for no calibration region. An integer is the side
             of a square for points, or the number of lines for lines. Points
             may also have `(h, w)`. 0 is the same as `None`.
+        name: String, the argument that an error names.
 
     Returns:
         Boolean array of shape `shape`, `True` in the calibration region.
@@ -71,14 +72,14 @@ def calibration_region(shape, calibration):
     array([[0, 0, 1, 1, 1, 0]])
     """
     shape = standardize_shape(shape)
-    calibration = standardize_calibration(calibration)
+    calibration = standardize_calibration(calibration, name)
     region = np.zeros(shape, dtype=bool)
     if calibration is None:
         return region
     if isinstance(calibration, tuple):
         if 1 in shape:
             raise invalid(
-                "calibration",
+                name,
                 f"the number of lines for a mask of lines of shape {shape}",
                 calibration,
             )
@@ -89,7 +90,7 @@ def calibration_region(shape, calibration):
         sizes = (calibration, calibration)
     if any(c > n for c, n in zip(sizes, shape, strict=True)):
         raise invalid(
-            "calibration",
+            name,
             f"a region that fits into a mask of shape {shape}",
             calibration,
         )
@@ -101,16 +102,16 @@ def calibration_region(shape, calibration):
     return region
 
 
-def standardize_calibration(calibration):
+def standardize_calibration(calibration, name="calibration"):
     """Check `calibration` and return `None`, an `int` or a pair of `int`."""
     if calibration is None:
         return None
     if isinstance(calibration, (tuple, list)):
         expected = "None, a non-negative integer or a pair of them"
         return check_pair(
-            "calibration", calibration, expected, check_integer, at_least=0
+            name, calibration, expected, check_integer, at_least=0
         )
-    return check_integer("calibration", calibration, at_least=0)
+    return check_integer(name, calibration, at_least=0)
 
 
 def standardize_shape(shape):

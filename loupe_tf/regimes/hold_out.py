@@ -4,6 +4,7 @@ from keras import ops
 from loupe_tf.checks import check_choice, check_integer, check_number, invalid
 from loupe_tf.masks import calibration_region
 from loupe_tf.masks.arguments import standardize_probability
+from loupe_tf.masks.budget import standardize_calibration
 from loupe_tf.regimes.held_out_loss import NORMS, held_out_loss
 from loupe_tf.regimes.regime import Regime, select
 from loupe_tf.regimes.split import KINDS, LINES, split
@@ -94,7 +95,7 @@ class HoldOut(Regime):
     ):
         super().__init__(model, seed, **kwargs)
         self.ratio = check_number("ratio", ratio, above=0, below=1)
-        self.keep = tuple(keep) if isinstance(keep, list) else keep
+        self.keep = standardize_calibration(keep, "keep")
         self.kind = check_choice("kind", kind, KINDS)
         self.lines = check_choice("lines", lines, LINES)
         self.splits = check_integer("splits", splits, at_least=1)
@@ -154,7 +155,7 @@ class HoldOut(Regime):
         return ops.where(self._kept(size)[None, ..., None], 0.0, seen)
 
     def _kept(self, size):
-        return calibration_region(size, self.keep)
+        return calibration_region(size, self.keep, "keep")
 
     def get_config(self):
         probability = self.probability

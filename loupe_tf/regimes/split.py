@@ -69,7 +69,7 @@ def split(mask, ratio=0.4, keep=4, kind="uniform", lines=None, seed=None):
     acquired = ops.cast(ops.convert_to_tensor(mask), "float32") != 0
     reduced = _reduce(acquired, lines, ops.any)
     size = tuple(reduced.shape)[1:3]
-    region = calibration_region(size, keep)[None, ..., None]
+    region = calibration_region(size, keep, "keep")[None, ..., None]
     eligible = ops.logical_and(reduced, np.logical_not(region))
     key = _key(ops.shape(reduced), size, kind, seed)
     flat = ops.where(eligible, key, float("inf"))
@@ -120,7 +120,8 @@ def _reduce(x, lines, function):
 
 def _check_array(mask, ratio, keep, lines):
     acquired = _reduce(mask != 0, lines, np.any)
-    region = calibration_region(acquired.shape[1:3], keep)[None, ..., None]
+    size = acquired.shape[1:3]
+    region = calibration_region(size, keep, "keep")[None, ..., None]
     missing = (region & ~acquired).sum(axis=(1, 2, 3))
     if missing.any():
         raise invalid(

@@ -173,6 +173,8 @@ def test_arguments_are_checked(network):
         ({"probability": np.full((3, 3), 2)}, "`probability`"),
         ({"probability": np.ones((3, 3)), "kind": "gaussian"}, "`kind`"),
         ({"seed": 0.5}, "`seed`"),
+        ({"keep": -1}, "`keep`"),
+        ({"keep": "all"}, "`keep`"),
     ):
         with pytest.raises(ValueError, match=name):
             HoldOut(network, **arguments)

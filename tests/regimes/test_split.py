@@ -82,6 +82,9 @@ def test_what_cannot_be_split_is_refused():
         split(masks.calibration_region((16, 16), 4)[None, ..., None])
     with pytest.raises(ValueError, match="`keep`.*not acquired in example"):
         split(mask, keep=9)
+    for keep in (-1, 2.5, "4", (4, 4, 4), 99):
+        with pytest.raises(ValueError, match="`keep`"):
+            split(mask, keep=keep)
     with pytest.raises(ValueError, match="`kind`"):
         split(mask, kind="poisson")
     with pytest.raises(ValueError, match="`lines`"):
