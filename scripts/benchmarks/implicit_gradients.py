@@ -20,6 +20,7 @@ the weights of the training. `shine_always` is SHINE without its fallback.
 import json
 import pathlib
 import sys
+import types
 
 import numpy as np
 
@@ -35,28 +36,25 @@ METHODS = (
 )
 FOLDS = 5
 TESTED = (2, 3, 5, 10, 20)
+TOLERANCE = 1e-4  # Of the search in training.
 
 
-def build(size, options):
+def build(images, options):
     """The model of reproduce_shine.py, and its mask."""
-    import keras
+    from experiments import implicit_networks
 
-    import loupe_tf
-    from loupe_tf import fixed_point, masks, models
-
-    keras.utils.set_random_seed(0)
-    network = models.contracting_cnn(
-        (None, None, 2), norm=options.norm, filters=options.filters
+    run = types.SimpleNamespace(
+        filters=options.filters, iterations=options.iterations, seed=0
     )
-    equilibrium = models.DeepEquilibrium(
-        models.MoDL(network, residual=False, solver_iterations=2),
-        fixed_point.Broyden(1e-4, options.iterations),
-        "exact",
-    )
-    zeros = np.zeros((1, *size, 1), "float32")
-    mask = masks.fixed_mask("gaussian", zeros, 4.0, seed=0)
-    return loupe_tf.models.loupe_model(
-        (*size, 1), mask=mask, reconstructor=equilibrium
+    settings = {
+        "depth": 3,
+        "norm": options.norm,
+        "tolerance": TOLERANCE,
+        "acceleration": 4.0,
+        "learning_rate": 3e-3,
+    }
+    return implicit_networks.build_model(
+        run, "contracting", "exact", settings, images.shape[1:]
     )
 
 
@@ -129,16 +127,15 @@ def measure(model, batches, names):
 
 def qualities(model, test):
     """PSNR by the number of iterations in the test."""
-    from loupe_tf import evaluation
+    from experiments import implicit_networks
 
-    found = {}
-    for count in TESTED:
-        model.reconstructor.set_limits(tolerance=1e-6, iterations=count)
-        output = model.predict(test.images, 8, verbose=0)
-        judged = evaluation.judge_images(test.images, output, test.volumes)
-        values = [v["psnr"] for v in judged["unit_range"].values()]
-        found[str(count)] = float(np.mean(values))
-    return found
+    judged = implicit_networks.judge_with(model, TESTED, test, 8)
+    return {
+        str(count): float(
+            np.mean([v["psnr"] for v in x["unit_range"].values()])
+        )
+        for count, x in judged.items()
+    }
 
 
 def table(rows):
@@ -266,8 +263,7 @@ def train_and_measure(options):
     chosen = np.random.default_rng(0).integers(
         0, len(train), (options.steps, 4)
     )
-    model = build(train.shape[1:3], options)
-    model.compile(keras.optimizers.Adam(3e-3), loss="mse")
+    model = build(train, options)
     for step, rows in enumerate(chosen):
         if step == options.steps * 4 // 5:
             model.optimizer.learning_rate = 3e-4
@@ -278,7 +274,7 @@ def train_and_measure(options):
     )
     found = {"loss": float(loss), "residual": residual, "forward": forward}
     found["psnr"] = qualities(model, splits["test"])
-    model.reconstructor.set_limits(1e-4, options.iterations)
+    model.reconstructor.set_limits(TOLERANCE, options.iterations)
     batches = {}
     for part in (splits["validation"], splits["test"]):
         for volume in np.unique(part.volumes):
