@@ -1,5 +1,4 @@
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -87,8 +86,8 @@ def test_refuses_other_files(script, tmp_path, capsys):
         script.main(["x.npy", "--accelerations", "1"])
 
 
-@pytest.mark.skipif(bool(shutil.which("bart")), reason="bart is installed")
-def test_asks_for_bart(script, capsys):
+def test_asks_for_bart(script, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert script.main(["x.npy", "--bart"]) == 2
     assert "BART's program" in capsys.readouterr().err
 
