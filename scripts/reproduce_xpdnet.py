@@ -3,8 +3,8 @@
 XPDNet (Ramzi, Ciuciu and Starck, "XPDNet for MRI reconstruction: an application
 to the 2020 fastMRI challenge", 2020) and its relatives alternate steps of a
 network with steps towards the measurement. This script compares them with one
-U-Net, and with methods that need no training, on equispaced, random and learned
-lines and on learned points, for one coil and for several.
+U-Net, and with methods that need no training, on equispaced, random, central and
+learned lines and on learned points, for one coil and for several.
 
     python scripts/reproduce_xpdnet.py --preset smoke
     python scripts/reproduce_xpdnet.py --preset cpu --data my_volumes/
@@ -22,7 +22,8 @@ are given to the other networks from the start of their training, and to the
 methods that learn nothing. All masks have exactly the same budget, and the
 calibration region of fastMRI; where GRAPPA finds it too small, the report says
 so. Random lines and the offset of equispaced lines are drawn anew for each
-seed.
+seed. Central lines, those nearest to DC, are the rival that learned lines have
+to beat: they give an image of low resolution without aliasing.
 
 With one coil, k-space is computed from magnitude images, so either half
 determines the other. Several coils have simulated maps on a circle, which the

@@ -1,7 +1,7 @@
 """Names, comparisons and figures of unrolled networks and their masks."""
 
 from experiments.claims import Claim
-from experiments.presets.xpdnet import LEARNED
+from experiments.presets.xpdnet import GIVEN, LEARNED
 from experiments.showing import draw_outputs
 from loupe_tf import plots
 
@@ -19,15 +19,16 @@ TITLES = {
 MASK_TITLES = {
     "equispaced": "equispaced lines",
     "random": "random lines",
+    "central": "central lines",
     "lines": "learned lines",
     "points": "learned points",
     "unet_lines": "the U-Net's lines",
     "unet_points": "the U-Net's points",
 }
 OTHER_MASKS = {
-    "lines": ("equispaced", "random"),
+    "lines": GIVEN,
     "points": ("lines", "unet_points"),
-    "unet_lines": ("equispaced", "random"),
+    "unet_lines": GIVEN,
     "unet_points": ("unet_lines",),
 }
 """Masks that a mask is compared with, for the same method."""

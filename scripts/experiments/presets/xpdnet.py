@@ -13,7 +13,7 @@ NETWORKS = ("unet", *UNROLLED)
 CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation", "grappa")
 METHODS = (*CLASSICAL, *NETWORKS)
 
-GIVEN = ("equispaced", "random")
+GIVEN = ("equispaced", "random", "central")
 LEARNED = ("lines", "points")
 FROM_UNET = ("unet_lines", "unet_points")
 MASKS = (*GIVEN, *LEARNED, *FROM_UNET)
