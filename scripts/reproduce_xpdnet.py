@@ -3,8 +3,8 @@
 XPDNet (Ramzi, Ciuciu and Starck, "XPDNet for MRI reconstruction: an application
 to the 2020 fastMRI challenge", 2020) and its relatives alternate steps of a
 network with steps towards the measurement. This script compares them with one
-U-Net, and with methods that need no training, on equispaced, random, central and
-learned lines and on learned points, for one coil and for several.
+U-Net, and with methods that need no training, on equispaced, random, central
+and learned lines and on learned points, for one coil and for several.
 
     python scripts/reproduce_xpdnet.py --preset smoke
     python scripts/reproduce_xpdnet.py --preset cpu --data my_volumes/
