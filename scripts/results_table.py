@@ -103,7 +103,7 @@ ENTRIES = [
     *(
         Entry(
             "[LOUPE](drop_rates.md)",
-            "a learned mask beats one that is not",
+            "a learned mask beats a uniform random one, neither with a region",
             "reproduce_drop_rates",
             "drop_rates_folds",
             f": mse, drop rate {rate}: learned against unlearned mask",
@@ -114,14 +114,18 @@ ENTRIES = [
     *(
         Entry(
             TRANSFER,
-            "a mask learned with a U-Net serves other methods too",
+            f"a mask learned with a U-Net {region} serves other methods too",
             "mask_transfer",
             "mask_transfer_folds",
-            f"4: {method}: learned calibrated against {given}",
-            f"R = 4, {method}, against {given}",
+            f"4: {method}: {learned} against {given}",
+            f"R = 4, {method}, against {given} with a region",
+        )
+        for region, learned, rivals in (
+            ("and a region", "learned calibrated", ("gaussian", "poisson disc")),
+            ("without a region", "learned", ("gaussian",)),
         )
         for method in ("own U-Net", "wavelet l1", "total variation")
-        for given in ("gaussian", "poisson disc")
+        for given in rivals
     ),
     *(
         Entry(
@@ -148,7 +152,7 @@ ENTRIES = [
     *(
         Entry(
             XPDNET,
-            "an unrolled network beats a U-Net of as many weights",
+            "an unrolled network beats a U-Net with the same number of weights",
             "reproduce_xpdnet",
             "xpdnet",
             f"4: 1 coil, learned points: {network} ×5 against U-Net",
@@ -252,12 +256,11 @@ ENTRIES = [
             f"4.7: {curve}, NC-PDNet against {rival}",
             f"{curve}, R = 4.7, {what}",
         )
-        for curve in ("radial", "spiral")
         for claim, rival, what in (
             (
                 "an unrolled network beats a U-Net on the adjoint",
                 "U-Net on the adjoint",
-                "as many weights",
+                "the same number of weights",
             ),
             (
                 "an unrolled network beats compressed sensing",
@@ -267,9 +270,10 @@ ENTRIES = [
             (
                 "density compensation matters",
                 "NC-PDNet without D",
-                "with D against without",
+                "with it against without",
             ),
         )
+        for curve in ("radial", "spiral", "in_out_spiral")
     ),
     *(
         Entry(
@@ -321,7 +325,7 @@ ENTRIES = [
         )
         for claim, first, second in (
             (
-                "curves learned by projection beat their start",
+                "curves learned by projection beat the spokes they began as",
                 "learned by projection",
                 "spokes",
             ),
@@ -345,9 +349,17 @@ ENTRIES = [
             "learned_trajectories",
             f"4: {method}: by projection, D differentiated against learned by "
             f"projection",
-            f"R = 4, {method}, against D held",
+            f"R = 4, {method}, against none",
         )
         for method in ("compensated adjoint", "NC-PDNet")
+    ),
+    Entry(
+        LEARNED,
+        "curves learned with a network beat the spokes they began as",
+        "reproduce_learned_trajectories",
+        "learned_trajectories",
+        "4: NC-PDNet: by projection, D differentiated against spokes",
+        "R = 4, NC-PDNet",
     ),
     *(
         Entry(
@@ -361,7 +373,8 @@ ENTRIES = [
         for scan, what in (
             ("4x, A", "4x, vendor of the training"),
             ("8x, A", "8x, vendor of the training"),
-            ("transfer, B, padded", "transfer, another vendor"),
+            ("transfer, B", "transfer, another vendor"),
+            ("transfer, B, padded", "transfer, another vendor, with zeros"),
         )
     ),
     *(
@@ -382,16 +395,23 @@ ENTRIES = [
     *(
         Entry(
             UNSEEN,
-            "trained networks cope with what they have not seen",
+            f"a network beats {words} on scans that it has not seen",
             "reproduce_unseen",
             "unseen",
-            f": {scan}: MoDL against {other}",
-            f"{scan}, MoDL against {words}",
+            f"{colon}{scan}: MoDL against {other}",
+            f"MoDL, {scan}",
         )
-        for scan in ("as trained", "R = 6", "random lines", "noise")
         for other, words in (
             ("CS, total variation", "total variation"),
             ("GRAPPA", "GRAPPA"),
+        )
+        for colon, scan in (
+            (": ", "as trained"),
+            ("", "T1"),  # A sentence: its volumes are not named by patient.
+            (": ", "R = 3"),
+            (": ", "R = 6"),
+            (": ", "random lines"),
+            (": ", "noise"),
         )
     ),
     *(
