@@ -90,6 +90,11 @@ TITLES = {
     "plain": "NC-PDNet without D",
     "ncpdnet": "NC-PDNet",
 }
+CURVES = {
+    "radial": "spokes",
+    "spiral": "spiral",
+    "in_out_spiral": "in-out spirals",
+}
 RIVALS = {
     "unet": ["adjoint"],
     "ncpdnet": ["unet", "plain", "cg", "total_variation"],
@@ -265,7 +270,7 @@ def elsewhere(record, data):
 
 
 COLUMNS = {
-    "trajectory": lambda cell, _: cell.trajectory,
+    "trajectory": lambda cell, _: CURVES[cell.trajectory],
     "R": lambda cell, _: f"{cell.acceleration:g}",
     "coils": lambda cell, _: cell.coils,
     "method": lambda cell, _: TITLES[cell.network],
@@ -292,7 +297,7 @@ def claims(cells):
 def where(cell):
     """The trajectory in words, with a comma, and the coils if several."""
     several = f"{cell.coils} coils, " if cell.coils > 1 else ""
-    return f"{cell.trajectory}, {several}"
+    return f"{CURVES[cell.trajectory]}, {several}"
 
 
 def draw(cells, folder):
@@ -309,11 +314,11 @@ def draw(cells, folder):
         size = next(iter(shown.values()))["truth"].shape[:2]
         figures[f"trajectory_{name}_R{rate:g}"] = (
             plots.trajectory(make_trajectory(name, size, rate)),
-            f"{name}, R = {rate:g}: the curves in k-space.",
+            f"{CURVES[name]}, R = {rate:g}: the curves in k-space.",
         )
         figures[f"point_spread_{name}_R{rate:g}"] = (
             draw_point_spread(make_trajectory(name, size, rate)),
-            f"{name}, R = {rate:g}: the image of one bright pixel.",
+            f"{CURVES[name]}, R = {rate:g}: the image of one bright pixel.",
         )
         several = f"C{coils}_" if coils > 1 else ""
         figures[f"reconstructions_{several}{name}_R{rate:g}"] = (

@@ -121,7 +121,11 @@ ENTRIES = [
             f"R = 4, {method}, against {given} with a region",
         )
         for region, learned, rivals in (
-            ("and a region", "learned calibrated", ("gaussian", "poisson disc")),
+            (
+                "and a region",
+                "learned calibrated",
+                ("gaussian", "poisson disc"),
+            ),
             ("without a region", "learned", ("gaussian",)),
         )
         for method in ("own U-Net", "wavelet l1", "total variation")
@@ -273,7 +277,7 @@ ENTRIES = [
                 "with it against without",
             ),
         )
-        for curve in ("radial", "spiral", "in_out_spiral")
+        for curve in ("spokes", "in-out spirals", "spiral")
     ),
     *(
         Entry(

@@ -3,7 +3,7 @@
 import numpy as np
 
 # Functions import Keras where needed: the command-line tool draws without it.
-from loupe_tf.checks import invalid
+from loupe_tf.checks import check_choice, invalid
 from loupe_tf.plots.drawing import get_figure
 from loupe_tf.plots.image_panels import (
     check_truth,
@@ -22,6 +22,7 @@ def reconstructions(
     figure=None,
     voxel_size=None,
     labels=None,
+    errors_below=False,
 ):
     """Draw true images, their reconstructions and the magnified errors.
 
@@ -45,6 +46,9 @@ def reconstructions(
             are then drawn in their true proportions. Pixels are square if it
             is not given or not known.
         labels: (Optional) list of `n` strings, the names of the examples.
+            Without it they are numbered, if there are several.
+        errors_below: Boolean. Whether errors have a row of their own below
+            the images, which suits many methods.
 
     Returns:
         The figure.
@@ -65,7 +69,8 @@ def reconstructions(
 
     count, height, width, _ = _check_images(truth, reconstructions)
     if labels is None:
-        labels = [f"example {row + 1}" for row in range(count)]
+        several = range(count) if count > 1 else ()
+        labels = [f"example {row + 1}" for row in several] or [""]
     if len(labels) != count:
         raise invalid("labels", f"{count} names, one an example", labels)
     aspect = pixel_aspect(voxel_size)
@@ -73,7 +78,14 @@ def reconstructions(
     if zoom is not None:
         _check_zoom(zoom, height, width)
         heights.append(aspect * zoom[2] / zoom[3])
-    figure, axes = panels(figure, count, heights, 1 + 2 * len(reconstructions))
+    below = check_choice("errors_below", errors_below, (False, True))
+    rows, step = (2 * count, 1) if below else (count, 2)
+    columns = 1 + step * len(reconstructions)
+    figure, axes = panels(figure, rows, heights, columns)
+    if below:
+        axes, axes_of_errors = axes[::2], axes[1::2]
+    else:
+        axes_of_errors = axes[..., 1:]
     style = {"vmin": 0, "vmax": max_value, "aspect": aspect}
     draw_images(axes[..., 0], "truth", truth, zoom, **style)
     for ax, label in zip(axes[:, 0, 0], labels, strict=True):
@@ -82,7 +94,8 @@ def reconstructions(
         true, images = to_images(truth, images)
         decibels = metrics.psnr(true, images, max_value)
         error = modulus(true - images)
-        image_axes, error_axes = axes[..., 1 + 2 * i], axes[..., 2 + 2 * i]
+        place = 1 + step * i
+        image_axes, error_axes = axes[..., place], axes_of_errors[..., place]
         draw_images(image_axes, name, images, zoom, **style)
         draw_images(
             error_axes,

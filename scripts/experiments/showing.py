@@ -41,7 +41,7 @@ def draw_outputs(*groups):
         *groups: Dicts by name of dicts with `"truth"`, `"output"` and, if
             known, `"voxel_size"`, all of the same slice. Several groups are
             drawn below each other, with a magnified part. Empty groups are
-            skipped.
+            skipped. Errors of three and more are drawn below the images.
 
     Returns:
         The figure; `None` if there is nothing to draw.
@@ -56,7 +56,12 @@ def draw_outputs(*groups):
         for group in groups
     ]
     if len(outputs) == 1:
-        return plots.reconstructions(truth, *outputs, voxel_size=voxel_size)
+        return plots.reconstructions(
+            truth,
+            *outputs,
+            voxel_size=voxel_size,
+            errors_below=len(outputs[0]) > 2,
+        )
     return plots.reconstruction_groups(truth, outputs, voxel_size=voxel_size)
 
 

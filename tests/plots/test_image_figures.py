@@ -33,6 +33,25 @@ def test_reconstructions(draw, rng, channels):
     )
 
 
+def test_errors_below(draw, rng):
+    """As beside the images, in a row of their own."""
+    truth = rng.uniform(size=(2, 5, 6, 1)).astype("float32")
+    methods = {name: truth + error for name, error in (("a", 0.1), ("b", 0.2))}
+    figure = draw(plots.reconstructions(truth, methods, errors_below=True))
+    axes = np.reshape(figure.axes, (2, 2, 3))
+    for example, (images, errors) in zip(truth[..., 0], axes):
+        drawn = [ax.images[0].get_array() for ax in images]
+        for found, extra in zip(drawn, (0, 0.1, 0.2)):
+            np.testing.assert_allclose(found, example + extra, atol=1e-6)
+        assert not errors[0].images
+        for ax, error in zip(errors[1:], (0.1, 0.2)):
+            found = ax.images[0].get_array()
+            np.testing.assert_allclose(found, 5 * error, rtol=1e-4)
+    assert [ax.get_title() for ax in axes[0, 0]] == ["truth", "a", "b"]
+    with pytest.raises(ValueError, match="`errors_below`"):
+        plots.reconstructions(truth, methods, errors_below="yes")
+
+
 def test_examples_have_names(draw, rng):
     truth = rng.uniform(size=(2, 5, 6, 1)).astype("float32")
     figure = draw(

@@ -78,9 +78,9 @@ def test_leaves_everything_and_repeats_no_run(
     ]
     assert script.main(arguments) == 0
     said = capsys.readouterr().out
-    assert "radial, NC-PDNet against NC-PDNet without D" in said
-    assert "data: R = 4.7: radial, NC-PDNet against" in said
-    assert "radial, 3 coils, NC-PDNet against NC-PDNet without D" in said
+    assert "spokes, NC-PDNet against NC-PDNet without D" in said
+    assert "data: R = 4.7: spokes, NC-PDNet against" in said
+    assert "spokes, 3 coils, NC-PDNet against NC-PDNet without D" in said
     records = json.loads((folder / "out" / "results.json").read_text())["runs"]
     assert {r["network"] for r in records} == {*ncpdnet.METHODS}
     assert {r["coils"] for r in records} == {1, 3}

@@ -63,6 +63,8 @@ def test_outputs_are_drawn_in_groups(rng):
         "|error| × 5",
         "|error| × 5",
     ]
+    many = draw_outputs(dict.fromkeys("abc", images))
+    assert [ax.get_title() for ax in many.axes][:4] == ["truth", *"abc"]
     two = draw_outputs(
         {"a": {**images, "voxel_size": (2.0, 1.0, 1.0)}}, {"b": images}
     )
