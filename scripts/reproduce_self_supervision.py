@@ -68,13 +68,13 @@ TITLES = {
     "squared": "hold-out, squared loss",
     "weighted": "hold-out, weighted",
     "multi": "hold-out, three splits",
-    "distillation": "distillation",
-    "unanchored": "distillation, no anchor",
-    "supervised": "supervised",
+    "distillation": "hold-out and a teacher",
+    "unanchored": "a teacher, no anchor",
+    "supervised": "full images",
 }
 MASK_TITLES = {
     "random": "a mask for each slice",
-    "one": "one learned mask",
+    "one": "one mask, learned for zero-filling",
     "with_network": "one mask, learned with a U-Net",
     "drawn": "draws of a learned mask",
 }

@@ -191,7 +191,7 @@ ENTRIES = [
             ),
             (
                 "full scans teach more than undersampled ones",
-                "supervised against hold-out",
+                "full images against hold-out",
             ),
         )
         for masks in ("a mask for each slice", "one mask, learned with a U-Net")
@@ -210,7 +210,8 @@ ENTRIES = [
         "a teacher that sees more samples helps, and does not collapse",
         "reproduce_self_supervision",
         "self_supervision",
-        ": 1 coil, a mask for each slice: distillation against hold-out",
+        ": 1 coil, a mask for each slice: hold-out and a teacher "
+        "against hold-out",
         "R = 4, a mask for each slice",
     ),
     *(

@@ -34,7 +34,7 @@ def test_leaves_everything_and_repeats_no_run(
     arguments = _arguments(folder, "--coils", "1", "2")
     arguments += ["--masks", "random", "one"]
     assert small.main(arguments) == 0
-    assert "distillation against hold-out" in capsys.readouterr().out
+    assert "hold-out and a teacher against hold-out" in capsys.readouterr().out
     out = folder / "out"
     records = json.loads((out / "results.json").read_text())["runs"]
     assert len(records) == 2 * 2 * len(small.METHODS)
