@@ -1,6 +1,7 @@
 from keras import ops
 
 from loupe_tf import fourier
+from loupe_tf.checks import invalid
 from loupe_tf.operators.coils import combine_coils, expand_coils
 
 
@@ -23,6 +24,10 @@ class Cartesian:
     `(batch, D, H, W, 2)` and `(batch, coils, D, H, W, 2)`; the read-out axis D
     is not transformed.
 
+    Raises:
+        ValueError: If the mask has not four axes; that of a `SamplingMask`,
+            `array`, needs `array[None, ..., None]`.
+
     Example:
 
     >>> scan = loupe_tf.operators.Cartesian(mask, maps)
@@ -31,6 +36,13 @@ class Cartesian:
     """
 
     def __init__(self, mask=None, maps=None):
+        # One of (H, W, 1) would be multiplied along other axes than meant.
+        if mask is not None and len(mask.shape) != 4:
+            raise invalid(
+                "mask",
+                "shape (1 or batch, H or 1, W or 1, 1)",
+                found=f"shape={tuple(mask.shape)}",
+            )
         self.mask = mask
         self.maps = maps
 

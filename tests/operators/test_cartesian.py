@@ -103,3 +103,10 @@ def test_unitary_where_everything_is_acquired(rng):
         np.testing.assert_allclose(norm, np.linalg.norm(x), rtol=1e-5)
         found = ops.convert_to_numpy(scan.normal(x))
         np.testing.assert_allclose(found, x, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (8, 9, 1), (1, 1, 8, 9, 1)])
+def test_a_mask_needs_four_axes(shape):
+    """One of (H, W, 1) would be multiplied along other axes than meant."""
+    with pytest.raises(ValueError, match=r"`mask`.*\(1 or batch, H or 1"):
+        Cartesian(np.ones(shape, "float32"))
