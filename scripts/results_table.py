@@ -167,12 +167,13 @@ ENTRIES = [
     *(
         Entry(
             XPDNET,
-            "learned lines beat equispaced lines",
+            f"learned lines beat {lines} lines",
             "reproduce_xpdnet",
             "xpdnet",
-            f"4: 1 coil, {network}: learned lines against equispaced lines",
+            f"4: 1 coil, {network}: learned lines against {lines} lines",
             f"R = 4, {network.removesuffix(' ×5')}",
         )
+        for lines in ("equispaced", "central")
         for network in ("U-Net", "VarNet ×5")
     ),
     *(
