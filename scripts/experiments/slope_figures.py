@@ -129,6 +129,11 @@ def draw_histograms(images, rate):
         and cell.method in OF_PAPER
     }
     figure = plots.probability_histogram(averages) if averages else None
+    if figure is not None:
+        figure.axes[0].set(
+            title=f"Histogram of the average of {REALIZATIONS} relaxed masks",
+            xlabel="average of an entry",
+        )
     return figure, (
         f"Figure 2 of the paper, R = {rate:g}: the average of {REALIZATIONS} "
         "realizations of the mask, two rounds, first seed."
