@@ -302,7 +302,7 @@ ENTRIES = [
                 "spokes",
             ),
             (
-                "a decaying density is better than an even one",
+                "a decaying density is better than a uniform one",
                 "decaying density",
                 "uniform density",
             ),
