@@ -102,6 +102,20 @@ ENTRIES = [
     ),
     *(
         Entry(
+            FOUR_S,
+            "another schedule or estimator beats 4S (not from the paper)",
+            "reproduce_4s",
+            "4s_folds",
+            f"4: {method} against 4S, with a region",
+            f"R = 4, {method.replace('_', ' ')}, two rounds, with a region",
+        )
+        for method in (
+            *("linear", "geometric", "cosine"),
+            *("straight_through", "concrete", "gumbel_topk"),
+        )
+    ),
+    *(
+        Entry(
             "[LOUPE](drop_rates.md)",
             "a learned mask beats a uniform random one, neither with a region",
             "reproduce_drop_rates",
