@@ -211,9 +211,24 @@ def volumes_of(record):
 
 
 def tests_of(records):
-    """One record for each kind of scan that a run was tested on."""
+    """One record for each kind of scan that a run was tested on.
+
+    Other data has volumes of its own, of the patients that the test has. If
+    that is one patient, all volumes are the patient's.
+    """
+
+    def patients(record, test):
+        known = record.get("patients") or {}
+        tested = set(known.values())
+        return dict.fromkeys(test, *tested) if len(tested) == 1 else known
+
     return [
-        {**record, "scan": scan, "test": test}
+        {
+            **record,
+            "scan": scan,
+            "test": test,
+            "patients": patients(record, test),
+        }
         for record in records
         for scan, test in record["test"].items()
     ]

@@ -75,18 +75,15 @@ ENTRIES = [
             "raising the slope beats one fixed slope",
             "reproduce_4s",
             "4s_folds",
-            f"{rate}: 4S against s = {slope}, {where}",
-            f"R = {rate}, s = {slope}, {where}",
+            f"{rate}: 4S{two} against s = {slope}, {rounds}, {region}",
+            f"R = {rate}, {region}, 4S{two} against s = {slope}, {rounds}",
         )
-        for rate, slope, where in (
-            (4, 20, "one round, no region"),
-            (4, 20, "two rounds, no region"),
-            (4, 20, "one round, with a region"),
-            (4, 200, "two rounds, with a region"),
-            (8, 20, "one round, no region"),
-            (8, 20, "two rounds, no region"),
-            (8, 20, "one round, with a region"),
-            (8, 200, "two rounds, with a region"),
+        for rate in (4, 8)
+        for region, slope, rounds, two in (
+            ("no region", 20, "one round", ", two rounds,"),
+            ("no region", 20, "two rounds", ""),
+            ("with a region", 20, "one round", ", two rounds,"),
+            ("with a region", 200, "two rounds", ""),
         )
     ),
     *(
@@ -418,20 +415,16 @@ ENTRIES = [
             f"a network beats {words} on scans that it has not seen",
             "reproduce_unseen",
             "unseen",
-            f"{colon}{scan}: MoDL against {other}",
+            f": {scan}: MoDL against {other}",
             f"MoDL, {scan}",
         )
         for other, words in (
             ("CS, total variation", "total variation"),
             ("GRAPPA", "GRAPPA"),
         )
-        for colon, scan in (
-            (": ", "as trained"),
-            ("", "T1"),  # A sentence: its volumes are not named by patient.
-            (": ", "R = 3"),
-            (": ", "R = 6"),
-            (": ", "random lines"),
-            (": ", "noise"),
+        for scan in (
+            *("as trained", "T1", "R = 3"),
+            *("R = 6", "random lines", "noise"),
         )
     ),
     *(

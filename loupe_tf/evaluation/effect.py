@@ -30,10 +30,10 @@ class Effect:
 
     @property
     def verdict(self):
-        """`"better"`, `"worse"` or `"cannot be told"`."""
+        """`"better"`, `"worse"` or `"inconclusive"`."""
         if self.low > 0:
             return "better"
-        return "worse" if self.high < 0 else "cannot be told"
+        return "worse" if self.high < 0 else "inconclusive"
 
     def within(self, margin):
         """Return whether the interval excludes being `margin` or more worse."""
@@ -76,7 +76,7 @@ def effect(differences, patients):
     ...     {"a1": "a", "a2": "a", "b": "b", "c": "c"},
     ... )
     >>> print(found, found.verdict)
-    +0.57 [-0.19, +1.33] cannot be told
+    +0.57 [-0.19, +1.33] inconclusive
     """
     # A slow import, so only when needed.
     from scipy import stats

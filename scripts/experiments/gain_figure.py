@@ -4,7 +4,7 @@ from experiments.panels import panels
 
 CAPTION = (
     "Gain in PSNR: mean over patients and its 95 % interval. Right of 0 the "
-    "first is better; grey where it cannot be told."
+    "first is better; grey where the sign is uncertain."
 )
 
 

@@ -33,9 +33,11 @@ def claims(cells):
     for (rate, region), own in by_rate_and_region(cells).items():
         for protocol in PROTOCOLS:
             best = _best_slope(own, protocol)
+            # As in the paper, 4S has two rounds against one.
+            rounds = ", two rounds," if protocol == "one_round" else ""
             if best is not None:
                 yield Claim(
-                    f"4S against {name(best)}, {_where(region)}",
+                    f"4S{rounds} against {name(best)}, {_where(region)}",
                     of_method(own, "4s"),
                     own[best],
                     HINT,

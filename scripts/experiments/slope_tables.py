@@ -163,7 +163,7 @@ def _columns(full, volumes):
             return f"at most {MARGIN} dB worse"
         if found.high < -MARGIN:
             return f"more than {MARGIN} dB below"
-        return "cannot be told"
+        return "inconclusive"
 
     def share(cell, records):
         if cell.method == "4s_full":

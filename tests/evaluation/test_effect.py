@@ -38,7 +38,7 @@ def test_detectable_with_a_power_of_80_percent(rng):
     [
         ([0.4, 0.5, 0.6], "better"),
         ([-0.4, -0.5, -0.6], "worse"),
-        ([0.4, 0.5, -0.6], "cannot be told"),
+        ([0.4, 0.5, -0.6], "inconclusive"),
     ],
 )
 def test_verdict(values, verdict):
@@ -79,7 +79,7 @@ def test_pairs_have_fold_and_seed_in_common():
 
 @pytest.mark.parametrize(
     ("value", "p_value", "verdict"),
-    [(0.0, 1.0, "cannot be told"), (0.5, 0.0, "better")],
+    [(0.0, 1.0, "inconclusive"), (0.5, 0.0, "better")],
 )
 def test_differences_without_spread(value, p_value, verdict):
     found = effect({"a1": [value], "b": [value]}, PATIENTS)

@@ -80,3 +80,17 @@ def test_refuses_counts_below_one(script, folder, capsys, option):
         script.main(_arguments(folder, option, "0"))
     assert stop.value.code == 2
     assert f"{option}: expected 1 or more" in capsys.readouterr().err
+
+
+def test_volumes_of_other_data_are_those_of_the_one_patient(script):
+    """Records name the patients of the test's own volumes alone."""
+    record = {
+        "test": {"as trained": {"a/1": {}}, "T1": {"a/3": {}}},
+        "patients": {"a/1": "a"},
+    }
+    found = {r["scan"]: r["patients"] for r in script.tests_of([record])}
+    assert found == {"as trained": {"a/1": "a"}, "T1": {"a/3": "a"}}
+    # With two patients, nobody knows whose it is.
+    record["patients"] = {"a/1": "a", "b/1": "b"}
+    for each in script.tests_of([record, {"test": {}}]):
+        assert each["patients"] == record["patients"]

@@ -159,7 +159,7 @@ def test_recipes_are_paired_with_4s_full():
     ]
     verdicts = [row[5] for row in rows]
     assert verdicts == [
-        *("", "better", "", "cannot be told", "more than 0.1 dB below"),
+        *("", "better", "", "inconclusive", "more than 0.1 dB below"),
     ]
     assert [row[-1] for row in rows] == ["0.20", "0.20", "", "0.20", "0.20"]
 
