@@ -22,9 +22,9 @@ def learned_density(probability, rule="rate", smoothing=None):
     - `"rate"`: `-log(1 - P)`, the mean number of samples in a cell that is hit
       at least once with the probability P, if samples fall independently. P is
       cut off at 0.99, which is a rate of 4.6.
-    - `"share"`: P itself, divided by its sum (Chaithya et al., "Hybrid learning
-      of non-Cartesian k-space trajectory and MR image reconstruction
-      networks", ISBI 2022).
+    - `"share"`: P itself, divided by its sum (Chaithya, Ramzi and Ciuciu,
+      "Learning the sampling density in 2D SPARKLING MRI acquisition for
+      optimized image reconstruction", EUSIPCO 2021).
 
     A mask that is learned to the end is nearly binary, and says which points to
     acquire, not how densely. Averaged over a neighbourhood, it is the share of
