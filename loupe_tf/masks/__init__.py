@@ -19,6 +19,7 @@ from loupe_tf.masks.mirror_images import lacks_mirror_images, mirror_images
 from loupe_tf.masks.patterns import (
     CALIBRATION_SHARE,
     central_lines,
+    central_points,
     default_calibration,
     equispaced_lines,
     gaussian,
@@ -41,6 +42,7 @@ __all__ = [
     "budget",
     "calibration_region",
     "central_lines",
+    "central_points",
     "centred",
     "dc_position",
     "default_calibration",

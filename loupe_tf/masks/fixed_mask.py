@@ -6,6 +6,7 @@ from loupe_tf.checks import check_choice
 from loupe_tf.masks.pattern import PATTERNS, Pattern
 from loupe_tf.masks.patterns import (
     central_lines,
+    central_points,
     default_calibration,
     equispaced_lines,
     gaussian,
@@ -23,6 +24,7 @@ PATTERNS.update(
         "random_lines": Pattern(random_lines, of_lines=True),
         "equispaced_lines": Pattern(equispaced_lines, of_lines=True),
         "central_lines": Pattern(central_lines, of_lines=True, is_random=False),
+        "central_points": Pattern(central_points, is_random=False),
         "spectrum": Pattern(spectrum, of_images=True, is_random=False),
     }
 )

@@ -225,6 +225,49 @@ def central_lines(
     )
 
 
+def central_points(shape, acceleration, calibration=None, seed=0):
+    """Acquire the points nearest to DC, and no others.
+
+    The distance is relative to the width and the height of k-space, so the
+    points fill an ellipse. An image of low resolution without aliasing: the
+    mask that every other one of points should be compared with.
+
+    Args:
+        shape: Shape `(H, W)` of k-space.
+        acceleration: Real number `R` greater than 1.
+        calibration: Integer, the side of the square calibration region, all of
+            which the mask acquires, or a pair `(h, w)`; 0 for none. `None`, the
+            default, means `default_calibration`.
+        seed: Integer, which changes nothing: the mask is not random.
+
+    Returns:
+        A `SamplingMask` of shape `(H, W)`, of exactly `round(N / R)` of the `N`
+        points.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+
+    Example:
+
+    >>> central_points((5, 5), acceleration=5).array.astype(int)
+    array([[0, 0, 0, 0, 0],
+           [0, 0, 1, 0, 0],
+           [0, 1, 1, 1, 0],
+           [0, 0, 1, 0, 0],
+           [0, 0, 0, 0, 0]])
+    """
+    shape = standardize_shape(shape)
+    if calibration is None:
+        calibration = default_calibration(shape, acceleration)
+    return SamplingMask(
+        binarize(-distance_from_dc(shape), acceleration, calibration),
+        acceleration,
+        calibration,
+        provenance={"pattern": "central_points", "seed": int(seed)},
+    )
+
+
 def lines_shape(shape, lines):
     """Return the shape of a mask of lines: `(1, W)` or `(H, 1)`."""
     height, width = standardize_shape(shape)

@@ -74,7 +74,9 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
         "learned (4S), U-Net",
         "gaussian, zero-filled",
         "gaussian, U-Net",
+        "central_points, zero-filled",
     }
+    assert "than as many central points" in printed
     for result in metrics["results"].values():
         assert result["achieved_acceleration"] == 4.0
         assert len(result["volumes"]) == 1
@@ -181,6 +183,18 @@ def test_a_gain_in_words(gains, expected):
     size, direction = page.better_or_worse(np.array(gains))
     assert direction == expected and not size.startswith("-")
     assert size.startswith(f"{abs(np.mean(gains)):.2f}")
+
+
+def test_the_gain_has_an_interval():
+    """Student's over volumes, whichever mask is better."""
+    options = parse("--data", "images")
+    gains = np.array([1.0, 2.0, 3.0])
+    # t(0.975, 2) = 4.303, over the square root of 3.
+    for sign, text in ((1, "worth 2.00 dB"), (-1, "2.00 dB")):
+        found = page.sentence(options, sign * gains, "zero-filled")
+        assert f"{text} [-0.48, 4.48]" in found
+        assert ("worse than" in found) == (sign < 0)
+        assert f"better in {3 * (sign > 0)} of them" in found
 
 
 @pytest.mark.parametrize("complex_images", [False, True])

@@ -8,6 +8,7 @@ from loupe_tf import masks
 from loupe_tf.masks import (
     SamplingMask,
     budget,
+    central_points,
     default_calibration,
     equispaced_lines,
     gaussian,
@@ -300,3 +301,15 @@ def test_default_calibration_checks_the_acceleration():
         default_calibration((64, 64), 200, "rows")
     with pytest.raises(ValueError, match="`acceleration`"):
         default_calibration((320, 320), 0.5)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 24), (1, 32)])
+def test_central_points_are_the_nearest(shape):
+    """In units of the width and the height, so they fill an ellipse."""
+    mask = central_points(shape, 4, calibration=0)
+    rows, columns = ((np.arange(n) - n // 2) / n for n in shape)
+    distance = np.hypot(rows[:, None], columns[None, :])
+    assert mask.acquired == round(shape[0] * shape[1] / 4)
+    assert mask.array[shape[0] // 2, shape[1] // 2]
+    inside, outside = distance[mask.array], distance[~mask.array]
+    assert inside.max() <= outside.min() + 1e-12

@@ -28,8 +28,8 @@ def section(mask, gains, options, complex_images, demo):
         return "Nothing that was looked at speaks against a scan.", rows
     are = "point is" if open_points == 1 else "points are"
     return (
-        f"Not yet for a scanner: {open_points} {are} open. The file of the "
-        "mask can be exported all the same.",
+        f"Not yet for a scanner: {open_points} {are} open. You can still "
+        "export the mask.",
         rows,
     )
 

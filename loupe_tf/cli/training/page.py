@@ -73,7 +73,7 @@ def write(out, options, facts, crimes, test, model, outcome):
     resolution = resolution_text(mask)
     said = [
         verdict(options, network, results, gains, doubts),
-        against_central_lines(results),
+        against_the_centre(results),
         resolution and f"The learned mask acquires {resolution}.",
         slope_never_raised(options, outcome.histories[model.name]["slope"]),
     ]
@@ -151,16 +151,19 @@ def verdict(options, network, results, gains, doubts):
     )
 
 
-def against_central_lines(results):
-    """Compare learned lines with the central ones, zero-filled; `""` if none.
+def against_the_centre(results):
+    """Compare the learned lines or points with the central ones, zero-filled.
 
     Args:
         results: Dict of the results by name of mask and reconstruction.
     """
-    if CENTRAL not in results:
-        return ""
+    kind, pattern = next(
+        (kind, pattern)
+        for kind, pattern in CENTRAL.items()
+        if f"{pattern}, zero-filled" in results
+    )
     learned = results["learned (4S), zero-filled"]["volumes"]
-    central = results[CENTRAL]["volumes"]
+    central = results[f"{pattern}, zero-filled"]["volumes"]
     gains = evaluation.paired_difference(learned, central)
     ssim = [
         np.mean([volume["ssim"] for volume in each.values()])
@@ -168,10 +171,10 @@ def against_central_lines(results):
     ]
     decibels, than = better_or_worse(gains)
     return (
-        f"Without a network, the learned lines are {decibels} dB {than} "
-        "than as many central lines, an image of low resolution (SSIM "
+        f"Without a network, the learned {kind} are {decibels} dB {than} "
+        f"than as many central {kind}, an image of low resolution (SSIM "
         f"{ssim[0]:.3f} against {ssim[1]:.3f}). To train a network on those, "
-        "give --baseline central_lines."
+        f"give --baseline {pattern}."
     )
 
 
@@ -202,10 +205,16 @@ def sentence(options, gains, how):
         gains: Array, decibels of each test volume.
         how: String, how the images were reconstructed.
     """
-    decibels, than = better_or_worse(gains)
-    gain = f"{decibels} dB worse than"
-    if than == "better":
-        gain = f"worth {report.spread(gains, sign='+')} dB over"
+    worse = gains.mean() < 0
+    size, interval = abs(gains.mean()), ""
+    if len(gains) > 1:
+        numbered = {
+            i: [gain] for i, gain in enumerate(-gains if worse else gains)
+        }
+        found = evaluation.effect(numbered, {i: i for i in numbered})
+        interval = f" [{found.low:.2f}, {found.high:.2f}]"
+    gain = f"{size:.2f} dB{interval}"
+    gain = f"{gain} worse than" if worse else f"worth {gain} over"
     text = (
         f"At R = {options.acceleration:g} the learned mask is {gain} the fixed "
         f"{options.baseline} mask of the same budget, {how} "
@@ -213,8 +222,8 @@ def sentence(options, gains, how):
     if len(gains) == 1:
         return f"{text}on the one test volume, which says nothing about others."
     return text + (
-        "(mean ± standard deviation of the paired difference over "
-        f"{len(gains)} test volumes; better in {sum(gains > 0)} of them)."
+        f"(mean and its 95 % interval over {len(gains)} test volumes, one "
+        f"seed; better in {sum(gains > 0)} of them)."
     )
 
 

@@ -9,8 +9,8 @@ from loupe_tf.cli.training.options import NETWORKS
 from loupe_tf.models import loupe_model
 from loupe_tf.reconstruction import ZeroFilled
 
-# The rival of all masks of lines: an image of low resolution.
-CENTRAL = "central_lines, zero-filled"
+# The rivals of all masks: images of low resolution.
+CENTRAL = {"lines": "central_lines", "points": "central_points"}
 
 
 class Progress:
@@ -91,17 +91,18 @@ class Outcome:
     histories: dict
 
 
-def central_lines(options, shape):
-    """As many lines as the learned mask has, all of them around DC."""
-    return masks.central_lines(
-        shape[:2], options.acceleration, options.calibration, options.lines
-    )
+def central(options, shape):
+    """As many lines or points as the learned mask has, all around DC."""
+    arguments = shape[:2], options.acceleration, options.calibration
+    if options.lines:
+        return masks.central_lines(*arguments, options.lines)
+    return masks.central_points(*arguments)
 
 
 def judge(options, models, trained, test, inputs):
     """Judge both models on the test volumes, zero filling beside them.
 
-    Lines also have the central lines, zero-filled, beside them.
+    The central lines or points, zero-filled, stand beside them.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
@@ -135,14 +136,14 @@ def judge(options, models, trained, test, inputs):
                 "seconds": seconds if network is model else 0.0,
             }
         histories[model.name] = history.history
-    if options.lines:
-        mask = central_lines(options, shape)
-        output = evaluation.reconstruct(ZeroFilled(), mask, inputs)
-        results[CENTRAL] = {
-            "volumes": evaluation.per_volume(test.images, output, test.volumes),
-            "achieved_acceleration": mask.achieved_acceleration,
-            "slope": None,
-            "epochs": 0,
-            "seconds": 0.0,
-        }
+    mask = central(options, shape)
+    output = evaluation.reconstruct(ZeroFilled(), mask, inputs)
+    pattern = CENTRAL["lines" if options.lines else "points"]
+    results[f"{pattern}, zero-filled"] = {
+        "volumes": evaluation.per_volume(test.images, output, test.volumes),
+        "achieved_acceleration": mask.achieved_acceleration,
+        "slope": None,
+        "epochs": 0,
+        "seconds": 0.0,
+    }
     return Outcome(results, outputs, histories)
