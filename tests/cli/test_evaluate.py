@@ -107,6 +107,30 @@ def test_patterns_files_and_models(folder, save_model, capsys, monkeypatch):
     assert capsys.readouterr().out == first
 
 
+def test_a_file_that_changed_is_reported_as_it_is_now(folder):
+    """Also where the digest of an earlier content is the last in order."""
+    path = folder / "mask.npz"
+    arguments = _arguments(folder, "--mask", str(path))
+    for rate in (8, 2, 4):
+        masks.random_lines((16, 16), rate, seed=0).save(path)
+        assert run(arguments) == 0
+        (row,) = _results(folder)
+        assert row["acquired"] == [16 // rate, 16]
+    assert len([*(folder / "out" / "runs").glob("*.json")]) == 3
+    # Each of the earlier contents still has its row.
+    masks.random_lines((16, 16), 8, seed=0).save(path)
+    assert run(arguments) == 0
+    (row,) = _results(folder)
+    assert row["acquired"] == [2, 16]
+    # The same file, moved: its row is there, under the new name.
+    (folder / "other").mkdir()
+    moved = path.rename(folder / "other" / path.name)
+    assert run(_arguments(folder, "--mask", str(moved))) == 0
+    (row,) = _results(folder)
+    assert row["mask"] == str(moved) and row["acquired"] == [2, 16]
+    assert len([*(folder / "out" / "runs").glob("*.json")]) == 3
+
+
 def test_lines_made_for_another_readout_are_named(folder):
     mask = loupe_tf.masks.random_lines((32, 16), 4, seed=0)
     mask.save(folder / "longer.npz")

@@ -1,5 +1,6 @@
 """The table of all rows, their differences, and the page."""
 
+import dataclasses
 import itertools
 import pathlib
 
@@ -56,8 +57,12 @@ def rate_of(record, settings):
 
 def in_order(records, settings):
     """The records of the rows asked for, by R, as dicts with that R."""
-    by_cell = {cell_of(record): record for record in records}
-    rows = [by_cell[cell] for cell in grid(settings)]
+    # By name, which tells the contents of a file apart; a file that was moved
+    # has the path that was asked for.
+    rows = [
+        {**records[cell.name], **dataclasses.asdict(cell)}
+        for cell in grid(settings)
+    ]
     rows = [{**row, "rate": rate_of(row, settings)} for row in rows]
     return sorted(rows, key=lambda row: row["rate"] or float("inf"))
 

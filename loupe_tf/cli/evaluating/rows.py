@@ -163,7 +163,7 @@ def conduct(settings):
 
     Returns:
         A tuple `(folder, facts, records)`: the `RunFolder`, texts by name for
-        the report, and all records that the folder holds.
+        the report, and all records that the folder holds, by name.
     """
     splits, source = load_splits(
         settings["data"], settings["data_dir"], settings["seed"]
@@ -187,4 +187,5 @@ def conduct(settings):
         keras.utils.clear_session(free_memory=False)
         return evaluate_cell(cell, settings, splits, folder)
 
-    return folder, facts, folder.complete(todo, judge_one)
+    folder.complete(todo, judge_one)
+    return folder, facts, folder.records_by_name()
