@@ -59,7 +59,8 @@ of each file in the formats asked for, and in records/ the figures of the table;
 do not exceed. A file that cannot be used is named, the others still come out,
 and the command ends with 2. A command that was stopped goes on when it is given
 again: what is there, of a file that has not changed, is not made anew without
---overwrite. The folder belongs to one model, mask and set of options.
+--overwrite. The folder belongs to one model, mask and set of options. It may be
+that of the scans unless an image would replace a file that is read.
 """
 FORMATS = ("npy", "nii", "nii.gz", "png")
 # What has no meaning with a trajectory, and without one.
@@ -207,8 +208,9 @@ def check(options):
         options: `argparse.Namespace`, which is changed.
 
     Raises:
-        ValueError: If two files have one name, if there is no such counter, or
-            if options do not go together.
+        ValueError: If two files have one name, if an image would replace a file
+            that is read, if there is no such counter, or if options do not go
+            together.
     """
     import pathlib
 
@@ -223,6 +225,7 @@ def check(options):
             options.files,
         )
     check_trajectory(options)
+    check_outputs(options)
     if options.select:
         pairs = [text.partition("=") for text in options.select]
         if not all(name in COUNTERS and n.isdecimal() for name, _, n in pairs):
@@ -232,6 +235,29 @@ def check(options):
                 options.select,
             )
         options.select = {name: int(n) for name, _, n in pairs}
+
+
+def check_outputs(options):
+    """Refuse a folder where an image would replace a file that is read."""
+    import os
+    import pathlib
+
+    from loupe_tf.checks import invalid
+
+    others = options.model, options.mask, options.maps, options.trajectory
+    read = [*options.files, *filter(None, others)]
+    read = [path for path in read if os.path.exists(path)]
+    for file in options.files:
+        for suffix in options.formats:
+            name = f"{pathlib.Path(file).stem}.{suffix}"
+            image = pathlib.Path(options.out, name)
+            # Also through links.
+            if any(image.exists() and image.samefile(path) for path in read):
+                raise invalid(
+                    "out",
+                    "a folder where no image replaces a file that is read",
+                    found=f"{options.out}, where {name} is such a file",
+                )
 
 
 def check_trajectory(options):

@@ -169,6 +169,34 @@ def test_goes_on_after_a_stop(files, kspace, tmp_path, capsys, monkeypatch):
     assert "--out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("role", ["scan", "mask", "maps"])
+def test_nothing_that_is_read_is_overwritten(
+    files, mask, kspace, tmp_path, capsys, role
+):
+    np.save(tmp_path / "scan.npy", kspace[:1])
+    np.save(tmp_path / "maps.npy", np.ones((1, *SIZE), complex))
+    np.save(tmp_path / "mask.npy", mask.array)
+    before = {f: f.read_bytes() for f in tmp_path.glob("*.npy")}
+    (tmp_path / "link").symlink_to(tmp_path)
+    scan = tmp_path / "scan.npy"
+    if role != "scan":
+        # Elsewhere, with the name of the other file.
+        (tmp_path / "scans").mkdir()
+        scan = tmp_path / "scans" / f"{role}.npy"
+        np.save(scan, kspace[:1])
+    arguments = [scan, "--undersample", "--leading", "slices", "--as-is"]
+    arguments += ["--mask", tmp_path / "mask.npy"]
+    arguments += ["--maps", tmp_path / "maps.npy"]
+    for out in (tmp_path, tmp_path / "link"):
+        assert run(files, out, *arguments) == 2
+        error = capsys.readouterr().err
+        assert "argument --out" in error and f"{role}.npy" in error
+    assert {f: f.read_bytes() for f in tmp_path.glob("*.npy")} == before
+    # Images in other formats may lie beside.
+    assert run(files, tmp_path, *arguments, "--format", "png") == 0
+    assert {f: f.read_bytes() for f in tmp_path.glob("*.npy")} == before
+
+
 def test_undersample(files, mask, kspace, tmp_path, capsys):
     np.save(tmp_path / "full.npy", kspace)
     out = tmp_path / "out"

@@ -86,6 +86,15 @@ def test_maps_and_going_on(tmp_path, samples, write_samples, capsys):
     assert "trajectory" in capsys.readouterr().err
 
 
+def test_scans_and_trajectories_are_not_overwritten(tmp_path, samples, capsys):
+    np.save(tmp_path / "scan.npy", samples)
+    SPOKES.save(tmp_path / "spokes.npz")
+    given = ["--trajectory", tmp_path / "spokes.npz", "--method", "adjoint"]
+    assert run(tmp_path, tmp_path / "scan.npy", *given) == 2
+    assert "argument --out" in capsys.readouterr().err
+    np.testing.assert_array_equal(np.load(tmp_path / "scan.npy"), samples)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
