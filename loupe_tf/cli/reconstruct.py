@@ -59,8 +59,9 @@ of each file in the formats asked for, and in records/ the figures of the table;
 do not exceed. A file that cannot be used is named, the others still come out,
 and the command ends with 2. A command that was stopped goes on when it is given
 again: what is there, of a file that has not changed, is not made anew without
---overwrite. The folder belongs to one model, mask and set of options. It may be
-that of the scans unless an image would replace a file that is read.
+--overwrite, nor replaced by the images of another file of the same name. The
+folder belongs to one model, mask and set of options. It may be that of the
+scans unless an image would replace a file that is read.
 """
 FORMATS = ("npy", "nii", "nii.gz", "png")
 # What has no meaning with a trajectory, and without one.

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 import warnings
 
@@ -195,6 +196,45 @@ def test_nothing_that_is_read_is_overwritten(
     # Images in other formats may lie beside.
     assert run(files, tmp_path, *arguments, "--format", "png") == 0
     assert {f: f.read_bytes() for f in tmp_path.glob("*.npy")} == before
+
+
+def test_scans_of_one_name_do_not_replace_each_other(
+    files, kspace, tmp_path, capsys
+):
+    scans = [tmp_path / patient / "scan.npy" for patient in ("p1", "p2")]
+    for i, path in enumerate(scans, 1):
+        path.parent.mkdir()
+        np.save(path, i * kspace)
+    out = tmp_path / "out"
+    others = ["--undersample", "--leading", "slices"]
+    assert run(files, out, scans[0], *others) == 0
+    first = np.load(out / "scan.npy")
+    assert run(files, out, scans[1], *others) == 2
+    error = capsys.readouterr().err
+    assert "argument --out" in error and "--overwrite" in error
+    assert all(str(path) in error for path in scans)
+    np.testing.assert_array_equal(np.load(out / "scan.npy"), first)
+    # Nor where the times and sizes of the files are equal.
+    stat = scans[0].stat()
+    os.utime(scans[1], ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert run(files, out, scans[1], *others) == 2
+    # On request they do, and so does a file that has changed.
+    assert run(files, out, scans[1], *others, "--overwrite") == 0
+    np.testing.assert_allclose(np.load(out / "scan.npy"), 2 * first, rtol=1e-4)
+    np.save(scans[1], 3 * kspace[:1])
+    assert run(files, out, scans[1], *others) == 0
+    assert len(np.load(out / "scan.npy")) == 1
+    # A file that was moved is the same one.
+    moved = scans[1].rename(tmp_path / "scan.npy")
+    assert run(files, out, moved, *others) == 0
+    # Folders of older versions know no path, but the name.
+    record = json.loads((out / "records/scan.json").read_text())
+    del record["path"]
+    (out / "records/scan.json").write_text(json.dumps(record))
+    assert run(files, out, scans[0], *others) == 0
+    write(tmp_path / "scan.h5", kspace)
+    assert run(files, out, tmp_path / "scan.h5", *others) == 2
+    assert "scan.npy" in capsys.readouterr().err
 
 
 def test_undersample(files, mask, kspace, tmp_path, capsys):

@@ -10,6 +10,7 @@ import numpy as np
 import tqdm
 
 from loupe_tf import command_line, evaluation, formats, masks, report
+from loupe_tf.checks import invalid
 from loupe_tf.cli.reconstructing.curves import Curves
 from loupe_tf.cli.reconstructing.inputs import content, load_maps
 from loupe_tf.cli.reconstructing.methods import (
@@ -153,16 +154,35 @@ def complete(path, task, options, folder):
     stat = os.stat(path)
     stamp = [stat.st_size, stat.st_mtime_ns]
     outputs = [folder / f"{name}.{suffix}" for suffix in options.formats]
-    if not options.overwrite and all(file.exists() for file in outputs):
-        record = read_record(folder, path)
-        if record and record["stamp"] == stamp:
+    record = None if options.overwrite else read_record(folder, path)
+    if record:
+        check_same_file(record, path, stamp, folder)
+        same = record["stamp"] == stamp
+        if same and all(file.exists() for file in outputs):
             return
     images, place, record = task.rebuild(path)
     folder.claim()
     for file in outputs:
         formats.save_image(images, file, *place)
     # Last: it says that the others are there.
-    folder.write_json(f"records/{name}.json", {**record, "stamp": stamp})
+    record |= {"path": os.path.realpath(path), "stamp": stamp}
+    folder.write_json(f"records/{name}.json", record)
+
+
+def check_same_file(record, path, stamp, folder):
+    """Refuse a file if the folder has the images of another of its name."""
+    # Records of older versions have the name alone.
+    own = {"path": os.path.realpath(path), "file": pathlib.Path(path).name}
+    known = "path" if "path" in record else "file"
+    moved = record["stamp"] == stamp and not os.path.exists(record[known])
+    if record[known] != own[known] and not moved:
+        raise invalid(
+            "out",
+            "a folder without images of another file of that name, or "
+            "--overwrite to replace them",
+            found=f"{folder.path}, which has those of {record[known]}, for "
+            f"{path}",
+        )
 
 
 def rebuild(path, reconstructor, mask, maps, options):
