@@ -68,7 +68,7 @@ class RunFolder:
     def __exit__(self, *error):
         self._lock = None
 
-    def check_settings(self, settings):
+    def check_settings(self, settings, later=()):
         """Claim the folder for a run with these settings.
 
         The settings are written with the first result. If a run fails before
@@ -76,6 +76,7 @@ class RunFolder:
 
         Args:
             settings: Dictionary of values that JSON can store.
+            later: Names of settings that a run of an older version may lack.
 
         Raises:
             ValueError: If the folder holds a run with other settings, or a run
@@ -89,6 +90,8 @@ class RunFolder:
             return
         remedy = "Delete it if the run in its folder is this one"
         saved = read_json(path, remedy)
+        lacking = {name for name in later if name not in saved}
+        settings = {k: v for k, v in settings.items() if k not in lacking}
         check_same_settings(self.argument, self.path, settings, saved)
 
     def claim(self):

@@ -48,8 +48,9 @@ ends with 2.
 
 Each finished row leaves a small JSON file in the folder given by --out. A
 command that was stopped goes on when it is given again, and masks,
-reconstructors and accelerations can be added; the report is of the rows that
-the last command asked for. A file that has changed is evaluated anew.
+reconstructors and accelerations can be added, for the same images; the report
+is of the rows that the last command asked for. A mask or model file that has
+changed is evaluated anew.
 """
 MASKS = ("gaussian", "poisson_disc", "random_lines", "equispaced_lines")
 

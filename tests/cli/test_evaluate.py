@@ -332,6 +332,29 @@ def test_refuses_what_cannot_be(folder, capsys, others, text):
     assert not os.path.exists(folder / "out")
 
 
+def test_rows_are_of_the_same_images(folder, rng, capsys):
+    assert run(_arguments(folder, "--mask", "gaussian")) == 0
+    for path in (folder / "data").glob("*.npy"):
+        np.save(path, rng.uniform(size=(2, 16, 16)).astype("float32"))
+    for names in (["gaussian"], ["gaussian", "random_lines"]):
+        assert run(_arguments(folder, "--mask", *names)) == 2
+        error = capsys.readouterr().err
+        assert "--out" in error and "images" in error
+
+
+def test_rows_of_older_versions_are_reported_without_new_ones(folder, capsys):
+    arguments = _arguments(folder, "--mask", "gaussian")
+    assert run(arguments) == 0
+    path = folder / "out" / "settings.json"
+    settings = json.loads(path.read_text())
+    del settings["images"], settings["source"]
+    path.write_text(json.dumps(settings))
+    assert run(arguments) == 0
+    capsys.readouterr()
+    assert run([*arguments, "random_lines"]) == 2
+    assert "did not record ['source', 'images']" in capsys.readouterr().err
+
+
 class Tapered(reconstruction.Reconstructor):
     """The method of docs/extend.md."""
 

@@ -147,6 +147,13 @@ def evaluate_cell(cell, settings, splits, folder):
     return record
 
 
+def fingerprint(slices):
+    """Shape and sum of images, a JSON value that tells data apart."""
+    total = np.sum(slices.images, dtype="float64")
+    # Processors differ in the last digits.
+    return [list(slices.images.shape), float(f"{total:.9g}")]
+
+
 def cell_of(record):
     """The row that a record is of."""
     return Cell(*(record[field.name] for field in dataclasses.fields(Cell)))
@@ -168,6 +175,7 @@ def conduct(settings):
     splits, source = load_splits(
         settings["data"], settings["data_dir"], settings["seed"]
     )
+    fingerprints = {name: fingerprint(each) for name, each in splits.items()}
     images = images_of(splits, settings["phase"], settings["seed"])
     splits = {
         name: dataclasses.replace(slices, images=images[name])
@@ -181,7 +189,13 @@ def conduct(settings):
         check(cell, settings, splits["test"].images.shape[1:])
     folder = RunFolder(settings["out"])
     same = {k: v for k, v in settings.items() if k not in FREE}
-    folder.check_settings({**same, "volumes": facts["volumes"]})
+    same |= {"volumes": facts["volumes"]}
+    data = {"source": source, "images": fingerprints}
+    # Folders of older versions do not know their data. Their rows are reported,
+    # but get no others beside them.
+    known = folder.records_by_name()
+    finished = all(cell.name in known for cell in todo)
+    folder.check_settings(same | data, later=data if finished else ())
 
     def judge_one(cell):
         keras.utils.clear_session(free_memory=False)
