@@ -180,9 +180,11 @@ def _load(builder, split):
 
 def _halves(validation, seed):
     """Divide a validation split by patient into validation and test."""
-    group, names = "patient", validation.patients
-    if names is None:
-        group, names = "volume", validation.volumes
+    group, names = "volume", validation.volumes
+    if validation.patients is not None and (validation.patients != "").any():
+        # Each volume of an unknown patient is one of its own.
+        unknown = validation.patients == ""
+        group, names = "patient", np.where(unknown, names, validation.patients)
     every = np.random.default_rng(seed).permutation(np.unique(names))
     if len(every) < 2:
         raise ValueError(

@@ -25,7 +25,9 @@ FEATURES = {
 }
 
 
-def prepare(data_dir, splits, without=(), file_format="tfrecord"):
+def prepare(
+    data_dir, splits, without=(), file_format="tfrecord", patients=True
+):
     """A data set of two slices a volume and two volumes a patient."""
 
     def records(split, volumes):
@@ -33,7 +35,7 @@ def prepare(data_dir, splits, without=(), file_format="tfrecord"):
             record = {
                 "image": np.full((4, 5, 1), i, "float32"),
                 "volume": f"{split}{i // 2}",
-                "patient": f"{split} patient {i // 4}",
+                "patient": f"{split} patient {i // 4}" if patients else "",
                 "source": "raw_multicoil",
                 "voxel_size": np.array([3, 0.5, 0.8 + 0.1 * i], "float32"),
             }
@@ -101,6 +103,16 @@ def test_without_a_test_split(tmp_path, without, group):
         assert data["test"].field_of_view is None
     again, _ = load_splits("volumes", tmp_path, seed=3)
     assert again["test"].volumes.tolist() == halves[1].volumes.tolist()
+
+
+def test_unknown_patients_without_a_test_split(tmp_path):
+    """As `fastmri_slices` writes them where a file does not say."""
+    prepare(tmp_path, {"train": 1, "validation": 4}, patients=False)
+    data, source = load_splits("volumes", tmp_path)
+    assert "divided by volume at random" in source
+    halves = [set(data[name].volumes) for name in ("validation", "test")]
+    assert not halves[0] & halves[1]
+    assert [len(each) for each in halves] == [2, 2]
 
 
 @pytest.mark.parametrize(
