@@ -11,6 +11,8 @@ import tempfile
 
 # The system's errors for a full disk, a quota and a limit on file sizes.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# The end of the names of temporary folders, which no others have.
+ASIDE = ".aside"
 
 
 @contextlib.contextmanager
@@ -35,7 +37,7 @@ def written_aside(path):
         # In a folder, so that a listing of `*.json` does not find half-written
         # files, even if a killed process leaves them behind.
         with tempfile.TemporaryDirectory(
-            dir=path.parent, prefix=f".{path.name}."
+            dir=path.parent, prefix=f".{path.name}.", suffix=ASIDE
         ) as folder:
             partial = pathlib.Path(folder, path.name)
             yield partial
@@ -52,11 +54,14 @@ def remove_strays(folder):
         folder: Path of the folder that they wrote to. No process may be
             writing to it now.
     """
-    for stray in pathlib.Path(folder).glob(".*.*"):
-        name = stray.name[1:].rpartition(".")[0]
-        if stray.is_dir() and not (
-            {each.name for each in stray.iterdir()} - {name, f"{name}.before"}
-        ):
+    # `tempfile` chooses eight characters.
+    pattern = re.compile(r"\.(.+)\.[a-z0-9_]{8}" + re.escape(ASIDE))
+    for stray in pathlib.Path(folder).glob(f".*{ASIDE}"):
+        found = pattern.fullmatch(stray.name)
+        if not found or not stray.is_dir():
+            continue
+        own = {found[1], f"{found[1]}.before"}
+        if not {each.name for each in stray.iterdir()} - own:
             shutil.rmtree(stray, ignore_errors=True)
 
 

@@ -1,4 +1,5 @@
 import errno
+import pathlib
 
 import pytest
 
@@ -99,11 +100,25 @@ def test_hdf5_is_written_whole(tmp_path, full_disk):
 
 def test_only_strays_are_removed(tmp_path):
     """Folders that `written_aside` makes, as a killed process leaves them."""
-    kept = [".git", ".cache.d/other", "a.b/b", ".file.x"]
-    for name in [".a.json.1_a2b3cd/a.json", ".b.x1/b.before", ".c.x1", *kept]:
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.touch() if name == ".file.x" else path.mkdir()
+    kept = [".git", ".cache.d/other", "a.b/b", ".app.bak/app", ".conf.d"]
+    kept += [".app.original/app", ".b.1_a2b3cd.aside/c", ".b.1_a.aside/b"]
+    strays = [".a.json.1_a2b3cd.aside/a.json", ".b.1_a2b3ce.aside/b.before"]
+    for name in [*strays, ".c.1_a2b3cd.aside", *kept]:
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".file.1_a2b3cd.aside").touch()
     remove_strays(tmp_path)
-    left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == [".cache.d", ".file.x", ".git", "a.b"]
+    left = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
+    expected = {pathlib.Path(name) for name in kept}
+    expected |= {path.parent for path in expected}
+    expected |= {pathlib.Path(".file.1_a2b3cd.aside")}
+    assert left == expected - {pathlib.Path()}
+
+
+def test_what_a_killed_process_leaves_is_a_stray(tmp_path):
+    with written_aside(tmp_path / "a.json") as partial:
+        partial.touch()
+    for name in (partial.name, f"{partial.name}.before"):
+        partial.parent.mkdir()
+        partial.with_name(name).touch()
+        remove_strays(tmp_path)
+        assert [*tmp_path.iterdir()] == [tmp_path / "a.json"]

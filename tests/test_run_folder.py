@@ -207,7 +207,7 @@ def test_what_a_killed_process_leaves_is_no_result(tmp_path):
     folder = RunFolder(tmp_path)
     folder.check_settings({"seed": 0})
     folder.claim()
-    stray = tmp_path / ".metrics.json.1_a2b3cd"
+    stray = tmp_path / ".metrics.json.1_a2b3cd.aside"
     stray.mkdir()
     (stray / "metrics.json").touch()
     del folder
