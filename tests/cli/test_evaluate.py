@@ -332,6 +332,32 @@ def test_refuses_what_cannot_be(folder, capsys, others, text):
     assert not os.path.exists(folder / "out")
 
 
+def test_files_of_one_name_are_all_drawn(folder, monkeypatch):
+    files = []
+    for i in range(2):
+        (folder / f"run{i}").mkdir()
+        files.append(str(folder / f"run{i}" / "mask.npz"))
+        masks.gaussian((16, 16), 4, seed=i).save(files[i])
+    drawn = {}
+    for name in ("masks", "reconstruction_groups"):
+        real = getattr(report.plots, name)
+
+        def spy(*args, real=real, name=name, **kwargs):
+            drawn[name] = args
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(report.plots, name, spy)
+    assert run(_arguments(folder, "--mask", "random_lines", *files)) == 0
+    names = ["random_lines", *files]
+    (shown,) = drawn["masks"]
+    assert [*shown] == [f"{name}, R = 4" for name in names]
+    (group,) = drawn["reconstruction_groups"][1]
+    assert [*group] == names
+    # Short where the names differ.
+    assert run(_arguments(folder, "--mask", "random_lines", files[0])) == 0
+    assert [*drawn["masks"][0]] == ["random_lines, R = 4", "mask.npz, R = 4"]
+
+
 def test_rows_are_of_the_same_images(folder, rng, capsys):
     assert run(_arguments(folder, "--mask", "gaussian")) == 0
     for path in (folder / "data").glob("*.npy"):

@@ -2,12 +2,12 @@
 
 import dataclasses
 import itertools
-import pathlib
 
 import numpy as np
 
 from loupe_tf import evaluation, plots, report
 from loupe_tf.cli.evaluating.rows import cell_of, grid
+from loupe_tf.cli.masks import titles
 from loupe_tf.evaluation.trying import left_out
 from loupe_tf.kept_images import load_images
 from loupe_tf.publishing import publish
@@ -161,6 +161,12 @@ def doubts(rows):
     return [sentence for sentence in sentences if sentence]
 
 
+def titles_of(settings):
+    """Short names of all masks for figures, by what was asked for."""
+    asked = list(dict.fromkeys(settings["masks"]))
+    return dict(zip(asked, titles(asked)))
+
+
 def draw_reconstructions(rows, settings, folder):
     """Truth, reconstructions, errors and zooms of one R and reconstructor."""
     shown = {
@@ -171,8 +177,9 @@ def draw_reconstructions(rows, settings, folder):
         return None
     # Rows of about equal length.
     count = -(-len(shown) // MASKS_IN_A_ROW)
+    names = titles_of(settings)
     groups = [
-        {pathlib.Path(shown[i][0]).name: shown[i][1]["output"] for i in part}
+        {names[shown[i][0]]: shown[i][1]["output"] for i in part}
         for part in np.array_split(range(len(shown)), count)
     ]
     truth = shown[0][1]["truth"]
@@ -181,12 +188,12 @@ def draw_reconstructions(rows, settings, folder):
     )
 
 
-def draw_masks(rows, folder):
+def draw_masks(rows, settings, folder):
     """All masks, each once; `None` if no row has kept one."""
-    shown = {}
+    shown, names = {}, titles_of(settings)
     for row in rows:
         images = load_images(folder, cell_of(row).name)
-        title = f"{pathlib.Path(row['mask']).name}, R = {row['rate'] or 0:.4g}"
+        title = f"{names[row['mask']]}, R = {row['rate'] or 0:.4g}"
         if images and title not in shown:
             shown[title] = images["mask"]
     return plots.masks(shown, columns=min(5, len(shown))) if shown else None
@@ -206,7 +213,10 @@ def write_report(settings, facts, records, folder):
     for row in rows:
         row["difference"] = compare(row, rows, settings)
     figures = {
-        "masks": (draw_masks(rows, folder), "Masks; DC is in the centre.")
+        "masks": (
+            draw_masks(rows, settings, folder),
+            "Masks; DC is in the centre.",
+        )
     }
     groups = {}
     for row in rows:
