@@ -52,7 +52,7 @@ def save_image(
     """  # noqa: E501
     name = pathlib.Path(path).name.lower()
     writers = {
-        ".npy": lambda file: np.save(file, image),
+        ".npy": lambda file: _npy(image, file),
         ".nii": lambda file: _nifti(image, file, field_of_view, slice_spacing),
         ".png": lambda file: _png(image, file, window, field_of_view),
     }
@@ -79,6 +79,12 @@ def save_image(
         )
     with written_aside(path) as partial:
         write[0](partial)
+
+
+def _npy(image, path):
+    # Into an open file: NumPy would append the suffix to `A.NPY`.
+    with open(path, "xb") as file:
+        np.save(file, image)
 
 
 def _nifti(image, path, field_of_view, slice_spacing):

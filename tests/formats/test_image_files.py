@@ -17,6 +17,9 @@ def test_npy_is_the_array(volume, tmp_path):
     found = np.load(tmp_path / "a.npy")
     assert found.dtype == np.complex64
     np.testing.assert_array_equal(found, volume)
+    # Suffixes count in any case, and stay as they are.
+    save_image(volume, tmp_path / "B.NPY")
+    np.testing.assert_array_equal(np.load(tmp_path / "B.NPY"), volume)
 
 
 @pytest.mark.parametrize("suffix", ["nii", "nii.gz"])

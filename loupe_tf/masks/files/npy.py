@@ -9,8 +9,9 @@ from loupe_tf.masks.files.common import COST
 
 def save_npy(mask, path):
     """Write only the boolean array of a mask."""
-    with written_aside(path) as partial:
-        np.save(partial, mask.array)
+    # Into an open file: NumPy would append the suffix to other paths.
+    with written_aside(path) as partial, open(partial, "xb") as file:
+        np.save(file, mask.array)
 
 
 def load_npy(path):

@@ -1,8 +1,16 @@
 import numpy as np
 import pytest
 
-from loupe_tf.formats import load_mask
+from loupe_tf.formats import load_mask, save_mask
 from loupe_tf.masks import SamplingMask
+
+
+@pytest.mark.parametrize("name", ["mask.NPY", "mask.bin", "mask"])
+def test_the_path_stays_as_given(tmp_path, name):
+    mask = SamplingMask([[0, 1]])
+    save_mask(mask, tmp_path / name, format="npy")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert load_mask(tmp_path / name, format="npy") == mask
 
 
 def test_npy(tmp_path):
