@@ -147,7 +147,9 @@ def read_hdf5(dataset, index=(), field=None):
     """
     path, name = dataset.file.filename, dataset.name.lstrip("/")
     with naming(path, f"an HDF5 file with a data set {name}"):
-        whole = index in ((), ...) or dataset.shape is None
+        # NumPy's integers cannot be compared with a tuple.
+        one = isinstance(index, numbers.Integral)
+        whole = not one and index in ((), ...) or dataset.shape is None
         count = dataset.size if whole else _count(dataset, index)
         # A chunk is always unpacked as a whole.
         count = max(count or 0, math.prod(dataset.chunks or ()))

@@ -22,7 +22,9 @@ def test_hdf5(tmp_path):
     with hdf5.open_hdf5(path) as file:
         dataset = hdf5.hdf5_dataset(file, "group/data")
         assert hdf5.read_hdf5(dataset).shape == (3, 2)
-        assert hdf5.read_hdf5(dataset, 1).tolist() == [2, 3]
+        for one in (1, np.int64(1), np.uint8(1)):
+            assert hdf5.read_hdf5(dataset, one).tolist() == [2, 3]
+        assert hdf5.read_hdf5(dataset, ...).shape == (3, 2)
         assert hdf5.read_hdf5(hdf5.hdf5_dataset(file, "scalar")) == 7
         for name in ("group", "none", "group/none", "group/data/more"):
             assert hdf5.hdf5_dataset(file, name) is None
