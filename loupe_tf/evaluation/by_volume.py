@@ -27,6 +27,7 @@ def per_volume(images, outputs, volumes):
 
     from loupe_tf import metrics
 
+    volumes = np.asarray(volumes)
     values = {
         "psnr": metrics.psnr(images, outputs),
         "ssim": metrics.ssim(images, outputs),

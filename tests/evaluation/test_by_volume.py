@@ -13,6 +13,8 @@ def test_per_volume(rng):
     volumes = np.array(["a", "a", "b"])
     result = evaluation.per_volume(images, outputs.astype("float32"), volumes)
     assert list(result) == ["a", "b"]
+    given = evaluation.per_volume(images, outputs.astype("float32"), [*"aab"])
+    assert given == result
     assert result["a"]["psnr"] == pytest.approx(30, abs=1e-2)
     assert result["b"]["psnr"] == pytest.approx(13.979, abs=1e-2)
     energy = np.mean(images[2] ** 2)
