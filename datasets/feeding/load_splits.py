@@ -82,12 +82,16 @@ class Slices:
     def crop_to_acquired(self, extent):
         """Crop k-space to `(h, w)`, see `resize.crop_to_acquired`.
 
-        Each volume is divided by its new maximum.
+        Each volume is divided by its new maximum, that of the magnitudes.
         """
-        images = crop_to_acquired(self.images[..., 0], extent)[..., None]
+        real, *imaginary = np.moveaxis(self.images, -1, 0)
+        images = real + 1j * imaginary[0] if imaginary else real
+        images = crop_to_acquired(images, extent)
         for volume in np.unique(self.volumes):
             rows = self.volumes == volume
-            images[rows] /= images[rows].max()
+            images[rows] /= np.abs(images[rows]).max()
+        parts = [images.real, images.imag] if imaginary else [images]
+        images = np.stack(parts, axis=-1)
         sizes = self.voxel_sizes
         if sizes is not None:
             # The field of view does not change.

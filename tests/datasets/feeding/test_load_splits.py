@@ -13,6 +13,7 @@ from loupe_tf.datasets import (
     load_splits,
     write_fastmri_volume,
 )
+from loupe_tf.datasets.resize import crop_to_acquired
 
 FEATURES = {
     "image": tfds.features.Tensor(
@@ -177,6 +178,20 @@ def test_crop_to_acquired(rng):
     assert cropped.volumes is slices.volumes
     assert cropped.voxel_size == (0.5, 0.5, 1)
     assert cropped.field_of_view == slices.field_of_view == (4, 4)
+
+
+def test_crop_complex_images_to_acquired(rng):
+    images = rng.normal(size=(4, 8, 8, 2)).astype("float32")
+    slices = Slices(images, np.array(["a", "a", "b", "b"]))
+    cropped = slices.crop_to_acquired((8, 4)).images
+    assert cropped.shape == (4, 8, 4, 2) and cropped.dtype == np.float32
+    expected = crop_to_acquired(images @ np.array([1, 1j]), (8, 4))
+    found = cropped @ np.array([1, 1j])
+    for rows in (slice(2), slice(2, 4)):
+        largest = np.abs(expected[rows]).max()
+        np.testing.assert_allclose(
+            found[rows], expected[rows] / largest, atol=1e-6
+        )
 
 
 def test_what_an_earlier_version_has_built(tmp_path):
