@@ -10,8 +10,11 @@ def middle_slice(volumes, volume=None):
         volumes: Array `(n,)`, the name of the volume of each slice.
         volume: Name of the volume. Defaults to that of the first slice.
     """
-    volumes = np.asarray(volumes)
-    rows = np.flatnonzero(volumes == (volumes[0] if volume is None else volume))
+    # As strings, which results have in the place of numbers.
+    names = np.array([str(name) for name in np.asarray(volumes)])
+    rows = np.flatnonzero(
+        names == (names[0] if volume is None else str(volume))
+    )
     return int(rows[len(rows) // 2])
 
 

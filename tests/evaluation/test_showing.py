@@ -6,6 +6,10 @@ from loupe_tf import evaluation
 def test_middle_slice(volumes):
     assert evaluation.middle_slice(volumes) == 1
     assert evaluation.middle_slice(volumes, "a") == 5
+    for numbers in ([3, 3, 3, 5], np.array([0.1, 0.1, 0.1, 5])):
+        assert evaluation.middle_slice(numbers) == 1
+        for name in (numbers[3], str(numbers[3])):
+            assert evaluation.middle_slice(numbers, name) == 3
 
 
 def test_central_slices():

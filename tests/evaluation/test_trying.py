@@ -17,5 +17,9 @@ def test_what_is_tried_on_one_mask(images):
         ZeroFilled(), mask, Slices(np.ones_like(images), test.volumes)
     )
     assert set(found["refused"]) == {"v", "w"} and shown == {}
+    # Volumes may be numbers, whose names are keys of the result.
+    numbers = Slices(images, np.repeat([7, 8], 4))
+    _, again = try_on(ZeroFilled(), mask, numbers)
+    np.testing.assert_array_equal(again["truth"], images[2:3])
     first, _ = left_out("a", found)
     assert first.startswith("a: volume v left out, ")
