@@ -227,6 +227,8 @@ def test_scans_of_one_name_do_not_replace_each_other(
     # A file that was moved is the same one.
     moved = scans[1].rename(tmp_path / "scan.npy")
     assert run(files, out, moved, *others) == 0
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert run(files, out, tmp_path / "link" / "scan.npy", *others) == 0
     # Folders of older versions know no path, but the name.
     record = json.loads((out / "records/scan.json").read_text())
     del record["path"]
@@ -422,6 +424,31 @@ def test_coils_with_maps(files, mask, kspace, tmp_path, capsys):
         assert run(files, out, path, "--maps", tmp_path / name) == 0
         found = np.load(out / "coils.npy")
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-9)
+
+
+def test_both_files_of_bart_count(files, mask, kspace, tmp_path, capsys):
+    """The data of a pair, also where its header is given."""
+    scan, maps = tmp_path / "scan.hdr", tmp_path / "maps.hdr"
+    formats.write_cfl(scan, kspace[0])
+    formats.write_cfl(maps, np.ones((*SIZE, 1, 1)))
+    out = tmp_path / "out"
+    others = ["--undersample", "--maps", maps]
+    assert run(files, out, scan, *others) == 0
+    first = np.load(out / "scan.npy")
+    stat = scan.stat()
+    formats.write_cfl(scan, kspace[1])
+    os.utime(scan, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert run(files, out, scan, *others) == 0
+    second = np.load(out / "scan.npy")
+    assert np.abs(second - first).max() > 0.1 * np.abs(first).max()
+    # The pair is the same by either name.
+    (out / "scan.png").write_bytes(b"kept")
+    assert run(files, out, scan.with_suffix(".cfl"), *others) == 0
+    assert (out / "scan.png").read_bytes() == b"kept"
+    formats.write_cfl(maps, np.full((*SIZE, 1, 1), 1j))
+    capsys.readouterr()
+    assert run(files, out, scan, *others) == 2
+    assert "maps=<" in capsys.readouterr().err
 
 
 def test_mask_with_dc_in_a_corner(files, mask, kspace, tmp_path):

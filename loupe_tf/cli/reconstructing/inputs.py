@@ -4,6 +4,7 @@ import hashlib
 import pathlib
 
 from loupe_tf import formats, reading
+from loupe_tf.cfl import pair
 
 
 def load_maps(path):
@@ -19,4 +20,13 @@ def content(path, *words):
     """Return the hash of a file for the settings; return words unchanged."""
     if path in (None, *words):
         return path
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for file in files_of(path):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def files_of(path):
+    """Return the files that a path stands for: BART has two, data last."""
+    path = pathlib.Path(path)
+    return pair(path) if path.suffix in (".cfl", ".hdr") else [path]

@@ -12,7 +12,11 @@ import tqdm
 from loupe_tf import command_line, evaluation, formats, masks, report
 from loupe_tf.checks import invalid
 from loupe_tf.cli.reconstructing.curves import Curves
-from loupe_tf.cli.reconstructing.inputs import content, load_maps
+from loupe_tf.cli.reconstructing.inputs import (
+    content,
+    files_of,
+    load_maps,
+)
 from loupe_tf.cli.reconstructing.methods import (
     OPTIONS,
     make_method,
@@ -151,8 +155,8 @@ class Masked:
 def complete(path, task, options, folder):
     """Make what is missing of one file."""
     name = pathlib.Path(path).stem
-    stat = os.stat(path)
-    stamp = [stat.st_size, stat.st_mtime_ns]
+    stats = [os.stat(file) for file in files_of(path)]
+    stamp = [x for stat in stats for x in (stat.st_size, stat.st_mtime_ns)]
     outputs = [folder / f"{name}.{suffix}" for suffix in options.formats]
     record = None if options.overwrite else read_record(folder, path)
     if record:
@@ -165,23 +169,29 @@ def complete(path, task, options, folder):
     for file in outputs:
         formats.save_image(images, file, *place)
     # Last: it says that the others are there.
-    record |= {"path": os.path.realpath(path), "stamp": stamp}
+    own = os.path.abspath(files_of(path)[-1])
+    record |= {"path": own, "stamp": stamp}
     folder.write_json(f"records/{name}.json", record)
 
 
 def check_same_file(record, path, stamp, folder):
     """Refuse a file if the folder has the images of another of its name."""
-    # Records of older versions have the name alone.
-    own = {"path": os.path.realpath(path), "file": pathlib.Path(path).name}
-    known = "path" if "path" in record else "file"
-    moved = record["stamp"] == stamp and not os.path.exists(record[known])
-    if record[known] != own[known] and not moved:
+    own = files_of(path)[-1]
+    if "path" in record:
+        known, own = record["path"], os.path.abspath(own)
+        exists = os.path.exists(known)
+        moved = record["stamp"] == stamp and not exists
+        same = known == own or moved or exists and os.path.samefile(known, own)
+    else:
+        # Records of older versions have the name alone.
+        known = record["file"]
+        same = files_of(known)[-1].name == own.name
+    if not same:
         raise invalid(
             "out",
             "a folder without images of another file of that name, or "
             "--overwrite to replace them",
-            found=f"{folder.path}, which has those of {record[known]}, for "
-            f"{path}",
+            found=f"{folder.path}, which has those of {known}, for {path}",
         )
 
 
