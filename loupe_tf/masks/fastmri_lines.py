@@ -77,7 +77,7 @@ def fastmri_lines(
     first = (columns - centre + 1) // 2
     array[0, first : first + centre] = True
     # With an odd number of columns, fastMRI's even centre is one to the right.
-    own = centre - 1 if columns % 2 > centre % 2 else centre
+    own = max(centre - 1, 0) if columns % 2 > centre % 2 else centre
     return SamplingMask(
         array,
         acceleration,

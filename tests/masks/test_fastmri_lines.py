@@ -23,6 +23,15 @@ def test_the_formula(columns, rate):
     assert mask.achieved_acceleration == pytest.approx(rate, rel=0.15)
 
 
+@pytest.mark.parametrize("arguments", [(101, 4, 0.004), (11, 8), (5, 4)])
+def test_a_centre_of_no_columns(arguments):
+    columns, rate, *_ = arguments
+    mask = masks.fastmri_lines(*arguments, offset=1)
+    assert np.flatnonzero(mask.array).tolist() == [*range(1, columns - 1, rate)]
+    assert mask.calibration in (None, 0)
+    assert mask.provenance["centre"] == 0
+
+
 def test_the_columns_of_fastmri():
     """Bit by bit, from `fastmri` 0.3.0; tests/agreement has the rest."""
     mask = masks.fastmri_lines(40, 4, seed="file_brain_AXT2_200_2000019.h5")
