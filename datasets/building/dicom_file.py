@@ -3,6 +3,7 @@
 import math
 import zlib
 
+from loupe_tf.datasets.building.nifti_reader import twin
 from loupe_tf.formats.bad_volume import BadVolumeError
 from loupe_tf.reading import BadFileError, check_file, check_memory, naming
 
@@ -207,7 +208,8 @@ def _check_length(file, dataset, count):
 
 def _may_be_bare(path):
     suffix = path.suffix.lower()
-    return suffix in PERHAPS or suffix[1:].isdigit()
+    # The voxels of a pair .hdr and .img may begin with any bytes.
+    return (suffix in PERHAPS or suffix[1:].isdigit()) and twin(path) is None
 
 
 def _begins_like_dicom(start):

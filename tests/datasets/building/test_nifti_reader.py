@@ -160,6 +160,17 @@ def test_pairs_and_other_headers(tmp_path, array, kind, name):
             assert read_header(path)[:3] == ((3, 5, 6), "", volume.spacing)
 
 
+@pytest.mark.parametrize("kind", [nibabel.AnalyzeImage, nibabel.Nifti1Pair])
+def test_pairs_whose_voxels_begin_like_dicom(tmp_path, array, kind):
+    """As very old DICOM files do, which have no preamble."""
+    array = array.astype("int16")
+    array[:4, 0, 0] = 8, 3, 5, 0
+    nibabel.save(kind(array, np.eye(4)), tmp_path / "a.img")
+    assert find_volumes(tmp_path) == ["a.img"]
+    found = read_volume(tmp_path / "a.img").images
+    np.testing.assert_array_equal(found, array.transpose(2, 0, 1))
+
+
 def colours(shape):
     return np.ones(shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])
 
