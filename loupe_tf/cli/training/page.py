@@ -274,7 +274,7 @@ def draw_overview(mask, test, outputs, network):
 def mask_section(mask, probability):
     """The mask, in words and figures."""
     return [
-        str(mask) + ".",
+        f"The learned mask: {mask}.",
         report.figure(
             plots.mask(mask, probability),
             "The binary mask that inference uses, and the probabilities behind "
