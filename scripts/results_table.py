@@ -210,6 +210,22 @@ ENTRIES = [
     ),
     Entry(
         SELF,
+        "hold-out beats compressed sensing, which needs no full images either",
+        "reproduce_self_supervision",
+        "self_supervision",
+        ": 1 coil, a mask for each slice: hold-out against CS, total variation",
+        "R = 4, a mask for each slice",
+    ),
+    Entry(
+        SELF,
+        "weights help where masks are drawn from the P of a learned mask",
+        "reproduce_self_supervision",
+        "self_supervision",
+        ": 1 coil, draws of a learned mask: hold-out, weighted against hold-out",
+        "R = 4",
+    ),
+    Entry(
+        SELF,
         "with one mask, the weighted form is better",
         "reproduce_self_supervision",
         "self_supervision",
