@@ -221,7 +221,8 @@ ENTRIES = [
         "weights help where masks are drawn from the P of a learned mask",
         "reproduce_self_supervision",
         "self_supervision",
-        ": 1 coil, draws of a learned mask: hold-out, weighted against hold-out",
+        ": 1 coil, draws of a learned mask: "
+        "hold-out, weighted against hold-out",
         "R = 4",
     ),
     Entry(
