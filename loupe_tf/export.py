@@ -12,7 +12,11 @@ from loupe_tf import fourier, layers, masks
 from loupe_tf.atomic import written_aside
 from loupe_tf.checks import invalid
 from loupe_tf.masks.centre import judged
-from loupe_tf.models.reconstructor_of import kspace_shape, reconstructor_of
+from loupe_tf.models.reconstructor_of import (
+    kspace_shape,
+    mask_shape,
+    reconstructor_of,
+)
 from loupe_tf.reconstruction.network import load_model
 from loupe_tf.version import __version__
 
@@ -143,8 +147,10 @@ def _from_kspace(model, mask, maps):
             mask_tensor = layers.FixedMask(mask)(kspace)
     else:
         own = getattr(model, "mask", None)
-        shape = (*size[-2:], 1) if own is None else own.shape[1:]
-        mask_tensor = keras.Input(shape, dtype="float32", name="mask")
+        # Lines keep their shape, by which `SensitivityMaps` know them.
+        shape = mask_shape(reconstructor) if own is None else own.shape
+        shape = (None, *size[-2:], 1) if shape is None else shape
+        mask_tensor = keras.Input(shape[1:], dtype="float32", name="mask")
         inputs.append(mask_tensor)
     measured = layers.UnderSample()([kspace, mask_tensor])
     if not coils:

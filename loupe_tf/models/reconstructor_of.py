@@ -79,11 +79,29 @@ def kspace_shape(reconstructor):
         Tuple `(batch, coils, H, W, 2)` or `(batch, coils, D, H, W, 2)`, whose
         entries may be `None`; or `None` if it is not built yet.
     """
+    return _input_shape(reconstructor, 0)
+
+
+def mask_shape(reconstructor):
+    """Return the shape of the mask that a reconstructor was built for.
+
+    Args:
+        reconstructor: The result of `reconstructor_of`.
+
+    Returns:
+        Tuple `(batch, H or 1, W or 1, 1)`, whose entries may be `None`; or
+        `None` if it is not built yet.
+    """
+    return _input_shape(reconstructor, 1)
+
+
+def _input_shape(reconstructor, index):
     inputs = getattr(reconstructor, "inputs", None)
     if inputs:
-        return tuple(inputs[0].shape)
+        return tuple(inputs[index].shape)
     built = reconstructor.get_build_config() or {}
-    return tuple(built["input_shape"][0]) if "input_shape" in built else None
+    shapes = built.get("input_shape")
+    return tuple(shapes[index]) if shapes else None
 
 
 def _measures(model):

@@ -53,6 +53,7 @@ class Network(Reconstructor):
     def __init__(self, model):
         from loupe_tf.models.reconstructor_of import (
             kspace_shape,
+            mask_shape,
             reconstructor_of,
         )
 
@@ -62,6 +63,7 @@ class Network(Reconstructor):
         self.reconstructor = reconstructor_of(model)
         self._inputs = getattr(self.reconstructor, "inputs", None)
         self._shape = kspace_shape(self.reconstructor)
+        self._mask_shape = mask_shape(self.reconstructor)
         self.is_volume = self._shape is not None and len(self._shape) == 6
         self.needs_maps = getattr(self.reconstructor, "needs_maps", True)
 
@@ -105,9 +107,9 @@ class Network(Reconstructor):
         ]
         if maps is not None:
             inputs.append(to_channels(maps))
+        inputs[1] = self._fit(inputs[1])
         if self._inputs:
             self._check_coils(len(kspace))
-            inputs[1] = self._fit(inputs[1])
             inputs = inputs[: len(self._inputs)]
         output = self.reconstructor(inputs, training=False)
         output = keras.ops.convert_to_numpy(output)[0].astype(np.float32)
@@ -125,15 +127,20 @@ class Network(Reconstructor):
             )
 
     def _fit(self, mask):
-        """Give the mask the shape of the model's input."""
+        """Give the mask the shape of the model's input.
+
+        `SensitivityMaps` tell lines by this shape, and estimate maps from all
+        of the central lines.
+        """
         for axis in (1, 2):
-            if self._inputs[1].shape[axis] == 1:
+            if self._mask_shape is not None and self._mask_shape[axis] == 1:
                 first = np.take(mask, [0], axis=axis)
-                if np.any(mask != first):
+                if not np.any(mask != first):
+                    mask = first
+                elif self._inputs:  # Others take masks of any shape.
                     raise invalid(
                         "mask", "lines, as in the model", found="points"
                     )
-                mask = first
         return mask
 
 

@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 
 from loupe_tf import layers, masks
-from loupe_tf.models import loupe_model, unet, with_binarization
+from loupe_tf.models import (
+    SensitivityMaps,
+    VarNet,
+    loupe_model,
+    unet,
+    with_binarization,
+)
 from loupe_tf.reconstruction import Network, ZeroFilled, adjoint, forward
 
 SMALL = {
@@ -139,6 +145,35 @@ def graph_of_0_1_0():
     correction = unet((16, 18, 2), **SMALL)(adjoint)
     output = keras.layers.Add()([layers.ComplexAbs()(adjoint), correction])
     return keras.Model(image, output)
+
+
+@pytest.mark.parametrize("lines", ["columns", "rows", None])
+def test_maps_from_the_central_lines(rng, lines):
+    """`SensitivityMaps` know lines by the shape of the mask."""
+    model = loupe_model(
+        (16, 18, 1),
+        acceleration=2,
+        lines=lines,
+        calibration=6,
+        coils=3,
+        reconstructor=VarNet(
+            keras.Sequential([keras.layers.Conv2D(2, 3, padding="same")]),
+            iterations=1,
+            combine="rss",
+            sensitivities=SensitivityMaps(6),
+        ),
+        seed=0,
+    )
+    mask = masks.from_model(model)
+    kspace = draw(rng, 3, 16, 18)
+    expected = model.predict(channels(kspace), verbose=0)[0, ..., 0]
+    measured = np.where(mask.array, kspace, 0)
+    for network in (Network(model), Network(model.reconstructor)):
+        found = network(measured, mask)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    # Another mask of points is still taken.
+    points = masks.gaussian((16, 18), 2, calibration=6, seed=0)
+    Network(model)(np.where(points.array, kspace, 0), points)
 
 
 def test_models_of_0_1_0_are_refused_and_become_new_ones(rng, tmp_path):
