@@ -109,6 +109,7 @@ def export_model(model, path, format=None, inputs="kspace", maps=False):
         raise invalid("inputs", f"one of {INPUTS}", inputs)
     if isinstance(model, (str, os.PathLike)):
         model = load_model(model)
+    _check_no_curves(model)
     own_kspace = getattr(model, "coils", None) is not None
     if inputs == "image" and not getattr(model, "inputs", None):
         raise invalid("model", "a functional Keras model", model)
@@ -157,6 +158,20 @@ def _from_kspace(model, mask, maps):
         measured = layers.ExpandCoils()(measured)
     output = reconstructor([measured, mask_tensor, *inputs[1 : 1 + len(coils)]])
     return keras.Model(inputs if len(inputs) > 1 else kspace, {"image": output})
+
+
+def _check_no_curves(model):
+    """Refuse a model along curves, whose inputs are no k-space and mask."""
+    sampler = getattr(model, "sampler", None)
+    parts = model, getattr(model, "reconstructor", None)
+    if getattr(sampler, "curves", False) or any(
+        getattr(part, "curves", None) is not None for part in parts
+    ):
+        raise invalid(
+            "model",
+            "one that samples with a mask",
+            found=f"{model.name!r}, which samples along curves",
+        )
 
 
 def _mask(model):

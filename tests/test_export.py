@@ -9,8 +9,15 @@ import pytest
 import tensorflow as tf
 
 from loupe_tf import export_model, masks
-from loupe_tf.models import loupe_model, unet
+from loupe_tf.models import (
+    NonUniformAdjointNetwork,
+    freeze_mask,
+    loupe_model,
+    unet,
+)
 from loupe_tf.reconstruction import Network
+from loupe_tf.samplers import GivenTrajectory, TrajectoryInput
+from loupe_tf.trajectories import radial
 
 RANDOM = {"output_initializer": "glorot_uniform"}
 SMALL = {"filters": 2, "depth": 1, **RANDOM}
@@ -361,3 +368,19 @@ def test_a_name_of_another_format_is_refused(tmp_path, name, format):
     with pytest.raises(ValueError, match=f"`path`.*onnx.*folder.*{name}"):
         export_model(model, tmp_path / name, format)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_model_along_curves_is_refused(tmp_path):
+    """Its samples and positions would be taken for k-space and a mask."""
+    spokes = radial(3, 8, matrix=(8, 8))
+    network = NonUniformAdjointNetwork((8, 8), unet((8, 8, 2), **SMALL))
+    for sampler in (GivenTrajectory(spokes), TrajectoryInput(3, 8)):
+        model = loupe_model(
+            (8, 8, 2), sampler=sampler, reconstructor=network, seed=0
+        )
+        for each in (model, model.reconstructor):
+            with pytest.raises(ValueError, match="`model`.*along curves"):
+                export_model(each, tmp_path / "model")
+        with pytest.raises(ValueError, match="`model`.*along curves"):
+            freeze_mask(model)
+    assert not list(tmp_path.iterdir())

@@ -40,6 +40,12 @@ def freeze_mask(model):
             "a `loupe_tf.models.Loupe`, such as `loupe_model` returns",
             found=f"a {type(model).__name__}",
         )
+    if model.sampler.curves:
+        raise invalid(
+            "model",
+            "a model that samples with a mask",
+            found=f"model {model.name!r}, which samples along curves",
+        )
     mask = masks.from_model(model)
     if isinstance(mask, tuple):
         raise invalid(
