@@ -38,7 +38,8 @@ class FillMirror(Float32Layer):
         shape = [n if m is None else m for m, n in zip(mask.shape[1:3], size)]
         others = (~is_own_mirror(shape))[None, ..., None].astype(np.float32)
         mask = ops.broadcast_to(mask, (ops.shape(mask)[0], *size, 1))
-        missing = (1.0 - mask) * others
+        # Not `*`: PyTorch does not multiply gradients by NumPy's arrays.
+        missing = ops.multiply(1.0 - mask, others)
         real, imag = fourier.split(mirrored(kspace))
         mirror = fourier.join(real, -imag)
         filled = kspace + fit_mask(missing, kspace) * mirror
