@@ -77,9 +77,12 @@ class KeepContraction(keras.callbacks.Callback):
             optimizer.build(self.model.trainable_variables)
         self._contracted = self._went_back = False
         self._kept = []
-        self._keep()
 
     def on_epoch_begin(self, epoch, logs=None):
+        # Not when training begins: a callback after this one may restore a
+        # backup then.
+        if not self._kept:
+            self._keep()
         for each in self._found():
             for name in LARGEST.values():
                 if hasattr(each, name):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import models
-from loupe_tf.callbacks import KeepContraction
+from loupe_tf.callbacks import BackupAndRestore, KeepContraction
 
 
 def equilibrium(network):
@@ -182,3 +182,26 @@ def test_needs_an_equilibrium(images):
 def test_invalid(argument):
     with pytest.raises(ValueError, match=f"`{argument}`"):
         KeepContraction(**{argument: 0})
+
+
+def test_a_resumed_run_goes_back_to_what_was_restored(tmp_path):
+    """The backup is restored by the last callback, after this one began."""
+
+    def fit(epochs, factor):
+        model = keras.Sequential([keras.Input((1,)), Given()])
+        model.compile(keras.optimizers.SGD(0.1), loss="mse")
+
+        class Change(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                model.layers[0].factor.assign(factor)
+
+        callbacks = [KeepContraction(verbose=0), Change()]
+        callbacks.append(BackupAndRestore(tmp_path / "run", callbacks))
+        x = np.ones((2, 1), "float32")
+        model.fit(x, x + 1, epochs=epochs, verbose=0, callbacks=callbacks)
+        return float(np.asarray(model.layers[0].bias))
+
+    backed_up = fit(2, 0.5)
+    assert backed_up > 0.1
+    # The third epoch does not contract.
+    assert fit(3, 1.0) == backed_up
