@@ -100,9 +100,9 @@ class MaskWithin(ThresholdRandomMask):
             return super().call([prob, within])
         within = within != 0
         prob = self._given(prob, ops.cast(within, "float32"))
-        mask = self._realization(
-            prob, (ops.shape(within)[0], *prob.shape[1:]), lambda x: x
-        )
+        # Examples may share a draw, but not what they have acquired.
+        batch = ops.shape(within)[0] if self.per_example else 1
+        mask = self._realization(prob, (batch, *prob.shape[1:]), lambda x: x)
         if self._required is not None:
             mask = ops.where(self._required, 1.0, mask)
         return ops.where(within, mask, 0.0)

@@ -86,6 +86,21 @@ def test_all_of_kspace_is_the_threshold(prob):
             )
 
 
+@pytest.mark.parametrize(
+    "estimator",
+    [name for name, each in ESTIMATORS.items() if not each.needs_budget],
+)
+@pytest.mark.parametrize("chance", [None, np.full(SHAPE, 0.5)])
+@pytest.mark.parametrize("per_example", [True, False])
+def test_examples_may_share_a_draw(prob, estimator, chance, per_example):
+    options = {"estimator": estimator, "per_example": per_example, "seed": 0}
+    layer = MaskWithin(0.25, chance, **options)
+    everything = np.ones((3, *SHAPE, 1), "float32")
+    mask = numpy_of(layer([prob, everything], training=True))
+    assert mask.shape == everything.shape
+    assert (mask == mask[:1]).all() == (not per_example)
+
+
 def test_inference_has_one_mask_of_exactly_the_budget(prob, within):
     layer = MaskWithin(0.25, calibration=4)
     masks = numpy_of(layer([prob, within]))
