@@ -70,6 +70,9 @@ class LearnedPositions(Float32Layer):
             raise invalid("start", "a trajectory of two axes", self.start)
         self.levels = check_integer("levels", levels, at_least=1)
         self.unit = check_number("unit", unit, above=0)
+        if echo is not None:
+            # A NumPy integer could not be saved.
+            echo = check_integer("echo", echo, at_least=0)
         self.echo = echo
         pins = {} if echo is None else {echo: (0, 0)}
         self.pins = Pins(shape[1], pins) if pins else None

@@ -29,6 +29,16 @@ def test_a_start_that_hardware_cannot_run():
     np.testing.assert_allclose(layer.trajectory.positions[:, 3], 0, atol=1e-7)
 
 
+def test_the_echo_is_an_integer_of_numpy():
+    """As `np.argmin` gives it; the trajectory and the model save it."""
+    layer = LearnedPositions(SPOKES, "prisma", echo=np.int64(12))
+    layer.build(ANY.shape)
+    assert layer.trajectory.provenance["echo"] == 12
+    assert type(layer.get_config()["echo"]) is int
+    with pytest.raises(ValueError, match="`echo`"):
+        LearnedPositions(SPOKES, echo=1.5)
+
+
 def test_levels(rng):
     """Noise is left out at coarse levels, and no limit is broken at any."""
     layer = LearnedPositions(SPOKES, "prisma", echo=12, levels=3)
