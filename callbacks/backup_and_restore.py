@@ -91,7 +91,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.history = {}
-        # Keras keeps the value of an earlier `fit` that was resumed.
+        # Keras keeps the value of an earlier `fit` that was resumed and killed.
         self.model._initial_epoch = None
         if self.save:
             self._lock = folder_lock(self.backup_dir)
@@ -109,6 +109,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         )
 
     def on_train_end(self, logs=None):
+        # Keras would leave out as many epochs of the next `fit`.
+        self.model._initial_epoch = None
         self._lock = None
 
     def _restore(self):

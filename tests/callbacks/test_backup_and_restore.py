@@ -254,13 +254,21 @@ def test_what_killed_processes_leave_is_removed(tmp_path):
 
 
 def test_a_later_fit_is_not_told_of_an_earlier_one(tmp_path):
-    _fit(tmp_path / "run", epochs=3)
-    model, _, _ = _fit(tmp_path / "run", epochs=5)
-    assert model._initial_epoch == 3
-    backup = BackupAndRestore(tmp_path / "other")
+    model, _, _ = _fit(tmp_path / "other", epochs=1)
+    model._initial_epoch = 3  # As a resumed run that was killed leaves it.
+    backup = BackupAndRestore(tmp_path / "run")
     x = np.zeros((8, 4), "float32")
     model.fit(x, x[:, :3], epochs=1, callbacks=[backup], verbose=0)
     assert len(backup.history["loss"]) == 1
+
+
+def test_a_fit_after_a_resumed_one_trains_all_its_epochs(tmp_path):
+    _fit(tmp_path / "run", epochs=3)
+    model, backup, _ = _fit(tmp_path / "run", epochs=5)
+    assert len(backup.history["loss"]) == 5
+    x = np.zeros((8, 4), "float32")
+    history = model.fit(x, x[:, :3], epochs=2, verbose=0).history
+    assert len(history["loss"]) == 2
 
 
 def test_backup_of_another_model(tmp_path):
