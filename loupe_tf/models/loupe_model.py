@@ -127,7 +127,8 @@ def loupe_model(
             done for the image of each coil, and the maps then combine the
             images again. If the squared magnitudes of the maps sum to 1, this
             is the step `x - Σ conj(Sᵢ) F⁻¹(M ∘ F(Sᵢ x) - yᵢ)` towards the
-            data.
+            data. Images with a phase, those of coils among them, need
+            `reconstruction="complex"`.
         coils: `None`, the number of coils, or `"any"`. With coils, the inputs
             are `kspace` and `maps`, both `(batch, coils, H, W, 2)`,
             orthonormal, with DC at `(H // 2, W // 2)`. `input_shape` is then
@@ -175,15 +176,16 @@ def loupe_model(
     field_of_view = standardize_field_of_view(field_of_view)
     check_choice("reconstruction", reconstruction, RECONSTRUCTIONS)
     is_magnitude = reconstruction == "magnitude"
-    if data_consistency and is_magnitude and input_shape[-1] == 2:
+    has_phase = coils is not None or input_shape[-1] == 2
+    if data_consistency and is_magnitude and has_phase:
         raise invalid(
             "data_consistency",
-            "reconstruction='complex', because the magnitude of a complex "
-            "image does not contain its phase",
+            "reconstruction='complex', because a magnitude does not contain "
+            "the phase of complex images, which those of maps are too",
             found="reconstruction='magnitude'",
         )
-    if half_plane is None and (coils is not None or input_shape[-1] == 2):
-        half_plane = False  # Such images have a phase.
+    if half_plane is None and has_phase:
+        half_plane = False
     sampler = from_keywords(
         sampler=sampler,
         acceleration=acceleration,

@@ -208,6 +208,10 @@ def test_inputs_by_name_saving_and_binarization(scan, tmp_path):
         ("`coils`", {"coils": True}),
         ("`input_shape`.*with coils", {"input_shape": (4, *SIZE, 2)}),
         ("`data_consistency`", {"data_consistency": True}),
+        (
+            "`data_consistency`.*maps",
+            {"data_consistency": True, "input_shape": (*SIZE, 1)},
+        ),
         ("`half_plane`", {"half_plane": True}),
         ("`snr`", {"snr": "20"}),
     ],
