@@ -36,7 +36,7 @@ METHODS = (
 )
 FOLDS = 5
 TESTED = (2, 3, 5, 10, 20)
-TOLERANCE = 1e-4  # Of the search in training.
+TOLERANCE = 1e-4  # For the search in training.
 
 
 def build(images, options):
