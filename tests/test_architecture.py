@@ -26,7 +26,7 @@ FLOORS = (
     {"ismrmrd_writer"},
     {"records"},
     {"run_folder", "kept_images"},
-    {"metrics", "operators", "fixed_point"},
+    {"metrics", "operators", "fixed_point", "compile_like"},
     {"losses", "masks"},
     {"trajectories"},
     {"layers", "numpy_operators"},

@@ -49,7 +49,9 @@ def fit_two_rounds(
     Round two loads the weights of the best epoch, including slope and
     optimizer, and runs `ReduceLROnPlateau`, `EarlyStopping` and
     `ModelCheckpoint` (Martinini et al., BioCAS 2022, section III). At the end
-    the model has the best weights of both rounds.
+    the model has the best weights of both rounds. A learning rate that follows
+    a `LearningRateSchedule` cannot be set, so `ReduceLROnPlateau` is left out
+    and the schedule continues in round two.
 
     Training uses the strategy that the model was built in. Several devices get
     equal shares of every batch. So each epoch drops a training remainder,
@@ -159,7 +161,7 @@ def fit_two_rounds(
             both=[*callbacks, *feed.callbacks],
             own=(
                 [slope_callback] if slope_callback else [],
-                [_lower_rate(monitor, mode, *lr)],
+                _lower_rate(model.optimizer, monitor, mode, *lr),
             ),
         )
     return _history(model, found)
@@ -183,16 +185,21 @@ def _validation(feed, monitor, batch_size):
     return [MaskValidation(feed.validation_data, kind, batch_size)]
 
 
-def _lower_rate(monitor, mode, patience, factor, min_lr):
-    return keras.callbacks.ReduceLROnPlateau(
-        monitor=monitor,
-        mode=mode,
-        factor=factor,
-        patience=patience,
-        min_lr=min_lr,
-        # Keras's default, 1e-4, would ignore most gains of a small MSE.
-        min_delta=0.0,
-    )
+def _lower_rate(optimizer, monitor, mode, patience, factor, min_lr):
+    """The callback that lowers the learning rate, if that can be set."""
+    if not isinstance(optimizer.learning_rate, keras.Variable):
+        return []  # It follows a schedule.
+    return [
+        keras.callbacks.ReduceLROnPlateau(
+            monitor=monitor,
+            mode=mode,
+            factor=factor,
+            patience=patience,
+            min_lr=min_lr,
+            # Keras's default, 1e-4, would ignore most gains of a small MSE.
+            min_delta=0.0,
+        )
+    ]
 
 
 def _history(model, logs):

@@ -138,6 +138,8 @@ class Distribution:
         """
         import keras
 
+        from loupe_tf.compile_like import compile_like
+
         if self.mode == "none":
             return model
         with tempfile.TemporaryDirectory() as folder:
@@ -147,8 +149,7 @@ class Distribution:
                 keras.distribution.set_distribution(None)
             config = _without_replicas(model.get_config())
             copy = type(model).from_config(config)
-            copy.compile_from_config(model.get_compile_config())
-            copy.optimizer.build(copy.trainable_variables)
+            compile_like(copy, model)
             copy.load_weights(path)
         return copy
 

@@ -1,5 +1,6 @@
 from loupe_tf import masks
 from loupe_tf.checks import invalid
+from loupe_tf.compile_like import compile_like
 from loupe_tf.models.loupe import Loupe
 from loupe_tf.samplers import GivenMask
 
@@ -60,6 +61,5 @@ def freeze_mask(model):
         reconstructor=model.reconstructor,
         name=f"{model.name}_frozen",
     )
-    if model.compiled:
-        frozen.compile_from_config(model.get_compile_config())
+    compile_like(frozen, model)
     return frozen

@@ -1,6 +1,7 @@
 import keras
 
 from loupe_tf.checks import invalid
+from loupe_tf.compile_like import compile_like
 from loupe_tf.layers import ThresholdRandomMask
 
 
@@ -59,6 +60,5 @@ def with_binarization(model, binarization):
         # Copy the slope: JAX would share its buffer and free it twice.
         slope = keras.ops.convert_to_numpy(sampler.slope)
         twin.get_layer(sampler.name).slope.assign(slope)
-    if model.compiled:
-        twin.compile_from_config(model.get_compile_config())
+    compile_like(twin, model)
     return twin

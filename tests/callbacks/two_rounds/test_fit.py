@@ -309,6 +309,18 @@ def test_without_a_slope(images):
         fit_two_rounds(model, images, images, epochs=1, verbose=0)
 
 
+def test_a_learning_rate_schedule_goes_on_in_round_two(model, images):
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.5)
+    model.compile(keras.optimizers.Adam(schedule), loss="mse")
+    history = fit_two_rounds(
+        model, images, images, epochs=2, lr_patience=1, verbose=0
+    )
+    rates = history.history["learning_rate"]
+    assert len(rates) == 4
+    # Round two starts from the best epoch of round one, the second or before.
+    assert rates[1] < rates[0] and rates[3] < rates[2] < rates[0]
+
+
 def test_a_data_set_of_batches(model, images):
     class Batches(keras.utils.PyDataset):
         def __len__(self):
