@@ -1,8 +1,7 @@
 from keras import ops
 
-from loupe_tf.metrics.images import modulus
+from loupe_tf import fourier
 from loupe_tf.operators.cartesian import fit_mask
-from loupe_tf.regimes.regime import select
 
 NORMS = ("mixed", "squared")
 
@@ -30,26 +29,29 @@ def held_out_loss(kspace, predicted, held, weight=None, norm="mixed"):
     Returns:
         Tensor `(batch,)`.
     """
-    true, error = (
-        select(kspace, held),
-        select(ops.subtract(predicted, kspace), held),
-    )
-    if weight is None:
-        weight = 1.0
-    else:
-        weight = fit_mask(weight, kspace)
+    held = ops.squeeze(fit_mask(held, kspace), -1) > 0
+    true = ops.where(held, _power(kspace), 0.0)
+    error = ops.where(held, _power(ops.subtract(predicted, kspace)), 0.0)
+    if weight is not None:
+        weight = ops.squeeze(fit_mask(weight, kspace), -1)
 
     def total(x):
-        return ops.sum(x, axis=tuple(range(1, len(kspace.shape))))
-
-    def squares(x):
-        return total(weight * ops.square(x))
+        if weight is not None:
+            x = weight * x
+        return ops.sum(x, axis=tuple(range(1, len(x.shape))))
 
     if norm == "squared":
-        return divide(squares(error), total(ops.square(kspace)))
-    lengths = divide(root(squares(error)), root(squares(true)))
-    sums = divide(total(weight * modulus(error)), total(weight * modulus(true)))
+        whole = ops.sum(ops.square(kspace), tuple(range(1, len(kspace.shape))))
+        return divide(total(error), whole)
+    lengths = divide(root(total(error)), root(total(true)))
+    sums = divide(total(root(error)), total(root(true)))
     return 0.5 * lengths + 0.5 * sums
+
+
+def _power(kspace):
+    """Return the squared modulus of each sample, without the last axis."""
+    real, imag = fourier.split(kspace)
+    return ops.square(real) + ops.square(imag)
 
 
 def root(x):

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from loupe_tf import fourier
 from loupe_tf.checks import check_integer, invalid
 from loupe_tf.layers.seed_generator import ReplicaSeedGenerator, SavesSeedState
 from loupe_tf.metrics.images import magnitude
@@ -115,8 +116,10 @@ class Regime(SavesSeedState, keras.Model):
             finite = ops.logical_and(finite, ops.all(ops.isfinite(x), axes))
 
         def clean(x):
-            whole = ops.reshape(finite, (-1, *[1] * (len(x.shape) - 1)))
-            return ops.where(whole, x, 0.0)
+            # Two axes, since TensorFlow broadcasts slowly along many.
+            flat = ops.reshape(x, (ops.shape(x)[0], -1))
+            flat = ops.where(ops.expand_dims(finite, 1), flat, 0.0)
+            return ops.reshape(flat, ops.shape(x))
 
         return [clean(kspace), mask, *map(clean, maps)], finite
 
@@ -235,7 +238,10 @@ def select(kspace, mask):
         kspace: Tensor `(batch, ..., H, W, 2)`.
         mask: Tensor `(1 or batch, H or 1, W or 1, 1)`.
     """
-    return ops.where(fit_mask(mask, kspace) > 0, kspace, 0.0)
+    real, imag = fourier.split(kspace)
+    keep = ops.squeeze(fit_mask(mask, kspace), -1) > 0
+    # Without the last axis, along which TensorFlow broadcasts slowly.
+    return fourier.join(ops.where(keep, real, 0.0), ops.where(keep, imag, 0.0))
 
 
 def _check_shapes(kspace, mask):

@@ -74,14 +74,25 @@ def split(mask, ratio=0.4, keep=4, kind="uniform", lines=None, seed=None):
     key = _key(ops.shape(reduced), size, kind, seed)
     flat = ops.where(eligible, key, float("inf"))
     flat = ops.reshape(flat, (-1, size[0] * size[1]))
-    # The argsort of an argsort is the rank.
-    rank = ops.argsort(ops.argsort(flat, axis=-1), axis=-1)
     number = _number(reduced, eligible, ratio, ops)
-    rank = ops.reshape(ops.cast(rank, "float32"), ops.shape(reduced))
-    held = ops.logical_and(eligible, rank < number)
+    held = ops.reshape(_smallest(flat, number[:, :, 0, 0]), ops.shape(reduced))
+    held = ops.logical_and(eligible, held)
     held = ops.logical_and(acquired, held)
     seen = ops.logical_and(acquired, ops.logical_not(held))
     return ops.cast(seen, "float32"), ops.cast(held, "float32")
+
+
+def _smallest(x, number):
+    """Find the smallest entries of each row, `(batch, n)`.
+
+    A threshold would find several entries at once where keys are equal.
+    """
+    order = ops.argsort(x, axis=-1)
+    row = ops.zeros_like(order) + ops.arange(ops.shape(x)[0])[:, None]
+    index = ops.reshape(ops.stack([row, order], axis=-1), (-1, 2))
+    taken = ops.arange(x.shape[-1], dtype="float32") < number
+    taken = ops.reshape(ops.cast(taken, "float32"), (-1,))
+    return ops.scatter(index, taken, ops.shape(x)) > 0
 
 
 def _number(acquired, eligible, ratio, numpy):
