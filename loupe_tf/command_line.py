@@ -5,6 +5,7 @@ import ast
 import difflib
 import os
 import re
+import shlex
 import sys
 import warnings
 
@@ -130,6 +131,8 @@ def _in_words(value):
             f"{k}={','.join(map(str, v)) if isinstance(v, list) else v}"
             for k, v in pairs
         )
+    if value.startswith("'"):
+        return shlex.quote(value[1:-1])
     return re.sub("[][(),']", "", value)
 
 
@@ -161,8 +164,10 @@ def add_data_options(parser, default=None):
         help="name of a prepared TFDS data set with the features `image` and "
         "`volume`, such as fastmri_slices/knee_singlecoil (mni_brain is "
         "simulated if missing), or a .npy or .npz file or a folder of such "
-        "files, where each array is a volume (slices, H, W)"
-        + (" (%(default)s)" if default else ""),
+        "files, where each array is a volume (slices, H, W). Files are split "
+        "by volume at random, three or more, and each volume is divided by its "
+        "maximum; volumes of one patient may be separated, which `loupe-tf "
+        "build --patient` avoids" + (" (%(default)s)" if default else ""),
     )
     stands_for(data, "path", "volumes")
     parser.add_argument(
@@ -203,7 +208,10 @@ def exit_code(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except errors as error:
-        print(f"error: {in_flags(str(error))}", file=sys.stderr)
+        text = in_flags(str(error))
+        if isinstance(error, FileNotFoundError) and error.filename:
+            text = f"{error.strerror}: {error.filename}"
+        print(f"error: {text}", file=sys.stderr)
         return 2
     except RuntimeError as error:
         # If that module was not imported, no worker was lost.

@@ -65,6 +65,7 @@ dl { display: grid; grid-template-columns: fit-content(40%) 1fr;
   gap: .3rem 1.2rem; }
 dt { color: #57606a; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+@media (max-width: 40rem) { .scroll img { max-width: none; width: 40rem; } }
 """
 
 PAGE = """<!DOCTYPE html>
@@ -111,8 +112,9 @@ def figure(figure, caption, alt=None):
     # The width on the page is that of the figure in inches, at any resolution.
     width = round(96 * figure.get_figwidth())
     return Part(
-        f'<figure>\n<img width="{width}" alt="{_escape(alt or caption)}" '
-        f'src="data:image/png;base64,{image}">\n'
+        f'<figure>\n<div class="scroll"><img width="{width}" '
+        f'alt="{_escape(alt or caption)}" '
+        f'src="data:image/png;base64,{image}"></div>\n'
         f"<figcaption>{_escape(caption)}</figcaption>\n</figure>"
     )
 

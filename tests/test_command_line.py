@@ -32,7 +32,7 @@ def test_data_options(default, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert f"(slices, H, W){f' ({default})' if default else ''} --data" in text
+    assert f"avoids{f' ({default})' if default else ''} --data" in text
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,11 @@ def test_data_options(default, capsys):
         (None, 0, ""),
         (ValueError("Expected R"), 2, "error: Expected R\n"),
         (FileNotFoundError("gone"), 2, "error: gone\n"),
+        (
+            FileNotFoundError(2, "No such file or directory", "a.npz"),
+            2,
+            "error: No such file or directory: a.npz\n",
+        ),
         (ReplicaError("lost"), 1, "error: lost\n"),
         (KeyboardInterrupt(), 130, "\nStopped. "),
     ],
@@ -107,7 +112,7 @@ def test_messages_name_flags_by_other_names(capsys):
 
     assert exit_code(function) == 2
     assert capsys.readouterr().err == (
-        "error: `masks`, --data, --data a b, --size 8 9, --crop or no --crop, "
+        "error: `masks`, --data, --data 'a b', --size 8 9, --crop or no --crop, "
         "--split train=p1,p2 test=3, --split {a}\n"
     )
 

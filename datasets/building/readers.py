@@ -185,7 +185,8 @@ def _format_of(path, slice_axis):
     raise BadVolumeError(
         path,
         "Expected NIfTI (.nii, .nii.gz, .hdr with .img), DICOM, fastMRI's HDF5 "
-        "(.h5) or NumPy (.npy). Received: another kind of file.",
+        "(.h5) or NumPy (.npy). Received: another kind of file. Raw k-space of "
+        "ISMRMRD, BART or Siemens goes to `loupe-tf reconstruct`.",
     )
 
 

@@ -30,6 +30,22 @@ def splits_table(builder):
     return "\n".join(lines)
 
 
+def unknown_patients(builder):
+    """Say how many volumes have no known patient; `""` if all are known.
+
+    Args:
+        builder: TFDS builder of a prepared data set.
+    """
+    unknown = (builder.info.metadata or {}).get("unknown_patients", 0)
+    if not unknown:
+        return ""
+    return (
+        f"The patient of {unknown} volume{'s' * (unknown > 1)} is not known, "
+        "so each counts as a patient, and two visits of one may be in two "
+        "splits. To read patients from the paths, give `patient`."
+    )
+
+
 def resizing(builder):
     """Describe how the user's own volumes were resized.
 

@@ -9,6 +9,8 @@ from loupe_tf.datasets.feeding.split_records import SplitRecords
 from loupe_tf.datasets.prepared import prepared_builder
 from loupe_tf.reading import BadFileError, load_npy, load_npz, naming
 
+FLOATS = (np.float32, np.float64)
+
 
 def load_arrays(
     name,
@@ -83,10 +85,10 @@ def load_arrays(
     return np.stack(images), *(np.array(column) for column in zip(*values))
 
 
-def load_volumes(path):
-    """Load volumes of magnitude images from `.npy` and `.npz` files.
+def load_volumes(path, complex_images=False):
+    """Load volumes of images from `.npy` and `.npz` files.
 
-    Each volume is divided by its own maximum.
+    Each volume is divided by the maximum of its own magnitudes.
 
     Args:
         path: Path of a file, or of a folder whose `.npy` and `.npz` files are
@@ -94,11 +96,15 @@ def load_volumes(path):
             `.npz` file has one or several. A volume is a float32 or float64
             array of shape `(H, W)`, `(slices, H, W)` or `(slices, H, W, 1)`,
             with the same `H` and `W` in all volumes.
+        complex_images: Boolean. If `True`, volumes may be complex64 or
+            complex128 too, all of them or none.
 
     Returns:
         A tuple `(images, volumes)`: a float32 array of shape `(n, H, W, 1)`,
-        with maximum 1 in each volume, and an array of shape `(n,)` of strings
-        with the names of the volumes: `"file.npy"` or `"file.npz:key"`.
+        or `(n, H, W, 2)` of the real and imaginary parts of complex images,
+        with the largest magnitude 1 in each volume, and an array of shape
+        `(n,)` of strings with the names of the volumes: `"file.npy"` or
+        `"file.npz:key"`.
     """
     path = pathlib.Path(path)
     files = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -113,10 +119,20 @@ def load_volumes(path):
     images, volumes = [], []
     for file in files:
         for name, volume in _read(file):
-            if volume.dtype not in (np.float32, np.float64):
+            is_complex = np.iscomplexobj(volume)
+            if volume.dtype not in FLOATS and not (
+                complex_images and is_complex
+            ):
+                also = ", complex64 or complex128" if complex_images else ""
                 raise ValueError(
                     f"Invalid volume {name}. Expected dtype float32 or "
-                    f"float64. Received: dtype={volume.dtype}"
+                    f"float64{also}. Received: dtype={volume.dtype}"
+                )
+            if images and is_complex != (images[0].shape[-1] == 2):
+                raise ValueError(
+                    f"Invalid volume {name}. Expected complex images in all "
+                    "volumes or in none. Received: "
+                    f"dtype={volume.dtype} beside others"
                 )
             if volume.ndim == 2:
                 volume = volume[None]
@@ -131,9 +147,11 @@ def load_volumes(path):
                     f"Received: shape={volume.shape}"
                 )
             volume = volume.reshape(*volume.shape[:3], 1)
+            maximum = (np.abs(volume) if is_complex else volume).max()
+            if is_complex:
+                volume = np.concatenate([volume.real, volume.imag], axis=-1)
             _check_finite(volume, f"volume {name}")
             _check_size(volume[0], images, f"volume {name}")
-            maximum = volume.max()
             if maximum <= 0:
                 raise ValueError(
                     f"Invalid volume {name}. Expected a maximum above 0. "

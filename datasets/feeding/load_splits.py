@@ -101,7 +101,7 @@ class Slices:
         return dataclasses.replace(self, images=images, voxel_sizes=sizes)
 
 
-def load_splits(data, data_dir=None, seed=0):
+def load_splits(data, data_dir=None, seed=0, complex_images=False):
     """Load training, validation and test images from files or a data set.
 
     Files are split by volume at random. A TFDS data set keeps its own splits.
@@ -116,6 +116,7 @@ def load_splits(data, data_dir=None, seed=0):
             and is prepared here if necessary.
         data_dir: Optional path of the folder with the TFDS data sets.
         seed: Integer, the seed of random splits.
+        complex_images: Boolean, whether files may hold complex images.
 
     Returns:
         A tuple `(splits, source)`: a dict of `Slices` by `"train"`,
@@ -128,7 +129,7 @@ def load_splits(data, data_dir=None, seed=0):
     """
     path = pathlib.Path(data)
     if path.exists():
-        every = Slices(*load_volumes(path))
+        every = Slices(*load_volumes(path, complex_images))
         rows = split_by_volume(every.volumes, seed=seed)
         splits = {name: every.select(row) for name, row in rows.items()}
         return splits, f"files {path.name}, split by volume at random"

@@ -207,8 +207,9 @@ class Inspector:
             "border. A learned mask discovers this and spends its budget "
             "inside, so an acceleration of 4 on the whole matrix is "
             f"{4 * m / n:.1f} on the acquired lines of this axis, and the PSNR "
-            "belongs to the lower one. Build the data with "
-            "crop_to_acquired=True (`loupe-tf build --crop-to-acquired`)."
+            "belongs to the lower one. Crop k-space to what was acquired: "
+            "`crop_to_acquired=True`, or --crop-to-acquired of `loupe-tf "
+            "build` and `loupe-tf train`."
         )
         return Finding(
             f"zero_filled_{name.lower()}", title, FOUND, value, effect, numbers
@@ -292,7 +293,8 @@ class Inspector:
             "jpeg",
             title,
             FOUND if found else NOT_FOUND,
-            f"steps across 8×8 blocks are larger by {100 * excess:.1f} %",
+            f"steps across 8×8 blocks are larger by {100 * excess:.1f} % "
+            f"(JPEG: {100 * BLOCK:.0f} % or more, clearly above their spread)",
             "Lossy compression has removed detail block by block. The network "
             "learns to draw blocks, and metrics compare with compressed "
             "images instead of the true ones. Use the images before "

@@ -150,6 +150,11 @@ class Builder(VolumeBuilder):
             for each in layout.splits.values()
             for volume in each
         }
+        self.info.metadata["unknown_patients"] = sum(
+            not volume.patient
+            for each in layout.splits.values()
+            for volume in each
+        )
         self.info.metadata["phase_axes"] = {
             without_suffix(volume.name): volume.phase_axis
             for each in layout.splits.values()

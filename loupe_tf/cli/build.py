@@ -2,6 +2,7 @@
 
 from loupe_tf.cli.building.options import DATA_SETS, add_options
 from loupe_tf.cli.vocabulary import add_command
+from loupe_tf.command_line import in_flags
 
 DOC = """\
 Build a TFDS data set from files of MR volumes.
@@ -90,5 +91,7 @@ def run(options):
         print(f"Built {builder.data_dir}")
     print(f"{builder.info.full_name}, {builder.info.file_format.value}\n")
     print(summary.splits_table(builder))
+    if note := summary.unknown_patients(builder):
+        print(f"\n{in_flags(note)}")
     if done := summary.resizing(builder):
         print(f"\nVolumes:\n{done}")

@@ -13,9 +13,9 @@ from loupe_tf.cli.masks import (
 )
 from loupe_tf.command_line import stands_for
 from loupe_tf.masks.description import (
+    acquired_lines,
     density_profile,
     overlap,
-    resolution_text,
     side_lobe,
 )
 from loupe_tf.report import save_figure, text_table
@@ -89,9 +89,9 @@ def comparison(masks, names):
         ["R asked for", *asked],
         ["R achieved", *(f"{m.achieved_acceleration:.4g}" for m in pairs)],
         ["calibration", *calibration],
-        ["acquired extent", *(resolution_text(m) or "-" for m in pairs)],
+        *line_rows(pairs),
         ["largest side lobe", *(lobe_text(lobe) for _, lobe in both)],
-        ["largest off peak", *(f"{lobe['off_peak']:.3f}" for _, lobe in both)],
+        ["outside the peak", *(f"{lobe['off_peak']:.3f}" for _, lobe in both)],
         [
             "also in the other",
             f"{common['share']:.1%}",
@@ -105,6 +105,25 @@ def comparison(masks, names):
         f"{first} would be in {second}"
     )
     if rings:
-        header = ["density by distance from DC", first, second]
+        header = ["density by distance from DC (1: edge)", first, second]
         text += "\n\n" + text_table(header, rings)
     return text
+
+
+def line_rows(masks):
+    """Rows on the lines of two masks: those without a gap, and the farthest."""
+    found = [
+        acquired_lines(mask) if mask.lines and mask.acquired else None
+        for mask in masks
+    ]
+    if not any(found):
+        return []
+    without_gap = [
+        f"{each['first']} to {each['last']}" if each and each["number"] else "-"
+        for each in found
+    ]
+    farthest = [str(each["farthest"]) if each else "-" for each in found]
+    return [
+        ["lines without a gap", *without_gap],
+        ["farthest from DC", *farthest],
+    ]

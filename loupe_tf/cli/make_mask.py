@@ -29,7 +29,12 @@ examples:
 def add(commands):
     """Add the command to those on masks."""
     make = add_command(
-        commands, "make", "make a mask of a pattern", DESCRIPTION, EXAMPLES
+        commands,
+        "make",
+        "make a mask of a pattern",
+        DESCRIPTION,
+        EXAMPLES,
+        reads=False,
     )
     make.add_argument(
         "pattern",

@@ -18,20 +18,24 @@ FILES = """\
 formats, by the suffix of the file:
 {formats}
 
-DC lies in the centre, at (H // 2, W // 2). A mask that is densest around the
-corner (0, 0) is refused; --shift moves DC to the centre, --as-is takes the
-mask as it is.
+DC lies in the centre, at (H // 2, W // 2).
+"""
+
+READING = """\
+A mask that is densest around the corner (0, 0) is refused; --shift moves DC to
+the centre, --as-is takes the mask as it is.
 """
 
 
-def add_command(commands, name, text, doc, epilog, aliases=()):
+def add_command(commands, name, text, doc, epilog, aliases=(), reads=True):
     """Add a command on masks; its help says which formats there are."""
+    reading = READING if reads else ""
     return commands.add_parser(
         name,
         aliases=aliases,
         help=text,
         description=doc,
-        epilog=f"{epilog}\n{describe_files()}",
+        epilog=f"{epilog}\n{describe_files()}{reading}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 

@@ -1,6 +1,10 @@
-"""`--phase`: images with a simulated phase in the place of magnitudes."""
+"""The phase of images: their own, or one that `--phase` simulates."""
 
-from loupe_tf.checks import check_number
+import dataclasses
+
+import numpy as np
+
+from loupe_tf.checks import check_number, invalid
 from loupe_tf.simulation import add_phase
 
 
@@ -17,13 +21,42 @@ def images_of(data, phase, seed):
 
     Returns:
         Dictionary of arrays `(n, H, W, 2)`, or `(n, H, W, 1)` without a phase.
+
+    Raises:
+        ValueError: If complex images are to get another phase.
     """
+    if phase and any(map(is_complex, data.values())):
+        raise invalid(
+            "phase", "none, since the images are complex and have one", phase
+        )
     if not phase:
         return {name: slices.images for name, slices in data.items()}
     # Each split has phases of its own.
     return {
         name: add_phase(slices.images, phase, [seed, number])
         for number, (name, slices) in enumerate(data.items())
+    }
+
+
+def is_complex(slices):
+    """Return whether slices have real and imaginary parts."""
+    return slices.images.shape[-1] == 2
+
+
+def magnitudes(data):
+    """Return the splits with the magnitudes of their images.
+
+    Args:
+        data: Dictionary of `loupe_tf.datasets.Slices` by split.
+    """
+    return {
+        name: dataclasses.replace(
+            slices,
+            images=np.linalg.norm(slices.images, axis=-1, keepdims=True),
+        )
+        if is_complex(slices)
+        else slices
+        for name, slices in data.items()
     }
 
 

@@ -26,8 +26,8 @@ are read one by one, so that volumes may be larger than memory.
   loupe-tf reconstruct fully_sampled.h5 --model model.keras --undersample \\
       --out tried
 
-In the place of --model, --method may stand; --mask is then needed, and an
-ISMRMRD scan is its own:
+Instead of --model you can give --method. It needs --mask; an ISMRMRD scan can
+be its own mask:
 
   loupe-tf reconstruct scan.mrd --mask scan.mrd --method sense --maps espirit
   loupe-tf reconstruct multicoil/*.h5 --mask mask.npz --method grappa \\

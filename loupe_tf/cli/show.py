@@ -86,12 +86,12 @@ def description(mask, names):
         ("R outside calibration", outside),
         ("calibration", calibration),
         ("slope", "not known" if mask.slope is None else f"{mask.slope:g}"),
-        ("mirror images", acquired_text(mirror_images(mask), mask)),
+        ("mirror images", _mirrored(mask)),
         ("largest side lobe", lobe_text(lobe)),
-        ("largest off peak", f"{lobe['off_peak']:.3f}"),
+        ("outside the peak", f"at most {lobe['off_peak']:.3f}"),
     ]
     if resolution := resolution_text(mask):
-        rows.append(("acquired extent", resolution))
+        rows.append(("resolution", resolution))
     for name, value in mask.provenance.items():
         text = str(value)
         rows.append((name, text if len(text) <= 70 else f"{text[:67]}..."))
@@ -99,13 +99,20 @@ def description(mask, names):
     facts = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
     edges, shares = density_profile(mask, 8)
     density = text_table(
-        ["distance from DC", "share acquired"], density_rows(edges, shares)
+        ["distance from DC (1: edge)", "share acquired"],
+        density_rows(edges, shares),
     )
     parts = [facts, density]
     lacking = lacks_mirror_images(mask)
     if lacking:
         parts.append(textwrap.fill(lacking, 80))
     return "\n\n".join(parts)
+
+
+def _mirrored(mask):
+    found = mirror_images(mask)
+    chance = f"{found['by_chance']:.0f} would by chance"
+    return f"{acquired_text(found, mask)}; {chance}"
 
 
 def _dc(mask):

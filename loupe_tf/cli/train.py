@@ -1,7 +1,7 @@
 """`loupe-tf train`: a mask learned with 4S, and what the learning was worth."""
 
 from loupe_tf.checks import invalid
-from loupe_tf.cli.phase import check_phase, images_of, with_phase
+from loupe_tf.cli.phase import check_phase, images_of, magnitudes, with_phase
 from loupe_tf.cli.training.options import add_options, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
@@ -69,6 +69,7 @@ def run(options):
     with devices.chief_first():
         data, source = load_data(options)
     inputs = images_of(data, options.phase, options.seed)
+    images, data = data, magnitudes(data)
     test, shape = data["test"], inputs["test"].shape[1:]
     view = data["train"].field_of_view
     if options.calibration is None:
@@ -95,7 +96,7 @@ def run(options):
     devices.check_fft(shape[:2])
     crimes = []
     if devices.is_chief:
-        crimes = warn_of_data_crimes(data, options)
+        crimes = warn_of_data_crimes(images, options)
         warn_of_phase_axis(data, options)
 
     both = learned, fixed
@@ -113,7 +114,7 @@ def load_data(options):
     from loupe_tf import datasets
 
     data, source = datasets.load_splits(
-        options.data, options.data_dir, options.seed
+        options.data, options.data_dir, options.seed, complex_images=True
     )
     if options.crop_to_acquired:
         train_data = data["train"]

@@ -35,42 +35,78 @@ def density_profile(mask, bins=16):
     return edges, shares
 
 
-def resolution_text(mask):
-    """Say how far out a mask of lines acquires k-space, and what that means.
+def acquired_lines(mask):
+    """Find which lines around DC have no gap, and the farthest line.
 
-    With `m` the largest distance of an acquired line from DC, in lines, an
-    image of the samples alone has the resolution of `2 m + 1` of the `N` lines:
-    pixels of the field of view divided by `2 m + 1`.
+    Args:
+        mask: `SamplingMask` of lines.
+
+    Returns:
+        A dictionary. `first` and `last` are the ends of the run of acquired
+        lines around DC, in lines from DC, and `number` is how many it has: 0,
+        with `None` for the ends, if DC is not acquired. `farthest` is the
+        largest distance of any acquired line.
+
+    Example:
+
+    >>> acquired_lines(SamplingMask([[1, 0, 1, 1, 1, 1, 0]]))
+    {'first': -1, 'last': 2, 'number': 4, 'farthest': 3}
+    """
+    array = mask.array.ravel()
+    centre = array.size // 2
+    place = np.flatnonzero(array) - centre
+    farthest = int(np.abs(place).max())
+    if not array[centre]:
+        ends = {"first": None, "last": None, "number": 0}
+        return {**ends, "farthest": farthest}
+    gaps = np.flatnonzero(~array) - centre
+    first = int(max(gaps[gaps < 0], default=-centre - 1)) + 1
+    last = int(min(gaps[gaps > 0], default=array.size - centre)) - 1
+    return {
+        "first": first,
+        "last": last,
+        "number": last - first + 1,
+        "farthest": farthest,
+    }
+
+
+def resolution_text(mask):
+    """Say which lines a mask acquires, and what they resolve by themselves.
+
+    `n` lines around DC without a gap have the resolution of `n` of the `N`
+    lines: pixels of the field of view divided by `n`. Finer detail is what
+    lines farther out add, as far as a reconstruction can make use of them.
 
     Args:
         mask: `SamplingMask`.
 
     Returns:
-        A text, `""` for points, whose outermost ones say little, and for a mask
-        that acquires nothing.
+        A text, `""` for points, and for a mask that acquires nothing.
 
     Example:
 
-    >>> resolution_text(SamplingMask([[0, 0, 1, 1, 1, 0, 0]]))
-    'columns up to 1 of 3 from DC, 43 % of the resolution along W'
+    >>> resolution_text(SamplingMask([[1, 0, 1, 1, 1, 0, 0]]))
+    'columns -1 to 1 without a gap, 43 % of ...; the farthest is 3 of 3 from DC'
     """
     if not mask.lines or not mask.acquired:
         return ""
     size = mask.array.size
-    distance = np.abs(np.arange(size) - size // 2)
-    outermost = int(distance[mask.array.ravel()].max())
-    text = f"{mask.lines} up to {outermost} of {size // 2} from DC"
+    found = acquired_lines(mask)
+    farthest = f"{found['farthest']} of {size // 2} from DC"
+    if not found["number"]:
+        return f"no {mask.lines[:-1]} at DC; the farthest is {farthest}"
     axis = 1 if mask.lines == "columns" else 0
-    share = min((2 * outermost + 1) / size, 1)
+    text = f"{mask.lines} {found['first']} to {found['last']} without a gap"
     if mask.field_of_view is None:
-        return f"{text}, {share:.0%}".replace("%", " %") + (
-            f" of the resolution along {'HW'[axis]}"
+        share = f"{found['number'] / size:.0%}".replace("%", " %")
+        text += f", {share} of the resolution along {'HW'[axis]}"
+    else:
+        millimetres = mask.field_of_view[axis]
+        text += (
+            f", {millimetres / found['number']:.2f} mm along {'HW'[axis]} "
+            f"where the matrix has {millimetres / size:.2f} mm"
         )
-    millimetres = mask.field_of_view[axis]
-    return (
-        f"{text}: {millimetres / size / share:.2f} mm along {'HW'[axis]}, "
-        f"where the matrix has {millimetres / size:.2f} mm"
-    )
+    return f"{text}; the farthest is {farthest}"
 
 
 def point_spread(mask):

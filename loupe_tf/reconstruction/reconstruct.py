@@ -185,10 +185,13 @@ def _reconstruct(
     compare_views(getattr(kspace, "field_of_view", None), mask)
     maps_of = _maps_by_slice(maps, shape, mask)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
+        # Files with four axes say what their axes are.
+        ambiguous = leading is not None or len(kspace.shape) == 3
+        slices = "; or leading='slices' if these are slices of one coil"
         raise invalid(
             "maps",
             f"sensitivity maps for the {shape[1]} coils of k-space, or "
-            "'espirit'; or leading='slices' if these are slices of one coil",
+            f"'espirit'{slices if ambiguous else ''}",
             None,
         )
     compare_masks(reconstructor.own_masks(), mask, shape[2:])

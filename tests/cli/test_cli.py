@@ -120,7 +120,7 @@ def test_a_mask_learned_from_magnitudes_has_a_note(files, capsys):
     text = convert_with("a.csv", trained_on="magnitudes")
     assert "Note: This mask was learned from magnitudes" in text
     assert "16 of 16 outer lines have their mirror" in text
-    assert "acquires columns up to 8 of 32 from DC: 14.12 mm along W" in text
+    assert "columns -8 to 8 without a gap, 14.12 mm along W" in text
     for name, facts in (
         ("a.csv", {}),
         ("a.csv", {"trained_on": "magnitudes", "half_plane": True}),

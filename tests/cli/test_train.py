@@ -15,6 +15,7 @@ from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.datasets import Slices, load_splits
 from loupe_tf.evaluation import per_volume
+from loupe_tf.layers.estimators import ESTIMATORS
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 from loupe_tf.reconstruction import ZeroFilled
 
@@ -72,9 +73,8 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert set(metrics["results"]) == {
         "learned (4S), zero-filled",
         "learned (4S), U-Net",
-        "gaussian, zero-filled",
-        "gaussian, U-Net",
         "central_points, zero-filled",
+        "central_points, U-Net",
     }
     assert "than as many central points" in printed
     for result in metrics["results"].values():
@@ -82,7 +82,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
         assert len(result["volumes"]) == 1
     # What is worse than zero filling is said to be so.
     doubted = False
-    for mask_name in ("learned (4S)", "gaussian"):
+    for mask_name in ("learned (4S)", "central_points"):
         own, other = (
             next(
                 iter(
@@ -164,6 +164,48 @@ def test_phase(folder, capsys, monkeypatch):
         assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
 
 
+def test_complex_images(folder, rng):
+    """The mask and the network get them whole; the targets are magnitudes."""
+    for i in range(4):
+        real, imaginary = rng.uniform(-1, 1, size=(2, 3, 16, 18))
+        volume = (real + 1j * imaginary).astype("complex64")
+        np.save(folder / "data" / f"volume_{i}.npy", volume)
+    assert train(_arguments(folder)) == 0
+    report = (folder / "run" / "report.html").read_text("utf-8")
+    assert "Hermitian" not in report and "with --phase" not in report
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    data, _ = load_data(parse(*_arguments(folder)))
+    images = data["test"].images @ np.array([1, 1j])
+    mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
+    filled = np.abs(
+        np.fft.ifft2(
+            np.fft.ifftshift(mask.array)
+            * np.fft.fft2(images.astype("complex128"))
+        )
+    )[..., None]
+    truth = np.abs(images)[..., None].astype("float32")
+    assert truth.max() == pytest.approx(1)
+    expected = per_volume(truth, filled.astype("float32"), data["test"].volumes)
+    got = metrics["results"]["learned (4S), zero-filled"]["volumes"]
+    for volume, values in expected.items():
+        assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
+
+
+def test_complex_images_have_a_phase_already(folder, capsys):
+    for i in range(4):
+        volume = np.ones((3, 16, 18), "complex64")
+        np.save(folder / "data" / f"volume_{i}.npy", volume)
+    assert train(_arguments(folder, "--phase")) == 2
+    assert "--phase. Expected none, since" in capsys.readouterr().err
+
+
+def test_the_help_names_all_estimators(capsys):
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args(["train", "--help"])
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ESTIMATORS)
+
+
 def test_data_or_demo_has_to_be_given(capsys):
     for words in ([], ["--epochs", "1", "1"]):
         assert train(words) == 2
@@ -176,13 +218,48 @@ def test_data_or_demo_has_to_be_given(capsys):
 
 @pytest.mark.parametrize(
     "gains, expected",
-    [([1.0, 2.0], "better"), ([-1.0, -2.0], "worse"), ([0.0, 0.0], "better")],
+    [
+        ([1.0, 2.0], "1.50 dB [-4.85, 7.85]"),
+        ([-1.0, -2.0], "1.50 dB [-4.85, 7.85]"),
+        ([0.0, 0.0], "0.00 dB [0.00, 0.00]"),
+        ([-1.0], "1.00 dB"),
+    ],
 )
 def test_a_gain_in_words(gains, expected):
     """Without a sign, also where both masks are the same."""
-    size, direction = page.better_or_worse(np.array(gains))
-    assert direction == expected and not size.startswith("-")
-    assert size.startswith(f"{abs(np.mean(gains)):.2f}")
+    assert page.size_of(np.array(gains)) == expected
+
+
+@pytest.mark.parametrize("sign, direction", [(1, "better"), (-1, "worse")])
+def test_the_central_points_stand_beside(sign, direction):
+    volume = {"psnr": 30.0, "ssim": 0.9}
+    learned = {"a": {**volume, "psnr": 30.0 + sign}}
+    results = {
+        "learned (4S), zero-filled": {"volumes": learned},
+        "central_points, zero-filled": {"volumes": {"a": volume}},
+    }
+    kind, pattern, text = page.against_the_centre(results)
+    assert (kind, pattern) == ("points", "central_points")
+    assert f"1.00 dB {direction} than as many central points" in text
+
+
+def test_settings_that_were_not_given_are_said():
+    options = parse("--data", "images")
+    found = page.settings(options, {"learned": {"slope": [20.0, 30.0]}})
+    assert found["slope"] == 20 and found["phase"] == "none"
+    assert found["lines"] == "none: points"
+    options = parse(*"--data images --lines rows --slope 5 --phase".split())
+    found = page.settings(options, {"learned": {"slope": [5.0]}})
+    assert (found["slope"], found["phase"]) == (5.0, 1.0)
+    assert found["lines"] == "rows"
+
+
+def test_how_far_a_mask_makes_use_of_the_symmetry():
+    array = np.zeros((9, 9), bool)
+    array[4, 2:8] = True
+    (crime, said) = page.limits(["Hermitian."], masks.SamplingMask(array))
+    assert crime == "Hermitian."
+    assert "acquires 5 points" in said and "of 4 of them is in it" in said
 
 
 def test_the_gain_has_an_interval():
@@ -191,10 +268,13 @@ def test_the_gain_has_an_interval():
     gains = np.array([1.0, 2.0, 3.0])
     # t(0.975, 2) = 4.303, over the square root of 3.
     for sign, text in ((1, "worth 2.00 dB"), (-1, "2.00 dB")):
-        found = page.sentence(options, sign * gains, "zero-filled")
+        found = page.sentence(options, sign * gains, "zero-filled", demo=False)
         assert f"{text} [-0.48, 4.48]" in found
         assert ("worse than" in found) == (sign < 0)
         assert f"better in {3 * (sign > 0)} of them" in found
+
+
+CENTRE = "central", "1 dB worse"
 
 
 @pytest.mark.parametrize("complex_images", [False, True])
@@ -206,20 +286,29 @@ def test_before_a_scan(lines, complex_images):
     options = parse("--data", "images")
     gains = np.array([1.0, 2.0])
     text, rows = before_a_scan.section(
-        mask, gains, options, complex_images, demo=False
+        mask, gains, CENTRE, options, complex_images, demo=False
     )
     remedies = {name: remedy for name, _, remedy in rows}
     assert bool(remedies["images with a phase"]) != complex_images
     assert bool(remedies["field of view"]) != complex_images
-    assert bool(remedies["a sequence for it"]) != bool(lines)
-    open_points = 2 * (not complex_images) + (not lines)
-    found = re.findall(r"(\d) points? (?:is|are) open", text)
-    assert found == ([str(open_points)] if open_points else [])
+    # A mask of points is for 3-D; that is no fault.
+    assert not remedies["a sequence for it"]
+    assert "--baseline central" in remedies["better than the central mask"]
+    open_points = 2 * (not complex_images) + 1
+    assert re.findall(r"(\d) items? (?:is|are) open", text) == [
+        str(open_points)
+    ]
     # One volume that loses, and simulated anatomy, are open points as well.
     _, more = before_a_scan.section(
-        mask, gains * [1, -1], options, complex_images, demo=True
+        mask, gains * [1, -1], CENTRE, options, complex_images, demo=True
     )
     assert sum(bool(remedy) for *_, remedy in more) == open_points + 2
+    # The baseline may be the central mask itself.
+    options.baseline = "central"
+    _, rows = before_a_scan.section(
+        mask, gains, CENTRE, options, complex_images, demo=False
+    )
+    assert len([row for row in rows if "central" in row[0]]) == 1
 
 
 def test_no_epochs_are_refused(folder, capsys):
@@ -427,7 +516,7 @@ def test_other_options_win_over_the_demo():
 
 
 def test_a_baseline_of_points_has_no_lines():
-    assert parse("--lines", "rows").baseline == "random_lines"
+    assert parse("--lines", "rows").baseline == "central_lines"
     with pytest.raises(ValueError, match="`baseline`.*of lines"):
         parse("--lines", "rows", "--baseline", "gaussian")
 

@@ -99,13 +99,17 @@ def test_no_side_lobes(array):
 @pytest.mark.parametrize(
     "acquired, size, view, expected",
     [
-        # DC at 4: columns 2 to 6, a distance of 2, so 5 of 8 lines.
-        ((2, 4, 5), 8, None, "up to 2 of 4 from DC, 62 % of the"),
-        ((2, 4, 6), 8, 240, "2 of 4 from DC: 48.00 mm along W, .* 30.00 mm"),
-        # The edge at -4 is no more than everything.
-        ((0, 4), 8, 240, "4 of 4 from DC: 30.00 mm along W"),
-        ((0, 3), 7, 210, "3 of 3 from DC: 30.00 mm along W"),
-        ((3,), 7, 210, "0 of 3 from DC: 210.00 mm along W"),
+        # DC at 4, so lines -2, 0 and 1.
+        ((2, 4, 5), 8, None, "0 to 1 without a gap, 25 % .* 2 of 4 from DC"),
+        ((2, 4, 5), 8, 240, "0 to 1 .* 120.00 mm along W .* 30.00 mm; .* 2 of"),
+        # One line far out resolves nothing by itself.
+        ((0, 3, 4, 5), 8, 240, "-1 to 1 .* 80.00 mm along W .* 4 of 4"),
+        # More on one side than on the other.
+        ((3, 4, 5, 6), 8, 240, "-1 to 2 .* 60.00 mm .* 2 of 4 from DC"),
+        (range(8), 8, 240, "-4 to 3 .* 30.00 mm along W .* 30.00 mm"),
+        (range(7), 7, 210, "-3 to 3 .* 30.00 mm along W .* 30.00 mm"),
+        ((3,), 7, 210, "0 to 0 .* 210.00 mm along W .* 0 of 3 from DC"),
+        ((1, 2), 7, 210, "no column at DC; the farthest is 2 of 3 from DC"),
     ],
 )
 def test_resolution(acquired, size, view, expected):
@@ -117,7 +121,7 @@ def test_resolution(acquired, size, view, expected):
     matrix = {"field_of_view": (view, 99) if view else None}
     rows = SamplingMask(array.T, matrix=(size, size), **matrix)
     other = resolution_text(mask).replace("along W", "along H")
-    assert resolution_text(rows) == other.replace("columns", "rows")
+    assert resolution_text(rows) == other.replace("column", "row")
 
 
 def test_resolution_of_others():

@@ -173,7 +173,10 @@ def conduct(settings):
         the report, and all records that the folder holds, by name.
     """
     splits, source = load_splits(
-        settings["data"], settings["data_dir"], settings["seed"]
+        settings["data"],
+        settings["data_dir"],
+        settings["seed"],
+        complex_images=True,
     )
     fingerprints = {name: fingerprint(each) for name, each in splits.items()}
     images = images_of(splits, settings["phase"], settings["seed"])

@@ -1,14 +1,16 @@
 """What stands between a learned mask and a scan: a section of the report."""
 
-HEADER = ["point", "this mask", "what to do"]
+HEADER = ["item", "this mask", "what to do"]
 
 
-def section(mask, gains, options, complex_images, demo):
+def section(mask, gains, central, options, complex_images, demo):
     """Make the section: a sentence, and a table of what was looked at.
 
     Args:
         mask: The learned `SamplingMask`.
         gains: Array, decibels of each test volume over the fixed mask.
+        central: Pair of the pattern of the central lines or points, and a
+            string, how they compare without a network.
         options: `argparse.Namespace` of `loupe-tf train`.
         complex_images: Boolean, whether the images given have a phase.
         demo: Boolean, whether the images are simulated.
@@ -22,11 +24,16 @@ def section(mask, gains, options, complex_images, demo):
         _size(mask),
         _sequence(mask),
         _gain(gains, options.baseline),
+        *([] if options.baseline == central[0] else [_centre(*central)]),
     ]
     open_points = sum(bool(remedy) for *_, remedy in rows)
     if not open_points:
-        return "Nothing that was looked at speaks against a scan.", rows
-    are = "point is" if open_points == 1 else "points are"
+        return (
+            f"None of these {len(rows)} items is open. They are not all that "
+            "a scan needs.",
+            rows,
+        )
+    are = "item is" if open_points == 1 else "items are"
     return (
         f"Not yet for a scanner: {open_points} {are} open. You can still "
         "export the mask.",
@@ -72,8 +79,9 @@ def _sequence(mask):
         return ["a sequence for it", answer, ""]
     return [
         "a sequence for it",
-        "3-D alone: both axes are phase-encoded, the readout is the third",
-        "for 2-D, learn lines: --lines columns",
+        "3-D only: both axes are phase-encoded, the readout is the third "
+        "(for 2-D, learn lines: --lines columns)",
+        "",
     ]
 
 
@@ -83,4 +91,12 @@ def _gain(gains, baseline):
         f"better than the fixed {baseline} mask",
         f"in {better} of {len(gains)} test volumes",
         "" if better == len(gains) else "give more epochs, or more images",
+    ]
+
+
+def _centre(pattern, alone):
+    return [
+        f"better than the {pattern} mask",
+        f"not known with a network; without one, {alone}",
+        f"compare with it: --baseline {pattern}",
     ]

@@ -45,6 +45,9 @@ NETWORKS = {
     "encoder_decoder": ("encoder-decoder", 7),
 }
 
+# The masks to beat: images of low resolution.
+CENTRAL = {"lines": "central_lines", "points": "central_points"}
+
 # What the options of version 0.1.0 called them.
 OLD_NAMES = {"uniform": "uniform_random", "poisson": "poisson_disc"}
 
@@ -105,21 +108,22 @@ def add_mask_options(group):
         "--estimator",
         default="relaxed",
         metavar="NAME",
-        help="how masks are drawn in training: %(default)s, the paper's, or "
-        "another of docs/guide/how_it_works.md; an unknown name lists them all",
+        help="how masks are drawn in training: %(default)s, the paper's; "
+        "straight_through, concrete, gumbel_topk, or one of your own",
     )
     add(
         "--slope",
         type=float,
         help="initial slope that 4S raises (20 for relaxed, smaller for the "
-        "others; 200 is worth a try in trainings of some thousand steps)",
+        "others; in a few thousand steps, 200 with --factor 1 is worth a try)",
     )
     add(
         "--baseline",
         choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
         type=lambda name: OLD_NAMES.get(name, name),
-        help="the fixed pattern to compare with (gaussian: points of variable "
-        "density; random_lines for lines)",
+        help="the fixed pattern to compare with: central_points, or "
+        "central_lines with --lines, which are hard to beat (default); "
+        "gaussian and random_lines are easier rivals",
     )
 
 
@@ -130,7 +134,8 @@ def add_network_options(group):
         "--network",
         choices=list(NETWORKS),
         default="unet",
-        help="the network that rebuilds the image (%(default)s)",
+        help="the network that rebuilds the image (%(default)s); unrolled "
+        "networks need Python, see docs/guide/reconstructors.md",
     )
     add(
         "--filters",
@@ -198,7 +203,8 @@ def add_training_options(group):
         "--factor",
         type=float,
         default=1.5,
-        help="factor by which 4S multiplies the slope (%(default)s)",
+        help="factor by which 4S multiplies the slope; 1 leaves it as it is "
+        "(%(default)s)",
     )
     add(
         "--stop-patience",
@@ -237,7 +243,7 @@ def complete(options):
     if options.depth is None:
         options.depth = NETWORKS[options.network][1]
     if options.baseline is None:
-        options.baseline = "random_lines" if options.lines else "gaussian"
+        options.baseline = CENTRAL["lines" if options.lines else "points"]
     if options.lines and not masks.PATTERNS[options.baseline].of_lines:
         raise invalid(
             "baseline",

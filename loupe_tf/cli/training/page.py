@@ -6,8 +6,7 @@ from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
 from loupe_tf.cli.training import before_a_scan
 from loupe_tf.cli.training.models import fixed_mask
-from loupe_tf.cli.training.options import NETWORKS
-from loupe_tf.cli.training.rounds import CENTRAL
+from loupe_tf.cli.training.options import CENTRAL, NETWORKS
 from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.masks.description import resolution_text
 
@@ -25,6 +24,19 @@ WHOSE_LOSS = {
     "learned": " The loss is that of the random masks of training, the "
     "validation loss that of the binary mask."
 }
+WORDS = {
+    "R, acceleration": "1/R of the samples, or lines, of k-space are acquired.",
+    "zero-filled": "The image whose missing samples are zero, without a "
+    "network.",
+    "slope": "Masks of training lie between 0 and 1. The larger the slope of "
+    "the sigmoid that makes them, the nearer they are to 0 and 1.",
+    "4S": "Self-Shrinking of Sigmoid Slope (Martinini et al., BioCAS 2022) "
+    "multiplies the slope whenever the loss stalls.",
+    "rounds": "Round one trains with 4S, or a fixed mask. Round two goes on "
+    "from its best epoch and lowers the learning rate.",
+    "NMSE": "Squared error over squared image, each summed over all pixels.",
+}
+
 HEADER = [
     "mask, reconstruction",
     "PSNR [dB]",
@@ -71,9 +83,12 @@ def write(out, options, facts, crimes, test, model, outcome):
     )
     doubts = doubts_of(results, network)
     resolution = resolution_text(mask)
+    demo = "mni_brain" in facts["data"]
+    kind, pattern, alone = against_the_centre(results)
     said = [
-        verdict(options, network, results, gains, doubts),
-        against_the_centre(results),
+        verdict(options, network, results, gains, doubts, demo),
+        f"Without a network, the learned {kind} are {alone}."
+        + advice(options, pattern),
         resolution and f"The learned mask acquires {resolution}.",
         slope_never_raised(options, outcome.histories[model.name]["slope"]),
     ]
@@ -90,9 +105,13 @@ def write(out, options, facts, crimes, test, model, outcome):
     }
     out.write_json("metrics.json", metrics, indent=2)
     out.write_json("history.json", outcome.histories)
-    demo = "mni_brain" in facts["data"]
     ready, open_points = before_a_scan.section(
-        mask, gains, options, test.images.shape[-1] == 2, demo
+        mask,
+        gains,
+        (pattern, alone),
+        options,
+        model.inputs[0].shape[-1] == 2,
+        demo,
     )
     if demo:
         doubts = [
@@ -113,7 +132,9 @@ def write(out, options, facts, crimes, test, model, outcome):
                 ready,
                 report.table(before_a_scan.HEADER, open_points),
             ],
-            **({"Limits of the images": crimes} if crimes else {}),
+            **(
+                {"Limits of the images": limits(crimes, mask)} if crimes else {}
+            ),
             "Reconstructions": images_section(test, outcome.outputs, network),
             "The mask": [
                 *mask_section(mask, probability),
@@ -121,14 +142,15 @@ def write(out, options, facts, crimes, test, model, outcome):
             ],
             "Training": training_section(outcome.histories),
             "How it was obtained": [report.facts(obtained)],
-            "Settings": [report.facts(settings_of(options))],
+            "Settings": [report.facts(settings(options, outcome.histories))],
+            "Words": [report.facts(WORDS)],
         },
     )
     print(f"\n{report.text_table(HEADER, rows)}")
     print("", *said, f"See {out / 'report.html'}", sep="\n")
 
 
-def verdict(options, network, results, gains, doubts):
+def verdict(options, network, results, gains, doubts, demo):
     """State the gain of the learned mask, as far as that can be told.
 
     Args:
@@ -137,9 +159,10 @@ def verdict(options, network, results, gains, doubts):
         results: Dict of the results by name of mask and reconstruction.
         gains: Array, decibels of each test volume with the network.
         doubts: List of strings, what `doubts_of` returns.
+        demo: Boolean, whether the images are simulated.
     """
     if not doubts:
-        return sentence(options, gains, f"with the same {network}")
+        return sentence(options, gains, f"with the same {network}", demo)
     alone = evaluation.paired_difference(
         results["learned (4S), zero-filled"]["volumes"],
         results[f"{options.baseline}, zero-filled"]["volumes"],
@@ -147,7 +170,7 @@ def verdict(options, network, results, gains, doubts):
     return (
         "The masks cannot be compared by their networks yet, since a network "
         "is worse than zero filling (below). "
-        + sentence(options, alone, "without a network, zero-filled")
+        + sentence(options, alone, "without a network, zero-filled", demo)
     )
 
 
@@ -156,6 +179,10 @@ def against_the_centre(results):
 
     Args:
         results: Dict of the results by name of mask and reconstruction.
+
+    Returns:
+        Three strings: lines or points, the pattern of the central ones, and
+        how the learned ones compare with it.
     """
     kind, pattern = next(
         (kind, pattern)
@@ -169,25 +196,79 @@ def against_the_centre(results):
         np.mean([volume["ssim"] for volume in each.values()])
         for each in (learned, central)
     ]
-    decibels, than = better_or_worse(gains)
+    better = "worse" if gains.mean() < 0 else "better"
     return (
-        f"Without a network, the learned {kind} are {decibels} dB {than} "
-        f"than as many central {kind}, an image of low resolution (SSIM "
-        f"{ssim[0]:.3f} against {ssim[1]:.3f}). To train a network on those, "
-        f"give --baseline {pattern}."
+        kind,
+        pattern,
+        f"{size_of(gains)} {better} than as many central {kind}, an image of "
+        f"low resolution (SSIM {ssim[0]:.3f} against {ssim[1]:.3f})",
     )
 
 
-def better_or_worse(gains):
-    """Return the size of a gain in dB, with its spread, and its direction."""
-    if gains.mean() < 0:
-        return report.spread(-gains), "worse"
-    return report.spread(gains), "better"
+def advice(options, pattern):
+    """How to train a network on the central lines or points; `""` if it was."""
+    if options.baseline == pattern:
+        return ""
+    return f" To train a network on those, give --baseline {pattern}."
+
+
+def size_of(gains):
+    """The size of a gain, whatever its sign, and its 95 % interval, as text.
+
+    Args:
+        gains: Array, decibels of each test volume.
+    """
+    size = np.abs(gains.mean())
+    if len(gains) < 2:
+        return f"{size:.2f} dB"
+    signed = gains * np.sign(gains.mean() or 1)
+    found = evaluation.effect(
+        {i: [gain] for i, gain in enumerate(signed)},
+        {i: i for i in range(len(gains))},
+    )
+    return f"{size:.2f} dB [{found.low:.2f}, {found.high:.2f}]"
+
+
+def limits(crimes, mask):
+    """What makes the images too easy, and how far the mask makes use of it.
+
+    Args:
+        crimes: List of strings.
+        mask: The learned `SamplingMask`.
+    """
+    found = masks.mirror_images(mask)
+    if not found["outside"]:
+        return crimes
+    kind = "lines" if mask.lines else "points"
+    return [
+        *crimes,
+        f"This mask acquires {found['outside']} {kind} outside the calibration "
+        f"region; the mirror image about DC of {found['mirrored']} of them is "
+        f"in it too ({found['by_chance']:.0f} would be by chance).",
+    ]
+
+
+def settings(options, histories):
+    """The settings to show, with what those that were not given came to be.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        histories: Dict of the logs by the names of the models.
+    """
+    found = settings_of(options)
+    if found["slope"] is None:
+        found["slope"] = histories["learned"]["slope"][0]
+    if found["lines"] is None:
+        found["lines"] = "none: points"
+    return {
+        name: "none" if value is None else value
+        for name, value in found.items()
+    }
 
 
 def slope_never_raised(options, slopes):
     """Say that 4S has not acted; `""` if it has."""
-    if len(set(slopes)) > 1:
+    if len(set(slopes)) > 1 or options.factor == 1:
         return ""
     epochs = f"{options.patience} epoch{'s' * (options.patience > 1)}"
     less = ", or less patience" if options.patience > 1 else ""
@@ -197,32 +278,26 @@ def slope_never_raised(options, slopes):
     )
 
 
-def sentence(options, gains, how):
+def sentence(options, gains, how, demo):
     """The gain of the learned mask.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         gains: Array, decibels of each test volume.
         how: String, how the images were reconstructed.
+        demo: Boolean, whether the images are simulated.
     """
-    worse = gains.mean() < 0
-    size, interval = abs(gains.mean()), ""
-    if len(gains) > 1:
-        numbered = {
-            i: [gain] for i, gain in enumerate(-gains if worse else gains)
-        }
-        found = evaluation.effect(numbered, {i: i for i in numbered})
-        interval = f" [{found.low:.2f}, {found.high:.2f}]"
-    gain = f"{size:.2f} dB{interval}"
-    gain = f"{gain} worse than" if worse else f"worth {gain} over"
+    gain = size_of(gains)
+    gain = f"{gain} worse than" if gains.mean() < 0 else f"worth {gain} over"
     text = (
         f"At R = {options.acceleration:g} the learned mask is {gain} the fixed "
         f"{options.baseline} mask of the same budget, {how} "
     )
     if len(gains) == 1:
         return f"{text}on the one test volume, which says nothing about others."
+    volumes = "volumes of one simulated anatomy" if demo else "volumes"
     return text + (
-        f"(mean and its 95 % interval over {len(gains)} test volumes, one "
+        f"(mean and its 95 % interval over {len(gains)} test {volumes}, one "
         f"seed; better in {sum(gains > 0)} of them)."
     )
 
@@ -254,8 +329,8 @@ def row(result):
         f"{np.mean(values['nmse']):.5f}",
         f"{result['achieved_acceleration']:.3f}",
         "-" if slope is None else f"{slope:.4g}",
-        str(result["epochs"]),
-        f"{result['seconds']:.0f}",
+        str(result["epochs"] or "-"),
+        f"{result['seconds']:.0f}" if result["epochs"] else "-",
     ]
 
 
@@ -283,13 +358,15 @@ def mask_section(mask, probability):
         report.figure(
             plots.probability_histogram(probability),
             "The nearer to 0 and 1, the less is lost by making the mask "
-            "binary. If most probabilities lie around 1/R, and the mask looks "
-            "like noise outside its centre, it needs more training.",
+            "binary; near-binary is below 0.05 or above 0.95. If most "
+            "probabilities lie around 1/R, and the mask looks like noise "
+            "outside its centre, it needs more training.",
         ),
         report.figure(
             plots.mask_description(mask),
             "The share of samples acquired by distance from DC, and the point "
-            "spread function: the image of one bright pixel.",
+            "spread function: the image of one bright pixel. The circle marks "
+            "its largest side lobe.",
         ),
     ]
 
@@ -298,7 +375,9 @@ def fixed_section(options, size):
     """The mask that the learned one is compared with."""
     mask = fixed_mask(options, size)
     return [
-        report.figure(plots.mask(mask), f"The fixed mask beside it: {mask}.")
+        report.figure(
+            plots.mask(mask), f"The fixed mask, for comparison: {mask}."
+        )
     ]
 
 
@@ -329,7 +408,8 @@ def training_section(histories):
         report.figure(
             plots.training_curves(history),
             f"The {name} mask. The vertical line is where round two begins, "
-            f"from the best weights of round one.{WHOSE_LOSS.get(name, '')}",
+            "from the best weights of round one. The test uses the weights of "
+            f"the best epoch of both.{WHOSE_LOSS.get(name, '')}",
         )
         for name, history in histories.items()
     ]

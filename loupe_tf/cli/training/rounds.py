@@ -5,12 +5,9 @@ import dataclasses
 import tqdm
 
 from loupe_tf import callbacks, evaluation, masks
-from loupe_tf.cli.training.options import NETWORKS
+from loupe_tf.cli.training.options import CENTRAL, NETWORKS
 from loupe_tf.models import loupe_model
 from loupe_tf.reconstruction import ZeroFilled
-
-# The rivals of all masks: images of low resolution.
-CENTRAL = {"lines": "central_lines", "points": "central_points"}
 
 
 class Progress:

@@ -88,6 +88,24 @@ def test_load_volumes(folder):
     np.testing.assert_array_equal(alone, images[3:])
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_volumes(tmp_path, rng, dtype):
+    stored = (rng.normal(size=(2, 4, 5, 2)) @ [1, 1j]).astype(dtype)
+    np.save(tmp_path / "a.npy", stored)
+    np.save(tmp_path / "b.npy", 3j * stored)
+    images, volumes = load_volumes(tmp_path, complex_images=True)
+    assert images.shape == (4, 4, 5, 2) and images.dtype == np.float32
+    assert volumes.tolist() == ["a.npy"] * 2 + ["b.npy"] * 2
+    found = images @ np.array([1, 1j])
+    scaled = stored / np.abs(stored).max()
+    np.testing.assert_allclose(found[:2], scaled, atol=1e-6)
+    np.testing.assert_allclose(found[2:], 1j * scaled, atol=1e-6)
+    # Magnitudes beside them are another kind of images.
+    np.save(tmp_path / "c.npy", np.abs(stored))
+    with pytest.raises(ValueError, match="c.npy.*all volumes or in none"):
+        load_volumes(tmp_path, complex_images=True)
+
+
 @pytest.mark.parametrize(
     "volume, match",
     [
