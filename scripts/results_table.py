@@ -208,7 +208,7 @@ ENTRIES = [
         ),
     ),
     *FOUR_S.claim(
-        "A fixed slope needs tuning",
+        "A fixed slope needs tuning: the best of three against the others",
         "4s_folds",
         *(
             (
@@ -260,7 +260,7 @@ ENTRIES = [
         ),
     ),
     *TRANSFER.claim(
-        "A mask learned with a U-Net and a region serves other methods too",
+        "Points learned with a region beat given ones, for other methods too",
         "mask_transfer_folds",
         *(
             of_masks(method, "learned calibrated", given)
@@ -269,7 +269,7 @@ ENTRIES = [
         ),
     ),
     *TRANSFER.claim(
-        "A mask learned without a region serves other methods too",
+        "Points learned without a region beat given ones",
         "mask_transfer_folds",
         *(
             of_masks(method, "learned", "gaussian")
@@ -277,7 +277,7 @@ ENTRIES = [
         ),
     ),
     *TRANSFER.claim(
-        "A U-Net serves its own mask best",
+        "A U-Net serves the mask it was trained for best",
         "mask_transfer_folds",
         (
             "4: mean over masks: their own U-Net against another's",
@@ -343,7 +343,7 @@ ENTRIES = [
         )
     ),
     *SELF.claim(
-        "Hold-out learns from undersampled scans alone",
+        "Hold-out, without a single full scan, beats zero-filling",
         "self_supervision",
         hold_out(EACH_SLICE, "hold-out", "zero-filled"),
         hold_out(ONE_MASK, "hold-out", "zero-filled"),
@@ -371,12 +371,12 @@ ENTRIES = [
         hold_out(ONE_MASK, "hold-out, weighted", "hold-out"),
     ),
     *SELF.claim(
-        "A teacher that sees more samples helps, and does not collapse",
+        "A teacher that sees more samples helps",
         "self_supervision",
         hold_out(EACH_SLICE, "hold-out and a teacher", "hold-out"),
     ),
     *FROM_SCANS.claim(
-        "A mask can be learned from undersampled scans (not from a paper)",
+        "Masks can be learned without full scans (not from a paper)",
         "mask_from_scans",
         *(
             (
@@ -409,7 +409,7 @@ ENTRIES = [
                 *("full scans against K-band", "R = 3, MoDL"),
             ),
             (
-                "The mask can be learned inside the band",
+                "A mask learned inside the band beats a Gaussian one",
                 *("K-band, learned mask", "K-band"),
                 "learned mask against Gaussian mask",
                 "R = 3, MoDL, K-band",
@@ -524,7 +524,7 @@ ENTRIES = [
         ),
     ),
     *CHALLENGE.claim(
-        "Zeros make up for a read-out without oversampling",
+        "Zeros help where the read-out is not oversampled",
         "challenge",
         *(
             (
@@ -562,7 +562,7 @@ ENTRIES = [
         )
     ),
     *POSTERIOR.claim(
-        "The mean of posterior samples is a good reconstruction",
+        "The mean of samples beats zero-filling and a U-Net for the mask",
         "posterior",
         *(
             (
