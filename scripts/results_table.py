@@ -1,4 +1,4 @@
-"""Make the table of all results from the records that are kept with them.
+"""Make the tables of all results from the records that are kept with them.
 
     python scripts/results_table.py
     python scripts/results_table.py --write
@@ -6,13 +6,14 @@
 Each experiment has its records in docs/results, in a folder of its own. This
 script computes the comparisons of each again, as the `--report` of its script
 does, and picks those that answer a paper's claim. It needs no data and trains
-nothing. With --write, the table of docs/results/all.md is replaced; `make
+nothing. With --write, the tables of docs/results/all.md are replaced; `make
 results` does that.
 """
 
 import argparse
 import dataclasses
 import importlib
+import itertools
 import pathlib
 import re
 import sys
@@ -26,476 +27,610 @@ from loupe_tf.run_folder import RunFolder
 RESULTS = pathlib.Path(__file__).parents[1] / "docs" / "results"
 PAGE = RESULTS / "all.md"
 BEGIN, END = "<!-- The table begins here. -->", "<!-- The table ends here. -->"
-COLUMNS = ["system", "claim", "found", "verdict"]
+COLUMNS = ["A against B", "where", "gain [dB]", "verdict"]
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A page of results, and where its records are.
+
+    Attributes:
+        title: String, the heading.
+        page: String, the file in docs/results.
+        script: String, the name of the script.
+    """
+
+    title: str
+    page: str
+    script: str
+
+    def claim(self, claim, folder, *rows):
+        """Return an `Entry` for each row.
+
+        Args:
+            claim: String, the claim in words.
+            folder: String, the folder with the records, below docs/results.
+            rows: Tuples of the other fields of an `Entry`.
+        """
+        return [Entry(self, claim, folder, *row) for row in rows]
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A claim, and the comparison that answers it.
+    """A claim, and a comparison that tests it.
 
     Attributes:
-        system: String, a link to the page and its title.
+        system: `System`.
         claim: String, the claim in words.
-        script: String, the name of the script.
         folder: String, the folder with the records, below docs/results.
         comparison: String, how the comparison is called in the report: the R
             and the text of a table of claims, or the start of a sentence.
-        what: String, which condition the figure is for.
+        pair: String, "A against B": the gain is that of A.
+        where: String, the condition, such as the R and the reconstruction.
     """
 
-    system: str
+    system: System
     claim: str
-    script: str
     folder: str
     comparison: str
-    what: str = ""
+    pair: str
+    where: str
 
 
-FOUR_S = "[4S](4s.md)"
-TRANSFER = "[masks and reconstructors](mask_transfer.md)"
-FASTMRI = "[fastMRI's U-Net](fastmri_unet.md)"
-XPDNET = "[unrolled networks](xpdnet.md)"
-SELF = "[training without full scans](self_supervision.md)"
-FROM_SCANS = "[masks from undersampled scans](mask_from_scans.md)"
-K_BAND = "[bands of k-space](k_band.md)"
-NC_PDNET = "[non-Cartesian networks](ncpdnet.md)"
-CHALLENGE = "[fastMRI challenge, two simulated vendors](challenge.md)"
-SHAPES = "[shapes of masks](mask_shapes.md)"
-POSTERIOR = "[posterior samples](posterior.md)"
-SPARKLING = "[densities of curves](sparkling.md)"
-LEARNED = "[learned trajectories](learned_trajectories.md)"
-UNSEEN = "[scans not seen in training](unseen.md)"
-EQUILIBRIA = "[gradients of equilibria](shine.md)"
-ITERATIONS = "[iterations in the test](iterations.md)"
+FOUR_S = System("4S and fixed slopes", "4s.md", "reproduce_4s")
+LOUPE = System(
+    "Learned and unlearned masks", "drop_rates.md", "reproduce_drop_rates"
+)
+TRANSFER = System(
+    "Masks and reconstructors", "mask_transfer.md", "mask_transfer"
+)
+FASTMRI = System(
+    "The fastMRI U-Net", "fastmri_unet.md", "reproduce_fastmri_unet"
+)
+SHAPES = System("Shapes of masks", "mask_shapes.md", "compare_mask_shapes")
+XPDNET = System("Unrolled networks", "xpdnet.md", "reproduce_xpdnet")
+SELF = System(
+    "Training without full scans",
+    "self_supervision.md",
+    "reproduce_self_supervision",
+)
+FROM_SCANS = System(
+    "A mask from undersampled scans",
+    "mask_from_scans.md",
+    "learn_mask_from_scans",
+)
+K_BAND = System("Bands of k-space", "k_band.md", "reproduce_k_band")
+NC_PDNET = System("Non-Cartesian networks", "ncpdnet.md", "reproduce_ncpdnet")
+SPARKLING = System("Densities of curves", "sparkling.md", "reproduce_sparkling")
+LEARNED = System(
+    "Learned trajectories",
+    "learned_trajectories.md",
+    "reproduce_learned_trajectories",
+)
+CHALLENGE = System(
+    "The fastMRI challenge, two simulated vendors",
+    "challenge.md",
+    "evaluate_challenge",
+)
+UNSEEN = System("Scans not seen in training", "unseen.md", "reproduce_unseen")
+POSTERIOR = System("Posterior samples", "posterior.md", "reproduce_posterior")
+EQUILIBRIA = System("Gradients of equilibria", "shine.md", "reproduce_shine")
+ITERATIONS = System(
+    "Iterations in the test", "iterations.md", "iterations_at_test_time"
+)
+
+
+def against_4s(method, name):
+    """A row of the comparisons of other methods with 4S."""
+    return (
+        f"4: {method} against 4S, {REGION}",
+        f"{name} against 4S",
+        f"R = 4, {REGION}, two rounds",
+    )
+
+
+def of_masks(method, learned, given):
+    """A row of the comparisons of masks for a reconstructor."""
+    region = "with" if "calibrated" in learned else "without"
+    name = {"gaussian": "Gaussian points", "poisson disc": "a Poisson disc"}
+    return (
+        f"4: {method}: {learned} against {given}",
+        f"points learned {region} a region against {name[given]}",
+        f"R = 4, {method.replace('wavelet l1', 'wavelets')}",
+    )
+
+
+def hold_out(masks, first, second):
+    """A row of the comparisons of trainings without full scans."""
+    words = {"hold-out, weighted": "hold-out with weights"}
+    return (
+        f": 1 coil, {masks}: {first} against {second}",
+        f"{words.get(first, first)} against {words.get(second, second)}",
+        f"R = 4, {masks}",
+    )
+
+
+def curves(first, second, rate=4):
+    """A row of the comparisons of densities, by total variation."""
+    return (
+        f"{rate}: CS, total variation: {first} against {second}",
+        f"{first} against {second}",
+        f"R = {rate}, total variation",
+    )
+
+
+def trajectories(method, first, second, pair):
+    """A row of the comparisons of learned curves."""
+    return f"4: {method}: {first} against {second}", pair, f"R = 4, {method}"
+
+
+def of_networks(filters, kind, method, iterations):
+    """A row of the comparisons of iterations in the test."""
+    return (
+        f": {kind}, {filters} filters, {iterations} iterations: {method}, 20 "
+        f"in the test against {iterations}",
+        f"20 iterations in the test against {iterations}",
+        f"{method}, {kind}, {filters} filters, trained with {iterations}",
+    )
+
+
+REGION, NO_REGION = "with a region", "no region"
+EACH_SLICE, ONE_MASK = "a mask for each slice", "one mask, learned with a U-Net"
+DRAWS = "draws of a learned mask"
+DENSITY = "learned density, -log(1 - P)"
+D_THROUGH = "by projection, D differentiated"
 
 ENTRIES = [
-    *(
-        Entry(
-            FOUR_S,
-            "raising the slope beats one fixed slope",
-            "reproduce_4s",
-            "4s_folds",
-            f"{rate}: 4S{two} against s = {slope}, {rounds}, {region}",
-            f"R = {rate}, {region}, 4S{two} against s = {slope}, {rounds}",
-        )
-        for rate in (4, 8)
-        for region, slope, rounds, two in (
-            ("no region", 20, "one round", ", two rounds,"),
-            ("no region", 20, "two rounds", ""),
-            ("with a region", 20, "one round", ", two rounds,"),
-            ("with a region", 200, "two rounds", ""),
-        )
-    ),
-    *(
-        Entry(
-            FOUR_S,
-            "a calibration region inside the budget (not from the paper)",
-            "reproduce_4s",
-            "4s_folds",
-            f"{rate}: 4S, two rounds: a region against none",
-            f"R = {rate}, two rounds",
-        )
-        for rate in (4, 8)
-    ),
-    *(
-        Entry(
-            FOUR_S,
-            "another schedule or estimator beats 4S (not from the paper)",
-            "reproduce_4s",
-            "4s_folds",
-            f"4: {method} against 4S, with a region",
-            f"R = 4, {method.replace('_', ' ')}, two rounds, with a region",
-        )
-        for method in (
-            *("linear", "geometric", "cosine"),
-            *("straight_through", "concrete", "gumbel_topk"),
-        )
-    ),
-    *(
-        Entry(
-            "[LOUPE](drop_rates.md)",
-            "a learned mask beats a uniform random one, neither with a region",
-            "reproduce_drop_rates",
-            "drop_rates_folds",
-            f": mse, drop rate {rate}: learned against unlearned mask",
-            f"drop rate {rate}",
-        )
-        for rate in (0.2, 0.4, 0.6)
-    ),
-    *(
-        Entry(
-            TRANSFER,
-            f"a mask learned with a U-Net {region} serves other methods too",
-            "mask_transfer",
-            "mask_transfer_folds",
-            f"4: {method}: {learned} against {given}",
-            f"R = 4, {method}, against {given} with a region",
-        )
-        for region, learned, rivals in (
+    *FOUR_S.claim(
+        "4S in two rounds beats a fixed slope in one, as the paper compares",
+        "4s_folds",
+        *(
             (
-                "and a region",
-                "learned calibrated",
-                ("gaussian", "poisson disc"),
-            ),
-            ("without a region", "learned", ("gaussian",)),
-        )
-        for method in ("own U-Net", "wavelet l1", "total variation")
-        for given in rivals
+                f"{rate}: 4S, two rounds, against s = 20, one round, {region}",
+                "4S (two rounds) against s = 20 (one round)",
+                f"R = {rate}, {region}",
+            )
+            for rate in (4, 8)
+            for region in (NO_REGION, REGION)
+        ),
+    ),
+    *FOUR_S.claim(
+        "4S replaces the choice of a slope, in the same two rounds",
+        "4s_folds",
+        *(
+            (
+                f"{rate}: 4S against s = {slope}, two rounds, {region}",
+                f"4S against s = {slope}",
+                f"R = {rate}, {region}, two rounds",
+            )
+            for rate in (4, 8)
+            for region, slope in ((NO_REGION, 20), (REGION, 200))
+        ),
+    ),
+    *FOUR_S.claim(
+        "A fixed slope needs tuning: the best of three against the others",
+        "4s_folds",
+        *(
+            (
+                f"{rate}: s = 200 against s = {slope}, two rounds, {REGION}",
+                f"s = 200 against s = {slope}",
+                f"R = {rate}, {REGION}, two rounds",
+            )
+            for rate in (4, 8)
+            for slope in (20, 2000)
+        ),
+    ),
+    *FOUR_S.claim(
+        "A calibration region inside the budget helps (not from the paper)",
+        "4s_folds",
+        *(
+            (
+                f"{rate}: 4S, two rounds: a region against none",
+                "a region against none",
+                f"R = {rate}, 4S, two rounds",
+            )
+            for rate in (4, 8)
+        ),
+    ),
+    *FOUR_S.claim(
+        "Another schedule or estimator beats 4S (not from the paper)",
+        "4s_folds",
+        *(
+            against_4s(*method)
+            for method in (
+                ("linear", "linear schedule"),
+                ("geometric", "geometric schedule"),
+                ("cosine", "cosine schedule"),
+                ("straight_through", "straight-through"),
+                ("concrete", "binary concrete"),
+                ("gumbel_topk", "Gumbel top-k"),
+            )
+        ),
+    ),
+    *LOUPE.claim(
+        "A learned mask beats a uniform random one, neither with a region",
+        "drop_rates_folds",
+        *(
+            (
+                f": mse, drop rate {rate}: learned against unlearned mask",
+                "a learned mask against a random one",
+                f"drop rate {rate}",
+            )
+            for rate in (0.2, 0.4, 0.6)
+        ),
+    ),
+    *TRANSFER.claim(
+        "Points learned with a region beat given ones, for other methods too",
+        "mask_transfer_folds",
+        *(
+            of_masks(method, "learned calibrated", given)
+            for method in ("own U-Net", "wavelet l1", "total variation")
+            for given in ("gaussian", "poisson disc")
+        ),
+    ),
+    *TRANSFER.claim(
+        "Points learned without a region beat given ones",
+        "mask_transfer_folds",
+        *(
+            of_masks(method, "learned", "gaussian")
+            for method in ("own U-Net", "wavelet l1", "total variation")
+        ),
+    ),
+    *TRANSFER.claim(
+        "A U-Net serves the mask it was trained for best",
+        "mask_transfer_folds",
+        (
+            "4: mean over masks: their own U-Net against another's",
+            "a mask's own U-Net against another mask's",
+            "R = 4, mean over masks",
+        ),
+    ),
+    *FASTMRI.claim(
+        "A learned mask of lines beats fastMRI's masks",
+        "fastmri_unet",
+        *(
+            (
+                f"R = {rate}, U-Net on learned against {lines} lines:",
+                f"learned lines against {words}",
+                f"R = {rate}, U-Net",
+            )
+            for rate in (4, 8)
+            for lines, words in (
+                ("equispaced", "equispaced lines"),
+                ("fixed", "one random mask"),
+            )
+        ),
+    ),
+    *SHAPES.claim(
+        "Other shapes are as good as points at the same budget",
+        "mask_shapes_folds",
+        *(
+            (
+                f"4: {shape} against points",
+                f"{shape} against points",
+                "R = 4, U-Net",
+            )
+            for shape in ("columns", "rows", "rows and columns", "half-plane")
+        ),
+    ),
+    *XPDNET.claim(
+        "An unrolled network beats a U-Net with as many parameters",
+        "xpdnet",
+        *(
+            (
+                f"4: 1 coil, learned points: {network} ×5 against U-Net",
+                f"{network} against U-Net",
+                "R = 4, each with points of its own",
+            )
+            for network in ("XPDNet", "MoDL", "VarNet")
+        ),
     ),
     *(
-        Entry(
-            FASTMRI,
-            "a learned mask of lines beats fastMRI's masks",
-            "reproduce_fastmri_unet",
-            "fastmri_unet",
-            f"R = {rate}, U-Net on learned against equispaced lines:",
-            f"R = {rate}, equispaced lines",
-        )
-        for rate in (4, 8)
-    ),
-    *(
-        Entry(
-            SHAPES,
-            "lines are as good as points at the same budget",
-            "compare_mask_shapes",
-            "mask_shapes_folds",
-            f"4: {shape} against points",
-            f"R = 4, {shape} against points",
-        )
-        for shape in ("columns", "rows")
-    ),
-    *(
-        Entry(
-            XPDNET,
-            "an unrolled network beats a U-Net with the same number of weights",
-            "reproduce_xpdnet",
-            "xpdnet",
-            f"4: 1 coil, learned points: {network} ×5 against U-Net",
-            f"R = 4, learned points, {network}",
-        )
-        for network in ("XPDNet", "MoDL", "VarNet")
-    ),
-    *(
-        Entry(
-            XPDNET,
-            f"learned lines beat {lines} lines",
-            "reproduce_xpdnet",
-            "xpdnet",
-            f"4: 1 coil, {network}: learned lines against {lines} lines",
-            f"R = 4, {network.removesuffix(' ×5')}",
-        )
+        entry
         for lines in ("equispaced", "central")
-        for network in ("U-Net", "VarNet ×5")
+        for entry in XPDNET.claim(
+            f"Learned lines beat {lines} lines",
+            "xpdnet",
+            *(
+                (
+                    f"4: 1 coil, {network}: learned lines against {lines} "
+                    "lines",
+                    f"learned lines against {lines} lines",
+                    f"R = 4, {network.removesuffix(' ×5')}",
+                )
+                for network in ("U-Net", "VarNet ×5")
+            ),
+        )
+    ),
+    *SELF.claim(
+        "Hold-out, without a single full scan, beats zero-filling",
+        "self_supervision",
+        hold_out(EACH_SLICE, "hold-out", "zero-filled"),
+        hold_out(ONE_MASK, "hold-out", "zero-filled"),
+    ),
+    *SELF.claim(
+        "Full scans teach more than undersampled ones",
+        "self_supervision",
+        hold_out(EACH_SLICE, "full images", "hold-out"),
+        hold_out(ONE_MASK, "full images", "hold-out"),
+    ),
+    *SELF.claim(
+        "Hold-out beats compressed sensing, which needs no full images either",
+        "self_supervision",
+        (
+            f": 1 coil, {EACH_SLICE}: hold-out against CS, total variation",
+            "hold-out against total variation",
+            f"R = 4, {EACH_SLICE}",
+        ),
+    ),
+    *SELF.claim(
+        "Weights make hold-out better",
+        "self_supervision",
+        hold_out(EACH_SLICE, "hold-out, weighted", "hold-out"),
+        hold_out(DRAWS, "hold-out, weighted", "hold-out"),
+        hold_out(ONE_MASK, "hold-out, weighted", "hold-out"),
+    ),
+    *SELF.claim(
+        "A teacher that sees more samples helps",
+        "self_supervision",
+        hold_out(EACH_SLICE, "hold-out and a teacher", "hold-out"),
+    ),
+    *FROM_SCANS.claim(
+        "Masks can be learned without full scans (not from a paper)",
+        "mask_from_scans",
+        *(
+            (
+                f": {first} against {second}, retrained",
+                f"{first} against {second}",
+                "R = 4, a network retrained for each mask",
+            )
+            for first, second in (
+                ("learned from undersampled scans", "variable density"),
+                ("learned from undersampled scans", "learned from full scans"),
+                ("learned from full scans", "variable density"),
+            )
+        ),
     ),
     *(
-        Entry(
-            SELF,
+        Entry(K_BAND, claim, "k_band", f": {first} against {second}", pair, at)
+        for claim, first, second, pair, at in (
+            (
+                "Bands at random angles teach more than a central square",
+                *("K-band", "square", "K-band against square", "R = 3, MoDL"),
+            ),
+            (
+                "Weights for the outer samples help",
+                *("K-band", "K-band without weights"),
+                *("K-band against K-band without weights", "R = 3, MoDL"),
+            ),
+            (
+                "Full scans teach more than bands",
+                *("full scans", "K-band"),
+                *("full scans against K-band", "R = 3, MoDL"),
+            ),
+            (
+                "A mask learned inside the band beats a Gaussian one",
+                *("K-band, learned mask", "K-band"),
+                "learned mask against Gaussian mask",
+                "R = 3, MoDL, K-band",
+            ),
+        )
+    ),
+    *(
+        entry
+        for claim, rival, words in (
+            (
+                "An unrolled network beats a U-Net with as many parameters",
+                *("U-Net on the adjoint", "U-Net on the adjoint"),
+            ),
+            (
+                "An unrolled network beats compressed sensing",
+                *("CS, total variation", "total variation"),
+            ),
+            (
+                "Density compensation helps an unrolled network",
+                *("NC-PDNet without D", "NC-PDNet without compensation"),
+            ),
+        )
+        for entry in NC_PDNET.claim(
             claim,
-            "reproduce_self_supervision",
-            "self_supervision",
-            f": 1 coil, {masks}: {comparison}",
-            f"R = 4, {masks}, {comparison}",
-        )
-        for claim, comparison in (
-            (
-                "hold-out learns from undersampled scans alone",
-                "hold-out against zero-filled",
-            ),
-            (
-                "full scans teach more than undersampled ones",
-                "full images against hold-out",
-            ),
-        )
-        for masks in ("a mask for each slice", "one mask, learned with a U-Net")
-    ),
-    Entry(
-        SELF,
-        "hold-out beats compressed sensing, which needs no full images either",
-        "reproduce_self_supervision",
-        "self_supervision",
-        ": 1 coil, a mask for each slice: hold-out against CS, total variation",
-        "R = 4, a mask for each slice",
-    ),
-    Entry(
-        SELF,
-        "weights help where masks are drawn from the P of a learned mask",
-        "reproduce_self_supervision",
-        "self_supervision",
-        ": 1 coil, draws of a learned mask: "
-        "hold-out, weighted against hold-out",
-        "R = 4",
-    ),
-    Entry(
-        SELF,
-        "with one mask, the weighted form is better",
-        "reproduce_self_supervision",
-        "self_supervision",
-        ": 1 coil, one mask, learned with a U-Net: "
-        "hold-out, weighted against hold-out",
-        "R = 4, learned with a U-Net",
-    ),
-    Entry(
-        SELF,
-        "a teacher that sees more samples helps, and does not collapse",
-        "reproduce_self_supervision",
-        "self_supervision",
-        ": 1 coil, a mask for each slice: hold-out and a teacher "
-        "against hold-out",
-        "R = 4, a mask for each slice",
-    ),
-    *(
-        Entry(
-            FROM_SCANS,
-            "a mask can be learned from undersampled scans (not from a paper)",
-            "learn_mask_from_scans",
-            "mask_from_scans",
-            f": learned from undersampled scans against {other}, retrained",
-            f"R = 4, against {words}",
-        )
-        for other, words in (
-            ("variable density", "variable density"),
-            ("learned from full scans", "learned from full scans"),
-        )
-    ),
-    *(
-        Entry(
-            K_BAND,
-            claim,
-            "reproduce_k_band",
-            "k_band",
-            f": {comparison}",
-            f"R = 3, {comparison}",
-        )
-        for claim, comparison in (
-            (
-                "bands at random angles nearly replace full scans",
-                "K-band against square",
-            ),
-            (
-                "bands at random angles nearly replace full scans",
-                "K-band against K-band without weights",
-            ),
-            (
-                "full scans teach more than bands",
-                "full scans against K-band",
-            ),
-        )
-    ),
-    *(
-        Entry(
-            NC_PDNET,
-            claim,
-            "reproduce_ncpdnet",
             "ncpdnet",
-            f"4.7: {curve}, NC-PDNet against {rival}",
-            f"{curve}, R = 4.7, {what}",
-        )
-        for claim, rival, what in (
-            (
-                "an unrolled network beats a U-Net on the adjoint",
-                "U-Net on the adjoint",
-                "the same number of weights",
-            ),
-            (
-                "an unrolled network beats compressed sensing",
-                "CS, total variation",
-                "total variation",
-            ),
-            (
-                "density compensation matters",
-                "NC-PDNet without D",
-                "with it against without",
-            ),
-        )
-        for curve in ("spokes", "in-out spirals", "spiral")
-    ),
-    *(
-        Entry(
-            SPARKLING,
-            claim,
-            "reproduce_sparkling",
-            "sparkling",
-            f"4: CS, total variation: {first} against {second}",
-            f"R = 4, total variation, against {second}",
-        )
-        for claim, first, second in (
-            (
-                "curves are best after a learned density",
-                "learned density, -log(1 - P)",
-                "decaying density",
-            ),
-            (
-                "curves are best after a learned density",
-                "learned density, -log(1 - P)",
-                "spokes",
-            ),
-            (
-                "a decaying density is better than a uniform one",
-                "decaying density",
-                "uniform density",
+            *(
+                (
+                    f"4.7: {curve}, NC-PDNet against {rival}",
+                    f"NC-PDNet against {words}",
+                    f"R = 4.7, {curve}",
+                )
+                for curve in ("spokes", "in-out spirals", "spiral")
             ),
         )
     ),
-    *(
-        Entry(
-            SPARKLING,
-            "a learned density is best for a twentieth of the samples",
-            "reproduce_sparkling",
-            "sparkling128",
-            f"20: CS, total variation: learned density, -log(1 - P) against "
-            f"{other}",
-            f"R = 20, total variation, against {other}",
-        )
-        for other in ("decaying density", "spokes")
+    *SPARKLING.claim(
+        "A learned density is best for curves",
+        "sparkling",
+        curves(DENSITY, "decaying density"),
+        curves(DENSITY, "spokes"),
     ),
-    *(
-        Entry(
-            LEARNED,
-            claim,
-            "reproduce_learned_trajectories",
-            "learned_trajectories",
-            f"4: compensated adjoint: {first} against {second}",
-            f"R = 4, compensated adjoint, against {second}",
-        )
-        for claim, first, second in (
-            (
-                "curves learned by projection beat the spokes they began as",
-                "learned by projection",
-                "spokes",
-            ),
-            (
-                "projection is at least as good as a penalty",
-                "learned by projection",
-                "learned by penalty",
-            ),
-            (
-                "several resolutions are at least as good as one",
-                "by projection, coarse to fine",
-                "learned by projection",
-            ),
-        )
+    *SPARKLING.claim(
+        "The learned P is itself a good density",
+        "sparkling",
+        curves("learned density, P", "decaying density"),
     ),
-    *(
-        Entry(
-            LEARNED,
-            "gradients through density compensation help (not from a paper)",
-            "reproduce_learned_trajectories",
-            "learned_trajectories",
-            f"4: {method}: by projection, D differentiated against learned by "
-            f"projection",
-            f"R = 4, {method}, against none",
-        )
-        for method in ("compensated adjoint", "NC-PDNet")
+    *SPARKLING.claim(
+        "A decaying density is better than a uniform one",
+        "sparkling",
+        curves("decaying density", "uniform density"),
     ),
-    Entry(
-        LEARNED,
-        "curves learned with a network beat the spokes they began as",
-        "reproduce_learned_trajectories",
+    *SPARKLING.claim(
+        "A learned density is best for a twentieth of the samples",
+        "sparkling128",
+        curves(DENSITY, "decaying density", 20),
+        curves(DENSITY, "spokes", 20),
+    ),
+    *LEARNED.claim(
+        "Curves learned by projection beat the spokes they began as",
         "learned_trajectories",
-        "4: NC-PDNet: by projection, D differentiated against spokes",
-        "R = 4, NC-PDNet",
+        trajectories(
+            *("compensated adjoint", "learned by projection", "spokes"),
+            "learned by projection against spokes",
+        ),
+        trajectories(
+            *("NC-PDNet", "learned by projection", "spokes"),
+            "learned by projection against spokes",
+        ),
+        trajectories(
+            *("NC-PDNet", D_THROUGH, "spokes"),
+            "the same with gradients through D against spokes",
+        ),
+    ),
+    *LEARNED.claim(
+        "Projection is at least as good as a penalty",
+        "learned_trajectories",
+        trajectories(
+            *("compensated adjoint", "learned by projection"),
+            *("learned by penalty", "projection against penalty"),
+        ),
+    ),
+    *LEARNED.claim(
+        "Several resolutions are at least as good as one",
+        "learned_trajectories",
+        trajectories(
+            *("compensated adjoint", "by projection, coarse to fine"),
+            *("learned by projection", "coarse to fine against one resolution"),
+        ),
+    ),
+    *LEARNED.claim(
+        "Gradients through density compensation help (not from a paper)",
+        "learned_trajectories",
+        *(
+            trajectories(
+                *(method, D_THROUGH, "learned by projection"),
+                "gradients through D against D held constant",
+            )
+            for method in ("compensated adjoint", "NC-PDNet")
+        ),
+    ),
+    *CHALLENGE.claim(
+        "An unrolled network beats a U-Net, on other vendors too",
+        "challenge",
+        *(
+            (f": {scan}: VarNet against U-Net", "VarNet against U-Net", where)
+            for scan, where in (
+                ("4x, A", "4x, vendor of the training"),
+                ("8x, A", "8x, vendor of the training"),
+                ("transfer, B", "4x, other vendor"),
+                ("transfer, B, padded", "4x, other vendor, with zeros"),
+            )
+        ),
+    ),
+    *CHALLENGE.claim(
+        "Zeros help where the read-out is not oversampled",
+        "challenge",
+        *(
+            (
+                f": {scan}: {network}, with zeros against without",
+                "with zeros against without",
+                f"4x, {network}, {where}",
+            )
+            for scan, where in (
+                ("4x, A, restored", "vendor of the training"),
+                ("transfer, B, padded", "other vendor"),
+            )
+            for network in ("U-Net", "VarNet")
+        ),
     ),
     *(
-        Entry(
-            CHALLENGE,
-            "an unrolled network beats a U-Net, on other vendors too",
-            "evaluate_challenge",
-            "challenge",
-            f": {scan}: VarNet against U-Net",
-            what,
-        )
-        for scan, what in (
-            ("4x, A", "4x, vendor of the training"),
-            ("8x, A", "8x, vendor of the training"),
-            ("transfer, B", "transfer, another vendor"),
-            ("transfer, B, padded", "transfer, another vendor, with zeros"),
-        )
-    ),
-    *(
-        Entry(
-            CHALLENGE,
-            "zeros make up for a read-out without oversampling",
-            "evaluate_challenge",
-            "challenge",
-            f": {scan}: {network}, with zeros against without",
-            f"{network}, {what}",
-        )
-        for scan, what in (
-            ("4x, A, restored", "the same vendor"),
-            ("transfer, B, padded", "another vendor"),
-        )
-        for network in ("U-Net", "VarNet")
-    ),
-    *(
-        Entry(
-            UNSEEN,
-            f"a network beats {words} on scans that it has not seen",
-            "reproduce_unseen",
-            "unseen",
-            f": {scan}: MoDL against {other}",
-            f"MoDL, {scan}",
-        )
-        for other, words in (
+        entry
+        for rival, words in (
             ("CS, total variation", "total variation"),
             ("GRAPPA", "GRAPPA"),
         )
-        for scan in (
-            *("as trained", "T1", "R = 3"),
-            *("R = 6", "random lines", "noise"),
+        for entry in UNSEEN.claim(
+            f"A network beats {words} on scans that it has not seen",
+            "unseen",
+            *(
+                (f": {scan}: MoDL against {rival}", f"MoDL against {words}", at)
+                for scan, at in (
+                    ("as trained", "R = 4, as in training"),
+                    ("T1", "R = 4, T1-weighted instead of FLAIR"),
+                    ("R = 3", "R = 3"),
+                    ("R = 6", "R = 6"),
+                    ("random lines", "R = 4, random lines"),
+                    ("noise", "R = 4, noise"),
+                )
+            ),
         )
     ),
-    *(
-        Entry(
-            POSTERIOR,
-            "the mean of posterior samples is a good reconstruction",
-            "reproduce_posterior",
-            "posterior",
-            f"8: mean of score network against {other}",
-            f"R = 8, against {words}",
-        )
-        for other, words in (
-            ("zero-filled", "zero-filling"),
-            ("U-Net", "a U-Net trained for the mask"),
-        )
+    *POSTERIOR.claim(
+        "The mean of samples beats zero-filling and a U-Net for the mask",
+        "posterior",
+        *(
+            (
+                f"8: mean of score network against {rival}",
+                f"mean of the samples against {words}",
+                "R = 8, random lines",
+            )
+            for rival, words in (
+                ("zero-filled", "zero-filling"),
+                ("U-Net", "a U-Net trained for the mask"),
+            )
+        ),
     ),
-    *(
-        Entry(
-            POSTERIOR,
-            "lines where the posterior varies most are the best to acquire",
-            "reproduce_posterior",
-            "posterior",
-            f"8: score network: uncertain lines against {other} lines",
-            f"R = 8, against {words} lines",
-        )
-        for other, words in (
-            ("random", "random"),
-            ("power", "the strongest"),
-        )
+    *POSTERIOR.claim(
+        "Lines where the posterior varies most are the best to acquire",
+        "posterior",
+        *(
+            (
+                f"8: score network: uncertain lines against {rival} lines",
+                f"lines of largest variance against {words}",
+                "R = 8, mean of the samples",
+            )
+            for rival, words in (
+                ("random", "random lines"),
+                ("power", "the strongest lines"),
+                ("learned", "lines learned by 4S"),
+            )
+        ),
     ),
-    *(
-        Entry(
-            EQUILIBRIA,
-            "approximate gradients train as well as the exact one",
-            "reproduce_shine",
-            "shine",
-            f": 8 filters, 10 iterations: {title} against the exact gradient",
-            f"{title}, 8 filters",
-        )
-        for title in ("SHINE", "SHINE + 5", "phantom, 5 steps", "Jacobian-free")
+    *EQUILIBRIA.claim(
+        "Approximate gradients train as well as the exact one",
+        "shine",
+        *(
+            (
+                f": 8 filters, 10 iterations: {title} against the exact "
+                "gradient",
+                f"{title} against the exact gradient",
+                "8 filters, 10 iterations",
+            )
+            for title in (
+                *("SHINE", "SHINE + 5", "phantom, 5 steps"),
+                "Jacobian-free",
+            )
+        ),
     ),
-    *(
-        Entry(
-            ITERATIONS,
-            "more iterations in the test help",
-            "iterations_at_test_time",
-            "iterations",
-            f": {kind}, 8 filters, {iterations} iterations: {method}, 20 in "
-            f"the test against {iterations}",
-            f"{method}, {kind}, 20 against {iterations}, 8 filters",
-        )
-        for kind in ("contracting", "free")
-        for method in ("unrolled", "equilibrium")
-        for iterations in (3, 10)
+    *ITERATIONS.claim(
+        "More iterations in the test than in training help",
+        "iterations",
+        *(
+            of_networks(8, kind, method, iterations)
+            for kind in ("contracting", "free")
+            for method in ("unrolled", "equilibrium")
+            for iterations in (3, 10)
+        ),
+    ),
+    *ITERATIONS.claim(
+        "An equilibrium is as good as an unrolled network",
+        "iterations",
+        *(
+            (
+                f": {kind}, {filters} filters, 10 iterations: 4 epochs of the "
+                "equilibrium against 4 of the unrolled network",
+                "equilibrium against unrolled",
+                f"{kind}, {filters} filters, 10 iterations",
+            )
+            for kind in ("contracting", "free")
+            for filters in (8, 32)
+        ),
     ),
 ]
 
@@ -552,28 +687,37 @@ def row_of(entry, named):
             verdict = "several volumes, no interval"
     elif not re.search("[1-9]", gain):
         verdict = "the same, to 0.01 dB"
-    found = f"{entry.what}: {gain} dB" if entry.what else f"{gain} dB"
-    system = f"{entry.system}, [script](../../scripts/{entry.script}.py)"
-    return [system, entry.claim, found, verdict]
+    return [entry.pair, entry.where, gain, verdict]
 
 
 def table(entries=ENTRIES, results=RESULTS):
-    """Return the table in Markdown.
+    """Return the tables of all claims in Markdown, below their systems.
 
     Args:
-        entries: List of `Entry`.
+        entries: List of `Entry`, those of a claim one after the other.
         results: Path of the folder with the folders of records.
     """
-    kept, rows = {}, []
-    for entry in entries:
-        place = entry.script, entry.folder
-        if place not in kept:
-            kept[place] = comparisons(entry.script, results / entry.folder)
-        row = row_of(entry, kept[place])
-        # A claim is written once, before its first figure.
-        repeated = rows and row[:2] == rows[-1][0]
-        rows.append((row[:2], ["", ""] + row[2:] if repeated else row))
-    return report.markdown_table(COLUMNS, [row for _, row in rows])
+    kept, parts, last = {}, [], None
+    for claim, rows in itertools.groupby(
+        entries, lambda entry: (entry.system, entry.claim)
+    ):
+        system, words = claim
+        if system != last:
+            parts += [
+                f"## {system.title}",
+                f"[The page]({system.page}), "
+                f"[the script](../../scripts/{system.script}.py).",
+            ]
+            last = system
+        found = []
+        for entry in rows:
+            place = system.script, entry.folder
+            if place not in kept:
+                folder = results / entry.folder
+                kept[place] = comparisons(system.script, folder)
+            found.append(row_of(entry, kept[place]))
+        parts += [f"**Claim: {words}.**", report.markdown_table(COLUMNS, found)]
+    return "\n\n".join(parts)
 
 
 def write(path=PAGE):
