@@ -27,9 +27,12 @@ the paper's: on a processor, give fewer, such as --epochs 30 10 --filters 8. The
 bar shows the time left. A run that was stopped goes on when the same command is
 given again.
 
+The measurement is simulated: one coil, without noise. For several coils, see
+docs/guide/coils.md.
+
 Magnitude images have no phase, so either half of their k-space determines the
 other, and a mask learned from them may leave one half out. Scans have a phase:
-for a mask that goes to a scanner, give --phase.
+for a mask that goes to a scanner, give --phase, or complex images (.npy).
 """
 
 

@@ -302,7 +302,9 @@ def test_mri_volumes(scans, tmp_path, capsys, split, counts):
     options = ["--include", "*FLAIR*", "*T1*", "--patient", r"(p\d)/"]
     options += ["--split", *split, "--size", "8", "14"]
     assert build_volumes(tmp_path, *options) == 0
-    assert "mri_volumes/mine/1.1.0, tfrecord" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "mri_volumes/mine/1.1.0, tfrecord" in out
+    assert "is not known" not in out
     builder = tfds.builder("mri_volumes/mine", data_dir=tmp_path / "data")
     found = {s: i.num_examples for s, i in builder.info.splits.items()}
     assert found == counts
@@ -323,6 +325,8 @@ def test_mri_volumes_of_mixed_voxel_sizes(tmp_path, capsys, view):
     shape = {0: (16, 16, 1), 1: (14, 14, 1), 2: (14, 16, 1)}[len(view)]
     assert builder.info.features["image"].shape == shape
     out = capsys.readouterr().out
+    assert "The patient of 3 volumes is not known" in out
+    assert "paths, give --patient." in out
     if not view:
         assert (
             "1 of 30×30 (0.700×0.700 mm) -> image 29×29 -> k-space 16×16: "

@@ -21,6 +21,7 @@ def section(mask, gains, central, options, complex_images, demo):
     rows = [
         *([_anatomy()] if demo else []),
         _phase(options.phase, complex_images),
+        _receivers(),
         _size(mask),
         _sequence(mask),
         _gain(gains, options.baseline),
@@ -59,6 +60,15 @@ def _phase(simulated, complex_images):
         answer = "no: their k-space is Hermitian, and a scan's is not"
         remedy = "train on complex images, or with --phase"
     return ["images with a phase", answer, remedy]
+
+
+def _receivers():
+    return [
+        "receive coils and noise",
+        "one coil without noise; other lines or points may be better for "
+        "several coils (docs/guide/coils.md)",
+        "",
+    ]
 
 
 def _size(mask):
