@@ -75,6 +75,11 @@ def parse(doc, arguments=None):
         iterations=("N", "of unrolled networks"),
         epochs=("N", "the learning rate falls after four fifths of them"),
         learning_rate=("LR", "learning rate of Adam"),
+        regularizations=(
+            "LAMBDA",
+            "of conjugate gradients and total variation, to choose from on "
+            "validation slices",
+        ),
     )
     parser.add_argument(
         "--transfer",
