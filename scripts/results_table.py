@@ -178,6 +178,12 @@ REGION, NO_REGION = "with a region", "no region"
 EACH_SLICE, ONE_MASK = "a mask for each slice", "one mask, learned with a U-Net"
 DRAWS = "draws of a learned mask"
 DENSITY = "learned density, -log(1 - P)"
+# Each counts R in curves of its kind, so the samples differ.
+CURVES = {
+    "spokes": "spokes, 2688 samples",
+    "in-out spirals": "in-out spirals, 1792 samples",
+    "spiral": "spiral, 1371 samples",
+}
 D_THROUGH = "by projection, D differentiated"
 
 ENTRIES = [
@@ -439,14 +445,14 @@ ENTRIES = [
                 (
                     f"4.7: {curve}, NC-PDNet against {rival}",
                     f"NC-PDNet against {words}",
-                    f"R = 4.7, {curve}",
+                    CURVES[curve],
                 )
-                for curve in ("spokes", "in-out spirals", "spiral")
+                for curve in CURVES
             ),
         )
     ),
     *SPARKLING.claim(
-        "A learned density is best for curves",
+        "Curves that follow a learned density are the best",
         "sparkling",
         curves(DENSITY, "decaying density"),
         curves(DENSITY, "spokes"),
@@ -462,7 +468,7 @@ ENTRIES = [
         curves("decaying density", "uniform density"),
     ),
     *SPARKLING.claim(
-        "A learned density is best for a twentieth of the samples",
+        "Curves of a learned density are the best at R = 20",
         "sparkling128",
         curves(DENSITY, "decaying density", 20),
         curves(DENSITY, "spokes", 20),
@@ -556,7 +562,7 @@ ENTRIES = [
                     ("R = 3", "R = 3"),
                     ("R = 6", "R = 6"),
                     ("random lines", "R = 4, random lines"),
-                    ("noise", "R = 4, noise"),
+                    ("noise", "R = 4, noise, both below zero-filling"),
                 )
             ),
         )
