@@ -23,7 +23,8 @@ class SelfShrinkingSigmoidSlope(MonitorCallback):
     4S (Martinini et al., BioCAS 2022) starts with a low slope, which lets
     gradients through and explores masks. Each time the loss stops falling, 4S
     raises the slope, `s ← min(m·s, max_slope)`, until the relaxed mask is
-    binary.
+    binary. The name is the paper's; the width of the sigmoid, about 1/s,
+    shrinks.
 
     `wait` counts the epochs without a new best. When it reaches `patience`,
     the slope is raised and a cooldown begins, during which `wait` does not

@@ -56,7 +56,11 @@ def reconstruct(reconstructor, mask, images, maps=None):
 
 @judging
 def judge(reconstructor, mask, images, volumes, maps=None):
-    """Evaluate a reconstructor with a mask, by volume, in both conventions.
+    """Evaluate a reconstructor with a mask, by volume, in two conventions.
+
+    One is this package's: `-10 log10(MSE)` of each slice, with data range 1,
+    averaged over the slices of a volume. The other is fastMRI's: each volume
+    counts as one image, and its maximum is the data range.
 
     Args:
         reconstructor: Callable `(kspace, mask, maps)`, or a trained model; see

@@ -63,7 +63,8 @@ class RescaleBelow(Float32Layer):
         if missing.any():
             raise invalid(
                 "calibration",
-                "a region that all scans acquire, where the ceiling is 1",
+                "a region that all scans acquire, where the ceiling (the "
+                "`probability` of `WithinScan`) is 1, or calibration=None",
                 found=f"calibration={calibration}, of which {missing.sum()} "
                 "entries have a lower ceiling",
             )

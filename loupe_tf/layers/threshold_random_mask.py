@@ -50,7 +50,10 @@ class ThresholdRandomMask(SavesSeedState, Float32Layer):
     step.
 
     Args:
-        slope: Positive float, initial s.
+        slope: Positive float, initial s. The default is LOUPE's 200. Samplers
+            and `loupe_model` pass the slope of the estimator's entry instead,
+            20 for `"relaxed"`, from which short trainings learn better
+            (docs/results/defaults.md).
         sparsity: Float in (0, 1). It sets the budget `round(sparsity · N)` of
             inference and of `"gumbel_topk"`. `None` sets `round(Σ P)`; several
             floats in falling order are for nested masks.

@@ -41,6 +41,10 @@ class FromScans(Within):
     is held constant, the gain of acquiring k itself is counted 1/q times.
     The guide has the derivation, and the tests check all of it.
 
+    P₀ must be 1 in the calibration region of the sampler, which every scan thus
+    acquires and which is never held out; `calibration=None` is for scans
+    without such a region.
+
     The limits: P is at most `C = P₀ (1 - h)`, so scans must acquire much more
     than the mask to be learned. Where P₀ is 0 nothing is known. The
     variance grows with 1/q; q below `smallest` is replaced by it, so that what

@@ -40,7 +40,10 @@ class LearnedMask(Learned):
         estimator: String, the way masks are drawn in training; see
             `ThresholdRandomMask`.
         slope: Positive float, the initial slope s, which 4S raises. Defaults
-            to a value from which the estimator learns well.
+            to that of the estimator's entry in `ESTIMATORS`, 20 for
+            `"relaxed"`: short trainings learn better from there than from
+            LOUPE's 200 (docs/results/defaults.md), which `ThresholdRandomMask`
+            keeps.
         prob_slope: Positive float, the constant t of `S = σ(t·γ)`.
         binarization: String, the kind of mask used at inference; see
             `ThresholdRandomMask`.

@@ -13,8 +13,10 @@ class FeasibleCurves(keras.constraints.Constraint):
     Optimizers apply it after every update: see `project`. The projection begins
     anew each time, because a constraint has no state; from a feasible curve, a
     step of Adam of 1e-3 leaves the limits little enough for 50 iterations.
-    Where such a step is as long as the acceleration allows, take 300: else what
-    is left beyond a limit draws shots towards rest, step by step.
+    Where such a step is as long as the acceleration allows, take 300: else each
+    update leaves an excess, which `project` removes by shrinking the shot
+    towards one point, its pin or the mean of its samples. Step by step, shots
+    become smaller.
 
     Args:
         hardware: `Hardware`, or one of the names of `HARDWARE`.

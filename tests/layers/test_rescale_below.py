@@ -71,7 +71,10 @@ def test_gradient_is_finite_at_every_corner(gradient, ceiling, value):
         ({"sparsity": 0.6}, "`sparsity`.*below the sum of the ceiling"),
         ({"sparsity": 0.01, "calibration": 3}, "`sparsity`.*calibration"),
         ({"sparsity": (0.4, 0.2)}, "`sparsity`.*one number"),
-        ({"calibration": 5}, "`calibration`.*where the ceiling is 1"),
+        (
+            {"calibration": 5},
+            "`calibration`.*`probability` of.*or calibration=None",
+        ),
         ({"ceiling": np.full((9, 10), 2.0)}, "`ceiling`.*in \\[0, 1\\]"),
         ({"ceiling": np.ones(9)}, "`ceiling`.*shape \\(9,\\)"),
     ],
