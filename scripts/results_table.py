@@ -180,9 +180,10 @@ DRAWS = "draws of a learned mask"
 DENSITY = "learned density, -log(1 - P)"
 # Each counts R in curves of its kind, so the samples differ.
 CURVES = {
-    "spokes": "spokes, 2688 samples",
-    "in-out spirals": "in-out spirals, 1792 samples",
-    "spiral": "spiral, 1371 samples",
+    "4.7: spokes": "spokes, 2688 samples",
+    "4.7: in-out spirals": "in-out spirals, 1792 samples",
+    "4.7: spiral": "spiral, 1371 samples",
+    "8: spokes, 4 coils": "spokes, 1664 samples, four coils",
 }
 D_THROUGH = "by projection, D differentiated"
 
@@ -443,7 +444,7 @@ ENTRIES = [
             "ncpdnet",
             *(
                 (
-                    f"4.7: {curve}, NC-PDNet against {rival}",
+                    f"{curve}, NC-PDNet against {rival}",
                     f"NC-PDNet against {words}",
                     CURVES[curve],
                 )
