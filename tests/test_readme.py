@@ -41,6 +41,7 @@ SLOW = {
             "devices",
             "export",
             "fastmri",
+            "from_the_scan",
             "implicit",
             "mask_shapes",
             "no_full_scans",
