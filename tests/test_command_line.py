@@ -112,8 +112,8 @@ def test_messages_name_flags_by_other_names(capsys):
 
     assert exit_code(function) == 2
     assert capsys.readouterr().err == (
-        "error: `masks`, --data, --data 'a b', --size 8 9, --crop or no --crop, "
-        "--split train=p1,p2 test=3, --split {a}\n"
+        "error: `masks`, --data, --data 'a b', --size 8 9, --crop or no "
+        "--crop, --split train=p1,p2 test=3, --split {a}\n"
     )
 
 

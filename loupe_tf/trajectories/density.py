@@ -15,9 +15,9 @@ RULES = ("share", "rate")
 def learned_density(probability, rule="rate", smoothing=None):
     """Make a density of samples from the probabilities of a learned mask.
 
-    A probability ends at 1: a mask acquires each point of the grid once at
-    most, where a curve can pass as often as it likes. So probabilities that are
-    all near 1 hide how much more samples the centre is worth.
+    A probability cannot exceed 1: a mask acquires each point of the grid once
+    at most, where a curve can pass as often as it likes. So probabilities that
+    are all near 1 hide how much more samples the centre is worth.
 
     - `"rate"`: `-log(1 - P)`, the mean number of samples in a cell that is hit
       at least once with the probability P, if samples fall independently. P is
