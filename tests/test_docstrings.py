@@ -53,10 +53,12 @@ SLOW = {
     "SlopeSchedule",
     "VarNet",
     "XPDNet",
+    "add_phase",
+    "loupe_model",
     "norm_unet",
     "simulate_kspace",
-    "zero_shot",
     "write_fastmri_dataset",
+    "zero_shot",
 }
 # What asks for fastMRI's files, or for a network for curves, is run by tests of
 # its own.

@@ -59,6 +59,7 @@ def test_the_teacher_is_the_moving_average(scans, network):
         np.testing.assert_array_equal(ours, keras.ops.convert_to_numpy(theirs))
 
 
+@pytest.mark.slow
 def test_it_learns_from_a_teacher_that_has_filled_in_nothing(scans):
     """As hold-out does: one coil, so the first image is the measurement."""
     (_, mask, _), truth = scans
