@@ -5,6 +5,7 @@ from loupe_tf import layers
 from loupe_tf.checks import invalid
 from loupe_tf.masks import calibration_region
 from loupe_tf.models.training_data import (
+    check_choices,
     check_training_data,
     refuse_complex,
     warn_of_scale,
@@ -200,11 +201,13 @@ class Loupe(keras.Model):
         """Judge the model, as `keras.Model.evaluate` does; see `fit`."""
         refuse_complex("x", x)
         refuse_complex("y", y)
+        check_choices("x", x, self)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Rebuild images, as `keras.Model.predict` does; see `fit`."""
         refuse_complex("x", x)
+        check_choices("x", x, self)
         return super().predict(x, *args, **kwargs)
 
     def get_config(self):

@@ -7,6 +7,9 @@ import numpy as np
 
 from loupe_tf.checks import check_finite, invalid
 
+CHOICES = ("group", "acceleration_index")
+"""Inputs that choose a mask for each image."""
+
 LARGE = 10
 """Images divided by the maximum of their volume are far below this."""
 
@@ -35,12 +38,43 @@ def check_training_data(model, x, y=None, name=None):
     else:
         return
     _check_channels(names[0], x, model)
+    check_choices(names[0], x, model)
     if y is None:
         raise invalid(names[1], targets, found="no true images")
     _check_targets(names[1], y, model.output_shape)
     for argument, data in zip(names, (x, y) if y is not x else (x,)):
         for array in keras.tree.flatten(data):
             _check_values(argument, array)
+
+
+def check_choices(name, x, model):
+    """Refuse a choice of a mask that the model does not have.
+
+    A backend would take another mask, or compute NaN, without a word.
+
+    Args:
+        name: String, the argument.
+        x: Inputs of the model. Only arrays are checked.
+        model: A `Loupe`.
+    """
+    choices = getattr(model.sampler, "choices", None)
+    if choices is None or not isinstance(x, (tuple, list, dict)):
+        return
+    inputs = [each.name for each in model.inputs]
+    at = [i for i, n in enumerate(inputs) if n in CHOICES]
+    if isinstance(x, dict):
+        chosen = next((x[n] for n in CHOICES if n in x), None)
+    else:
+        chosen = x[at[0]] if at and len(x) == len(inputs) else None
+    if not isinstance(chosen, np.ndarray) or not chosen.size:
+        return
+    wrong = (chosen < 0) | (chosen >= choices)
+    if wrong.any():
+        raise invalid(
+            name,
+            f"one of the model's masks for each image, 0 to {choices - 1}",
+            found=f"{chosen[wrong].ravel()[0]}",
+        )
 
 
 def refuse_complex(name, data):

@@ -131,6 +131,14 @@ class LearnedMask(Learned):
             return []
         return [keras.Input((), dtype="int32", name=name)]
 
+    @property
+    def choices(self):
+        """How many masks an input chooses from; `None` without that input."""
+        if self.groups is not None:
+            return self.groups
+        rates = self.acceleration
+        return len(rates) if isinstance(rates, tuple) else None
+
     def __call__(self, reference, *inputs):
         sparsity = self.acceleration
         if isinstance(sparsity, tuple):

@@ -91,3 +91,26 @@ def test_a_reconstructor_makes_an_image(channels, strides):
     match = r"`reconstructor`.*\(batch, 16, 18, 1\).*output of shape"
     with pytest.raises(ValueError, match=match):
         loupe_model((16, 18, 1), acceleration=4, reconstructor=network)
+
+
+@pytest.mark.parametrize(
+    "options, name",
+    [
+        ({"acceleration": 4, "groups": 2}, "group"),
+        ({"acceleration": (2, 4)}, "acceleration_index"),
+    ],
+)
+def test_masks_that_the_model_does_not_have(images, options, name):
+    model = loupe_model((16, 18, 1), filters=2, depth=1, **options)
+    model.compile("adam", loss="mse")
+    good = np.zeros(len(images), "int32")
+    assert np.isfinite(model.predict([images, good], verbose=0)).all()
+    for wrong in (2, -1):
+        index = good.copy()
+        index[-1] = wrong
+        match = f"`x`.*0 to 1. Received: {wrong}"
+        for call in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match=match):
+                call([images, index], images)
+        with pytest.raises(ValueError, match=match):
+            model.predict({"input": images, name: index})
