@@ -131,13 +131,18 @@ def check_options(what, function, options):
 
     Args:
         what: String, the purpose of the options, such as "the format 'csv'".
-        function: Callable that will get the options. Its arguments `mask`,
-            `trajectory` and `path` are not options.
+        function: Callable that will get the options, or a list of those that
+            share them. Their arguments `mask`, `trajectory`, `path` and
+            `**options` are not options.
         options: Dictionary of the keyword arguments.
     """
-    given = "mask", "trajectory", "path"
+    functions = function if isinstance(function, list) else [function]
+    given = "mask", "trajectory", "path", "options"
     known = [
-        x for x in inspect.signature(function).parameters if x not in given
+        name
+        for each in functions
+        for name in inspect.signature(each).parameters
+        if name not in given
     ]
     unknown = sorted(options.keys() - set(known))
     if unknown:

@@ -20,8 +20,8 @@ class Format:
             returns the arguments of `Trajectory`.
         suffixes: Suffixes of paths in this format, such as `(".csv",)`.
         holds: String, one line of description for the command-line help.
-        takes: Function whose arguments are the options of `save`, if `save`
-            passes its options on.
+        takes: Function that `save` passes its further options on to, if
+            there is one.
         needs: Function without arguments that raises `ImportError` if the
             package that `save` needs is missing.
     """
@@ -32,6 +32,11 @@ class Format:
     holds: str = ""
     takes: Callable | None = None
     needs: Callable | None = None
+
+    @property
+    def functions(self):
+        """The functions that get the options of `save`."""
+        return [self.save] if self.takes is None else [self.takes, self.save]
 
 
 def names_by_suffix(formats):

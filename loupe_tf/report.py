@@ -64,8 +64,10 @@ th { border-bottom: 2px solid #57606a; }
 dl { display: grid; grid-template-columns: fit-content(40%) 1fr;
   gap: .3rem 1.2rem; }
 dt { color: #57606a; }
+td code { white-space: nowrap; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { .scroll img { max-width: none; width: 40rem; } }
+@media (max-width: 40rem) {
+  .scroll img.wide { max-width: none; width: 40rem; } }
 """
 
 PAGE = """<!DOCTYPE html>
@@ -94,8 +96,7 @@ def paragraph(text):
     Args:
         text: String. Blank lines separate paragraphs; `backticks` hold code.
     """
-    blocks = re.split(r"\n\s*\n", _escape(str(text).strip()))
-    blocks = [re.sub(r"`([^`]+)`", r"<code>\1</code>", b) for b in blocks]
+    blocks = re.split(r"\n\s*\n", _with_code(str(text).strip()))
     return Part("\n".join(f"<p>{block}</p>" for block in blocks))
 
 
@@ -111,8 +112,10 @@ def figure(figure, caption, alt=None):
     image = base64.b64encode(_png(figure)).decode("ascii")
     # The width on the page is that of the figure in inches, at any resolution.
     width = round(96 * figure.get_figwidth())
+    # Those of several panels scroll on a phone.
+    kind = ' class="wide"' if width > 800 else ""
     return Part(
-        f'<figure>\n<div class="scroll"><img width="{width}" '
+        f'<figure>\n<div class="scroll"><img{kind} width="{width}" '
         f'alt="{_escape(alt or caption)}" '
         f'src="data:image/png;base64,{image}"></div>\n'
         f"<figcaption>{_escape(caption)}</figcaption>\n</figure>"
@@ -127,8 +130,8 @@ def table(header, rows, caption=None):
     Args:
         header: Names of the columns.
         rows: Rows of cells. A cell is a number, a string, or `None` if empty.
-            Strings are not changed, so format floats yourself for another
-            number of digits.
+            Strings are not changed but for `backticks`, which hold code; so
+            format floats yourself for another number of digits.
         caption: (Optional) string, printed below the table.
     """
     rows = [list(row) for row in rows]
@@ -297,6 +300,11 @@ def _write(path, content):
         partial.write_bytes(content)
 
 
+def _with_code(value):
+    """Escape a text, with what stands in `backticks` as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _escape(value))
+
+
 def _escape(value):
     return html.escape(str(value), quote=True)
 
@@ -320,9 +328,9 @@ def _is_number(cell):
 
 def _row(tag, cells, right):
     cells = "".join(
-        f'<{tag} class="number">{_escape(_format(cell))}</{tag}>'
+        f'<{tag} class="number">{_with_code(_format(cell))}</{tag}>'
         if is_right
-        else f"<{tag}>{_escape(_format(cell))}</{tag}>"
+        else f"<{tag}>{_with_code(_format(cell))}</{tag}>"
         for cell, is_right in zip(cells, right, strict=True)
     )
     return f"<tr>{cells}</tr>"

@@ -91,7 +91,7 @@ def comparison(masks, names):
         ["calibration", *calibration],
         *line_rows(pairs),
         ["largest side lobe", *(lobe_text(lobe) for _, lobe in both)],
-        ["outside the peak", *(f"{lobe['off_peak']:.3f}" for _, lobe in both)],
+        ["beside the peak", *(f"{lobe['off_peak']:.3f}" for _, lobe in both)],
         [
             "also in the other",
             f"{common['share']:.1%}",

@@ -4,17 +4,21 @@ import textwrap
 
 import numpy as np
 
-from loupe_tf.cli.masks import add_command, add_reading, read, size_text
-from loupe_tf.cli.protocol import describe
+from loupe_tf.cli.masks import (
+    add_command,
+    add_reading,
+    read,
+    size_text,
+    without_phase,
+)
+from loupe_tf.cli.protocol import add_dummy_scans, add_version, describe
 from loupe_tf.cli.vocabulary import add_field_of_view
 from loupe_tf.file_formats import find_format
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.description import resolution_text
 from loupe_tf.masks.files.mask_files import FORMATS, save_mask
 from loupe_tf.masks.mirror_images import (
-    acquired_text,
     lacks_mirror_images,
-    mirror_images,
 )
 
 DESCRIPTION = """\
@@ -51,6 +55,7 @@ OPTIONS = (
     "dummy_scans",
     "max_gradient",
     "max_slew",
+    "version",
 )
 
 
@@ -109,12 +114,8 @@ def add(commands):
         protocol.add_argument(
             f"--{name}", type=float, metavar=metavar, help=text
         )
-    protocol.add_argument(
-        "--dummy-scans",
-        type=int,
-        metavar="N",
-        help="excitations before the first line (16)",
-    )
+    add_dummy_scans(protocol, "line")
+    add_version(protocol)
     convert.set_defaults(run=run)
 
 
@@ -147,16 +148,3 @@ def run(options):
             print(f"acquires {resolution}")
         if doubt := lacks_mirror_images(mask) or without_phase(mask):
             print(f"\n{textwrap.fill(f'Note: {doubt}', 80)}")
-
-
-def without_phase(mask):
-    """Return a note on a mask that was learned from magnitudes, or `""`."""
-    facts = mask.provenance
-    if facts.get("trained_on") != "magnitudes" or facts.get("half_plane"):
-        return ""
-    return (
-        "This mask was learned from magnitudes, which have no phase. "
-        f"{acquired_text(mirror_images(mask), mask)}; a scan, whose images "
-        "have a phase, may need more of them. Learn a mask for a scanner with "
-        "`loupe-tf train --phase`."
-    )

@@ -12,6 +12,7 @@ from loupe_tf.masks.files.mask_files import (
     formats_by_suffix,
     read_mask,
 )
+from loupe_tf.masks.mirror_images import acquired_text, mirror_images
 from loupe_tf.masks.sampling_mask import load_mask
 
 FILES = """\
@@ -158,3 +159,16 @@ def calibration_text(calibration):
 def lobe_text(lobe):
     """The largest side lobe, and where it is."""
     return f"{lobe['height']:.3f} at {lobe['place']}"
+
+
+def without_phase(mask):
+    """Return a note on a mask that was learned from magnitudes, or `""`."""
+    facts = mask.provenance
+    if facts.get("trained_on") != "magnitudes" or facts.get("half_plane"):
+        return ""
+    return (
+        "This mask was learned from magnitudes, which have no phase. "
+        f"{acquired_text(mirror_images(mask), mask)}; a scan, whose images "
+        "have a phase, may need more of them. Learn a mask for a scanner with "
+        "`loupe-tf train --phase`."
+    )

@@ -3,8 +3,31 @@
 import inspect
 import pathlib
 
+from loupe_tf.masks.files.pulseq_events import SPOILING, VERSIONS
+
 # Default of what the options of this name say, by their name in Python.
 THICKNESS = "slice_thickness"
+
+
+def add_dummy_scans(group, before):
+    """Add `--dummy-scans`, excitations before the first line or shot."""
+    group.add_argument(
+        "--dummy-scans",
+        type=int,
+        metavar="N",
+        help=f"excitations before the first {before} (16)",
+    )
+
+
+def add_version(group):
+    """Add `--pulseq`, the version of the format."""
+    group.add_argument(
+        "--pulseq",
+        dest="version",
+        choices=VERSIONS,
+        help="version of the file format, which the interpreter of your "
+        "scanner must know (1.5)",
+    )
 
 
 def describe(path, name, format, options):
@@ -31,9 +54,14 @@ def describe(path, name, format, options):
         return f"slice thickness {thickness}"
     found = definitions(path)
     te, tr = (1000 * float(found[name]) for name in ("TE", "TR"))
+    version = options.version or VERSIONS[0]
+    dummies = options.dummy_scans
+    if dummies is None:
+        dummies = parameters["dummy_scans"].default
     return (
         f"one slice of {thickness}, spoiled gradient echo, TE {te:.2f} ms, TR "
-        f"{tr:.2f} ms, flip angle {float(found['FlipAngle']):g}°"
+        f"{tr:.2f} ms, flip angle {float(found['FlipAngle']):g}°, {dummies} "
+        f"dummy scans, RF spoiling {SPOILING:g}°, Pulseq {version}"
     )
 
 

@@ -12,6 +12,7 @@ from loupe_tf.cli.masks import (
     size_text,
     stated,
     titles,
+    without_phase,
 )
 from loupe_tf.masks.description import (
     density_profile,
@@ -88,7 +89,7 @@ def description(mask, names):
         ("slope", "not known" if mask.slope is None else f"{mask.slope:g}"),
         ("mirror images", _mirrored(mask)),
         ("largest side lobe", lobe_text(lobe)),
-        ("outside the peak", f"at most {lobe['off_peak']:.3f}"),
+        ("beside the peak", f"{lobe['off_peak']:.3f}, main lobe included"),
     ]
     if resolution := resolution_text(mask):
         rows.append(("resolution", resolution))
@@ -103,7 +104,7 @@ def description(mask, names):
         density_rows(edges, shares),
     )
     parts = [facts, density]
-    lacking = lacks_mirror_images(mask)
+    lacking = lacks_mirror_images(mask) or without_phase(mask)
     if lacking:
         parts.append(textwrap.fill(lacking, 80))
     return "\n\n".join(parts)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from loupe_tf.cli.protocol import describe
+from loupe_tf.cli.protocol import add_dummy_scans, add_version, describe
 from loupe_tf.file_formats import find_format
 from loupe_tf.report import save_figure
 from loupe_tf.trajectories.files.trajectory_files import (
@@ -11,10 +11,14 @@ from loupe_tf.trajectories.files.trajectory_files import (
 )
 from loupe_tf.trajectories.hardware import HARDWARE
 
+PULSEQ = (
+    *("hardware", "slice_thickness", "te", "tr", "flip_angle"),
+    *("dummy_scans", "version"),
+)
 PICTURES = (".png", ".pdf", ".svg")
 # Options that Pulseq and ISMRMRD take, by their name in Python.
 OF_FORMATS = {
-    "pulseq": ("hardware", "slice_thickness", "te", "tr", "flip_angle"),
+    "pulseq": PULSEQ,
     "ismrmrd": ("slice_thickness",),
 }
 
@@ -67,6 +71,8 @@ def add_protocol(command):
         protocol.add_argument(
             f"--{name}", type=float, metavar=metavar, help=text
         )
+    add_dummy_scans(protocol, "shot")
+    add_version(protocol)
 
 
 def check_paths(paths):

@@ -204,16 +204,20 @@ def test_convert_to_protocols(files, capsys):
     assert "made for a field of view of 240×240 mm" in capsys.readouterr().out
     assert (
         "\none slice of 4 mm, spoiled gradient echo, TE 6.00 ms, TR 20.00 ms, "
-        "flip angle 10°\n" in text
+        "flip angle 10°, 2 dummy scans, RF spoiling 117°, Pulseq 1.5\n" in text
     )
     assert run("mask convert lines.npz b.seq --fov 240 240") == 0
     text = capsys.readouterr().out
     (line,) = [x for x in text.splitlines() if x.startswith("one slice")]
     match = re.fullmatch(
         r"one slice of 5 mm \(default\), spoiled gradient echo, TE ([\d.]+) "
-        r"ms, TR ([\d.]+) ms, flip angle 15°",
+        r"ms, TR ([\d.]+) ms, flip angle 15°, 16 dummy scans, .*, Pulseq 1.5",
         line,
     )
+    assert run("mask convert lines.npz old.seq --fov 240 240 --pulseq 1.4") == 0
+    assert capsys.readouterr().out.count("Pulseq 1.4") == 1
+    assert "minor 4" in pathlib.Path("old.seq").read_text()
+    assert load_mask("old.seq") == load_mask("b.seq")
     # The shortest ones.
     for name, value in zip(("te", "tr"), match.groups(), strict=True):
         less = f"--fov 240 240 --{name} {float(value) - 0.02}"

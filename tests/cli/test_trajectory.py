@@ -52,7 +52,8 @@ def test_from_a_model_to_a_protocol(folder, capsys):
     assert "prisma can run it: gradient at most" in text
     slices = (
         r"one slice of 5 mm \(default\), spoiled gradient echo, TE 6\.0\d ms, "
-        r"TR [\d.]+ ms, flip angle 15°"
+        r"TR [\d.]+ ms, flip angle 15°, 16 dummy scans, RF spoiling 117°, "
+        r"Pulseq 1\.5"
     )
     assert re.search(f"a.npz\na.seq\n{slices}\na.png\n$", text)
     before, after = made.provenance["distance"]

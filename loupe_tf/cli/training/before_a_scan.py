@@ -1,6 +1,7 @@
 """What stands between a learned mask and a scan: a section of the report."""
 
-HEADER = ["item", "this mask", "what to do"]
+OPEN, DONE, NOTE = "open", "ok", "note"
+HEADER = ["item", "state", "this mask", "what to do"]
 
 
 def section(mask, gains, central, options, complex_images, demo):
@@ -27,7 +28,7 @@ def section(mask, gains, central, options, complex_images, demo):
         _gain(gains, options.baseline),
         *([] if options.baseline == central[0] else [_centre(*central)]),
     ]
-    open_points = sum(bool(remedy) for *_, remedy in rows)
+    open_points = sum(state == OPEN for _, state, *_ in rows)
     if not open_points:
         return (
             f"None of these {len(rows)} items is open. They are not all that "
@@ -45,8 +46,9 @@ def section(mask, gains, central, options, complex_images, demo):
 def _anatomy():
     return [
         "images of real scans",
+        OPEN,
         "no: simulated from one anatomy",
-        "give your images with --data",
+        "give your images with `--data`",
     ]
 
 
@@ -58,40 +60,40 @@ def _phase(simulated, complex_images):
         answer = "yes"
     else:
         answer = "no: their k-space is Hermitian, and a scan's is not"
-        remedy = "train on complex images, or with --phase"
-    return ["images with a phase", answer, remedy]
+        remedy = "train on complex images, or with `--phase`"
+    return ["images with a phase", OPEN if remedy else DONE, answer, remedy]
 
 
 def _receivers():
     return [
         "receive coils and noise",
-        "one coil without noise; other lines or points may be better for "
-        "several coils (docs/guide/coils.md)",
-        "",
+        NOTE,
+        "one coil without noise is what was simulated",
+        "for several coils, train in Python: `loupe_model(coils=...)`",
     ]
 
 
 def _size(mask):
     if mask.field_of_view is None:
-        remedy = "give --fov when you export the mask"
-        return ["field of view", "unknown", remedy]
+        remedy = "give `--fov` when you export the mask"
+        return ["field of view", OPEN, "unknown", remedy]
     answer = "×".join(f"{mm:g}" for mm in mask.field_of_view) + " mm"
     if mask.voxel_size:
         pixel = "×".join(f"{mm:.3g}" for mm in mask.voxel_size)
         answer += f", pixels of {pixel} mm"
-    return ["field of view", answer, ""]
+    return ["field of view", DONE, answer, ""]
 
 
 def _sequence(mask):
     if mask.lines:
         axis = {"columns": "W", "rows": "H"}[mask.lines]
         answer = f"2-D and 3-D, with phase encoding along {axis}"
-        return ["a sequence for it", answer, ""]
+        return ["a sequence for it", DONE, answer, ""]
     return [
         "a sequence for it",
-        "3-D only: both axes are phase-encoded, the readout is the third "
-        "(for 2-D, learn lines: --lines columns)",
-        "",
+        NOTE,
+        "3-D only: both axes are phase-encoded, the readout is the third",
+        "for 2-D, learn lines: `--lines columns`",
     ]
 
 
@@ -99,6 +101,7 @@ def _gain(gains, baseline):
     better = int((gains > 0).sum())
     return [
         f"better than the fixed {baseline} mask",
+        DONE if better == len(gains) else OPEN,
         f"in {better} of {len(gains)} test volumes",
         "" if better == len(gains) else "give more epochs, or more images",
     ]
@@ -107,6 +110,7 @@ def _gain(gains, baseline):
 def _centre(pattern, alone):
     return [
         f"better than the {pattern} mask",
+        OPEN,
         f"not known with a network; without one, {alone}",
-        f"compare with it: --baseline {pattern}",
+        f"compare with it: `--baseline {pattern}`",
     ]

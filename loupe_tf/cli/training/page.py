@@ -28,14 +28,22 @@ WORDS = {
     "R, acceleration": "1/R of the samples, or lines, of k-space are acquired.",
     "zero-filled": "The image whose missing samples are zero, without a "
     "network.",
+    "DC": "The centre of k-space, frequency zero.",
+    "Hermitian": "The sample at -k is the complex conjugate of that at k, as "
+    "for all images without a phase.",
     "slope": "Masks of training lie between 0 and 1. The larger the slope of "
     "the sigmoid that makes them, the nearer they are to 0 and 1.",
     "4S": "Self-Shrinking of Sigmoid Slope (Martinini et al., BioCAS 2022) "
     "multiplies the slope whenever the loss stalls.",
     "rounds": "Round one trains with 4S, or a fixed mask. Round two goes on "
     "from its best epoch and lowers the learning rate.",
+    "SSIM": "Structural similarity, from local means, variances and "
+    "covariances; 1 for equal images.",
     "NMSE": "Squared error over squared image, each summed over all pixels.",
 }
+
+FEWER = 0.75
+"""Below this share of what chance gives, a mask leaves out mirror images."""
 
 HEADER = [
     "mask, reconstruction",
@@ -209,7 +217,7 @@ def advice(options, pattern):
     """How to train a network on the central lines or points; `""` if it was."""
     if options.baseline == pattern:
         return ""
-    return f" To train a network on those, give --baseline {pattern}."
+    return f" To train a network on those, give `--baseline {pattern}`."
 
 
 def size_of(gains):
@@ -240,11 +248,17 @@ def limits(crimes, mask):
     if not found["outside"]:
         return crimes
     kind = "lines" if mask.lines else "points"
+    uses = found["mirrored"] < FEWER * found["by_chance"]
+    verdict = (
+        "The mask makes use of the symmetry, which a scan does not have."
+        if uses
+        else "The mask hardly makes use of the symmetry."
+    )
     return [
         *crimes,
         f"This mask acquires {found['outside']} {kind} outside the calibration "
         f"region; the mirror image about DC of {found['mirrored']} of them is "
-        f"in it too ({found['by_chance']:.0f} would be by chance).",
+        f"in it too; {found['by_chance']:.0f} would be by chance. {verdict}",
     ]
 
 
@@ -288,10 +302,17 @@ def sentence(options, gains, how, demo):
         demo: Boolean, whether the images are simulated.
     """
     gain = size_of(gains)
-    gain = f"{gain} worse than" if gains.mean() < 0 else f"worth {gain} over"
+    gain += " worse than" if gains.mean() < 0 else " better than"
+    central = {pattern: kind for kind, pattern in CENTRAL.items()}
+    kind = central.get(options.baseline)
+    rival = (
+        f"as many central {kind}"
+        if kind
+        else f"the fixed {options.baseline} mask of the same budget"
+    )
     text = (
-        f"At R = {options.acceleration:g} the learned mask is {gain} the fixed "
-        f"{options.baseline} mask of the same budget, {how} "
+        f"At R = {options.acceleration:g} the learned mask is {gain} {rival}, "
+        f"{how} "
     )
     if len(gains) == 1:
         return f"{text}on the one test volume, which says nothing about others."

@@ -124,7 +124,7 @@ def save_mask(mask, path, format=None, shift=None, **options):
             found=f"format={name!r}, path={path}",
         )
     found = FORMATS[name]
-    check_options(f"the format {name!r}", found.takes or found.save, options)
+    check_options(f"the format {name!r}", found.functions, options)
     found.save(centred(mask, shift), path, **options)
 
 

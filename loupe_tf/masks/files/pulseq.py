@@ -7,15 +7,13 @@ import tempfile
 
 import numpy as np
 
-from loupe_tf.atomic import written_aside
-from loupe_tf.checks import invalid
 from loupe_tf.masks.files.common import COST
-from loupe_tf.masks.files.pulseq_events import import_pypulseq
+from loupe_tf.masks.files.pulseq_events import import_pypulseq, write_sequence
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 from loupe_tf.reading import check_file, check_memory, naming
 
 
-def save_pulseq(mask, path, **options):
+def save_pulseq(mask, path, version="1.5", **options):
     """Write the protocol of `pulseq_sequence` as a `.seq` file.
 
     The field of view, the acceleration, the calibration, the slope and the hash
@@ -25,15 +23,11 @@ def save_pulseq(mask, path, **options):
     Args:
         mask: `SamplingMask` of lines.
         path: Path of the file, which must end in `.seq`.
+        version: `"1.5"` or `"1.4"`, the version of the format.
         **options: Arguments of `pulseq_sequence`.
     """
     sequence = pulseq_sequence(mask, **options)
-    if str(path)[-4:] != ".seq":
-        raise invalid(
-            "path", "a path that ends in '.seq'", found=f"path={path}"
-        )
-    with written_aside(path) as partial:
-        sequence.write(str(partial))
+    write_sequence(sequence, path, version)
 
 
 def load_pulseq(path):

@@ -3,7 +3,32 @@
 import dataclasses
 import math
 
-from loupe_tf.checks import check_number, invalid
+from loupe_tf.atomic import written_aside
+from loupe_tf.checks import check_choice, check_number, invalid
+
+# Quadratic phase increment of RF spoiling (Zur, Wood and Neuringer, MRM 21,
+# 1991).
+SPOILING = 117.0
+
+VERSIONS = ("1.5", "1.4")
+"""Versions of the Pulseq format; interpreters of scanners differ in theirs."""
+
+
+def write_sequence(sequence, path, version):
+    """Write a sequence as a file of one of `VERSIONS`, whole or not at all.
+
+    Args:
+        sequence: `pypulseq.Sequence`.
+        path: Path of the file, which must end in `.seq`.
+        version: String.
+    """
+    check_choice("version", version, VERSIONS)
+    if str(path)[-4:] != ".seq":
+        raise invalid(
+            "path", "a path that ends in '.seq'", found=f"path={path}"
+        )
+    with written_aside(path) as partial:
+        sequence.write(str(partial), v141_compat=version == "1.4")
 
 
 def import_pypulseq():

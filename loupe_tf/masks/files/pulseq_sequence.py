@@ -7,16 +7,13 @@ from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.files.common import check_lines, with_sizes
 from loupe_tf.masks.files.pulseq_events import (
+    SPOILING,
     events_of,
     import_pypulseq,
     plan_of,
     system_of,
     wait,
 )
-
-# Quadratic phase increment of RF spoiling (Zur, Wood and Neuringer, MRM 21,
-# 1991).
-SPOILING = 117.0
 
 
 def pulseq_sequence(

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from loupe_tf.atomic import written_aside
-from loupe_tf.checks import invalid
 from loupe_tf.masks.files.pulseq import read_sequence
-from loupe_tf.masks.files.pulseq_events import import_pypulseq
+from loupe_tf.masks.files.pulseq_events import (
+    import_pypulseq,
+    write_sequence,
+)
 from loupe_tf.reading import check_file, check_memory, naming
 from loupe_tf.trajectories.files.common import COST
 from loupe_tf.trajectories.files.trajectory_sequence import (
@@ -13,7 +14,7 @@ from loupe_tf.trajectories.files.trajectory_sequence import (
 )
 
 
-def save_pulseq(trajectory, path, **options):
+def save_pulseq(trajectory, path, version="1.5", **options):
     """Write the protocol of `trajectory_sequence` as a `.seq` file.
 
     The sizes, the pattern and the hash of the model become definitions in the
@@ -23,15 +24,11 @@ def save_pulseq(trajectory, path, **options):
     Args:
         trajectory: `Trajectory` that the hardware can run.
         path: Path of the file, which must end in `.seq`.
+        version: `"1.5"` or `"1.4"`, the version of the format.
         **options: Arguments of `trajectory_sequence`.
     """
     sequence = trajectory_sequence(trajectory, **options)
-    if str(path)[-4:] != ".seq":
-        raise invalid(
-            "path", "a path that ends in '.seq'", found=f"path={path}"
-        )
-    with written_aside(path) as partial:
-        sequence.write(str(partial))
+    write_sequence(sequence, path, version)
 
 
 def load_pulseq(path):

@@ -113,7 +113,7 @@ def save_trajectory(trajectory, path, format=None, **options):
     """  # noqa: E501
     name = find_format(FORMATS, path, format)
     found = FORMATS[name]
-    check_options(f"the format {name!r}", found.takes or found.save, options)
+    check_options(f"the format {name!r}", found.functions, options)
     found.save(trajectory, path, **options)
 
 

@@ -4,6 +4,7 @@ import math
 
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.files.pulseq_events import (
+    SPOILING,
     excitation,
     import_pypulseq,
     share_before,
@@ -13,9 +14,6 @@ from loupe_tf.trajectories.files.common import check_known
 from loupe_tf.trajectories.files.pulseq_shots import PulseqShots
 from loupe_tf.trajectories.hardware import Hardware, standardize_hardware
 
-# Quadratic phase increment of RF spoiling (Zur, Wood and Neuringer, MRM 21,
-# 1991).
-SPOILING = 117.0
 # Where the trajectory's own hardware is unknown.
 ANY_SCANNER = "clinical"
 

@@ -69,9 +69,11 @@ def test_positions_in_the_file(tmp_path, request, name):
     assert np.abs(kspace[2]).max() * 0.005 < 1e-3
 
 
-def test_round_trip(tmp_path, curves):
+@pytest.mark.parametrize("version", ["1.5", "1.4"])
+def test_round_trip(tmp_path, curves, version):
     path = tmp_path / "scan.seq"
-    curves.save(path)
+    save_trajectory(curves, path, version=version)
+    assert f"minor {version[2:]}" in path.read_text()
     found = load_trajectory(path)
     np.testing.assert_allclose(found.positions, curves.positions, atol=1e-6)
     assert found.matrix == curves.matrix and found.dwell == curves.dwell
