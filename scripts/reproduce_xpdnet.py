@@ -22,8 +22,8 @@ are given to the other networks from the start of their training, and to the
 methods that learn nothing. All masks have exactly the same budget, and the
 calibration region of fastMRI; where GRAPPA finds it too small, the report says
 so. Random lines and the offset of equispaced lines are drawn anew for each
-seed. Central lines, those nearest to DC, are the rival that learned lines have
-to beat: they give an image of low resolution without aliasing.
+seed. Central lines and points, those nearest to DC, are the rivals that learned
+ones have to beat: they give an image of low resolution without aliasing.
 
 With one coil, k-space is computed from magnitude images, so either half
 determines the other. Several coils have simulated maps on a circle, which the
@@ -52,6 +52,7 @@ from experiments import simulated_scan, trials, unrolled_claims
 from experiments.presets.xpdnet import (
     CLASSICAL,
     FROM_UNET,
+    GIVEN_LINES,
     GRID,
     LEARNED,
     MASKS,
@@ -117,7 +118,8 @@ def grid(settings):
 def _is_meant(network, mask, coils):
     """Whether a method can use a mask, and says something new with it."""
     if network == "grappa":
-        return coils > 1 and mask not in (*LEARNED, "unet_points")
+        points = ("unet_points", "central_points")
+        return coils > 1 and mask not in (*LEARNED, *points)
     if network in CLASSICAL:
         return mask not in LEARNED
     if network == "unet":
@@ -147,7 +149,8 @@ def given_mask(run, size, folder=None):
         )
         path = trials.find_file(folder / "masks" / f"{source.name}.npz")
         return masks.SamplingMask.load(path)
-    pattern = f"{run.mask}_lines"
+    of_lines = run.mask in GIVEN_LINES
+    pattern = f"{run.mask}_lines" if of_lines else run.mask
     zeros = np.zeros((1, *size, 1), "float32")
     return masks.fixed_mask(pattern, zeros, run.acceleration, seed=run.seed)
 

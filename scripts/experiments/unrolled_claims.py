@@ -1,7 +1,7 @@
 """Names, comparisons and figures of unrolled networks and their masks."""
 
 from experiments.claims import Claim
-from experiments.presets.xpdnet import GIVEN, LEARNED
+from experiments.presets.xpdnet import GIVEN_LINES, LEARNED
 from experiments.showing import draw_outputs
 from loupe_tf import plots
 
@@ -20,16 +20,17 @@ MASK_TITLES = {
     "equispaced": "equispaced lines",
     "random": "random lines",
     "central": "central lines",
+    "central_points": "central points",
     "lines": "learned lines",
     "points": "learned points",
     "unet_lines": "the U-Net's lines",
     "unet_points": "the U-Net's points",
 }
 OTHER_MASKS = {
-    "lines": GIVEN,
-    "points": ("lines", "unet_points"),
-    "unet_lines": GIVEN,
-    "unet_points": ("unet_lines",),
+    "lines": GIVEN_LINES,
+    "points": ("lines", "central_points", "unet_points"),
+    "unet_lines": GIVEN_LINES,
+    "unet_points": ("unet_lines", "central_points"),
 }
 """Masks that a mask is compared with, for the same method."""
 
