@@ -203,7 +203,9 @@ def test_the_first_commands_of_the_readme():
     ],
 )
 def test_models_of_the_table_can_be_built(code):
-    names = {**vars(loupe_tf.models), "masks": loupe_tf.masks}
+    modules = loupe_tf.models, loupe_tf.samplers, loupe_tf.trajectories
+    names = {k: v for module in modules for k, v in vars(module).items()}
+    names["masks"] = loupe_tf.masks
     if "reconstructor" not in code:
         code = code[:-1] + ", filters=1, depth=1)"
     model = eval(code, names)
