@@ -105,7 +105,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert "learned mask is" in report and report.count("data:image/png") == 8
     assert "http://" not in report and "https://" not in report
     assert "Not yet for a scanner: " in report
-    assert "with --phase" in report and "learn lines" in report
+    assert "or with <code>--phase" in report and "learn lines" in report
     assert "<dt>crop_to_acquired</dt><dd>False</dd>" in report
     # Magnitude images: said once, and written down.
     (crime,) = metrics["data_crimes"]
@@ -148,7 +148,7 @@ def test_phase(folder, capsys, monkeypatch):
     assert "The learned mask: Few." in capsys.readouterr().out
     report = (run / "report.html").read_text()
     assert "The learned mask: Few." in report
-    assert "simulated, 1 rad" in report and "with --phase" not in report
+    assert "simulated, 1 rad" in report and "with <code>--phase" not in report
     mask = masks.SamplingMask.load(run / "mask.npz")
     assert mask.provenance["simulated_phase"] == 1
     # Metrics compare magnitudes: those of zero filling can be repeated.
@@ -172,7 +172,7 @@ def test_complex_images(folder, rng):
         np.save(folder / "data" / f"volume_{i}.npy", volume)
     assert train(_arguments(folder)) == 0
     report = (folder / "run" / "report.html").read_text("utf-8")
-    assert "Hermitian k-space" not in report and "with --phase" not in report
+    assert "Hermitian k-space" not in report and "with <code>--phase" not in report
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
     data, _ = load_data(parse(*_arguments(folder)))
     images = data["test"].images @ np.array([1, 1j])
