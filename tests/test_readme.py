@@ -54,6 +54,7 @@ SLOW = {
             "partial_scans",
             "reconstructors",
             "report",
+            "training",
             "trajectories",
             "uncertainty",
             "zoo",

@@ -154,6 +154,7 @@ def test_nothing_is_trained_on_what_validates(scans, network):
     np.testing.assert_array_equal(*losses)
 
 
+@pytest.mark.slow
 def test_the_alarm_catches_the_collapse_and_nothing_else(scans):
     """The recipe without an anchor fades; with it, the energy is there."""
     inputs, _ = scans
@@ -196,6 +197,7 @@ def test_arguments_are_checked(network):
             Distillation(network, **arguments)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_counts(scans):
     """An equilibrium has integers among its weights."""
     (kspace, mask, maps), _ = scans
