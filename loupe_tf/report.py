@@ -67,6 +67,7 @@ dt { color: #57606a; }
 td code { white-space: nowrap; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
+  th, td { padding: .35rem .4rem; }
   .scroll img.wide { max-width: none; width: 40rem; } }
 """
 
@@ -96,7 +97,7 @@ def paragraph(text):
     Args:
         text: String. Blank lines separate paragraphs; `backticks` hold code.
     """
-    blocks = re.split(r"\n\s*\n", _with_code(str(text).strip()))
+    blocks = map(_with_code, re.split(r"\n\s*\n", str(text).strip()))
     return Part("\n".join(f"<p>{block}</p>" for block in blocks))
 
 

@@ -315,7 +315,8 @@ ENTRIES = [
             (
                 f"4: {shape} against points",
                 f"{shape} against points",
-                "R = 4, U-Net",
+                "R = 4, U-Net"
+                + ", only without a phase" * (shape == "half-plane"),
             )
             for shape in ("columns", "rows", "rows and columns", "half-plane")
         ),

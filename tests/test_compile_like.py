@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 
 from loupe_tf.compile_like import compile_like
 from loupe_tf.models import freeze_mask, loupe_model, with_binarization
@@ -49,3 +50,35 @@ def test_a_model_that_is_not_compiled():
     copy = keras.models.clone_model(model)
     compile_like(copy, model)
     assert not copy.compiled
+
+
+class Halving(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.1 / (1 + keras.ops.cast(step, "float32"))
+
+    def get_config(self):
+        return {}
+
+
+class OwnSGD(keras.optimizers.SGD):
+    pass
+
+
+@pytest.mark.parametrize(
+    "make, rate",
+    [
+        (lambda: keras.optimizers.Adam(Halving()), 0.1),
+        (lambda: keras.optimizers.LossScaleOptimizer(OwnSGD(0.2)), 0.2),
+    ],
+    ids=["schedule", "loss_scale"],
+)
+def test_optimizers_of_ones_own(make, rate):
+    model, _ = model_and_images()
+    metric = keras.metrics.MeanMetricWrapper(lambda y, x: x - y, name="error")
+    model.compile(make(), loss="mse", metrics=[metric])
+    copy = freeze_mask(model)
+    assert type(copy.optimizer) is type(model.optimizer)
+    assert copy.optimizer is not model.optimizer
+    assert float(copy.optimizer.learning_rate) == pytest.approx(rate)
+    images = np.zeros((2, 16, 18, 1), "float32")
+    assert "error" in copy.evaluate(images, images, verbose=0, return_dict=True)

@@ -207,9 +207,9 @@ class Inspector:
             "border. A learned mask discovers this and spends its budget "
             "inside, so an acceleration of 4 on the whole matrix is "
             f"{4 * m / n:.1f} on the acquired lines of this axis, and the PSNR "
-            "belongs to the lower one. Crop k-space to what was acquired: "
-            "`crop_to_acquired=True`, or --crop-to-acquired of `loupe-tf "
-            "build` and `loupe-tf train`."
+            "belongs to the lower one. Crop k-space to what was acquired, by "
+            "crop_to_acquired=True, which `loupe-tf build` and `loupe-tf "
+            "train` have as an option."
         )
         return Finding(
             f"zero_filled_{name.lower()}", title, FOUND, value, effect, numbers

@@ -39,7 +39,8 @@ examples:
 
   loupe-tf inspect --data my_volumes/
   loupe-tf build mri_volumes/mine --data my_volumes/ --data-dir data/
-  loupe-tf train --data mri_volumes/mine --data-dir data/ --out runs/mine
+  loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
+      --filters 8 --epochs 30 10 --out runs/mine
   loupe-tf evaluate --data mri_volumes/mine --data-dir data/ \\
       --mask gaussian runs/mine/mask.npz --acceleration 4
   loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out

@@ -77,7 +77,8 @@ def run(options):
         if not pattern.of_lines:
             raise invalid(
                 "lines",
-                f"none, since {options.pattern} has points",
+                f"none, since {options.pattern} has points; of lines are "
+                + ", ".join(n for n, p in PATTERNS.items() if p.of_lines),
                 options.lines,
             )
         arguments["lines"] = options.lines

@@ -15,6 +15,7 @@ of the same budget, the baseline. Both are judged on volumes that neither has
 seen.
 
   loupe-tf train --demo
+  loupe-tf train --data my_volumes/ --filters 8 --epochs 30 10
   loupe-tf train --data my_volumes/ --acceleration 8
   loupe-tf train --data mni_brain/128 --lines columns \\
       --calibration 8 --epochs 300 200 --out runs/lines

@@ -52,6 +52,10 @@ def acquired_lines(mask):
     >>> acquired_lines(SamplingMask([[1, 0, 1, 1, 1, 1, 0]]))
     {'first': -1, 'last': 2, 'number': 4, 'farthest': 3}
     """
+    if not mask.lines or not mask.acquired:
+        raise invalid(
+            "mask", "lines, of which some are acquired", found=str(mask)
+        )
     array = mask.array.ravel()
     centre = array.size // 2
     place = np.flatnonzero(array) - centre

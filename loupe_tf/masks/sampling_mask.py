@@ -304,7 +304,7 @@ class SamplingMask:
             count = max(h, w) if self.lines else f"{h}×{w}"
             text += f", the central {count} always"
         if self.slope is not None:
-            text += f"; learned, slope {self.slope:.4g} in the end"
+            text += f"; slope {self.slope:.4g} in the end"
         return text
 
     def __repr__(self):

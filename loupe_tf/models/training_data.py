@@ -66,9 +66,13 @@ def check_choices(name, x, model):
         chosen = next((x[n] for n in CHOICES if n in x), None)
     else:
         chosen = x[at[0]] if at and len(x) == len(inputs) else None
+    if keras.ops.is_tensor(chosen) and not isinstance(
+        chosen, keras.KerasTensor
+    ):
+        chosen = keras.ops.convert_to_numpy(chosen)
     if not isinstance(chosen, np.ndarray) or not chosen.size:
         return
-    wrong = (chosen < 0) | (chosen >= choices)
+    wrong = (chosen < 0) | (chosen >= choices) | (chosen != np.round(chosen))
     if wrong.any():
         raise invalid(
             name,

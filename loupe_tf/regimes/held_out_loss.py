@@ -30,8 +30,8 @@ def held_out_loss(kspace, predicted, held, weight=None, norm="mixed"):
         Tensor `(batch,)`.
     """
     held = ops.squeeze(fit_mask(held, kspace), -1) > 0
-    true = ops.where(held, _power(kspace), 0.0)
-    error = ops.where(held, _power(ops.subtract(predicted, kspace)), 0.0)
+    true = _power(kspace, held)
+    error = _power(ops.subtract(predicted, kspace), held)
     if weight is not None:
         weight = ops.squeeze(fit_mask(weight, kspace), -1)
 
@@ -48,9 +48,12 @@ def held_out_loss(kspace, predicted, held, weight=None, norm="mixed"):
     return 0.5 * lengths + 0.5 * sums
 
 
-def _power(kspace):
-    """Return the squared modulus of each sample, without the last axis."""
-    real, imag = fourier.split(kspace)
+def _power(kspace, held):
+    """Return the squared modulus of held-out samples, without the last axis.
+
+    They are selected first: what is not held out may be infinite.
+    """
+    real, imag = (ops.where(held, x, 0.0) for x in fourier.split(kspace))
     return ops.square(real) + ops.square(imag)
 
 

@@ -119,7 +119,7 @@ class Regime(SavesSeedState, keras.Model):
             # Two axes, since TensorFlow broadcasts slowly along many.
             flat = ops.reshape(x, (ops.shape(x)[0], -1))
             flat = ops.where(ops.expand_dims(finite, 1), flat, 0.0)
-            return ops.reshape(flat, ops.shape(x))
+            return ops.reshape(flat, (-1, *ops.shape(x)[1:]))
 
         return [clean(kspace), mask, *map(clean, maps)], finite
 

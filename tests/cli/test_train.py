@@ -172,7 +172,9 @@ def test_complex_images(folder, rng):
         np.save(folder / "data" / f"volume_{i}.npy", volume)
     assert train(_arguments(folder)) == 0
     report = (folder / "run" / "report.html").read_text("utf-8")
-    assert "Hermitian k-space" not in report and "with <code>--phase" not in report
+    assert (
+        "Hermitian k-space" not in report and "with <code>--phase" not in report
+    )
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
     data, _ = load_data(parse(*_arguments(folder)))
     images = data["test"].images @ np.array([1, 1j])
@@ -238,7 +240,7 @@ def test_the_central_points_stand_beside(sign, direction):
         "learned (4S), zero-filled": {"volumes": learned},
         "central_points, zero-filled": {"volumes": {"a": volume}},
     }
-    kind, pattern, text = page.against_the_centre(results)
+    kind, pattern, text = page.against_the_centre(parse("--data", "x"), results)
     assert (kind, pattern) == ("points", "central_points")
     assert f"1.00 dB {direction} than as many central points" in text
 
@@ -260,6 +262,8 @@ def test_how_far_a_mask_makes_use_of_the_symmetry():
     (crime, said) = page.limits(["Hermitian."], masks.SamplingMask(array))
     assert crime == "Hermitian."
     assert "acquires 5 points" in said and "of 4 of them is in it" in said
+    # It says nothing where the images have a phase.
+    assert page.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
 
 
 def test_the_gain_has_an_interval():
@@ -268,7 +272,7 @@ def test_the_gain_has_an_interval():
     gains = np.array([1.0, 2.0, 3.0])
     # t(0.975, 2) = 4.303, over the square root of 3.
     options.baseline = "central_points"
-    for sign, text in ((1, "is 2.00 dB"), (-1, "is 2.00 dB")):
+    for sign, text in ((1, "is 2.00 dB"), (-1, "is 2.00 dB")):  # Without it.
         found = page.sentence(options, sign * gains, "zero-filled", demo=False)
         assert f"{text} [-0.48, 4.48]" in found
         assert ("worse than" in found) == (sign < 0)

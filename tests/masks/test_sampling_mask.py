@@ -289,8 +289,7 @@ def test_plot_of_lines(plt):
         ),
         (
             SamplingMask([[1], [0], [1], [0]], slope=200.0),
-            "mask for 4×1: 2 of 4 rows acquired, R = 2; learned, slope 200 in "
-            "the end",
+            "mask for 4×1: 2 of 4 rows acquired, R = 2; slope 200 in the end",
         ),
     ],
 )

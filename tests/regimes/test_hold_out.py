@@ -209,3 +209,38 @@ def test_the_loss_of_a_replica_is_its_share(scans, network):
         patch.setattr(tf.distribute, "get_strategy", Two)
         share = float(twin.compute_loss(inputs, None, found))
     assert share == pytest.approx(one / 2)
+
+
+def test_what_is_not_held_out_may_be_infinite():
+    """Neither the loss nor its gradient, by the samples held out, sees it."""
+    rng = np.random.default_rng(0)
+    kspace, predicted = rng.normal(size=(2, 1, 2, 4, 5, 2)).astype("float32")
+    held = np.zeros((1, 4, 5, 1), "float32")
+    held[0, 1:3, 2] = 1
+    expected = keras.ops.convert_to_numpy(
+        held_out_loss(kspace, predicted, held)
+    )
+    kspace[:, :, 0, 0], predicted[:, :, 3, 4] = np.nan, np.inf
+
+    class Factor(keras.layers.Layer):
+        def build(self, shape):
+            self.factor = self.add_weight(shape=(4, 5, 1), initializer="ones")
+
+        def call(self, x):
+            return x * self.factor
+
+    inputs = keras.Input((2, 4, 5, 2))
+    model = keras.Model(inputs, Factor()(inputs))
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        loss=lambda y, x: held_out_loss(
+            y, x, keras.ops.convert_to_tensor(held)
+        ),
+    )
+    found = model.train_on_batch(predicted, kspace)
+    np.testing.assert_allclose(found, expected[0], rtol=1e-5)
+    (factor,) = model.get_weights()
+    seen = held[0] == 0
+    assert np.isfinite(factor[~seen]).all() and (factor[~seen] != 1).any()
+    finite = np.isfinite(predicted[0, 0]).all(-1, keepdims=True)
+    assert (factor[seen & finite] == 1).all()

@@ -139,3 +139,14 @@ def test_what_is_not_a_measurement_is_refused(scans, network):
     regime.compile("adam", metrics=[loupe_tf.metrics.PSNR()])
     with pytest.raises(ValueError, match="`y`"):
         regime.fit(scans[0], verbose=0)
+
+
+def test_maps_that_all_scans_share(scans, network):
+    (kspace, mask, maps), _ = scans
+    regime = HoldOut(network, seed=0)
+    (_, _, shared), finite = regime.measure([kspace, mask, maps[:1]])
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(shared),
+        np.broadcast_to(maps[:1], shared.shape),
+    )
+    assert keras.ops.convert_to_numpy(finite).all()
