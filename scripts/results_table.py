@@ -333,6 +333,14 @@ ENTRIES = [
             for kind in ("points", "lines")
             for network in ("XPDNet", "MoDL", "VarNet")
         ),
+        *(
+            (
+                f"8: 1 coil, learned points: {network} ×5 against U-Net",
+                f"{network} against U-Net",
+                "R = 8, each with points of its own",
+            )
+            for network in ("MoDL", "VarNet")
+        ),
     ),
     *XPDNET.claim(
         "Learned points beat central points",
