@@ -10,7 +10,13 @@ import pytest
 from loupe_tf import cli, distribution, evaluation, masks
 from loupe_tf.cli.phase import images_of
 from loupe_tf.cli.train import load_data, warn_of_phase_axis
-from loupe_tf.cli.training import before_a_scan, models, page, rounds
+from loupe_tf.cli.training import (
+    before_a_scan,
+    models,
+    page,
+    rounds,
+    sentences,
+)
 from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.datasets import Slices, load_splits
@@ -229,7 +235,7 @@ def test_data_or_demo_has_to_be_given(capsys):
 )
 def test_a_gain_in_words(gains, expected):
     """Without a sign, also where both masks are the same."""
-    assert page.size_of(np.array(gains)) == expected
+    assert sentences.size_of(np.array(gains)) == expected
 
 
 @pytest.mark.parametrize("sign, direction", [(1, "better"), (-1, "worse")])
@@ -240,7 +246,9 @@ def test_the_central_points_stand_beside(sign, direction):
         "learned (4S), zero-filled": {"volumes": learned},
         "central_points, zero-filled": {"volumes": {"a": volume}},
     }
-    kind, pattern, text = page.against_the_centre(parse("--data", "x"), results)
+    kind, pattern, text = sentences.against_the_centre(
+        parse("--data", "x"), results
+    )
     assert (kind, pattern) == ("points", "central_points")
     assert f"1.00 dB {direction} than as many central points" in text
 
@@ -259,11 +267,11 @@ def test_settings_that_were_not_given_are_said():
 def test_how_far_a_mask_makes_use_of_the_symmetry():
     array = np.zeros((9, 9), bool)
     array[4, 2:8] = True
-    (crime, said) = page.limits(["Hermitian."], masks.SamplingMask(array))
+    (crime, said) = sentences.limits(["Hermitian."], masks.SamplingMask(array))
     assert crime == "Hermitian."
     assert "acquires 5 points" in said and "of 4 of them is in it" in said
     # It says nothing where the images have a phase.
-    assert page.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
+    assert sentences.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
 
 
 def test_the_gain_has_an_interval():
@@ -273,7 +281,9 @@ def test_the_gain_has_an_interval():
     # t(0.975, 2) = 4.303, over the square root of 3.
     options.baseline = "central_points"
     for sign, text in ((1, "is 2.00 dB"), (-1, "is 2.00 dB")):  # Without it.
-        found = page.sentence(options, sign * gains, "zero-filled", demo=False)
+        found = sentences.sentence(
+            options, sign * gains, "zero-filled", demo=False
+        )
         assert f"{text} [-0.48, 4.48]" in found
         assert ("worse than" in found) == (sign < 0)
         assert "as many central points, zero-filled" in found

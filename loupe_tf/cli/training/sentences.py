@@ -1,0 +1,159 @@
+"""What the report of `loupe-tf train` says, sentence by sentence."""
+
+import numpy as np
+
+from loupe_tf import evaluation, masks
+from loupe_tf.cli.training.options import CENTRAL
+
+
+def verdict(options, network, results, gains, doubts, demo):
+    """State the gain of the learned mask, as far as that can be told.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        network: String, its name in tables.
+        results: Dict of the results by name of mask and reconstruction.
+        gains: Array, decibels of each test volume with the network.
+        doubts: List of strings, what `doubts_of` returns.
+        demo: Boolean, whether the images are simulated.
+    """
+    if not doubts:
+        return sentence(options, gains, f"with the same {network}", demo)
+    alone = evaluation.paired_difference(
+        results["learned (4S), zero-filled"]["volumes"],
+        results[f"{options.baseline}, zero-filled"]["volumes"],
+    )
+    return (
+        "The masks cannot be compared by their networks yet, since a network "
+        "is worse than zero filling (below). "
+        + sentence(options, alone, "without a network, zero-filled", demo)
+    )
+
+
+def against_the_centre(options, results):
+    """Compare the learned lines or points with the central ones, zero-filled.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        results: Dict of the results by name of mask and reconstruction.
+
+    Returns:
+        Three strings: lines or points, the pattern of the central ones, and
+        how the learned ones compare with it.
+    """
+    kind = "lines" if options.lines else "points"
+    pattern = CENTRAL[kind]
+    learned = results["learned (4S), zero-filled"]["volumes"]
+    central = results[f"{pattern}, zero-filled"]["volumes"]
+    gains = evaluation.paired_difference(learned, central)
+    ssim = [
+        np.mean([volume["ssim"] for volume in each.values()])
+        for each in (learned, central)
+    ]
+    better = "worse" if gains.mean() < 0 else "better"
+    return (
+        kind,
+        pattern,
+        f"{size_of(gains)} {better} than as many central {kind}, an image of "
+        f"low resolution (SSIM {ssim[0]:.3f} against {ssim[1]:.3f})",
+    )
+
+
+def advice(options, pattern):
+    """How to train a network on the central lines or points; `""` if it was."""
+    if options.baseline == pattern:
+        return ""
+    return f" To train a network on those, give `--baseline {pattern}`."
+
+
+def size_of(gains):
+    """The size of a gain, whatever its sign, and its 95 % interval, as text.
+
+    Args:
+        gains: Array, decibels of each test volume.
+    """
+    size = np.abs(gains.mean())
+    if len(gains) < 2:
+        return f"{size:.2f} dB"
+    signed = gains * np.sign(gains.mean() or 1)
+    found = evaluation.effect(
+        {i: [gain] for i, gain in enumerate(signed)},
+        {i: i for i in range(len(gains))},
+    )
+    return f"{size:.2f} dB [{found.low:.2f}, {found.high:.2f}]"
+
+
+def limits(crimes, mask):
+    """What makes the images too easy, and how far the mask makes use of it.
+
+    Args:
+        crimes: List of strings.
+        mask: The learned `SamplingMask`.
+    """
+    found = masks.mirror_images(mask)
+    is_hermitian = any(text.startswith("Hermitian") for text in crimes)
+    if not is_hermitian or not found["outside"]:
+        return crimes
+    kind = "lines" if mask.lines else "points"
+    return [
+        *crimes,
+        f"This mask acquires {found['outside']} {kind} outside the calibration "
+        f"region; the mirror image about DC of {found['mirrored']} of them is "
+        f"in it too ({found['by_chance']:.0f} would be by chance).",
+    ]
+
+
+def slope_never_raised(options, slopes):
+    """Say that 4S has not acted; `""` if it has."""
+    if len(set(slopes)) > 1 or options.factor == 1:
+        return ""
+    epochs = f"{options.patience} epoch{'s' * (options.patience > 1)}"
+    less = ", or less patience" if options.patience > 1 else ""
+    return (
+        f"4S never raised the slope from {slopes[0]:g}: the loss never stalled "
+        f"for {epochs} (--patience). Give more epochs{less}."
+    )
+
+
+def sentence(options, gains, how, demo):
+    """The gain of the learned mask.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        gains: Array, decibels of each test volume.
+        how: String, how the images were reconstructed.
+        demo: Boolean, whether the images are simulated.
+    """
+    gain = size_of(gains)
+    gain += " worse than" if gains.mean() < 0 else " better than"
+    kind = "lines" if options.lines else "points"
+    rival = (
+        f"as many central {kind}"
+        if options.baseline == CENTRAL[kind]
+        else f"the fixed {options.baseline} mask of the same budget"
+    )
+    text = (
+        f"At R = {options.acceleration:g} the learned mask is {gain} {rival}, "
+        f"{how} "
+    )
+    if len(gains) == 1:
+        return f"{text}on the one test volume, which says nothing about others."
+    volumes = "volumes of one simulated anatomy" if demo else "volumes"
+    return text + (
+        f"(mean and its 95 % interval over {len(gains)} test {volumes}, one "
+        f"seed; better in {sum(gains > 0)} of them)."
+    )
+
+
+def doubts_of(results, network):
+    """A sentence for each network that is no better than zero filling."""
+    found = []
+    for name, result in results.items():
+        if name.endswith(network):
+            other = results[name.replace(network, "zero-filled")]["volumes"]
+            found.append(
+                evaluation.worse_than_zero_filled(
+                    name, result["volumes"], other
+                )
+            )
+    return [text for text in found if text]
