@@ -49,8 +49,8 @@ WORDS = {
     "point-spread function": "The zero-filled image of one bright pixel. Its "
     "side lobes, in percent of the magnitude of its peak, are the aliases that "
     "the network has to remove.",
-    "PSNR": "Peak signal-to-noise ratio; 1 dB more is an error a fifth smaller "
-    "in the mean square.",
+    "PSNR": "Peak signal-to-noise ratio; 1 dB more means a mean squared error "
+    "a fifth smaller.",
     "SSIM": "Structural similarity, from local means, variances and "
     "covariances; 1 for equal images.",
     "NMSE": "Squared error over squared image, each summed over all pixels.",
