@@ -64,10 +64,25 @@ th { border-bottom: 2px solid #57606a; }
 dl { display: grid; grid-template-columns: fit-content(40%) 1fr;
   gap: .3rem 1.2rem; }
 dt { color: #57606a; }
-td code { white-space: nowrap; }
+code { display: inline-block; max-width: 100%; }
+.badge span { padding: .1rem .5rem; border-radius: 1rem; font-size: .85rem;
+  background: #eaeef2; }
+.badge .open { background: #fff1c2; }
+.badge .ok { background: #d3f2da; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
-  th, td { padding: .35rem .4rem; }
+  table, tbody { display: block; }
+  tr { display: grid; grid-template-columns: 4fr 3fr 3fr;
+    gap: .5rem .75rem; margin: .75rem 0; padding: .75rem;
+    border: 1px solid #d0d7de; border-radius: .4rem; }
+  tr.header, td:empty, td.none { display: none; }
+  td { grid-column: 1 / -1; padding: 0; border: 0; }
+  td.number { grid-column: auto; text-align: left; white-space: normal; }
+  td:first-child { font-weight: 600; }
+  td.badge { order: -1; }
+  td[data-label]::before { content: attr(data-label); display: block;
+    font-size: .8rem; color: #57606a; }
+  dl { grid-template-columns: fit-content(30%) 1fr; }
   .scroll img.wide { max-width: none; width: 40rem; } }
 """
 
@@ -114,7 +129,7 @@ def figure(figure, caption, alt=None):
     # The width on the page is that of the figure in inches, at any resolution.
     width = round(96 * figure.get_figwidth())
     # Those of several panels scroll on a phone.
-    kind = ' class="wide"' if width > 800 else ""
+    kind = ' class="wide"' if width > 700 else ""
     return Part(
         f'<figure>\n<div class="scroll"><img{kind} width="{width}" '
         f'alt="{_escape(alt or caption)}" '
@@ -123,10 +138,12 @@ def figure(figure, caption, alt=None):
     )
 
 
-def table(header, rows, caption=None):
+def table(header, rows, caption=None, badges=None):
     """Return a table as a part of a page.
 
-    Numbers are aligned right, and floats have four digits.
+    Numbers are aligned right, and floats have four digits. On a phone, each
+    row is a card: the first cell is its title, and the names of the columns
+    stand above the other cells.
 
     Args:
         header: Names of the columns.
@@ -134,7 +151,14 @@ def table(header, rows, caption=None):
             Strings are not changed but for `backticks`, which hold code; so
             format floats yourself for another number of digits.
         caption: (Optional) string, printed below the table.
+        badges: (Optional) string, the name of a column of single words, which
+            are drawn as badges: `"open"` in yellow, `"ok"` in green, others in
+            grey. The badge is at the top of the card.
     """
+    if badges is not None and badges not in header:
+        raise invalid(
+            "badges", f"one of the columns, {list(header)}", found=badges
+        )
     rows = [list(row) for row in rows]
     for row in rows:
         if len(row) != len(header):
@@ -145,13 +169,8 @@ def table(header, rows, caption=None):
             )
     # The name of a column of numbers is also aligned right.
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    lines = [
-        _row("th", header, [any(map(_is_number, cells)) for cells in columns])
-    ]
-    lines += [
-        _row("td", row, [_is_number(cell) or cell == "-" for cell in row])
-        for row in rows
-    ]
+    lines = [_header(header, [any(map(_is_number, c)) for c in columns])]
+    lines += [_row(header, row, badges) for row in rows]
     if caption is not None:
         caption = f"\n<figcaption>{_escape(caption)}</figcaption>"
     return Part(
@@ -327,11 +346,32 @@ def _is_number(cell):
     return isinstance(cell, numbers.Number) and not isinstance(cell, bool)
 
 
-def _row(tag, cells, right):
+def _header(names, right):
     cells = "".join(
-        f'<{tag} class="number">{_with_code(_format(cell))}</{tag}>'
+        f'<th class="number">{_with_code(_format(name))}</th>'
         if is_right
-        else f"<{tag}>{_with_code(_format(cell))}</{tag}>"
-        for cell, is_right in zip(cells, right, strict=True)
+        else f"<th>{_with_code(_format(name))}</th>"
+        for name, is_right in zip(names, right, strict=True)
     )
-    return f"<tr>{cells}</tr>"
+    return f'<tr class="header">{cells}</tr>'
+
+
+def _row(header, row, badges):
+    """Make a row; its cells carry the names of their columns for cards."""
+    cells = []
+    for i, (name, cell) in enumerate(zip(header, row, strict=True)):
+        content = _with_code(_format(cell))
+        if name == badges:
+            word = f'<span class="{content}">{content}</span>'
+            cells.append(f'<td class="badge">{word if content else ""}</td>')
+            continue
+        is_number = _is_number(cell) or cell == "-"
+        attributes = ' class="number"' if is_number else ""
+        if cell == "-":
+            attributes = ' class="number none"'
+        # A text in the first column is the title of its card.
+        if i or is_number:
+            label = _escape(_format(name)).replace("`", "")
+            attributes += f' data-label="{label}"'
+        cells.append(f"<td{attributes}>{content}</td>")
+    return f"<tr>{''.join(cells)}</tr>"

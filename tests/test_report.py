@@ -97,7 +97,9 @@ def test_table_aligns_and_formats_numbers():
         ["method", "PSNR"],
         [["4S", 32.34567], [200, "31.2 ± 0.4"], [18800.0, None], ["3D", "-"]],
     )
-    cells = re.findall(r"<(t[hd])( class=\"number\")?>(.*?)</t[hd]>", text)
+    cells = re.findall(
+        r"<(t[hd])( class=\"number(?: none)?\")?[^>]*>(.*?)</t[hd]>", text
+    )
     assert [(bool(right), content) for _, right, content in cells] == [
         (True, "method"),
         (True, "PSNR"),
@@ -114,9 +116,38 @@ def test_table_aligns_and_formats_numbers():
     assert '<div class="scroll"><table>' in text
 
 
+def test_rows_are_cards_on_a_phone(tmp_path):
+    """Each cell says its column, and no rule needs the header."""
+    table = report.table(
+        ["item", "state", "`R`", "seconds"],
+        [["first", "open", 4.0, "-"], ["second", "note", 'a"b', None]],
+        badges="state",
+    )
+    first, second = re.findall(r"<tr>(.*?)</tr>", table)
+    assert first == (
+        '<td>first</td><td class="badge"><span class="open">open</span></td>'
+        '<td class="number" data-label="R">4</td>'
+        '<td class="number none" data-label="seconds">-</td>'
+    )
+    assert second.endswith(
+        '<td data-label="R">a&quot;b</td><td data-label="seconds"></td>'
+    )
+    # Nothing of the first column says what a number in it counts.
+    assert '<td class="number" data-label="a">1</td>' in report.table(
+        ["a"], [[1]]
+    )
+    page = write(tmp_path, {"A": [table]})
+    narrow = page[page.index("@media (max-width") : page.index("</style>")]
+    assert "tr.header, td:empty, td.none { display: none; }" in narrow
+    assert "content: attr(data-label)" in narrow
+    assert "td.badge { order: -1; }" in narrow
+    with pytest.raises(ValueError, match=r"`badges`.*'item'.*stat"):
+        report.table(["item", "state"], [], badges="stat")
+
+
 def test_table_takes_numpy_numbers_and_no_rows():
     text = report.table(["a", "b"], [[np.float32(0.25), np.int64(7)]])
-    assert text.count('<td class="number">') == 2
+    assert text.count('<td class="number"') == 2
     assert "<th>a</th>" in report.table(["a"], [])
     assert "<td>True</td>" in report.table(["a"], [[True]])
 

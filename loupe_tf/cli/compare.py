@@ -6,7 +6,6 @@ from loupe_tf.cli.masks import (
     add_reading,
     density_rows,
     design_texts,
-    lobe_text,
     read,
     stated,
     titles,
@@ -15,8 +14,9 @@ from loupe_tf.command_line import stands_for
 from loupe_tf.masks.description import (
     acquired_lines,
     density_profile,
+    off_peak_text,
     overlap,
-    side_lobe,
+    side_lobe_text,
 )
 from loupe_tf.report import save_figure, text_table
 
@@ -74,24 +74,22 @@ def comparison(masks, names):
     """
     (first, mask), (second, other) = masks.items()
     common = overlap(mask, other)
-    lobes = [side_lobe(one) for one in (mask, other)]
     edges, shares = density_profile(mask, 8)
     if mask.lines == other.lines and mask.shape == other.shape:
         rings = density_rows(edges, shares, density_profile(other, 8)[1])
     else:  # Distances of lines and of points do not compare.
         rings = []
     pairs = (mask, other)
-    both = list(zip(pairs, lobes, strict=True))
     asked, _, calibration = zip(*map(design_texts, pairs, names))
     table = [
         ["acquires", *(m.lines or "points" for m in pairs)],
         ["acquired", *(f"{m.acquired} of {m.array.size}" for m in pairs)],
         ["R asked for", *asked],
         ["R achieved", *(f"{m.achieved_acceleration:.4g}" for m in pairs)],
-        ["calibration", *calibration],
+        ["calibration region", *calibration],
         *line_rows(pairs),
-        ["largest side lobe", *(lobe_text(lobe) for _, lobe in both)],
-        ["beside the peak", *(f"{lobe['off_peak']:.3f}" for _, lobe in both)],
+        ["largest side lobe", *map(side_lobe_text, pairs)],
+        ["largest off the peak", *map(off_peak_text, pairs)],
         [
             "also in the other",
             f"{common['share']:.1%}",

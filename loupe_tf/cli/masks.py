@@ -123,7 +123,7 @@ def design_texts(mask, names):
     return (
         f"{mask.acceleration:.4g}" if asked else "not known",
         f"{outside:.4g}" if centre else "not known",
-        calibration_text(mask.calibration) if centre else "not known",
+        calibration_text(mask) if centre else "not known",
     )
 
 
@@ -149,16 +149,14 @@ def size_text(size, unit=""):
     return "×".join(f"{n:g}" for n in size) + unit
 
 
-def calibration_text(calibration):
-    """A calibration region as text."""
-    if isinstance(calibration, tuple):
-        return size_text(calibration)
-    return str(calibration or "none")
-
-
-def lobe_text(lobe):
-    """The largest side lobe, and where it is."""
-    return f"{lobe['height']:.3f} at {lobe['place']}"
+def calibration_text(mask):
+    """The calibration region of a mask, with its unit."""
+    size = mask.calibration
+    if not size:
+        return "none"
+    if mask.lines:
+        return f"{size} {mask.lines}"
+    return size_text(size if isinstance(size, tuple) else (size, size))
 
 
 def without_phase(mask):

@@ -7,7 +7,6 @@ from loupe_tf.cli.masks import (
     add_reading,
     density_rows,
     design_texts,
-    lobe_text,
     read,
     size_text,
     stated,
@@ -16,8 +15,9 @@ from loupe_tf.cli.masks import (
 )
 from loupe_tf.masks.description import (
     density_profile,
+    off_peak_text,
     resolution_text,
-    side_lobe,
+    side_lobe_text,
 )
 from loupe_tf.masks.mirror_images import (
     acquired_text,
@@ -27,12 +27,14 @@ from loupe_tf.masks.mirror_images import (
 from loupe_tf.report import save_figure, text_table
 
 DESCRIPTION = """\
-Print the facts about a mask: acceleration asked for and achieved, calibration
-region, density by distance from DC; the largest side lobe of its point-spread
-function, its place, and the largest value off the peak; for lines, how far out
-they go, and the resolution that this gives. A note says if the mask leaves out
-one half of k-space, as masks learned from images without a phase may do. With
---out, draw it.
+Print the facts about a mask: acceleration achieved and asked for, calibration
+region; for lines, how far out they go, and the resolution that this gives; the
+field of view; the largest side lobe of the point-spread function and the
+largest value off its peak, in percent of the peak; the density by distance from
+DC; how the mask was made, where long values are shortened: `provenance` of the
+mask in Python has all of them. A note says if the mask leaves out one half of
+k-space, as masks learned from images without a phase may do. With --out, draw
+it.
 """
 
 EXAMPLES = """\
@@ -73,41 +75,92 @@ def description(mask, names):
         mask: `SamplingMask`.
         names: What `loupe_tf.cli.masks.stated` returns of its file.
     """
-    lobe = side_lobe(mask)
     asked, outside, calibration = design_texts(mask, names)
-    rows = [
-        ("acquires", mask.lines or "points"),
-        ("shape", f"{mask.shape[0]}×{mask.shape[1]}, DC at N // 2"),
-        ("DC itself", _dc(mask)),
-        ("matrix", size_text(mask.matrix)),
-        ("field of view", size_text(mask.field_of_view, " mm")),
-        ("acquired", f"{mask.acquired} of {mask.array.size}"),
-        ("R asked for", asked),
+    resolution = resolution_text(mask)
+    kind = mask.lines or "points"
+    facts = [
         ("R achieved", f"{mask.achieved_acceleration:.4g}"),
+        ("R asked for", asked),
         ("R outside calibration", outside),
-        ("calibration", calibration),
-        ("slope", "not known" if mask.slope is None else f"{mask.slope:g}"),
+        ("shape", f"{size_text(mask.shape)}, DC at N // 2"),
+        *([("matrix", size_text(mask.matrix))] if mask.lines else []),
+        ("acquired", f"{mask.acquired} of {mask.array.size} {kind}"),
+        ("calibration region", calibration),
+        *([("resolution", resolution)] if resolution else []),
+        ("field of view", size_text(mask.field_of_view, " mm")),
+        ("DC itself", _dc(mask)),
+        ("largest side lobe", side_lobe_text(mask)),
+        ("largest off the peak", f"{off_peak_text(mask)}, main lobe included"),
         ("mirror images", _mirrored(mask)),
-        ("largest side lobe", lobe_text(lobe)),
-        ("beside the peak", f"{lobe['off_peak']:.3f}, main lobe included"),
     ]
-    if resolution := resolution_text(mask):
-        rows.append(("resolution", resolution))
-    for name, value in mask.provenance.items():
-        text = str(value)
-        rows.append((name, text if len(text) <= 70 else f"{text[:67]}..."))
-    width = max(len(name) for name, _ in rows)
-    facts = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    made = _how_made(mask)
+    width = max(len(name) for name, _ in [*facts, *made])
+    facts, made = (
+        "\n".join(_wrapped(f"{name:<{width}}  ", value) for name, value in rows)
+        for rows in (facts, made)
+    )
     edges, shares = density_profile(mask, 8)
     density = text_table(
         ["distance from DC (1: edge)", "share acquired"],
         density_rows(edges, shares),
     )
-    parts = [facts, density]
+    parts = [facts, density, *([made] if made else [])]
     lacking = lacks_mirror_images(mask) or without_phase(mask)
     if lacking:
         parts.append(textwrap.fill(lacking, 80))
     return "\n\n".join(parts)
+
+
+def _wrapped(name, value):
+    return textwrap.fill(
+        value,
+        80,
+        initial_indent=name,
+        subsequent_indent=" " * len(name),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _how_made(mask):
+    """Rows on where a mask comes from, each short enough for one line."""
+    facts = dict(mask.provenance)
+    rows = []
+    history = facts.get("slope_history")
+    if _is_course(history):
+        del facts["slope_history"]
+        rows.append(("slope", _course(history, mask.slope)))
+    elif mask.slope is not None:
+        rows.append(("slope", f"{mask.slope:g}"))
+    if isinstance(digest := facts.get("weights_sha256"), str):
+        # As many digits as tell two trainings apart.
+        facts["weights_sha256"] = f"{digest[:12]}..."
+    for name, value in facts.items():
+        rows.append((name, textwrap.shorten(str(value), 70, placeholder="...")))
+    return rows
+
+
+def _is_course(history):
+    """Whether what a file has as the history of a slope is a list of them."""
+    return (
+        isinstance(history, list)
+        and bool(history)
+        and all(isinstance(value, int | float) for value in history)
+    )
+
+
+def _course(history, slope):
+    """How training raised the slope, and the one of the mask if it differs."""
+    first, last = f"{history[0]:g}", f"{history[-1]:g}"
+    epochs = f"{len(history)} epoch{'s' * (len(history) > 1)}"
+    if len(set(history)) == 1:
+        text = f"{first}, not raised in {epochs}"
+    else:
+        text = f"{first} -> {last} in {epochs}"
+    if slope is None or f"{slope:g}" == last:
+        return text
+    # Training keeps the best epoch, which need not be the last.
+    return f"{text}, {slope:g} when the mask was kept"
 
 
 def _mirrored(mask):

@@ -178,6 +178,41 @@ def side_lobe(mask):
     }
 
 
+def side_lobe_text(mask):
+    """Say how high the largest side lobe is, and where.
+
+    The height is in percent of the peak, of the magnitudes, not of their
+    squares.
+
+    Args:
+        mask: `SamplingMask`.
+
+    Returns:
+        A text, `"none"` if the point-spread function has no side lobe.
+
+    Example:
+
+    >>> side_lobe_text(SamplingMask([[1, 0, 1, 0, 1, 0, 1, 0]]))
+    '100.0 % of the peak, 4 pixels away along W'
+    """
+    lobe = side_lobe(mask)
+    if not lobe["height"]:
+        return "none"
+    rows, columns = lobe["place"]
+    if mask.lines:
+        away = abs(rows or columns)
+        axis = "H" if mask.lines == "rows" else "W"
+        place = f"{away} pixel{'s' * (away > 1)} away along {axis}"
+    else:
+        place = f"at ({rows}, {columns}) pixels along (H, W)"
+    return f"{_percent(lobe['height'])}, {place}"
+
+
+def off_peak_text(mask):
+    """Say how high the point-spread function is outside its peak pixel."""
+    return _percent(side_lobe(mask)["off_peak"])
+
+
 def overlap(mask, other):
     """Compare the entries that two masks acquire.
 
@@ -224,6 +259,10 @@ def overlap(mask, other):
         "other_share": share(both, int(second.sum())),
         "expected_share": float(second.mean()),
     }
+
+
+def _percent(height):
+    return f"{100 * height:.1f} % of the peak"
 
 
 def _first_largest(values):

@@ -82,30 +82,32 @@ def mask(mask, probability=None, figure=None):
     return figure
 
 
-def mask_description(mask, title="mask", figure=None):
+def mask_description(mask, title="mask", figure=None, show_mask=True):
     """Draw a mask, its density and its point-spread function.
 
     The density is the share of acquired entries by distance from DC. The
-    point-spread function, in dB, is the zero-filled reconstruction of a point;
-    its largest side lobe is marked.
+    point-spread function, in percent of its peak, is the zero-filled
+    reconstruction of a point; its largest side lobe is marked.
 
     Args:
         mask: `SamplingMask`.
         title: String, the name of the mask.
         figure: (Optional) figure or sub-figure to draw into.
+        show_mask: Boolean. If `False`, the mask itself is not drawn, for a
+            page that shows it elsewhere.
 
     Returns:
         The figure.
     """
-    figure = get_figure(figure, 12.0, 4.0)
-    axes = figure.subplots(1, 3)
-    axes[0].set_title(f"{plain(title)}: R = {mask.achieved_acceleration:.4g}")
-    array, aspect = mask_and_aspect("mask", mask)
-    _draw_frequencies(
-        axes[0], array, cmap="gray", vmin=0, vmax=1, aspect=aspect
-    )
-    _draw_density(axes[1], {title: mask})
-    _draw_point_spread(axes[2], {title: mask})
+    panels = 3 if show_mask else 2
+    figure = get_figure(figure, 4.0 * panels, 4.0)
+    *first, density, spread = figure.subplots(1, panels)
+    for ax in first:
+        ax.set_title(f"{plain(title)}: R = {mask.achieved_acceleration:.4g}")
+        array, aspect = mask_and_aspect("mask", mask)
+        _draw_frequencies(ax, array, cmap="gray", vmin=0, vmax=1, aspect=aspect)
+    _draw_density(density, {title: mask})
+    _draw_point_spread(spread, {title: mask})
     return figure
 
 
@@ -286,24 +288,32 @@ def _draw_density(ax, masks):
         ax.legend(frameon=False)
 
 
-def _draw_point_spread(ax, masks, floor=-60.0):
-    """Draw curves for masks of lines, or an image for points, in dB."""
+def _draw_point_spread(ax, masks, floor=0.1):
+    """Draw curves for lines, or an image for points, in percent of the peak.
+
+    The scale is logarithmic, since most side lobes are low; lower values than
+    `floor` are drawn as `floor`.
+    """
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import StrMethodFormatter
+
+    unit, plain_number = "% of the peak", StrMethodFormatter("{x:g}")
     titles = []
     for i, (title, mask) in enumerate(masks.items()):
         lobe = side_lobe(mask)
-        spread = np.maximum(point_spread(mask), 10 ** (floor / 20))
-        decibels = 20 * np.log10(spread)
-        height = 20 * np.log10(max(lobe["height"], 10 ** (floor / 20)))
-        titles.append(f"{height:.1f} dB")
+        percent = np.maximum(100 * point_spread(mask), floor)
+        titles.append(f"{100 * lobe['height']:.1f} %")
         style = {"color": COLOURS[i], "markerfacecolor": "none"}
         if mask.lines:
-            values = decibels.ravel()
+            values = percent.ravel()
             pixels = np.arange(values.size) - values.size // 2
             ax.plot(pixels, values, STYLES[i], color=COLOURS[i], label=title)
             place = lobe["place"][mask.lines == "columns"]
-            ax.plot(place, height, "o", **style)
+            ax.plot(place, max(100 * lobe["height"], floor), "o", **style)
+            ax.set_yscale("log")
+            ax.yaxis.set_major_formatter(plain_number)
             ax.set_xlabel("pixels from the point")
-            ax.set_ylabel("dB")
+            ax.set_ylabel(unit)
             ax.grid(alpha=0.3)
             continue
         rows, columns = mask.shape
@@ -311,18 +321,18 @@ def _draw_point_spread(ax, masks, floor=-60.0):
         # These pixels are those of the image, not of k-space.
         size = mask.voxel_size
         image = ax.imshow(
-            decibels,
+            percent,
             aspect="equal" if size is None else size[0] / size[1],
             extent=(left, left + columns, top + rows, top),
             cmap="viridis",
-            vmin=floor,
-            vmax=0,
+            norm=LogNorm(floor, 100),
         )
-        ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.03, label="dB")
+        bar = {"fraction": 0.046, "pad": 0.03, "format": plain_number}
+        ax.figure.colorbar(image, ax=ax, label=unit, **bar)
         style["color"] = "white"
         ax.plot(*lobe["place"][::-1], "o", markersize=8, **style)
         ax.set_xlabel("pixels along W")
         ax.set_ylabel("pixels along H")
-    ax.set_title(f"Point spread, side lobe {' and '.join(titles)}")
+    ax.set_title(f"Point spread: side lobe {' and '.join(titles)}")
     if len(masks) > 1:
         ax.legend(frameon=False)

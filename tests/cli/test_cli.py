@@ -19,6 +19,7 @@ from loupe_tf.masks import (
     poisson_disc,
     random_lines,
 )
+from loupe_tf.masks.description import side_lobe_text
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_show(files, capsys):
         "points",
         "24×32",
         "240×320 mm",
-        "192 of 768",
+        "192 of 768 points",
         "R achieved",
         "4.692",  # Outside the calibration region: 732 of 156.
         "poisson_disc",
@@ -57,21 +58,80 @@ def test_show(files, capsys):
     assert (files / "new/points.png").read_bytes()[:4] == b"\x89PNG"
     assert run("mask show lines.npz") == 0
     text = capsys.readouterr().out
-    assert "columns" in text and "NOT acquired" not in text
+    assert "8 of 32 columns" in text and "NOT acquired" not in text
     assert re.search(r"R asked for +4\n", text)
-    assert re.search(r"calibration +6\n", text)
+    assert re.search(r"calibration region +6 columns\n", text)
     # What a bare array does not say is not known.
     assert run("mask show corner.npy --shift") == 0
     text = capsys.readouterr().out
-    for name in ("R asked for", "R outside calibration", "calibration"):
+    for name in ("R asked for", "R outside calibration", "calibration region"):
         assert re.search(f"^{name} +not known$", text, re.MULTILINE), name
     assert run("mask show small.npz") == 0
-    assert re.search(r"\ncalibration +none\n", capsys.readouterr().out)
+    assert re.search(r"\ncalibration region +none\n", capsys.readouterr().out)
     hollow = SamplingMask.load("lines.npz").array.copy()
     hollow[0, hollow.size // 2] = False
     SamplingMask(hollow).save("hollow.npz")
     assert run("mask show hollow.npz --as-is") == 0
     assert "NOT acquired: of little use" in capsys.readouterr().out
+
+
+def test_show_begins_with_what_a_scan_needs(files, capsys):
+    """What the training noted is behind it, and short."""
+    history = [20.0] * 30 + [30.0] * 30 + [45.0] * 30
+    mask = SamplingMask.load("lines.npz").replace(
+        matrix=(24, 32),
+        field_of_view=(240, 320),
+        slope=30.0,
+        provenance={
+            "weights_sha256": "0123456789" * 6 + "abcd",
+            "data": "knees, " * 40,
+            "slope_history": history,
+        },
+    )
+    mask.save("learned.npz")
+    assert run("mask show learned.npz") == 0
+    text = capsys.readouterr().out
+    names = re.findall(r"^(\w[\w ]*?)  +\S", text, re.MULTILINE)
+    order = (
+        "R achieved",
+        "shape",
+        "acquired",
+        "calibration region",
+        "resolution",
+        "field of view",
+        "largest side lobe",
+        "slope",
+        "weights_sha256",
+    )
+    assert [name for name in names if name in order] == list(order)
+    assert max(map(len, text.splitlines())) <= 80
+    assert re.search(r"weights_sha256 +012345678901\.\.\.\n", text)
+    assert "20 -> 45 in 90 epochs, 30 when the mask was kept" in text
+    assert "slope_history" not in text and text.count("knees") < 15
+    # The same words as in the report.
+    assert side_lobe_text(mask) in text and "% of the peak" in text
+
+
+@pytest.mark.parametrize(
+    "slope, history, expected",
+    [
+        (45.0, [20.0, 30.0, 45.0], "20 -> 45 in 3 epochs"),
+        (20.0, [20.0, 20.0], "20, not raised in 2 epochs"),
+        (None, [20.0], "20, not raised in 1 epoch"),
+        (300.0, None, "300"),
+        (300.0, [], "300"),
+        (300.0, "see paper", "300"),
+    ],
+)
+def test_show_says_how_the_slope_rose(files, capsys, slope, history, expected):
+    facts = {} if history is None else {"slope_history": history}
+    mask = SamplingMask.load("lines.npz")
+    mask.replace(slope=slope, provenance=facts).save("slopes.npz")
+    assert run("mask show slopes.npz") == 0
+    text = capsys.readouterr().out
+    assert re.search(rf"^slope +{re.escape(expected)}$", text, re.MULTILINE)
+    # What cannot be told in fewer words is shown as it is.
+    assert ("see paper" in text) == (history == "see paper")
 
 
 def test_a_mask_that_leaves_out_one_half_is_said_to(files, capsys):
@@ -240,7 +300,7 @@ def test_compare_says_what_is_not_known(files, capsys):
     assert run("mask compare points.npz bare.npy") == 0
     text = capsys.readouterr().out
     assert re.search(r"R asked for +4 +not known\n", text)
-    assert re.search(r"calibration +6 +not known\n", text)
+    assert re.search(r"calibration region +6×6 +not known\n", text)
 
 
 @pytest.mark.parametrize(
@@ -296,6 +356,8 @@ def test_compare(files, capsys):
     both, either = len(first & second), len(first | second)
     assert f"both {both}, either {either}: {both / either:.1%}" in text
     assert "density by distance from DC" in text and "0.00–" in text
+    lobe = side_lobe_text(SamplingMask.load("lines.npz"))
+    assert re.search(f"largest side lobe +{re.escape(lobe)}", text)
     assert (files / "both.png").exists()
     assert run("mask compare lines.npz points.npz --out both.png") == 0
     assert "density by distance" not in capsys.readouterr().out

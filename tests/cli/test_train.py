@@ -22,6 +22,7 @@ from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.datasets import Slices, load_splits
 from loupe_tf.evaluation import per_volume
 from loupe_tf.layers.estimators import ESTIMATORS
+from loupe_tf.masks.description import side_lobe_text
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 from loupe_tf.reconstruction import ZeroFilled
 
@@ -111,6 +112,14 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert "learned mask is" in report and report.count("data:image/png") == 8
     assert "http://" not in report and "https://" not in report
     assert "Not yet for a scanner: " in report
+    assert '<span class="open">open</span>' in report
+    # The words are explained before the long lists.
+    headings = re.findall("<h2>(.*?)</h2>", report)
+    assert headings[-3:] == ["Words", "How it was obtained", "Settings"]
+    # The same as `loupe-tf mask show` prints.
+    assert f"side lobe: {side_lobe_text(mask)}." in report
+    # Two panels: the mask itself has been drawn beside its probability.
+    assert f'width="{2 * 4 * 96}"' in report and 'width="1152"' not in report
     assert "or with <code>--phase" in report and "learn lines" in report
     assert "<dt>crop_to_acquired</dt><dd>False</dd>" in report
     # Magnitude images: said once, and written down.
@@ -288,6 +297,11 @@ def test_the_gain_has_an_interval():
         assert ("worse than" in found) == (sign < 0)
         assert "as many central points, zero-filled" in found
         assert f"better in {3 * (sign > 0)} of them" in found
+        assert "does not tell which mask is better" in found
+        found = sentences.sentence(
+            options, sign * (gains + 2), "zero-filled", demo=False
+        )
+        assert "4.00 dB [1.52, 6.48]" in found and "not tell" not in found
 
 
 CENTRE = "central", "1 dB worse"

@@ -14,7 +14,11 @@ from loupe_tf.masks import (
     side_lobe,
     uniform_random,
 )
-from loupe_tf.masks.description import resolution_text
+from loupe_tf.masks.description import (
+    off_peak_text,
+    resolution_text,
+    side_lobe_text,
+)
 
 
 def test_density_of_lines():
@@ -94,6 +98,23 @@ def test_side_lobe_of_points():
 def test_no_side_lobes(array):
     lobe = side_lobe(SamplingMask(array))
     assert lobe["height"] == 0 and lobe["off_peak"] == 0
+    assert side_lobe_text(SamplingMask(array)) == "none"
+
+
+def test_side_lobes_in_words():
+    """In percent of the peak's magnitude, wherever they are stated."""
+    array = np.zeros((1, 401))
+    array[:, 180:221] = 1
+    for mask, axis in ((array, "W"), (array.T, "H")):
+        text = side_lobe_text(SamplingMask(mask))
+        assert text == f"21.8 % of the peak, 14 pixels away along {axis}"
+    assert off_peak_text(SamplingMask(array)) == "98.3 % of the peak"
+    text = side_lobe_text(SamplingMask([[1, 0]]))
+    assert text == "100.0 % of the peak, 1 pixel away along W"
+    columns = np.zeros((12, 15))
+    columns[:, ::3] = 1
+    text = side_lobe_text(SamplingMask(columns))
+    assert text == "100.0 % of the peak, at (0, -5) pixels along (H, W)"
 
 
 @pytest.mark.parametrize(

@@ -123,12 +123,16 @@ def test_mask_description(draw):
     np.testing.assert_array_equal(
         [*edges, *shares], np.concatenate(masks.density_profile(points))
     )
-    decibels = 20 * np.log10(np.maximum(masks.point_spread(points), 1e-3))
-    np.testing.assert_allclose(spread.images[0].get_array(), decibels)
+    percent = 100 * np.maximum(masks.point_spread(points), 1e-3)
+    np.testing.assert_allclose(spread.images[0].get_array(), percent)
     lobe = masks.side_lobe(points)
-    assert f"{20 * np.log10(lobe['height']):.1f} dB" in spread.get_title()
+    assert f"side lobe {100 * lobe['height']:.1f} %" in spread.get_title()
     (x,), (y,) = spread.lines[0].get_data()
     assert (y, x) == lobe["place"]
+    # A page that has drawn the mask needs the others only.
+    rest = draw(plots.mask_description(points, show_mask=False))
+    titles = [ax.get_title() for ax in rest.axes]
+    assert titles == ["Density", spread.get_title(), ""]
 
 
 @pytest.mark.parametrize("lines", ["columns", "rows"])
@@ -136,11 +140,12 @@ def test_mask_description_of_lines(draw, lines):
     mask = masks.random_lines((24, 24), 3, 5, lines=lines)
     _, _, spread = draw(plots.mask_description(mask)).axes
     curve, mark = spread.lines
-    pixels, decibels = curve.get_data()
-    assert pixels[12] == 0 and decibels[12] == 0
+    pixels, percent = curve.get_data()
+    assert pixels[12] == 0 and percent[12] == 100
+    assert spread.get_yscale() == "log"
     (x,), (y,) = mark.get_data()
     assert x == masks.side_lobe(mask)["place"][lines == "columns"]
-    assert y == pytest.approx(decibels[pixels == x][0])
+    assert y == pytest.approx(percent[pixels == x][0])
 
 
 def test_masks_with_nothing_to_draw(draw):

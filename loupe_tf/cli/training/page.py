@@ -8,13 +8,18 @@ from loupe_tf.cli.training import before_a_scan, sentences
 from loupe_tf.cli.training.models import fixed_mask
 from loupe_tf.cli.training.options import NETWORKS
 from loupe_tf.cli.vocabulary import settings_of
-from loupe_tf.masks.description import resolution_text
+from loupe_tf.masks.description import resolution_text, side_lobe_text
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) on images divided by their volume's maximum; SSIM "
     "with data range 1; both averaged over the slices of a volume, then mean ± "
     "standard deviation over the volumes of the test split. Gains are paired "
     "by volume, so their interval is narrower than these deviations"
+)
+CAPTION = (
+    "Mean ± standard deviation over the test volumes. Gains are paired by "
+    "volume, so their interval is narrower than these deviations. “Words”, "
+    "below, explains the columns; “How it was obtained” defines the metrics."
 )
 OVERVIEW = (
     "The learned mask, and a slice in the middle of the first test volume: the "
@@ -29,7 +34,10 @@ WORDS = {
     "R, acceleration": "1/R of the samples, or lines, of k-space are acquired.",
     "zero-filled": "The image whose missing samples are zero, without a "
     "network.",
+    "central points, central lines": "As many points or lines as the learned "
+    "mask has, those nearest to DC: a simple fixed mask, hard to beat.",
     "DC": "The centre of k-space, frequency zero.",
+    "calibration region": "The centre of k-space, which is always acquired.",
     "Hermitian": "The sample at -k is the complex conjugate of that at k, as "
     "for all images without a phase.",
     "slope": "Masks of training lie between 0 and 1. The larger the slope of "
@@ -38,6 +46,11 @@ WORDS = {
     "multiplies the slope whenever the loss stalls.",
     "rounds": "Round one trains with 4S, or a fixed mask. Round two goes on "
     "from its best epoch and lowers the learning rate.",
+    "point-spread function": "The zero-filled image of one bright pixel. Its "
+    "side lobes, in percent of the magnitude of its peak, are the aliases that "
+    "the network has to remove.",
+    "PSNR": "Peak signal-to-noise ratio; 1 dB more means a mean squared error "
+    "a fifth smaller.",
     "SSIM": "Structural similarity, from local means, variances and "
     "covariances; 1 for equal images.",
     "NMSE": "Squared error over squared image, each summed over all pixels.",
@@ -129,7 +142,7 @@ def write(out, options, facts, crimes, test, model, outcome):
         ]
     said += doubts
     rows = [[name, *row(result)] for name, result in results.items()]
-    table = report.table(HEADER, rows, CONVENTION + ".")
+    table = report.table(HEADER, rows, CAPTION)
     obtained = {k: v for k, v in facts.items() if k != "settings"}
     report.write_report(
         out / "report.html",
@@ -138,7 +151,7 @@ def write(out, options, facts, crimes, test, model, outcome):
             "": [report.figure(overview, OVERVIEW), *said, table],
             "Before a scan": [
                 ready,
-                report.table(before_a_scan.HEADER, open_points),
+                report.table(before_a_scan.HEADER, open_points, badges="state"),
             ],
             **(
                 {"Limits of the images": sentences.limits(crimes, mask)}
@@ -151,9 +164,9 @@ def write(out, options, facts, crimes, test, model, outcome):
                 *fixed_section(options, test.images.shape[1:3]),
             ],
             "Training": training_section(outcome.histories),
+            "Words": [report.facts(WORDS)],
             "How it was obtained": [report.facts(obtained)],
             "Settings": [report.facts(settings(options, outcome.histories))],
-            "Words": [report.facts(WORDS)],
         },
     )
     print(f"\n{report.text_table(HEADER, rows)}")
@@ -211,7 +224,7 @@ def draw_overview(mask, test, outputs, network):
 def mask_section(mask, probability):
     """The mask, in words and figures."""
     return [
-        f"The learned mask: {mask}.",
+        f"This mask is {mask}.",
         report.figure(
             plots.mask(mask, probability),
             "The binary mask that inference uses, and the probabilities behind "
@@ -225,10 +238,10 @@ def mask_section(mask, probability):
             "outside its centre, it needs more training.",
         ),
         report.figure(
-            plots.mask_description(mask),
-            "The share of samples acquired by distance from DC, and the point "
-            "spread function: the image of one bright pixel. The circle marks "
-            "its largest side lobe.",
+            plots.mask_description(mask, show_mask=False),
+            "The share of samples acquired by distance from DC, and the "
+            "point-spread function: the zero-filled image of one bright pixel. "
+            f"The circle marks its largest side lobe: {side_lobe_text(mask)}.",
         ),
     ]
 
@@ -266,12 +279,16 @@ def images_section(test, outputs, network):
 
 def training_section(histories):
     """The curves of both trainings."""
+    figures = {}
+    for name, history in histories.items():
+        figures[name] = plots.training_curves(history)
+        figures[name].axes[0].set_title(f"Training with the {name} mask")
     return [
         report.figure(
-            plots.training_curves(history),
+            figure,
             f"The {name} mask. The vertical line is where round two begins, "
             "from the best weights of round one. The test uses the weights of "
             f"the best epoch of both.{WHOSE_LOSS.get(name, '')}",
         )
-        for name, history in histories.items()
+        for name, figure in figures.items()
     ]

@@ -75,12 +75,17 @@ def size_of(gains):
     size = np.abs(gains.mean())
     if len(gains) < 2:
         return f"{size:.2f} dB"
-    signed = gains * np.sign(gains.mean() or 1)
+    low, high = _interval(gains * np.sign(gains.mean() or 1))
+    return f"{size:.2f} dB [{low:.2f}, {high:.2f}]"
+
+
+def _interval(gains):
+    """The 95 % interval of a mean gain, over volumes."""
     found = evaluation.effect(
-        {i: [gain] for i, gain in enumerate(signed)},
+        {i: [gain] for i, gain in enumerate(gains)},
         {i: i for i in range(len(gains))},
     )
-    return f"{size:.2f} dB [{found.low:.2f}, {found.high:.2f}]"
+    return found.low, found.high
 
 
 def limits(crimes, mask):
@@ -111,7 +116,7 @@ def slope_never_raised(options, slopes):
     less = ", or less patience" if options.patience > 1 else ""
     return (
         f"4S never raised the slope from {slopes[0]:g}: the loss never stalled "
-        f"for {epochs} (--patience). Give more epochs{less}."
+        f"for {epochs} (`--patience`). Give more epochs{less}."
     )
 
 
@@ -139,10 +144,17 @@ def sentence(options, gains, how, demo):
     if len(gains) == 1:
         return f"{text}on the one test volume, which says nothing about others."
     volumes = "volumes of one simulated anatomy" if demo else "volumes"
-    return text + (
+    text += (
         f"(mean and its 95 % interval over {len(gains)} test {volumes}, one "
         f"seed; better in {sum(gains > 0)} of them)."
     )
+    low, high = _interval(gains)
+    if low <= 0 <= high:
+        text += (
+            " The interval includes zero: this run does not tell which mask is "
+            "better."
+        )
+    return text
 
 
 def doubts_of(results, network):
