@@ -164,7 +164,8 @@ def add_data_options(parser, default=None):
         help="name of a prepared TFDS data set with the features `image` and "
         "`volume`, such as fastmri_slices/knee_singlecoil (mni_brain is "
         "simulated if missing), or a .npy or .npz file or a folder of such "
-        "files, where each array is a volume (slices, H, W). Files are split "
+        "files, where each array is a volume (slices, H, W), of magnitudes "
+        "or complex. Files are split "
         "by volume at random, three or more, and each volume is divided by its "
         "maximum; volumes of one patient may be separated, which `loupe-tf "
         "build --patient` avoids" + (" (%(default)s)" if default else ""),

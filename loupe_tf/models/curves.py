@@ -3,7 +3,7 @@ from keras import ops
 
 from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.operators import Compensated, NonUniform, density_compensation
-from loupe_tf.trajectories.trajectory import as_trajectory
+from loupe_tf.trajectories.trajectory import as_trajectory, check_matrix
 
 # By this, in cycles per pixel, float32 may have rounded a position.
 ROUNDING = 1e-5
@@ -48,6 +48,7 @@ class Curves:
                     density_compensation,
                 )
             self.trajectory = as_trajectory(trajectory)
+            check_matrix(self.trajectory, self.size)
             positions = self.trajectory.positions[None]
             self._scan = NonUniform(positions, self.size, accuracy=accuracy)
             density = self._weights(self._scan)

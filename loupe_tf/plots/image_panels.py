@@ -1,10 +1,16 @@
 """Panels of images, which the figures of images share."""
 
+import textwrap
+
 import numpy as np
 
 # Functions import Keras where needed: the command-line tool draws without it.
 from loupe_tf.checks import invalid
 from loupe_tf.plots.drawing import COLOURS, get_figure, plain
+
+
+WIDEST = 24
+"""Characters of a title that fit above an image."""
 
 
 def check_truth(truth):
@@ -71,7 +77,7 @@ def draw_images(axes, title, images, zoom, cmap="gray", **style):
 
     from loupe_tf.metrics.images import magnitude
 
-    axes[0, 0].set_title(plain(title))
+    axes[0, 0].set_title(textwrap.fill(plain(title), WIDEST))
     images = magnitude(ops.convert_to_tensor(images))
     images = ops.convert_to_numpy(images)[..., 0]
     style["cmap"] = cmap

@@ -2,7 +2,7 @@ import keras
 
 from loupe_tf.layers import FixedTrajectory
 from loupe_tf.samplers.sampler import Sampler
-from loupe_tf.trajectories.trajectory import as_trajectory
+from loupe_tf.trajectories.trajectory import as_trajectory, check_matrix
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -11,7 +11,7 @@ class GivenTrajectory(Sampler):
 
     Args:
         trajectory: `Trajectory`, or positions `(shots, samples, 2)` in cycles
-            per pixel.
+            per pixel. If it has a `matrix`, the images must have this size.
     """
 
     curves = True
@@ -21,6 +21,7 @@ class GivenTrajectory(Sampler):
         self.field_of_view = self.trajectory.field_of_view
 
     def __call__(self, reference):
+        check_matrix(self.trajectory, reference.shape[-3:-1])
         layer = FixedTrajectory(self.trajectory, name="sampled_trajectory")
         return layer(reference)
 

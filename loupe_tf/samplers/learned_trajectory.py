@@ -2,6 +2,7 @@ import keras
 
 from loupe_tf.layers import LearnedPositions
 from loupe_tf.samplers.sampler import Sampler
+from loupe_tf.trajectories.trajectory import check_matrix
 
 
 @keras.saving.register_keras_serializable(package="loupe_tf")
@@ -13,7 +14,8 @@ class LearnedTrajectory(Sampler):
 
     Args:
         start: `Trajectory` to begin with, such as spokes or the result of
-            `loupe_tf.trajectories.sparkling`.
+            `loupe_tf.trajectories.sparkling`. If it has a `matrix`, the images
+            must have this size.
         hardware, echo, levels, unit, iterations, penalty: See
             `loupe_tf.layers.LearnedPositions`.
 
@@ -54,6 +56,7 @@ class LearnedTrajectory(Sampler):
 
     def __call__(self, reference):
         layer = LearnedPositions(**self._config, name="sampled_trajectory")
+        check_matrix(layer.start, reference.shape[-3:-1])
         return layer(reference)
 
     def get_config(self):

@@ -286,6 +286,26 @@ def as_trajectory(given):
     return Trajectory(given)
 
 
+def check_matrix(trajectory, size):
+    """Refuse a trajectory whose matrix is not the size of the images.
+
+    Its positions are in cycles per pixel, so they mean other frequencies where
+    the pixels have another size.
+
+    Args:
+        trajectory: `Trajectory`.
+        size: Tuple, size of the images; axes of unknown size are `None`.
+    """
+    matrix, size = trajectory.matrix, tuple(size)
+    if matrix is None or None in size or matrix == size:
+        return
+    raise invalid(
+        "trajectory",
+        f"the matrix {size}, the size of the images, or none",
+        found=f"matrix={matrix}",
+    )
+
+
 def _standardize(positions):
     """Return a read-only copy within [-1/2, 1/2)."""
     positions = np.array(positions, dtype=np.float64)

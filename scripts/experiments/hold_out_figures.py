@@ -99,6 +99,7 @@ def draw_energy(cells, titles):
             color=f"C{methods.index(cell.method)}",
             alpha=0.7,
             label=None if cell.method in named else titles[cell.method],
+            marker="." if len(energy) == 1 else None,  # One point is no line.
         )
         named.add(cell.method)
         alarm = record.get("alarm")

@@ -6,7 +6,11 @@ import pytest
 
 from loupe_tf import layers, models, trajectories
 from loupe_tf.numpy_fourier import nudft
-from loupe_tf.samplers import GivenTrajectory, TrajectoryInput
+from loupe_tf.samplers import (
+    GivenTrajectory,
+    LearnedTrajectory,
+    TrajectoryInput,
+)
 
 SIZE = (8, 9)
 SPOKES = trajectories.radial(
@@ -52,7 +56,7 @@ def test_model_measures_along_it(rng):
 def test_a_network_of_another_size_is_refused():
     network = models.cnn((None, None, 6), 4, filters=2, depth=1)
     other = models.NCPDNet(
-        (8, 8), network, iterations=1, buffers=2, trajectory=SPOKES
+        (8, 8), network, iterations=1, buffers=2, trajectory=SPOKES.positions
     )
     with pytest.raises(
         ValueError, match=r"`reconstructor`.*\(batch, 8, 9, 1\).*8, 8"
@@ -107,3 +111,19 @@ def test_invalid(argument, kwargs):
     kwargs = {"input_shape": (*SIZE, 1), **kwargs}
     with pytest.raises(ValueError, match=f"`{argument}`"):
         models.loupe_model(sampler=GivenTrajectory(SPOKES), **kwargs)
+
+
+@pytest.mark.parametrize("make", [GivenTrajectory, LearnedTrajectory])
+def test_trajectory_of_another_matrix(make):
+    """Its positions would be other frequencies; without a matrix, none say."""
+    other = SPOKES.replace(matrix=(9, 8))
+    with pytest.raises(ValueError, match=r"(?s)`trajectory`.*\(8, 9\)"):
+        models.loupe_model((*SIZE, 1), sampler=make(other), filters=1, depth=1)
+    with pytest.raises(ValueError, match=r"(?s)`trajectory`.*\(8, 9\)"):
+        models.NCPDNet(SIZE, trajectory=other)
+    models.loupe_model(
+        (*SIZE, 1),
+        sampler=make(trajectories.Trajectory(SPOKES.positions)),
+        filters=1,
+        depth=1,
+    )

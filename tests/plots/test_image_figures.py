@@ -33,6 +33,18 @@ def test_reconstructions(draw, rng, channels):
     )
 
 
+def test_long_titles_stay_apart(draw, rng):
+    truth = rng.uniform(size=(1, 8, 8, 1)).astype("float32")
+    names = ("learned from undersampled scans", "the same, but without weights")
+    figure = draw(
+        plots.reconstructions(
+            truth, dict.fromkeys(names, truth), errors_below=True
+        )
+    )
+    one, other = (ax.title.get_window_extent() for ax in figure.axes[1:3])
+    assert not one.overlaps(other)
+
+
 def test_errors_below(draw, rng):
     """As beside the images, in a row of their own."""
     truth = rng.uniform(size=(2, 5, 6, 1)).astype("float32")
