@@ -43,6 +43,7 @@ SLOW = {
     *(
         f"docs/guide/{name}.md"
         for name in (
+            "coils",
             "devices",
             "export",
             "fastmri",
@@ -52,6 +53,7 @@ SLOW = {
             "no_full_scans",
             "non_cartesian",
             "partial_scans",
+            "reconstruction",
             "reconstructors",
             "report",
             "training",
