@@ -8,7 +8,6 @@ import numpy as np
 from loupe_tf.checks import invalid
 from loupe_tf.plots.drawing import COLOURS, get_figure, plain
 
-
 WIDEST = 24
 """Characters of a title that fit above an image."""
 

@@ -34,7 +34,14 @@ import numpy as np
 from loupe_tf.command_line import argument_parser
 
 sys.path.append(str(pathlib.Path(__file__).parent))
-from workers import Worker, quartiles, serve, take_in_turn  # noqa: E402
+from workers import (  # noqa: E402
+    Worker,
+    print_ratios,
+    ratios,
+    relative_gap,
+    serve,
+    take_in_turn,
+)
 
 THEIRS = "torch"
 STEPS = ("predict", "train")
@@ -198,12 +205,6 @@ def make_steps(framework, **setting):
     return make(**{k: v for k, v in setting.items() if k != "steps"})
 
 
-def gap(ours, theirs):
-    """The relative difference of two arrays."""
-    ours, theirs = np.array(ours), np.array(theirs)
-    return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
-
-
 def check(workers, method):
     """See that all search the same, and return how far they are apart."""
     reference = workers[THEIRS].start
@@ -214,7 +215,8 @@ def check(workers, method):
         if worker.start["weights"] != reference["weights"]:
             raise RuntimeError("The numbers of weights differ.")
         gaps[name] = [
-            gap(worker.start[key], reference[key]) for key in ("image", "moved")
+            relative_gap(worker.start[key], reference[key])
+            for key in ("image", "moved")
         ]
         # Anderson's method has regularizations of different kinds.
         if method == "picard" and max(gaps[name]) > AGREE:
@@ -225,7 +227,7 @@ def check(workers, method):
 
 
 def rows_of(seconds):
-    """Ratios to deepinv: `(step, backend, seconds, theirs, quartiles)`."""
+    """`ratios` of each step, and of the difference of the two."""
     both = {
         **seconds,
         "the way back": {
@@ -233,18 +235,7 @@ def rows_of(seconds):
             for name, predicted in seconds["predict"].items()
         },
     }
-    return [
-        (
-            step,
-            name,
-            float(np.median(taken)),
-            float(np.median(times[THEIRS])),
-            quartiles(np.divide(taken, times[THEIRS])),
-        )
-        for step, times in both.items()
-        for name, taken in times.items()
-        if name != THEIRS
-    ]
+    return ratios(both, THEIRS)
 
 
 def parse_arguments(arguments=None):
@@ -284,7 +275,6 @@ def main(arguments=None):
         return 1
     setting = {name: getattr(options, name) for name in SETTING}
     print(f"{os.cpu_count()} cores; {setting}; {options.rounds} rounds")
-    line = "{:<10}{:<14}{:<12}{:>8}{:>9}{:>7}  {}".format
     for method in options.methods:
         workers = {
             name: Worker(__file__, name, steps=STEPS, method=method, **setting)
@@ -300,11 +290,7 @@ def main(arguments=None):
                 "forward".format(name, *gaps, taken)
             )
         seconds = take_in_turn(workers, STEPS, options.rounds)
-        print(line("method", "step", "backend", "ms", "deepinv", "ratio", ""))
-        for step, name, ours, theirs, (low, ratio, high) in rows_of(seconds):
-            ms = f"{1e3 * ours:.1f}", f"{1e3 * theirs:.1f}"
-            spread = f"{low:.2f}-{high:.2f}"
-            print(line(method, step, name, *ms, f"{ratio:.2f}", spread))
+        print_ratios(method, rows_of(seconds), "deepinv")
     return 0
 
 

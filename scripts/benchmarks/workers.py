@@ -122,3 +122,44 @@ def take_in_turn(workers, steps, rounds):
 def quartiles(values):
     """Return the lower quartile, the median and the upper one."""
     return np.percentile(values, [25, 50, 75]).tolist()
+
+
+def ratios(seconds, theirs):
+    """Divide our seconds by theirs, round by round.
+
+    Args:
+        seconds: Dict `{step: {name: [seconds, one per round]}}`.
+        theirs: String, the name that the others are compared with.
+
+    Returns:
+        A list of tuples `(step, name, our median, their median, quartiles of
+        the ratios)`.
+    """
+    return [
+        (
+            step,
+            name,
+            float(np.median(taken)),
+            float(np.median(times[theirs])),
+            quartiles(np.divide(taken, times[theirs])),
+        )
+        for step, times in seconds.items()
+        for name, taken in times.items()
+        if name != theirs
+    ]
+
+
+def print_ratios(method, rows, theirs):
+    """Print the rows of `ratios` as a table, in milliseconds."""
+    line = "{:<10}{:<14}{:<12}{:>8}{:>9}{:>7}  {}".format
+    print(line("method", "step", "backend", "ms", theirs, "ratio", ""))
+    for step, name, ours, other, (low, ratio, high) in rows:
+        ms = f"{1e3 * ours:.1f}", f"{1e3 * other:.1f}"
+        spread = f"{low:.2f}-{high:.2f}"
+        print(line(method, step, name, *ms, f"{ratio:.2f}", spread))
+
+
+def relative_gap(ours, theirs):
+    """Return the norm of the difference of two arrays, relative to theirs."""
+    ours, theirs = np.array(ours), np.array(theirs)
+    return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
