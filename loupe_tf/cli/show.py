@@ -23,6 +23,7 @@ from loupe_tf.masks.mirror_images import (
     acquired_text,
     lacks_mirror_images,
     mirror_images,
+    without_mirror_image,
 )
 from loupe_tf.report import save_figure, text_table
 
@@ -32,9 +33,10 @@ region; for lines, how far out they go, and the resolution that this gives; the
 field of view; the largest side lobe of the point-spread function and the
 largest value off its peak, in percent of the peak; the density by distance from
 DC; how the mask was made, where long values are shortened: `provenance` of the
-mask in Python has all of them. A note says if the mask leaves out one half of
-k-space, as masks learned from images without a phase may do. With --out, draw
-it.
+mask in Python has all of them. Outer points or lines are those acquired outside
+the calibration region that have a mirror image about DC: for an even N, those
+at -N/2 have none. A note says if the mask leaves out one half of k-space, as
+masks learned from images without a phase may do. With --out, draw it.
 """
 
 EXAMPLES = """\
@@ -164,9 +166,14 @@ def _course(history, slope):
 
 
 def _mirrored(mask):
-    found = mirror_images(mask)
-    chance = f"{found['by_chance']:.0f} would by chance"
-    return f"{acquired_text(found, mask)}; {chance}"
+    found, edge = mirror_images(mask), without_mirror_image(mask)
+    text = acquired_text(found, mask)
+    if edge:
+        text += f" ({edge} more at -N/2 {'has' if edge == 1 else 'have'} none)"
+    return (
+        f"{text}; in a random mask of the same density at each distance from "
+        f"DC, {found['by_chance']:.0f} would"
+    )
 
 
 def _dc(mask):
