@@ -30,13 +30,14 @@ from loupe_tf.report import save_figure, text_table
 DESCRIPTION = """\
 Print the facts about a mask: acceleration achieved and asked for, calibration
 region; for lines, how far out they go, and the resolution that this gives; the
-field of view; the largest side lobe of the point-spread function and the
-largest value off its peak, in percent of the peak; the density by distance from
-DC; how the mask was made, where long values are shortened: `provenance` of the
-mask in Python has all of them. Outer points or lines are those acquired outside
-the calibration region that have a mirror image about DC: for an even N, those
-at -N/2 have none. A note says if the mask leaves out one half of k-space, as
-masks learned from images without a phase may do. With --out, draw it.
+field of view; the largest side lobe of the point-spread function and, if it is
+higher, the value beside the peak, in percent of the peak; the density by
+distance from DC; how the mask was made, where long values are shortened:
+`provenance` of the mask in Python has all of them. Outer points or lines are
+those acquired outside the calibration region that have a mirror image about DC:
+for an even N, those at -N/2 have none. A note says if the mask leaves out one
+half of k-space, as masks learned from images without a phase may do. With
+--out, draw it.
 """
 
 EXAMPLES = """\
@@ -80,6 +81,7 @@ def description(mask, names):
     asked, outside, calibration = design_texts(mask, names)
     resolution = resolution_text(mask)
     kind = mask.lines or "points"
+    flank = off_peak_text(mask)
     facts = [
         ("R achieved", f"{mask.achieved_acceleration:.4g}"),
         ("R asked for", asked),
@@ -92,7 +94,7 @@ def description(mask, names):
         ("field of view", size_text(mask.field_of_view, " mm")),
         ("DC itself", _dc(mask)),
         ("largest side lobe", side_lobe_text(mask)),
-        ("largest off the peak", f"{off_peak_text(mask)}, main lobe included"),
+        *([("largest off the peak", flank)] if flank else []),
         ("mirror images", _mirrored(mask)),
     ]
     made = _how_made(mask)

@@ -67,7 +67,15 @@ def test_show(files, capsys):
     for name in ("R asked for", "R outside calibration", "calibration region"):
         assert re.search(f"^{name} +not known$", text, re.MULTILINE), name
     assert run("mask show small.npz") == 0
-    assert re.search(r"\ncalibration region +none\n", capsys.readouterr().out)
+    text = capsys.readouterr().out
+    assert re.search(r"\ncalibration region +none\n", text)
+    flank = r"largest off the peak +70.7 % of the peak, in a neighbouring pixel"
+    assert re.search(flank, text)
+    # Where that is the side lobe itself, it is said once.
+    SamplingMask([[1, 0] * 4]).save("aliases.npz")
+    assert run("mask show aliases.npz") == 0
+    text = capsys.readouterr().out
+    assert "100.0 % of the peak" in text and "off the peak" not in text
     hollow = SamplingMask.load("lines.npz").array.copy()
     hollow[0, hollow.size // 2] = False
     SamplingMask(hollow).save("hollow.npz")
@@ -149,6 +157,7 @@ def test_a_mask_that_leaves_out_one_half_is_said_to(files, capsys):
     assert run("mask show half.npz") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert text.count(said) == 2 and "train --phase" in text
+    assert "acquired; in a random mask of the same density at each" in text
     # It is a note: the file is written.
     assert run("mask convert half.npz half.csv") == 0
     text = " ".join(capsys.readouterr().out.split())
@@ -161,6 +170,17 @@ def test_a_mask_that_leaves_out_one_half_is_said_to(files, capsys):
     assert run("mask show lines.npz") == 0
     text = capsys.readouterr().out
     assert "mirror images" in text and "one half" not in text
+    # Lines at -N/2 have none, so they are not outer lines.
+    array[[0, 1]] = True
+    SamplingMask(array[None], calibration=5).save("edge.npz")
+    assert run("mask show edge.npz") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "13 outer lines" in text and "(1 more at -N/2 has none)" in text
+    array[[0, 1, 63]] = False, True, True
+    SamplingMask(array[None], calibration=5).save("edge.npz")
+    assert run("mask show edge.npz") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "2 of 14 outer lines" in text and "-N/2" not in text
 
 
 def test_a_mask_learned_from_magnitudes_has_a_note(files, capsys):
@@ -358,6 +378,7 @@ def test_compare(files, capsys):
     assert "density by distance from DC" in text and "0.00–" in text
     lobe = side_lobe_text(SamplingMask.load("lines.npz"))
     assert re.search(f"largest side lobe +{re.escape(lobe)}", text)
+    assert re.search("largest off the peak .*in a neighbouring pixel", text)
     assert (files / "both.png").exists()
     assert run("mask compare lines.npz points.npz --out both.png") == 0
     assert "density by distance" not in capsys.readouterr().out

@@ -112,7 +112,9 @@ def limits(crimes, mask):
         return crimes
     kind = "lines" if mask.lines else "points"
     edge = without_mirror_image(mask)
-    whole = "outside the calibration region" if mask.calibration else "besides DC"
+    whole = (
+        "outside the calibration region" if mask.calibration else "besides DC"
+    )
     have = f"; {found['outside']} of them have" if edge else ", which all have"
     lack = f" (the {edge} at -N/2 {'has' if edge == 1 else 'have'} none)"
     return [
