@@ -20,6 +20,10 @@ from loupe_tf.masks import (
     random_lines,
 )
 from loupe_tf.masks.description import side_lobe_text
+from loupe_tf.masks.files.steady_state import (
+    excess_signal,
+    repetitions_within,
+)
 
 
 @pytest.fixture
@@ -278,7 +282,7 @@ def test_convert_to_protocols(files, capsys):
     words += " --flip-angle 10 --slice-thickness 4 --dummy-scans 2"
     assert run(f"mask convert lines.npz scan.seq {words}") == 0
     text = capsys.readouterr().out
-    assert "; field of view " in text and "Note" not in text
+    assert "; field of view " in text and "Note: the mask" not in text
     # A mask's own field of view is not replaced in silence.
     assert run("mask convert scan.seq c.mrd --fov 200 240") == 0
     assert "made for a field of view of 240×240 mm" in capsys.readouterr().out
@@ -296,6 +300,16 @@ def test_convert_to_protocols(files, capsys):
     )
     assert run("mask convert lines.npz old.seq --fov 240 240 --pulseq 1.4") == 0
     assert capsys.readouterr().out.count("Pulseq 1.4") == 1
+    # 16 dummies at the shortest TR are no steady state, as the TR tells.
+    (tr,) = match.groups()[1:]
+    excess = 100 * excess_signal(16, float(tr), 15, 1000)
+    enough = repetitions_within(0.02, float(tr), 15, 1000)
+    said = " ".join(text.split())
+    assert f"first line is {excess:.0f} % above the steady state" in said
+    assert f"; {enough} dummy scans" in said and "within 2 %." in said
+    wait = f"--fov 240 240 --tr {tr} --dummy-scans {enough}"
+    assert run(f"mask convert lines.npz wait.seq {wait}") == 0
+    assert "steady" not in capsys.readouterr().out
     assert "minor 4" in pathlib.Path("old.seq").read_text()
     assert load_mask("old.seq") == load_mask("b.seq")
     # The shortest ones.
