@@ -160,12 +160,12 @@ def run(options):
     kind = find_format(FORMATS, options.out, options.format)
     if protocol := describe(options.out, kind, FORMATS[kind], options):
         print(protocol)
-    if kind == "pulseq":
-        start = describe_start(options.out, FORMATS[kind], options, "line")
-        if start:
-            print(textwrap.fill(start, 80))
     if kind in FOR_SCANNERS:
         if resolution := resolution_text(mask):
             print(f"acquires {resolution}")
+        if kind == "pulseq" and (
+            start := describe_start(options.out, FORMATS[kind], options, "line")
+        ):
+            print(f"\n{textwrap.fill(start, 80)}")
         if doubt := lacks_mirror_images(mask) or without_phase(mask):
             print(f"\n{textwrap.fill(f'Note: {doubt}', 80)}")
