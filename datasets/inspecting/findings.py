@@ -170,8 +170,8 @@ class Inspection:
             vmax=high,
         )
         image.set_title("Mean log-spectrum")
-        image.set_xlabel("frequency along W")
-        image.set_ylabel("frequency along H")
+        image.set_xlabel("k along W, cycles per field of view")
+        image.set_ylabel("k along H, cycles per field of view")
         figure.colorbar(
             drawn, ax=image, fraction=0.046, pad=0.03, label="log10 power"
         )
@@ -191,7 +191,7 @@ class Inspection:
                 ax.axvline(border, color="#D55E00", linestyle="--")
             name = "HW"[axis]
             ax.set_title(f"Along {name}: {m} of {n} lines ({m / n:.2f})")
-            ax.set_xlabel(f"frequency along {name}")
+            ax.set_xlabel(f"k along {name}, cycles per field of view")
             ax.grid(alpha=0.3)
         curves[0].set_ylabel("mean log10 power near the centre")
         return figure

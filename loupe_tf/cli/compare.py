@@ -89,7 +89,10 @@ def comparison(masks, names):
         ["calibration region", *calibration],
         *line_rows(pairs),
         ["largest side lobe", *map(side_lobe_text, pairs)],
-        ["largest off the peak", *map(off_peak_text, pairs)],
+        [
+            "largest off the peak",
+            *(off_peak_text(m) or "the side lobe" for m in pairs),
+        ],
         [
             "also in the other",
             f"{common['share']:.1%}",

@@ -11,7 +11,12 @@ from loupe_tf.cli.masks import (
     size_text,
     without_phase,
 )
-from loupe_tf.cli.protocol import add_dummy_scans, add_version, describe
+from loupe_tf.cli.protocol import (
+    add_dummy_scans,
+    add_version,
+    describe,
+    describe_start,
+)
 from loupe_tf.cli.vocabulary import add_field_of_view
 from loupe_tf.file_formats import find_format
 from loupe_tf.masks.acquisition_order import ORDERS
@@ -25,7 +30,10 @@ DESCRIPTION = """\
 Write a mask in another format. The file appears at once and whole: after an
 error, an older file is still there. Before a mask goes to a scanner (Pulseq,
 ISMRMRD, CSV), the command says how far out it acquires k-space, and if it
-leaves out one half or was learned from images without a phase.
+leaves out one half or was learned from images without a phase. A Pulseq file is
+a spoiled gradient echo, whatever the contrast that the mask was learned from.
+Amplitude and slew rate of its gradients are checked; peripheral nerve
+stimulation, mechanical resonances and the duty cycle are not.
 """
 
 EXAMPLES = """\
@@ -107,8 +115,17 @@ def add(commands):
         ("tr", "repetition time in ms (the shortest)"),
         ("flip-angle", "in degrees (15)"),
         ("bandwidth", "bandwidth of the receiver in Hz for a pixel (250)"),
-        ("max-gradient", "largest gradient of an axis in mT/m (28)"),
-        ("max-slew", "largest slew rate of an axis in T/m/s (150)"),
+        (
+            "max-gradient",
+            "largest gradient of a logical axis (read-out, phase encoding, "
+            "slice) in mT/m (28); in an oblique slice, a physical axis may "
+            "carry up to √3 times as much",
+        ),
+        (
+            "max-slew",
+            "largest slew rate of a logical axis in T/m/s (150); up to √3 "
+            "times as much on a physical axis",
+        ),
     ):
         metavar = name.rpartition("-")[2].upper()
         protocol.add_argument(
@@ -146,5 +163,9 @@ def run(options):
     if kind in FOR_SCANNERS:
         if resolution := resolution_text(mask):
             print(f"acquires {resolution}")
+        if kind == "pulseq" and (
+            start := describe_start(options.out, FORMATS[kind], options, "line")
+        ):
+            print(f"\n{textwrap.fill(start, 80)}")
         if doubt := lacks_mirror_images(mask) or without_phase(mask):
             print(f"\n{textwrap.fill(f'Note: {doubt}', 80)}")

@@ -1,15 +1,21 @@
 """`loupe-tf trajectory convert`: a trajectory in another format."""
 
 from loupe_tf.cli.trajectories import (
+    UNCHECKED,
     add_command,
     add_hardware,
     add_protocol,
+    steps_note,
+    steps_text,
     write,
 )
 
 DESCRIPTION = """\
 Write a trajectory in another format. The file appears at once and whole. A
-Pulseq protocol is written only if the hardware can run the trajectory.
+Pulseq protocol is written only if the hardware can run the trajectory: its
+limits of amplitude and slew rate, not nerve stimulation or the duty cycle. If
+the size of the image is known, the largest step between two samples is printed:
+above 1/FOV, the receiver loses the outer part of the field of view.
 """
 
 EXAMPLES = """\
@@ -66,3 +72,9 @@ def run(options):
         **{k: v for k, v in changes.items() if v is not None}
     )
     write(trajectory, options.out, options)
+    if trajectory.matrix is not None:
+        print(f"largest step {steps_text(trajectory)}")
+        if note := steps_note(trajectory):
+            print(note)
+    if options.out.lower().endswith(".seq"):
+        print(UNCHECKED)

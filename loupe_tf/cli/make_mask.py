@@ -57,7 +57,11 @@ def add(commands):
         metavar="R",
         help="R > 1: a share 1/R of k-space is acquired (%(default)s)",
     )
-    add_lines(make, "the kind of lines, for patterns of lines (columns)")
+    add_lines(
+        make,
+        "the kind of lines, for patterns of lines: columns if phase is encoded "
+        "along W, rows if along H (columns)",
+    )
     add_calibration(
         make,
         f"are always acquired, inside the budget ({CALIBRATION_SHARE}/R of the "

@@ -23,18 +23,21 @@ from loupe_tf.masks.mirror_images import (
     acquired_text,
     lacks_mirror_images,
     mirror_images,
+    without_mirror_image,
 )
 from loupe_tf.report import save_figure, text_table
 
 DESCRIPTION = """\
 Print the facts about a mask: acceleration achieved and asked for, calibration
 region; for lines, how far out they go, and the resolution that this gives; the
-field of view; the largest side lobe of the point-spread function and the
-largest value off its peak, in percent of the peak; the density by distance from
-DC; how the mask was made, where long values are shortened: `provenance` of the
-mask in Python has all of them. A note says if the mask leaves out one half of
-k-space, as masks learned from images without a phase may do. With --out, draw
-it.
+field of view; the largest side lobe of the point-spread function and, if it is
+higher, the value beside the peak, in percent of the peak; the density by
+distance from DC; how the mask was made, where long values are shortened:
+`provenance` of the mask in Python has all of them. Outer points or lines are
+those acquired outside the calibration region that have a mirror image about DC:
+for an even N, those at -N/2 have none. A note says if the mask leaves out one
+half of k-space, as masks learned from images without a phase may do. With
+--out, draw it.
 """
 
 EXAMPLES = """\
@@ -78,6 +81,7 @@ def description(mask, names):
     asked, outside, calibration = design_texts(mask, names)
     resolution = resolution_text(mask)
     kind = mask.lines or "points"
+    flank = off_peak_text(mask)
     facts = [
         ("R achieved", f"{mask.achieved_acceleration:.4g}"),
         ("R asked for", asked),
@@ -90,7 +94,7 @@ def description(mask, names):
         ("field of view", size_text(mask.field_of_view, " mm")),
         ("DC itself", _dc(mask)),
         ("largest side lobe", side_lobe_text(mask)),
-        ("largest off the peak", f"{off_peak_text(mask)}, main lobe included"),
+        *([("largest off the peak", flank)] if flank else []),
         ("mirror images", _mirrored(mask)),
     ]
     made = _how_made(mask)
@@ -164,9 +168,14 @@ def _course(history, slope):
 
 
 def _mirrored(mask):
-    found = mirror_images(mask)
-    chance = f"{found['by_chance']:.0f} would by chance"
-    return f"{acquired_text(found, mask)}; {chance}"
+    found, edge = mirror_images(mask), without_mirror_image(mask)
+    text = acquired_text(found, mask)
+    if edge:
+        text += f" ({edge} more at -N/2 {'has' if edge == 1 else 'have'} none)"
+    return (
+        f"{text}; in a random mask of the same density at each distance from "
+        f"DC, {found['by_chance']:.0f} would"
+    )
 
 
 def _dc(mask):

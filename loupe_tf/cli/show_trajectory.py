@@ -3,12 +3,21 @@
 import math
 
 from loupe_tf.cli.masks import size_text
-from loupe_tf.cli.trajectories import add_command, add_hardware, write
+from loupe_tf.cli.trajectories import (
+    UNCHECKED,
+    add_command,
+    add_hardware,
+    steps_note,
+    steps_text,
+    write,
+)
 
 DESCRIPTION = """\
 Print what a trajectory is: shots, samples, times, how many samples fewer than
-the Cartesian grid it takes, and whether hardware can run it. With --out, draw
-it.
+the Cartesian grid it takes, its largest step between two samples, and whether
+hardware can run it. Above 1/FOV, which is γ/2π · gradient · field of view ·
+dwell time > 1, the receiver loses the outer part of the field of view, which is
+noted. With --out, draw it.
 """
 
 EXAMPLES = """\
@@ -55,6 +64,7 @@ def description(trajectory, hardware=None):
     if trajectory.matrix is not None:
         fewer = math.prod(trajectory.matrix) / samples
         rows.append(("samples of the grid", f"{fewer:.4g} times as many"))
+        rows.append(("largest step", steps_text(trajectory)))
     if trajectory.dwell is not None:
         dwell = trajectory.dwell
         length = 1e3 * dwell * trajectory.samples
@@ -75,5 +85,7 @@ def description(trajectory, hardware=None):
     if hardware is not None:
         report = standardize_hardware(hardware).check(trajectory)
         can = "can" if report.ok else "can NOT"
-        text += f"\n\n{hardware} {can} run it: {report}"
+        text += f"\n\n{hardware} {can} run it: {report}\n{UNCHECKED}"
+    if trajectory.matrix is not None and (note := steps_note(trajectory)):
+        text += f"\n\n{note}"
     return text

@@ -1,8 +1,14 @@
 """Options and texts that the commands on trajectories share."""
 
 import argparse
+import textwrap
 
-from loupe_tf.cli.protocol import add_dummy_scans, add_version, describe
+from loupe_tf.cli.protocol import (
+    add_dummy_scans,
+    add_version,
+    describe,
+    describe_start,
+)
 from loupe_tf.file_formats import find_format
 from loupe_tf.report import save_figure
 from loupe_tf.trajectories.files.trajectory_files import (
@@ -21,6 +27,10 @@ OF_FORMATS = {
     "pulseq": PULSEQ,
     "ismrmrd": ("slice_thickness",),
 }
+UNCHECKED = (
+    "Note: peripheral nerve stimulation, mechanical resonances and the duty "
+    "cycle are not checked."
+)
 
 
 def add_command(commands, name, text, doc, epilog):
@@ -84,6 +94,38 @@ def check_paths(paths):
                 needs()
 
 
+def steps_text(trajectory):
+    """The largest step between two samples, by axis; the matrix is known."""
+    axes = "DHW"[-trajectory.axes :]
+    steps = zip(trajectory.largest_steps, axes)
+    return (
+        ", ".join(f"{s:.3g} along {axis}" for s, axis in steps) + ", in 1/FOV"
+    )
+
+
+def steps_note(trajectory):
+    """Say what the receiver loses of the field of view, `""` if nothing.
+
+    Args:
+        trajectory: `Trajectory` with a matrix.
+    """
+    axes = "DHW"[-trajectory.axes :]
+    lost = [
+        f"{100 / s:.0f} % of the field of view along {axis}"
+        for s, axis in zip(trajectory.largest_steps, axes)
+        if s > 1 + 1e-6  # Rounding is no step above 1.
+    ]
+    if not lost:
+        return ""
+    return textwrap.fill(
+        "Note: a step above 1/FOV between two samples means that the receiver "
+        f"keeps only the central {' and '.join(lost)}; its filter removes or "
+        "folds in the rest. Sample more often (oversample), or use weaker "
+        "gradients.",
+        80,
+    )
+
+
 def write(trajectory, path, options):
     """Write a picture, or a file in the format of the suffix."""
     if path.lower().endswith(PICTURES):
@@ -101,3 +143,7 @@ def write(trajectory, path, options):
     # In three axes, the sizes of the image say all.
     if wanted and trajectory.axes == 2:
         print(describe(path, name, FORMATS[name], options))
+    if name == "pulseq":
+        start = describe_start(path, FORMATS[name], options, "shot")
+        if start:
+            print(textwrap.fill(start, 80))

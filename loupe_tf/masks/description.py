@@ -209,8 +209,28 @@ def side_lobe_text(mask):
 
 
 def off_peak_text(mask):
-    """Say how high the point-spread function is outside its peak pixel."""
-    return _percent(side_lobe(mask)["off_peak"])
+    """Say how high the flank of the main lobe is, in a pixel beside the peak.
+
+    The largest value outside the peak is either a side lobe or in a pixel
+    beside the peak: every pixel that is no lobe has a higher neighbour, which
+    then is the peak.
+
+    Args:
+        mask: `SamplingMask`.
+
+    Returns:
+        A text, `""` if the largest value outside the peak is a side lobe, which
+        `side_lobe_text` states.
+
+    Example:
+
+    >>> off_peak_text(SamplingMask([[0, 1, 1, 1, 0, 0]]))
+    '66.7 % of the peak, in a neighbouring pixel'
+    """
+    lobe = side_lobe(mask)
+    if lobe["off_peak"] <= lobe["height"] + 1e-9:
+        return ""
+    return f"{_percent(lobe['off_peak'])}, in a neighbouring pixel"
 
 
 def overlap(mask, other):

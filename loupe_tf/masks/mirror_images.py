@@ -38,11 +38,7 @@ def mirror_images(mask):
     {'outside': 3, 'mirrored': 2, 'by_chance': 2.0}
     """
     array = mask.array
-    counts = ~calibration_region(mask.shape, mask.calibration)
-    counts[tuple(n // 2 for n in mask.shape)] = False
-    for axis, size in enumerate(mask.shape):
-        if size > 1 and size % 2 == 0:
-            np.moveaxis(counts, axis, 0)[0] = False
+    counts = _outside_the_centre(mask) & ~_edge(mask.shape)
     acquired = counts & array
 
     distance = distance_from_dc(mask.shape)
@@ -55,6 +51,20 @@ def mirror_images(mask):
         "mirrored": int((acquired & mirrored(array)).sum()),
         "by_chance": float(np.sum(m * (m - 1) / np.maximum(n - 1, 1))),
     }
+
+
+def without_mirror_image(mask):
+    """Count the acquired entries that `mirror_images` leaves out at the edge.
+
+    Args:
+        mask: `SamplingMask`.
+
+    Returns:
+        Integer, the number of acquired entries outside the calibration region
+        that lie at `-N / 2` of an even size N, DC not counted.
+    """
+    edge = _outside_the_centre(mask) & _edge(mask.shape)
+    return int((edge & mask.array).sum())
 
 
 def lacks_mirror_images(mask):
@@ -123,3 +133,19 @@ def acquired_text(found, mask):
         f"{count} of {found['outside']} outer "
         f"{'lines' if mask.lines else 'points'} {have} mirror image acquired"
     )
+
+
+def _outside_the_centre(mask):
+    """Mark all entries but the calibration region and DC."""
+    found = ~calibration_region(mask.shape, mask.calibration)
+    found[tuple(n // 2 for n in mask.shape)] = False
+    return found
+
+
+def _edge(shape):
+    """Mark the entries at `-N / 2`, which have no mirror image."""
+    found = np.zeros(shape, bool)
+    for axis, size in enumerate(shape):
+        if size > 1 and size % 2 == 0:
+            np.moveaxis(found, axis, 0)[0] = True
+    return found

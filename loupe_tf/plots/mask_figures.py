@@ -262,8 +262,8 @@ def _check_probability(name, values):
 def _draw_frequencies(ax, array, **kwargs):
     height, width = array.shape
     left, top = -(width // 2) - 0.5, -(height // 2) - 0.5
-    ax.set_xlabel("frequency along W")
-    ax.set_ylabel("frequency along H")
+    ax.set_xlabel("k along W, cycles per field of view")
+    ax.set_ylabel("k along H, cycles per field of view")
     extent = (left, left + width, top + height, top)
     return ax.imshow(array, extent=extent, **kwargs)
 

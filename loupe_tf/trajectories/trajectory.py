@@ -101,6 +101,24 @@ class Trajectory:
             return None
         return tuple(mm / n for mm, n in zip(self.field_of_view, self.matrix))
 
+    @property
+    def largest_steps(self):
+        """The largest step between two samples of a shot, along each axis.
+
+        A tuple of floats in units of one over the field of view, or `None` if
+        the matrix is unknown: `max |Δk| N = γ/2π max |G| FOV dwell` for N
+        pixels. A receiver that takes one sample a dwell time has the bandwidth
+        `1 / dwell`, and the field of view spans `γ/2π G FOV`. So along an axis
+        whose step is s > 1, its filter keeps only 1/s of the field of view, and
+        removes or folds in what lies outside; of an oblique step, a corner is
+        lost before the middle of an edge.
+        """
+        if self.matrix is None:
+            return None
+        steps = np.abs(np.diff(self.positions, axis=1))
+        largest = steps.max(axis=(0, 1), initial=0)
+        return tuple(float(s * n) for s, n in zip(largest, self.matrix))
+
     def gradients(self):
         """Return the field gradients between two samples, in mT/m.
 

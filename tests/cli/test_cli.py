@@ -20,6 +20,10 @@ from loupe_tf.masks import (
     random_lines,
 )
 from loupe_tf.masks.description import side_lobe_text
+from loupe_tf.masks.files.steady_state import (
+    excess_signal,
+    repetitions_within,
+)
 
 
 @pytest.fixture
@@ -67,7 +71,15 @@ def test_show(files, capsys):
     for name in ("R asked for", "R outside calibration", "calibration region"):
         assert re.search(f"^{name} +not known$", text, re.MULTILINE), name
     assert run("mask show small.npz") == 0
-    assert re.search(r"\ncalibration region +none\n", capsys.readouterr().out)
+    text = capsys.readouterr().out
+    assert re.search(r"\ncalibration region +none\n", text)
+    flank = r"largest off the peak +70.7 % of the peak, in a neighbouring pixel"
+    assert re.search(flank, text)
+    # Where that is the side lobe itself, it is said once.
+    SamplingMask([[1, 0] * 4]).save("aliases.npz")
+    assert run("mask show aliases.npz") == 0
+    text = capsys.readouterr().out
+    assert "100.0 % of the peak" in text and "off the peak" not in text
     hollow = SamplingMask.load("lines.npz").array.copy()
     hollow[0, hollow.size // 2] = False
     SamplingMask(hollow).save("hollow.npz")
@@ -149,6 +161,7 @@ def test_a_mask_that_leaves_out_one_half_is_said_to(files, capsys):
     assert run("mask show half.npz") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert text.count(said) == 2 and "train --phase" in text
+    assert "acquired; in a random mask of the same density at each" in text
     # It is a note: the file is written.
     assert run("mask convert half.npz half.csv") == 0
     text = " ".join(capsys.readouterr().out.split())
@@ -161,6 +174,17 @@ def test_a_mask_that_leaves_out_one_half_is_said_to(files, capsys):
     assert run("mask show lines.npz") == 0
     text = capsys.readouterr().out
     assert "mirror images" in text and "one half" not in text
+    # Lines at -N/2 have none, so they are not outer lines.
+    array[[0, 1]] = True
+    SamplingMask(array[None], calibration=5).save("edge.npz")
+    assert run("mask show edge.npz") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "13 outer lines" in text and "(1 more at -N/2 has none)" in text
+    array[[0, 1, 63]] = False, True, True
+    SamplingMask(array[None], calibration=5).save("edge.npz")
+    assert run("mask show edge.npz") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "2 of 14 outer lines" in text and "-N/2" not in text
 
 
 def test_a_mask_learned_from_magnitudes_has_a_note(files, capsys):
@@ -258,7 +282,7 @@ def test_convert_to_protocols(files, capsys):
     words += " --flip-angle 10 --slice-thickness 4 --dummy-scans 2"
     assert run(f"mask convert lines.npz scan.seq {words}") == 0
     text = capsys.readouterr().out
-    assert "; field of view " in text and "Note" not in text
+    assert "; field of view " in text and "Note: the mask" not in text
     # A mask's own field of view is not replaced in silence.
     assert run("mask convert scan.seq c.mrd --fov 200 240") == 0
     assert "made for a field of view of 240×240 mm" in capsys.readouterr().out
@@ -276,6 +300,16 @@ def test_convert_to_protocols(files, capsys):
     )
     assert run("mask convert lines.npz old.seq --fov 240 240 --pulseq 1.4") == 0
     assert capsys.readouterr().out.count("Pulseq 1.4") == 1
+    # 16 dummies at the shortest TR are no steady state, as the TR tells.
+    (tr,) = match.groups()[1:]
+    excess = 100 * excess_signal(16, float(tr), 15, 1000)
+    enough = repetitions_within(0.02, float(tr), 15, 1000)
+    said = " ".join(text.split())
+    assert f"first line is {excess:.0f} % above the steady state" in said
+    assert f"; {enough} dummy scans" in said and "within 2 %." in said
+    wait = f"--fov 240 240 --tr {tr} --dummy-scans {enough}"
+    assert run(f"mask convert lines.npz wait.seq {wait}") == 0
+    assert "steady" not in capsys.readouterr().out
     assert "minor 4" in pathlib.Path("old.seq").read_text()
     assert load_mask("old.seq") == load_mask("b.seq")
     # The shortest ones.
@@ -358,6 +392,7 @@ def test_compare(files, capsys):
     assert "density by distance from DC" in text and "0.00–" in text
     lobe = side_lobe_text(SamplingMask.load("lines.npz"))
     assert re.search(f"largest side lobe +{re.escape(lobe)}", text)
+    assert re.search("largest off the peak .*in a neighbouring pixel", text)
     assert (files / "both.png").exists()
     assert run("mask compare lines.npz points.npz --out both.png") == 0
     assert "density by distance" not in capsys.readouterr().out

@@ -278,7 +278,20 @@ def test_how_far_a_mask_makes_use_of_the_symmetry():
     array[4, 2:8] = True
     (crime, said) = sentences.limits(["Hermitian."], masks.SamplingMask(array))
     assert crime == "Hermitian."
-    assert "acquires 5 points" in said and "of 4 of them is in it" in said
+    assert "5 points besides DC, which all have a mirror image" in said
+    assert "The mirror image of 4 of these is acquired too" in said
+    # For an even size, those at the edge have none: 4 of the 8 are at -4.
+    array = np.zeros((8, 8), bool)
+    array[4, :] = array[0, 2:5] = array[3:5, 4] = True
+    mask = masks.SamplingMask(array, calibration=1)
+    (_, said) = sentences.limits(["Hermitian."], mask)
+    assert "acquires 11 points outside the calibration region; 7 of" in said
+    assert "(the 4 at -N/2 have none)" in said
+    assert "The mirror image of 6 of these" in said
+    assert "random mask of the same density at each distance" in said
+    array[0], array[4, 0] = False, True
+    (_, said) = sentences.limits(["Hermitian."], mask.replace(array=array))
+    assert "(the 1 at -N/2 has none)" in said
     # It says nothing where the images have a phase.
     assert sentences.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
 
@@ -290,18 +303,25 @@ def test_the_gain_has_an_interval():
     # t(0.975, 2) = 4.303, over the square root of 3.
     options.baseline = "central_points"
     for sign, text in ((1, "is 2.00 dB"), (-1, "is 2.00 dB")):  # Without it.
+        ssim = 0.9, 0.9 - 0.01 * sign
         found = sentences.sentence(
-            options, sign * gains, "zero-filled", demo=False
+            options, sign * gains, ssim, "zero-filled", demo=False
         )
         assert f"{text} [-0.48, 4.48]" in found
         assert ("worse than" in found) == (sign < 0)
         assert "as many central points, zero-filled" in found
         assert f"better in {3 * (sign > 0)} of them" in found
+        assert f"SSIM of 0.900 against {ssim[1]:.3f}" in found
+        assert "disagree" not in found
         assert "does not tell which mask is better" in found
         found = sentences.sentence(
-            options, sign * (gains + 2), "zero-filled", demo=False
+            options, sign * (gains + 2), ssim[::-1], "zero-filled", demo=False
         )
         assert "4.00 dB [1.52, 6.48]" in found and "not tell" not in found
+        assert "The two metrics disagree" in found
+        same = 0.9, 0.9 + 1e-4 * sign  # Both are printed as 0.900.
+        found = sentences.sentence(options, sign * gains, same, "", demo=False)
+        assert "disagree" not in found
 
 
 CENTRE = "central", "1 dB worse"
@@ -326,7 +346,10 @@ def test_before_a_scan(lines, complex_images):
     assert states["a sequence for it"] == ("ok" if lines else "note")
     assert all(remedies[x] for x, state in states.items() if state == "open")
     assert "--baseline central" in remedies["better than the central mask"]
-    open_points = 2 * (not complex_images) + 1
+    # One coil without noise is all that the command simulates.
+    assert states["receive coils and noise"] == "open"
+    assert "snr=" in remedies["receive coils and noise"]
+    open_points = 2 * (not complex_images) + 2
     assert re.findall(r"(\d) items? (?:is|are) open", text) == [
         str(open_points)
     ]
@@ -335,12 +358,33 @@ def test_before_a_scan(lines, complex_images):
         mask, gains * [1, -1], CENTRE, options, complex_images, demo=True
     )
     assert sum(row[1] == "open" for row in more) == open_points + 2
+    # A longer training need not help.
+    (gain,) = [row for row in more if "1 of 2" in row[2]]
+    assert "by PSNR in 1 of 2" in gain[2] and "take the fixed mask" in gain[3]
     # The baseline may be the central mask itself.
     options.baseline = "central"
     _, rows = before_a_scan.section(
         mask, gains, CENTRE, options, complex_images, demo=False
     )
     assert len([row for row in rows if "central" in row[0]]) == 1
+
+
+def test_a_faster_scan_has_a_lower_snr():
+    """By the square root of R, which is said of the mask's own R."""
+    array = np.zeros((1, 18), bool)
+    array[0, 8:10] = True
+    _, rows = before_a_scan.section(
+        masks.SamplingMask(array, acceleration=8),
+        np.array([1.0, 2.0]),
+        CENTRE,
+        parse("--data", "images"),
+        complex_images=True,
+        demo=False,
+    )
+    said = {name: (state, text) for name, state, text, _ in rows}
+    assert said["signal-to-noise ratio"][0] == "note"
+    assert "√R = 3 times less" in said["signal-to-noise ratio"][1]
+    assert "spoiled gradient echo" in said["contrast and relaxation"][1]
 
 
 def test_no_epochs_are_refused(folder, capsys):

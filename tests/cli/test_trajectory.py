@@ -55,7 +55,14 @@ def test_from_a_model_to_a_protocol(folder, capsys):
         r"TR [\d.]+ ms, flip angle 15°, 16 dummy scans, RF spoiling 117°, "
         r"Pulseq 1\.5"
     )
-    assert re.search(f"a.npz\na.seq\n{slices}\na.png\n$", text)
+    start = r"Note: the signal of the first shot is \d+ % above .*within\n?.*\n"
+    end = f"a.npz\na.seq\n{slices}\n{start}a.png\n$"
+    assert re.search(end, text, re.DOTALL)
+    assert text.count("nerve stimulation") == 1
+    steps = ", ".join(
+        f"{s:.3g} along {axis}" for s, axis in zip(made.largest_steps, "HW")
+    )
+    assert re.search(f"^largest step +{steps}, in 1/FOV$", text, re.MULTILINE)
     before, after = made.provenance["distance"]
     row = f"{before:.3f} at first, {after:.3f} in the end"
     assert f"distance to density  {row}\n" in text and "energy" not in text
@@ -129,7 +136,11 @@ def test_thickness_of_ismrmrd(folder, capsys):
     ismrmrd = pytest.importorskip("ismrmrd")
     radial(4, 20, matrix=(20, 20), field_of_view=(220, 200)).save("a.npz")
     assert run("trajectory convert a.npz a.mrd --slice-thickness 3") == 0
-    assert capsys.readouterr().out == "a.mrd\nslice thickness 3 mm\n"
+    printed = capsys.readouterr().out
+    assert printed == (
+        "a.mrd\nslice thickness 3 mm\nlargest step 1 along H, 1 along W, in "
+        "1/FOV\n"
+    )
     with ismrmrd.Dataset("a.mrd", create_if_needed=False) as file:
         header = ismrmrd.xsd.CreateFromDocument(file.read_xml_header())
     assert header.encoding[0].encodedSpace.fieldOfView_mm.z == 3
@@ -145,9 +156,25 @@ def test_show_and_convert(folder, capsys):
     for words in ("4", "64×64", "220×200 mm", "10 µs", "2 ms", "radial"):
         assert words in text, words
     assert "clinical can run it" in text and text.endswith("a.png\n")
+    assert "nerve stimulation" in text
+    # 200 samples on a diameter of 64 / FOV.
+    assert "largest step         0.32 along H, 0.32 along W, in 1/FOV" in text
+    assert "a step above" not in text
+    capsys.readouterr()
     assert run("trajectory convert full.npz full.seq --tr 30") == 0
+    text = capsys.readouterr().out
+    assert "nerve stimulation" in text and "dummy scans (--dummy" in text
+    assert "largest step 0.32 along H" in text and "a step above" not in text
     assert run("trajectory convert bare.csv b.seq --hardware prisma") == 2
     assert "--matrix" in capsys.readouterr().err
+    # The receiver sees a third of a field of view of 4 times as many pixels.
+    assert run("trajectory convert bare.csv wide.npz --matrix 640 256") == 0
+    for text in ("show wide.npz", "convert wide.npz wide.csv"):
+        assert run(f"trajectory {text}") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    said = "keeps only the central 31 % of the field of view along H and 78 %"
+    assert text.count("3.2 along H, 1.28 along W") == 3
+    assert text.count(said) == 3 and "nerve" not in text
     # 10 times too fast.
     assert run("trajectory convert full.npz fast.npz --fov 22 20") == 0
     assert run("trajectory show fast.npz --hardware clinical") == 0

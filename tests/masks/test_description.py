@@ -108,7 +108,11 @@ def test_side_lobes_in_words():
     for mask, axis in ((array, "W"), (array.T, "H")):
         text = side_lobe_text(SamplingMask(mask))
         assert text == f"21.8 % of the peak, 14 pixels away along {axis}"
-    assert off_peak_text(SamplingMask(array)) == "98.3 % of the peak"
+    flank = "98.3 % of the peak, in a neighbouring pixel"
+    assert off_peak_text(SamplingMask(array)) == flank
+    # Nothing to say beside a side lobe that is as high, or without lobes.
+    for mask in ([[1, 0, 1, 0, 1, 0, 1, 0]], np.ones((4, 5))):
+        assert off_peak_text(SamplingMask(mask)) == ""
     text = side_lobe_text(SamplingMask([[1, 0]]))
     assert text == "100.0 % of the peak, 1 pixel away along W"
     columns = np.zeros((12, 15))

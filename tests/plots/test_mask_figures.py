@@ -34,6 +34,10 @@ def test_dc_is_at_the_zero_of_the_axes(draw, size):
     assert left + (column + 0.5) == 0
     assert top + (row + 0.5) == 0
     assert (right - left, bottom - top) == (size + 1, size)
+    axes = image.axes
+    unit = "cycles per field of view"
+    assert axes.get_xlabel() == f"k along W, {unit}"
+    assert axes.get_ylabel() == f"k along H, {unit}"
 
 
 @pytest.mark.parametrize("shape", [(1, 20), (20, 1)])

@@ -132,3 +132,31 @@ def test_by_name():
 def test_radial_is_cheap_at_low_speed():
     spokes = trajectories.radial(4, 512, **SIZES)
     assert HARDWARE["clinical"].check(spokes).ok
+
+
+def test_steps_are_the_bandwidth_over_that_of_the_receiver():
+    """γ/2π · G · FOV · dwell, by axis."""
+    for gradient, view in ((5, (230, 230)), (20, (100, 300))):
+        along_h = straight(gradient, angle=np.pi / 2, field_of_view=view)
+        expected = HYDROGEN * gradient * 1e-3 * view[0] * 1e-3 * 1e-5
+        np.testing.assert_allclose(
+            along_h.largest_steps, (expected, 0), atol=1e-12
+        )
+        along_w = straight(gradient, field_of_view=view)
+        expected *= view[1] / view[0]
+        np.testing.assert_allclose(
+            along_w.largest_steps, (0, expected), atol=1e-12
+        )
+
+
+def test_steps_of_known_curves():
+    # 16 samples along a line of 24 cycles per field of view, and one shot that
+    # is slower; steps between shots do not count.
+    line = np.zeros((2, 16, 3))
+    line[0, :, 1] = np.arange(16) / 16 - 0.5
+    line[1, :, 2] = np.linspace(0.2, 0.21, 16)
+    found = Trajectory(line, matrix=(8, 24, 30)).largest_steps
+    np.testing.assert_allclose(found, (0, 1.5, 0.01 / 15 * 30))
+    assert Trajectory(line).largest_steps is None
+    alone = Trajectory(line[:, :1], matrix=(8, 24, 30))
+    assert alone.largest_steps == (0, 0, 0)

@@ -2,6 +2,19 @@
 
 OPEN, DONE, NOTE = "open", "ok", "note"
 HEADER = ["item", "state", "this mask", "what to do"]
+RECEIVERS = [
+    "receive coils and noise",
+    OPEN,
+    "simulated: one coil, no noise added",
+    "train in Python: `loupe_model(coils=..., snr=...)`",
+]
+CONTRAST = [
+    "contrast and relaxation",
+    NOTE,
+    "that of the images; a `.seq` is a spoiled gradient echo, whose relaxation "
+    "was not simulated",
+    "match TE, TR and flip angle to the images",
+]
 
 
 def section(mask, gains, central, options, complex_images, demo):
@@ -22,19 +35,16 @@ def section(mask, gains, central, options, complex_images, demo):
     rows = [
         *([_anatomy()] if demo else []),
         _phase(options.phase, complex_images),
-        _receivers(),
+        RECEIVERS,
+        _snr(mask),
+        CONTRAST,
         _size(mask),
         _sequence(mask),
         _gain(gains, options.baseline),
         *([] if options.baseline == central[0] else [_centre(*central)]),
     ]
+    # At least one: the command simulates one coil.
     open_points = sum(state == OPEN for _, state, *_ in rows)
-    if not open_points:
-        return (
-            f"None of these {len(rows)} items is open. They are not all that "
-            "a scan needs.",
-            rows,
-        )
     are = "item is" if open_points == 1 else "items are"
     return (
         f"Not yet for a scanner: {open_points} {are} open. You can still "
@@ -64,12 +74,16 @@ def _phase(simulated, complex_images):
     return ["images with a phase", OPEN if remedy else DONE, answer, remedy]
 
 
-def _receivers():
+def _snr(mask):
+    # Without aliases, and with equal noise in each sample (Pruessmann et al.,
+    # MRM 42, 1999).
+    rate = mask.achieved_acceleration
     return [
-        "receive coils and noise",
+        "signal-to-noise ratio",
         NOTE,
-        "one coil without noise is what was simulated",
-        "for several coils, train in Python: `loupe_model(coils=...)`",
+        f"√R = {rate**0.5:.2g} times less than that of the full scan, before "
+        "the network",
+        "check that the full scan has enough",
     ]
 
 
@@ -102,8 +116,10 @@ def _gain(gains, baseline):
     return [
         f"better than the fixed {baseline} mask",
         DONE if better == len(gains) else OPEN,
-        f"in {better} of {len(gains)} test volumes",
-        "" if better == len(gains) else "give more epochs, or more images",
+        f"by PSNR in {better} of {len(gains)} test volumes",
+        ""
+        if better == len(gains)
+        else "give more epochs or images, or take the fixed mask",
     ]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from loupe_tf import evaluation, masks
 from loupe_tf.cli.training.options import CENTRAL
+from loupe_tf.masks.mirror_images import without_mirror_image
 
 
 def verdict(options, network, results, gains, doubts, demo):
@@ -18,15 +19,17 @@ def verdict(options, network, results, gains, doubts, demo):
         demo: Boolean, whether the images are simulated.
     """
     if not doubts:
-        return sentence(options, gains, f"with the same {network}", demo)
+        ssim = _ssim(results, options.baseline, network)
+        return sentence(options, gains, ssim, f"with the same {network}", demo)
     alone = evaluation.paired_difference(
         results["learned (4S), zero-filled"]["volumes"],
         results[f"{options.baseline}, zero-filled"]["volumes"],
     )
+    ssim = _ssim(results, options.baseline, "zero-filled")
     return (
         "The masks cannot be compared by their networks yet, since a network "
         "is worse than zero filling (below). "
-        + sentence(options, alone, "without a network, zero-filled", demo)
+        + sentence(options, alone, ssim, "without a network, zero-filled", demo)
     )
 
 
@@ -46,10 +49,7 @@ def against_the_centre(options, results):
     learned = results["learned (4S), zero-filled"]["volumes"]
     central = results[f"{pattern}, zero-filled"]["volumes"]
     gains = evaluation.paired_difference(learned, central)
-    ssim = [
-        np.mean([volume["ssim"] for volume in each.values()])
-        for each in (learned, central)
-    ]
+    ssim = _ssim(results, pattern, "zero-filled")
     better = "worse" if gains.mean() < 0 else "better"
     return (
         kind,
@@ -57,6 +57,17 @@ def against_the_centre(options, results):
         f"{size_of(gains)} {better} than as many central {kind}, an image of "
         f"low resolution (SSIM {ssim[0]:.3f} against {ssim[1]:.3f})",
     )
+
+
+def _ssim(results, rival, how):
+    """The mean SSIM of the learned mask and of its rival, over volumes."""
+    return [
+        np.mean([volume["ssim"] for volume in each["volumes"].values()])
+        for each in (
+            results[f"learned (4S), {how}"],
+            results[f"{rival}, {how}"],
+        )
+    ]
 
 
 def advice(options, pattern):
@@ -100,11 +111,19 @@ def limits(crimes, mask):
     if not is_hermitian or not found["outside"]:
         return crimes
     kind = "lines" if mask.lines else "points"
+    edge = without_mirror_image(mask)
+    whole = (
+        "outside the calibration region" if mask.calibration else "besides DC"
+    )
+    have = f"; {found['outside']} of them have" if edge else ", which all have"
+    lack = f" (the {edge} at -N/2 {'has' if edge == 1 else 'have'} none)"
     return [
         *crimes,
-        f"This mask acquires {found['outside']} {kind} outside the calibration "
-        f"region; the mirror image about DC of {found['mirrored']} of them is "
-        f"in it too ({found['by_chance']:.0f} would be by chance).",
+        f"This mask acquires {found['outside'] + edge} {kind} {whole}{have} a "
+        f"mirror image about DC{lack if edge else ''}. The mirror image of "
+        f"{found['mirrored']} of these is acquired too; that of "
+        f"{found['by_chance']:.0f} would be in a random mask of the same "
+        "density at each distance from DC.",
     ]
 
 
@@ -120,12 +139,14 @@ def slope_never_raised(options, slopes):
     )
 
 
-def sentence(options, gains, how, demo):
+def sentence(options, gains, ssim, how, demo):
     """The gain of the learned mask.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         gains: Array, decibels of each test volume.
+        ssim: Pair of floats, the mean SSIM of the learned mask and of the
+            other.
         how: String, how the images were reconstructed.
         demo: Boolean, whether the images are simulated.
     """
@@ -139,15 +160,19 @@ def sentence(options, gains, how, demo):
     )
     text = (
         f"At R = {options.acceleration:g} the learned mask is {gain} {rival}, "
-        f"{how} "
+        f"{how}, and has an SSIM of {ssim[0]:.3f} against {ssim[1]:.3f} "
     )
     if len(gains) == 1:
         return f"{text}on the one test volume, which says nothing about others."
     volumes = "volumes of one simulated anatomy" if demo else "volumes"
     text += (
-        f"(mean and its 95 % interval over {len(gains)} test {volumes}, one "
-        f"seed; better in {sum(gains > 0)} of them)."
+        f"(mean PSNR with its 95 % interval, and mean SSIM, over {len(gains)} "
+        f"test {volumes}, one seed; the PSNR is better in {sum(gains > 0)} of "
+        "them)."
     )
+    shown = np.round(ssim, 3)
+    if gains.mean() * (shown[0] - shown[1]) < 0:
+        text += " The two metrics disagree on which mask is better."
     low, high = _interval(gains)
     if low <= 0 <= high:
         text += (

@@ -57,8 +57,11 @@ def pulseq_sequence(
         bandwidth: Positive float, receiver bandwidth in Hz per pixel.
         dummy_scans: Non-negative integer, number of repetitions without
             receiving, before the first line.
-        max_gradient: Positive float, the largest gradient of an axis in mT/m.
-        max_slew: Positive float, the largest slew rate of an axis in T/m/s.
+        max_gradient: Positive float, the largest gradient of a logical axis
+            (`x`, `y`, `z`) in mT/m. All three may be on at once, so a physical
+            axis carries up to √3 times as much in an oblique slice.
+        max_slew: Positive float, the largest slew rate of a logical axis in
+            T/m/s; the same holds for it.
         system: (Optional) `pypulseq.Opts`, all limits of the scanner, in the
             place of the last two. Its default has the dead times of a clinical
             system.

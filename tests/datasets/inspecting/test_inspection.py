@@ -223,6 +223,9 @@ def test_table_json_and_plot(brain, tmp_path):
     titles = [ax.get_title() for ax in figure.axes]
     assert "Along H: 96 of 128 lines (0.75)" in titles
     assert "Along W: 97 of 97 lines (1.00)" in titles
+    labels = {ax.get_xlabel() for ax in figure.axes}
+    for axis in "HW":
+        assert f"k along {axis}, cycles per field of view" in labels
     figure.savefig(tmp_path / "spectrum.png")
 
 

@@ -117,7 +117,15 @@ def test_limits_of_the_gradients():
     weak = pulseq_sequence(mask, **limits)
     assert weak.definitions["TE"] > pulseq_sequence(mask).definitions["TE"]
     gamma = 42.576e6
+    vectors = []
     for block in map(weak.get_block, weak.block_events):
+        vectors.append(
+            [
+                1e3 * abs(event.amplitude) / gamma
+                for event in (block.gx, block.gy, block.gz)
+                if event is not None
+            ]
+        )
         for event in (block.gx, block.gy, block.gz):
             if event is None:
                 continue
@@ -125,6 +133,8 @@ def test_limits_of_the_gradients():
             assert millitesla <= 10 * (1 + 1e-6)
             shortest = min(event.rise_time, event.fall_time)
             assert millitesla / shortest / 1e3 <= 40 * (1 + 1e-6)
+    # Three axes at once: an oblique slice may add them on one physical axis.
+    assert 10 < max(map(np.linalg.norm, vectors)) <= 10 * 3**0.5
 
 
 @pytest.mark.parametrize(
