@@ -358,6 +358,20 @@ ENTRIES = [
             )
         ),
     ),
+    *XPDNET.claim(
+        "More iterations are better, with as many weights",
+        "xpdnet",
+        *(
+            (
+                f"4: 1 coil, learned points: {network} ×{more} against "
+                f"{network} ×{fewer}",
+                f"{more} iterations against {fewer}",
+                f"R = 4, {network}, each with points of its own",
+            )
+            for network in ("MoDL", "VarNet")
+            for more, fewer in ((3, 1), (5, 3))
+        ),
+    ),
     *(
         entry
         for lines, networks in (
