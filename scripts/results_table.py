@@ -357,6 +357,11 @@ ENTRIES = [
                 ("zero-filled", "the U-Net's", "zero-filled"),
             )
         ),
+        (
+            "4: 4 coils, U-Net: learned points against central points",
+            "learned points against central points",
+            "R = 4, U-Net, four coils and a phase",
+        ),
     ),
     *XPDNET.claim(
         "More iterations are better, with as many weights",
