@@ -15,7 +15,6 @@ __all__ = [
     "argument_parser",
     "exit_code",
     "in_flags",
-    "meaning",
     "stands_for",
 ]
 
