@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import contextlib
 import difflib
 import os
 import re
@@ -50,13 +51,47 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Exit with one sentence: the list of all options would hide it."""
-        known = [flag for each in _options for flag in each.option_strings]
-        unknown = re.search(r"unrecognized arguments: (--[\w-]+)", message)
-        if unknown:
-            near = difflib.get_close_matches(unknown[1], known, 1, cutoff=0.75)
-            message += f". Did you mean {near[0]}?" if near else ""
+        message += self._advice(message)
         program = _programs[0] if _programs else self.prog
         self.exit(2, f"{program}: error: {message}\nSee {program} --help\n")
+
+    def _advice(self, message):
+        """What argparse leaves out: words that are alike, names of values."""
+        flags = [flag for each in _options for flag in each.option_strings]
+        if unknown := re.search("unrecognized arguments: (.*)", message):
+            words = re.findall(r"(?<!\S)--[\w-]+", unknown[1])
+            return _did_you_mean(words, flags, 0.75)
+        # Newer versions of Python leave out the second quotes.
+        choice = re.search(
+            r"invalid choice: '(.*)' \(choose from (.*)\)", message
+        )
+        if choice:
+            words = re.findall("[^', ]+", choice[2])
+            return _did_you_mean([choice[1]], words, 0.6)
+        few = re.search(r"argument (\S*): expected .*arguments?$", message)
+        if few:
+            flag = few[1].rpartition("/")[2]
+            for action in self._actions:
+                if flag in action.option_strings:
+                    return f": {_values_of(action)}"
+        return ""
+
+
+def _did_you_mean(words, known, cutoff):
+    near = [difflib.get_close_matches(w, known, 1, cutoff) for w in words]
+    near = [match for matches in near for match in matches]
+    return f". Did you mean {', '.join(near)}?" if near else ""
+
+
+def _values_of(action):
+    """The values of an option, as its usage has them."""
+    if isinstance(action.metavar, tuple):
+        return " ".join(action.metavar)
+    name = action.metavar or action.dest.upper()
+    if action.metavar is None and action.choices is not None:
+        name = f"{{{','.join(map(str, action.choices))}}}"
+    count = action.nargs if isinstance(action.nargs, int) else 1
+    return " ".join([name] * count)
 
 
 # The options of the command; each command runs in its own process.
@@ -76,30 +111,54 @@ def stands_for(action, *arguments):
     action.stands_for = arguments
 
 
-def in_flags(text):
+@contextlib.contextmanager
+def meaning(**options):
+    """Let messages of the errors within name other options.
+
+    It is for arguments that get the value of one option in one place and of
+    another in another, such as the path that is read and the one written.
+
+    Args:
+        **options: The `dest` of an option by the name of an argument; `None`
+            if no option gives its value, which is then not advised either.
+    """
+    try:
+        yield
+    except ValueError as error:
+        error.meaning = options
+        raise
+
+
+def in_flags(text, meaning=None):
     """Name command-line options instead of arguments in a message.
 
     Args:
         text: String, a message of the library that names arguments, such as
             "argument `leading`" or "leading='slices'".
+        meaning: (Optional) dictionary, see the function `meaning`.
 
     Returns:
         A string that names options instead, such as "argument --leading" or
-        "--leading slices". See also `stands_for`.
+        "--leading slices", and others as the usage does, such as MASK. See also
+        `stands_for`.
     """
+    meaning = meaning or {}
     flags = {}
     for option in _options:
         if option.option_strings:
             value = str(option.const) if option.nargs == 0 else None
             flags[option.dest, value] = option.option_strings[-1]
-            flags.setdefault((option.dest, None), option.option_strings[-1])
+        flags.setdefault((option.dest, None), _shown(option))
     for option in _options:
         for name in getattr(option, "stands_for", ()):
-            flag = (option.option_strings or [f"`{option.dest}`"])[-1]
-            flags.setdefault((name, None), flag)
+            flags.setdefault((name, None), _shown(option))
+    for name, dest in meaning.items():
+        if dest is None:
+            text = re.sub(f", or an? `{name}`", "", text)
 
     def named(match):
         name, value = match[1] or match[2], match[3]
+        name = meaning.get(name) or name
         flag = flags.get((name, value))
         if flag:
             return flag
@@ -112,12 +171,24 @@ def in_flags(text):
             return f"no {flag}"
         if value == "True":
             return flag
+        received = match.string[: match.start()].endswith("Received: ")
+        if received and not flag.startswith("-"):
+            return _in_words(value)  # It is typed without a name.
         return f"{flag} {_in_words(value)}"
 
-    value = r"'[^']*'|-?\w+(?:[.-]\w+)*|\([^()]*\)|\[[^][]*\]|{[^{}]*}"
+    value = r"'[^']*'|[-~./]*\w+(?:[./-]+\w+)*|\([^()]*\)|\[[^][]*\]|{[^{}]*}"
     text = re.sub(rf"`(\w+)`|\b(\w+)=({value})", named, text)
     # Do not name it twice.
     return re.sub(r"(--[\w-]+(?: \w+)?) \(\1\)", r"\1", text)
+
+
+def _shown(option):
+    """The name of an option, or of a value that is typed without one."""
+    if option.option_strings:
+        return option.option_strings[-1]
+    if isinstance(option.metavar, str):
+        return option.metavar
+    return option.dest.upper()
 
 
 def _in_words(value):
@@ -209,7 +280,7 @@ def exit_code(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except errors as error:
-        text = in_flags(str(error))
+        text = in_flags(str(error), getattr(error, "meaning", None))
         if isinstance(error, FileNotFoundError) and error.filename:
             text = f"{error.strerror}: {error.filename}"
         print(f"error: {text}", file=sys.stderr)

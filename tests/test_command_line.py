@@ -7,6 +7,7 @@ from loupe_tf.command_line import (
     add_data_options,
     argument_parser,
     exit_code,
+    meaning,
     stands_for,
 )
 from loupe_tf.distribution import ReplicaError
@@ -87,7 +88,7 @@ def test_messages_name_flags(capsys):
     assert capsys.readouterr().err == (
         "error: Invalid value for argument --leading. Expected 'coils'. "
         "Received: no --leading, shape=(2, 3). With --shift or --as-is, "
-        "--leading slices, --fov 3 4.5; `files`, --accelerations, a.npy "
+        "--leading slices, --fov 3 4.5; FILES, --accelerations, a.npy "
         "--leading coils.\n"
     )
     argument_parser("Another.").parse_args([])
@@ -112,9 +113,51 @@ def test_messages_name_flags_by_other_names(capsys):
 
     assert exit_code(function) == 2
     assert capsys.readouterr().err == (
-        "error: `masks`, --data, --data 'a b', --size 8 9, --crop or no "
+        "error: MASKS, --data, --data 'a b', --size 8 9, --crop or no "
         "--crop, --split train=p1,p2 test=3, --split {a}\n"
     )
+
+
+def test_messages_name_arguments_without_an_option(capsys):
+    """As the usage shows them; a value that was received stands alone."""
+    parser = argument_parser("What it is.")
+    stands_for(parser.add_argument("out", metavar="FILE"), "path")
+    parser.parse_args(["a.npz"])
+
+    def function():
+        raise ValueError("`path`, `out`. Received: path=/data/my-masks/a.mat.")
+
+    assert exit_code(function) == 2
+    assert capsys.readouterr().err == (
+        "error: FILE, FILE. Received: /data/my-masks/a.mat.\n"
+    )
+
+
+def test_one_argument_of_several_options(capsys):
+    """`path` is what is read in one place, what is written in another."""
+    parser = argument_parser("What it is.")
+    parser.add_argument("mask", metavar="MASK")
+    stands_for(parser.add_argument("--out"), "path")
+    parser.add_argument("--format")
+    parser.add_argument("--from-format")
+    parser.parse_args(["a.npz"])
+    message = "`path`, or a `format`. Received: path=../a.mat"
+
+    def function(options):
+        with meaning(**options):
+            raise ValueError(message)
+
+    for options, expected in (
+        ({}, "--out, or a --format. Received: --out ../a.mat"),
+        (
+            {"path": "mask", "format": "from_format"},
+            "MASK, or a --from-format. Received: ../a.mat",
+        ),
+        # No option says which format a file has.
+        ({"path": "mask", "format": None}, "MASK. Received: ../a.mat"),
+    ):
+        assert exit_code(function, options) == 2
+        assert capsys.readouterr().err == f"error: {expected}\n"
 
 
 def test_messages_name_flags_of_commands(capsys):
@@ -135,7 +178,19 @@ def test_messages_name_flags_of_commands(capsys):
     [
         ("run --epoch 3", "unrecognized arguments: --epoch 3. Did you mean --"),
         ("run --zzz", "unrecognized arguments: --zzz\n"),
+        (
+            "run --epoch 3 --zzz --line rows",
+            "unrecognized arguments: --epoch 3 --zzz --line rows. Did you mean "
+            "--epochs, --lines?",
+        ),
         ("run --epochs x", "argument --epochs: invalid int value: 'x'\n"),
+        ("run --epochs", "argument --epochs: expected one argument: EPOCHS\n"),
+        (
+            "run --pair 3",
+            "argument --pair: expected 2 arguments: FIRST SECOND\n",
+        ),
+        ("run --size 3", "argument --size: expected 2 arguments: N N\n"),
+        ("run --lines colums", "argument --lines: invalid choice: 'colums' "),
     ],
 )
 def test_errors_are_one_sentence(words, expected, capsys):
@@ -143,12 +198,34 @@ def test_errors_are_one_sentence(words, expected, capsys):
     parser = argument_parser("A tool.")
     command = parser.add_subparsers().add_parser("run")
     command.add_argument("--epochs", type=int)
+    command.add_argument("--lines", choices=("columns", "rows"))
+    command.add_argument("--pair", nargs=2, metavar=("FIRST", "SECOND"))
+    command.add_argument("--size", nargs=2, metavar="N")
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(words.split())
     assert stopped.value.code == 2
     sentence, hint = capsys.readouterr().err.splitlines()
     assert sentence.startswith(f"{command.prog}: error: {expected.strip()}")
     assert hint == f"See {command.prog} --help"
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("rnu", "Did you mean run?"),
+        ("run --lines colums", "Did you mean columns?"),
+        ("zzz", "'run')"),
+    ],
+)
+def test_wrong_words_get_a_similar_one(words, expected, capsys):
+    parser = argument_parser("A tool.")
+    command = parser.add_subparsers(metavar="COMMAND").add_parser("run")
+    command.add_argument("--lines", choices=("columns", "rows"))
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_args(words.split())
+    assert stopped.value.code == 2
+    sentence, _ = capsys.readouterr().err.splitlines()
+    assert "invalid choice" in sentence and sentence.endswith(expected)
 
 
 def test_warnings_are_messages_too(capsys):

@@ -106,18 +106,8 @@ def load_volumes(path, complex_images=False):
         `(n,)` of strings with the names of the volumes: `"file.npy"` or
         `"file.npz:key"`.
     """
-    path = pathlib.Path(path)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    files = [file for file in files if file.suffix in (".npy", ".npz")]
-    if not files or not path.exists():
-        raise invalid(
-            "path",
-            "a .npy or .npz file, or a folder of such files",
-            found=f"path={path}{_way_on(path)}",
-        )
-
     images, volumes = [], []
-    for file in files:
+    for file in _files(path):
         for name, volume in _read(file):
             is_complex = np.iscomplexobj(volume)
             if volume.dtype not in FLOATS and not (
@@ -160,6 +150,35 @@ def load_volumes(path, complex_images=False):
             images.extend((volume / maximum).astype("float32"))
             volumes.extend([name] * len(volume))
     return np.stack(images), np.array(volumes)
+
+
+def check_volumes(path, volumes):
+    """Refuse files with too few volumes to split, and say what they hold.
+
+    A single slice looks like an image to its owner, and counts as a volume.
+
+    Args:
+        path: See `load_volumes`.
+        volumes: Array of shape `(n,)`, the volume of each slice.
+    """
+    names, slices = np.unique(volumes, return_counts=True)
+    missing = 3 - len(names)
+    if missing <= 0:
+        return
+    pairs = (pair for file in _files(path) for pair in _read(file))
+    shapes = {name: array.shape for name, array in pairs}
+    found = ", ".join(
+        f"{name} of shape {shapes[name]}"
+        + (", which is a single slice" if count == 1 else "")
+        for name, count in zip(names.tolist(), slices.tolist(), strict=True)
+    )
+    raise invalid(
+        "data",
+        "three volumes or more, at least one for each split, each an array "
+        "of shape (slices, H, W)",
+        found=f"{found}. Slices of one volume stay together: add at least "
+        f"{missing} more volume{'s' * (missing != 1)}",
+    )
 
 
 def split_by_volume(volumes, fractions=(0.7, 0.15, 0.15), seed=0):
@@ -239,6 +258,20 @@ def _way_on(path):
         f"build mri_volumes/mine --data {source}`, then use the data set "
         "mri_volumes/mine (--data mri_volumes/mine)"
     )
+
+
+def _files(path):
+    """Paths of the files that a path stands for."""
+    path = pathlib.Path(path)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [file for file in files if file.suffix in (".npy", ".npz")]
+    if not files or not path.exists():
+        raise invalid(
+            "path",
+            "a .npy or .npz file, or a folder of such files",
+            found=f"path={path}{_way_on(path)}",
+        )
+    return files
 
 
 def _read(file):

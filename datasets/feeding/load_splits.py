@@ -4,6 +4,7 @@ import pathlib
 import numpy as np
 
 from loupe_tf.datasets.feeding.arrays import (
+    check_volumes,
     load_arrays,
     load_volumes,
     split_by_volume,
@@ -130,6 +131,7 @@ def load_splits(data, data_dir=None, seed=0, complex_images=False):
     path = pathlib.Path(data)
     if path.exists():
         every = Slices(*load_volumes(path, complex_images))
+        check_volumes(path, every.volumes)
         rows = split_by_volume(every.volumes, seed=seed)
         splits = {name: every.select(row) for name, row in rows.items()}
         return splits, f"files {path.name}, split by volume at random"

@@ -42,11 +42,14 @@ def add(commands):
         EXAMPLES,
     )
     both = compare.add_argument(
-        "masks", nargs=2, metavar="mask", help="two files"
+        "masks", nargs=2, metavar="MASK", help="two files"
     )
     stands_for(both, "other")
     add_reading(compare)
-    compare.add_argument("--out", metavar="PNG", help="draw both into this")
+    out = compare.add_argument(
+        "--out", metavar="PNG", help="draw both into this"
+    )
+    stands_for(out, "path")
     compare.set_defaults(run=run)
 
 

@@ -18,6 +18,7 @@ from loupe_tf.cli.protocol import (
     describe_start,
 )
 from loupe_tf.cli.vocabulary import add_field_of_view
+from loupe_tf.command_line import stands_for
 from loupe_tf.file_formats import find_format
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.description import resolution_text
@@ -81,8 +82,9 @@ def add(commands):
         EXAMPLES,
         aliases=["export"],
     )
-    convert.add_argument("mask", help="file of a mask")
-    convert.add_argument("out", help="file to write")
+    convert.add_argument("mask", metavar="MASK", help="file of a mask")
+    out = convert.add_argument("out", metavar="OUT", help="file to write")
+    stands_for(out, "path")
     add_reading(convert)
     convert.add_argument(
         "--format",

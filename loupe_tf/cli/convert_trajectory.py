@@ -5,10 +5,12 @@ from loupe_tf.cli.trajectories import (
     add_command,
     add_hardware,
     add_protocol,
+    read,
     steps_note,
     steps_text,
     write,
 )
+from loupe_tf.command_line import stands_for
 
 DESCRIPTION = """\
 Write a trajectory in another format. The file appears at once and whole. A
@@ -36,8 +38,11 @@ def add(commands):
         DESCRIPTION,
         EXAMPLES,
     )
-    convert.add_argument("trajectory", help="file of a trajectory")
-    convert.add_argument("out", help="file to write")
+    convert.add_argument(
+        "trajectory", metavar="TRAJECTORY", help="file of a trajectory"
+    )
+    out = convert.add_argument("out", metavar="OUT", help="file to write")
+    stands_for(out, "path")
     for name, dest, kind, text in (
         ("matrix", "matrix", int, "size of the image in pixels"),
         ("fov", "field_of_view", float, "size of the image in mm"),
@@ -63,9 +68,7 @@ def add(commands):
 
 def run(options):
     """Run the command."""
-    from loupe_tf.trajectories.trajectory import load_trajectory
-
-    trajectory = load_trajectory(options.trajectory)
+    trajectory = read(options.trajectory)
     names = ("matrix", "field_of_view", "dwell")
     changes = {name: getattr(options, name) for name in names}
     trajectory = trajectory.replace(

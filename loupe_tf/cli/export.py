@@ -28,9 +28,9 @@ def add(commands):
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    export.add_argument("model", help="file of a model, .keras")
+    export.add_argument("model", metavar="MODEL", help="file, .keras")
     out = export.add_argument(
-        "out", help=".onnx file, or folder of a SavedModel"
+        "out", metavar="OUT", help=".onnx file, or folder of a SavedModel"
     )
     stands_for(out, "path")
     export.add_argument(

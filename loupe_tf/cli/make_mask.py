@@ -8,6 +8,7 @@ from loupe_tf.cli.vocabulary import (
     add_lines,
     add_seed,
 )
+from loupe_tf.command_line import meaning
 from loupe_tf.masks.files.mask_files import save_mask
 from loupe_tf.masks.fixed_mask import PATTERNS
 from loupe_tf.masks.patterns import CALIBRATION_SHARE, default_calibration
@@ -36,12 +37,14 @@ def add(commands):
         EXAMPLES,
         reads=False,
     )
+    patterns = [name for name, p in PATTERNS.items() if not p.of_images]
     make.add_argument(
         "pattern",
-        choices=[name for name, p in PATTERNS.items() if not p.of_images],
-        help="the pattern",
+        metavar="PATTERN",
+        choices=patterns,
+        help=f"one of {', '.join(patterns)}",
     )
-    make.add_argument("out", help="file to write")
+    make.add_argument("out", metavar="OUT", help="file to write")
     make.add_argument(
         "--matrix",
         nargs=2,
@@ -90,7 +93,8 @@ def run(options):
         arguments["calibration"] = default_calibration(matrix, rate)
     mask = pattern.make(matrix, rate, **arguments)
     mask = mask.replace(field_of_view=options.field_of_view)
-    save_mask(mask, options.out, shift=False)
+    with meaning(path="out", format=None):
+        save_mask(mask, options.out, shift=False)
     print(f"{options.out}: {mask}")
     if mask.field_of_view is not None:
         print(f"field of view {size_text(mask.field_of_view, ' mm')}")

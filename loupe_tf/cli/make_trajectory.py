@@ -52,6 +52,7 @@ def add(commands):
     number = {"type": float, "metavar": "X"}
     make.add_argument(
         "density",
+        metavar="DENSITY",
         help=".keras file of a model, .npy file of an array (H, W) with DC in "
         "the centre, decay, or uniform",
     )

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from loupe_tf.command_line import stands_for
+from loupe_tf.command_line import meaning, stands_for
 from loupe_tf.masks.centre import centred
 from loupe_tf.masks.files.mask_files import (
     FORMATS,
@@ -94,14 +94,22 @@ def add_shift(command):
 def read(path, options):
     """Load a mask as the options of `add_reading` say."""
     given = _given(options)
-    mask = load_mask(path, options.from_format, options.shift, **given)
+    with _reading(options):
+        mask = load_mask(path, options.from_format, options.shift, **given)
     # Also in files that say where DC is: they may have been told wrongly.
     return mask if options.shift is not None else centred(mask)
 
 
 def stated(path, options):
     """Return the names of the attributes of a mask that its file states."""
-    return set(read_mask(path, options.from_format, **_given(options))[0])
+    with _reading(options):
+        return set(read_mask(path, options.from_format, **_given(options))[0])
+
+
+def _reading(options):
+    """What is read has other options than what is written."""
+    mask = "masks" if hasattr(options, "masks") else "mask"
+    return meaning(path=mask, format="from_format")
 
 
 def _given(options):

@@ -13,6 +13,7 @@ from loupe_tf.cli.masks import (
     titles,
     without_phase,
 )
+from loupe_tf.command_line import stands_for
 from loupe_tf.masks.description import (
     density_profile,
     off_peak_text,
@@ -53,9 +54,12 @@ def add(commands):
     show = add_command(
         commands, "show", "describe one mask", DESCRIPTION, EXAMPLES
     )
-    show.add_argument("mask", help="file of a mask")
+    show.add_argument("mask", metavar="MASK", help="file of a mask")
     add_reading(show)
-    show.add_argument("--out", metavar="PNG", help="draw it into this file")
+    out = show.add_argument(
+        "--out", metavar="PNG", help="draw it into this file"
+    )
+    stands_for(out, "path")
     show.set_defaults(run=run)
 
 

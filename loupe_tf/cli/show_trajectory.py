@@ -7,10 +7,12 @@ from loupe_tf.cli.trajectories import (
     UNCHECKED,
     add_command,
     add_hardware,
+    read,
     steps_note,
     steps_text,
     write,
 )
+from loupe_tf.command_line import stands_for
 
 DESCRIPTION = """\
 Print what a trajectory is: shots, samples, times, how many samples fewer than
@@ -32,17 +34,20 @@ def add(commands):
     show = add_command(
         commands, "show", "describe one trajectory", DESCRIPTION, EXAMPLES
     )
-    show.add_argument("trajectory", help="file of a trajectory")
+    show.add_argument(
+        "trajectory", metavar="TRAJECTORY", help="file of a trajectory"
+    )
     add_hardware(show, "check limits of this system")
-    show.add_argument("--out", metavar="PNG", help="draw it into this file")
+    out = show.add_argument(
+        "--out", metavar="PNG", help="draw it into this file"
+    )
+    stands_for(out, "path")
     show.set_defaults(run=run)
 
 
 def run(options):
     """Run the command."""
-    from loupe_tf.trajectories.trajectory import load_trajectory
-
-    trajectory = load_trajectory(options.trajectory)
+    trajectory = read(options.trajectory)
     print(description(trajectory, options.hardware))
     if options.out:
         print()

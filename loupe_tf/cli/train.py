@@ -2,7 +2,7 @@
 
 from loupe_tf.checks import invalid
 from loupe_tf.cli.phase import check_phase, images_of, magnitudes, with_phase
-from loupe_tf.cli.training.options import add_options, complete
+from loupe_tf.cli.training.options import add_options, check, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
 DOC = """\
@@ -55,6 +55,7 @@ def run(options):
             None,
         )
     complete(options)
+    check(options)
     check_phase(options.phase)
     from loupe_tf import distribution
 
@@ -70,6 +71,12 @@ def run(options):
     from loupe_tf.run_folder import RunFolder
 
     check_choice("estimator", options.estimator, ESTIMATORS)
+    if options.batch_size % devices.replicas:
+        raise invalid(
+            "batch_size",
+            f"a multiple of the number of devices, {devices.replicas}",
+            options.batch_size,
+        )
     with devices.chief_first():
         data, source = load_data(options)
     inputs = images_of(data, options.phase, options.seed)

@@ -9,6 +9,7 @@ from loupe_tf.cli.protocol import (
     describe,
     describe_start,
 )
+from loupe_tf.command_line import meaning
 from loupe_tf.file_formats import find_format
 from loupe_tf.report import save_figure
 from loupe_tf.trajectories.files.trajectory_files import (
@@ -85,11 +86,20 @@ def add_protocol(command):
     add_version(protocol)
 
 
+def read(path):
+    """Load the trajectory of a command that has one as its first argument."""
+    from loupe_tf.trajectories.trajectory import load_trajectory
+
+    # The suffix alone tells the format.
+    with meaning(path="trajectory", format=None):
+        return load_trajectory(path)
+
+
 def check_paths(paths):
     """Refuse files that cannot be written before anything is computed."""
     for path in paths:
         if not path.lower().endswith(PICTURES):
-            needs = FORMATS[find_format(FORMATS, path)].needs
+            needs = FORMATS[_format_of(path)].needs
             if needs is not None:
                 needs()
 
@@ -134,7 +144,7 @@ def write(trajectory, path, options):
         save_figure(plots.trajectory(trajectory), path)
         print(path)
         return
-    name = find_format(FORMATS, path)
+    name = _format_of(path)
     wanted = OF_FORMATS.get(name, ())
     given = {option: getattr(options, option) for option in wanted}
     given = {k: v for k, v in given.items() if v is not None}
@@ -147,3 +157,8 @@ def write(trajectory, path, options):
         start = describe_start(path, FORMATS[name], options, "shot")
         if start:
             print(textwrap.fill(start, 80))
+
+
+def _format_of(path):
+    with meaning(format=None):
+        return find_format(FORMATS, path)

@@ -342,9 +342,9 @@ def test_compare_says_what_is_not_known(files, capsys):
     [
         (
             "convert points.npz a.seq",
-            "`mask`. Expected columns or rows.*Learn one with --lines .*csv",
+            "MASK. Expected columns or rows.*Learn one with --lines .*csv",
         ),
-        ("convert points.npz a.h5", "`mask`. Expected columns"),
+        ("convert points.npz a.h5", "MASK. Expected columns"),
         ("convert corner.npy a.cfl", "--shift"),
         ("convert points.npz a.npz --shift", "argument --shift"),
         (
@@ -353,12 +353,26 @@ def test_compare_says_what_is_not_known(files, capsys):
         ),
         ("convert points.npz a.npz --matrix 3 4", "argument --matrix"),
         ("convert points.npz a.npz --fov -1 4", "argument --fov"),
-        ("convert points.npz a.mat", "`path`. Expected a path that ends"),
+        (
+            "convert points.npz a.mat",
+            "OUT. Expected a path that ends .*or a --format. Received: a.mat",
+        ),
+        (
+            "convert a.mat a.npz",
+            "MASK. Expected .*or a --from-format. Received: a.mat",
+        ),
+        ("compare points.npz a.mat", "MASK. Expected .*Received: a.mat"),
+        ("make gaussian a.mat --matrix 9 9", "OUT. .*seq. Received: a.mat"),
+        ("show points.npz --out a.pdf", "--out. .*Received: --out a.pdf"),
         ("convert nothing.npz a.npz", "No such file"),
         ("show lines.npz --encoding 1", "argument --encoding.*no options"),
         ("compare lines.npz lines.npz", "two different"),
-        ("compare lines.npz small.npz", "argument `masks`. Expected"),
-        ("show a.mat", "`path`.*or a --from-format"),
+        ("compare lines.npz small.npz", "argument MASK. Expected"),
+        ("show a.mat", "MASK.*or a --from-format. Received: a.mat"),
+        (
+            "show runs/model.keras",
+            "MASK. .*mask.npz beside the model.*from_model.*: runs/model.keras",
+        ),
     ],
 )
 def test_errors(files, capsys, words, message):

@@ -579,8 +579,6 @@ def test_depth_of_each_network():
     ):
         options = parse("--network", network)
         assert options.depth == depth
-    with pytest.raises(ValueError, match="`weight_decay`"):
-        parse("--weight-decay", "-1")
 
 
 def test_other_options_win_over_the_demo():
@@ -589,6 +587,93 @@ def test_other_options_win_over_the_demo():
         assert found["filters"] == 3 and found["demo"]
         assert {**found, "filters": DEMO["filters"]} == {**found, **DEMO}
     assert parse().out == "runs/loupe"  # The next one knows nothing of it.
+
+
+@pytest.mark.parametrize(
+    "words, match",
+    [
+        ("--acceleration 0.5", "acceleration.*above 1.*--acceleration 0.5"),
+        ("--acceleration nan", "acceleration"),
+        ("--calibration -1", "calibration"),
+        ("--slope 0", "slope.*above 0"),
+        ("--filters 0", "filters.*at least 1"),
+        ("--depth 0", "depth"),
+        ("--dropout 1", "dropout"),
+        ("--weight-decay -1", "weight-decay"),
+        ("--epochs 3 0", "epochs"),
+        ("--batch-size 0", "batch-size"),
+        ("--learning-rate 0", "learning-rate"),
+        ("--patience 0", "patience"),
+        ("--cooldown -1", "cooldown"),
+        ("--factor 0.5", "factor.*of at least 1"),
+        ("--stop-patience -1", "stop-patience"),
+        ("--lr-patience -1", "lr-patience"),
+        ("--seed -1", "seed"),
+        ("--estimator mine", "estimator"),
+        ("--phase -1", "phase"),
+    ],
+)
+def test_options_are_checked_before_data_are_made(
+    words, match, monkeypatch, capsys
+):
+    monkeypatch.setattr(cli.train, "load_data", lambda options: 1 / 0)
+    assert train(["--demo", *words.split()]) == 2
+    error = capsys.readouterr().err
+    assert re.match(f"error: Invalid value for argument --{match}", error)
+
+
+def test_devices_share_a_batch_evenly(monkeypatch, capsys):
+    """Refused before data are made, too."""
+
+    class Devices:
+        def __init__(self, *options):
+            self.replicas = 3
+
+    monkeypatch.setattr(distribution, "Distribution", Devices)
+    assert train(["--demo", "--batch-size", "4"]) == 2
+    assert "--batch-size. Expected a multiple" in capsys.readouterr().err
+
+
+def test_rare_options_come_last(capsys):
+    with pytest.raises(SystemExit):
+        train(["--help"])
+    first, last = capsys.readouterr().out.split("\nfor experts:")
+    for option in (
+        *("patience", "cooldown", "factor", "stop-patience", "lr-patience"),
+        *("estimator", "slope", "dropout", "weight-decay"),
+    ):
+        assert f"\n  --{option} " in last and f"\n  --{option} " not in first
+
+
+def test_a_slope_that_stays(folder):
+    """What 4S is compared with, as docs/guide/training.md advises."""
+    assert train(_arguments(folder, "--factor", "1", "--slope", "30")) == 0
+    history = json.loads((folder / "run" / "history.json").read_text())
+    assert history["learned"]["slope"] == [30.0] * 3
+
+
+def test_a_single_image_is_no_data_set(folder, capsys):
+    """The message says what a volume is, and what was given."""
+    for i in range(1, 4):
+        (folder / "data" / f"volume_{i}.npy").unlink()
+    np.save(folder / "data" / "volume_0.npy", np.ones((32, 32), "float32"))
+    assert train(_arguments(folder)) == 2
+    error = capsys.readouterr().err
+    assert re.search(
+        r"--data. Expected three volumes or more, .*\(slices, H, W\).*"
+        r"Received: volume_0.npy of shape \(32, 32\), which is a single slice.*"
+        "2 more volumes",
+        error,
+    )
+    volume = np.ones((5, 32, 32, 1), "float32")
+    np.savez(folder / "data" / "more.npz", scan=volume)
+    assert train(_arguments(folder)) == 2
+    error = capsys.readouterr().err
+    assert (
+        "Received: more.npz:scan of shape (5, 32, 32, 1), volume_0.npy of "
+        "shape (32, 32), which is a single slice" in error
+    )
+    assert "1 more volume" in error and "1 more volumes" not in error
 
 
 def test_a_baseline_of_points_has_no_lines():

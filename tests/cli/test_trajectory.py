@@ -84,18 +84,23 @@ def test_from_other_densities(folder):
 @pytest.mark.parametrize(
     "text, message",
     [
-        (MAKE.format("x.txt"), "`density`.*decay, uniform"),
+        (MAKE.format("x.txt"), "DENSITY.*decay, uniform"),
+        ("trajectory show a.keras", "TRAJECTORY.*seq. Received: a.keras"),
+        ("trajectory convert a.mat b.npz", "TRAJECTORY.*Received: a.mat"),
         (MAKE.format("missing.npy"), "missing.npy"),
         (
             MAKE.format("k.npy") + "--fov 99 99",
-            "density.*real numbers.*complex",
+            "DENSITY.*real numbers.*complex",
         ),
-        (MAKE.format("missing.npy") + "--out a.xyz", "--out.*a.xyz"),
+        (
+            MAKE.format("missing.npy") + "--out a.xyz",
+            "--out.*seq. .*--out a.xyz",
+        ),
         (MAKE.format("bad.npy") + "--fov 0 99", "argument --fov"),
         (MAKE.format("lines.keras"), "without --lines.*decay.*has columns"),
         (MAKE.format("uniform") + "--fov 9 9", "--matrix"),
         (MAKE.format("uniform --matrix 9 9"), "--fov"),
-        (MAKE.format("bad.npy") + "--fov 99 99", "density.*NaN"),
+        (MAKE.format("bad.npy") + "--fov 99 99", "DENSITY.*NaN"),
         (
             MAKE.format("uniform --matrix 64 64") + "--fov 9 9",
             "--samples.*at least",

@@ -29,6 +29,7 @@ def add_options(command):
     add = command.add_argument
     name = add(
         "name",
+        metavar="NAME",
         help="what to build, such as mri_volumes/mine; the list is below",
     )
     stands_for(name, "config")

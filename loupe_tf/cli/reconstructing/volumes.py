@@ -96,7 +96,8 @@ def reconstruct_all(options):
 def load_mask(options, reconstructor):
     """The mask of the scan: that of the file, or the model's."""
     if options.mask is not None:
-        return formats.load_mask(options.mask, shift=options.shift)
+        with command_line.meaning(path="mask", format=None):
+            return formats.load_mask(options.mask, shift=options.shift)
     if options.method is not None:
         raise ValueError(
             "Invalid value for argument --mask. Expected the mask of the scan; "

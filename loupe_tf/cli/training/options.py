@@ -1,7 +1,7 @@
 """The options of `loupe-tf train`."""
 
 from loupe_tf import distribution, masks
-from loupe_tf.checks import invalid
+from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.cli.vocabulary import (
     add_calibration,
     add_data,
@@ -81,6 +81,7 @@ def add_options(command):
     add_network_options(command.add_argument_group("the network"))
     add_training_options(command.add_argument_group("the training"))
     distribution.add_arguments(command.add_argument_group("the devices"))
+    add_rare_options(command.add_argument_group("for experts"))
 
 
 def add_mask_options(group):
@@ -103,19 +104,6 @@ def add_mask_options(group):
         "are always acquired, inside the budget (fastMRI's share of them, "
         f"{masks.CALIBRATION_SHARE}/R; 0 for none); to estimate coil maps, "
         "ESPIRiT needs 13",
-    )
-    add(
-        "--estimator",
-        default="relaxed",
-        metavar="NAME",
-        help="how masks are drawn in training: %(default)s, the paper's; "
-        "straight_through, concrete, gumbel_topk, or one of your own",
-    )
-    add(
-        "--slope",
-        type=float,
-        help="initial slope that 4S raises (20 for relaxed, smaller for the "
-        "others; in a few thousand steps, 200 with --factor 1 is worth a try)",
     )
     add(
         "--baseline",
@@ -149,23 +137,10 @@ def add_network_options(group):
         help="scales of unet (5), halvings of fastmri_unet (4) and "
         "encoder_decoder (7)",
     )
-    add(
-        "--dropout",
-        type=float,
-        default=0.0,
-        help="share of the network's channels dropped in training "
-        "(%(default)s)",
-    )
-    add(
-        "--weight-decay",
-        type=float,
-        default=0.0,
-        help="weight decay of the network; the mask has none (%(default)s)",
-    )
 
 
 def add_training_options(group):
-    """Add those of the two rounds, and of 4S."""
+    """Add those of the two rounds."""
     add = group.add_argument
     add(
         "--epochs",
@@ -187,6 +162,31 @@ def add_training_options(group):
         default=0.01,
         help="learning rate of Adam at the start (%(default)s)",
     )
+
+
+def add_rare_options(group):
+    """Add those whose defaults are good for most; most are of 4S."""
+    add = group.add_argument
+    add(
+        "--estimator",
+        default="relaxed",
+        metavar="NAME",
+        help="how masks are drawn in training: %(default)s, the paper's; "
+        "straight_through, concrete, gumbel_topk, or one of your own",
+    )
+    add(
+        "--slope",
+        type=float,
+        help="initial slope that 4S raises (20 for relaxed, smaller for the "
+        "others; in a few thousand steps, 200 with --factor 1 is worth a try)",
+    )
+    add(
+        "--factor",
+        type=float,
+        default=1.5,
+        help="factor by which 4S multiplies the slope; 1 leaves it as it is "
+        "(%(default)s)",
+    )
     add(
         "--patience",
         type=int,
@@ -198,13 +198,6 @@ def add_training_options(group):
         type=int,
         help="epochs that 4S waits after each rise (10, or a 100th of FIRST if "
         "fewer)",
-    )
-    add(
-        "--factor",
-        type=float,
-        default=1.5,
-        help="factor by which 4S multiplies the slope; 1 leaves it as it is "
-        "(%(default)s)",
     )
     add(
         "--stop-patience",
@@ -219,6 +212,19 @@ def add_training_options(group):
         help="epochs without improvement before round two lowers the learning "
         "rate (%(default)s)",
     )
+    add(
+        "--dropout",
+        type=float,
+        default=0.0,
+        help="share of the network's channels dropped in training "
+        "(%(default)s)",
+    )
+    add(
+        "--weight-decay",
+        type=float,
+        default=0.0,
+        help="weight decay of the network; the mask has none (%(default)s)",
+    )
 
 
 def complete(options):
@@ -232,8 +238,6 @@ def complete(options):
     """
     if min(options.epochs) < 1:
         raise invalid("epochs", "two numbers of at least 1", options.epochs)
-    if options.weight_decay < 0:
-        raise invalid("weight_decay", "0 or more", options.weight_decay)
     # In few epochs, 4S would never act with those of the paper's thousand.
     first = options.epochs[0]
     if options.patience is None:
@@ -250,3 +254,42 @@ def complete(options):
             f"a pattern of lines, with --lines {options.lines}",
             options.baseline,
         )
+
+
+def check(options):
+    """Refuse values that need no data to be found wrong.
+
+    The functions that get them would refuse them as well, but only when the
+    data have been read, or simulated.
+
+    Args:
+        options: `argparse.Namespace` that `complete` has changed.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+    numbers = {
+        "acceleration": {"above": 1},
+        "slope": {"above": 0},
+        "dropout": {"at_least": 0, "below": 1},
+        "weight_decay": {"at_least": 0},
+        "learning_rate": {"above": 0},
+        "factor": {"at_least": 1},
+    }
+    integers = {
+        "calibration": 0,
+        "filters": 1,
+        "depth": 1,
+        "batch_size": 1,
+        "patience": 1,
+        "cooldown": 0,
+        "stop_patience": 0,
+        "lr_patience": 0,
+        "seed": 0,
+    }
+    for name, bounds in numbers.items():
+        if (value := getattr(options, name)) is not None:
+            check_number(name, value, **bounds)
+    for name, least in integers.items():
+        if (value := getattr(options, name)) is not None:
+            check_integer(name, value, at_least=least)

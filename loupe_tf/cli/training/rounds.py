@@ -5,6 +5,8 @@ import dataclasses
 import tqdm
 
 from loupe_tf import callbacks, evaluation, masks
+from loupe_tf.callbacks.slope_schedule import constant
+from loupe_tf.callbacks.slopes import slope_layers, slope_value
 from loupe_tf.cli.training.options import CENTRAL, NETWORKS
 from loupe_tf.models import loupe_model
 from loupe_tf.reconstruction import ZeroFilled
@@ -44,13 +46,6 @@ def train(options, model, data, inputs, out):
     Returns:
         A pair: the history, and the seconds it took.
     """
-    slope_callback = False
-    if model.name == "learned":
-        slope_callback = callbacks.SelfShrinkingSigmoidSlope(
-            patience=options.patience,
-            factor=options.factor,
-            cooldown=options.cooldown,
-        )
     progress = Progress(
         f"{model.name} mask", sum(options.epochs), quiet=not out.writes
     )
@@ -61,7 +56,7 @@ def train(options, model, data, inputs, out):
             validation_data=(inputs["validation"], data["validation"].images),
             epochs=options.epochs,
             batch_size=options.batch_size,
-            slope_callback=slope_callback,
+            slope_callback=slope_callback(options, model),
             stop_patience=options.stop_patience,
             lr_patience=options.lr_patience,
             directory=out / f"backup_{model.name}",
@@ -70,6 +65,20 @@ def train(options, model, data, inputs, out):
             verbose=0,
         )
     return history, seconds()
+
+
+def slope_callback(options, model):
+    """What raises the slope of a model, or `False` if it has none."""
+    if model.name != "learned":
+        return False
+    if options.factor == 1:  # 4S refuses it. The slope is in the history too.
+        (layer,) = slope_layers(model)
+        return callbacks.SlopeSchedule(constant(slope_value(layer)))
+    return callbacks.SelfShrinkingSigmoidSlope(
+        patience=options.patience,
+        factor=options.factor,
+        cooldown=options.cooldown,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

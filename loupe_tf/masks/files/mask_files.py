@@ -138,6 +138,14 @@ def read_mask(path, format=None, **options):
         A pair: a dictionary, the arguments of `SamplingMask`, and a boolean,
         whether the file says that DC is in the centre.
     """
+    if format is None and pathlib.Path(path).suffix.lower() == ".keras":
+        raise invalid(
+            "path",
+            "the file of a mask: mask.npz beside the model, if `loupe-tf "
+            "train` made it; in Python, `loupe_tf.masks.from_model` reads the "
+            "mask of any model",
+            found=f"path={path}",
+        )
     name = find_format(FORMATS, path, format)
     if format is None and name == "fastmri":
         with hdf5.open_hdf5(path) as file:

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import numpy as np
@@ -158,6 +159,22 @@ def test_files(tmp_path, rng):
     every = np.concatenate([s.volumes for s in data.values()])
     assert sorted(set(every)) == [f"{i}.npy" for i in range(5)]
     assert data["train"].patients is None
+
+
+@pytest.mark.parametrize("shape", [(9, 8), (1, 9, 8)])
+def test_too_few_files_are_named(tmp_path, shape):
+    np.save(tmp_path / "image.npy", np.ones(shape, "float32"))
+    message = re.escape(
+        "each an array of shape (slices, H, W). Received: image.npy of shape "
+        f"{shape}, which is a single slice. "
+    )
+    with pytest.raises(ValueError, match=f"`data`.*{message}.*2 more"):
+        load_splits(str(tmp_path))
+    # Three images are three volumes.
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.ones(shape, "float32"))
+    splits, _ = load_splits(str(tmp_path))
+    assert [len(part.images) for part in splits.values()] == [1, 1, 1]
 
 
 def test_evenly_takes_some_of_every_volume(images):
