@@ -362,7 +362,8 @@ def _row(header, row, badges):
     for i, (name, cell) in enumerate(zip(header, row, strict=True)):
         content = _with_code(_format(cell))
         if name == badges:
-            word = f'<span class="{content}">{content}</span>'
+            state = _escape(_format(cell)).replace("`", "")
+            word = f'<span class="{state}">{content}</span>'
             cells.append(f'<td class="badge">{word if content else ""}</td>')
             continue
         is_number = _is_number(cell) or cell == "-"

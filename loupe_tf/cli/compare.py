@@ -94,7 +94,7 @@ def comparison(masks, names):
         ["largest side lobe", *map(side_lobe_text, pairs)],
         [
             "largest off the peak",
-            *(off_peak_text(m) or "the side lobe" for m in pairs),
+            *(off_peak_text(m) or side_lobe_text(m) for m in pairs),
         ],
         [
             "also in the other",

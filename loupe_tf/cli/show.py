@@ -35,10 +35,10 @@ field of view; the largest side lobe of the point-spread function and, if it is
 higher, the value beside the peak, in percent of the peak; the density by
 distance from DC; how the mask was made, where long values are shortened:
 `provenance` of the mask in Python has all of them. Outer points or lines are
-those acquired outside the calibration region that have a mirror image about DC:
-for an even N, those at -N/2 have none. A note says if the mask leaves out one
-half of k-space, as masks learned from images without a phase may do. With
---out, draw it.
+those acquired outside the calibration region that have a mirror image about DC;
+those at -N/2, for an even N, are not counted. A note says if the mask leaves
+out one half of k-space, as masks learned from images without a phase may do.
+With --out, draw it.
 """
 
 EXAMPLES = """\
@@ -102,7 +102,8 @@ def description(mask, names):
         ("mirror images", _mirrored(mask)),
     ]
     made = _how_made(mask)
-    width = max(len(name) for name, _ in [*facts, *made])
+    # The longest name of ours; a file may have longer ones.
+    width = max(len(name) for name, _ in facts)
     facts, made = (
         "\n".join(_wrapped(f"{name:<{width}}  ", value) for name, value in rows)
         for rows in (facts, made)
@@ -120,6 +121,8 @@ def description(mask, names):
 
 
 def _wrapped(name, value):
+    if not value:
+        return name.rstrip()
     return textwrap.fill(
         value,
         80,
@@ -144,7 +147,8 @@ def _how_made(mask):
         # As many digits as tell two trainings apart.
         facts["weights_sha256"] = f"{digest[:12]}..."
     for name, value in facts.items():
-        rows.append((name, textwrap.shorten(str(value), 70, placeholder="...")))
+        text = " ".join(str(value).split())
+        rows.append((name, text if len(text) <= 70 else f"{text[:67]}..."))
     return rows
 
 
@@ -175,7 +179,7 @@ def _mirrored(mask):
     found, edge = mirror_images(mask), without_mirror_image(mask)
     text = acquired_text(found, mask)
     if edge:
-        text += f" ({edge} more at -N/2 {'has' if edge == 1 else 'have'} none)"
+        text += f" ({edge} more at -N/2 not counted)"
     return (
         f"{text}; in a random mask of the same density at each distance from "
         f"DC, {found['by_chance']:.0f} would"

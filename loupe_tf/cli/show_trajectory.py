@@ -10,7 +10,6 @@ from loupe_tf.cli.trajectories import (
     read,
     steps_note,
     steps_text,
-    write,
 )
 from loupe_tf.command_line import stands_for
 
@@ -50,8 +49,11 @@ def run(options):
     trajectory = read(options.trajectory)
     print(description(trajectory, options.hardware))
     if options.out:
-        print()
-        write(trajectory, options.out, options)
+        from loupe_tf import plots
+        from loupe_tf.report import save_figure
+
+        save_figure(plots.trajectory(trajectory), options.out)
+        print(f"\n{options.out}")
 
 
 def description(trajectory, hardware=None):

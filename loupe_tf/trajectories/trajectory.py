@@ -115,7 +115,9 @@ class Trajectory:
         """
         if self.matrix is None:
             return None
-        steps = np.abs(np.diff(self.positions, axis=1))
+        # +1/2 is stored as -1/2, which is the same frequency.
+        steps = np.diff(self.positions, axis=1)
+        steps = np.abs(steps - np.round(steps))
         largest = steps.max(axis=(0, 1), initial=0)
         return tuple(float(s * n) for s, n in zip(largest, self.matrix))
 
@@ -317,6 +319,12 @@ def check_matrix(trajectory, size):
     matrix, size = trajectory.matrix, tuple(size)
     if matrix is None or None in size or matrix == size:
         return
+    if len(matrix) != len(size):
+        raise invalid(
+            "trajectory",
+            f"{len(size)} axes, as many as the images have",
+            found=f"{len(matrix)} axes",
+        )
     raise invalid(
         "trajectory",
         f"the matrix {size}, the size of the images, or none",

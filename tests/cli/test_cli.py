@@ -174,12 +174,12 @@ def test_a_mask_that_leaves_out_one_half_is_said_to(files, capsys):
     assert run("mask show lines.npz") == 0
     text = capsys.readouterr().out
     assert "mirror images" in text and "one half" not in text
-    # Lines at -N/2 have none, so they are not outer lines.
+    # Lines at -N/2 are not counted as outer lines.
     array[[0, 1]] = True
     SamplingMask(array[None], calibration=5).save("edge.npz")
     assert run("mask show edge.npz") == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "13 outer lines" in text and "(1 more at -N/2 has none)" in text
+    assert "13 outer lines" in text and "(1 more at -N/2 not counted)" in text
     array[[0, 1, 63]] = False, True, True
     SamplingMask(array[None], calibration=5).save("edge.npz")
     assert run("mask show edge.npz") == 0
@@ -555,3 +555,13 @@ def test_a_reader_that_leaves_is_no_error(files):
     process.stderr.close()
     assert process.wait() == 1
     assert "ipe" not in error
+
+
+def test_show_keeps_what_a_file_says_of_itself(tmp_path, capsys):
+    path = tmp_path / "mask.npz"
+    facts = {"source": "/data/" + 80 * "x", "empty": "", 80 * "k": "v"}
+    SamplingMask(np.ones((1, 9), bool), provenance=facts).save(path)
+    assert cli.main(["mask", "show", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "/data/xxx" in said and "\nempty\n" in said
+    assert "R achieved             1\n" in said

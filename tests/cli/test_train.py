@@ -78,8 +78,8 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
         assert (run / picture).read_bytes().startswith(b"\x89PNG")
     metrics = json.loads((run / "metrics.json").read_text())
     assert set(metrics["results"]) == {
-        "learned (4S), zero-filled",
-        "learned (4S), U-Net",
+        "learned, zero-filled",
+        "learned, U-Net",
         "central_points, zero-filled",
         "central_points, U-Net",
     }
@@ -89,7 +89,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
         assert len(result["volumes"]) == 1
     # What is worse than zero filling is said to be so.
     doubted = False
-    for mask_name in ("learned (4S)", "central_points"):
+    for mask_name in ("learned", "central_points"):
         own, other = (
             next(
                 iter(
@@ -128,10 +128,10 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert "loupe-tf train --phase" in crime
 
     # The same command again: the same result, nothing trained.
-    again = dict(metrics["results"]["learned (4S), U-Net"]["volumes"])
+    again = dict(metrics["results"]["learned, U-Net"]["volumes"])
     assert train(_arguments(folder)) == 0
     metrics = json.loads((run / "metrics.json").read_text())
-    got = metrics["results"]["learned (4S), U-Net"]["volumes"]
+    got = metrics["results"]["learned, U-Net"]["volumes"]
     for volume, values in again.items():
         np.testing.assert_allclose(
             list(got[volume].values()), list(values.values()), rtol=1e-5
@@ -173,7 +173,7 @@ def test_phase(folder, capsys, monkeypatch):
     kspace = fft2c(inputs["test"] @ np.array([1, 1j]))
     filled = np.abs(ifft2c(np.where(mask.array, kspace, 0)))[..., None]
     expected = per_volume(data["test"].images, filled, data["test"].volumes)
-    got = metrics["results"]["learned (4S), zero-filled"]["volumes"]
+    got = metrics["results"]["learned, zero-filled"]["volumes"]
     assert list(got) == list(expected)
     for volume, values in expected.items():
         assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
@@ -203,7 +203,7 @@ def test_complex_images(folder, rng):
     truth = np.abs(images)[..., None].astype("float32")
     assert truth.max() == pytest.approx(1)
     expected = per_volume(truth, filled.astype("float32"), data["test"].volumes)
-    got = metrics["results"]["learned (4S), zero-filled"]["volumes"]
+    got = metrics["results"]["learned, zero-filled"]["volumes"]
     for volume, values in expected.items():
         assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
 
@@ -252,7 +252,7 @@ def test_the_central_points_stand_beside(sign, direction):
     volume = {"psnr": 30.0, "ssim": 0.9}
     learned = {"a": {**volume, "psnr": 30.0 + sign}}
     results = {
-        "learned (4S), zero-filled": {"volumes": learned},
+        "learned, zero-filled": {"volumes": learned},
         "central_points, zero-filled": {"volumes": {"a": volume}},
     }
     kind, pattern, text = sentences.against_the_centre(
@@ -280,18 +280,18 @@ def test_how_far_a_mask_makes_use_of_the_symmetry():
     assert crime == "Hermitian."
     assert "5 points besides DC, which all have a mirror image" in said
     assert "The mirror image of 4 of these is acquired too" in said
-    # For an even size, those at the edge have none: 4 of the 8 are at -4.
+    # For an even size, those at the edge are not counted: 4 of the 8 are at -4.
     array = np.zeros((8, 8), bool)
     array[4, :] = array[0, 2:5] = array[3:5, 4] = True
     mask = masks.SamplingMask(array, calibration=1)
     (_, said) = sentences.limits(["Hermitian."], mask)
     assert "acquires 11 points outside the calibration region; 7 of" in said
-    assert "(the 4 at -N/2 have none)" in said
+    assert "not counting the 4 at -N/2" in said
     assert "The mirror image of 6 of these" in said
     assert "random mask of the same density at each distance" in said
     array[0], array[4, 0] = False, True
     (_, said) = sentences.limits(["Hermitian."], mask.replace(array=array))
-    assert "(the 1 at -N/2 has none)" in said
+    assert "not counting the 1 at -N/2" in said
     # It says nothing where the images have a phase.
     assert sentences.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
 
@@ -534,7 +534,7 @@ def test_lines_with_another_network_of_the_acquired_extent(folder, rng, capsys):
     assert "encoder-decoder" in printed and "on the one test volume" in printed
     run = folder / "run"
     results = json.loads((run / "metrics.json").read_text())["results"]
-    assert "learned (4S), encoder-decoder" in results
+    assert "learned, encoder-decoder" in results
     assert "random_lines, encoder-decoder" in results
     # The central lines stand beside them.
     data, _ = load_data(parse(*_arguments(folder, *options)))

@@ -193,3 +193,21 @@ def test_help(capsys):
     assert run("trajectory") == 0
     text = capsys.readouterr().out
     assert "prisma" in text and ".seq" in text
+
+
+def test_show_draws_pictures_and_writes_nothing_else(folder, capsys):
+    path = folder / "radial.npz"
+    known = {"matrix": (16, 16), "field_of_view": (230, 230), "dwell": 1e-5}
+    trajectories.radial(4, 64, **known).save(path)
+    for name in ("other.seq", "other.npz"):
+        other = folder / name
+        assert (
+            cli.main(["trajectory", "show", str(path), "--out", str(other)])
+            == 2
+        )
+        assert "--out" in capsys.readouterr().err and not other.exists()
+    picture = folder / "radial.png"
+    assert (
+        cli.main(["trajectory", "show", str(path), "--out", str(picture)]) == 0
+    )
+    assert picture.exists()

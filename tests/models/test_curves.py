@@ -121,6 +121,9 @@ def test_trajectory_of_another_matrix(make):
         models.loupe_model((*SIZE, 1), sampler=make(other), filters=1, depth=1)
     with pytest.raises(ValueError, match=r"(?s)`trajectory`.*\(8, 9\)"):
         models.NCPDNet(SIZE, trajectory=other)
+    volume = trajectories.Trajectory(np.zeros((2, 9, 3)), matrix=(4, 8, 9))
+    with pytest.raises(ValueError, match="(?s)2 axes.*3 axes"):
+        models.loupe_model((*SIZE, 1), sampler=GivenTrajectory(volume))
     models.loupe_model(
         (*SIZE, 1),
         sampler=make(trajectories.Trajectory(SPOKES.positions)),

@@ -158,5 +158,10 @@ def test_steps_of_known_curves():
     found = Trajectory(line, matrix=(8, 24, 30)).largest_steps
     np.testing.assert_allclose(found, (0, 1.5, 0.01 / 15 * 30))
     assert Trajectory(line).largest_steps is None
+    # A diameter that ends at +1/2, which is stored as -1/2.
+    diameter = np.linspace(-0.5, 0.5, 129)[:, None] * [[0, 1.0]]
+    with pytest.warns(UserWarning):
+        found = Trajectory(diameter[None], matrix=(64, 64)).largest_steps
+    np.testing.assert_allclose(found, (0, 0.5))
     alone = Trajectory(line[:, :1], matrix=(8, 24, 30))
     assert alone.largest_steps == (0, 0, 0)

@@ -285,7 +285,6 @@ def check(options):
         "cooldown": 0,
         "stop_patience": 0,
         "lr_patience": 0,
-        "seed": 0,
     }
     for name, bounds in numbers.items():
         if (value := getattr(options, name)) is not None:
@@ -293,3 +292,6 @@ def check(options):
     for name, least in integers.items():
         if (value := getattr(options, name)) is not None:
             check_integer(name, value, at_least=least)
+    check_integer("seed", options.seed, at_least=0)
+    if options.seed >= 2**32:
+        raise invalid("seed", "an integer below 2**32", options.seed)

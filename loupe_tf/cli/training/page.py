@@ -97,7 +97,7 @@ def write(out, options, facts, crimes, test, model, outcome):
     overview = draw_overview(mask, test, outcome.outputs, network)
     report.save_figure(overview, out / "overview.png")
     gains = evaluation.paired_difference(
-        results[f"learned (4S), {network}"]["volumes"],
+        results[f"learned, {network}"]["volumes"],
         results[f"{options.baseline}, {network}"]["volumes"],
     )
     doubts = sentences.doubts_of(results, network)
@@ -215,8 +215,8 @@ def draw_overview(mask, test, outputs, network):
     return plots.overview(
         mask,
         test.images[one],
-        outputs["learned (4S), zero-filled"][one],
-        outputs[f"learned (4S), {network}"][one],
+        outputs["learned, zero-filled"][one],
+        outputs[f"learned, {network}"][one],
         voxel_size=test.voxel_size,
     )
 

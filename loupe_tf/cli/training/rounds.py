@@ -128,7 +128,7 @@ def judge(options, models, trained, test, inputs):
         adjoint = loupe_model(shape, mask=mask, reconstructor="zero_filled")
         # It is used once. TensorFlow warns where many functions are traced.
         adjoint.compile(run_eagerly=True)
-        name = "learned (4S)" if model.name == "learned" else options.baseline
+        name = "learned" if model.name == "learned" else options.baseline
         for kind, network in (("zero-filled", adjoint), (network_name, model)):
             output = network.predict(inputs, options.batch_size, verbose=0)
             outputs[f"{name}, {kind}"] = output

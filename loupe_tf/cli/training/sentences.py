@@ -22,7 +22,7 @@ def verdict(options, network, results, gains, doubts, demo):
         ssim = _ssim(results, options.baseline, network)
         return sentence(options, gains, ssim, f"with the same {network}", demo)
     alone = evaluation.paired_difference(
-        results["learned (4S), zero-filled"]["volumes"],
+        results["learned, zero-filled"]["volumes"],
         results[f"{options.baseline}, zero-filled"]["volumes"],
     )
     ssim = _ssim(results, options.baseline, "zero-filled")
@@ -46,7 +46,7 @@ def against_the_centre(options, results):
     """
     kind = "lines" if options.lines else "points"
     pattern = CENTRAL[kind]
-    learned = results["learned (4S), zero-filled"]["volumes"]
+    learned = results["learned, zero-filled"]["volumes"]
     central = results[f"{pattern}, zero-filled"]["volumes"]
     gains = evaluation.paired_difference(learned, central)
     ssim = _ssim(results, pattern, "zero-filled")
@@ -64,7 +64,7 @@ def _ssim(results, rival, how):
     return [
         np.mean([volume["ssim"] for volume in each["volumes"].values()])
         for each in (
-            results[f"learned (4S), {how}"],
+            results[f"learned, {how}"],
             results[f"{rival}, {how}"],
         )
     ]
@@ -115,12 +115,16 @@ def limits(crimes, mask):
     whole = (
         "outside the calibration region" if mask.calibration else "besides DC"
     )
-    have = f"; {found['outside']} of them have" if edge else ", which all have"
-    lack = f" (the {edge} at -N/2 {'has' if edge == 1 else 'have'} none)"
+    have = ", which all have a mirror image about DC"
+    if edge:
+        have = (
+            f"; {found['outside']} of them have a mirror image about DC, not "
+            f"counting the {edge} at -N/2"
+        )
     return [
         *crimes,
-        f"This mask acquires {found['outside'] + edge} {kind} {whole}{have} a "
-        f"mirror image about DC{lack if edge else ''}. The mirror image of "
+        f"This mask acquires {found['outside'] + edge} {kind} {whole}{have}"
+        f". The mirror image of "
         f"{found['mirrored']} of these is acquired too; that of "
         f"{found['by_chance']:.0f} would be in a random mask of the same "
         "density at each distance from DC.",
@@ -162,17 +166,20 @@ def sentence(options, gains, ssim, how, demo):
         f"At R = {options.acceleration:g} the learned mask is {gain} {rival}, "
         f"{how}, and has an SSIM of {ssim[0]:.3f} against {ssim[1]:.3f} "
     )
+    shown = np.round(ssim, 3)
+    disagree = ""
+    if gains.mean() * (shown[0] - shown[1]) < 0:
+        disagree = " The two metrics disagree on which mask is better."
     if len(gains) == 1:
-        return f"{text}on the one test volume, which says nothing about others."
+        text += "on the one test volume, which says nothing about others."
+        return text + disagree
     volumes = "volumes of one simulated anatomy" if demo else "volumes"
     text += (
         f"(mean PSNR with its 95 % interval, and mean SSIM, over {len(gains)} "
         f"test {volumes}, one seed; the PSNR is better in {sum(gains > 0)} of "
         "them)."
     )
-    shown = np.round(ssim, 3)
-    if gains.mean() * (shown[0] - shown[1]) < 0:
-        text += " The two metrics disagree on which mask is better."
+    text += disagree
     low, high = _interval(gains)
     if low <= 0 <= high:
         text += (
