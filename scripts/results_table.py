@@ -357,10 +357,17 @@ ENTRIES = [
                 ("zero-filled", "the U-Net's", "zero-filled"),
             )
         ),
-        (
-            "4: 4 coils, U-Net: learned points against central points",
-            "learned points against central points",
-            "R = 4, U-Net, four coils and a phase",
+        *(
+            (
+                f"4: 4 coils, {method}: {learned} points against central "
+                "points",
+                "learned points against central points",
+                f"R = 4, {words}, four coils and a phase",
+            )
+            for method, learned, words in (
+                ("U-Net", "learned", "U-Net"),
+                ("CS, total variation", "the U-Net's", "total variation"),
+            )
         ),
     ),
     *XPDNET.claim(
@@ -394,6 +401,18 @@ ENTRIES = [
                     f"R = 4, {network.removesuffix(' ×5')}",
                 )
                 for network in networks
+            ),
+            *(
+                (
+                    f"4: 4 coils, {method}: {learned} lines against {lines} "
+                    "lines",
+                    f"learned lines against {lines} lines",
+                    f"R = 4, {words}, four coils and a phase",
+                )
+                for method, learned, words in (
+                    ("U-Net", "learned", "U-Net"),
+                    ("CS, total variation", "the U-Net's", "total variation"),
+                )
             ),
         )
     ),
