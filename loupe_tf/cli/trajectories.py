@@ -128,10 +128,10 @@ def steps_note(trajectory):
     if not lost:
         return ""
     return textwrap.fill(
-        "Note: a step above 1/FOV between two samples means that the receiver "
-        f"keeps only the central {' and '.join(lost)}; its filter removes or "
-        "folds in the rest. Sample more often (oversample), or use weaker "
-        "gradients.",
+        "Note: a step above 1/FOV between two samples means that the receiver, "
+        "at the fastest part of the curve, keeps only the central "
+        f"{' and '.join(lost)}; its filter removes or folds in the rest. Take "
+        "more samples in a shot, or weaker gradients.",
         80,
     )
 

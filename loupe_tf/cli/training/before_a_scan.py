@@ -13,7 +13,8 @@ CONTRAST = [
     NOTE,
     "that of the images; a `.seq` is a spoiled gradient echo, whose relaxation "
     "was not simulated",
-    "match TE, TR and flip angle to the images",
+    "choose TE, TR and flip angle for it; FLAIR or T2 needs a sequence of its "
+    "own",
 ]
 
 
@@ -63,26 +64,26 @@ def _anatomy():
 
 
 def _phase(simulated, complex_images):
-    remedy = ""
+    name = "images with a phase"
     if simulated:
-        answer = f"simulated, {simulated:g} rad"
-    elif complex_images:
-        answer = "yes"
-    else:
-        answer = "no: their k-space is Hermitian, and a scan's is not"
-        remedy = "train on complex images, or with `--phase`"
-    return ["images with a phase", OPEN if remedy else DONE, answer, remedy]
+        answer = f"simulated, {simulated:g} rad, and smoother than a scan's"
+        return [name, NOTE, answer, "train on complex images if you have them"]
+    if complex_images:
+        return [name, DONE, "yes", ""]
+    answer = "no: their k-space is Hermitian, and a scan's is not"
+    return [name, OPEN, answer, "train on complex images, or with `--phase`"]
 
 
 def _snr(mask):
-    # Without aliases, and with equal noise in each sample (Pruessmann et al.,
-    # MRM 42, 1999).
+    # At the same resolution, and with equal noise in each sample (Pruessmann et
+    # al., MRM 42, 1999).
     rate = mask.achieved_acceleration
     return [
         "signal-to-noise ratio",
         NOTE,
-        f"√R = {rate**0.5:.2g} times less than that of the full scan, before "
-        "the network",
+        f"√R = {rate**0.5:.2g} times less than that of the full scan at the "
+        "same resolution, before the network; several coils lose more, by "
+        "their g-factor",
         "check that the full scan has enough",
     ]
 

@@ -110,7 +110,7 @@ def add_mask_options(group):
         choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
         type=lambda name: OLD_NAMES.get(name, name),
         help="the fixed pattern to compare with: central_points, or "
-        "central_lines with --lines, which are hard to beat (default); "
+        "central_lines with --lines, which nobody has to design (default); "
         "gaussian and random_lines are easier rivals",
     )
 

@@ -35,7 +35,7 @@ WORDS = {
     "zero-filled": "The image whose missing samples are zero, without a "
     "network.",
     "central points, central lines": "As many points or lines as the learned "
-    "mask has, those nearest to DC: a simple fixed mask, hard to beat.",
+    "mask has, those nearest to DC: a fixed mask that nobody has to design.",
     "DC": "The centre of k-space, frequency zero.",
     "calibration region": "The centre of k-space, which is always acquired.",
     "Hermitian": "The sample at -k is the complex conjugate of that at k, as "
