@@ -309,7 +309,11 @@ def test_what_is_imported_is_required():
     peers |= {(script, name) for name in (*others, "jax")}
     peers |= {
         (f"scripts/benchmarks/{script}.py", name)
-        for script in ("equilibrium_deepinv", "posterior_samples")
+        for script in (
+            "equilibrium_deepinv",
+            "modl_deepinv",
+            "posterior_samples",
+        )
         for name in ("deepinv", "torch")
     }
     # Torch is optional: it is imported only to read a PyTorch file.
