@@ -316,6 +316,7 @@ def test_what_is_imported_is_required():
         )
         for name in ("deepinv", "torch")
     }
+    peers |= {("scripts/benchmarks/three_convolutions.py", "torch")}
     # Torch is optional: it is imported only to read a PyTorch file.
     peers |= {("loupe_tf/models/load_fastmri_weights.py", "torch")}
     # Benchopt's name for what its files share.

@@ -34,6 +34,11 @@ import numpy as np
 from loupe_tf.command_line import argument_parser
 
 sys.path.append(str(pathlib.Path(__file__).parent))
+from three_convolutions import (  # noqa: E402
+    keras_network,
+    make_kernels,
+    torch_network,
+)
 from workers import (  # noqa: E402
     Worker,
     print_ratios,
@@ -58,12 +63,8 @@ def problem(size, batch, filters, **_):
     rng = np.random.default_rng(0)
     kspace, target = rng.normal(size=(2, batch, size, size, 2))
     mask = np.broadcast_to(np.arange(size) % 4 == size // 2 % 4, (size, size))
-    channels = (2, filters, filters, 2)
-    kernels = [
-        # A norm below 1 makes the step a contraction.
-        rng.normal(size=(3, 3, a, b)) / (6 * np.sqrt(a + b))
-        for a, b in zip(channels, channels[1:])
-    ]
+    # A norm below 1 makes the step a contraction.
+    kernels = make_kernels(rng, filters, 6)
     arrays = (kspace * mask[..., None], mask, target, *kernels)
     kspace, mask, target, *kernels = (x.astype("float32") for x in arrays)
     return kspace, mask, target, kernels
@@ -78,17 +79,10 @@ def keras_steps(method, **setting):
     from loupe_tf import fixed_point, models
 
     kspace, mask, target, kernels = problem(**setting)
-    convolutions = [
-        layers.Conv2D(kernel.shape[-1], 3, padding="same", activation=name)
-        for kernel, name in zip(kernels, ("relu", "relu", None))
-    ]
-    x = inputs = keras.Input((None, None, 2))
-    for convolution in convolutions:
-        x = convolution(x)
+    inputs = keras.Input((None, None, 2))
+    x, convolutions = keras_network(kernels, inputs)
     parts = layers.Rescaling(KEPT)(inputs), layers.Rescaling(ADDED)(x)
     x = layers.Add()(parts)
-    for convolution, kernel in zip(convolutions, kernels):
-        convolution.kernel.assign(kernel)
     kind = {"picard": fixed_point.Picard, "anderson": fixed_point.Anderson}
     solver = kind[method](1e-6, setting["iterations"])
     model = models.DeepEquilibrium(
@@ -138,19 +132,10 @@ def torch_steps(method, iterations, **setting):
     class Denoiser(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.convolutions = torch.nn.ModuleList(
-                torch.nn.Conv2d(*kernel.shape[2:], 3, padding=1)
-                for kernel in kernels
-            )
-            for layer, kernel in zip(self.convolutions, kernels):
-                swapped = torch.from_numpy(kernel).permute(3, 2, 0, 1)
-                layer.weight.data.copy_(swapped)
-                layer.bias.data.zero_()
+            self.network = torch_network(kernels)
 
         def forward(self, x, sigma=None):
-            first, second, third = self.convolutions
-            inner = torch.relu(second(torch.relu(first(x))))
-            return KEPT * x + ADDED * third(inner)
+            return KEPT * x + ADDED * self.network(x)
 
     denoiser = Denoiser()
     y, goal = (
@@ -191,7 +176,7 @@ def torch_steps(method, iterations, **setting):
 
     image = predict()
     train()
-    bias = denoiser.convolutions[0].bias.detach().numpy()
+    bias = denoiser.network[0].bias.detach().numpy()
     return {"predict": predict, "train": train}, {
         "weights": sum(w.numel() for w in model.parameters()),
         "image": np.moveaxis(image, 1, -1).tolist(),

@@ -32,6 +32,11 @@ import numpy as np
 from loupe_tf.command_line import argument_parser
 
 sys.path.append(str(pathlib.Path(__file__).parent))
+from three_convolutions import (  # noqa: E402
+    keras_network,
+    make_kernels,
+    torch_network,
+)
 from workers import (  # noqa: E402
     Worker,
     print_ratios,
@@ -66,11 +71,7 @@ def problem(size, coils, batch, filters, **_):
     maps = simulation.birdcage_maps((size, size), coils)
     kspace, maps, target = simulation.simulate_kspace(images, maps, seed=0)
     mask = np.broadcast_to(np.arange(size) % 4 == size // 2 % 4, (size, size))
-    channels = (2, filters, filters, 2)
-    kernels = [
-        rng.normal(size=(3, 3, a, b)) / (3 * np.sqrt(a + b))
-        for a, b in zip(channels, channels[1:])
-    ]
+    kernels = make_kernels(rng, filters, 3)
     arrays = (kspace * mask[..., None], maps, mask, target, *kernels)
     kspace, maps, mask, target, *kernels = (x.astype("float32") for x in arrays)
     return kspace, maps, mask, target, kernels
@@ -79,20 +80,15 @@ def problem(size, coils, batch, filters, **_):
 def keras_steps(iterations, solver_iterations, **setting):
     """Steps of our `MoDL`, and facts about it."""
     import keras
-    from keras import layers, ops
+    from keras import ops
 
     import loupe_tf
 
     kspace, maps, mask, target, kernels = problem(**setting)
-    x = inputs = keras.Input((None, None, 2))
-    for kernel, activation in zip(kernels, ("relu", "relu", None)):
-        convolution = layers.Conv2D(
-            kernel.shape[-1], 3, padding="same", activation=activation
-        )
-        x = convolution(x)
-        convolution.kernel.assign(kernel)
+    inputs = keras.Input((None, None, 2))
+    network, _ = keras_network(kernels, inputs)
     model = loupe_tf.models.MoDL(
-        keras.Model(inputs, x),
+        keras.Model(inputs, network),
         iterations,
         residual=False,
         normalize=False,
@@ -123,18 +119,10 @@ def torch_steps(iterations, solver_iterations, **setting):
     class Denoiser(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.convolutions = torch.nn.ModuleList(
-                torch.nn.Conv2d(*kernel.shape[2:], 3, padding=1)
-                for kernel in kernels
-            )
-            for layer, kernel in zip(self.convolutions, kernels):
-                swapped = torch.from_numpy(kernel).permute(3, 2, 0, 1)
-                layer.weight.data.copy_(swapped)
-                layer.bias.data.zero_()
+            self.network = torch_network(kernels)
 
         def forward(self, x, sigma=None):
-            first, second, third = self.convolutions
-            return third(torch.relu(second(torch.relu(first(x)))))
+            return self.network(x)
 
     denoiser = Denoiser()
     y = torch.from_numpy(np.moveaxis(kspace, -1, 1).copy())
