@@ -174,6 +174,11 @@ def of_networks(filters, kind, method, iterations):
     )
 
 
+# A method, whose mask it takes, and its name in words.
+FOUR_COILS = (
+    ("U-Net", "learned", "U-Net"),
+    ("CS, total variation", "the U-Net's", "total variation"),
+)
 REGION, NO_REGION = "with a region", "no region"
 EACH_SLICE, ONE_MASK = "a mask for each slice", "one mask, learned with a U-Net"
 DRAWS = "draws of a learned mask"
@@ -364,10 +369,7 @@ ENTRIES = [
                 "learned points against central points",
                 f"R = 4, {words}, four coils and a phase",
             )
-            for method, learned, words in (
-                ("U-Net", "learned", "U-Net"),
-                ("CS, total variation", "the U-Net's", "total variation"),
-            )
+            for method, learned, words in FOUR_COILS
         ),
     ),
     *XPDNET.claim(
@@ -409,10 +411,7 @@ ENTRIES = [
                     f"learned lines against {lines} lines",
                     f"R = 4, {words}, four coils and a phase",
                 )
-                for method, learned, words in (
-                    ("U-Net", "learned", "U-Net"),
-                    ("CS, total variation", "the U-Net's", "total variation"),
-                )
+                for method, learned, words in FOUR_COILS
             ),
         )
     ),

@@ -43,6 +43,7 @@ from workers import (  # noqa: E402
     Worker,
     print_ratios,
     ratios,
+    refuse_below_one,
     relative_gap,
     serve,
     take_in_turn,
@@ -244,9 +245,7 @@ def parse_arguments(arguments=None):
     add("--backends", nargs="+", default=("tensorflow", "jax"))
     add("--worker", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    for name, value in vars(options).items():
-        if type(value) is int and value < 1:
-            parser.error(f"--{name} must be at least 1, not {value}")
+    refuse_below_one(parser, options)
     return options
 
 

@@ -32,7 +32,13 @@ import numpy as np
 from loupe_tf.command_line import argument_parser
 
 sys.path.append(str(pathlib.Path(__file__).parent))
-from workers import Worker, quartiles, serve, take_in_turn  # noqa: E402
+from workers import (  # noqa: E402
+    Worker,
+    quartiles,
+    refuse_below_one,
+    serve,
+    take_in_turn,
+)
 
 BACKENDS = ("tensorflow", "jax")
 THEIRS = "torch"  # The framework of fastMRI's network.
@@ -331,9 +337,7 @@ def parse_arguments(arguments=None):
     add("--quick", action="store_true", help="a toy: does it run at all?")
     add("--worker", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    for name, value in vars(options).items():
-        if type(value) is int and value < 1:
-            parser.error(f"--{name} must be at least 1, not {value}")
+    refuse_below_one(parser, options)
     return options
 
 

@@ -97,6 +97,14 @@ def peak_memory():
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def refuse_below_one(parser, options):
+    """End with an error if an integer among the options is below 1."""
+    for name, value in vars(options).items():
+        if type(value) is int and value < 1:
+            option = name.replace("_", "-")
+            parser.error(f"--{option} must be at least 1, not {value}")
+
+
 def take_in_turn(workers, steps, rounds):
     """Take all steps in random order, round after round, and close.
 
