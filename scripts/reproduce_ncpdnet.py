@@ -21,8 +21,10 @@ validation volumes.
 
 R counts curves: radial has 1/R of the π/2 · N golden-angle spokes that sample
 N pixels fully, and spiral 1/R of the N / 2 turns, in three interleaves.
-in_out_spiral has the paper's curves: N/R shots, each as long in samples as a
-spoke, that go in and out in three turns. The images are magnitudes with a
+one_turn_spiral has 1/R of the N / 2 turns too, each in a shot that goes in and
+out. in_out_spiral has the paper's curves: N/R shots that go in and out in three
+turns, each with as many samples as a spoke. Those are up to 4.6/FOV apart,
+which no receiver would take. The images are magnitudes with a
 smooth random phase, measured without noise by one coil, or by --coils with
 simulated maps, which all methods are given.
 
@@ -94,6 +96,7 @@ CURVES = {
     "radial": "spokes",
     "spiral": "spiral",
     "in_out_spiral": "in-out spirals",
+    "one_turn_spiral": "in-out spirals of one turn",
 }
 RIVALS = {
     "unet": ["adjoint"],

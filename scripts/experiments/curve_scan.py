@@ -9,8 +9,8 @@ from loupe_tf.numpy_fourier import nudft
 
 SHOTS = 3
 """Shots of a spiral; more are shorter."""
-IN_OUT_TURNS = 3
-"""Turns of a spiral that goes in and out."""
+IN_OUT_TURNS = {"in_out_spiral": 3, "one_turn_spiral": 1}
+"""Turns of the spirals that go in and out."""
 OVERSAMPLING = 2
 """Samples along a curve for each point of the grid that it passes."""
 
@@ -21,8 +21,13 @@ def make_trajectory(name, size, acceleration):
     N pixels need π/2 · N spokes, or N / 2 turns of a spiral. The paper's
     spirals go in and out in three turns, and R counts them as it counts lines.
 
+    Successive samples of a curve are at most 1/FOV apart, except for
+    the paper's spirals: those have as many samples as a spoke, which is so few
+    that no receiver would take them.
+
     Args:
-        name: `"radial"`, `"spiral"` or `"in_out_spiral"`.
+        name: `"radial"`, `"spiral"`, `"in_out_spiral"`, the paper's, or
+            `"one_turn_spiral"`, which goes in and out in one turn.
         size: Tuple `(H, W)`.
         acceleration: Float R.
 
@@ -39,7 +44,18 @@ def make_trajectory(name, size, acceleration):
         return trajectories.spiral(
             max(round(n / acceleration), 1),
             OVERSAMPLING * n,
-            IN_OUT_TURNS,
+            IN_OUT_TURNS[name],
+            direction="in_out",
+            matrix=size,
+        )
+    if name == "one_turn_spiral":
+        turns = IN_OUT_TURNS[name]
+        # Either side is `t/2 exp(πi · turns · t)`, which is fastest at t = 1.
+        side = OVERSAMPLING * n / 2 * math.hypot(1, math.pi * turns)
+        return trajectories.spiral(
+            max(round(n / 2 / turns / acceleration), 1),
+            2 * math.ceil(side),
+            turns,
             direction="in_out",
             matrix=size,
         )

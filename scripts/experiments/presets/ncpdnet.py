@@ -12,7 +12,7 @@ GRID = ("networks", "trajectories", "accelerations", "coils", "seeds")
 CLASSICAL = ("adjoint", "cg", "total_variation")
 TRAINED = ("unet", "plain", "ncpdnet")
 METHODS = (*CLASSICAL, *TRAINED)
-TRAJECTORIES = ("radial", "spiral", "in_out_spiral")
+TRAJECTORIES = ("radial", "spiral", "in_out_spiral", "one_turn_spiral")
 
 PRESETS = side_by_side(
     ("paper", "cpu", "smoke"),
