@@ -34,6 +34,30 @@ def images(rng):
 
 
 @pytest.fixture
+def eager(request, monkeypatch):
+    """On TensorFlow, models run without a graph.
+
+    To make one takes longer than the few steps of a test. Tests marked `graph`
+    or `slow` have it all the same. This is not for tests of layers and of what
+    networks compute, which must do so in a graph.
+    """
+    if keras.backend.backend() == "tensorflow" and not _is_thorough(request):
+        always = property(lambda model: True, lambda model, value: None)
+        monkeypatch.setattr(keras.Model, "run_eagerly", always)
+
+
+def _is_thorough(request):
+    return any(map(request.node.get_closest_marker, ("graph", "slow")))
+
+
+@pytest.fixture
+def undrawn(request, monkeypatch):
+    """Figures of reports are made but not drawn, which tests/plots does."""
+    if not _is_thorough(request):
+        monkeypatch.setattr("loupe_tf.report._png", lambda figure: b"\x89PNG")
+
+
+@pytest.fixture
 def keras_config():
     """Keras's settings, for a test to change: they are put back after it."""
     yield keras.config

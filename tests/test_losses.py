@@ -131,6 +131,7 @@ def test_serialization(loss, name):
     assert float(copy(true, pred)) == float(loss(true, pred))
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("loss", [losses.SSIM(), losses.L1SSIM()])
 def test_saved_model_keeps_loss_and_metric_apart(tmp_path, loss):
     true, pred = images(size=(16, 16))

@@ -59,9 +59,15 @@ def _fit(folder, *others, epochs=12, units=3, patience=4, save=True):
     return model, backup, callbacks
 
 
-@pytest.mark.parametrize("epoch", [1, 3, 7])
-def test_counters_learning_rate_and_history_go_on(tmp_path, epoch):
-    whole, backup, callbacks = _fit(tmp_path / "whole")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing stops: its model, backup and callbacks."""
+    return _fit(tmp_path_factory.mktemp("whole") / "run")
+
+
+@pytest.mark.parametrize("epoch", [1, 7])
+def test_counters_learning_rate_and_history_go_on(tmp_path, whole, epoch):
+    model, backup, callbacks = whole
     with pytest.raises(KeyboardInterrupt):
         _fit(tmp_path / "killed", Interrupt(epoch))
     resumed, again, others = _fit(tmp_path / "killed")
@@ -70,7 +76,7 @@ def test_counters_learning_rate_and_history_go_on(tmp_path, epoch):
     for a, b in zip(callbacks, others):
         for name in ("best", "wait", "best_epoch", "cooldown_counter"):
             assert getattr(a, name, None) == getattr(b, name, None)
-    for a, b in zip(whole.get_weights(), resumed.get_weights()):
+    for a, b in zip(model.get_weights(), resumed.get_weights()):
         np.testing.assert_array_equal(a, b)
 
 
@@ -159,6 +165,20 @@ def _empty(path):
 FILES = ("state.json", "model.weights.h5", "best_weights_1.npz")
 
 
+@pytest.fixture(scope="module")
+def five(tmp_path_factory):
+    """The folder of a run of five epochs."""
+    folder = tmp_path_factory.mktemp("five") / "run"
+    _fit(folder, epochs=5)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def six(tmp_path_factory):
+    """A run of six epochs."""
+    return _fit(tmp_path_factory.mktemp("six") / "run", epochs=6)
+
+
 @pytest.mark.parametrize(
     "name, damage",
     [
@@ -168,10 +188,11 @@ FILES = ("state.json", "model.weights.h5", "best_weights_1.npz")
     ],
 )
 def test_a_damaged_backup_is_named_and_the_one_before_taken(
-    tmp_path, name, damage
+    tmp_path, five, six, name, damage
 ):
-    whole, backup, _ = _fit(tmp_path / "whole", epochs=6)
-    _fit(tmp_path / "run", epochs=5)
+    whole, backup, _ = six
+    shutil.copytree(five, tmp_path / "run")
+    shutil.copy(five.with_suffix(".keras"), tmp_path)
     folders = sorted((tmp_path / "run").glob("epoch_*"))
     damage(folders[1] / name)
     with pytest.warns(UserWarning, match=f"{folders[1] / name}.*backup before"):

@@ -26,6 +26,7 @@ class Break(keras.callbacks.Callback):
                     weight.assign(50.0 + 0 * weight)
 
 
+@pytest.mark.graph
 def test_goes_on_from_the_last_good_weights(capsys, images):
     network = models.cnn((None, None, 2), 2, 2, 3, normalization=None)
     model = equilibrium(network)

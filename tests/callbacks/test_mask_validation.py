@@ -13,7 +13,14 @@ def _model(**arguments):
     return model
 
 
-@pytest.mark.parametrize("binarization", ["relaxed", "threshold", "exact"])
+@pytest.mark.parametrize(
+    "binarization",
+    [
+        pytest.param("relaxed", marks=pytest.mark.graph),
+        "threshold",
+        "exact",
+    ],
+)
 def test_adds_loss_and_metrics_of_the_other_mask(images, binarization):
     model = _model()
     validation = MaskValidation((images, images), binarization, batch_size=8)

@@ -144,6 +144,7 @@ def test_maximise():
     assert float(callback.model.get_layer("a").slope) == 1.5
 
 
+@pytest.mark.graph
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_a_compiled_step_sees_the_new_slope(jit_compile):
     """The loss of a frozen network shows what slope the step used."""

@@ -5,6 +5,8 @@ import pytest
 from loupe_tf import masks
 from loupe_tf.models import freeze_mask, loupe_model
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 SMALL = {
     "filters": 2,
     "depth": 1,
@@ -20,7 +22,7 @@ def _weights(model):
 @pytest.mark.parametrize(
     "options",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.graph),
         {"lines": "columns"},
         {"half_plane": True},
         {"reconstruction": "complex", "data_consistency": True},

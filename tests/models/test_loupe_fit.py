@@ -8,6 +8,8 @@ import pytest
 
 from loupe_tf.models import loupe_model
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture
 def model():

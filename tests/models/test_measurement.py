@@ -6,6 +6,8 @@ import pytest
 from loupe_tf import masks
 from loupe_tf.models import VarNet, cnn, loupe_model
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def _build(size, acceleration, **options):
     return loupe_model(
@@ -98,6 +100,7 @@ def test_volume_is_measured_by_a_transform_of_three_axes(rng):
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
+@pytest.mark.graph
 def test_half_planes_are_trained(rng):
     """On every backend: gradients pass through what is filled in."""
     model = _build((8, 6), 3, half_plane=True)

@@ -160,6 +160,7 @@ def test_channels_are_last_under_any_setting(
         )
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     "floatx", ["float64", pytest.param("float16", marks=pytest.mark.slow)]
 )

@@ -5,6 +5,11 @@ import pytest
 from loupe_tf import masks, models, simulation
 
 
+@pytest.fixture(autouse=True)
+def quick(eager):
+    """No graphs, but in one training of each regime and in long ones."""
+
+
 @pytest.fixture(scope="session")
 def scans():
     """Six measured scans of two coils: k-space, masks, maps; and images."""

@@ -23,6 +23,7 @@ def twin(network):
     return other
 
 
+@pytest.mark.graph
 def test_without_weight_it_is_hold_out(scans, network):
     inputs, _ = scans
     network(inputs)
@@ -119,7 +120,7 @@ def test_student_and_teacher_are_saved_apart(scans, tmp_path):
     """Also where the network has several copies itself."""
     inputs, _ = scans
     cnn = models.cnn((None, None, 2), 2, filters=2, depth=2)
-    regime = Distillation(models.MoDL(cnn, iterations=4, shared=False), seed=0)
+    regime = Distillation(models.MoDL(cnn, iterations=2, shared=False), seed=0)
     regime(inputs)
     loaded_with_weights_apart(regime, tmp_path / "regime.keras")
 

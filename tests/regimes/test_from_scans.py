@@ -214,6 +214,7 @@ def test_thinning_is_unbiased_for_binary_masks_and_not_for_relaxed(rng):
     assert means[0] > means[1] > means[2]
 
 
+@pytest.mark.graph
 def test_learns_and_is_saved(images, tmp_path):
     size = (16, 18)
     region = masks.calibration_region(size, 4)

@@ -136,7 +136,9 @@ def test_empty_examples_have_no_loss_and_finite_gradients(gradient, norm):
     assert each[0] == each[1] == 0 < each[2]
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "weighted", [False, pytest.param(True, marks=pytest.mark.graph)]
+)
 def test_training_survives_empty_slices(scans, network, weighted):
     """All-zero slices, and masks that leave nothing to hold out."""
     kspace, mask, maps = (x.copy() for x in scans[0])

@@ -116,6 +116,7 @@ def test_network_sees_the_mask_inside_the_band(scan):
     assert values[0] == values[1]
 
 
+@pytest.mark.graph
 def test_learns_a_mask_and_is_saved(images, tmp_path):
     kspace = fft2c(np.tile(images, (2, 1, 1, 1))[:12, ..., 0])
     kspace = np.stack([kspace.real, kspace.imag], -1)[:, None] + 0.0

@@ -12,6 +12,7 @@ def fit(regime, scans, **options):
     return regime.fit(scans, verbose=0, **options).history
 
 
+@pytest.mark.graph
 def test_the_reconstructor_is_trained_and_sees_all(scans, network):
     inputs, _ = scans
     regime = HoldOut(network, seed=0)

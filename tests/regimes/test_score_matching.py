@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 from gaussian_case import Case
 from keras import ops
 
@@ -24,6 +25,7 @@ class Linear(keras.layers.Layer):
         return -fourier.ifft2c(kspace)
 
 
+@pytest.mark.graph
 def test_the_minimum_of_gaussian_images_is_their_score():
     """The factor is 1 / (P + s²)."""
     case = Case((8, 9), batch=4096, sigma=0)
@@ -38,6 +40,7 @@ def test_the_minimum_of_gaussian_images_is_their_score():
     np.testing.assert_allclose(found.mean(), 1, atol=0.03)
 
 
+@pytest.mark.graph
 def test_a_network_starts_at_the_gaussian_and_learns(tmp_path):
     """Images that a Gaussian prior does not describe: all are ±1."""
     rng = np.random.default_rng(0)

@@ -122,6 +122,7 @@ def model():
     return model
 
 
+@pytest.mark.graph
 def test_leaves_the_global_best_and_one_history(model, images):
     history = fit_two_rounds(
         model,
@@ -435,7 +436,11 @@ def judged(images):
 
 @pytest.mark.parametrize(
     "monitor, best",
-    [("val_psnr", max), ("val_relaxed_psnr", max), ("val_nmse", min)],
+    [
+        pytest.param("val_psnr", max, marks=pytest.mark.graph),
+        ("val_relaxed_psnr", max),
+        ("val_nmse", min),
+    ],
 )
 def test_the_best_epoch_of_any_metric(judged, images, monitor, best):
     """Metrics may grow: the checkpoint, 4S and the patience know it."""
