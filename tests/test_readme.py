@@ -11,7 +11,9 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from code_blocks import blocks
 
 import loupe_tf
@@ -37,6 +39,8 @@ assert slopes[0] == 20 and max(slopes) >= 30, slopes
 """
 }
 ELSEWHERE = ("docs/tour.md", "docs/architecture.md")
+# What is replaced on a page for it to run within seconds.
+SMALLER = {"README.md": {"epochs=20": "epochs=1", '"depth": 2': '"depth": 1'}}
 # Pages that take long; `make test-all` runs them.
 SLOW = {
     "docs/extend.md",
@@ -101,13 +105,34 @@ def all_commands():
 
 # tests/test_docs.py takes the tour, tests/test_own_reconstructor.py runs the
 # page on architecture on every backend.
+PYTHON_PAGES = [
+    page
+    for page in PAGES
+    if script(read(page)).strip() and page not in ELSEWHERE
+]
+
+
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW))
-        for page in PAGES
-        if script(read(page)).strip() and page not in ELSEWHERE
-    ],
+    "page", [page for page in PYTHON_PAGES if page not in SLOW]
+)
+def test_python_blocks_run_within_seconds(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = str(tmp_path / "data")
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", folder)
+    code = script(read(page))
+    for words, smaller in SMALLER.get(page, {}).items():
+        assert words in code
+        code = code.replace(words, smaller)
+    names = {}
+    exec(compile(code, page, "exec"), names)
+    for network in names.get("networks", {}).values():
+        assert np.isfinite(network.predict(names["test"], verbose=0)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in PYTHON_PAGES if page in SLOW or page in SMALLER]
 )
 def test_python_blocks_run(page, tmp_path):
     code = script(read(page)) + CHECKS.get(page, "")
@@ -211,6 +236,7 @@ def test_models_of_the_table_can_be_built(code):
     names["masks"] = loupe_tf.masks
     if "reconstructor" not in code:
         code = code[:-1] + ", filters=1, depth=1)"
+    code = re.sub(r"iterations=\d+", "iterations=1", code)
     model = eval(code, names)
     assert model.output_shape[-3:-1] == (64, 64)
 
