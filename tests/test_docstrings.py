@@ -253,6 +253,7 @@ PREPARE = {
 }
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("where, text", list(docstrings()))
 def test_examples_run(where, text, names, request, monkeypatch, write_ismrmrd):
     path = where.partition(":")[0].removeprefix("loupe_tf/")

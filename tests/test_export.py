@@ -34,7 +34,7 @@ FORMATS = {
 def learned_points():
     options = {"acceleration": 3, "data_consistency": True, "seed": 0}
     options = {**RANDOM, **options}
-    return loupe_model((17, 15, 1), filters=2, depth=2, **options)
+    return loupe_model((17, 15, 1), filters=2, depth=1, **options)
 
 
 def learned_rows():

@@ -13,6 +13,9 @@ from loupe_tf.numpy_fourier import fft2c, ifft2c
 from loupe_tf.reconstruction.network import load_model
 from loupe_tf.run_folder import RunFolder
 
+# Networks run on a few slices each; tests/test_publishing.py draws a report.
+pytestmark = pytest.mark.usefixtures("eager", "undrawn")
+
 
 def run(arguments):
     return cli.main(["evaluate", *arguments])

@@ -26,6 +26,9 @@ from loupe_tf.masks.description import side_lobe_text
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 from loupe_tf.reconstruction import ZeroFilled
 
+# The first test trains in a graph and draws all figures, others do not.
+pytestmark = pytest.mark.usefixtures("eager", "undrawn")
+
 
 def train(arguments):
     return cli.main(["train", *arguments])
@@ -50,11 +53,12 @@ def folder(tmp_path, rng):
 def _arguments(folder, *others):
     return [
         *("--data", str(folder / "data"), "--out", str(folder / "run")),
-        *("--epochs", "2", "1", "--filters", "2", "--depth", "2"),
+        *("--epochs", "2", "1", "--filters", "2", "--depth", "1"),
         *("--batch-size", "3", *others),
     ]
 
 
+@pytest.mark.graph
 def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert train(_arguments(folder)) == 0
     printed = capsys.readouterr().out
@@ -471,6 +475,7 @@ def test_the_axis_is_looked_at_before_training(folder, monkeypatch):
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="TensorFlow's warning"
 )
+@pytest.mark.graph
 def test_the_end_does_not_warn_of_retracing(folder, monkeypatch):
     """The last batch of the test slices has another size."""
     from tensorflow.python.eager.polymorphic_function import (

@@ -178,6 +178,8 @@ def test_jax_on_a_data_set_without_a_test_split(tmp_path):
     check(tmp_path / "run", "keras.distribution.DataParallel", "jax")
 
 
+# tests/cli/test_train.py has the same within this process.
+@pytest.mark.slow
 def test_a_worker_without_tf_config(data, tmp_path):
     arguments = command(data, tmp_path / "run", "--distribute", "multiworker")
     env = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
