@@ -104,6 +104,7 @@ def model():
     )
 
 
+@pytest.mark.usefixtures("eager")
 def test_model_has_no_maps(rng, model, tmp_path):
     images = np.abs(draw(rng, 2, *SIZE))[..., None]
     kspace, *_ = simulation.simulate_kspace(
@@ -137,7 +138,7 @@ def test_mask_without_the_region(model):
             acceleration=3,
             calibration=6,
             coils=2,
-            reconstructor=models.MoDL(constant(0.0), sensitivities=maps),
+            reconstructor=models.MoDL(constant(0.0), 1, sensitivities=maps),
         )
     mask = np.ones(SIZE, bool)
     mask[6, 7] = False

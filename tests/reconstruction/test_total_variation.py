@@ -46,7 +46,9 @@ def objective(image, s, mask, regularization):
     return 0.5 * np.sum(np.abs(misfit) ** 2) + penalty
 
 
-@pytest.mark.parametrize("regularization", [0.003, 0.03])
+@pytest.mark.parametrize(
+    "regularization", [0.003, pytest.param(0.03, marks=pytest.mark.slow)]
+)
 def test_reaches_the_minimum(scan, regularization):
     """Not worse than sigpy's step sizes in four times as many iterations."""
     sigpy = pytest.importorskip("sigpy")
