@@ -2,6 +2,11 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def quick(eager, undrawn):
+    """Scripts train without a graph and draw nothing, unless in slow tests."""
+
+
 @pytest.fixture
 def folder(tmp_path, rng):
     """Four volumes of three 16×16 slices, in `data`."""

@@ -97,8 +97,7 @@ def test_refuses_before_the_first_training(settings, tmp_path):
         _conduct({**settings, "epochs": 4})
 
 
-@pytest.mark.parametrize("learns", [False, True])
-@pytest.mark.parametrize("backup", [False, True])
+@pytest.mark.parametrize("learns, backup", [(True, True), (False, False)])
 def test_fit(tmp_path, images, learns, backup):
     sampling = {"acceleration": 4} if learns else {"mask": np.eye(16, 18)}
     model = loupe_model((16, 18, 1), **sampling, filters=2, depth=1, seed=0)
