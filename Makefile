@@ -28,17 +28,21 @@ BACKEND_TESTS := tests/layers tests/samplers tests/models tests/callbacks \
 	tests/test_own_reconstructor.py \
 	tests/test_losses.py tests/metrics tests/test_export.py
 # XLA compiles these for longer than they run: `make test-all` has them on JAX.
-LATER_ON_JAX := tests/fixed_point/test_gradients.py \
+LATER_ON_JAX := tests/callbacks/test_keep_contraction.py \
+	tests/callbacks/two_rounds/test_fit.py \
+	tests/fixed_point/test_gradients.py \
 	tests/fixed_point/test_solver.py \
 	tests/layers/test_learned_positions.py \
 	tests/layers/test_sample_trajectory.py \
 	tests/models/test_coils.py \
+	tests/models/test_contracting_cnn.py \
 	tests/models/test_curves.py \
 	tests/models/test_deep_equilibrium.py \
 	tests/models/test_encoder_decoder.py \
 	tests/models/test_fastmri_unet.py \
 	tests/models/test_freeze_mask.py \
 	tests/models/test_image_networks.py \
+	tests/models/test_load_fastmri_weights.py \
 	tests/models/test_measurement.py \
 	tests/models/test_mwcnn.py \
 	tests/models/test_ncpdnet.py \
@@ -48,6 +52,7 @@ LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/models/test_score_network.py \
 	tests/models/test_sensitivity_maps.py \
 	tests/models/test_u_resnet.py \
+	tests/models/test_unrolled.py \
 	tests/models/test_xpdnet.py \
 	tests/operators/test_density_compensation.py \
 	tests/operators/test_non_uniform.py \
@@ -60,6 +65,7 @@ LATER_ON_JAX := tests/fixed_point/test_gradients.py \
 	tests/regimes/test_distillation.py \
 	tests/regimes/test_from_scans.py \
 	tests/regimes/test_k_band.py \
+	tests/regimes/test_regime.py \
 	tests/regimes/test_score_matching.py \
 	tests/test_export.py \
 	tests/test_own_reconstructor.py
@@ -103,8 +109,10 @@ env: $(VENV)/.test
 test: $(VENV)/.test lint $(BACKENDS:%=test-%)
 
 # The fast tests on one backend; TensorFlow takes all of them.
+# A thread for each worker: with more, the two wait for each other.
 test-tensorflow: $(VENV)/.test
-	KERAS_BACKEND=tensorflow $(BIN)/pytest $(PARALLEL) -m "not slow"
+	TF_NUM_INTRAOP_THREADS=1 XLA_FLAGS="$(XLA_FAST)" \
+		KERAS_BACKEND=tensorflow $(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-jax: $(VENV)/.test
 	XLA_FLAGS="$(XLA_FAST)" $(JAX_CACHE) KERAS_BACKEND=jax \
@@ -119,8 +127,7 @@ test-all: test $(VENV)/.all test-torch
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
 	XLA_FLAGS="$(XLA_FAST)" $(JAX_CACHE) KERAS_BACKEND=jax \
-		$(BIN)/pytest $(LATER_ON_JAX) tests/models/test_unrolled.py \
-		tests/samplers/test_learned_masks.py
+		$(BIN)/pytest $(LATER_ON_JAX) tests/samplers/test_learned_masks.py
 	$(call smoke,$(SMOKE))
 
 lint: $(VENV)/.test
