@@ -36,16 +36,12 @@ def fft2(x):
         Float32 tensor of the same shape:
         `y[k, l] = 1/√(HW) Σ x[m, n] exp(-2πi (km/H + ln/W))`.
     """
-    return join(*_transform(*split(_standardize(x))))
+    return join(*fft2_parts(*split(_standardize(x))))
 
 
 def ifft2(x):
     """Compute the inverse, and adjoint, of `fft2`; same shapes."""
-    # F⁻¹(z) = conj(F(conj(z))), and i·conj(z) is z with its parts swapped. So
-    # there are no signs to change, and no divisions as in `ops.ifft2`.
-    real, imag = split(_standardize(x))
-    imag, real = _transform(imag, real)
-    return join(real, imag)
+    return join(*ifft2_parts(*split(_standardize(x))))
 
 
 def fft2c(x):
@@ -112,12 +108,21 @@ def by_matrices():
         _BY_MATRICES.reset(token)
 
 
-def _transform(real, imag):
+def fft2_parts(real, imag):
+    """Compute `fft2` of the two parts, float32 tensors `(..., H, W)`."""
     if _BY_MATRICES.get():
         return _matrix_transform(real, imag)
     scale = 1.0 / math.sqrt(real.shape[-2] * real.shape[-1])
     real, imag = ops.fft2((real, imag))
     return scale * real, scale * imag
+
+
+def ifft2_parts(real, imag):
+    """Compute `ifft2` of the two parts, float32 tensors `(..., H, W)`."""
+    # F⁻¹(z) = conj(F(conj(z))), and i·conj(z) is z with its parts swapped. So
+    # there are no signs to change, and no divisions as in `ops.ifft2`.
+    imag, real = fft2_parts(imag, real)
+    return real, imag
 
 
 def _matrix_transform(real, imag):

@@ -1,5 +1,7 @@
 from keras import ops
 
+from loupe_tf.backward import with_backward
+
 
 class Gradient:
     """Base of the gradients of a fixed point `x = f(x, θ)`.
@@ -40,17 +42,3 @@ class Gradient:
     @classmethod
     def from_config(cls, config):
         return cls(**config)
-
-
-def with_backward(x, backward):
-    """Return x, whose gradient goes through a function on its way back."""
-
-    @ops.custom_gradient
-    def identity(x):
-        def pull(*arguments, upstream=None):
-            # Only torch gives it by this name.
-            return backward(arguments[0] if upstream is None else upstream)
-
-        return x * 1.0, pull
-
-    return identity(x)

@@ -91,12 +91,15 @@ class MoDL(Unrolled):
         )
         if self.residual:
             found = image + found
+        normal = scan.frozen().make_normal()
+        frozen_weight = ops.stop_gradient(weight)
         return (
             conjugate_gradient(
                 lambda x: scan.normal(x) + weight * x,
                 scan.adjoint(kspace) + weight * found,
                 start=found,
                 iterations=self.solver_iterations,
+                frozen=lambda x: normal(x) + frozen_weight * x,
             ),
         )
 

@@ -2,7 +2,12 @@ from keras import ops
 
 from loupe_tf import fourier
 from loupe_tf.checks import invalid
-from loupe_tf.operators.coils import combine_coils, expand_coils
+from loupe_tf.operators.coils import (
+    combine_coils,
+    combine_parts,
+    expand_coils,
+    weight_parts,
+)
 
 
 class Cartesian:
@@ -61,7 +66,47 @@ class Cartesian:
 
     def normal(self, image):
         """Return `adjoint(forward(image))`."""
-        return self.adjoint(self.forward(image))
+        return self.make_normal()(image)
+
+    def make_normal(self):
+        """Return `normal` as a function, to be applied many times.
+
+        Mask and maps are prepared once: their origin is moved to the corner,
+        where the Fourier transforms have it, so that coil images need no shift.
+        """
+        power = maps = None
+        if self.mask is not None:
+            power = ops.square(fourier.ifftshift(self.mask))
+        if self.maps is not None:
+            maps = fourier.split(fourier.ifftshift(self.maps))
+
+        def normal(image):
+            image = ops.expand_dims(fourier.ifftshift(image), 1)
+            parts = fourier.split(ops.cast(image, "float32"))
+            if maps is not None:
+                parts = weight_parts(maps, parts)
+            parts = fourier.fft2_parts(*parts)
+            if power is not None:
+                weights = fit_mask(power, image)[..., 0]
+                parts = [weights * part for part in parts]
+            parts = fourier.ifft2_parts(*parts)
+            if maps is None:
+                parts = [ops.squeeze(part, 1) for part in parts]
+            else:
+                parts = combine_parts(maps, parts)
+            return fourier.fftshift(fourier.join(*parts))
+
+        return normal
+
+    def frozen(self):
+        """Return the operator without a gradient in mask and maps."""
+
+        def freeze(x):
+            if x is None:
+                return None
+            return ops.stop_gradient(ops.convert_to_tensor(x))
+
+        return Cartesian(freeze(self.mask), freeze(self.maps))
 
     def _sample(self, kspace):
         if self.mask is None:

@@ -18,12 +18,8 @@ def expand_coils(image, maps=None):
     """
     if maps is None:
         return ops.expand_dims(image, 1)
-    real, imag = fourier.split(ops.expand_dims(image, 1))
-    map_real, map_imag = fourier.split(maps)
-    return fourier.join(
-        map_real * real - map_imag * imag,
-        map_real * imag + map_imag * real,
-    )
+    image = fourier.split(ops.expand_dims(image, 1))
+    return fourier.join(*weight_parts(fourier.split(maps), image))
 
 
 def combine_coils(images, maps=None):
@@ -38,9 +34,26 @@ def combine_coils(images, maps=None):
     """
     if maps is None:
         return ops.squeeze(images, 1)
-    real, imag = fourier.split(images)
-    map_real, map_imag = fourier.split(maps)
-    return fourier.join(
+    found = combine_parts(fourier.split(maps), fourier.split(images))
+    return fourier.join(*found)
+
+
+def weight_parts(maps, image):
+    """Multiply complex numbers, each a pair of real and imaginary part."""
+    (map_real, map_imag), (real, imag) = maps, image
+    return (
+        map_real * real - map_imag * imag,
+        map_real * imag + map_imag * real,
+    )
+
+
+def combine_parts(maps, images):
+    """Sum over the coils, `Σ_i conj(S_i) x_i`, of pairs as in `weight_parts`.
+
+    The coils are axis 1, which the sum leaves out.
+    """
+    (map_real, map_imag), (real, imag) = maps, images
+    return (
         ops.sum(map_real * real + map_imag * imag, axis=1),
         ops.sum(map_real * imag - map_imag * real, axis=1),
     )

@@ -1,11 +1,15 @@
 from keras import ops
 
+from loupe_tf.backward import with_backward
+
 # The squared residual, relative to that of `x = 0`, at which an example stops:
 # float32 has no more digits.
 CONVERGED = 1e-12
 
 
-def conjugate_gradient(normal, right_side, start=None, iterations=10):
+def conjugate_gradient(
+    normal, right_side, start=None, iterations=10, frozen=None
+):
     """Solve `N x = b` by conjugate gradients, for each example of a batch.
 
     N is linear, Hermitian and positive semidefinite, such as
@@ -19,12 +23,23 @@ def conjugate_gradient(normal, right_side, start=None, iterations=10):
     each other. One whose residual has fallen to the precision of float32, or
     whose right side is 0, stays as it is and has finite gradients.
 
+    With `frozen`, the gradient is that of the solution, by the implicit
+    function theorem: one more solve with as many iterations gives
+
+        u = N⁻¹ v    for the gradient v in x,
+
+    which is the gradient in b; that in a tensor θ of N is `-uᵀ (∂N/∂θ) x`, and
+    that in `start` is 0. Memory then does not depend on the number of
+    iterations. Both gradients agree as far as the iterations have converged.
+
     Args:
         normal: Function N from a tensor of the shape of `right_side` to one of
             the same shape.
         right_side: Real tensor `(batch, ...)`, b.
         start: (Optional) tensor of the same shape to start from; 0 by default.
         iterations: Integer, the number of iterations.
+        frozen: (Optional) the same function without a gradient in the tensors
+            that N depends on, such as that of `Cartesian.frozen`.
 
     Returns:
         Tensor of the shape of `right_side`, x.
@@ -36,14 +51,38 @@ def conjugate_gradient(normal, right_side, start=None, iterations=10):
     ...     lambda x: scan.normal(x) + 0.1 * x, scan.adjoint(kspace)
     ... )
     """
+    right_side = ops.convert_to_tensor(right_side)
+    if start is not None:
+        start = ops.convert_to_tensor(start)
+    if frozen is None:
+        state, iterate = _begin(normal, right_side, start)
+        for _ in range(iterations):
+            state = iterate(*state)
+        return state[0]
+
+    def solve(right_side, start=None):
+        state, iterate = _begin(frozen, right_side, start)
+        return ops.fori_loop(
+            0, iterations, lambda _, state: iterate(*state), state
+        )[0]
+
+    if start is not None:
+        start = ops.stop_gradient(start)
+    found = ops.stop_gradient(solve(ops.stop_gradient(right_side), start))
+    # The residual has the gradient that `found` lacks; its value is left out.
+    residual = with_backward(right_side - normal(found), solve)
+    return found + (residual - ops.stop_gradient(residual))
+
+
+def _begin(normal, right_side, start):
+    """Return the first state `(x, residual, direction, power)`, and a step."""
     if start is None:
         x, residual = ops.zeros_like(right_side), right_side
     else:
         x, residual = start, right_side - normal(start)
     enough = CONVERGED * _dot(right_side, right_side)
-    direction = residual
-    power = _dot(residual, residual)
-    for _ in range(iterations):
+
+    def iterate(x, residual, direction, power):
         product = normal(direction)
         curvature = _dot(direction, product)
         goes_on = ops.logical_and(power > enough, curvature > 0)
@@ -52,7 +91,9 @@ def conjugate_gradient(normal, right_side, start=None, iterations=10):
         residual = residual - step * product
         last, power = power, _dot(residual, residual)
         direction = residual + _divide(power, last, goes_on) * direction
-    return x
+        return x, residual, direction, power
+
+    return (x, residual, residual, _dot(residual, residual)), iterate
 
 
 def _dot(x, y):

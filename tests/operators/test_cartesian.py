@@ -71,6 +71,35 @@ def test_dot(rng, kind, coils, depth, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind, coils, depth", CASES)
+def test_normal(rng, kind, coils, depth, size):
+    """It shifts mask, maps and image, not k-space as `forward` does."""
+    mask, maps = build(rng, kind, coils, depth, size)
+    scan = Cartesian(mask, None if maps is None else channels(maps))
+    x = channels(draw(rng, 2, *depth, *size))
+    expected = ops.convert_to_numpy(scan.adjoint(scan.forward(x)))
+    found = ops.convert_to_numpy(scan.normal(x))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_frozen(rng, gradient):
+    """The same operator, which the mask gets no gradient from."""
+    mask, maps = build(rng, "relaxed", 2, (), (7, 9))
+    x = channels(draw(rng, 2, 7, 9))
+
+    def loss(mask, freeze):
+        scan = Cartesian(mask, channels(maps))
+        scan = scan.frozen() if freeze else scan
+        return ops.sum(ops.square(scan.normal(x)) + 0.0 * ops.sum(mask))
+
+    for freeze in (True, False):
+        found = gradient(lambda mask, freeze=freeze: loss(mask, freeze), mask)
+        assert np.all(found == 0) == freeze
+    both = [loss(ops.convert_to_tensor(mask), freeze) for freeze in (1, 0)]
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, both), rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("coils", [None, 3])
 def test_agrees_with_numpy(rng, coils, size):
     mask, maps = build(rng, "points", coils, (), size)

@@ -80,21 +80,33 @@ def test_zero_right_side_and_exact_start(rng):
 class Solve(keras.layers.Layer):
     """Solve `(D + λ) x = b`, of a diagonal D, with λ a weight."""
 
+    def __init__(self, implicit):
+        super().__init__()
+        self.implicit = implicit
+
     def build(self, shape):
         self.weight = self.add_weight(shape=(), initializer="ones")
 
     def call(self, b):
         diagonal = ops.linspace(0.0, 2.0, 6)
+        frozen = None
+        if self.implicit:
+            weight = ops.stop_gradient(ops.convert_to_tensor(self.weight))
+            frozen = lambda x: diagonal * x + weight * x  # noqa: E731
         return conjugate_gradient(
-            lambda x: diagonal * x + self.weight * x, b, iterations=8
+            lambda x: diagonal * x + self.weight * x,
+            b,
+            iterations=8,
+            frozen=frozen,
         )
 
 
-def test_gradient(rng):
+@pytest.mark.parametrize("implicit", [False, True])
+def test_gradient(rng, implicit):
     """Of the weight, by one step of training against the closed form."""
     b = draw(rng, 3, 6)
     b[1] = 0
-    layer = Solve()
+    layer = Solve(implicit)
     model = keras.Sequential([keras.Input((6,)), layer])
     model.compile(keras.optimizers.SGD(1.0), loss="mse")
     model.train_on_batch(b, np.zeros_like(b))
@@ -102,3 +114,58 @@ def test_gradient(rng):
     expected = np.mean(-2 * b**2 / (diagonal + 1) ** 3)
     found = 1 - float(ops.convert_to_numpy(layer.weight))
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("start", [False, True])
+def test_implicit_gradient(rng, gradient, start):
+    """That of the solution, in the right side and in a mask, per example."""
+    size = (7, 9)
+    mask = rng.uniform(size=(2, *size, 1)).astype("float32")
+    maps, v = draw(rng, 2, 3, *size, 2), draw(rng, 2, *size, 2)
+    b = draw(rng, 2, *size, 2)
+
+    def loss(mask, b, iterations, implicit):
+        scan = Cartesian(mask, maps)
+        fixed = scan.frozen().make_normal()
+        x = conjugate_gradient(
+            lambda x: scan.normal(x) + x,
+            b,
+            b / 2 if start else None,
+            iterations,
+            (lambda x: fixed(x) + x) if implicit else None,
+        )
+        return ops.sum(ops.multiply(v, x))
+
+    for of_mask in (True, False):
+
+        def along(x, iterations, implicit, of_mask=of_mask):
+            inputs = (x, ops.convert_to_tensor(b)) if of_mask else (mask, x)
+            return loss(*inputs, iterations, implicit)
+
+        found, expected = (
+            gradient(lambda x, i=i: along(x, 60, i), mask if of_mask else b)
+            for i in (True, False)
+        )
+        scale = np.abs(expected).max()
+        assert scale > 0
+        np.testing.assert_allclose(found, expected, atol=2e-4 * scale)
+
+
+def test_implicit_solution_is_the_same(rng):
+    """Frozen or not, the iterations are the same, converged or not."""
+    b = draw(rng, 3, 6)
+    b[1] = 0
+    diagonal = ops.linspace(0.5, 2.0, 6)
+
+    def normal(x):
+        return diagonal * x
+
+    for start in (None, 2 * b):
+        for iterations in (0, 2, 8):
+            found, expected = (
+                ops.convert_to_numpy(
+                    conjugate_gradient(normal, b, start, iterations, frozen)
+                )
+                for frozen in (normal, None)
+            )
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
