@@ -95,8 +95,8 @@ TITLES = {
 CURVES = {
     "radial": "spokes",
     "spiral": "spiral",
-    "in_out_spiral": "in-out spirals",
-    "one_turn_spiral": "in-out spirals of one turn",
+    "in_out_spiral": "the paper's spirals",
+    "one_turn_spiral": "in-out spirals",
 }
 RIVALS = {
     "unet": ["adjoint"],

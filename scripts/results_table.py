@@ -186,7 +186,8 @@ DENSITY = "learned density, -log(1 - P)"
 # Each counts R in curves of its kind, so the samples differ.
 CURVES = {
     "4.7: spokes": "spokes, 2688 samples",
-    "4.7: in-out spirals": "in-out spirals, 1792 samples",
+    "4.7: in-out spirals": "in-out spirals, 2968 samples",
+    "4.7: the paper's spirals": "the paper's in-out spirals, 1792 samples",
     "4.7: spiral": "spiral, 1371 samples",
     "8: spokes, 4 coils": "spokes, 1664 samples, four coils",
 }

@@ -39,6 +39,17 @@ def test_shots_that_go_in_and_out():
     assert found.positions.shape[1] == spokes.positions.shape[1]
 
 
+@pytest.mark.parametrize("size", [(64, 60), (33, 48)])
+@pytest.mark.parametrize("name", ["radial", "spiral", "one_turn_spiral"])
+def test_a_receiver_would_take_these_samples(name, size):
+    """They are at most 1/FOV apart along a curve."""
+    found = curve_scan.make_trajectory(name, size, 4.7)
+    assert max(found.largest_steps) <= 1
+    if name == "one_turn_spiral":
+        assert found.shots == round(max(size) / 2 / 4.7)
+        assert 0.45 < max(found.largest_steps) < 0.5
+
+
 def test_phase_leaves_the_magnitude(rng):
     images = rng.uniform(size=(3, 8, 9, 1)).astype("float32")
     found = curve_scan.with_phase(images, 0)
