@@ -21,7 +21,9 @@ class MoDL(Unrolled):
     which is `(Aᴴ A + λ)⁻¹ (Aᴴ y + λ z)` by conjugate gradients (Aggarwal, Mani
     and Jacob, "MoDL: Model-based deep learning architecture for inverse
     problems", IEEE TMI 2019). It starts from `x = Aᴴ y`. The weight λ is
-    learned, and stays positive since its logarithm is the variable.
+    learned, and stays positive since its logarithm is the variable. The
+    gradient is that of the minimum, by as many conjugate gradients again, as in
+    the paper: the memory of training does not depend on `solver_iterations`.
 
     Args:
         network: Layer N from `(batch, H, W, 2)` to the same shape. Defaults to

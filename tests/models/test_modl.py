@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import models, numpy_fourier
+from loupe_tf.operators import conjugate_gradient
 from loupe_tf.reconstruction import Sense
 
 SIZE = (9, 10)
@@ -56,6 +57,46 @@ def test_without_an_image_it_is_sense(rng, iterations):
     )
     expected = Sense(0.1, iterations=200)(*inputs)
     np.testing.assert_allclose(run(model, *inputs), expected, atol=1e-4)
+
+
+def test_implicit_gradient_is_that_of_the_iterations(rng, monkeypatch):
+    """Converged ones; of the network, of λ and of a learned mask."""
+
+    def unrolled(*arguments, frozen, **options):
+        return conjugate_gradient(*arguments, **options)
+
+    images = rng.normal(size=(2, *SIZE, 2)).astype("float32")
+    trained = {}
+    for solve in (conjugate_gradient, unrolled):
+        monkeypatch.setattr("loupe_tf.models.modl.conjugate_gradient", solve)
+        keras.utils.set_random_seed(0)
+        model = models.loupe_model(
+            (*SIZE, 2),
+            acceleration=2,
+            reconstructor=models.MoDL(
+                models.cnn(
+                    (*SIZE, 2),
+                    depth=2,
+                    filters=2,
+                    normalization=None,
+                    output_initializer="glorot_uniform",
+                ),
+                iterations=2,
+                regularization=2.0,
+                solver_iterations=6,
+            ),
+            seed=0,
+        )
+        model.compile(keras.optimizers.SGD(1.0), loss="mse")
+        before = model.get_weights()
+        model.train_on_batch(images, images)
+        trained[solve] = [
+            after - first for after, first in zip(model.get_weights(), before)
+        ]
+    assert sum(np.any(step != 0) for step in trained[solve]) >= 5
+    for found, expected in zip(*trained.values()):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, atol=1e-3 * scale + 1e-6)
 
 
 def test_limits_of_the_weight(rng):
