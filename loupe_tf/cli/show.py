@@ -26,19 +26,21 @@ from loupe_tf.masks.mirror_images import (
     mirror_images,
     without_mirror_image,
 )
+from loupe_tf.reconstruction.calibration import maps_from_centre
 from loupe_tf.report import save_figure, text_table
 
 DESCRIPTION = """\
 Print the facts about a mask: acceleration achieved and asked for, calibration
-region; for lines, how far out they go, and the resolution that this gives; the
-field of view; the largest side lobe of the point-spread function and, if it is
-higher, the value beside the peak, in percent of the peak; the density by
-distance from DC; how the mask was made, where long values are shortened:
-`provenance` of the mask in Python has all of them. Outer points or lines are
-those acquired outside the calibration region that have a mirror image about DC;
-those at -N/2, for an even N, are not counted. A note says if the mask leaves
-out one half of k-space, as masks learned from images without a phase may do.
-With --out, draw it.
+region, and whether its centre suffices for ESPIRiT, with which a scan of
+several coils estimates sensitivity maps; for lines, how far out they go, and
+the resolution that this gives; the field of view; the largest side lobe of the
+point-spread function and, if it is higher, the value beside the peak, in
+percent of the peak; the density by distance from DC; how the mask was made,
+where long values are shortened: `provenance` of the mask in Python has all of
+them. Outer points or lines are those acquired outside the calibration region
+that have a mirror image about DC; those at -N/2, for an even N, are not
+counted. A note says if the mask leaves out one half of k-space, as masks
+learned from images without a phase may do. With --out, draw it.
 """
 
 EXAMPLES = """\
@@ -94,6 +96,7 @@ def description(mask, names):
         *([("matrix", size_text(mask.matrix))] if mask.lines else []),
         ("acquired", f"{mask.acquired} of {mask.array.size} {kind}"),
         ("calibration region", calibration),
+        ("sensitivity maps", maps_from_centre(mask)[1]),
         *([("resolution", resolution)] if resolution else []),
         ("field of view", size_text(mask.field_of_view, " mm")),
         ("DC itself", _dc(mask)),

@@ -1,6 +1,61 @@
-"""The fully acquired centre of k-space."""
+"""The fully acquired centre of k-space, and whether ESPIRiT can use it."""
 
 import numpy as np
+
+KERNEL_SIZE = 6
+"""Side of the windows of ESPIRiT by default."""
+USUAL = 24
+"""Side of the largest region that ESPIRiT takes by default."""
+
+
+def needed_lines(kernel_size=KERNEL_SIZE):
+    """Return the least side of a region for windows of this side.
+
+    Fewer windows do not span all k-space, and the eigenvalues in the object are
+    then well below 1.
+    """
+    return 2 * kernel_size + 1
+
+
+def acquired_side(mask):
+    """Return the side of the largest central square that is fully acquired.
+
+    Args:
+        mask: Boolean array `(H, W)`.
+    """
+    heights = np.arange(1, mask.shape[0] + 1)
+    return int(np.max(np.minimum(heights, acquired_widths(mask))))
+
+
+def maps_from_centre(mask):
+    """Say whether ESPIRiT can estimate sensitivity maps from a mask's centre.
+
+    Args:
+        mask: `SamplingMask`.
+
+    Returns:
+        A pair: the side of the central square that is fully acquired, and a
+        sentence without a full stop.
+    """
+    # Lines that do not know their length are taken to be long enough.
+    size = mask.matrix if mask.lines else mask.shape
+    size = size or (mask.array.size, mask.array.size)
+    side = acquired_side(np.broadcast_to(mask.array, size))
+    lines = (mask.lines or "")[: -1 if side == 1 else None]
+    has = f"{side} {lines}" if lines else f"{side}×{side} points"
+    needed = needed_lines()
+    each = "" if mask.lines else f"×{needed}"
+    usual = "" if mask.lines else f"×{USUAL}"
+    if side < needed:
+        end = f"too few for ESPIRiT, which needs {needed}{each}"
+    elif side < USUAL:
+        end = (
+            f"enough for ESPIRiT, which needs {needed}{each}, but fewer than "
+            f"the usual {USUAL}{usual}"
+        )
+    else:
+        end = f"enough for ESPIRiT, which usually has {USUAL}{usual}"
+    return side, f"{has} around DC without a gap: {end}"
 
 
 def acquired_widths(mask):

@@ -3,7 +3,13 @@ import numpy as np
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.centre import judging
 from loupe_tf.numpy_operators import check_complex, check_mask
-from loupe_tf.reconstruction.calibration import acquired_widths, center
+from loupe_tf.reconstruction.calibration import (
+    KERNEL_SIZE,
+    USUAL,
+    acquired_side,
+    center,
+    needed_lines,
+)
 
 # Bytes of the matrices of the pixels that are computed together.
 BLOCK = 2**22
@@ -14,7 +20,7 @@ def espirit_maps(
     kspace,
     mask,
     calibration=None,
-    kernel_size=6,
+    kernel_size=KERNEL_SIZE,
     threshold=0.02,
     crop=0.95,
     iterations=100,
@@ -75,12 +81,9 @@ def espirit_maps(
         if value > 1:
             raise invalid(name, "a number in [0, 1]", found=value)
 
-    heights = np.arange(1, mask.shape[0] + 1)
-    acquired = int(np.max(np.minimum(heights, acquired_widths(mask))))
-    # Fewer windows do not span all k-space, and the eigenvalues in the object
-    # are then well below 1.
-    needed = 2 * kernel_size + 1
-    side = min(24, acquired) if calibration is None else calibration
+    acquired = acquired_side(mask)
+    needed = needed_lines(kernel_size)
+    side = min(USUAL, acquired) if calibration is None else calibration
     check_integer("calibration", max(side, 1), at_least=1)
     if acquired < needed:
         raise invalid(

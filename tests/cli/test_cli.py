@@ -65,6 +65,8 @@ def test_show(files, capsys):
     assert "8 of 32 columns" in text and "NOT acquired" not in text
     assert re.search(r"R asked for +4\n", text)
     assert re.search(r"calibration region +6 columns\n", text)
+    maps = " ".join(text.partition("\nsensitivity maps")[2].split())
+    assert maps.startswith("6 columns around DC without a gap: too few for ")
     # What a bare array does not say is not known.
     assert run("mask show corner.npy --shift") == 0
     text = capsys.readouterr().out

@@ -353,7 +353,8 @@ def test_before_a_scan(lines, complex_images):
     # One coil without noise is all that the command simulates.
     assert states["receive coils and noise"] == "open"
     assert "snr=" in remedies["receive coils and noise"]
-    open_points = 2 * (not complex_images) + 2
+    # Eight lines are too few for sensitivity maps.
+    open_points = 2 * (not complex_images) + 3
     assert re.findall(r"(\d) items? (?:is|are) open", text) == [
         str(open_points)
     ]
@@ -389,6 +390,31 @@ def test_a_faster_scan_has_a_lower_snr():
     assert said["signal-to-noise ratio"][0] == "note"
     assert "√R = 3 times less" in said["signal-to-noise ratio"][1]
     assert "spoiled gradient echo" in said["contrast and relaxation"][1]
+
+
+@pytest.mark.parametrize(
+    "centre, state, words",
+    [
+        (12, "open", "12 columns around DC without a gap: too few"),
+        (13, "note", "needs 13, but fewer than the usual 24"),
+        (24, "ok", "24 columns around DC without a gap: enough"),
+    ],
+)
+def test_the_report_says_if_maps_can_be_estimated(centre, state, words):
+    mask = masks.equispaced_lines((64, 64), 2, centre)
+    # No line beside the region.
+    array = masks.calibration_region((1, 64), centre)
+    _, rows = before_a_scan.section(
+        mask.replace(array=array),
+        np.array([1.0]),
+        CENTRE,
+        parse("--data", "images"),
+        complex_images=True,
+        demo=False,
+    )
+    (row,) = [row for row in rows if row[0] == "region for sensitivity maps"]
+    assert row[1] == state and words in row[2]
+    assert bool(row[3]) == (state != "ok")
 
 
 def test_no_epochs_are_refused(folder, capsys):

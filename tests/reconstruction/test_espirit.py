@@ -3,6 +3,7 @@ import pytest
 
 from loupe_tf import masks
 from loupe_tf.reconstruction import espirit_maps
+from loupe_tf.reconstruction.calibration import maps_from_centre
 
 SIZE = (48, 45)
 
@@ -50,6 +51,19 @@ def test_maps_are_those_of_sigpy(scan, coils, size, options):
     maps = espirit_maps(kspace, np.ones(size, bool), **options)
     np.testing.assert_allclose(maps, expected, atol=1e-4)
     assert 0.2 < np.any(maps != 0, axis=0).mean() < 1
+
+
+@pytest.mark.parametrize("side", [12, 13])
+def test_what_is_said_of_a_region_is_what_is_accepted(scan, side):
+    mask = masks.SamplingMask(masks.calibration_region(SIZE, side))
+    found, text = maps_from_centre(mask)
+    assert found == side and f"{side}×{side} points around DC" in text
+    assert ("too few" in text) == (side < 13)
+    if side < 13:
+        with pytest.raises(ValueError, match="at least 13 lines"):
+            espirit_maps(scan().kspace, mask)
+    else:
+        espirit_maps(scan().kspace, mask)
 
 
 def test_reads_the_calibration_region_alone(scan):

@@ -1,5 +1,11 @@
 """What stands between a learned mask and a scan: a section of the report."""
 
+from loupe_tf.reconstruction.calibration import (
+    USUAL,
+    maps_from_centre,
+    needed_lines,
+)
+
 OPEN, DONE, NOTE = "open", "ok", "note"
 HEADER = ["item", "state", "this mask", "what to do"]
 RECEIVERS = [
@@ -37,6 +43,7 @@ def section(mask, gains, central, options, complex_images, demo):
         *([_anatomy()] if demo else []),
         _phase(options.phase, complex_images),
         RECEIVERS,
+        _maps(mask),
         _snr(mask),
         CONTRAST,
         _size(mask),
@@ -72,6 +79,18 @@ def _phase(simulated, complex_images):
         return [name, DONE, "yes", ""]
     answer = "no: their k-space is Hermitian, and a scan's is not"
     return [name, OPEN, answer, "train on complex images, or with `--phase`"]
+
+
+def _maps(mask):
+    side, answer = maps_from_centre(mask)
+    needed = needed_lines()
+    state, remedy = DONE, ""
+    if side < USUAL:
+        state, remedy = NOTE, f"`--calibration {USUAL}`, if R leaves room"
+    if side < needed:
+        state = OPEN
+        remedy = f"`--calibration {needed}` or more, or maps of another scan"
+    return ["region for sensitivity maps", state, answer, remedy]
 
 
 def _snr(mask):
