@@ -15,6 +15,7 @@ from loupe_tf.cli.protocol import (
     add_dummy_scans,
     add_version,
     describe,
+    describe_scan,
     describe_start,
 )
 from loupe_tf.cli.vocabulary import add_field_of_view
@@ -32,7 +33,9 @@ Write a mask in another format. The file appears at once and whole: after an
 error, an older file is still there. Before a mask goes to a scanner (Pulseq,
 ISMRMRD, CSV), the command says how far out it acquires k-space, and if it
 leaves out one half or was learned from images without a phase. A Pulseq file is
-a spoiled gradient echo, whatever the contrast that the mask was learned from.
+a spoiled gradient echo, whatever the contrast that the mask was learned from;
+the time of the scan, the bandwidth of the read-out and the largest gradient and
+slew rate, beside their limits, are printed.
 Amplitude and slew rate of its gradients are checked; peripheral nerve
 stimulation, mechanical resonances and the duty cycle are not.
 """
@@ -162,6 +165,8 @@ def run(options):
     kind = find_format(FORMATS, options.out, options.format)
     if protocol := describe(options.out, kind, FORMATS[kind], options):
         print(protocol)
+    if kind == "pulseq":
+        print(describe_scan(options.out))
     if kind in FOR_SCANNERS:
         if resolution := resolution_text(mask):
             print(f"acquires {resolution}")

@@ -15,9 +15,11 @@ from loupe_tf.command_line import stands_for
 DESCRIPTION = """\
 Write a trajectory in another format. The file appears at once and whole. A
 Pulseq protocol is written only if the hardware can run the trajectory: its
-limits of amplitude and slew rate, not nerve stimulation or the duty cycle. If
-the size of the image is known, the largest step between two samples is printed:
-above 1/FOV, the receiver loses the outer part of the field of view.
+limits of amplitude and slew rate, not nerve stimulation or the duty cycle. The
+time of its scan, the length of its read-out and the largest gradient and slew
+rate are printed. If the size of the image is known, the largest step between
+two samples is printed: above 1/FOV, the receiver loses the outer part of the
+field of view.
 """
 
 EXAMPLES = """\

@@ -1,4 +1,4 @@
-"""One line on a protocol, for the commands that write one."""
+"""What a protocol will do, for the commands that write one."""
 
 import inspect
 import pathlib
@@ -69,6 +69,43 @@ def describe(path, name, format, options):
     )
 
 
+def describe_scan(path):
+    """Say what a Pulseq file that was written will do.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        Two lines: the time of the scan and the read-out; the largest gradient
+        and slew rate, beside the limits.
+    """
+    found = definitions(path)
+    seconds, tr = float(found["TotalDuration"]), 1000 * float(found["TR"])
+    if "MaskAcquired" in found:
+        acquired = f"{found['MaskAcquired']} lines"
+        read_out = f"{float(found['Bandwidth']):.0f} Hz per pixel"
+        where = "on an axis of the sequence"
+    else:
+        acquired = f"{found['TrajectoryShots']} shots"
+        dwell = float(found["Dwell"])
+        lasts = dwell * int(found["TrajectorySamples"])
+        read_out = (
+            f"{1000 * lasts:.4g} ms at {1e-3 / dwell:.4g} kHz, as long as that "
+            f"of a line with {1 / lasts:.0f} Hz per pixel"
+        )
+        where = "along the shots"
+    gradient, most, slew, fastest = (
+        f"{float(found[name]):.4g}"
+        for name in ("PeakGradient", "MaxGradient", "PeakSlew", "MaxSlew")
+    )
+    return (
+        f"scan time {seconds:.2f} s: TR {tr:.2f} ms × ({acquired} + "
+        f"{found['DummyScans']} dummy scans); read-out {read_out}\n"
+        f"gradient at most {gradient} of {most} mT/m, slew rate at most {slew} "
+        f"of {fastest} T/m/s {where}"
+    )
+
+
 def dummy_scans(format, options):
     """Return the dummy scans of a Pulseq file: given, or the default."""
     if options.dummy_scans is not None:
@@ -106,5 +143,5 @@ def definitions(path):
     """Return the definitions of a Pulseq file, as a dictionary of strings."""
     text = pathlib.Path(path).read_text()
     section = text.partition("[DEFINITIONS]")[2].partition("\n[")[0]
-    pairs = (line.split(maxsplit=1) for line in section.splitlines())
+    pairs = (line.strip().split(maxsplit=1) for line in section.splitlines())
     return dict(pair for pair in pairs if len(pair) == 2)

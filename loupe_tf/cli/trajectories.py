@@ -7,6 +7,7 @@ from loupe_tf.cli.protocol import (
     add_dummy_scans,
     add_version,
     describe,
+    describe_scan,
     describe_start,
 )
 from loupe_tf.command_line import meaning
@@ -154,6 +155,7 @@ def write(trajectory, path, options):
     if wanted and trajectory.axes == 2:
         print(describe(path, name, FORMATS[name], options))
     if name == "pulseq":
+        print(describe_scan(path))
         start = describe_start(path, FORMATS[name], options, "shot")
         if start:
             print(textwrap.fill(start, 80))

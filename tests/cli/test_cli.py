@@ -11,7 +11,7 @@ import pytest
 
 from loupe_tf import cli
 from loupe_tf.cli import compare, convert, show
-from loupe_tf.formats import load_mask
+from loupe_tf.formats import load_mask, pulseq_sequence
 from loupe_tf.masks import (
     SamplingMask,
     central_lines,
@@ -280,6 +280,7 @@ def test_convert_with_options(files):
 def test_convert_to_protocols(files, capsys):
     pytest.importorskip("pypulseq")
     pytest.importorskip("ismrmrd")
+    source = SamplingMask.load("lines.npz")
     words = "--fov 240 240 --te 6 --tr 20 --order smooth --bandwidth 400"
     words += " --flip-angle 10 --slice-thickness 4 --dummy-scans 2"
     assert run(f"mask convert lines.npz scan.seq {words}") == 0
@@ -292,6 +293,24 @@ def test_convert_to_protocols(files, capsys):
         "\none slice of 4 mm, spoiled gradient echo, TE 6.00 ms, TR 20.00 ms, "
         "flip angle 10°, 2 dummy scans, RF spoiling 117°, Pulseq 1.5\n" in text
     )
+    # 8 lines and 2 dummy scans.
+    assert (
+        "\nscan time 0.20 s: TR 20.00 ms × (8 lines + 2 dummy scans); read-out "
+        "400 Hz per pixel\ngradient at most " in text
+    )
+    said = r"at most ([\d.]+) of 28 mT/m, .* ([\d.]+) of 150 T/m/s on an axis"
+    peaks = [float(x) for x in re.search(said, text).groups()]
+    made = pulseq_sequence(
+        source.replace(field_of_view=(240, 240)),
+        **{"te": 6, "tr": 20, "order": "smooth", "bandwidth": 400},
+        **{"flip_angle": 10, "slice_thickness": 4, "dummy_scans": 2},
+    )
+    waves = [wave for wave in made.waveforms_and_times()[0] if wave.size]
+    tesla = 1 / made.system.gamma
+    largest = 1000 * tesla * max(np.abs(w[1]).max() for w in waves)
+    steps = [np.abs(np.diff(w[1])) / np.diff(w[0]) for w in waves]
+    fastest = tesla * max(step.max() for step in steps)
+    np.testing.assert_allclose(peaks, [largest, fastest], rtol=1e-3)
     assert run("mask convert lines.npz b.seq --fov 240 240") == 0
     text = capsys.readouterr().out
     (line,) = [x for x in text.splitlines() if x.startswith("one slice")]

@@ -56,7 +56,14 @@ def test_from_a_model_to_a_protocol(folder, capsys):
         r"Pulseq 1\.5"
     )
     start = r"Note: the signal of the first shot is \d+ % above .*within\n?.*\n"
-    end = f"a.npz\na.seq\n{slices}\n{start}a.png\n$"
+    gradient = HARDWARE["prisma"].check(made).gradient.max()
+    runs = (
+        rf"scan time [\d.]+ s: TR [\d.]+ ms × \({made.shots} shots \+ 16 "
+        rf"dummy scans\); read-out {1000 * made.samples * made.dwell:.4g} ms "
+        rf"at 50 kHz, .* Hz per pixel\ngradient at most {gradient:.4g} of 80 "
+        r"mT/m, slew rate at most [\d.]+ of 200 T/m/s along the shots"
+    )
+    end = f"a.npz\na.seq\n{slices}\n{runs}\n{start}a.png\n$"
     assert re.search(end, text, re.DOTALL)
     assert text.count("nerve stimulation") == 1
     steps = ", ".join(

@@ -31,6 +31,26 @@ def write_sequence(sequence, path, version):
         sequence.write(str(partial), v141_compat=version == "1.4")
 
 
+def demands(system, peak_gradient, peak_slew):
+    """Return what the gradients of a sequence ask for, and the limits.
+
+    Args:
+        system: `pypulseq.Opts`, the limits.
+        peak_gradient, peak_slew: Floats, in Hz/m and Hz/m/s.
+
+    Returns:
+        A dictionary of definitions, in mT/m and T/m/s.
+    """
+    tesla = 1 / system.gamma
+    values = {
+        "PeakGradient": 1000 * tesla * peak_gradient,
+        "PeakSlew": tesla * peak_slew,
+        "MaxGradient": 1000 * tesla * system.max_grad,
+        "MaxSlew": tesla * system.max_slew,
+    }
+    return {name: float(f"{value:.6g}") for name, value in values.items()}
+
+
 def import_pypulseq():
     """Import `pypulseq`, or raise an error that says how to install it."""
     try:

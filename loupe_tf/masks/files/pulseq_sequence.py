@@ -8,6 +8,7 @@ from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.files.common import check_lines, with_sizes
 from loupe_tf.masks.files.pulseq_events import (
     SPOILING,
+    demands,
     events_of,
     import_pypulseq,
     plan_of,
@@ -101,7 +102,10 @@ def pulseq_sequence(
         "TR": timing.tr,
         "FlipAngle": flip_angle,
         "Dwell": events.receiver.dwell,
+        "Bandwidth": _rounded(1 / (plan.samples * events.receiver.dwell)),
+        "DummyScans": dummy_scans,
         "Order": order,
+        **demands(system, *_peaks(sequence)),
         **_mask_definitions(mask),
     }
     for name, value in definitions.items():
@@ -176,6 +180,21 @@ def _assemble(pp, system, plan, events, timing, lines, dummy_scans):
             f"is {errors[0]}",
         )
     return sequence
+
+
+def _peaks(sequence):
+    """Return the largest gradient and slew rate of trapezoids, in Hz/m (/s)."""
+    library = sequence.grad_library
+    # Amplitude, rise, flat part, fall and delay of each.
+    events = [library.data[key][:4] for key in library.data]
+    gradient = max(abs(amplitude) for amplitude, *_ in events)
+    slew = max(abs(a) / min(rise, fall) for a, rise, _, fall in events)
+    return gradient, slew
+
+
+def _rounded(value):
+    """Round to six digits: a file has no more, and a reader needs fewer."""
+    return float(f"{value:.6g}")
 
 
 def _mask_definitions(mask):
