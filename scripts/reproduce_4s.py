@@ -204,19 +204,15 @@ def results(records, folder):
     """Make the arguments of `experiments.publish` for the report."""
     cells = Run.cells(records)
     found = experiments.findings(
-        slope_claims.claims(cells), volumes_of, caption=slope_claims.CAPTION
+        (*slope_claims.claims_of_slopes(cells), *slope_claims.claims(cells)),
+        volumes_of,
+        caption=slope_claims.CAPTION,
     )
     others = experiments.findings(
         slope_claims.claims_of_others(cells),
         volumes_of,
         figure="gains_of_others",
         caption=slope_claims.CAPTION_OF_OTHERS,
-    )
-    slopes = experiments.findings(
-        slope_claims.claims_of_slopes(cells),
-        volumes_of,
-        figure="gains_of_slopes",
-        caption=slope_claims.CAPTION_OF_SLOPES,
     )
     return {
         "title": "4S and fixed slopes",
@@ -225,7 +221,6 @@ def results(records, folder):
         "tables": {
             **found["tables"],
             **others["tables"],
-            **slopes["tables"],
             **slope_tables.table_of_methods(cells, volumes_of),
             **slope_tables.table_of_masks(
                 cells, lambda kind: binarized(kind, "volumes")
@@ -235,14 +230,9 @@ def results(records, folder):
         "figures": {
             **found["figures"],
             **others["figures"],
-            **slopes["figures"],
             **draw(cells, folder),
         },
-        "sentences": [
-            *found["sentences"],
-            *others["sentences"],
-            *slopes["sentences"],
-        ],
+        "sentences": [*found["sentences"], *others["sentences"]],
     }
 
 

@@ -11,11 +11,9 @@ HINT = (
     "take it as a hint."
 )
 CAPTION = (
-    "Fixed slopes are those that are best on the validation volumes, among the "
-    "slopes that were trained."
-)
-CAPTION_OF_SLOPES = (
-    "The fixed slope that is best on the validation volumes against the others."
+    "Fixed slopes against 4S are those that are best on the validation "
+    "volumes, among the slopes that were trained; the best is also compared "
+    "with the others."
 )
 CAPTION_OF_OTHERS = "Other methods against 4S."
 
