@@ -193,5 +193,6 @@ def _dc(mask):
     if mask.array[tuple(n // 2 for n in mask.shape)]:
         return "acquired"
     # Learned masks without DC were 0.3 to 1.7 dB worse for their own
-    # network, and up to 13 dB for all others: docs/results/mask_transfer.md.
+    # network, and up to 13 dB for all others: docs/results/
+    # mask_transfer_earlier.md.
     return "NOT acquired: of little use but to a network trained for it"
