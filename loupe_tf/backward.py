@@ -1,15 +1,27 @@
 from keras import ops
 
 
-def with_backward(x, backward):
-    """Return x, whose gradient goes through a function on its way back."""
+def with_backward(x, backward, *tensors):
+    """Return x, whose gradient goes through a function on its way back.
+
+    Args:
+        x: Tensor.
+        backward: Function of the gradient in the value, and of `tensors`, that
+            returns the gradient in x.
+        *tensors: What the function needs of the computation around it. Under
+            `keras.remat`, JAX cannot see them from within.
+    """
 
     @ops.custom_gradient
-    def identity(x):
+    def identity(x, *tensors):
         def pull(*arguments, upstream=None):
             # Only torch gives it by this name.
-            return backward(arguments[0] if upstream is None else upstream)
+            gradient = arguments[0] if upstream is None else upstream
+            found = backward(gradient, *tensors)
+            if not tensors:
+                return found
+            return (found, *map(ops.zeros_like, tensors))
 
         return x * 1.0, pull
 
-    return identity(x)
+    return identity(x, *tensors)

@@ -36,12 +36,12 @@ def fft2(x):
         Float32 tensor of the same shape:
         `y[k, l] = 1/√(HW) Σ x[m, n] exp(-2πi (km/H + ln/W))`.
     """
-    return join(*fft2_parts(*split(_standardize(x))))
+    return join(*fft2_parts(*split(standardize(x))))
 
 
 def ifft2(x):
     """Compute the inverse, and adjoint, of `fft2`; same shapes."""
-    return join(*ifft2_parts(*split(_standardize(x))))
+    return join(*ifft2_parts(*split(standardize(x))))
 
 
 def fft2c(x):
@@ -149,7 +149,8 @@ def _matrices(n):
     ]
 
 
-def _standardize(x):
+def standardize(x):
+    """Check that x is real, `(..., H, W, 2)`, and cast it to float32."""
     x = ops.convert_to_tensor(x)
     if len(x.shape) < 3 or x.shape[-1] != 2 or None in x.shape[-3:-1]:
         raise invalid(

@@ -24,6 +24,8 @@ class MoDL(Unrolled):
     learned, and stays positive since its logarithm is the variable. The
     gradient is that of the minimum, by as many conjugate gradients again, as in
     the paper: the memory of training does not depend on `solver_iterations`.
+    A subclass with another operator gives it a `make_normal`, as `Cartesian`
+    has.
 
     Args:
         network: Layer N from `(batch, H, W, 2)` to the same shape. Defaults to
@@ -93,15 +95,14 @@ class MoDL(Unrolled):
         )
         if self.residual:
             found = image + found
-        normal = scan.frozen().make_normal()
-        frozen_weight = ops.stop_gradient(weight)
+        apply, tensors = scan.make_normal()
         return (
             conjugate_gradient(
-                lambda x: scan.normal(x) + weight * x,
+                lambda x, weight, *tensors: apply(x, *tensors) + weight * x,
                 scan.adjoint(kspace) + weight * found,
                 start=found,
                 iterations=self.solver_iterations,
-                frozen=lambda x: normal(x) + frozen_weight * x,
+                tensors=[weight, *tensors],
             ),
         )
 

@@ -66,47 +66,45 @@ class Cartesian:
 
     def normal(self, image):
         """Return `adjoint(forward(image))`."""
-        return self.make_normal()(image)
+        apply, tensors = self.make_normal()
+        return apply(image, *tensors)
 
     def make_normal(self):
         """Return `normal` as a function, to be applied many times.
 
         Mask and maps are prepared once: their origin is moved to the corner,
         where the Fourier transforms have it, so that coil images need no shift.
-        """
-        power = maps = None
-        if self.mask is not None:
-            power = ops.square(fourier.ifftshift(self.mask))
-        if self.maps is not None:
-            maps = fourier.split(fourier.ifftshift(self.maps))
 
-        def normal(image):
-            image = ops.expand_dims(fourier.ifftshift(image), 1)
-            parts = fourier.split(ops.cast(image, "float32"))
-            if maps is not None:
+        Returns:
+            Function of an image and the prepared tensors, and these tensors, a
+            list.
+        """
+        masked, several = self.mask is not None, self.maps is not None
+        tensors = []
+        if masked:
+            tensors.append(ops.square(fourier.ifftshift(self.mask)))
+        if several:
+            tensors.extend(fourier.split(fourier.ifftshift(self.maps)))
+
+        def apply(image, *tensors):
+            image = fourier.ifftshift(fourier.standardize(image))
+            image = ops.expand_dims(image, 1)
+            parts = fourier.split(image)
+            maps = tensors[-2:]
+            if several:
                 parts = weight_parts(maps, parts)
             parts = fourier.fft2_parts(*parts)
-            if power is not None:
-                weights = fit_mask(power, image)[..., 0]
+            if masked:
+                weights = fit_mask(tensors[0], image)[..., 0]
                 parts = [weights * part for part in parts]
             parts = fourier.ifft2_parts(*parts)
-            if maps is None:
-                parts = [ops.squeeze(part, 1) for part in parts]
-            else:
+            if several:
                 parts = combine_parts(maps, parts)
+            else:
+                parts = [ops.squeeze(part, 1) for part in parts]
             return fourier.fftshift(fourier.join(*parts))
 
-        return normal
-
-    def frozen(self):
-        """Return the operator without a gradient in mask and maps."""
-
-        def freeze(x):
-            if x is None:
-                return None
-            return ops.stop_gradient(ops.convert_to_tensor(x))
-
-        return Cartesian(freeze(self.mask), freeze(self.maps))
+        return apply, tensors
 
     def _sample(self, kspace):
         if self.mask is None:

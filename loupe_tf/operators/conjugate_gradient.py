@@ -8,7 +8,7 @@ CONVERGED = 1e-12
 
 
 def conjugate_gradient(
-    normal, right_side, start=None, iterations=10, frozen=None
+    normal, right_side, start=None, iterations=10, tensors=None
 ):
     """Solve `N x = b` by conjugate gradients, for each example of a batch.
 
@@ -23,7 +23,7 @@ def conjugate_gradient(
     each other. One whose residual has fallen to the precision of float32, or
     whose right side is 0, stays as it is and has finite gradients.
 
-    With `frozen`, the gradient is that of the solution, by the implicit
+    With `tensors`, the gradient is that of the solution, by the implicit
     function theorem: one more solve with as many iterations gives
 
         u = N⁻¹ v    for the gradient v in x,
@@ -38,8 +38,8 @@ def conjugate_gradient(
         right_side: Real tensor `(batch, ...)`, b.
         start: (Optional) tensor of the same shape to start from; 0 by default.
         iterations: Integer, the number of iterations.
-        frozen: (Optional) the same function without a gradient in the tensors
-            that N depends on, such as that of `Cartesian.frozen`.
+        tensors: (Optional) list of the tensors that N depends on, which
+            `normal` then takes after x.
 
     Returns:
         Tensor of the shape of `right_side`, x.
@@ -54,23 +54,28 @@ def conjugate_gradient(
     right_side = ops.convert_to_tensor(right_side)
     if start is not None:
         start = ops.convert_to_tensor(start)
-    if frozen is None:
+    if tensors is None:
         state, iterate = _begin(normal, right_side, start)
         for _ in range(iterations):
             state = iterate(*state)
         return state[0]
 
-    def solve(right_side, start=None):
-        state, iterate = _begin(frozen, right_side, start)
+    def solve(right_side, *tensors, start=None):
+        state, iterate = _begin(
+            lambda x: normal(x, *tensors), right_side, start
+        )
         return ops.fori_loop(
             0, iterations, lambda _, state: iterate(*state), state
         )[0]
 
+    frozen = [ops.stop_gradient(ops.convert_to_tensor(x)) for x in tensors]
     if start is not None:
         start = ops.stop_gradient(start)
-    found = ops.stop_gradient(solve(ops.stop_gradient(right_side), start))
+    found = solve(ops.stop_gradient(right_side), *frozen, start=start)
+    found = ops.stop_gradient(found)
     # The residual has the gradient that `found` lacks; its value is left out.
-    residual = with_backward(right_side - normal(found), solve)
+    residual = right_side - normal(found, *tensors)
+    residual = with_backward(residual, solve, *frozen)
     return found + (residual - ops.stop_gradient(residual))
 
 

@@ -105,7 +105,7 @@ def test_jit_compile(images, estimator, jit_compile):
     "policy",
     [
         pytest.param("mixed_float16", marks=pytest.mark.slow),
-        "mixed_bfloat16",
+        pytest.param("mixed_bfloat16", marks=pytest.mark.graph),
     ],
 )
 def test_mixed_precision(images, policy):

@@ -59,44 +59,62 @@ def test_without_an_image_it_is_sense(rng, iterations):
     np.testing.assert_allclose(run(model, *inputs), expected, atol=1e-4)
 
 
-def test_implicit_gradient_is_that_of_the_iterations(rng, monkeypatch):
-    """Converged ones; of the network, of λ and of a learned mask."""
+def step_of_training(**options):
+    """By how much each weight of MoDL and a learned mask moves."""
+    keras.utils.set_random_seed(0)
+    network = models.cnn(
+        (*SIZE, 2),
+        depth=2,
+        filters=2,
+        normalization=None,
+        output_initializer="glorot_uniform",
+    )
+    model = models.loupe_model(
+        (*SIZE, 2),
+        acceleration=2,
+        reconstructor=models.MoDL(
+            network,
+            iterations=2,
+            regularization=2.0,
+            solver_iterations=6,
+            **options,
+        ),
+        seed=0,
+    )
+    model.compile(keras.optimizers.SGD(1.0), loss="mse")
+    before = model.get_weights()
+    images = np.random.default_rng(0).normal(size=(2, *SIZE, 2))
+    images = images.astype("float32")
+    model.train_on_batch(images, images)
+    steps = [new - old for new, old in zip(model.get_weights(), before)]
+    assert sum(np.any(step != 0) for step in steps) >= 5
+    return steps
 
-    def unrolled(*arguments, frozen, **options):
-        return conjugate_gradient(*arguments, **options)
 
-    images = rng.normal(size=(2, *SIZE, 2)).astype("float32")
-    trained = {}
-    for solve in (conjugate_gradient, unrolled):
-        monkeypatch.setattr("loupe_tf.models.modl.conjugate_gradient", solve)
-        keras.utils.set_random_seed(0)
-        model = models.loupe_model(
-            (*SIZE, 2),
-            acceleration=2,
-            reconstructor=models.MoDL(
-                models.cnn(
-                    (*SIZE, 2),
-                    depth=2,
-                    filters=2,
-                    normalization=None,
-                    output_initializer="glorot_uniform",
-                ),
-                iterations=2,
-                regularization=2.0,
-                solver_iterations=6,
-            ),
-            seed=0,
+def assert_same_steps(found, expected, tolerance):
+    for step, other in zip(found, expected):
+        atol = tolerance * np.abs(other).max() + 1e-6
+        np.testing.assert_allclose(step, other, atol=atol)
+
+
+def test_gradient_is_that_of_converged_iterations(monkeypatch):
+    """The network, λ and a learned mask have it by one more solve."""
+    found = step_of_training()
+
+    def unrolled(normal, *arguments, tensors, **options):
+        return conjugate_gradient(
+            lambda x: normal(x, *tensors), *arguments, **options
         )
-        model.compile(keras.optimizers.SGD(1.0), loss="mse")
-        before = model.get_weights()
-        model.train_on_batch(images, images)
-        trained[solve] = [
-            after - first for after, first in zip(model.get_weights(), before)
-        ]
-    assert sum(np.any(step != 0) for step in trained[solve]) >= 5
-    for found, expected in zip(*trained.values()):
-        scale = np.abs(expected).max()
-        np.testing.assert_allclose(found, expected, atol=1e-3 * scale + 1e-6)
+
+    monkeypatch.setattr("loupe_tf.models.modl.conjugate_gradient", unrolled)
+    assert_same_steps(found, step_of_training(), 1e-3)
+
+
+def test_checkpointing_has_the_same_gradient():
+    """The extra solve sees all it needs when a step is computed again."""
+    assert_same_steps(
+        step_of_training(checkpointing=True), step_of_training(), 1e-4
+    )
 
 
 def test_limits_of_the_weight(rng):

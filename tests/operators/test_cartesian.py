@@ -82,23 +82,6 @@ def test_normal(rng, kind, coils, depth, size):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_frozen(rng, gradient):
-    """The same operator, which the mask gets no gradient from."""
-    mask, maps = build(rng, "relaxed", 2, (), (7, 9))
-    x = channels(draw(rng, 2, 7, 9))
-
-    def loss(mask, freeze):
-        scan = Cartesian(mask, channels(maps))
-        scan = scan.frozen() if freeze else scan
-        return ops.sum(ops.square(scan.normal(x)) + 0.0 * ops.sum(mask))
-
-    for freeze in (True, False):
-        found = gradient(lambda mask, freeze=freeze: loss(mask, freeze), mask)
-        assert np.all(found == 0) == freeze
-    both = [loss(ops.convert_to_tensor(mask), freeze) for freeze in (1, 0)]
-    np.testing.assert_allclose(*map(ops.convert_to_numpy, both), rtol=1e-6)
-
-
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("coils", [None, 3])
 def test_agrees_with_numpy(rng, coils, size):
@@ -139,3 +122,11 @@ def test_a_mask_needs_four_axes(shape):
     """One of (H, W, 1) would be multiplied along other axes than meant."""
     with pytest.raises(ValueError, match=r"`mask`.*\(1 or batch, H or 1"):
         Cartesian(np.ones(shape, "float32"))
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 10, 1), (2, 8, 10)])
+def test_an_image_has_two_parts(shape):
+    with pytest.raises(
+        ValueError, match=r"real tensor of shape \(\.\.\., H, W"
+    ):
+        Cartesian().normal(np.ones(shape, "float32"))
