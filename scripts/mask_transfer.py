@@ -58,8 +58,12 @@ TESTED = (*CLASSICAL[1:], OWN)
 GIVEN_POINTS = ("gaussian", "poisson_disc", "spectrum")
 GIVEN_LINES = ("random_lines", "equispaced_lines")
 WITH_REGION = {
-    "learned_calibrated": ("learned", *GIVEN_POINTS),
-    "learned_lines_calibrated": ("learned_lines", *GIVEN_LINES),
+    "learned_calibrated": GIVEN_POINTS,
+    "learned_lines_calibrated": GIVEN_LINES,
+}
+WITH_OR_WITHOUT = {
+    "learned_calibrated": ("learned",),
+    "learned_lines_calibrated": ("learned_lines",),
 }
 NO_REGION = {"learned": GIVEN_POINTS, "learned_lines": GIVEN_LINES}
 """Masks that each learned mask is compared with."""
@@ -245,31 +249,43 @@ def results(records, folder):
     failed = [
         trials.failures(Run.of(record).name, record) for record in records
     ]
-    claims = scores.claims_of_networks() + scores.claims(WITH_REGION, TESTED)
-    found = experiments.findings(claims, transfer.volumes_of)
-    others = experiments.findings(
-        scores.claims(NO_REGION, TESTED),
-        transfer.volumes_of,
-        figure="gains_without_region",
-        caption="Masks that were learned without a calibration region.",
-    )
+    # Apart, since the gains of the second are many times those of the first.
+    networks = scores.claims_of_networks()
+    groups = [
+        experiments.findings(claims, transfer.volumes_of, figure, caption)
+        for figure, claims, caption in (
+            ("gains", scores.claims(WITH_REGION, TESTED), ""),
+            (
+                "gains_of_regions",
+                networks + scores.claims(WITH_OR_WITHOUT, TESTED),
+                "U-Nets of other masks, and masks that were learned without a "
+                "calibration region against those with one.",
+            ),
+            (
+                "gains_without_region",
+                scores.claims(NO_REGION, TESTED),
+                "Masks that were learned without a calibration region.",
+            ),
+        )
+    ]
+
+    def joined(key):
+        return {k: v for found in groups for k, v in found[key].items()}
+
     return {
         "title": "Which masks serve which reconstructor?",
         "convention": CONVENTION,
         "table": scores.table("psnr"),
         "tables": {
-            **found["tables"],
-            **others["tables"],
+            **joined("tables"),
             SSIM_CAPTION: scores.table("ssim"),
         },
         "figures": {
-            **found["figures"],
-            **others["figures"],
+            **joined("figures"),
             **draw(scores, folder),
         },
         "sentences": [
-            *found["sentences"],
-            *others["sentences"],
+            *itertools.chain(*(found["sentences"] for found in groups)),
             *itertools.chain(*map(scores.cost_of_others, scores.rates)),
             *itertools.chain(*failed),
         ],

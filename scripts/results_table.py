@@ -131,12 +131,12 @@ def against_4s(method, name):
 
 def of_masks(method, learned, given):
     """A row of the comparisons of masks for a reconstructor."""
-    region = "with" if "calibrated" in learned else "without"
-    name = {"gaussian": "Gaussian points", "poisson disc": "a Poisson disc"}
+    region = learned.replace("learned, no", "learned without a")
+    name = given.replace("Poisson", "a Poisson")
     return (
         f"4: {method}: {learned} against {given}",
-        f"points learned {region} a region against {name[given]}",
-        f"R = 4, {method.replace('wavelet l1', 'wavelets')}",
+        f"points {region} against {name}",
+        f"R = 4, {method}",
     )
 
 
@@ -276,17 +276,17 @@ ENTRIES = [
         "Points learned with a region beat given ones, for other methods too",
         "mask_transfer_folds",
         *(
-            of_masks(method, "learned calibrated", given)
-            for method in ("own U-Net", "wavelet l1", "total variation")
-            for given in ("gaussian", "poisson disc")
+            of_masks(method, "learned with a region", given)
+            for method in ("own U-Net", "wavelets", "total variation")
+            for given in ("Gaussian points", "Poisson disc")
         ),
     ),
     *TRANSFER.claim(
         "Points learned without a region beat given ones",
         "mask_transfer_folds",
         *(
-            of_masks(method, "learned", "gaussian")
-            for method in ("own U-Net", "wavelet l1", "total variation")
+            of_masks(method, "learned, no region", "Gaussian points")
+            for method in ("own U-Net", "wavelets", "total variation")
         ),
     ),
     *TRANSFER.claim(

@@ -35,6 +35,6 @@ def draw_gains(effects):
         )
     ax.axvline(0.0, color="black", linewidth=0.8)
     ax.set_yticks(range(len(effects)), list(effects))
-    ax.invert_yaxis()
+    ax.set_ylim(len(effects) - 0.5, -0.5)
     ax.set_xlabel("gain [dB]")
     return figure, CAPTION

@@ -18,6 +18,15 @@ from loupe_tf.masks import SamplingMask
 
 OWN, OTHERS, BEST_OTHER = "own U-Net", "others' U-Nets", "best other U-Net"
 DIGITS = {"psnr": 2, "ssim": 4}
+TITLES = {
+    "learned": "learned, no region",
+    "learned_calibrated": "learned with a region",
+    "learned_lines": "learned lines, no region",
+    "learned_lines_calibrated": "learned lines with a region",
+    "gaussian": "Gaussian points",
+    "poisson_disc": "Poisson disc",
+    "wavelet_l1": "wavelets",
+}
 
 
 def unet_of(mask):
@@ -30,7 +39,7 @@ def mask_of(unet):
 
 def title_of(name):
     """A name for tables and figures."""
-    return name.replace("_", " ")
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def volumes_of(row):

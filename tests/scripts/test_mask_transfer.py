@@ -181,9 +181,10 @@ def test_sentences_are_of_the_same_seed_and_volume(small, tmp_path):
     found = small.results(_trials(0) + _trials(1), tmp_path)
     network, tv, own, foreign = found["sentences"]
     assert "own U-Net against another's" in network and "+5.83 dB" in network
-    assert "R = 4: total variation: learned against gaussian" in tv
+    pair = "learned, no region against Gaussian points"
+    assert f"R = 4: total variation: {pair}" in tv
     assert "-3.00 dB" in tv
-    assert "own U-Net: learned against gaussian" in own and "+1.00 dB" in own
+    assert f"own U-Net: {pair}" in own and "+1.00 dB" in own
     # 5, 4, 6, 7, 7 and 6 dB in both seeds.
     assert "5.83 dB on average, from 4.00 to 7.00 over 12 pairs" in foreign
 
@@ -207,8 +208,8 @@ def test_folds_have_an_interval_over_patients(small, tmp_path):
     ]
     assert [row[1] for row in rows] == [
         "mean over masks: their own U-Net against another's",
-        "total variation: learned against gaussian",
-        "own U-Net: learned against gaussian",
+        "total variation: learned, no region against Gaussian points",
+        "own U-Net: learned, no region against Gaussian points",
     ]
     assert rows[2][2] == "+1.10 [+0.67, +1.53]"
     assert rows[2][3].startswith("better (detectable: ")

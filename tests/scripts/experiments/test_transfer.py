@@ -66,8 +66,9 @@ def test_the_matrix_is_network_by_mask(scores):
 def test_masks_are_compared_for_the_same_reconstructor(scores):
     rivals = {"learned": ("gaussian", "spectrum")}
     zero, own = scores.claims(rivals, ("zero_filled", transfer.OWN))
-    assert zero.subject == "zero filled: learned against gaussian"
-    assert own.subject == "own U-Net: learned against gaussian"
+    pair = "learned, no region against Gaussian points"
+    assert zero.subject == f"zero filled: {pair}"
+    assert own.subject == f"own U-Net: {pair}"
     assert own.acceleration == 4.0
     gains = [
         (record["volumes"]["v"]["psnr"] - other["volumes"]["v"]["psnr"])
@@ -101,12 +102,12 @@ def test_figures_are_of_what_is_there(tmp_path):
     assert transfer.draw_masks(paths, 2) is None
     masks.gaussian((16, 18), 4).save(paths["gaussian"])
     (axes,) = [ax for ax in transfer.draw_masks(paths, 2).axes if ax.images]
-    assert "gaussian" in axes.get_title()
+    assert "Gaussian points" in axes.get_title()
     assert transfer.draw_reconstructions({}, MASKS) is None
     truth = np.zeros((1, 16, 18, 1), "float32")
     images = {"gaussian": {"truth": truth, "gaussian": truth + 1}}
     figure = transfer.draw_reconstructions(images, MASKS[:1], MASKS[1:])
-    assert "gaussian" in {ax.get_title() for ax in figure.axes}
+    assert "Gaussian points" in {ax.get_title() for ax in figure.axes}
 
 
 def test_means_over_other_volumes_are_left_out():
