@@ -334,7 +334,7 @@ ENTRIES = [
             (
                 f"4: 1 coil, learned {kind}: {network} ×5 against U-Net",
                 f"{network} against U-Net",
-                f"R = 4, each with {kind} of its own",
+                f"R = 4, each with its own {kind}",
             )
             for kind in ("points", "lines")
             for network in ("XPDNet", "MoDL", "VarNet")
@@ -343,7 +343,7 @@ ENTRIES = [
             (
                 f"8: 1 coil, learned points: {network} ×5 against U-Net",
                 f"{network} against U-Net",
-                "R = 8, each with points of its own",
+                "R = 8, each with its own points",
             )
             for network in ("MoDL", "VarNet")
         ),
@@ -381,7 +381,7 @@ ENTRIES = [
                 f"4: 1 coil, learned points: {network} ×{more} against "
                 f"{network} ×{fewer}",
                 f"{more} iterations against {fewer}",
-                f"R = 4, {network}, each with points of its own",
+                f"R = 4, {network}, each with its own points",
             )
             for network in ("MoDL", "VarNet")
             for more, fewer in ((3, 1), (5, 3))
