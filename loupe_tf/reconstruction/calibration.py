@@ -44,14 +44,16 @@ def maps_from_centre(mask):
     lines = (mask.lines or "")[: -1 if side == 1 else None]
     has = f"{side} {lines}" if lines else f"{side}×{side} points"
     needed = needed_lines()
+    # The number is a rule of `espirit_maps`, not of ESPIRiT.
+    ours = f"ESPIRiT here, whose {KERNEL_SIZE}×{KERNEL_SIZE} windows need"
     each = "" if mask.lines else f"×{needed}"
     usual = "" if mask.lines else f"×{USUAL}"
     if side < needed:
-        end = f"too few for ESPIRiT, which needs {needed}{each}"
+        end = f"too few for {ours} {needed}{each}"
     elif side < USUAL:
         end = (
-            f"enough for ESPIRiT, which needs {needed}{each}, but fewer than "
-            f"the usual {USUAL}{usual}"
+            f"enough for {ours} {needed}{each}, but fewer than the usual "
+            f"{USUAL}{usual}"
         )
     else:
         end = f"enough for ESPIRiT, which usually has {USUAL}{usual}"

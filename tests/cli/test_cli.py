@@ -15,6 +15,7 @@ from loupe_tf.formats import load_mask, pulseq_sequence
 from loupe_tf.masks import (
     SamplingMask,
     central_lines,
+    equispaced_lines,
     gaussian,
     poisson_disc,
     random_lines,
@@ -212,7 +213,25 @@ def test_a_mask_learned_from_magnitudes_has_a_note(files, capsys):
         ("a.csv", {"trained_on": "magnitudes", "half_plane": True}),
         ("a.npy", {"trained_on": "magnitudes"}),
     ):
-        assert "Note" not in convert_with(name, **facts)
+        assert "magnitudes" not in convert_with(name, **facts)
+
+
+@pytest.mark.parametrize(
+    "name, provenance, said",
+    [
+        ("a.csv", {"pattern": "learned"}, True),
+        ("a.npy", {"pattern": "learned"}, False),  # Not for a scanner.
+        ("a.csv", {"pattern": "given"}, False),
+    ],
+)
+def test_learned_lines_have_a_note_on_coils(
+    files, capsys, name, provenance, said
+):
+    mask = equispaced_lines((64, 64), 4, 4)
+    mask.replace(provenance=provenance).save("learned.npz")
+    assert run(f"mask convert learned.npz {name}") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert ("compare with `loupe-tf mask make equi" in text) == said
 
 
 @pytest.mark.parametrize(

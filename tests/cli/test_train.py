@@ -230,7 +230,7 @@ def test_the_help_names_all_estimators(capsys):
 def test_data_or_demo_has_to_be_given(capsys):
     for words in ([], ["--epochs", "1", "1"]):
         assert train(words) == 2
-        assert "--data with your images, or --demo" in capsys.readouterr().err
+        assert "give --data DIR, or --demo" in capsys.readouterr().err
     # A part of its name would not bring the settings of the demo.
     with pytest.raises(SystemExit):
         train(["--dem"])
@@ -338,7 +338,7 @@ def test_before_a_scan(lines, complex_images):
     view = (220, 240) if complex_images else None
     mask = masks.SamplingMask(array, field_of_view=view)
     options = parse("--data", "images")
-    gains = np.array([1.0, 2.0])
+    gains = np.array([1.0, 1.1, 1.2])
     text, rows = before_a_scan.section(
         mask, gains, CENTRE, options, complex_images, demo=False
     )
@@ -348,30 +348,65 @@ def test_before_a_scan(lines, complex_images):
     # A mask of points is for 3-D; that is no fault.
     states = {name: state for name, state, *_ in rows}
     assert states["a sequence for it"] == ("ok" if lines else "note")
+    assert ("CSV" in remedies["a sequence for it"]) != bool(lines)
     assert all(remedies[x] for x, state in states.items() if state == "open")
     assert "--baseline central" in remedies["better than the central mask"]
     # One coil without noise is all that the command simulates.
     assert states["receive coils and noise"] == "open"
-    assert "snr=" in remedies["receive coils and noise"]
-    # Eight lines are too few for sensitivity maps.
-    open_points = 2 * (not complex_images) + 3
+    remedy = remedies["receive coils and noise"]
+    assert "snr=" in remedy
+    # Lines that a U-Net has learned are not for several coils.
+    assert ("reconstructor=MoDL()" in remedy) == bool(lines)
+    assert ("equispaced_lines" in remedy) == bool(lines)
+    # Eight are too few for sensitivity maps, which need not be of this scan.
+    assert states["region for sensitivity maps"] == (
+        "note" if lines else "open"
+    )
+    open_points = 2 * (not complex_images) + 2 + (not lines)
     assert re.findall(r"(\d) items? (?:is|are) open", text) == [
         str(open_points)
     ]
     # One volume that loses, and simulated anatomy, are open points as well.
     _, more = before_a_scan.section(
-        mask, gains * [1, -1], CENTRE, options, complex_images, demo=True
+        mask, gains * [1, -1, 1], CENTRE, options, complex_images, demo=True
     )
     assert sum(row[1] == "open" for row in more) == open_points + 2
     # A longer training need not help.
-    (gain,) = [row for row in more if "1 of 2" in row[2]]
-    assert "by PSNR in 1 of 2" in gain[2] and "take the fixed mask" in gain[3]
+    (gain,) = [row for row in more if "2 of 3" in row[2]]
+    assert "by PSNR in 2 of 3" in gain[2] and "take the fixed mask" in gain[3]
     # The baseline may be the central mask itself.
     options.baseline = "central"
     _, rows = before_a_scan.section(
         mask, gains, CENTRE, options, complex_images, demo=False
     )
     assert len([row for row in rows if "central" in row[0]]) == 1
+
+
+@pytest.mark.parametrize(
+    "gains, state, words",
+    [
+        ([0.01], "note", "too few volumes to tell"),
+        ([1.0, 1.1], "note", "too few volumes to tell"),
+        ([-0.01], "open", "0 of 1"),
+        ([1.0, 1.1, 1.2], "ok", "1.10 dB [0.85, 1.35]"),
+        # All gains are positive, and the interval includes zero.
+        ([0.1, 0.2, 5.0], "open", "3 of 3"),
+        ([1.0, 1.1, -0.1], "open", "2 of 3"),
+    ],
+)
+def test_a_gain_needs_volumes_that_agree(gains, state, words):
+    """A single volume that gains a hundredth of a decibel tells nothing."""
+    _, rows = before_a_scan.section(
+        masks.SamplingMask(np.ones((8, 8), bool)),
+        np.array(gains),
+        CENTRE,
+        parse(*"--data images --baseline gaussian".split()),
+        complex_images=True,
+        demo=False,
+    )
+    (row,) = [row for row in rows if "gaussian" in row[0]]
+    assert row[1] == state and words in row[2]
+    assert bool(row[3]) == (state != "ok")
 
 
 def test_a_faster_scan_has_a_lower_snr():
@@ -395,8 +430,8 @@ def test_a_faster_scan_has_a_lower_snr():
 @pytest.mark.parametrize(
     "centre, state, words",
     [
-        (12, "open", "12 columns around DC without a gap: too few"),
-        (13, "note", "needs 13, but fewer than the usual 24"),
+        (12, "note", "12 columns around DC without a gap: too few"),
+        (13, "note", "need 13, but fewer than the usual 24"),
         (24, "ok", "24 columns around DC without a gap: enough"),
     ],
 )

@@ -103,7 +103,7 @@ def add_mask_options(group):
         group,
         "are always acquired, inside the budget (fastMRI's share of them, "
         f"{masks.CALIBRATION_SHARE}/R; 0 for none); to estimate coil maps, "
-        "ESPIRiT needs 13",
+        "`espirit_maps` of this package needs 13",
     )
     add(
         "--baseline",

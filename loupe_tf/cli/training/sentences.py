@@ -86,11 +86,11 @@ def size_of(gains):
     size = np.abs(gains.mean())
     if len(gains) < 2:
         return f"{size:.2f} dB"
-    low, high = _interval(gains * np.sign(gains.mean() or 1))
+    low, high = interval(gains * np.sign(gains.mean() or 1))
     return f"{size:.2f} dB [{low:.2f}, {high:.2f}]"
 
 
-def _interval(gains):
+def interval(gains):
     """The 95 % interval of a mean gain, over volumes."""
     found = evaluation.effect(
         {i: [gain] for i, gain in enumerate(gains)},
@@ -180,7 +180,7 @@ def sentence(options, gains, ssim, how, demo):
         "them)."
     )
     text += disagree
-    low, high = _interval(gains)
+    low, high = interval(gains)
     if low <= 0 <= high:
         text += (
             " The interval includes zero: this run does not tell which mask is "
