@@ -42,7 +42,7 @@ examples:
   loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
       --filters 8 --epochs 30 10 --out runs/mine
   loupe-tf evaluate --data mri_volumes/mine --data-dir data/ \\
-      --mask gaussian runs/mine/mask.npz --acceleration 4
+      --mask central_points runs/mine/mask.npz --acceleration 4
   loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out
   loupe-tf trajectory make runs/mine/model.keras --shots 16 --samples 512 \\
       --hardware prisma --out curves.npz curves.png curves.seq
@@ -82,7 +82,7 @@ def parser():
     """Parser of the command `loupe-tf`."""
     top = Parser(
         prog="loupe-tf",
-        description="Learn which samples of k-space a scanner should take.",
+        description="Learn which samples of k-space a scanner should acquire.",
         epilog=EXAMPLE,
         formatter_class=Help,
     )

@@ -14,7 +14,7 @@ from loupe_tf.cli.vocabulary import (
 )
 
 DOC = """\
-Which mask, and which reconstruction? Any with any, on volumes held out.
+Compare any masks with any reconstructors on held-out volumes.
 
 Every mask is tried with every reconstructor at every acceleration R, on the
 test volumes of a data set, and each volume is judged in two conventions: that

@@ -54,7 +54,7 @@ whatever was found, and 2 with a message if there was nothing to look at.
 def add(commands):
     """Add the command."""
     inspect = add_command(
-        commands, "inspect", "say what was done to images before", DOC
+        commands, "inspect", "report how images were already processed", DOC
     )
     data = inspect.add_argument(
         "--data",

@@ -9,7 +9,7 @@ EXAMPLES = """\
 examples:
   loupe-tf mask make equispaced_lines lines.npz --matrix 320 320
   loupe-tf mask show runs/demo/mask.npz
-  loupe-tf mask convert runs/demo/mask.npz lines.csv
+  loupe-tf mask convert runs/demo/mask.npz points.csv
   loupe-tf mask compare runs/demo/mask.npz poisson.npz
 """
 

@@ -1,4 +1,4 @@
-"""`loupe-tf train`: a mask learned with 4S, and what the learning was worth."""
+"""`loupe-tf train`: a mask learned with 4S, and what it gained."""
 
 from loupe_tf.checks import invalid
 from loupe_tf.cli.phase import check_phase, images_of, magnitudes, with_phase
@@ -6,7 +6,7 @@ from loupe_tf.cli.training.options import add_options, check, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
 DOC = """\
-Learn a k-space mask with 4S, and say what the learning was worth.
+Learn a k-space mask with 4S, and report what it gained.
 
 Two models are trained in the two rounds of the 4S paper (Martinini et al.,
 BioCAS 2022), on the same images, with the same network and for the same number
@@ -15,21 +15,25 @@ of the same budget, the baseline. Both are judged on volumes that neither has
 seen.
 
   loupe-tf train --demo
-  loupe-tf train --data my_volumes/ --filters 8 --epochs 30 10
-  loupe-tf train --data my_volumes/ --acceleration 8
+  loupe-tf train --data my_volumes/ --phase --filters 8 --epochs 30 10
+  loupe-tf train --data my_volumes/ --phase --acceleration 8
   loupe-tf train --data mni_brain/128 --lines columns \\
       --calibration 8 --epochs 300 200 --out runs/lines
-  loupe-tf train --data my_volumes/ --distribute mirrored
+  loupe-tf train --data my_volumes/ --phase --distribute mirrored
   loupe-tf train --data my_volumes/ --lines columns --phase --out runs/scan
 
 The folder given by --out gets model.keras, mask.npz and mask.png, history.json,
 metrics.json and report.html, a self-contained page. The epochs by default are
-the paper's: on a processor, give fewer, such as --epochs 30 10 --filters 8. The
-bar shows the time left. A run that was stopped goes on when the same command is
-given again.
+the paper's: on a CPU, give fewer, such as --epochs 30 10 --filters 8. The bar
+shows the time left. A run that was stopped goes on when the same command is
+given again. The environment variable KERAS_BACKEND chooses the backend:
+tensorflow, jax or torch.
 
-The measurement is simulated: one coil, without noise. For several coils, see
-docs/guide/coils.md.
+The measurement is simulated: one coil, without noise. With several coils, lines
+that a U-Net learned were 2.6 dB worse than equispaced ones for total variation,
+which uses the coils: before you scan, compare with `loupe-tf mask make
+equispaced_lines`, or learn lines with MoDL in Python, and compare those too
+(docs/guide/coils.md).
 
 Magnitude images have no phase, so either half of their k-space determines the
 other, and a mask learned from them may leave one half out. Scans have a phase:
@@ -49,10 +53,8 @@ def add(commands):
 def run(options):
     """Run the command."""
     if options.data is None:
-        raise invalid(
-            "data",
-            "--data with your images, or --demo for simulated ones",
-            None,
+        raise ValueError(
+            "No images: give --data DIR, or --demo for simulated ones"
         )
     complete(options)
     check(options)
