@@ -45,7 +45,7 @@ def maps_from_centre(mask):
     has = f"{side} {lines}" if lines else f"{side}×{side} points"
     needed = needed_lines()
     # The number is a rule of `espirit_maps`, not of ESPIRiT.
-    ours = f"ESPIRiT here, whose {KERNEL_SIZE}×{KERNEL_SIZE} windows need"
+    ours = f"`espirit_maps`, whose {KERNEL_SIZE}×{KERNEL_SIZE} windows need"
     each = "" if mask.lines else f"×{needed}"
     usual = "" if mask.lines else f"×{USUAL}"
     if side < needed:
