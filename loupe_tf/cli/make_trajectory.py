@@ -31,7 +31,7 @@ examples:
     loupe-tf trajectory make density.npy --shots 32 --samples 1024 --echo 0 \\
         --fov 220 220 --hardware premier --dwell 4e-6
 
-8192 samples, as above, take minutes on a processor: each step sums the forces
+8192 samples, as above, take minutes on a CPU: each step sums the forces
 between all pairs of samples. Half of --shots or of --samples takes a quarter of
 the time, and half of --iterations takes half.
 
