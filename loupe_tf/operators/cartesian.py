@@ -76,8 +76,10 @@ class Cartesian:
         where the Fourier transforms have it, so that coil images need no shift.
 
         Returns:
-            Function of an image and the prepared tensors, and these tensors, a
-            list.
+            Function of an image `(batch, ..., H, W, 2)` and the prepared
+            tensors to an image of that shape, and a list of these tensors:
+            squared mask, real and imaginary part of the maps, or those of them
+            that there are.
         """
         masked, several = self.mask is not None, self.maps is not None
         tensors = []

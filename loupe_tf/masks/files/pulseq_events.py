@@ -48,7 +48,12 @@ def demands(system, peak_gradient, peak_slew):
         "MaxGradient": 1000 * tesla * system.max_grad,
         "MaxSlew": tesla * system.max_slew,
     }
-    return {name: float(f"{value:.6g}") for name, value in values.items()}
+    return {name: rounded(value) for name, value in values.items()}
+
+
+def rounded(value):
+    """Round a number to six digits: a file has no more."""
+    return float(f"{value:.6g}")
 
 
 def import_pypulseq():

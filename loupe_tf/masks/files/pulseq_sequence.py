@@ -12,6 +12,7 @@ from loupe_tf.masks.files.pulseq_events import (
     events_of,
     import_pypulseq,
     plan_of,
+    rounded,
     system_of,
     wait,
 )
@@ -102,7 +103,7 @@ def pulseq_sequence(
         "TR": timing.tr,
         "FlipAngle": flip_angle,
         "Dwell": events.receiver.dwell,
-        "Bandwidth": _rounded(1 / (plan.samples * events.receiver.dwell)),
+        "Bandwidth": rounded(1 / (plan.samples * events.receiver.dwell)),
         "DummyScans": dummy_scans,
         "Order": order,
         **demands(system, *_peaks(sequence)),
@@ -190,11 +191,6 @@ def _peaks(sequence):
     gradient = max(abs(amplitude) for amplitude, *_ in events)
     slew = max(abs(a) / min(rise, fall) for a, rise, _, fall in events)
     return gradient, slew
-
-
-def _rounded(value):
-    """Round to six digits: a file has no more, and a reader needs fewer."""
-    return float(f"{value:.6g}")
 
 
 def _mask_definitions(mask):

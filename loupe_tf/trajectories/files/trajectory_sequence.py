@@ -7,6 +7,7 @@ from loupe_tf.masks.files.pulseq_events import (
     SPOILING,
     excitation,
     import_pypulseq,
+    rounded,
     share_before,
     wait,
 )
@@ -127,8 +128,8 @@ def trajectory_sequence(
         "FlipAngle": flip_angle,
         "Dwell": trajectory.dwell,
         "DummyScans": dummy_scans,
-        "PeakGradient": float(f"{report.gradient.max():.6g}"),
-        "PeakSlew": float(f"{report.slew.max():.6g}"),
+        "PeakGradient": rounded(report.gradient.max()),
+        "PeakSlew": rounded(report.slew.max()),
         "MaxGradient": hardware.max_gradient,
         "MaxSlew": hardware.max_slew,
         **_trajectory_definitions(trajectory),
