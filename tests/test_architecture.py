@@ -19,7 +19,7 @@ FOLDERS = {
 # From the ground up: a room imports from lower floors alone. The front door,
 # `loupe_tf/__init__.py`, has no name.
 FLOORS = (
-    {"version", "checks", "on_import", "backward"},
+    {"version", "checks", "on_import", "backward", "recomputed"},
     {"fourier", "numpy_fourier", "reading", "file_formats"},
     {"atomic", "hdf5", "simulation"},
     {"cfl", "ismrmrd_file"},

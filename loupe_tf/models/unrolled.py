@@ -7,6 +7,7 @@ from loupe_tf import layers
 from loupe_tf.checks import check_integer, invalid
 from loupe_tf.models.independent import independent
 from loupe_tf.operators import Cartesian
+from loupe_tf.recomputed import recomputed
 
 
 class Unrolled(keras.Model):
@@ -229,7 +230,7 @@ class Unrolled(keras.Model):
         # Torch would refuse the gradient of a value that is overwritten below,
         # and TensorFlow, not compiled, loses that of a variable.
         values = [ops.copy(v) for v in variables]
-        *found, loss = keras.remat(step)(*tensors, *values)
+        *found, loss = recomputed(step)(*tensors, *values)
         if any(counted):
             self.add_loss(loss)
         for variable, value in zip(updated, found[len(state) :]):
