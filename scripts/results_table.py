@@ -11,6 +11,7 @@ results` does that.
 """
 
 import argparse
+import collections
 import dataclasses
 import importlib
 import itertools
@@ -764,6 +765,18 @@ def row_of(entry, named):
     return [entry.pair, entry.where, gain, verdict]
 
 
+def tally(rows):
+    """Return a sentence on how many rows have which verdict.
+
+    Args:
+        rows: List of what `row_of` returns.
+    """
+    # A verdict may end with a remark, as in "better (detectable: 0.47)".
+    words = [re.split("[:,(]", verdict)[0].strip() for *_, verdict in rows]
+    counts = collections.Counter(words)
+    return f"Found: {', '.join(f'{n} × {word}' for word, n in counts.items())}."
+
+
 def table(entries=ENTRIES, results=RESULTS):
     """Return the tables of all claims in Markdown, below their systems.
 
@@ -790,7 +803,10 @@ def table(entries=ENTRIES, results=RESULTS):
                 folder = results / entry.folder
                 kept[place] = comparisons(system.script, folder)
             found.append(row_of(entry, kept[place]))
-        parts += [f"**Claim: {words}.**", report.markdown_table(COLUMNS, found)]
+        parts += [
+            f"**Claim: {words}.** {tally(found)}",
+            report.markdown_table(COLUMNS, found),
+        ]
     return "\n\n".join(parts)
 
 
