@@ -1,7 +1,7 @@
 import numpy as np
 
 from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
-from loupe_tf.simulation import birdcage_maps, simulate_kspace
+from loupe_tf.simulation import add_noise, birdcage_maps, simulate_kspace
 
 ANGLES = 8
 
@@ -19,12 +19,18 @@ class CoilBatches(ShuffledBatches):
     epoch; `fit_two_rounds` adds it automatically.
 
     Args:
-        images: Array of images `(examples, H, W, 1)`.
+        images: Array of images `(examples, H, W, 1)`, or of complex ones
+            `(examples, H, W, 2)`, whose magnitudes are then the targets.
         coils: Integer, the number of coils around the image.
         batch_size: Integer. The last batch may be smaller.
         seed: Integer, for order, angles, phases and orientations.
-        phase: Float, the standard deviation of the images' phase in radians.
+        phase: Float, the standard deviation in radians of the phase that the
+            images get; 0 for complex images that keep their own.
         turns: Boolean. Use `False` for validation.
+        snr: (Optional) float, the signal-to-noise ratio in dB of receiver
+            noise in k-space, for validation and tests: in training,
+            `loupe_model(..., snr=30)` draws it anew for each step.
+        drop_remainder: As for `ShuffledBatches`.
 
     Example:
 
@@ -37,7 +43,15 @@ class CoilBatches(ShuffledBatches):
     """
 
     def __init__(
-        self, images, coils, batch_size=16, seed=0, phase=1.0, turns=True
+        self,
+        images,
+        coils,
+        batch_size=16,
+        seed=0,
+        phase=1.0,
+        turns=True,
+        snr=None,
+        drop_remainder=False,
     ):
         # A rotation by the angle between two coils would only renumber them.
         step = 2 * np.pi / coils / ANGLES
@@ -47,7 +61,8 @@ class CoilBatches(ShuffledBatches):
         )
         self.phase = phase
         self.turns = turns
-        super().__init__(images, images, batch_size, seed)
+        self.snr = snr
+        super().__init__(images, images, batch_size, seed, drop_remainder)
 
     def __getitem__(self, index):
         images = self.x[self.rows(index)]
@@ -58,6 +73,10 @@ class CoilBatches(ShuffledBatches):
         kspace, maps, _ = simulate_kspace(
             images, maps, self.phase, seed=rng.integers(2**32)
         )
+        if self.snr is not None:
+            kspace = add_noise(kspace, self.snr, seed=rng.integers(2**32))
+        if images.shape[-1] == 2:
+            images = np.linalg.norm(images, axis=-1, keepdims=True)
         return (kspace, maps), images
 
 

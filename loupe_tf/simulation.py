@@ -9,7 +9,13 @@ import numpy as np
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.numpy_fourier import fft2c
 
-__all__ = ["add_phase", "birdcage_maps", "simulate_kspace", "smooth_phase"]
+__all__ = [
+    "add_noise",
+    "add_phase",
+    "birdcage_maps",
+    "simulate_kspace",
+    "smooth_phase",
+]
 
 
 def birdcage_maps(size, coils, radius=1.5, angle=0.0):
@@ -143,6 +149,49 @@ def add_phase(images, deviation=1.0, seed=None):
             image * smooth_phase(image.shape, deviation, rng)
         )
     return out
+
+
+def add_noise(kspace, snr, seed=None):
+    """Add receiver noise to fully sampled k-space.
+
+    The noise is that of `loupe_tf.layers.ReceiverNoise`, which a model adds in
+    training only: complex, Gaussian, white and independent from coil to coil.
+    Its power is `10 ** (-snr / 10)` times the mean power of all samples of the
+    example. The Fourier transform is orthonormal, so images of one coil may
+    stand in the place of their k-space.
+
+    Args:
+        kspace: Float array `(n, ..., H, W, 2)`, (real, imaginary).
+        snr: Float, the signal-to-noise ratio in dB.
+        seed: Integer, sequence of integers or `None`, seed of the noise.
+
+    Returns:
+        Float32 array of the same shape.
+
+    Raises:
+        ValueError: If an argument is invalid.
+
+    Example:
+
+    >>> noisy = loupe_tf.simulation.add_noise(kspace, snr=30, seed=0)
+    """
+    check_number("snr", snr)
+    kspace = np.asarray(kspace)
+    if kspace.ndim < 4 or kspace.shape[-1] != 2 or np.iscomplexobj(kspace):
+        raise invalid(
+            "kspace",
+            "real and imaginary parts of shape (n, ..., H, W, 2)",
+            found=f"shape={kspace.shape}, dtype={kspace.dtype}",
+        )
+    # The mean over both parts is half the power, just as the variance of each
+    # part is half that of the noise.
+    axes = tuple(range(1, kspace.ndim))
+    variance = np.mean(np.square(kspace), axis=axes, keepdims=True)
+    deviation = np.sqrt(variance * 10 ** (-snr / 10)).astype(np.float32)
+    noise = np.random.default_rng(seed).standard_normal(
+        kspace.shape, np.float32
+    )
+    return kspace.astype(np.float32) + deviation * noise
 
 
 def simulate_kspace(images, maps, phase=1.0, seed=None):

@@ -25,10 +25,7 @@ def images_of(data, phase, seed):
     Raises:
         ValueError: If complex images are to get another phase.
     """
-    if phase and any(map(is_complex, data.values())):
-        raise invalid(
-            "phase", "none, since the images are complex and have one", phase
-        )
+    check_one_phase(data, phase)
     if not phase:
         return {name: slices.images for name, slices in data.items()}
     # Each split has phases of its own.
@@ -36,6 +33,22 @@ def images_of(data, phase, seed):
         name: add_phase(slices.images, phase, [seed, number])
         for number, (name, slices) in enumerate(data.items())
     }
+
+
+def check_one_phase(data, phase):
+    """Refuse another phase for images that have one.
+
+    Args:
+        data: Dictionary of `loupe_tf.datasets.Slices` by split.
+        phase: Float or `None`, as for `images_of`.
+
+    Raises:
+        ValueError: If complex images are to get another phase.
+    """
+    if phase and any(map(is_complex, data.values())):
+        raise invalid(
+            "phase", "none, since the images are complex and have one", phase
+        )
 
 
 def is_complex(slices):

@@ -1,8 +1,9 @@
 """`loupe-tf train`: a mask learned with 4S, and what it gained."""
 
 from loupe_tf.checks import invalid
-from loupe_tf.cli.phase import check_phase, images_of, magnitudes, with_phase
-from loupe_tf.cli.training.options import add_options, check, complete
+from loupe_tf.cli.phase import check_phase, is_complex, magnitudes, with_phase
+from loupe_tf.cli.training.networks import NETWORKS
+from loupe_tf.cli.training.options import NEW, add_options, check, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
 DOC = """\
@@ -29,11 +30,15 @@ shows the time left. A run that was stopped goes on when the same command is
 given again. The environment variable KERAS_BACKEND chooses the backend:
 tensorflow, jax or torch.
 
-The measurement is simulated: one coil, without noise. With several coils, lines
-that a U-Net learned were 2.6 dB worse than equispaced ones for total variation,
-which uses the coils: before you scan, compare with `loupe-tf mask make
-equispaced_lines`, or learn lines with MoDL in Python, and compare those too
-(docs/guide/coils.md).
+The measurement is simulated: one coil without noise, unless --coils and --snr
+say otherwise. Most scanners have several coils. For their lines, give --network
+modl, varnet or xpdnet, which use the maps of the coils; lines that a U-Net
+learned were 2.6 dB worse than equispaced ones for total variation, which uses
+the maps too (docs/guide/coils.md). The report then compares with equispaced
+lines, also by CG-SENSE, which uses the maps and learns nothing:
+
+  loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 30 \
+      --network modl --epochs 30 10 --batch-size 4 --out runs/coils
 
 Magnitude images have no phase, so either half of their k-space determines the
 other, and a mask learned from them may leave one half out. Scans have a phase:
@@ -68,6 +73,7 @@ def run(options):
     from loupe_tf import evaluation, masks
     from loupe_tf.checks import check_choice
     from loupe_tf.cli.training import models, page, rounds
+    from loupe_tf.cli.training.scans import describe, image_shape, simulate
     from loupe_tf.layers.estimators import ESTIMATORS
     from loupe_tf.provenance import provenance
     from loupe_tf.run_folder import RunFolder
@@ -81,9 +87,9 @@ def run(options):
         )
     with devices.chief_first():
         data, source = load_data(options)
-    inputs = images_of(data, options.phase, options.seed)
+    scans = simulate(options, data, devices)
     images, data = data, magnitudes(data)
-    test, shape = data["test"], inputs["test"].shape[1:]
+    test, shape = data["test"], image_shape(scans, options)
     view = data["train"].field_of_view
     if options.calibration is None:
         options.calibration = masks.default_calibration(
@@ -92,6 +98,7 @@ def run(options):
     facts = {
         **provenance(settings_of(options), source, data),
         "convention": page.CONVENTION,
+        "measurement": describe(options),
         "devices": str(devices),
     }
     print(f"Data: {source}; {facts['volumes']}\nTraining on {devices}")
@@ -104,22 +111,27 @@ def run(options):
     out = RunFolder(options.out, writes=devices.is_chief)
     # A run may go on on other devices, or in a folder that was moved.
     own = ("out", "demo", "distribute", "logical_devices")
-    settings = settings_of(options).items()
-    out.check_settings({k: v for k, v in settings if k not in own})
+    settings = settings_of(options)
+    out.check_settings(
+        {k: v for k, v in settings.items() if k not in own},
+        later=[name for name in NEW if settings[name] is None],
+    )
     devices.check_fft(shape[:2])
     crimes = []
     if devices.is_chief:
         crimes = warn_of_data_crimes(images, options)
         warn_of_phase_axis(data, options)
+        warn_of_lines(options)
 
     both = learned, fixed
-    trained = [rounds.train(options, m, data, inputs, out) for m in both]
+    trained = [rounds.train(options, m, data, scans, out) for m in both]
     if not devices.is_chief:
         return
     learned, fixed = map(devices.on_one_device, (learned, fixed))
     both = learned, fixed
-    outcome = rounds.judge(options, both, trained, test, inputs["test"])
-    page.write(out, options, facts, crimes, test, learned, outcome)
+    outcome = rounds.judge(options, both, trained, test, scans)
+    has_phase = is_complex(images["test"])
+    page.write(out, options, facts, crimes, test, learned, outcome, has_phase)
 
 
 def load_data(options):
@@ -134,6 +146,10 @@ def load_data(options):
         extent = datasets.inspect(train_data.images, train_data.volumes).extent
         data = {k: v.crop_to_acquired(extent) for k, v in data.items()}
         source += f", k-space cropped to the acquired extent {extent}"
+    if options.coils is not None and options.phase is None:
+        # A receive coil adds a phase of its own; the image has one too.
+        own = any(map(is_complex, data.values()))
+        options.phase = 0.0 if own else 1.0
     return data, with_phase(source, options.phase)
 
 
@@ -155,6 +171,23 @@ def warn_of_data_crimes(data, options):
         "standard deviation. It is smoother than that of many scans, so the "
         "figures may still be optimistic.",
     ]
+
+
+def warn_of_lines(options):
+    """Warn of lines for several coils by a network that cannot use the maps."""
+    import warnings
+
+    kind = NETWORKS[options.network]
+    if not options.lines or options.coils is None or kind.unrolled:
+        return
+    # docs/results/xpdnet.md.
+    warnings.warn(
+        f"--network {options.network} sees one combined image and cannot use "
+        "the maps of the coils. Lines that a U-Net learned were 2.6 dB worse "
+        "than equispaced ones for total variation, which uses them. For lines "
+        "to scan with, give --network modl.",
+        stacklevel=2,
+    )
 
 
 def warn_of_phase_axis(data, options):

@@ -40,7 +40,8 @@ class Loupe(keras.Model):
             or model from the list of Keras tensors it will be called with.
             With coils, maps are no input of the model if the reconstructor's
             `needs_maps` is `False`.
-        coils, snr, field_of_view, seed, name: As for `loupe_model`.
+        coils, snr, field_of_view, seed, name, magnitude: As for
+            `loupe_model`.
 
     Attributes:
         sampler: The given sampler.
@@ -64,8 +65,11 @@ class Loupe(keras.Model):
         field_of_view=None,
         seed=None,
         name="loupe",
+        magnitude=None,
     ):
         input_shape = tuple(input_shape)
+        if magnitude is None:
+            magnitude = input_shape[-1] == 1
         shapes = {"input": input_shape}
         if coils is not None:
             number = None if coils == "any" else coils
@@ -117,7 +121,7 @@ class Loupe(keras.Model):
             measured.append(ops.concatenate(parts, axis=-1))
         image = reconstructor(measured)
         _check_image(image.shape, input_shape)
-        if image.shape[-1] == 2 and input_shape[-1] == 1:
+        if image.shape[-1] == 2 and magnitude:
             image = layers.ComplexAbs(name="magnitude")(image)
         inputs = [*inputs, *choices]
         super().__init__(
@@ -137,6 +141,7 @@ class Loupe(keras.Model):
             "snr": snr,
             "field_of_view": field_of_view,
             "seed": seed,
+            "magnitude": magnitude,
         }
 
     def with_layers(self, clone, sampler):

@@ -38,6 +38,7 @@ def loupe_model(
     field_of_view=None,
     name="loupe",
     sampler=None,
+    magnitude=None,
     **unet_options,
 ):
     """Build LOUPE: a k-space mask and a reconstruction, trained together.
@@ -149,6 +150,10 @@ def loupe_model(
             `acceleration`, `mask`, `mask_input`, `lines`, `half_plane`,
             `groups`, `calibration`, `estimator`, `slope`, `prob_slope`,
             `binarization` and `sparsity_penalty`.
+        magnitude: (Optional) boolean, whether the model returns the magnitude
+            of a complex reconstruction. Defaults to `True` if the input is a
+            magnitude. A reconstructor from k-space to a complex image needs
+            `True` for complex images whose targets are magnitudes.
         **unet_options: Arguments of `loupe_tf.models.unet`, such as
             `filters`, `depth`, `normalization` or `preset`.
 
@@ -270,6 +275,7 @@ def loupe_model(
         field_of_view=field_of_view or sampler.field_of_view,
         seed=seed,
         name=name,
+        magnitude=magnitude,
     )
     if sampler.curves:
         _check_size(model.output_shape[1:3], input_shape[:2])

@@ -1,6 +1,7 @@
 """What stands between a learned mask and a scan: a section of the report."""
 
-from loupe_tf.cli.training import sentences
+from loupe_tf.cli.training import scans, sentences
+from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.reconstruction.calibration import (
     USUAL,
     maps_from_centre,
@@ -20,17 +21,19 @@ CONTRAST = [
 ]
 
 
-def section(mask, gains, central, options, complex_images, demo):
+def section(mask, gains, central, options, complex_images, demo, sense=None):
     """Make the section: a sentence, and a table of what was looked at.
 
     Args:
         mask: The learned `SamplingMask`.
-        gains: Array, decibels of each test volume over the fixed mask.
+        gains: Dict of arrays, `"psnr"` and `"ssim"` of each test volume over
+            the fixed mask.
         central: Pair of the pattern of the central lines or points, and a
             string, how they compare without a network.
         options: `argparse.Namespace` of `loupe-tf train`.
         complex_images: Boolean, whether the images given have a phase.
         demo: Boolean, whether the images are simulated.
+        sense: (Optional) dict like `gains`, by CG-SENSE, if there are coils.
 
     Returns:
         Tuple of the sentence and the rows under `HEADER`.
@@ -38,17 +41,19 @@ def section(mask, gains, central, options, complex_images, demo):
     rows = [
         *([_anatomy()] if demo else []),
         _phase(options.phase, complex_images),
-        _receivers(mask),
+        _receivers(mask, options),
         _maps(mask),
         _snr(mask),
         CONTRAST,
         _size(mask),
         _sequence(mask),
         _gain(gains, options.baseline),
+        *([] if sense is None else [_by_cg_sense(sense, options.baseline)]),
         *([] if options.baseline == central[0] else [_centre(*central)]),
     ]
-    # At least one: the command simulates one coil.
     open_points = sum(state == OPEN for _, state, *_ in rows)
+    if not open_points:
+        return "No item is open. Read the notes before you scan.", rows
     are = "item is" if open_points == 1 else "items are"
     return (
         f"Not yet for a scanner: {open_points} {are} open. You can still "
@@ -77,21 +82,36 @@ def _phase(simulated, complex_images):
     return [name, OPEN, answer, "train on complex images, or with `--phase`"]
 
 
-def _receivers(mask):
-    name, answer = "receive coils and noise", "simulated: one coil, no noise"
-    if not mask.lines:
-        remedy = "train in Python: `loupe_model(coils=..., snr=...)`"
-        return [name, OPEN, answer, remedy]
-    # docs/results/xpdnet.md; another training of MoDL lost: guide/coils.md.
-    return [
-        name,
-        OPEN,
-        f"{answer}. With several coils, lines that a U-Net learned were 2.6 dB "
-        "worse than equispaced ones for total variation, which uses the coils",
-        "compare with `loupe-tf mask make equispaced_lines` before you scan, "
-        "also if you learn lines in Python: `loupe_model(coils=..., snr=..., "
-        "reconstructor=MoDL())`",
+def _receivers(mask, options):
+    name = "receive coils and noise"
+    answer = f"simulated: {scans.describe(options)}"
+    lacks = [
+        text
+        for value, text in (
+            (options.coils, "`--coils`"),
+            (options.snr, "`--snr`"),
+        )
+        if value is None
     ]
+    remedies = [f"give {' and '.join(lacks)}"] if lacks else []
+    if mask.lines and not NETWORKS[options.network].unrolled:
+        # docs/results/xpdnet.md; a training of MoDL lost too: guide/coils.md.
+        answer += (
+            ". With several coils, lines that a U-Net learned were 2.6 dB "
+            "worse than equispaced ones for total variation, which uses the "
+            "coils"
+        )
+        remedies.append(
+            "learn lines for several coils with `--network modl`, and compare "
+            "with equispaced ones, `--baseline equispaced_lines`"
+        )
+    if remedies:
+        return [name, OPEN, answer, "; ".join(remedies)]
+    remedy = (
+        "compare `--snr` with your scanner's; with raw k-space of its coils, "
+        "train in Python: `loupe_model(coils=..., snr=...)`"
+    )
+    return [name, NOTE, answer, remedy]
 
 
 def _maps(mask):
@@ -148,6 +168,7 @@ def _sequence(mask):
 
 
 def _gain(gains, baseline):
+    gains, ssim = gains["psnr"], gains["ssim"]
     better = int((gains > 0).sum())
     name = f"better than the fixed {baseline} mask"
     answer = f"by PSNR in {better} of {len(gains)} test volumes"
@@ -162,7 +183,33 @@ def _gain(gains, baseline):
     if low <= 0:
         remedy = "the interval includes zero: test on more volumes"
         return [name, OPEN, answer, remedy]
-    return [name, DONE, answer, ""]
+    size = sentences.size_of(ssim, unit="", digits=3)
+    if ssim.mean() >= 0:
+        return [name, DONE, f"{answer}; by SSIM {size} better", ""]
+    _, high = sentences.interval(ssim)
+    state = OPEN if high < 0 else NOTE
+    remedy = "the two metrics disagree: look at the images, train for longer"
+    return [name, state, f"{answer}; by SSIM {size} worse", remedy]
+
+
+def _by_cg_sense(gains, baseline):
+    """Whether the mask also serves a method that has learned nothing."""
+    name = f"better than {baseline} by CG-SENSE too"
+    found = [
+        f"{sentences.size_of(each, unit, digits)} "
+        + ("worse" if each.mean() < 0 else "better")
+        for each, unit, digits in (
+            (gains["psnr"], " dB in PSNR", 2),
+            (gains["ssim"], " in SSIM", 3),
+        )
+    ]
+    answer = ", ".join(found)
+    better = min(each.mean() for each in gains.values()) >= 0
+    enough = len(gains["psnr"]) >= ENOUGH_VOLUMES
+    if better and enough and sentences.interval(gains["psnr"])[0] > 0:
+        return [name, DONE, answer, ""]
+    remedy = "reconstruct with the network that the mask was learned with"
+    return [name, NOTE, answer, remedy]
 
 
 def _centre(pattern, alone):

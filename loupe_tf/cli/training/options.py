@@ -2,6 +2,11 @@
 
 from loupe_tf import distribution, masks
 from loupe_tf.checks import check_integer, check_number, invalid
+from loupe_tf.cli.training.networks import (
+    ITERATIONS,
+    NETWORKS,
+    SOLVER_ITERATIONS,
+)
 from loupe_tf.cli.vocabulary import (
     add_calibration,
     add_data,
@@ -38,15 +43,11 @@ def _shown(name, value):
     )
 
 
-# Of `loupe_tf.models`, with their names in tables and depths by default.
-NETWORKS = {
-    "unet": ("U-Net", 5),
-    "fastmri_unet": ("fastMRI U-Net", 4),
-    "encoder_decoder": ("encoder-decoder", 7),
-}
-
-# The masks to beat: images of low resolution.
+# As many lines or points around DC give images of low resolution.
 CENTRAL = {"lines": "central_lines", "points": "central_points"}
+
+# Options that older versions lack. Their runs had none of these.
+NEW = ("coils", "snr", "iterations")
 
 # What the options of version 0.1.0 called them.
 OLD_NAMES = {"uniform": "uniform_random", "poisson": "poisson_disc"}
@@ -73,15 +74,38 @@ def add_options(command):
         command,
         "Without a phase either half of k-space determines the other, and a "
         "mask for a scanner must not leave one out. The targets stay "
-        "magnitudes",
+        "magnitudes. With --coils, magnitude images get a phase of 1; "
+        "--phase 0 leaves it out",
     )
     add_out(command, "runs/loupe", "folder of the run")
     add_seed(command, "seed of the split, the weights, the masks and the order")
+    add_scanner_options(command.add_argument_group("the simulated scanner"))
     add_mask_options(command.add_argument_group("the masks"))
     add_network_options(command.add_argument_group("the network"))
     add_training_options(command.add_argument_group("the training"))
     distribution.add_arguments(command.add_argument_group("the devices"))
     add_rare_options(command.add_argument_group("for experts"))
+
+
+def add_scanner_options(group):
+    """Add those that say what is measured."""
+    add = group.add_argument
+    add(
+        "--coils",
+        type=int,
+        metavar="N",
+        help="receive coils on a circle around the image (birdcage maps); "
+        "their angle and the phase of the image are new in each epoch (one "
+        "uniform coil without the option)",
+    )
+    add(
+        "--snr",
+        type=float,
+        metavar="DB",
+        help="add receiver noise to k-space, in training, validation and test: "
+        "the mean power of all samples over that of the noise, in dB, such as "
+        "30 (no noise)",
+    )
 
 
 def add_mask_options(group):
@@ -111,7 +135,8 @@ def add_mask_options(group):
         type=lambda name: OLD_NAMES.get(name, name),
         help="the fixed pattern to compare with: central_points, or "
         "central_lines with --lines, which nobody has to design (default); "
-        "gaussian and random_lines are easier rivals",
+        "equispaced_lines with --lines and --coils, whose maps unfold their "
+        "aliases; gaussian and random_lines are easier rivals",
     )
 
 
@@ -122,20 +147,29 @@ def add_network_options(group):
         "--network",
         choices=list(NETWORKS),
         default="unet",
-        help="the network that rebuilds the image (%(default)s); unrolled "
-        "networks need Python, see docs/guide/reconstructors.md",
+        help="the network that rebuilds the image (%(default)s). modl, varnet "
+        "and xpdnet are unrolled: they use the maps of coils, and take about "
+        f"--iterations times as long; modl solves with {SOLVER_ITERATIONS} "
+        "conjugate gradients in each",
+    )
+    add(
+        "--iterations",
+        type=int,
+        metavar="N",
+        help="iterations of an unrolled network, each a U-Net with weights of "
+        f"its own ({ITERATIONS})",
     )
     add(
         "--filters",
         type=int,
-        default=32,
-        help="channels of the network's first scale (%(default)s)",
+        help="channels of the network's first scale (32; 8 for the U-Nets of "
+        "unrolled networks)",
     )
     add(
         "--depth",
         type=int,
-        help="scales of unet (5), halvings of fastmri_unet (4) and "
-        "encoder_decoder (7)",
+        help="scales of unet (5) and of the U-Nets of unrolled networks (3), "
+        "halvings of fastmri_unet (4) and encoder_decoder (7)",
     )
 
 
@@ -244,15 +278,41 @@ def complete(options):
         options.patience = min(40, max(1, first // 15))
     if options.cooldown is None:
         options.cooldown = min(10, max(1, first // 100))
-    if options.depth is None:
-        options.depth = NETWORKS[options.network][1]
+    complete_network(options)
     if options.baseline is None:
         options.baseline = CENTRAL["lines" if options.lines else "points"]
+        if options.lines and options.coils is not None:
+            options.baseline = "equispaced_lines"
     if options.lines and not masks.PATTERNS[options.baseline].of_lines:
         raise invalid(
             "baseline",
             f"a pattern of lines, with --lines {options.lines}",
             options.baseline,
+        )
+
+
+def complete_network(options):
+    """Put in the sizes of the network that were not given.
+
+    Args:
+        options: `argparse.Namespace`, which is changed.
+
+    Raises:
+        ValueError: If iterations are given for a network that has none.
+    """
+    kind = NETWORKS[options.network]
+    for name in ("filters", "depth"):
+        if getattr(options, name) is None:
+            setattr(options, name, getattr(kind, name))
+    if kind.unrolled and options.iterations is None:
+        options.iterations = ITERATIONS
+    elif options.iterations is not None and not kind.unrolled:
+        unrolled = [name for name, one in NETWORKS.items() if one.unrolled]
+        raise invalid(
+            "iterations",
+            f"none for --network {options.network}, which is not unrolled; "
+            f"{', '.join(unrolled)} are",
+            options.iterations,
         )
 
 
@@ -275,9 +335,12 @@ def check(options):
         "weight_decay": {"at_least": 0},
         "learning_rate": {"above": 0},
         "factor": {"at_least": 1},
+        "snr": {},
     }
     integers = {
         "calibration": 0,
+        "coils": 1,
+        "iterations": 1,
         "filters": 1,
         "depth": 1,
         "batch_size": 1,

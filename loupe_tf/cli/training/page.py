@@ -6,7 +6,7 @@ from loupe_tf import evaluation, masks, plots, report
 from loupe_tf.atomic import written_aside
 from loupe_tf.cli.training import before_a_scan, sentences
 from loupe_tf.cli.training.models import fixed_mask
-from loupe_tf.cli.training.options import NETWORKS
+from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.masks.description import resolution_text, side_lobe_text
 
@@ -14,7 +14,10 @@ CONVENTION = (
     "PSNR = -10 log10(MSE) on images divided by their volume's maximum; SSIM "
     "with data range 1; both averaged over the slices of a volume, then mean ± "
     "standard deviation over the volumes of the test split. Gains are paired "
-    "by volume, so their interval is narrower than these deviations"
+    "by volume, so their interval is narrower than these deviations. With "
+    "--coils and --snr, the scans of validation and test have coils and noise "
+    "too, the same for each mask; the truth is the magnitude of the images, "
+    "without noise"
 )
 CAPTION = (
     "Mean ± standard deviation over the test volumes. Gains are paired by "
@@ -36,6 +39,11 @@ WORDS = {
     "network.",
     "central points, central lines": "As many points or lines as the learned "
     "mask has, those nearest to DC: a fixed mask that nobody has to design.",
+    "CG-SENSE": "With several coils: the image that fits the samples of all "
+    "coils best, by 30 conjugate gradients with the maps. It learns nothing; "
+    "its regularization λ is chosen for each mask on validation slices.",
+    "equispaced lines": "Lines with equal gaps, and the calibration region. "
+    "Their aliases are far apart, so the maps of several coils separate them.",
     "DC": "The centre of k-space, frequency zero.",
     "calibration region": "The centre of k-space, which is always acquired.",
     "Hermitian": "The sample at -k is the complex conjugate of that at k, as "
@@ -68,7 +76,7 @@ HEADER = [
 ]
 
 
-def write(out, options, facts, crimes, test, model, outcome):
+def write(out, options, facts, crimes, test, model, outcome, has_phase):
     """Write everything that a run leaves, and print its table.
 
     Args:
@@ -79,6 +87,7 @@ def write(out, options, facts, crimes, test, model, outcome):
         test: `loupe_tf.datasets.Slices`.
         model: The learned model, for one device.
         outcome: What `loupe_tf.cli.training.rounds.judge` returns.
+        has_phase: Boolean, whether the images given have a phase.
     """
     with written_aside(out / "model.keras") as partial:
         model.save(partial)
@@ -86,27 +95,41 @@ def write(out, options, facts, crimes, test, model, outcome):
         "data": facts["data"],
         "slope_history": outcome.histories[model.name]["slope"],
     }
-    if options.phase:
-        provenance["simulated_phase"] = options.phase
+    simulated = {
+        "phase": options.phase,
+        "coils": options.coils,
+        "snr": options.snr,
+    }
+    for name, value in simulated.items():
+        if value:
+            provenance[f"simulated_{name}"] = value
+    provenance["network"] = options.network
     mask = masks.from_model(model, provenance=provenance)
     probability = masks.probability_from_model(model)
     mask.save(out / "mask.npz")
     report.save_figure(plots.mask(mask, probability), out / "mask.png")
 
-    network, results = NETWORKS[options.network][0], outcome.results
+    network, results = NETWORKS[options.network].title, outcome.results
     overview = draw_overview(mask, test, outcome.outputs, network)
     report.save_figure(overview, out / "overview.png")
-    gains = evaluation.paired_difference(
-        results[f"learned, {network}"]["volumes"],
-        results[f"{options.baseline}, {network}"]["volumes"],
-    )
+    gains = sentences.gains_of(results, options.baseline, network)
+    sense = None
+    if options.coils is not None:
+        sense = sentences.gains_of(
+            results, options.baseline, sentences.CG_SENSE
+        )
+        facts = {**facts, "CG-SENSE": regularizations(results)}
     doubts = sentences.doubts_of(results, network)
     resolution = resolution_text(mask)
     demo = "mni_brain" in facts["data"]
     kind, pattern, alone = sentences.against_the_centre(options, results)
+    without = "Without a network" if sense is None else "By CG-SENSE"
     said = [
-        sentences.verdict(options, network, results, gains, doubts, demo),
-        f"Without a network, the learned {kind} are {alone}."
+        sentences.verdict(
+            options, network, results, gains["psnr"], doubts, demo
+        ),
+        sentences.by_cg_sense(options, results),
+        f"{without}, the learned {kind} are {alone}."
         + sentences.advice(options, pattern),
         resolution and f"The learned mask acquires {resolution}.",
         sentences.slope_never_raised(
@@ -119,7 +142,7 @@ def write(out, options, facts, crimes, test, model, outcome):
         doubts.append(f"The learned mask: {lacking}")
     metrics = {
         "results": results,
-        "gain_db": float(gains.mean()),
+        "gain_db": float(gains["psnr"].mean()),
         "facts": facts,
         "data_crimes": crimes,
         "doubts": doubts,
@@ -131,8 +154,9 @@ def write(out, options, facts, crimes, test, model, outcome):
         gains,
         (pattern, alone),
         options,
-        model.inputs[0].shape[-1] == 2,
+        has_phase,
         demo,
+        sense,
     )
     if demo:
         doubts = [
@@ -171,6 +195,16 @@ def write(out, options, facts, crimes, test, model, outcome):
     )
     print(f"\n{report.text_table(HEADER, rows)}")
     print("", *said, f"See {out / 'report.html'}", sep="\n")
+
+
+def regularizations(results):
+    """The λ of CG-SENSE for each mask, as text."""
+    found = [
+        f"{result['regularization']:g} ({name.partition(',')[0]})"
+        for name, result in results.items()
+        if "regularization" in result
+    ]
+    return f"λ = {', '.join(found)}, by PSNR on validation slices"
 
 
 def settings(options, histories):

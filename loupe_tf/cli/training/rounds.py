@@ -7,9 +7,11 @@ import tqdm
 from loupe_tf import callbacks, evaluation, masks
 from loupe_tf.callbacks.slope_schedule import constant
 from loupe_tf.callbacks.slopes import slope_layers, slope_value
-from loupe_tf.cli.training.options import CENTRAL, NETWORKS
+from loupe_tf.cli.training import cg_sense
+from loupe_tf.cli.training.networks import NETWORKS
+from loupe_tf.cli.training.options import CENTRAL
+from loupe_tf.cli.training.scans import image_shape, of_training, rebuild
 from loupe_tf.models import loupe_model
-from loupe_tf.reconstruction import ZeroFilled
 
 
 class Progress:
@@ -33,14 +35,14 @@ class Progress:
         return keras.callbacks.LambdaCallback(on_epoch_end=self.on_epoch_end)
 
 
-def train(options, model, data, inputs, out):
+def train(options, model, data, scans, out):
     """Train one model in two rounds.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         model: What `build_model` returns.
         data: Dict of `loupe_tf.datasets.Slices`, whose images are the targets.
-        inputs: Dict of arrays, the same images as the model gets them.
+        scans: Dict, the measurements that `simulate` returns.
         out: `RunFolder`, where a stopped run goes on from.
 
     Returns:
@@ -52,8 +54,8 @@ def train(options, model, data, inputs, out):
     with progress.bar, out.stopwatch(model.name) as seconds:
         history = callbacks.fit_two_rounds(
             model,
-            (inputs["train"], data["train"].images),
-            validation_data=(inputs["validation"], data["validation"].images),
+            of_training(scans, data, "train"),
+            validation_data=of_training(scans, data, "validation"),
             epochs=options.epochs,
             batch_size=options.batch_size,
             slope_callback=slope_callback(options, model),
@@ -105,51 +107,59 @@ def central(options, shape):
     return masks.central_points(*arguments)
 
 
-def judge(options, models, trained, test, inputs):
-    """Judge both models on the test volumes, zero filling beside them.
+def judge(options, models, trained, test, scans):
+    """Judge both models on the test volumes, other methods beside them.
 
-    The central lines or points, zero-filled, stand beside them.
+    Each mask is tried with zero filling and, if there are coils, with CG-SENSE.
+    So are the central lines or points.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         models: The learned and the fixed one.
         trained: What `train` returns of each.
         test: `loupe_tf.datasets.Slices`, whose images are the truth.
-        inputs: Array, the same images as the models get them.
+        scans: Dict, the measurements that `simulate` returns.
 
     Returns:
         An `Outcome`.
     """
     results, outputs, histories = {}, {}, {}
-    network_name = NETWORKS[options.network][0]
-    shape = inputs.shape[1:]
-    for model, (history, seconds) in zip(models, trained, strict=True):
-        mask = masks.from_model(model)
-        adjoint = loupe_model(shape, mask=mask, reconstructor="zero_filled")
+    shape = image_shape(scans, options)
+
+    def add(name, kind, mask, model, **others):
+        output = rebuild(model, scans["test"], options.batch_size)
+        outputs[f"{name}, {kind}"] = output
+        results[f"{name}, {kind}"] = {
+            "volumes": evaluation.per_volume(test.images, output, test.volumes),
+            "achieved_acceleration": mask.achieved_acceleration,
+            "slope": mask.slope,
+            "epochs": 0,
+            "seconds": 0.0,
+            **others,
+        }
+
+    def add_untrained(name, mask):
+        adjoint = loupe_model(
+            shape, mask=mask, coils=options.coils, reconstructor="zero_filled"
+        )
         # It is used once. TensorFlow warns where many functions are traced.
         adjoint.compile(run_eagerly=True)
+        add(name, "zero-filled", mask, adjoint)
+        if options.coils is None:
+            return
+        sense, regularization = cg_sense.choose(
+            shape, mask, options.coils, scans["validation"]
+        )
+        add(name, cg_sense.TITLE, mask, sense, regularization=regularization)
+
+    for model, (history, seconds) in zip(models, trained, strict=True):
+        mask = masks.from_model(model)
         name = "learned" if model.name == "learned" else options.baseline
-        for kind, network in (("zero-filled", adjoint), (network_name, model)):
-            output = network.predict(inputs, options.batch_size, verbose=0)
-            outputs[f"{name}, {kind}"] = output
-            results[f"{name}, {kind}"] = {
-                "volumes": evaluation.per_volume(
-                    test.images, output, test.volumes
-                ),
-                "achieved_acceleration": mask.achieved_acceleration,
-                "slope": mask.slope,
-                "epochs": len(history.epoch) if network is model else 0,
-                "seconds": seconds if network is model else 0.0,
-            }
+        add_untrained(name, mask)
+        spent = {"epochs": len(history.epoch), "seconds": seconds}
+        add(name, NETWORKS[options.network].title, mask, model, **spent)
         histories[model.name] = history.history
-    mask = central(options, shape)
-    output = evaluation.reconstruct(ZeroFilled(), mask, inputs)
     pattern = CENTRAL["lines" if options.lines else "points"]
-    results[f"{pattern}, zero-filled"] = {
-        "volumes": evaluation.per_volume(test.images, output, test.volumes),
-        "achieved_acceleration": mask.achieved_acceleration,
-        "slope": None,
-        "epochs": 0,
-        "seconds": 0.0,
-    }
+    if pattern != options.baseline:
+        add_untrained(pattern, central(options, shape))
     return Outcome(results, outputs, histories)

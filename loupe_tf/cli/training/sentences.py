@@ -3,6 +3,7 @@
 import numpy as np
 
 from loupe_tf import evaluation, masks
+from loupe_tf.cli.training.cg_sense import TITLE as CG_SENSE
 from loupe_tf.cli.training.options import CENTRAL
 from loupe_tf.masks.mirror_images import without_mirror_image
 
@@ -21,20 +22,72 @@ def verdict(options, network, results, gains, doubts, demo):
     if not doubts:
         ssim = _ssim(results, options.baseline, network)
         return sentence(options, gains, ssim, f"with the same {network}", demo)
-    alone = evaluation.paired_difference(
-        results["learned, zero-filled"]["volumes"],
-        results[f"{options.baseline}, zero-filled"]["volumes"],
-    )
-    ssim = _ssim(results, options.baseline, "zero-filled")
+    method = untrained(options)
+    alone = gains_of(results, options.baseline, method)["psnr"]
+    ssim = _ssim(results, options.baseline, method)
     return (
         "The masks cannot be compared by their networks yet, since a network "
         "is worse than zero filling (below). "
-        + sentence(options, alone, ssim, "without a network, zero-filled", demo)
+        + sentence(options, alone, ssim, f"without a network, {method}", demo)
+    )
+
+
+def untrained(options):
+    """The method that judges a mask without a network.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+    """
+    return "zero-filled" if options.coils is None else CG_SENSE
+
+
+def gains_of(results, rival, how):
+    """What the learned mask gains over another one.
+
+    Args:
+        results: Dict of the results by name of mask and reconstruction.
+        rival: String, the name of the other mask.
+        how: String, the reconstruction.
+
+    Returns:
+        Dict of arrays, `"psnr"` and `"ssim"` of each test volume.
+    """
+    learned, other = (
+        results[f"{name}, {how}"]["volumes"] for name in ("learned", rival)
+    )
+    return {
+        metric: evaluation.paired_difference(learned, other, metric)
+        for metric in ("psnr", "ssim")
+    }
+
+
+def by_cg_sense(options, results):
+    """Compare the learned mask with the fixed one by CG-SENSE, with coils.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        results: Dict of the results by name of mask and reconstruction.
+
+    Returns:
+        A sentence; `""` without coils, or if the fixed mask is the central one,
+        of which another sentence says this.
+    """
+    if options.coils is None or options.baseline in CENTRAL.values():
+        return ""
+    gains = gains_of(results, options.baseline, CG_SENSE)["psnr"]
+    ssim = _ssim(results, options.baseline, CG_SENSE)
+    better = "worse" if gains.mean() < 0 else "better"
+    return (
+        f"By {CG_SENSE}, which uses the maps and learns nothing, the learned "
+        f"mask is {size_of(gains)} {better} than the fixed {options.baseline} "
+        f"mask (SSIM {ssim[0]:.3f} against {ssim[1]:.3f})."
     )
 
 
 def against_the_centre(options, results):
-    """Compare the learned lines or points with the central ones, zero-filled.
+    """Compare the learned lines or points with the central ones.
+
+    Neither has a network: they are zero-filled, or by CG-SENSE with coils.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
@@ -46,10 +99,9 @@ def against_the_centre(options, results):
     """
     kind = "lines" if options.lines else "points"
     pattern = CENTRAL[kind]
-    learned = results["learned, zero-filled"]["volumes"]
-    central = results[f"{pattern}, zero-filled"]["volumes"]
-    gains = evaluation.paired_difference(learned, central)
-    ssim = _ssim(results, pattern, "zero-filled")
+    method = untrained(options)
+    gains = gains_of(results, pattern, method)["psnr"]
+    ssim = _ssim(results, pattern, method)
     better = "worse" if gains.mean() < 0 else "better"
     return (
         kind,
@@ -77,17 +129,19 @@ def advice(options, pattern):
     return f" To train a network on those, give `--baseline {pattern}`."
 
 
-def size_of(gains):
+def size_of(gains, unit=" dB", digits=2):
     """The size of a gain, whatever its sign, and its 95 % interval, as text.
 
     Args:
         gains: Array, decibels of each test volume.
+        unit: String.
+        digits: Integer, digits after the point.
     """
-    size = np.abs(gains.mean())
+    size = f"{np.abs(gains.mean()):.{digits}f}{unit}"
     if len(gains) < 2:
-        return f"{size:.2f} dB"
+        return size
     low, high = interval(gains * np.sign(gains.mean() or 1))
-    return f"{size:.2f} dB [{low:.2f}, {high:.2f}]"
+    return f"{size} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def interval(gains):

@@ -1,0 +1,76 @@
+"""CG-SENSE, which uses the maps of the coils and learns nothing."""
+
+import keras
+import numpy as np
+
+from loupe_tf import metrics
+from loupe_tf.models import loupe_model
+from loupe_tf.operators import Cartesian, conjugate_gradient
+
+TITLE = "CG-SENSE"
+ITERATIONS = 30
+REGULARIZATIONS = 1e-3, 1e-2, 1e-1
+SLICES = 4
+
+
+class CgSense(keras.layers.Layer):
+    """SENSE by conjugate gradients, a reconstructor without weights.
+
+    It is `loupe_tf.reconstruction.Sense` for whole batches, and needs no
+    SigPy: `argmin over x of ‖M F S x - y‖² + λ ‖x‖²`.
+
+    Args:
+        regularization: Float λ of at least 0.
+    """
+
+    def __init__(self, regularization, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.regularization = regularization
+
+    def call(self, inputs):
+        kspace, *measured_by = inputs
+        scan = Cartesian(*measured_by)
+        return conjugate_gradient(
+            lambda x: scan.normal(x) + self.regularization * x,
+            scan.adjoint(kspace),
+            iterations=ITERATIONS,
+        )
+
+
+def build(shape, mask, coils, regularization):
+    """A model that rebuilds the scans of a mask; see `choose`.
+
+    Args:
+        shape: Tuple `(H, W, 1)`.
+        mask: `SamplingMask`.
+        coils: Integer.
+        regularization: Float.
+    """
+    model = loupe_model(
+        shape, mask=mask, coils=coils, reconstructor=CgSense(regularization)
+    )
+    # It is used once. TensorFlow warns where many functions are traced.
+    model.compile(run_eagerly=True)
+    return model
+
+
+def choose(shape, mask, coils, validation):
+    """Build the model with the λ that is best on slices of the validation.
+
+    Args:
+        shape, mask, coils: As for `build`.
+        validation: `CoilBatches`.
+
+    Returns:
+        A pair: the model and λ.
+    """
+    inputs, truth = validation[0]
+    inputs, truth = [part[:SLICES] for part in inputs], truth[:SLICES]
+    scores = {}
+    for regularization in REGULARIZATIONS:
+        model = build(shape, mask, coils, regularization)
+        output = model.predict_on_batch(inputs)
+        psnr = keras.ops.convert_to_numpy(metrics.psnr(truth, output))
+        scores[regularization] = float(np.mean(psnr))
+    best = max(scores, key=scores.get)
+    return build(shape, mask, coils, best), best

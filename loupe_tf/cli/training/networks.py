@@ -1,0 +1,106 @@
+"""The networks of `loupe-tf train`: their names, their sizes, their making."""
+
+import dataclasses
+import functools
+
+ITERATIONS = 5
+# The ten of MoDL's paper take longer than its networks.
+SOLVER_ITERATIONS = 4
+BUFFERS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of network.
+
+    Attributes:
+        title: String, its name in tables.
+        depth, filters: Integers, the defaults of these options.
+        unrolled: Name of the class in `loupe_tf.models` that repeats a U-Net
+            and steps towards the measurement; `None` for a network on the
+            zero-filled image.
+    """
+
+    title: str
+    depth: int
+    filters: int = 32
+    unrolled: str | None = None
+
+
+# Of `loupe_tf.models`. An unrolled network has one U-Net for each iteration.
+NETWORKS = {
+    "unet": Kind("U-Net", 5),
+    "fastmri_unet": Kind("fastMRI U-Net", 4),
+    "encoder_decoder": Kind("encoder-decoder", 7),
+    "modl": Kind("MoDL", 3, 8, "MoDL"),
+    "varnet": Kind("VarNet", 3, 8, "VarNet"),
+    "xpdnet": Kind("XPDNet", 3, 8, "XPDNet"),
+}
+
+
+def network_of(options, devices, size):
+    """Keywords of `loupe_model` that say what rebuilds the image.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        devices: `loupe_tf.distribution.Distribution`.
+        size: Tuple `(H, W)`.
+
+    Returns:
+        Dict.
+    """
+    import keras
+
+    from loupe_tf import models
+
+    # Start from the zero-filled image: runs are short here.
+    network = {
+        "filters": options.filters,
+        "depth": options.depth,
+        "dropout": options.dropout,
+        "output_initializer": "zeros",
+    }
+    if NETWORKS[options.network].unrolled:
+        # Its image is complex; the targets are magnitudes.
+        return {"reconstructor": _unrolled(options, size), "magnitude": True}
+    if options.network == "unet":
+        # Let the statistics of the batch normalisation follow within an epoch.
+        # They are those of the whole batch on several devices too (on JAX by
+        # themselves).
+        network["normalization"] = functools.partial(
+            keras.layers.BatchNormalization,
+            momentum=0.9,
+            synchronized=devices.mode in ("mirrored", "multiworker"),
+        )
+        return network
+    build = getattr(models, options.network)
+    return {"reconstructor": build((*size, 2), **network)}
+
+
+def _unrolled(options, size):
+    """An unrolled network whose iterations have weights of their own."""
+    from loupe_tf import models
+
+    channels, others = (2, 2), {}
+    if options.network == "modl":
+        others["solver_iterations"] = SOLVER_ITERATIONS
+    if options.network == "xpdnet":
+        channels = 2 * BUFFERS + 2, 2 * BUFFERS
+        others["buffers"] = BUFFERS
+    network = models.unet(
+        (*size, channels[0]),
+        output_channels=channels[1],
+        filters=options.filters,
+        depth=options.depth,
+        dropout=options.dropout,
+        # Batches are small, and their statistics differ between iterations.
+        normalization="instance",
+    )
+    make = getattr(models, NETWORKS[options.network].unrolled)
+    return make(
+        network,
+        iterations=options.iterations,
+        shared=False,
+        normalize=True,
+        **others,
+    )

@@ -1,0 +1,516 @@
+"""`loupe-tf train` with several coils, noise and unrolled networks."""
+
+import json
+import re
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from loupe_tf import cli, distribution, masks, metrics, models, simulation
+from loupe_tf.cli.train import load_data
+from loupe_tf.cli.training import before_a_scan, cg_sense, rounds, scans
+from loupe_tf.cli.training.models import build_model
+from loupe_tf.cli.training.options import complete
+from loupe_tf.datasets import Slices
+from loupe_tf.evaluation import per_volume
+from loupe_tf.numpy_fourier import fft2c, ifft2c
+
+pytestmark = pytest.mark.usefixtures("eager", "undrawn")
+
+
+def parse(*arguments):
+    options = cli.parser().parse_args(["train", *arguments])
+    complete(options)
+    return options
+
+
+def train(arguments):
+    return cli.main(["train", *arguments])
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """Four volumes of three 16×18 slices."""
+    (tmp_path / "data").mkdir()
+    for i in range(4):
+        volume = rng.uniform(size=(3, 16, 18)).astype("float32")
+        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
+    return tmp_path
+
+
+def _arguments(folder, *others):
+    return [
+        *("--data", str(folder / "data"), "--out", str(folder / "run")),
+        *("--epochs", "1", "1", "--filters", "2", "--depth", "1"),
+        *("--batch-size", "3", *others),
+    ]
+
+
+COILS = "--lines", "columns", "--coils", "3", "--snr", "20"
+MODL = "--network", "modl", "--iterations", "2"
+
+
+def _read(folder):
+    run = folder / "run"
+    metrics = json.loads((run / "metrics.json").read_text())
+    report = (run / "report.html").read_text()
+    return keras.models.load_model(run / "model.keras"), metrics, report
+
+
+@pytest.mark.parametrize("network", ["modl", "varnet", "xpdnet"])
+def test_unrolled_networks_with_coils(folder, network, capsys):
+    options = *COILS, "--network", network, "--iterations", "2"
+    assert train(_arguments(folder, *options)) == 0
+    model, found, report = _read(folder)
+    title = {"modl": "MoDL", "varnet": "VarNet", "xpdnet": "XPDNet"}[network]
+    # CG-SENSE stands beside the network, on each mask.
+    assert list(found["results"]) == [
+        "learned, zero-filled",
+        "learned, CG-SENSE",
+        f"learned, {title}",
+        "equispaced_lines, zero-filled",
+        "equispaced_lines, CG-SENSE",
+        f"equispaced_lines, {title}",
+        "central_lines, zero-filled",
+        "central_lines, CG-SENSE",
+    ]
+    reconstructor = model.reconstructor
+    assert type(reconstructor).__name__ == title
+    assert reconstructor.iterations == 2 and not reconstructor.shared
+    assert model.coils == 3 and model.settings["snr"] == 20
+    assert found["facts"]["measurement"].startswith("3 coils around")
+    assert "20 dB below" in found["facts"]["measurement"]
+    assert re.fullmatch(
+        r"λ = [\d.]+ \(learned\), [\d.]+ \(equispaced_lines\), [\d.]+ "
+        r"\(central_lines\), by PSNR on validation slices",
+        found["facts"]["CG-SENSE"],
+    )
+    # Magnitude images get a phase, and the page says so.
+    assert "simulated phase of 1 rad" in found["facts"]["data"]
+    assert "<dt>coils</dt><dd>3</dd>" in report
+    assert "<dt>iterations</dt><dd>2</dd>" in report
+    assert "3 coils around the image" in report
+    assert "better than equispaced_lines by CG-SENSE too" in report
+    # Nobody is told the rule of the U-Net's lines.
+    assert "2.6 dB" not in report
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "By CG-SENSE, which uses the maps and learns nothing, the" in printed
+    assert re.search("By CG-SENSE, the learned lines .* central lines", printed)
+    mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
+    assert mask.provenance["simulated_coils"] == 3
+    assert mask.provenance["simulated_snr"] == 20
+    assert mask.provenance["network"] == network
+
+
+@pytest.mark.parametrize("network", ["modl", "varnet", "xpdnet"])
+@pytest.mark.parametrize("phase", [(), ("--phase",)])
+def test_unrolled_networks_with_one_coil(folder, network, phase):
+    """The model's images are magnitudes, also if its inputs have a phase."""
+    options = "--network", network, "--iterations", "1", *phase
+    options = parse(*_arguments(folder, *options))
+    devices = distribution.Distribution("none")
+    shape = 16, 18, 2 if phase else 1
+    model = build_model(options, devices, shape)
+    assert model.input_shape == (None, *shape)
+    assert model.output_shape == (None, 16, 18, 1)
+    twin = type(model).from_config(model.get_config())
+    assert twin.output_shape == (None, 16, 18, 1)
+
+
+def test_modl_of_one_coil_with_a_phase_and_noise(folder):
+    options = *MODL, "--phase", "--snr", "25"
+    assert train(_arguments(folder, *options)) == 0
+    model, found, report = _read(folder)
+    assert model.reconstructor.solver_iterations == 4
+    assert "CG-SENSE" not in found["facts"] and "learned, MoDL" in str(found)
+    assert "one coil, receiver noise, 25 dB below the signal" in report
+    assert "<code>--coils</code>" in report
+
+
+def test_the_sizes_of_networks():
+    assert parse("--network", "unet").filters == 32
+    assert parse("--network", "unet").iterations is None
+    for name in ("modl", "varnet", "xpdnet"):
+        options = parse("--network", name)
+        sizes = options.filters, options.depth, options.iterations
+        assert sizes == (8, 3, 5)
+    assert parse(*"--network modl --iterations 2 --filters 3".split()) != 0
+
+
+def test_the_networks_of_iterations_drop_channels():
+    options = parse(*MODL, "--dropout", "0.25", "--depth", "1")
+    devices = distribution.Distribution("none")
+    model = build_model(options, devices, (16, 18, 1))
+    for network in model.reconstructor.networks:
+        rates = [getattr(layer, "rate", None) for layer in network.layers]
+        assert 0.25 in rates
+
+
+@pytest.mark.parametrize("network", ["modl", "varnet"])
+def test_weight_decay_spares_step_sizes(network):
+    words = f"--network {network} --weight-decay 0.5 --learning-rate 1"
+    options = parse(*words.split(), "--depth", "1", "--filters", "2")
+    devices = distribution.Distribution("none")
+    model = build_model(options, devices, (16, 18, 1))
+    variables = model.trainable_variables
+    before = [keras.ops.convert_to_numpy(v) for v in variables]
+    model.optimizer.build(variables)
+    model.optimizer.apply([keras.ops.zeros_like(v) for v in variables])
+    spared = []
+    for variable, value in zip(variables, before):
+        after = keras.ops.convert_to_numpy(variable)
+        if variable.name in ("logits", "log_weights", "steps"):
+            np.testing.assert_array_equal(after, value)
+            spared.append(variable.name)
+        else:
+            np.testing.assert_allclose(after, 0.5 * value, rtol=1e-6)
+    assert len(spared) == 2
+
+
+@pytest.mark.parametrize(
+    "words, match",
+    [
+        ("--iterations 3", "iterations.*not unrolled; modl, varnet, xpdnet"),
+        ("--network fastmri_unet --iterations 3", "iterations.*fastmri_unet"),
+        ("--network modl --iterations 0", "iterations.*at least 1"),
+        ("--coils 0", "coils.*at least 1"),
+        ("--snr nan", "snr.*finite"),
+        ("--coils 3 --lines rows --baseline gaussian", "baseline.*of lines"),
+    ],
+)
+def test_refused_before_data_are_made(words, match, monkeypatch, capsys):
+    monkeypatch.setattr(cli.train, "load_data", lambda options: 1 / 0)
+    assert train(["--demo", *words.split()]) == 2
+    error = capsys.readouterr().err
+    assert re.match(f"error: Invalid value for argument --{match}", error)
+
+
+def test_the_rival_of_lines():
+    assert parse("--lines", "rows").baseline == "central_lines"
+    assert parse(*COILS).baseline == "equispaced_lines"
+    assert parse(*COILS, "--baseline", "central_lines").baseline == (
+        "central_lines"
+    )
+    assert parse("--coils", "3").baseline == "central_points"
+
+
+def test_lines_of_a_unet_for_coils_are_warned_of(folder, monkeypatch):
+    monkeypatch.setattr(rounds, "train", lambda *_: 1 / 0)
+    with (
+        pytest.warns(UserWarning, match="unet sees one combined .*2.6 dB"),
+        pytest.raises(ZeroDivisionError),
+    ):
+        train(_arguments(folder, *COILS))
+    for words in (MODL + COILS, COILS[2:], COILS[:2]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            cli.train.warn_of_lines(parse(*words))
+
+
+def test_points_of_a_unet_with_coils(folder):
+    assert train(_arguments(folder, "--coils", "2")) == 0
+    _, found, report = _read(folder)
+    # The central points are the fixed mask, whose rows stand once.
+    assert len(found["results"]) == 6
+    assert "2 coils around the image (birdcage maps), no noise" in report
+    assert "give <code>--snr</code>" in report and "2.6 dB" not in report
+
+
+def test_a_stopped_run_goes_on(folder, monkeypatch, capsys):
+    def stop(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rounds.Progress, "on_epoch_end", stop)
+    assert train(_arguments(folder, *COILS, *MODL)) == 130
+    monkeypatch.undo()
+    other = "--coils", "4"
+    assert train(_arguments(folder, *COILS, *MODL, *other)) == 2
+    error = capsys.readouterr().err
+    assert "--coils 4" in error and "--coils 3" in error
+    assert train(_arguments(folder, *COILS, *MODL)) == 0
+    history = json.loads((folder / "run" / "history.json").read_text())
+    assert len(history["learned"]["loss"]) == 2
+
+
+def test_a_run_of_an_older_version_goes_on(folder, capsys):
+    """It lacks the new options, and had one coil and a U-Net."""
+    assert train(_arguments(folder)) == 0
+    path = folder / "run" / "settings.json"
+    settings = json.loads(path.read_text())
+    for name in ("coils", "snr", "iterations"):
+        assert settings.pop(name) is None
+    path.write_text(json.dumps(settings))
+    assert train(_arguments(folder)) == 0
+    capsys.readouterr()
+    assert train(_arguments(folder, "--snr", "30")) == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def _slices(count, channels, rng):
+    shape = count, 16, 18, channels
+    images = rng.uniform(0.1, 1, size=shape).astype("float32")
+    return Slices(images, np.array(["a"] * count))
+
+
+def test_coils_and_phase_of_training_are_new_in_each_epoch(rng):
+    data = {
+        name: _slices(4, 1, rng) for name in ("train", "validation", "test")
+    }
+    options = parse(*COILS, *"--phase 1 --snr 20 --batch-size 4".split())
+    found = scans.simulate(options, data, distribution.Distribution("none"))
+    assert scans.image_shape(found, options) == (16, 18, 1)
+    first = {name: part[0] for name, part in found.items()}
+    # The images lie as they were given.
+    for name, (_, targets) in first.items():
+        rows = found[name].rows(0)
+        np.testing.assert_array_equal(targets, data[name].images[rows])
+    # Splits differ in what is drawn.
+    maps = [inputs[1] for inputs, _ in first.values()]
+    assert all((maps[0] != other).any() for other in maps[1:])
+    found["train"].set_epoch(1)
+    assert (found["train"][0][0][1] != maps[0]).any()
+    # The noise of training is the model's; that of the others stays.
+    for name, ((kspace, maps), targets) in first.items():
+        unit = np.array([1, 1j])
+        kspace, maps = kspace @ unit, maps @ unit
+        image = np.sum(maps.conj() * ifft2c(kspace), axis=1)
+        error = np.abs(image) - targets[..., 0]
+        assert (np.abs(error).max() > 1e-3) == (name != "train")
+        # 20 dB, over all samples of each example.
+        clean = fft2c(maps * image[:, None])
+        power = np.mean(np.abs(clean) ** 2, axis=(1, 2, 3))
+        noise = np.mean(np.abs(kspace - clean) ** 2, axis=(1, 2, 3))
+        if name != "train":
+            assert np.all((noise > 0.004 * power) & (noise < 0.01 * power))
+            again = found[name][0][0][0]
+            np.testing.assert_array_equal(again @ unit, kspace)
+
+
+def test_noise_of_one_coil_is_complex(rng):
+    data = {
+        name: _slices(4, 1, rng) for name in ("train", "validation", "test")
+    }
+    options = parse("--snr", "10")
+    found = scans.simulate(options, data, distribution.Distribution("none"))
+    for name, images in found.items():
+        assert images.shape == (4, 16, 18, 2)
+        clean = np.concatenate([data[name].images] * 2, -1) * [1, 0]
+        error = images - clean
+        if name == "train":
+            assert not error.any()
+            continue
+        power = np.sum(clean**2, axis=(1, 2, 3))
+        ratio = np.sum(error**2, axis=(1, 2, 3)) / power
+        np.testing.assert_allclose(ratio, 0.1, rtol=0.2)
+        # Half of it is in the imaginary part.
+        np.testing.assert_allclose(
+            np.sum(error[..., 1] ** 2), np.sum(error[..., 0] ** 2), rtol=0.2
+        )
+
+
+def test_complex_images_keep_their_phase(folder, rng, capsys):
+    for i in range(4):
+        real, imaginary = rng.uniform(-1, 1, size=(2, 3, 16, 18))
+        volume = (real + 1j * imaginary).astype("complex64")
+        np.save(folder / "data" / f"volume_{i}.npy", volume)
+    options = parse(*_arguments(folder, "--coils", "2"))
+    data, source = load_data(options)
+    assert options.phase == 0 and "phase" not in source
+    found = scans.simulate(options, data, distribution.Distribution("none"))
+    (kspace, maps), targets = found["test"][0]
+    unit = np.array([1, 1j])
+    image = np.sum((maps @ unit).conj() * ifft2c(kspace @ unit), axis=1)
+    expected = data["test"].images[found["test"].rows(0)] @ unit
+    np.testing.assert_allclose(image, expected, atol=1e-5)
+    np.testing.assert_allclose(targets[..., 0], np.abs(expected), atol=1e-6)
+    assert train(_arguments(folder, "--coils", "2", "--phase")) == 2
+    assert "--phase. Expected none, since" in capsys.readouterr().err
+
+
+def test_zero_filling_can_be_repeated(folder):
+    """With coils it is the SENSE combination, of scans with noise."""
+    words = _arguments(folder, *COILS, *MODL)
+    assert train(words) == 0
+    _, found, _ = _read(folder)
+    options = parse(*words)
+    data, _ = load_data(options)
+    scan = scans.simulate(options, data, distribution.Distribution("none"))
+    (kspace, maps), truth = scan["test"][0]
+    assert len(scan["test"]) == 1
+    mask = masks.SamplingMask.load(folder / "run" / "mask.npz").array
+    unit = np.array([1, 1j])
+    image = ifft2c(np.where(mask, kspace @ unit, 0))
+    image = np.abs(np.sum((maps @ unit).conj() * image, axis=1))[..., None]
+    volumes = data["test"].volumes[scan["test"].rows(0)]
+    expected = per_volume(truth, image.astype("float32"), volumes)
+    got = found["results"]["learned, zero-filled"]["volumes"]
+    for volume, values in expected.items():
+        assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
+
+
+def _scan(images, lines):
+    maps = simulation.birdcage_maps((16, 18), 4)
+    kspace, maps, _ = simulation.simulate_kspace(images, maps, seed=0)
+    mask = masks.equispaced_lines((16, 18), 2, 4)
+    return mask, kspace, maps
+
+
+def test_cg_sense_is_that_of_sigpy(images):
+    pytest.importorskip("sigpy")
+    from loupe_tf.reconstruction import Sense
+
+    mask, kspace, maps = _scan(images, "columns")
+    model = cg_sense.build((16, 18, 1), mask, 4, 0.01)
+    output = model.predict_on_batch([kspace, maps])
+    unit = np.array([1, 1j])
+    for i in range(2):
+        scan = np.where(mask.array, kspace[i] @ unit, 0).astype("complex64")
+        expected = Sense(0.01)(scan, mask, (maps[i] @ unit).astype("complex64"))
+        np.testing.assert_allclose(
+            output[i, ..., 0], np.abs(expected), atol=1e-3
+        )
+
+
+def test_cg_sense_takes_the_best_weight(images, monkeypatch):
+    """Of scans with much noise a large one, of scans without a small one."""
+    found = {}
+    mask = _scan(images, "columns")[0]
+    options = parse(*"--coils 4 --phase 1 --batch-size 4".split())
+    volumes = np.array(["a"] * len(images))
+    for snr in (None, 0.0):
+        options.snr = snr
+        data = {"validation": Slices(images, volumes)}
+        batches = scans.simulate(
+            options, data, distribution.Distribution("none")
+        )["validation"]
+        model, found[snr] = cg_sense.choose((16, 18, 1), mask, 4, batches)
+        inputs, truth = batches[0]
+        scores = [
+            np.mean(
+                metrics.psnr(
+                    truth,
+                    cg_sense.build((16, 18, 1), mask, 4, one).predict_on_batch(
+                        inputs
+                    ),
+                )
+            )
+            for one in cg_sense.REGULARIZATIONS
+        ]
+        assert cg_sense.REGULARIZATIONS[int(np.argmax(scores))] == (found[snr])
+    assert found[0.0] > found[None]
+
+
+@pytest.mark.parametrize(
+    "words, state, said, remedy",
+    [
+        ("--lines rows", "open", "2.6 dB", "--coils` and `--snr`; learn"),
+        ("", "open", "one coil, no noise", "`--coils` and `--snr`"),
+        ("--lines rows --network modl", "open", "one coil", "`--coils` and"),
+        ("--coils 8", "open", "8 coils around the", "give `--snr`"),
+        ("--snr 30", "open", "30 dB", "give `--coils`"),
+        ("--coils 8 --snr 30", "note", "8 coils", "your scanner's"),
+        (
+            "--coils 8 --snr 30 --lines rows",
+            "open",
+            "2.6 dB",
+            "--network modl",
+        ),
+        (
+            "--coils 8 --snr 30 --lines rows --network varnet",
+            "note",
+            "30 dB below the signal",
+            "your scanner's",
+        ),
+    ],
+)
+def test_what_was_simulated_before_a_scan(words, state, said, remedy):
+    options = parse("--data", "images", *words.split())
+    mask = masks.equispaced_lines((16, 18), 2, 4, "rows")
+    if not options.lines:
+        mask = masks.central_points((16, 18), 2)
+    _, rows = before_a_scan.section(
+        mask, BETTER, ("central", ""), options, True, demo=False
+    )
+    (row,) = [row for row in rows if row[0] == "receive coils and noise"]
+    assert row[1] == state and said in row[2] and remedy in row[3]
+    assert ("2.6 dB" in row[2]) == (said == "2.6 dB")
+
+
+BETTER = {"psnr": np.array([1.0, 1.1, 1.2]), "ssim": np.full(3, 0.01)}
+
+
+@pytest.mark.parametrize(
+    "ssim, state, words",
+    [
+        ([0.01, 0.02, 0.03], "ok", "by SSIM 0.020 [-0.005, 0.045] better"),
+        ([0.0, 0.0, 0.0], "ok", "by SSIM 0.000"),
+        # Worse in each volume.
+        ([-0.01, -0.011, -0.012], "open", "by SSIM 0.011 [0.009, 0.013] worse"),
+        # Worse on average, but the interval includes zero.
+        ([-0.01, -0.03, 0.01], "note", "by SSIM 0.010 [-0.040, 0.060] worse"),
+    ],
+)
+def test_a_gain_needs_both_metrics(ssim, state, words):
+    gains = {**BETTER, "ssim": np.array(ssim)}
+    _, rows = before_a_scan.section(
+        masks.central_points((16, 18), 2),
+        gains,
+        ("central", ""),
+        parse("--data", "images"),
+        complex_images=True,
+        demo=False,
+    )
+    (row,) = [row for row in rows if row[0].startswith("better than the fixed")]
+    assert row[1] == state and words in row[2]
+    assert ("disagree" in row[3]) == (state != "ok")
+
+
+@pytest.mark.parametrize(
+    "psnr, ssim, state",
+    [
+        ([1.0, 1.1, 1.2], [0.01, 0.01, 0.01], "ok"),
+        ([1.0, 1.1, 1.2], [-0.01, -0.01, -0.01], "note"),
+        ([-1.0, -1.1, -1.2], [0.01, 0.01, 0.01], "note"),
+        ([1.0, 1.1], [0.01, 0.01], "note"),
+    ],
+)
+def test_the_gain_without_a_network(psnr, ssim, state):
+    gains = {"psnr": np.array(psnr), "ssim": np.array(ssim)}
+    _, rows = before_a_scan.section(
+        masks.equispaced_lines((16, 18), 2, 4),
+        BETTER,
+        ("central", ""),
+        parse("--data", "images", *COILS, *MODL),
+        complex_images=True,
+        demo=False,
+        sense=gains,
+    )
+    (row,) = [row for row in rows if "by CG-SENSE too" in row[0]]
+    assert row[1] == state and bool(row[3]) == (state != "ok")
+    assert ("dB in PSNR" in row[2]) and ("in SSIM" in row[2])
+
+
+def test_nothing_may_be_open():
+    mask = masks.equispaced_lines((64, 64), 2, 24)
+    mask = mask.replace(field_of_view=(220, 220))
+    words = "--data images --lines columns --coils 8 --snr 30 --network modl"
+    options = parse(*words.split())
+    text, rows = before_a_scan.section(
+        mask, BETTER, (options.baseline, ""), options, True, demo=False
+    )
+    assert not [row for row in rows if row[1] == "open"]
+    assert text == "No item is open. Read the notes before you scan."
+
+
+def test_a_magnitude_of_complex_images():
+    """The keyword that the command needs for one coil with a phase."""
+    for magnitude, channels in ((None, 2), (True, 1), (False, 2)):
+        model = models.loupe_model(
+            (16, 18, 2),
+            4,
+            reconstructor=models.MoDL(iterations=1),
+            magnitude=magnitude,
+        )
+        assert model.output_shape == (None, 16, 18, channels)
