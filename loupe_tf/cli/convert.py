@@ -18,6 +18,7 @@ from loupe_tf.cli.protocol import (
     describe_scan,
     describe_start,
 )
+from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.cli.vocabulary import add_field_of_view
 from loupe_tf.command_line import stands_for
 from loupe_tf.file_formats import find_format
@@ -75,9 +76,14 @@ OPTIONS = (
 # The figure is from docs/results/xpdnet.md.
 LEARNED_LINES = (
     "Note: with several coils, lines that a U-Net learned were 2.6 dB worse "
-    "than equispaced ones for total variation, which uses the coils. Before "
-    "you scan, compare with `loupe-tf mask make equispaced_lines`, or learn "
-    "lines with MoDL in Python, and compare those too."
+    "than equispaced ones for total variation, which uses the coils. Learn "
+    "lines with `loupe-tf train --network modl --coils N`, which compares them "
+    "with equispaced ones, or scan with `loupe-tf mask make equispaced_lines`."
+)
+FOR_COILS = (
+    "Note: these lines were learned for {coils} simulated coils, and serve the "
+    "network that they were learned with. Before you scan, see in its report "
+    "whether they are better than equispaced ones."
 )
 
 # The formats that tell a scanner what to acquire.
@@ -185,5 +191,16 @@ def run(options):
             print(f"\n{textwrap.fill(start, 80)}")
         if doubt := lacks_mirror_images(mask) or without_phase(mask):
             print(f"\n{textwrap.fill(f'Note: {doubt}', 80)}")
-        if mask.lines and mask.provenance.get("pattern") == "learned":
-            print(f"\n{textwrap.fill(LEARNED_LINES, 80)}")
+        if note := about_coils(mask):
+            print(f"\n{textwrap.fill(note, 80)}")
+
+
+def about_coils(mask):
+    """What is known of learned lines with several coils; `""` of others."""
+    made = mask.provenance
+    if not mask.lines or made.get("pattern") != "learned":
+        return ""
+    coils, kind = made.get("simulated_coils"), NETWORKS.get(made.get("network"))
+    if coils and kind and kind.unrolled:
+        return FOR_COILS.format(coils=coils)
+    return LEARNED_LINES

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from loupe_tf import evaluation, masks, provenance
+from loupe_tf.checks import invalid
 from loupe_tf.cli.phase import images_of, with_phase
 from loupe_tf.datasets import load_splits
 from loupe_tf.evaluation.trying import try_on
@@ -100,7 +101,30 @@ def find_reconstructor(cell, settings, mask, validation):
             validation.images,
             slices=settings["tuning_slices"],
         )
-    return Network(cell.reconstructor), {}
+    network = Network(cell.reconstructor)
+    check_one_coil(cell.reconstructor, network.model)
+    return network, {}
+
+
+def check_one_coil(path, model):
+    """Refuse a model of several coils: the images here are those of one.
+
+    Args:
+        path: String, the file of the model.
+        model: The Keras model.
+
+    Raises:
+        ValueError: If it was trained with several coils.
+    """
+    coils = getattr(model, "coils", None)
+    if coils not in (None, 1, "any"):
+        raise invalid(
+            "reconstructor",
+            "a model of one coil, which this command simulates. The report of "
+            "`loupe-tf train` judges a model with its coils, also on a fixed "
+            "mask; `loupe-tf reconstruct` takes scans of several coils",
+            found=f"{path}, a model of {coils} coils",
+        )
 
 
 def check(cell, settings, image_shape):
