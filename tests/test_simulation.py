@@ -156,3 +156,31 @@ def test_wrong_arguments(rng):
         simulation.simulate_kspace(images, maps, phase=-1)
     with pytest.raises(ValueError, match="`size`"):
         simulation.smooth_phase((8, 8, 8))
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 18, 2), (3, 4, 16, 18, 2)])
+def test_noise_is_that_of_receivers(shape, rng):
+    """As much as the layer of a model adds in training, in both parts."""
+    from loupe_tf.layers import ReceiverNoise
+
+    kspace = (rng.normal(size=shape) * 3).astype("float32")
+    kspace[1] *= 5  # Each example has a noise of its own.
+    noisy = simulation.add_noise(kspace, 10, seed=0)
+    assert noisy.dtype == np.float32 and noisy.shape == shape
+    layer = np.array(ReceiverNoise(10, seed=0)(kspace, training=True))
+    deviations = [
+        np.std((each - kspace).reshape(3, -1, 2), axis=1)
+        for each in (noisy, layer)
+    ]
+    np.testing.assert_allclose(*deviations, rtol=0.15)
+    again = simulation.add_noise(kspace, 10, seed=0)
+    np.testing.assert_array_equal(noisy, again)
+    assert (simulation.add_noise(kspace, 10, seed=1) != noisy).all()
+
+
+def test_noise_of_other_arrays_is_refused():
+    for kspace in (np.ones((2, 8, 8)), np.ones((2, 8, 8, 2), "complex64")):
+        with pytest.raises(ValueError, match="`kspace`.*real and imaginary"):
+            simulation.add_noise(kspace, 10)
+    with pytest.raises(ValueError, match="`snr`"):
+        simulation.add_noise(np.ones((1, 8, 8, 2)), None)

@@ -2,6 +2,7 @@ import numpy as np
 
 from loupe_tf.callbacks import CoilBatches
 from loupe_tf.callbacks.coil_batches import turn
+from loupe_tf.numpy_fourier import ifft2c
 
 
 def test_batches_are_of_seed_and_epoch(rng):
@@ -48,3 +49,26 @@ def test_orientations():
     # Of a rectangle only those of its own shape.
     shapes = {turn(image, np.random.default_rng(i)).shape for i in range(20)}
     assert shapes == {(2, 3, 1)}
+
+
+def test_complex_images_and_their_noise(rng):
+    """They keep their phase; the targets are magnitudes without noise."""
+    images = rng.uniform(-1, 1, size=(5, 16, 18, 2)).astype("float32")
+    options = {"coils": 3, "batch_size": 2, "phase": 0, "turns": False}
+    clean = CoilBatches(images, **options)
+    noisy = CoilBatches(images, **options, snr=10, drop_remainder=True)
+    assert len(clean) == 3 and len(noisy) == 2
+    (kspace, maps), targets = clean[0]
+    unit = np.array([1, 1j])
+    expected = images[clean.rows(0)] @ unit
+    np.testing.assert_allclose(targets[..., 0], np.abs(expected), rtol=1e-5)
+    image = np.sum((maps @ unit).conj() * ifft2c(kspace @ unit), axis=1)
+    np.testing.assert_allclose(image, expected, atol=1e-5)
+    (with_noise, same_maps), same = noisy[0]
+    np.testing.assert_array_equal(same_maps, maps)
+    np.testing.assert_array_equal(same, targets)
+    power = np.sum(np.square(kspace), axis=(1, 2, 3, 4))
+    noise = np.sum(np.square(with_noise - kspace), axis=(1, 2, 3, 4))
+    np.testing.assert_allclose(noise / power, 0.1, rtol=0.1)
+    # It is the same whenever the batch is asked for.
+    np.testing.assert_array_equal(noisy[0][0][0], with_noise)

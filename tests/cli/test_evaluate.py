@@ -416,6 +416,18 @@ def test_a_model_of_several_masks_is_named(folder, save_model):
         cells.find_mask(cell, {}, None)
 
 
+def test_a_model_of_several_coils_is_refused(folder, save_model):
+    """The images are those of one coil; its mask may be tried all the same."""
+    model = save_model("model.keras", acceleration=4, coils=3)
+    words = "--mask", "random_lines", model, "--reconstructor", "zero_filled"
+    assert run(_arguments(folder, *words, model)) == 2
+    rows = _results(folder)
+    assert len(rows) == 4
+    for row in rows:
+        refused = row["reconstructor"] == model
+        assert ("model of 3 coils" in (row["error"] or "")) == refused
+
+
 def test_refuses_before_the_first_row(folder, capsys):
     # No line would be left.
     assert run(_arguments(folder, "--acceleration", "4", "100")) == 2

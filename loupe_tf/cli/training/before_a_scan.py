@@ -196,11 +196,11 @@ def _by_cg_sense(gains, baseline):
     """Whether the mask also serves a method that has learned nothing."""
     name = f"better than {baseline} by CG-SENSE too"
     found = [
-        f"{sentences.size_of(each, unit, digits)} "
+        f"{metric} {sentences.size_of(each, unit, digits)} "
         + ("worse" if each.mean() < 0 else "better")
-        for each, unit, digits in (
-            (gains["psnr"], " dB in PSNR", 2),
-            (gains["ssim"], " in SSIM", 3),
+        for metric, each, unit, digits in (
+            ("PSNR", gains["psnr"], " dB", 2),
+            ("SSIM", gains["ssim"], "", 3),
         )
     ]
     answer = ", ".join(found)

@@ -9,7 +9,7 @@ from loupe_tf.operators import Cartesian, conjugate_gradient
 
 TITLE = "CG-SENSE"
 ITERATIONS = 30
-REGULARIZATIONS = 1e-3, 1e-2, 1e-1
+REGULARIZATIONS = 1e-4, 1e-3, 1e-2, 1e-1
 SLICES = 4
 
 

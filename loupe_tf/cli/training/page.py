@@ -36,7 +36,7 @@ WHOSE_LOSS = {
 WORDS = {
     "R, acceleration": "1/R of the samples, or lines, of k-space are acquired.",
     "zero-filled": "The image whose missing samples are zero, without a "
-    "network.",
+    "network; the maps combine several coils.",
     "central points, central lines": "As many points or lines as the learned "
     "mask has, those nearest to DC: a fixed mask that nobody has to design.",
     "CG-SENSE": "With several coils: the image that fits the samples of all "
