@@ -173,7 +173,11 @@ def add_noise(kspace, snr, seed=None):
 
     Example:
 
-    >>> noisy = loupe_tf.simulation.add_noise(kspace, snr=30, seed=0)
+    ```python
+    maps = loupe_tf.simulation.birdcage_maps((96, 96), coils=8)
+    kspace, maps, _ = loupe_tf.simulation.simulate_kspace(images, maps, seed=0)
+    noisy = loupe_tf.simulation.add_noise(kspace, snr=30, seed=0)
+    ```
     """
     check_number("snr", snr)
     kspace = np.asarray(kspace)

@@ -48,6 +48,13 @@ def _arguments(folder, *others):
     ]
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """CG-SENSE of few iterations, whose images these tests do not look at."""
+    monkeypatch.setattr(cg_sense, "ITERATIONS", 2)
+    monkeypatch.setattr(cg_sense, "REGULARIZATIONS", (1e-2,))
+
+
 COILS = "--lines", "columns", "--coils", "3", "--snr", "20"
 MODL = "--network", "modl", "--iterations", "2"
 
@@ -60,9 +67,10 @@ def _read(folder):
 
 
 @pytest.mark.parametrize("network", ["modl", "varnet", "xpdnet"])
-def test_unrolled_networks_with_coils(folder, network, capsys):
+def test_unrolled_networks_with_coils(folder, network, capsys, quick):
     options = *COILS, "--network", network, "--iterations", "2"
-    assert train(_arguments(folder, *options)) == 0
+    words = _arguments(folder, *options)
+    assert train(words) == 0
     model, found, report = _read(folder)
     title = {"modl": "MoDL", "varnet": "VarNet", "xpdnet": "XPDNet"}[network]
     # CG-SENSE stands beside the network, on each mask.
@@ -102,6 +110,63 @@ def test_unrolled_networks_with_coils(folder, network, capsys):
     assert mask.provenance["simulated_coils"] == 3
     assert mask.provenance["simulated_snr"] == 20
     assert mask.provenance["network"] == network
+    if network == "modl":
+        _check_zero_filling(folder, words, found)
+        _check_scans_are_rebuilt(folder, capsys)
+
+
+def _check_zero_filling(folder, words, found):
+    """With coils it is the SENSE combination, of scans with noise."""
+    options = parse(*words)
+    data, _ = load_data(options)
+    scan = scans.simulate(options, data, distribution.Distribution("none"))
+    (kspace, maps), truth = scan["test"][0]
+    assert len(scan["test"]) == 1
+    mask = masks.SamplingMask.load(folder / "run" / "mask.npz").array
+    unit = np.array([1, 1j])
+    image = ifft2c(np.where(mask, kspace @ unit, 0))
+    image = np.abs(np.sum((maps @ unit).conj() * image, axis=1))[..., None]
+    volumes = data["test"].volumes[scan["test"].rows(0)]
+    expected = per_volume(truth, image.astype("float32"), volumes)
+    got = found["results"]["learned, zero-filled"]["volumes"]
+    for volume, values in expected.items():
+        assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
+
+
+def _check_scans_are_rebuilt(folder, capsys):
+    """What the guide does with the files of a run."""
+    run, volume = folder / "run", np.load(folder / "data" / "volume_0.npy")
+    maps = simulation.birdcage_maps((16, 18), 3)
+    kspace, _, _ = simulation.simulate_kspace(volume[..., None], maps, seed=9)
+    np.save(folder / "scan.npy", kspace @ np.array([1, 1j]))
+    np.save(folder / "maps.npy", maps)
+    model = str(run / "model.keras")
+    assert (
+        cli.main(
+            [
+                *("reconstruct", str(folder / "scan.npy"), "--undersample"),
+                *("--model", model, "--maps", str(folder / "maps.npy")),
+                *("--out", str(folder / "images"), "--format", "npy"),
+            ]
+        )
+        == 0
+    )
+    image = np.load(folder / "images" / "scan.npy")
+    assert image.shape == (3, 16, 18)
+    # It is what the model gives.
+    loaded = keras.models.load_model(model)
+    kspace, maps, _ = simulation.simulate_kspace(
+        volume[..., None], maps, seed=9
+    )
+    expected = loaded.predict_on_batch([kspace, maps])[..., 0]
+    assert np.corrcoef(np.abs(image).ravel(), expected.ravel())[0, 1] > 0.99
+    capsys.readouterr()
+    # Its note is not that of a U-Net's lines.
+    words = "mask", "convert", str(run / "mask.npz"), str(folder / "lines.csv")
+    assert cli.main([*words, "--fov", "220", "220"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "learned for 3 simulated coils" in printed
+    assert "2.6 dB" not in printed
 
 
 @pytest.mark.parametrize("network", ["modl", "varnet", "xpdnet"])
@@ -209,7 +274,7 @@ def test_lines_of_a_unet_for_coils_are_warned_of(folder, monkeypatch):
             cli.train.warn_of_lines(parse(*words))
 
 
-def test_points_of_a_unet_with_coils(folder):
+def test_points_of_a_unet_with_coils(folder, quick):
     assert train(_arguments(folder, "--coils", "2")) == 0
     _, found, report = _read(folder)
     # The central points are the fixed mask, whose rows stand once.
@@ -218,7 +283,7 @@ def test_points_of_a_unet_with_coils(folder):
     assert "give <code>--snr</code>" in report and "2.6 dB" not in report
 
 
-def test_a_stopped_run_goes_on(folder, monkeypatch, capsys):
+def test_a_stopped_run_goes_on(folder, monkeypatch, capsys, quick):
     def stop(self, epoch, logs=None):
         raise KeyboardInterrupt
 
@@ -246,44 +311,6 @@ def test_a_run_of_an_older_version_goes_on(folder, capsys):
     capsys.readouterr()
     assert train(_arguments(folder, "--snr", "30")) == 2
     assert "--out" in capsys.readouterr().err
-
-
-def test_scans_are_rebuilt_with_the_model(folder, capsys):
-    """What the guide does with the files of a run."""
-    words = *COILS, "--calibration", "4", *MODL
-    assert train(_arguments(folder, *words)) == 0
-    run, volume = folder / "run", np.load(folder / "data" / "volume_0.npy")
-    maps = simulation.birdcage_maps((16, 18), 3)
-    kspace, _, _ = simulation.simulate_kspace(volume[..., None], maps, seed=9)
-    np.save(folder / "scan.npy", kspace @ np.array([1, 1j]))
-    np.save(folder / "maps.npy", maps)
-    model = str(run / "model.keras")
-    assert (
-        cli.main(
-            [
-                *("reconstruct", str(folder / "scan.npy"), "--undersample"),
-                *("--model", model, "--maps", str(folder / "maps.npy")),
-                *("--out", str(folder / "images"), "--format", "npy"),
-            ]
-        )
-        == 0
-    )
-    image = np.load(folder / "images" / "scan.npy")
-    assert image.shape == (3, 16, 18)
-    # It is what the model gives.
-    loaded = keras.models.load_model(model)
-    kspace, maps, _ = simulation.simulate_kspace(
-        volume[..., None], maps, seed=9
-    )
-    expected = loaded.predict_on_batch([kspace, maps])[..., 0]
-    assert np.corrcoef(np.abs(image).ravel(), expected.ravel())[0, 1] > 0.99
-    capsys.readouterr()
-    # Its note is not that of a U-Net's lines.
-    words = "mask", "convert", str(run / "mask.npz"), str(folder / "lines.csv")
-    assert cli.main([*words, "--fov", "220", "220"]) == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "learned for 3 simulated coils" in printed
-    assert "2.6 dB" not in printed
 
 
 def _slices(count, channels, rng):
@@ -367,27 +394,6 @@ def test_complex_images_keep_their_phase(folder, rng, capsys):
     assert "--phase. Expected none, since" in capsys.readouterr().err
 
 
-def test_zero_filling_can_be_repeated(folder):
-    """With coils it is the SENSE combination, of scans with noise."""
-    words = _arguments(folder, *COILS, *MODL)
-    assert train(words) == 0
-    _, found, _ = _read(folder)
-    options = parse(*words)
-    data, _ = load_data(options)
-    scan = scans.simulate(options, data, distribution.Distribution("none"))
-    (kspace, maps), truth = scan["test"][0]
-    assert len(scan["test"]) == 1
-    mask = masks.SamplingMask.load(folder / "run" / "mask.npz").array
-    unit = np.array([1, 1j])
-    image = ifft2c(np.where(mask, kspace @ unit, 0))
-    image = np.abs(np.sum((maps @ unit).conj() * image, axis=1))[..., None]
-    volumes = data["test"].volumes[scan["test"].rows(0)]
-    expected = per_volume(truth, image.astype("float32"), volumes)
-    got = found["results"]["learned, zero-filled"]["volumes"]
-    for volume, values in expected.items():
-        assert got[volume]["psnr"] == pytest.approx(values["psnr"], rel=1e-4)
-
-
 def _scan(images, lines):
     maps = simulation.birdcage_maps((16, 18), 4)
     kspace, maps, _ = simulation.simulate_kspace(images, maps, seed=0)
@@ -417,6 +423,8 @@ def test_cg_sense_takes_the_best_weight(images, monkeypatch):
     mask = _scan(images, "columns")[0]
     options = parse(*"--coils 4 --phase 1 --batch-size 4".split())
     volumes = np.array(["a"] * len(images))
+    monkeypatch.setattr(cg_sense, "REGULARIZATIONS", (1e-3, 1e-1))
+    monkeypatch.setattr(cg_sense, "ITERATIONS", 8)
     for snr in (None, 0.0):
         options.snr = snr
         data = {"validation": Slices(images, volumes)}

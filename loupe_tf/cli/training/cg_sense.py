@@ -38,18 +38,19 @@ class CgSense(keras.layers.Layer):
 
 
 def build(shape, mask, coils, regularization):
-    """A model that rebuilds the scans of a mask; see `choose`.
+    """Build a model that rebuilds the scans of a mask.
 
     Args:
         shape: Tuple `(H, W, 1)`.
         mask: `SamplingMask`.
         coils: Integer.
-        regularization: Float.
+        regularization: Float, as for `CgSense`.
     """
     model = loupe_model(
         shape, mask=mask, coils=coils, reconstructor=CgSense(regularization)
     )
-    # It is used once. TensorFlow warns where many functions are traced.
+    # Without a graph, which would keep the λ that it was made with. TensorFlow
+    # also warns where many functions are traced.
     model.compile(run_eagerly=True)
     return model
 
@@ -66,11 +67,13 @@ def choose(shape, mask, coils, validation):
     """
     inputs, truth = validation[0]
     inputs, truth = [part[:SLICES] for part in inputs], truth[:SLICES]
+    model = build(shape, mask, coils, REGULARIZATIONS[0])
     scores = {}
     for regularization in REGULARIZATIONS:
-        model = build(shape, mask, coils, regularization)
+        model.reconstructor.regularization = regularization
         output = model.predict_on_batch(inputs)
         psnr = keras.ops.convert_to_numpy(metrics.psnr(truth, output))
         scores[regularization] = float(np.mean(psnr))
     best = max(scores, key=scores.get)
-    return build(shape, mask, coils, best), best
+    model.reconstructor.regularization = best
+    return model, best

@@ -96,12 +96,12 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
         "slope_history": outcome.histories[model.name]["slope"],
     }
     simulated = {
-        "phase": options.phase,
+        "phase": options.phase or None,
         "coils": options.coils,
         "snr": options.snr,
     }
     for name, value in simulated.items():
-        if value:
+        if value is not None:
             provenance[f"simulated_{name}"] = value
     provenance["network"] = options.network
     mask = masks.from_model(model, provenance=provenance)
