@@ -3,7 +3,7 @@
 from loupe_tf.checks import invalid
 from loupe_tf.cli.phase import check_phase, is_complex, magnitudes, with_phase
 from loupe_tf.cli.training.networks import NETWORKS
-from loupe_tf.cli.training.options import NEW, add_options, check, complete
+from loupe_tf.cli.training.options import add_options, check, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
 DOC = """\
@@ -31,13 +31,13 @@ given again. The environment variable KERAS_BACKEND chooses the backend:
 tensorflow, jax or torch.
 
 The measurement is simulated: one coil without noise, unless --coils and --snr
-say otherwise. Most scanners have several coils. For their lines, give --network
-modl, varnet or xpdnet, which use the maps of the coils; lines that a U-Net
-learned were 2.6 dB worse than equispaced ones for total variation, which uses
-the maps too (docs/guide/coils.md). The report then compares with equispaced
-lines, also by CG-SENSE, which uses the maps and learns nothing:
+say otherwise. Most scanners have several coils. For their lines, give --coils
+and a network that uses the maps of the coils, --network modl, varnet or xpdnet:
+lines that a U-Net learned were 2.6 dB worse than equispaced ones for total
+variation, which uses the maps too (docs/guide/coils.md). The report then
+compares with equispaced lines, also by CG-SENSE, which learns nothing:
 
-  loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 30 \
+  loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 30 \\
       --network modl --epochs 30 10 --batch-size 4 --out runs/coils
 
 Magnitude images have no phase, so either half of their k-space determines the
@@ -111,11 +111,8 @@ def run(options):
     out = RunFolder(options.out, writes=devices.is_chief)
     # A run may go on on other devices, or in a folder that was moved.
     own = ("out", "demo", "distribute", "logical_devices")
-    settings = settings_of(options)
-    out.check_settings(
-        {k: v for k, v in settings.items() if k not in own},
-        later=[name for name in NEW if settings[name] is None],
-    )
+    settings = settings_of(options).items()
+    out.check_settings({k: v for k, v in settings if k not in own})
     devices.check_fft(shape[:2])
     crimes = []
     if devices.is_chief:

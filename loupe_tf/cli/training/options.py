@@ -46,9 +46,6 @@ def _shown(name, value):
 # As many lines or points around DC give images of low resolution.
 CENTRAL = {"lines": "central_lines", "points": "central_points"}
 
-# Options that older versions lack. Their runs had none of these.
-NEW = ("coils", "snr", "iterations")
-
 # What the options of version 0.1.0 called them.
 OLD_NAMES = {"uniform": "uniform_random", "poisson": "poisson_disc"}
 
