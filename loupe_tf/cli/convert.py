@@ -185,9 +185,7 @@ def run(options):
     if kind in FOR_SCANNERS:
         if resolution := resolution_text(mask):
             print(f"acquires {resolution}")
-        if kind == "pulseq" and (
-            start := describe_start(options.out, FORMATS[kind], options, "line")
-        ):
+        if kind == "pulseq" and (start := describe_start(options.out, "line")):
             print(f"\n{textwrap.fill(start, 80)}")
         if doubt := lacks_mirror_images(mask) or without_phase(mask):
             print(f"\n{textwrap.fill(f'Note: {doubt}', 80)}")

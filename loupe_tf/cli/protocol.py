@@ -4,13 +4,17 @@ import inspect
 import pathlib
 
 from loupe_tf.masks.files.pulseq_events import SPOILING, VERSIONS
-from loupe_tf.masks.files.steady_state import excess_signal, repetitions_within
+from loupe_tf.masks.files.steady_state import (
+    AIM,
+    T1,
+    excess_signal,
+    usual_dummy_scans,
+)
 
 # Default of what the options of this name say, by their name in Python.
 THICKNESS = "slice_thickness"
-# T1 in s for which the first line is judged, about that of grey matter at 1.5 T
-# and of white matter at 3 T, and the excesses that are said and aimed at.
-T1, SAID, AIM = 1.0, 0.1, 0.02
+# The excess of the first signal above which a note says so.
+SAID = 0.1
 
 
 def add_dummy_scans(group, before):
@@ -19,9 +23,9 @@ def add_dummy_scans(group, before):
         "--dummy-scans",
         type=int,
         metavar="N",
-        help=f"excitations before the first {before} (16); at a TR of 20 ms "
-        "and 15°, these take 0.32 s, and the signal is then still 70 %% above "
-        "the steady state for a T1 of 1 s, 360 %% for 4 s",
+        help=f"excitations before the first {before} (as many as bring its "
+        f"signal within {100 * AIM:g} %% of the steady state, for a T1 of "
+        f"{T1:g} s)",
     )
 
 
@@ -61,11 +65,13 @@ def describe(path, name, format, options):
     found = definitions(path)
     te, tr = (1000 * float(found[name]) for name in ("TE", "TR"))
     version = options.version or VERSIONS[0]
-    dummies = dummy_scans(format, options)
+    dummies = f"{found['DummyScans']} dummy scans"
+    if options.dummy_scans is None:
+        dummies += " (default)"
     return (
         f"one slice of {thickness}, spoiled gradient echo, TE {te:.2f} ms, TR "
-        f"{tr:.2f} ms, flip angle {float(found['FlipAngle']):g}°, {dummies} "
-        f"dummy scans, RF spoiling {SPOILING:g}°, Pulseq {version}"
+        f"{tr:.2f} ms, flip angle {float(found['FlipAngle']):g}°, "
+        f"{dummies}, RF spoiling {SPOILING:g}°, Pulseq {version}"
     )
 
 
@@ -106,36 +112,26 @@ def describe_scan(path):
     )
 
 
-def dummy_scans(format, options):
-    """Return the dummy scans of a Pulseq file: given, or the default."""
-    if options.dummy_scans is not None:
-        return options.dummy_scans
-    return inspect.signature(format.takes).parameters["dummy_scans"].default
-
-
-def describe_start(path, format, options, first):
+def describe_start(path, first):
     """Say if the first signal of a Pulseq file is not yet in the steady state.
 
     Args:
         path: Path of the file.
-        format: `Format` of Pulseq.
-        options: `argparse.Namespace` with `dummy_scans`.
         first: String, what is acquired first, line or shot.
 
     Returns:
         A sentence, `""` if its signal is within 10 % for a T1 of 1 s.
     """
     found = definitions(path)
-    protocol = float(found["TR"]), float(found["FlipAngle"]), T1
-    dummies = dummy_scans(format, options)
-    excess = excess_signal(dummies, *protocol)
+    protocol = float(found["TR"]), float(found["FlipAngle"])
+    excess = excess_signal(int(found["DummyScans"]), *protocol, T1)
     if abs(excess) <= SAID:
         return ""
     return (
         f"Note: the signal of the first {first} is {100 * abs(excess):.0f} % "
         f"{'above' if excess > 0 else 'below'} the steady state, for a T1 of "
-        f"{T1:g} s and ideal spoiling; {repetitions_within(AIM, *protocol)} "
-        f"dummy scans (--dummy-scans) bring it within {100 * AIM:g} %."
+        f"{T1:g} s and ideal spoiling; {usual_dummy_scans(*protocol)} dummy "
+        f"scans, the default, bring it within {100 * AIM:g} %."
     )
 
 

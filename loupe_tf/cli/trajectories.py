@@ -156,7 +156,7 @@ def write(trajectory, path, options):
         print(describe(path, name, FORMATS[name], options))
     if name == "pulseq":
         print(describe_scan(path))
-        start = describe_start(path, FORMATS[name], options, "shot")
+        start = describe_start(path, "shot")
         if start:
             print(textwrap.fill(start, 80))
 

@@ -346,25 +346,27 @@ def test_convert_to_protocols(files, capsys):
     (line,) = [x for x in text.splitlines() if x.startswith("one slice")]
     match = re.fullmatch(
         r"one slice of 5 mm \(default\), spoiled gradient echo, TE ([\d.]+) "
-        r"ms, TR ([\d.]+) ms, flip angle 15°, 16 dummy scans, .*, Pulseq 1.5",
+        r"ms, TR ([\d.]+) ms, flip angle 15°, (\d+) dummy scans \(default\), "
+        r".*, Pulseq 1.5",
         line,
     )
+    *times, dummies = match.groups()
+    # They reach the steady state at the shortest TR.
+    tr = times[1]
+    enough = repetitions_within(0.02, float(tr), 15, 1000)
+    assert int(dummies) == enough and "steady" not in text
     assert run("mask convert lines.npz old.seq --fov 240 240 --pulseq 1.4") == 0
     assert capsys.readouterr().out.count("Pulseq 1.4") == 1
-    # 16 dummies at the shortest TR are no steady state, as the TR tells.
-    (tr,) = match.groups()[1:]
+    few = f"--fov 240 240 --tr {tr} --dummy-scans 16"
+    assert run(f"mask convert lines.npz few.seq {few}") == 0
+    said = " ".join(capsys.readouterr().out.split())
     excess = 100 * excess_signal(16, float(tr), 15, 1000)
-    enough = repetitions_within(0.02, float(tr), 15, 1000)
-    said = " ".join(text.split())
     assert f"first line is {excess:.0f} % above the steady state" in said
-    assert f"; {enough} dummy scans" in said and "within 2 %." in said
-    wait = f"--fov 240 240 --tr {tr} --dummy-scans {enough}"
-    assert run(f"mask convert lines.npz wait.seq {wait}") == 0
-    assert "steady" not in capsys.readouterr().out
+    assert f"; {enough} dummy scans, the default, bring it within 2 %." in said
     assert "minor 4" in pathlib.Path("old.seq").read_text()
     assert load_mask("old.seq") == load_mask("b.seq")
     # The shortest ones.
-    for name, value in zip(("te", "tr"), match.groups(), strict=True):
+    for name, value in zip(("te", "tr"), times, strict=True):
         less = f"--fov 240 240 --{name} {float(value) - 0.02}"
         assert run(f"mask convert lines.npz c.seq {less}") == 2
     capsys.readouterr()

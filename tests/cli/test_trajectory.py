@@ -9,6 +9,7 @@ import pytest
 import loupe_tf
 from loupe_tf import cli, trajectories
 from loupe_tf.formats import load_trajectory
+from loupe_tf.masks.files.steady_state import repetitions_within
 from loupe_tf.trajectories import HARDWARE, radial
 
 
@@ -52,18 +53,17 @@ def test_from_a_model_to_a_protocol(folder, capsys):
     assert "prisma can run it: gradient at most" in text
     slices = (
         r"one slice of 5 mm \(default\), spoiled gradient echo, TE 6\.0\d ms, "
-        r"TR [\d.]+ ms, flip angle 15°, 16 dummy scans, RF spoiling 117°, "
-        r"Pulseq 1\.5"
+        r"TR [\d.]+ ms, flip angle 15°, \d+ dummy scans \(default\), RF "
+        r"spoiling 117°, Pulseq 1\.5"
     )
-    start = r"Note: the signal of the first shot is \d+ % above .*within\n?.*\n"
     gradient = HARDWARE["prisma"].check(made).gradient.max()
     runs = (
-        rf"scan time [\d.]+ s: TR [\d.]+ ms × \({made.shots} shots \+ 16 "
+        rf"scan time [\d.]+ s: TR [\d.]+ ms × \({made.shots} shots \+ \d+ "
         rf"dummy scans\); read-out {1000 * made.samples * made.dwell:.4g} ms "
         rf"at 50 kHz, .* Hz per pixel\ngradient at most {gradient:.4g} of 80 "
         r"mT/m, slew rate at most [\d.]+ of 200 T/m/s along the shots"
     )
-    end = f"a.npz\na.seq\n{slices}\n{runs}\n{start}a.png\n$"
+    end = f"a.npz\na.seq\n{slices}\n{runs}\na.png\n$"
     assert re.search(end, text, re.DOTALL)
     assert text.count("nerve stimulation") == 1
     steps = ", ".join(
@@ -173,9 +173,15 @@ def test_show_and_convert(folder, capsys):
     assert "largest step         0.32 along H, 0.32 along W, in 1/FOV" in text
     assert "a step above" not in text
     capsys.readouterr()
-    assert run("trajectory convert full.npz full.seq --tr 30") == 0
+    command = "trajectory convert full.npz full.seq --tr 30"
+    assert run(command) == 0
     text = capsys.readouterr().out
-    assert "nerve stimulation" in text and "dummy scans (--dummy" in text
+    assert "nerve stimulation" in text and "steady state" not in text
+    # For a T1 of 1 s.
+    assert f"{repetitions_within(0.02, 30, 15, 1000)} dummy scans (def" in text
+    assert run(f"{command} --dummy-scans 3") == 0
+    text = capsys.readouterr().out
+    assert "first shot is" in text and "dummy scans, the default" in text
     assert "largest step 0.32 along H" in text and "a step above" not in text
     assert run("trajectory convert bare.csv b.seq --hardware prisma") == 2
     assert "--matrix" in capsys.readouterr().err

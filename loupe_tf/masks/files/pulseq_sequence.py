@@ -16,6 +16,7 @@ from loupe_tf.masks.files.pulseq_events import (
     system_of,
     wait,
 )
+from loupe_tf.masks.files.steady_state import usual_dummy_scans
 
 
 def pulseq_sequence(
@@ -29,7 +30,7 @@ def pulseq_sequence(
     tr=None,
     flip_angle=15.0,
     bandwidth=250.0,
-    dummy_scans=16,
+    dummy_scans=None,
     max_gradient=28.0,
     max_slew=150.0,
     system=None,
@@ -57,8 +58,10 @@ def pulseq_sequence(
             possible.
         flip_angle: Float above 0 and up to 180, in degrees.
         bandwidth: Positive float, receiver bandwidth in Hz per pixel.
-        dummy_scans: Non-negative integer, number of repetitions without
-            receiving, before the first line.
+        dummy_scans: (Optional) non-negative integer, number of repetitions
+            without receiving, before the first line. Defaults to as many as
+            bring the first line within 2 % of the steady state, for a T1 of 1 s
+            and ideal spoiling.
         max_gradient: Positive float, the largest gradient of a logical axis
             (`x`, `y`, `z`) in mT/m. All three may be on at once, so a physical
             axis carries up to √3 times as much in an oblique slice.
@@ -88,13 +91,16 @@ def pulseq_sequence(
     check_number("slice_thickness", slice_thickness, above=0)
     check_number("flip_angle", flip_angle, above=0, at_most=180)
     check_number("bandwidth", bandwidth, above=0)
-    check_integer("dummy_scans", dummy_scans, at_least=0)
+    if dummy_scans is not None:
+        check_integer("dummy_scans", dummy_scans, at_least=0)
     lines = acquisition_order(mask, order, seed)
     if system is None:
         system = system_of(pp, max_gradient, max_slew)
     plan = plan_of(mask, slice_thickness)
     events = events_of(pp, system, plan, flip_angle, bandwidth)
     timing = _timing(pp, system, plan, events, te, tr)
+    if dummy_scans is None:
+        dummy_scans = usual_dummy_scans(timing.tr, flip_angle)
     sequence = _assemble(pp, system, plan, events, timing, lines, dummy_scans)
     definitions = {
         "Name": "loupe_tf_gre",

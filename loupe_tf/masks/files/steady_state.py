@@ -2,6 +2,23 @@
 
 import math
 
+# T1 in s for which scans begin in the steady state, about that of grey matter
+# at 1.5 T and of white matter at 3 T, and how near the signal then is to it.
+T1, AIM = 1.0, 0.02
+
+
+def usual_dummy_scans(tr, flip_angle):
+    """Count the dummy scans after which the signal is steady, for `T1`.
+
+    Args:
+        tr: Positive float, in s.
+        flip_angle: Positive float, in degrees.
+
+    Returns:
+        Non-negative integer: the first signal is within `AIM` of its limit.
+    """
+    return repetitions_within(AIM, tr, flip_angle, T1)
+
 
 def excess_signal(repetitions, tr, flip_angle, t1):
     """Compute how far the signal is above the steady state.

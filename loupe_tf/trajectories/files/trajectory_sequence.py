@@ -11,6 +11,7 @@ from loupe_tf.masks.files.pulseq_events import (
     share_before,
     wait,
 )
+from loupe_tf.masks.files.steady_state import usual_dummy_scans
 from loupe_tf.trajectories.files.common import check_known
 from loupe_tf.trajectories.files.pulseq_shots import PulseqShots
 from loupe_tf.trajectories.hardware import Hardware, standardize_hardware
@@ -26,7 +27,7 @@ def trajectory_sequence(
     te=None,
     tr=None,
     flip_angle=15.0,
-    dummy_scans=16,
+    dummy_scans=None,
 ):
     """Make a spoiled gradient-echo protocol that acquires a trajectory.
 
@@ -47,8 +48,10 @@ def trajectory_sequence(
             sample that is nearest to DC on average. Defaults to the shortest.
         tr: (Optional) repetition time in ms. Defaults to the shortest.
         flip_angle: Positive float, in degrees.
-        dummy_scans: Non-negative integer, number of repetitions without
-            receiving, before the first shot.
+        dummy_scans: (Optional) non-negative integer, number of repetitions
+            without receiving, before the first shot. Defaults to as many as
+            bring the first shot within 2 % of the steady state, for a T1 of 1 s
+            and ideal spoiling.
 
     Returns:
         A `pypulseq.Sequence` whose timing is checked.
@@ -67,7 +70,8 @@ def trajectory_sequence(
         )
     check_number("slice_thickness", slice_thickness, above=0)
     check_number("flip_angle", flip_angle, above=0)
-    check_integer("dummy_scans", dummy_scans, at_least=0)
+    if dummy_scans is not None:
+        check_integer("dummy_scans", dummy_scans, at_least=0)
     if hardware is None:
         found = trajectory.provenance.get("hardware", ANY_SCANNER)
         hardware = Hardware(**found) if isinstance(found, dict) else found
@@ -95,6 +99,8 @@ def trajectory_sequence(
     shortest = lasts + lead + shots.duration + pp.calc_duration(*behind[0])
     tail = pp.calc_duration(*behind[0]) + wait("tr", tr, shortest, raster)
     tr = shortest + tail - pp.calc_duration(*behind[0])
+    if dummy_scans is None:
+        dummy_scans = usual_dummy_scans(tr, flip_angle)
 
     sequence = pp.Sequence(system)
     angle = increment = 0.0

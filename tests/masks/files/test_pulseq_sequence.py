@@ -8,6 +8,7 @@ from loupe_tf.masks import (
     equispaced_lines,
     random_lines,
 )
+from loupe_tf.masks.files.steady_state import repetitions_within
 
 pp = pytest.importorskip("pypulseq")
 
@@ -45,13 +46,18 @@ def test_positions_in_kspace_are_the_lines(tmp_path, shape, lines, order):
 
 def test_times():
     mask = random_lines((64, 48), 4, 4).replace(field_of_view=(240, 200))
-    shortest = pulseq_sequence(mask).definitions
+    steady = pulseq_sequence(mask)
+    shortest = steady.definitions
     asked = pulseq_sequence(mask, te=6, tr=14, dummy_scans=3)
     assert asked.definitions["TE"] == pytest.approx(6e-3, abs=1e-5)
     assert asked.definitions["TR"] == pytest.approx(14e-3, abs=1e-5)
     assert shortest["TE"] < 6e-3 and shortest["TR"] < 14e-3
     duration = sum(asked.block_durations.values())
     assert duration == pytest.approx((12 + 3) * asked.definitions["TR"])
+    # By default, the first line is in the steady state.
+    dummies = repetitions_within(0.02, 1000 * shortest["TR"], 15, 1000)
+    assert shortest["DummyScans"] == dummies > 50
+    assert len(steady.block_events) == 4 * (dummies + 12)
     _, _, pulses, _, samples = asked.calculate_kspace()
     assert len(pulses) == 15 and len(samples) == 12 * 64
     # From the centre of the pulse to sample n // 2 of the first line.

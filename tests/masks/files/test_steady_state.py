@@ -5,6 +5,7 @@ import pytest
 from loupe_tf.masks.files.steady_state import (
     excess_signal,
     repetitions_within,
+    usual_dummy_scans,
 )
 
 
@@ -37,5 +38,6 @@ def test_known_values():
     # E = 0.9802 and cos(15°) = 0.9659, so S = 0.0198 / 0.0532 = 0.372.
     assert excess_signal(16, 20, 15, 1000) == pytest.approx(0.703, abs=1e-3)
     assert repetitions_within(0.02, 20, 15, 1000) == 82
+    assert usual_dummy_scans(0.02, 15) == 82
     # Whatever relaxes fully is in the steady state at once.
     assert repetitions_within(0.02, 1e6, 15, 1) == 0
