@@ -11,16 +11,29 @@ from loupe_tf.cli.vocabulary import (
 from loupe_tf.command_line import meaning
 from loupe_tf.masks.files.mask_files import save_mask
 from loupe_tf.masks.fixed_mask import PATTERNS
-from loupe_tf.masks.patterns import CALIBRATION_SHARE, default_calibration
+from loupe_tf.masks.patterns import (
+    CALIBRATION_SHARE,
+    default_calibration,
+    regular_lines,
+)
+
+# It has no budget, so it is none of `PATTERNS`.
+REGULAR = "regular_lines"
 
 DESCRIPTION = """\
 Make a mask that is not learned, to compare a learned one with, or to scan with.
-It keeps exactly the budget, 1/R of all lines or points.
+It keeps exactly the budget, 1/R of all lines or points. So the lines of
+equispaced_lines, fastMRI's pattern, have distances that differ by one: 5 and 6,
+for example, for 64 lines at R = 4 with 5 calibration lines. GRAPPA on a scanner
+has an integer distance, and adds the calibration lines: regular_lines does so,
+with --spacing, and R is then a result.
 """
 
 EXAMPLES = """\
 examples:
   loupe-tf mask make equispaced_lines mask.npz --matrix 320 320
+  loupe-tf mask make regular_lines mask.npz --matrix 320 320 --spacing 4 \\
+      --calibration 24
   loupe-tf mask make central_lines mask.npz --matrix 320 256 --lines rows \\
       --acceleration 3 --fov 220 176
   loupe-tf mask make poisson_disc pattern.cfl --matrix 96 96 --calibration 12
@@ -38,6 +51,7 @@ def add(commands):
         reads=False,
     )
     patterns = [name for name, p in PATTERNS.items() if not p.of_images]
+    patterns.append(REGULAR)
     make.add_argument(
         "pattern",
         metavar="PATTERN",
@@ -56,9 +70,14 @@ def add(commands):
     make.add_argument(
         "--acceleration",
         type=float,
-        default=4.0,
         metavar="R",
-        help="R > 1: a share 1/R of k-space is acquired (%(default)s)",
+        help="R > 1: a share 1/R of k-space is acquired (4)",
+    )
+    make.add_argument(
+        "--spacing",
+        type=int,
+        metavar="N",
+        help=f"distance of two lines of {REGULAR}, in the place of R",
     )
     add_lines(
         make,
@@ -68,7 +87,7 @@ def add(commands):
     add_calibration(
         make,
         f"are always acquired, inside the budget ({CALIBRATION_SHARE}/R of the "
-        "side)",
+        f"side); {REGULAR} adds them to its own ({CALIBRATION_SHARE}/N)",
     )
     add_field_of_view(make)
     add_seed(make, "seed of the pattern")
@@ -77,8 +96,36 @@ def add(commands):
 
 def run(options):
     """Run the command."""
+    mask = _regular(options) if options.pattern == REGULAR else _of(options)
+    mask = mask.replace(field_of_view=options.field_of_view)
+    with meaning(path="out", format=None):
+        save_mask(mask, options.out, shift=False)
+    print(f"{options.out}: {mask}")
+    if mask.field_of_view is not None:
+        print(f"field of view {size_text(mask.field_of_view, ' mm')}")
+
+
+def _regular(options):
+    """Make lines of an integer spacing."""
+    if options.acceleration is not None:
+        raise invalid(
+            "acceleration",
+            f"none for {REGULAR}, whose R follows from --spacing",
+            options.acceleration,
+        )
+    if options.spacing is None:
+        raise invalid("spacing", f"an integer, for {REGULAR}", None)
+    matrix, lines = tuple(options.matrix), options.lines or "columns"
+    return regular_lines(matrix, options.spacing, options.calibration, lines)
+
+
+def _of(options):
+    """Make a mask of one of `PATTERNS`."""
+    if options.spacing is not None:
+        raise invalid("spacing", f"none, unless for {REGULAR}", options.spacing)
     pattern = PATTERNS[options.pattern]
-    matrix, rate = tuple(options.matrix), options.acceleration
+    matrix = tuple(options.matrix)
+    rate = 4.0 if options.acceleration is None else options.acceleration
     arguments = {"calibration": options.calibration, "seed": options.seed}
     if options.lines:
         if not pattern.of_lines:
@@ -91,10 +138,4 @@ def run(options):
         arguments["lines"] = options.lines
     elif options.calibration is None and not pattern.of_lines:
         arguments["calibration"] = default_calibration(matrix, rate)
-    mask = pattern.make(matrix, rate, **arguments)
-    mask = mask.replace(field_of_view=options.field_of_view)
-    with meaning(path="out", format=None):
-        save_mask(mask, options.out, shift=False)
-    print(f"{options.out}: {mask}")
-    if mask.field_of_view is not None:
-        print(f"field of view {size_text(mask.field_of_view, ' mm')}")
+    return pattern.make(matrix, rate, **arguments)

@@ -24,6 +24,7 @@ from loupe_tf.masks.patterns import (
     equispaced_lines,
     gaussian,
     random_lines,
+    regular_lines,
     uniform_random,
 )
 from loupe_tf.masks.poisson_disc import poisson_disc
@@ -61,6 +62,7 @@ __all__ = [
     "poisson_disc",
     "probability_from_model",
     "random_lines",
+    "regular_lines",
     "side_lobe",
     "spectrum",
     "uniform_random",

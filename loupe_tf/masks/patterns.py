@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loupe_tf.checks import check_choice, check_number
+from loupe_tf.checks import check_choice, check_integer, check_number
 from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.budget import (
     budget,
@@ -175,6 +175,48 @@ def equispaced_lines(
             "offset": int(offset),
             "seed": int(seed),
         },
+        matrix=matrix,
+    )
+
+
+def regular_lines(shape, spacing, calibration=None, lines="columns"):
+    """Acquire each n-th line from DC on, and the central lines.
+
+    These are the lines of GRAPPA on a scanner: an integer spacing, with the
+    calibration region added. The acceleration follows from both, while
+    `equispaced_lines` keeps a given one by distances that differ.
+
+    Args:
+        shape: Shape `(H, W)` of k-space.
+        spacing: Integer greater than 1, the distance of two lines.
+        calibration: Integer, the number of central lines that are added; 0 for
+            none. `None`, the default, means `default_calibration` for `R` equal
+            to the spacing.
+        lines: `"columns"` or `"rows"`, the kind of lines.
+
+    Returns:
+        A `SamplingMask` of shape `(1, W)` or `(H, 1)`, whose acceleration is
+        the achieved one.
+
+    Raises:
+        ValueError: If an argument is invalid.
+
+    Example:
+
+    >>> regular_lines((8, 12), 3, calibration=3).array.astype(int)
+    array([[1, 0, 0, 1, 0, 1, 1, 1, 0, 1, 0, 0]])
+    """
+    matrix = standardize_shape(shape)
+    shape = lines_shape(matrix, lines)
+    spacing = check_integer("spacing", spacing, at_least=2)
+    if calibration is None:
+        calibration = default_calibration(matrix, spacing, lines)
+    size = max(shape)
+    regular = (np.arange(size) - size // 2) % spacing == 0
+    return SamplingMask(
+        regular.reshape(shape) | calibration_region(shape, calibration),
+        calibration=calibration,
+        provenance={"pattern": "regular_lines", "spacing": spacing},
         matrix=matrix,
     )
 

@@ -14,6 +14,7 @@ from loupe_tf.masks import (
     gaussian,
     poisson_disc,
     random_lines,
+    regular_lines,
     uniform_random,
 )
 
@@ -313,3 +314,30 @@ def test_central_points_are_the_nearest(shape):
     assert mask.array[shape[0] // 2, shape[1] // 2]
     inside, outside = distance[mask.array], distance[~mask.array]
     assert inside.max() <= outside.min() + 1e-12
+
+
+@pytest.mark.parametrize("size", [64, 65])
+@pytest.mark.parametrize("lines", ["columns", "rows"])
+def test_regular_lines(size, lines):
+    """Outside the calibration region all distances are the spacing."""
+    shape = (32, size) if lines == "columns" else (size, 32)
+    mask = regular_lines(shape, 4, 5, lines)
+    assert mask.lines == lines and mask.matrix == shape
+    place = np.flatnonzero(mask.array) - size // 2
+    regular = [k for k in range(-32, size - 32) if k % 4 == 0]
+    assert place.tolist() == sorted({*regular, -2, -1, 0, 1, 2})
+    assert mask.acceleration == mask.achieved_acceleration == size / len(place)
+    assert mask.calibration == 5
+    assert mask.provenance == {"pattern": "regular_lines", "spacing": 4}
+    # fastMRI's number: 0.32 / 4 of the lines.
+    assert regular_lines(shape, 4, lines=lines).calibration == 5
+    # DC alone decides where the grid lies.
+    assert regular_lines(shape, 4, 0, lines).array.ravel()[size // 2]
+
+
+@pytest.mark.parametrize(
+    "name, value", [("spacing", 1), ("spacing", 2.5), ("lines", "x")]
+)
+def test_regular_lines_refuse(name, value):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        regular_lines(**{"shape": (8, 16), "spacing": 2, name: value})
