@@ -33,7 +33,8 @@ DESCRIPTION = """\
 Print the facts about a mask: acceleration achieved and asked for, calibration
 region, and whether its centre suffices for the ESPIRiT of this package, with
 which a scan of several coils estimates sensitivity maps; for lines, how far out
-they go, and the resolution that this gives; the field of view; the largest side
+they go, which of them have no gap, and the resolution of both; the field of
+view; the largest side
 lobe of the point-spread function and, if it is higher, the value beside the
 peak, in percent of the peak; the density by distance from DC; how the mask was
 made, where long values are shortened: `provenance` of the mask in Python has

@@ -36,7 +36,7 @@ def density_profile(mask, bins=16):
 
 
 def acquired_lines(mask):
-    """Find which lines around DC have no gap, and the farthest line.
+    """Find which lines around DC have no gap, and the outermost lines.
 
     Args:
         mask: `SamplingMask` of lines.
@@ -44,13 +44,14 @@ def acquired_lines(mask):
     Returns:
         A dictionary. `first` and `last` are the ends of the run of acquired
         lines around DC, in lines from DC, and `number` is how many it has: 0,
-        with `None` for the ends, if DC is not acquired. `farthest` is the
-        largest distance of any acquired line.
+        with `None` for the ends, if DC is not acquired. `lowest` and `highest`
+        are the ends of all acquired lines, and `farthest` is the largest
+        distance of any of them.
 
     Example:
 
     >>> acquired_lines(SamplingMask([[1, 0, 1, 1, 1, 1, 0]]))
-    {'first': -1, 'last': 2, 'number': 4, 'farthest': 3}
+    {'first': -1, 'last': 2, 'number': 4, 'lowest': -3, 'highest': 2, ...}
     """
     if not mask.lines or not mask.acquired:
         raise invalid(
@@ -59,10 +60,13 @@ def acquired_lines(mask):
     array = mask.array.ravel()
     centre = array.size // 2
     place = np.flatnonzero(array) - centre
-    farthest = int(np.abs(place).max())
+    extent = {
+        "lowest": int(place.min()),
+        "highest": int(place.max()),
+        "farthest": int(np.abs(place).max()),
+    }
     if not array[centre]:
-        ends = {"first": None, "last": None, "number": 0}
-        return {**ends, "farthest": farthest}
+        return {"first": None, "last": None, "number": 0, **extent}
     gaps = np.flatnonzero(~array) - centre
     first = int(max(gaps[gaps < 0], default=-centre - 1)) + 1
     last = int(min(gaps[gaps > 0], default=array.size - centre)) - 1
@@ -70,16 +74,16 @@ def acquired_lines(mask):
         "first": first,
         "last": last,
         "number": last - first + 1,
-        "farthest": farthest,
+        **extent,
     }
 
 
 def resolution_text(mask):
-    """Say which lines a mask acquires, and what they resolve by themselves.
+    """Say how far out the lines of a mask go, and which have no gap.
 
-    `n` lines around DC without a gap have the resolution of `n` of the `N`
-    lines: pixels of the field of view divided by `n`. Finer detail is what
-    lines farther out add, as far as a reconstruction can make use of them.
+    The extent of `n` of the `N` lines has pixels of the field of view divided
+    by `n`. Where it has gaps, the image of its lines has aliases. The lines
+    around DC without a gap have none, and pixels of their own.
 
     Args:
         mask: `SamplingMask`.
@@ -90,27 +94,35 @@ def resolution_text(mask):
     Example:
 
     >>> resolution_text(SamplingMask([[1, 0, 1, 1, 1, 0, 0]]))
-    'columns -1 to 1 without a gap, 43 % of ...; the farthest is 3 of 3 from DC'
+    'columns -3 to 1, 71 % of the resolution along W; -1 to 1 without a gap...'
     """
     if not mask.lines or not mask.acquired:
         return ""
     size = mask.array.size
-    found = acquired_lines(mask)
-    farthest = f"{found['farthest']} of {size // 2} from DC"
-    if not found["number"]:
-        return f"no {mask.lines[:-1]} at DC; the farthest is {farthest}"
     axis = 1 if mask.lines == "columns" else 0
-    text = f"{mask.lines} {found['first']} to {found['last']} without a gap"
-    if mask.field_of_view is None:
-        share = f"{found['number'] / size:.0%}".replace("%", " %")
-        text += f", {share} of the resolution along {'HW'[axis]}"
-    else:
-        millimetres = mask.field_of_view[axis]
-        text += (
-            f", {millimetres / found['number']:.2f} mm along {'HW'[axis]} "
-            f"where the matrix has {millimetres / size:.2f} mm"
-        )
-    return f"{text}; the farthest is {farthest}"
+    found = acquired_lines(mask)
+
+    def resolves(number):
+        if mask.field_of_view is None:
+            return f"{100 * number / size:.0f} % of the resolution"
+        return f"{mask.field_of_view[axis] / number:.2f} mm"
+
+    low, high = found["lowest"], found["highest"]
+    text = f"{mask.lines} {low} to {high}"
+    extent = high - low + 1
+    whole = found["number"] == extent
+    text += f"{' without a gap' * whole}, {resolves(extent)} along {'HW'[axis]}"
+    if mask.field_of_view is not None:
+        text += f" where the matrix has {resolves(size)}"
+    if whole:
+        return text
+    if not found["number"]:
+        return f"{text}; no {mask.lines[:-1]} at DC"
+    return (
+        f"{text}; {found['first']} to {found['last']} without a gap, "
+        f"{resolves(found['number'])}: beyond, gaps cause aliases that coils "
+        "or a network must remove"
+    )
 
 
 def point_spread(mask):

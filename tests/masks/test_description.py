@@ -125,16 +125,27 @@ def test_side_lobes_in_words():
     "acquired, size, view, expected",
     [
         # DC at 4, so lines -2, 0 and 1.
-        ((2, 4, 5), 8, None, "0 to 1 without a gap, 25 % .* 2 of 4 from DC"),
-        ((2, 4, 5), 8, 240, "0 to 1 .* 120.00 mm along W .* 30.00 mm; .* 2 of"),
-        # One line far out resolves nothing by itself.
-        ((0, 3, 4, 5), 8, 240, "-1 to 1 .* 80.00 mm along W .* 4 of 4"),
+        (
+            (2, 4, 5),
+            8,
+            None,
+            "^columns -2 to 1, 50 % of the resolution along W; 0 to 1 without "
+            "a gap, 25 % of the resolution: beyond, gaps cause aliases",
+        ),
+        (
+            (2, 4, 5),
+            8,
+            240,
+            "^columns -2 to 1, 60.00 mm along W where the matrix has 30.00 mm; "
+            "0 to 1 without a gap, 120.00 mm: beyond, gaps cause aliases",
+        ),
+        ((0, 3, 4, 5), 8, 240, "-4 to 1, 40.00 mm .* -1 to 1 .* 80.00 mm"),
         # More on one side than on the other.
-        ((3, 4, 5, 6), 8, 240, "-1 to 2 .* 60.00 mm .* 2 of 4 from DC"),
-        (range(8), 8, 240, "-4 to 3 .* 30.00 mm along W .* 30.00 mm"),
-        (range(7), 7, 210, "-3 to 3 .* 30.00 mm along W .* 30.00 mm"),
-        ((3,), 7, 210, "0 to 0 .* 210.00 mm along W .* 0 of 3 from DC"),
-        ((1, 2), 7, 210, "no column at DC; the farthest is 2 of 3 from DC"),
+        ((3, 4, 5, 6), 8, 240, "-1 to 2 without a gap, 60.00 mm .* 30.00 mm$"),
+        (range(8), 8, 240, "-4 to 3 without .* 30.00 mm along W .* 30.00 mm$"),
+        (range(7), 7, 210, "-3 to 3 without .* 30.00 mm along W .* 30.00 mm$"),
+        ((3,), 7, 210, "0 to 0 without a gap, 210.00 mm along W .* 30.00 mm$"),
+        ((1, 2), 7, 210, "-2 to -1, 105.00 mm .*; no column at DC$"),
     ],
 )
 def test_resolution(acquired, size, view, expected):
