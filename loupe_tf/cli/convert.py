@@ -20,7 +20,7 @@ from loupe_tf.cli.protocol import (
 )
 from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.cli.vocabulary import add_field_of_view
-from loupe_tf.command_line import stands_for
+from loupe_tf.command_line import meaning, stands_for
 from loupe_tf.file_formats import find_format
 from loupe_tf.masks.acquisition_order import ORDERS
 from loupe_tf.masks.description import resolution_text
@@ -28,6 +28,7 @@ from loupe_tf.masks.files.mask_files import FORMATS, save_mask
 from loupe_tf.masks.mirror_images import (
     lacks_mirror_images,
 )
+from loupe_tf.trajectories.hardware import HARDWARE
 
 DESCRIPTION = """\
 Write a mask in another format. The file appears at once and whole: after an
@@ -38,8 +39,9 @@ what to compare with if there are several coils. A Pulseq file is
 a spoiled gradient echo, whatever the contrast that the mask was learned from;
 the time of the scan, the bandwidth of the read-out and the largest gradient and
 slew rate, beside their limits, are printed.
-Amplitude and slew rate of its gradients are checked; peripheral nerve
-stimulation, mechanical resonances and the duty cycle are not.
+Gradients keep the limits of the scanner in any orientation of the slice;
+peripheral nerve stimulation, mechanical resonances and the duty cycle are not
+checked.
 """
 
 EXAMPLES = """\
@@ -52,7 +54,7 @@ examples:
     loupe-tf mask convert mask.npz mask.mrd --fov 240 240
   a gradient-echo protocol; times in ms, the thickness of the slice in mm:
     loupe-tf mask convert mask.npz scan.seq --fov 240 240 --te 5 --tr 20 \\
-        --slice-thickness 3
+        --slice-thickness 3 --hardware prisma
   a mask of lines that does not know their length:
     loupe-tf mask convert old.npz pattern.cfl --matrix 320 320
 """
@@ -66,6 +68,7 @@ OPTIONS = (
     "tr",
     "flip_angle",
     "bandwidth",
+    "oversampling",
     "dummy_scans",
     "max_gradient",
     "max_slew",
@@ -137,20 +140,36 @@ def add(commands):
         ("bandwidth", "bandwidth of the receiver in Hz for a pixel (250)"),
         (
             "max-gradient",
-            "largest gradient of a logical axis (read-out, phase encoding, "
-            "slice) in mT/m (28); in an oblique slice, a physical axis may "
-            "carry up to √3 times as much",
+            "largest gradient of the scanner in mT/m (28), which no physical "
+            "axis exceeds in any orientation of the slice",
         ),
         (
             "max-slew",
-            "largest slew rate of a logical axis in T/m/s (150); up to √3 "
-            "times as much on a physical axis",
+            "largest slew rate of the scanner in T/m/s (150), in the same "
+            "sense",
         ),
     ):
         metavar = name.rpartition("-")[2].upper()
         protocol.add_argument(
             f"--{name}", type=float, metavar=metavar, help=text
         )
+    systems = protocol.add_argument(
+        "--hardware",
+        choices=HARDWARE,
+        help="limits and gradient raster of this system, which `loupe-tf "
+        "trajectory --help` lists (clinical); --max-gradient and --max-slew "
+        "replace its limits",
+    )
+    stands_for(systems, "raster")
+    protocol.add_argument(
+        "--oversampling",
+        type=int,
+        metavar="N",
+        help="the receiver takes N times the samples of the matrix along the "
+        "read-out, and so N times the field of view, which a reconstruction "
+        "crops (2, the usual factor on scanners); with 1, what lies "
+        "outside the field of view folds in",
+    )
     add_dummy_scans(protocol, "line")
     add_version(protocol)
     convert.set_defaults(run=run)
@@ -164,7 +183,16 @@ def run(options):
     mask = mask.replace(**{k: v for k, v in changes.items() if v is not None})
     given = {name: getattr(options, name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
-    save_mask(mask, options.out, options.format, shift=False, **given)
+    limits = limits_of(options.hardware)
+    by_name = {name: "hardware" for name in limits if name not in given}
+    with meaning(**by_name):
+        save_mask(
+            mask,
+            options.out,
+            options.format,
+            shift=False,
+            **{**limits, **given},
+        )
     if own is not None and options.field_of_view is not None:
         changed = tuple(options.field_of_view)
         if not np.allclose(own, changed, rtol=1e-3):
@@ -184,7 +212,7 @@ def run(options):
         print(describe_scan(options.out))
     if kind in FOR_SCANNERS:
         if resolution := resolution_text(mask):
-            print(f"acquires {resolution}")
+            print(textwrap.fill(f"acquires {resolution}", 80))
         if kind == "pulseq" and (start := describe_start(options.out, "line")):
             print(f"\n{textwrap.fill(start, 80)}")
         if doubt := lacks_mirror_images(mask) or without_phase(mask):
@@ -202,3 +230,15 @@ def about_coils(mask):
     if coils and kind and kind.unrolled:
         return FOR_COILS.format(coils=coils)
     return LEARNED_LINES
+
+
+def limits_of(hardware):
+    """Return the arguments of `pulseq_sequence` for a name of `HARDWARE`."""
+    if hardware is None:
+        return {}
+    found = HARDWARE[hardware]
+    return {
+        "max_gradient": found.max_gradient,
+        "max_slew": found.max_slew,
+        "raster": found.raster,
+    }

@@ -89,8 +89,11 @@ def describe_scan(path):
     seconds, tr = float(found["TotalDuration"]), 1000 * float(found["TR"])
     if "MaskAcquired" in found:
         acquired = f"{found['MaskAcquired']} lines"
-        read_out = f"{float(found['Bandwidth']):.0f} Hz per pixel"
-        where = "on an axis of the sequence"
+        read_out = (
+            f"{float(found['Bandwidth']):.0f} Hz per pixel, oversampled "
+            f"{found['ReadoutOversamplingFactor']} times"
+        )
+        where = "in any orientation of the slice"
     else:
         acquired = f"{found['TrajectoryShots']} shots"
         dwell = float(found["Dwell"])

@@ -12,6 +12,9 @@ from loupe_tf.masks.files.pulseq_events import import_pypulseq, write_sequence
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 from loupe_tf.reading import check_file, check_memory, naming
 
+# As other sequences of Pulseq call it.
+OVERSAMPLING = "ReadoutOversamplingFactor"
+
 
 def save_pulseq(mask, path, version="1.5", **options):
     """Write the protocol of `pulseq_sequence` as a `.seq` file.
@@ -54,7 +57,9 @@ def load_pulseq(path):
         view = tuple(float(1000 * x) for x in found["FOV"][:2])
         readout, phase = {"columns": (0, 1), "rows": (1, 0)}[lines]
         check_memory(path, COST * matrix[phase])
-        taken = _taken(sequence, matrix[readout], matrix[phase], view[1])
+        # Older files have no oversampling.
+        samples = matrix[readout] * int(found.get(OVERSAMPLING, 1))
+        taken = _taken(sequence, samples, matrix[phase], view[1])
         if len(taken) != int(found["MaskAcquired"]):
             raise ValueError(
                 f"Expected {int(found['MaskAcquired'])} lines, not {len(taken)}"

@@ -70,13 +70,22 @@ def import_pypulseq():
 
 @dataclasses.dataclass
 class Plan:
-    """Sizes of read-out (`x`), phase encoding (`y`) and slice; lengths in m."""
+    """Sizes of read-out (`x`), phase encoding (`y`) and slice; lengths in m.
+
+    The receiver takes `oversampling` times as many samples.
+    """
 
     samples: int
     lines: int
     read_view: float
     phase_view: float
     thickness: float
+    oversampling: int = 1
+
+    @property
+    def received(self):
+        """Number of samples of a line that the receiver takes."""
+        return self.samples * self.oversampling
 
     @property
     def largest(self):
@@ -100,20 +109,23 @@ class Events:
     behind: dict
 
 
-def system_of(pp, max_gradient, max_slew):
-    """Return limits in mT/m and T/m/s, with a clinical system's dead times."""
+def system_of(pp, max_gradient, max_slew, raster):
+    """Return limits in mT/m, T/m/s and s, with dead times that are usual."""
+    raster = check_number("raster", raster, above=0)
     return pp.Opts(
         max_grad=check_number("max_gradient", max_gradient, above=0),
         grad_unit="mT/m",
         max_slew=check_number("max_slew", max_slew, above=0),
         slew_unit="T/m/s",
+        grad_raster_time=raster,
+        block_duration_raster=raster,
         rf_ringdown_time=20e-6,
         rf_dead_time=100e-6,
         adc_dead_time=10e-6,
     )
 
 
-def plan_of(mask, slice_thickness):
+def plan_of(mask, slice_thickness, oversampling):
     """Return the plan for a mask of lines; `slice_thickness` is in mm."""
     readout, phase = (0, 1) if mask.lines == "columns" else (1, 0)
     view = [size / 1000 for size in mask.field_of_view]
@@ -123,6 +135,7 @@ def plan_of(mask, slice_thickness):
         view[readout],
         view[phase],
         slice_thickness / 1000,
+        oversampling,
     )
 
 
@@ -133,7 +146,7 @@ def events_of(pp, system, plan, flip_angle, bandwidth):
     ramp = (readout.area - readout.flat_area) / 2
     # Area from the centre of the pulse to the end of the slice selection.
     after = selection.area * (1 - share_before(pp, pulse, selection))
-    half = (plan.samples // 2 + 0.5) * receiver.dwell
+    half = (plan.received // 2 + 0.5) * receiver.dwell
     prephase = -ramp - half * readout.amplitude
     before = {"x": prephase, "y": plan.largest, "z": -after}
     # Four cycles across a slice, and two across a pixel.
@@ -175,8 +188,11 @@ def excitation(pp, system, flip_angle, thickness):
 
 
 def _readout(pp, system, plan, bandwidth):
-    """Make read-out gradient and receiver, samples 1 / `read_view` apart."""
-    samples, view = plan.samples, plan.read_view
+    """Make read-out gradient and receiver.
+
+    Samples are 1 / `read_view` apart without oversampling.
+    """
+    samples, view = plan.received, plan.oversampling * plan.read_view
     unit = system.adc_raster_time
     dwell = round(1 / (bandwidth * samples) / unit) * unit
     if dwell < unit or 1 / (view * dwell) > system.max_grad:
@@ -190,10 +206,16 @@ def _readout(pp, system, plan, bandwidth):
     raster = system.grad_raster_time
     flat = math.ceil(samples * dwell / raster - 1e-6) * raster
     amplitude = 1 / (view * dwell)
-    gradient = pp.make_trapezoid(
-        "x", flat_area=amplitude * flat, flat_time=flat, system=system
-    )
     # The receiver's dead time fits into the ramp.
+    ramp = max(amplitude / system.max_slew, system.adc_dead_time)
+    ramp = max(math.ceil(ramp / raster - 1e-6), 1) * raster
+    gradient = pp.make_trapezoid(
+        "x",
+        flat_area=amplitude * flat,
+        flat_time=flat,
+        rise_time=ramp,
+        system=system,
+    )
     receiver = pp.make_adc(
         samples, dwell=dwell, delay=gradient.rise_time, system=system
     )
@@ -209,16 +231,25 @@ def share_before(pp, pulse, selection):
 
 
 def _together(pp, system, areas, argument):
-    """Make trapezoids of these areas, all of the same duration."""
+    """Make trapezoids of these areas, all of the same duration.
+
+    An oblique slice may add all three on one physical axis, so that each has a
+    share 1 / √3 of the limits.
+    """
+    limits = {
+        "max_grad": system.max_grad / math.sqrt(3),
+        "max_slew": system.max_slew / math.sqrt(3),
+        "system": system,
+    }
     try:
         alone = [
-            pp.make_trapezoid(channel, area=area, system=system)
+            pp.make_trapezoid(channel, area=area, **limits)
             for channel, area in areas.items()
         ]
         duration = max(pp.calc_duration(gradient) for gradient in alone)
         return {
             channel: pp.make_trapezoid(
-                channel, area=area, duration=duration, system=system
+                channel, area=area, duration=duration, **limits
             )
             for channel, area in areas.items()
         }

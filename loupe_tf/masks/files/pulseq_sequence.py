@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+import numpy as np
+
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.acquisition_order import acquisition_order
 from loupe_tf.masks.files.common import check_lines, with_sizes
@@ -33,7 +35,9 @@ def pulseq_sequence(
     dummy_scans=None,
     max_gradient=28.0,
     max_slew=150.0,
+    raster=1e-5,
     system=None,
+    oversampling=2,
 ):
     """Make a spoiled gradient-echo protocol that acquires a mask's lines.
 
@@ -62,18 +66,25 @@ def pulseq_sequence(
             without receiving, before the first line. Defaults to as many as
             bring the first line within 2 % of the steady state, for a T1 of 1 s
             and ideal spoiling.
-        max_gradient: Positive float, the largest gradient of a logical axis
-            (`x`, `y`, `z`) in mT/m. All three may be on at once, so a physical
-            axis carries up to √3 times as much in an oblique slice.
-        max_slew: Positive float, the largest slew rate of a logical axis in
-            T/m/s; the same holds for it.
+        max_gradient: Positive float, the largest gradient of the scanner in
+            mT/m. No physical axis has more, in any orientation of the slice:
+            where all three axes of the sequence have a gradient at once, each
+            has at most 1 / √3 of it.
+        max_slew: Positive float, the largest slew rate of the scanner in T/m/s,
+            in the same sense.
+        raster: Positive float, the raster of the gradients in s.
         system: (Optional) `pypulseq.Opts`, all limits of the scanner, in the
-            place of the last two. Its default has the dead times of a clinical
-            system.
+            place of the last three. Its default has the dead times of a
+            clinical system.
+        oversampling: Positive integer. The receiver takes so many times the
+            samples of the matrix along the read-out, and so many times the
+            field of view, which a reconstruction crops. With 1, what lies
+            outside the field of view folds in.
 
     Returns:
         A `pypulseq.Sequence` whose timing is checked. TE and TR are rounded up
-        to the gradient raster; the definitions hold the rounded values.
+        to the gradient raster, the dwell time of the receiver is rounded to its
+        raster, 100 ns; the definitions hold the rounded values.
 
     Raises:
         ImportError: If the package `pypulseq` is missing.
@@ -91,12 +102,13 @@ def pulseq_sequence(
     check_number("slice_thickness", slice_thickness, above=0)
     check_number("flip_angle", flip_angle, above=0, at_most=180)
     check_number("bandwidth", bandwidth, above=0)
+    check_integer("oversampling", oversampling, at_least=1)
     if dummy_scans is not None:
         check_integer("dummy_scans", dummy_scans, at_least=0)
     lines = acquisition_order(mask, order, seed)
     if system is None:
-        system = system_of(pp, max_gradient, max_slew)
-    plan = plan_of(mask, slice_thickness)
+        system = system_of(pp, max_gradient, max_slew, raster)
+    plan = plan_of(mask, slice_thickness, oversampling)
     events = events_of(pp, system, plan, flip_angle, bandwidth)
     timing = _timing(pp, system, plan, events, te, tr)
     if dummy_scans is None:
@@ -109,7 +121,8 @@ def pulseq_sequence(
         "TR": timing.tr,
         "FlipAngle": flip_angle,
         "Dwell": events.receiver.dwell,
-        "Bandwidth": rounded(1 / (plan.samples * events.receiver.dwell)),
+        "Bandwidth": rounded(1 / (plan.received * events.receiver.dwell)),
+        "ReadoutOversamplingFactor": oversampling,
         "DummyScans": dummy_scans,
         "Order": order,
         **demands(system, *_peaks(sequence)),
@@ -140,7 +153,7 @@ def _timing(pp, system, plan, events, te, tr):
         pp.calc_duration(events.readout), pp.calc_duration(events.receiver)
     )
     centre = events.pulse.delay + pp.calc_rf_center(events.pulse)[0]
-    half = (plan.samples // 2 + 0.5) * events.receiver.dwell
+    half = (plan.received // 2 + 0.5) * events.receiver.dwell
     echo = events.readout.rise_time + half
     shortest_te = excitation - centre + before + echo
     wait_te = wait("te", te, shortest_te, raster)
@@ -190,13 +203,18 @@ def _assemble(pp, system, plan, events, timing, lines, dummy_scans):
 
 
 def _peaks(sequence):
-    """Return the largest gradient and slew rate of trapezoids, in Hz/m (/s)."""
-    library = sequence.grad_library
-    # Amplitude, rise, flat part, fall and delay of each.
-    events = [library.data[key][:4] for key in library.data]
-    gradient = max(abs(amplitude) for amplitude, *_ in events)
-    slew = max(abs(a) / min(rise, fall) for a, rise, _, fall in events)
-    return gradient, slew
+    """Bound the gradient and the slew rate of a physical axis, in Hz/m (/s).
+
+    They are those of the vector of all three axes of the sequence.
+    """
+    peaks = {0: (0.0, 0.0)}
+    for key, event in sequence.grad_library.data.items():
+        # Each is a trapezoid.
+        amplitude, rise, _, fall = event[:4]
+        peaks[key] = abs(amplitude), abs(amplitude) / min(rise, fall)
+    together = {tuple(block[2:5]) for block in sequence.block_events.values()}
+    vectors = [[peaks[key] for key in keys] for keys in together]
+    return np.linalg.norm(vectors, axis=1).max(axis=0).tolist()
 
 
 def _mask_definitions(mask):

@@ -24,8 +24,9 @@ def sign(path, text):
     [
         ("MaskAcquired 5", "MaskAcquired 6", "Expected 6 lines"),
         ("MaskAxis columns", "MaskAxis spirals", "KeyError"),
-        ("MaskMatrix 16 15", "MaskMatrix 17 15", "lines of 17 samples"),
+        ("MaskMatrix 16 15", "MaskMatrix 17 15", "lines of 34 samples"),
         ("MaskMatrix 16 15", "MaskMatrix 16 5", "within the matrix"),
+        ("OversamplingFactor 2", "OversamplingFactor 7", "of 112 samples"),
         ("MaskAxis columns", "Axis columns", "KeyError: 'MaskAxis'"),
         ("FOV 0.24 0.24", "FOV 0.24 0.23", "not between them"),
         ("MaskCalibration 3", "MaskCalibration 9", "calibration"),
@@ -45,6 +46,18 @@ def test_files_that_contradict_themselves(tmp_path, old, new, match):
     path.write_text(path.read_text().replace("[RF]", "[RF] "))
     with pytest.raises(ValueError, match="scan.seq.*md5"):
         load_mask(path)
+
+
+def test_files_without_oversampling(tmp_path):
+    """Those of earlier versions do not name it."""
+    path = tmp_path / "scan.seq"
+    mask = equispaced_lines((16, 15), 3, 3).replace(field_of_view=(240, 240))
+    save_mask(mask, path, oversampling=1)
+    text = path.read_text().split("\n[SIGNATURE]")[0]
+    older, count = re.subn(r"ReadoutOversamplingFactor 1 *\n", "", text)
+    assert count == 1
+    sign(path, older)
+    assert (load_mask(path).array == mask.array).all()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from loupe_tf.formats import pulseq_sequence, save_mask
+from loupe_tf.formats import load_mask, pulseq_sequence, save_mask
 from loupe_tf.masks import (
     SamplingMask,
     acquisition_order,
@@ -29,7 +29,7 @@ def test_positions_in_kspace_are_the_lines(tmp_path, shape, lines, order):
     correct, errors = sequence.check_timing()
     assert correct, errors
     readout, phase = (0, 1) if lines == "columns" else (1, 0)
-    samples = shape[readout]
+    samples = 2 * shape[readout]
     view = [size / 1000 for size in mask.field_of_view]
     kspace = sequence.calculate_kspace()[0].reshape(3, -1, samples)
     steps = kspace[1, :, 0] * view[phase] + shape[phase] // 2
@@ -37,7 +37,8 @@ def test_positions_in_kspace_are_the_lines(tmp_path, shape, lines, order):
     np.testing.assert_allclose(steps, expected, atol=2e-3)
     # Straight, and each sample where the matrix has it.
     np.testing.assert_allclose(np.ptp(kspace[1], axis=1), 0, atol=1e-6)
-    along = kspace[0] * view[readout] + samples // 2
+    # The receiver sees twice the field of view.
+    along = 2 * kspace[0] * view[readout] + samples // 2
     exact = np.broadcast_to(np.arange(samples), along.shape)
     np.testing.assert_allclose(along, exact, atol=2e-3)
     # Refocused along the slice: 0.1 % of a turn across it.
@@ -59,9 +60,9 @@ def test_times():
     assert shortest["DummyScans"] == dummies > 50
     assert len(steady.block_events) == 4 * (dummies + 12)
     _, _, pulses, _, samples = asked.calculate_kspace()
-    assert len(pulses) == 15 and len(samples) == 12 * 64
+    assert len(pulses) == 15 and len(samples) == 12 * 128
     # From the centre of the pulse to sample n // 2 of the first line.
-    echo = samples[32] - pulses[3]
+    echo = samples[64] - pulses[3]
     assert echo == pytest.approx(asked.definitions["TE"], abs=1e-8)
 
 
@@ -79,7 +80,7 @@ def test_bandwidth_and_angle():
     wide, narrow = (pulseq_sequence(mask, bandwidth=b) for b in (500, 125))
     for sequence, expected in ((wide, 500), (narrow, 125)):
         dwell = sequence.definitions["Dwell"]
-        assert 1 / (64 * dwell) == pytest.approx(expected, rel=0.01)
+        assert 1 / (128 * dwell) == pytest.approx(expected, rel=0.01)
     with pytest.raises(ValueError, match="`bandwidth`. Expected at most") as e:
         pulseq_sequence(mask, bandwidth=1e5)
     most = float(str(e.value).split("at most ")[1].split()[0])
@@ -140,7 +141,46 @@ def test_limits_of_the_gradients():
             shortest = min(event.rise_time, event.fall_time)
             assert millitesla / shortest / 1e3 <= 40 * (1 + 1e-6)
     # Three axes at once: an oblique slice may add them on one physical axis.
-    assert 10 < max(map(np.linalg.norm, vectors)) <= 10 * 3**0.5
+    assert 8 < max(map(np.linalg.norm, vectors)) <= 10 * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+@pytest.mark.parametrize("samples", [64, 33])
+def test_oversampling(tmp_path, factor, samples):
+    """More samples of the same line: the same gradients, a shorter dwell."""
+    mask = equispaced_lines((samples, 48), 4).replace(field_of_view=(240, 200))
+    options = {"dummy_scans": 0, "bandwidth": 300}
+    once, often = (
+        pulseq_sequence(mask, oversampling=n, **options) for n in (1, factor)
+    )
+    assert often.definitions["ReadoutOversamplingFactor"] == factor
+    dwell = often.definitions["Dwell"]
+    # Pulseq's raster of the receiver is 100 ns.
+    assert dwell / 1e-7 == pytest.approx(round(dwell / 1e-7), abs=1e-6)
+    expected = once.definitions["Dwell"] / factor
+    assert dwell == pytest.approx(expected, abs=0.51e-7)
+    first, finer = (
+        s.calculate_kspace()[0][0].reshape(12, -1) for s in (once, often)
+    )
+    assert finer.shape[1] == factor * samples
+    # Both have DC at n // 2, and reach as far.
+    assert np.abs(finer[:, finer.shape[1] // 2]).max() < 1e-3
+    np.testing.assert_allclose(
+        np.diff(finer), np.diff(first)[0, 0] / factor, rtol=1e-4
+    )
+    path = tmp_path / "scan.seq"
+    save_mask(mask, path, oversampling=factor, **options)
+    assert load_mask(path) == mask.replace(provenance={})
+
+
+def test_raster():
+    """The receiver's dead time fits into a ramp of a finer raster."""
+    mask = equispaced_lines((64, 64), 4).replace(field_of_view=(240, 200))
+    fine = pulseq_sequence(mask, raster=4e-6, bandwidth=20, dummy_scans=0)
+    block = fine.get_block(3)
+    assert block.adc.delay == block.gx.rise_time == pytest.approx(12e-6)
+    along = fine.calculate_kspace()[0][0].reshape(16, -1) * 0.48
+    np.testing.assert_allclose(along[0], np.arange(-64, 64), atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +189,9 @@ def test_limits_of_the_gradients():
         ("te", 0),
         ("max_gradient", 0),
         ("max_slew", -1),
+        ("raster", 0),
+        ("oversampling", 0),
+        ("oversampling", 1.5),
         ("tr", "10"),
         ("flip_angle", -1),
         ("bandwidth", np.inf),
