@@ -277,25 +277,40 @@ def test_settings_that_were_not_given_are_said():
     assert found["lines"] == "rows"
 
 
+def test_slope_is_only_in_the_row_of_the_network_it_trained():
+    volumes = {"a": {"psnr": 30.0, "ssim": 0.9, "nmse": 0.01}}
+    result = {"volumes": volumes, "achieved_acceleration": 4.0, "slope": 45.0}
+    column = page.HEADER.index("slope") - 1
+    alone = page.row({**result, "epochs": 0, "seconds": 0.0})
+    trained = page.row({**result, "epochs": 18, "seconds": 101.0})
+    assert (alone[column], trained[column]) == ("-", "45")
+
+
 def test_how_far_a_mask_makes_use_of_the_symmetry():
     array = np.zeros((9, 9), bool)
     array[4, 2:8] = True
     (crime, said) = sentences.limits(["Hermitian."], masks.SamplingMask(array))
     assert crime == "Hermitian."
-    assert "5 points besides DC, which all have a mirror image" in said
-    assert "The mirror image of 4 of these is acquired too" in said
+    assert said.startswith("4 of 5 points besides DC have their mirror image")
+    assert said.endswith("mask does not clearly exploit the missing phase.")
     # For an even size, those at the edge are not counted: 4 of the 8 are at -4.
     array = np.zeros((8, 8), bool)
     array[4, :] = array[0, 2:5] = array[3:5, 4] = True
     mask = masks.SamplingMask(array, calibration=1)
     (_, said) = sentences.limits(["Hermitian."], mask)
-    assert "acquires 11 points outside the calibration region; 7 of" in said
-    assert "not counting the 4 at -N/2" in said
-    assert "The mirror image of 6 of these" in said
+    assert "6 of 7 points outside the calibration region have their" in said
+    assert said.endswith("-N/2 (4) have no mirror image, and do not count.")
     assert "random mask of the same density at each distance" in said
     array[0], array[4, 0] = False, True
     (_, said) = sentences.limits(["Hermitian."], mask.replace(array=array))
-    assert "not counting the 1 at -N/2" in said
+    assert "Those at -N/2 (1) have" in said
+    # One half of k-space leaves out what chance would acquire.
+    array = np.zeros((33, 33), bool)
+    array[:, 17:] = True
+    mask = masks.SamplingMask(array)
+    (_, said) = sentences.limits(["Hermitian."], mask)
+    assert said.startswith("Only 0 of 528 points besides DC have")
+    assert said.endswith("this mask exploits the missing phase.")
     # It says nothing where the images have a phase.
     assert sentences.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
 

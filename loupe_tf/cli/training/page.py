@@ -53,10 +53,15 @@ WORDS = {
     "4S": "Self-Shrinking of Sigmoid Slope (Martinini et al., BioCAS 2022) "
     "multiplies the slope whenever the loss stalls.",
     "rounds": "Round one trains with 4S, or a fixed mask. Round two goes on "
-    "from its best epoch and lowers the learning rate.",
+    "from its best epoch and lowers the learning rate if the loss stalls.",
     "point-spread function": "The zero-filled image of one bright pixel. Its "
     "side lobes, in percent of the magnitude of its peak, are the aliases that "
     "the network has to remove.",
+    "sensitivity maps": "How strongly each receive coil sees each pixel. "
+    "ESPIRiT (Uecker et al., MRM 2014) estimates them from a fully sampled "
+    "centre of k-space; espirit_maps is that of this package.",
+    "g-factor": "How much several coils amplify the noise where they separate "
+    "aliased pixels (Pruessmann et al., MRM 1999); 1 is the least.",
     "PSNR": "Peak signal-to-noise ratio; 1 dB more means a mean squared error "
     "a fifth smaller.",
     "SSIM": "Structural similarity, from local means, variances and "
@@ -231,7 +236,8 @@ def row(result):
         name: [volume[name] for volume in result["volumes"].values()]
         for name in ("psnr", "ssim", "nmse")
     }
-    slope = result["slope"]
+    # Without a network, the slope of its training says nothing.
+    slope = result["slope"] if result["epochs"] else None
     return [
         report.spread(values["psnr"]),
         f"{np.mean(values['ssim']):.4f}",

@@ -169,20 +169,21 @@ def limits(crimes, mask):
     whole = (
         "outside the calibration region" if mask.calibration else "besides DC"
     )
-    have = ", which all have a mirror image about DC"
+    chance = found["by_chance"]
+    # Two standard deviations below chance, by Poisson's law for the pairs.
+    is_few = found["mirrored"] < chance - 2 * np.sqrt(2 * chance)
+    conclusion = "exploits" if is_few else "does not clearly exploit"
+    text = (
+        f"{'Only ' if is_few else ''}{found['mirrored']} of {found['outside']} "
+        f"{kind} {whole} have their mirror image about DC acquired too, where "
+        f"a random mask of the same density at each distance from DC has "
+        f"{chance:.0f}: this mask {conclusion} the missing phase."
+    )
     if edge:
-        have = (
-            f"; {found['outside']} of them have a mirror image about DC, not "
-            f"counting the {edge} at -N/2"
+        text += (
+            f" Those at -N/2 ({edge}) have no mirror image, and do not count."
         )
-    return [
-        *crimes,
-        f"This mask acquires {found['outside'] + edge} {kind} {whole}{have}"
-        f". The mirror image of "
-        f"{found['mirrored']} of these is acquired too; that of "
-        f"{found['by_chance']:.0f} would be in a random mask of the same "
-        "density at each distance from DC.",
-    ]
+    return [*crimes, text]
 
 
 def slope_never_raised(options, slopes):
