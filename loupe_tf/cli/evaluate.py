@@ -7,6 +7,7 @@ from loupe_tf.cli.vocabulary import (
     add_calibration,
     add_command,
     add_data,
+    add_lines,
     add_out,
     add_phase,
     add_seed,
@@ -25,20 +26,30 @@ whole volumes.
   loupe-tf evaluate --data my_volumes/ --acceleration 4 8 \\
       --mask gaussian poisson_disc runs/demo/mask.npz \\
       --reconstructor zero_filled wavelet_l1 runs/demo/model.keras
-  loupe-tf evaluate --mask runs/demo/model.keras gaussian \\
+  loupe-tf evaluate --data mni_brain/96 --data-dir runs/data \\
+      --mask runs/demo/model.keras gaussian \\
       --reconstructor runs/demo/model.keras --baseline gaussian
+  loupe-tf evaluate --data my_volumes/ --coils 8 --snr 30 --phase \\
+      --mask learned.npz equispaced_lines --baseline equispaced_lines \\
+      --reconstructor total_variation sense
 
 Images of magnitudes have no phase, as scans have: give --phase for models that
 `loupe-tf train --phase` has trained.
 
+The last command asks whether learned lines are better than equispaced ones for
+a receive array. --coils simulates its coils around each image, and --snr the
+noise of the receiver. All masks measure the same scans, and the truth has no
+noise. Reconstructors get the maps of the coils. sense and grappa need --coils.
+
 A mask is the name of a pattern, drawn anew for each R; or a file, which has an
 R of its own: a mask that `SamplingMask.save` wrote, or a model, whose mask is
-taken. spectrum is made of the training images.
+taken. spectrum is made of the training images. --lines says whether patterns of
+lines have columns or rows.
 
 A reconstructor is a method that needs no training, of those that
 --reconstructor lists, or a model, which may be tried with any mask, not only
 with its own. The regularization of a method is chosen for each mask on slices
-of the validation volumes. wavelet_l1 and total_variation need the extra
+of the validation volumes. wavelet_l1, total_variation and sense need the extra
 `reconstruction`.
 
 Differences from the baseline are of the same volumes, at the same R; their
@@ -68,9 +79,10 @@ def add(commands):
     add_out(evaluate, "runs/evaluate", "folder of the results")
     add_seed(
         evaluate,
-        "seed of the split of files, of random patterns and of phases; for a "
-        "trained model, take the seed of its training",
+        "seed of the split of files, of random patterns, of phases, coils and "
+        "noise; for a trained model, take the seed of its training",
     )
+    add_options_of_scanner(evaluate.add_argument_group("the simulated scanner"))
     add_options_of_rows(evaluate.add_argument_group("the rows"))
     evaluate.add_argument(
         "--tuning-slices",
@@ -87,6 +99,26 @@ def add(commands):
         help="region of the pictures that is magnified (the central third)",
     )
     evaluate.set_defaults(run=run, stopped=GOES_ON)
+
+
+def add_options_of_scanner(group):
+    """Add those that say what is measured."""
+    add = group.add_argument
+    add(
+        "--coils",
+        type=int,
+        metavar="N",
+        help="receive coils on a circle around the image (birdcage maps), at a "
+        "random angle for each slice (one uniform coil without the option); "
+        "magnitude images then get a phase of 1, --phase 0 leaves it out",
+    )
+    add(
+        "--snr",
+        type=float,
+        metavar="DB",
+        help="add receiver noise to k-space: the mean power of all samples "
+        "over that of the noise, in dB, such as 30 (no noise)",
+    )
 
 
 def add_options_of_rows(group):
@@ -107,8 +139,8 @@ def add_options_of_rows(group):
         nargs="+",
         metavar="NAME",
         default=["zero_filled"],
-        help=f"of {', '.join(evaluation.CLASSICAL)}, or .keras files "
-        "(zero_filled)",
+        help=f"of {', '.join(evaluation.CLASSICAL)}, with --coils also of "
+        f"{', '.join(evaluation.OF_COILS)}, or .keras files (zero_filled)",
     )
     add(
         "--acceleration",
@@ -124,6 +156,7 @@ def add_options_of_rows(group):
         f"patterns always acquire ({masks.CALIBRATION_SHARE}/R of the side; "
         "spectrum: 0)",
     )
+    add_lines(group, "the kind of lines, for patterns of lines (columns)")
     add(
         "--baseline",
         nargs="+",
@@ -165,7 +198,7 @@ def check(settings):
 
     of_option = {
         "masks": masks.PATTERNS,
-        "reconstructors": evaluation.CLASSICAL,
+        "reconstructors": {**evaluation.CLASSICAL, **evaluation.OF_COILS},
     }
     for option, names in of_option.items():
         suffixes = (".keras", ".npz") if option == "masks" else (".keras",)
@@ -183,6 +216,8 @@ def check(settings):
         if not 1 < rate < float("inf"):
             raise invalid("accelerations", "R > 1", rate)
     check_phase(settings["phase"])
+    check_scanner(settings)
+    check_lines(settings)
     check_integer("tuning_slices", settings["tuning_slices"], at_least=1)
     baseline = settings["baseline"]
     known = settings["masks"], settings["reconstructors"]
@@ -191,4 +226,37 @@ def check(settings):
             "baseline",
             "one of --mask, and none or one of --reconstructor",
             baseline,
+        )
+
+
+def check_scanner(settings):
+    """Refuse coils and noise that cannot be, see `check`."""
+    from loupe_tf.checks import check_integer, check_number, invalid
+
+    if settings["snr"] is not None:
+        check_number("snr", settings["snr"])
+    if settings["coils"] is not None:
+        check_integer("coils", settings["coils"], at_least=1)
+    need = [x for x in settings["reconstructors"] if x in evaluation.OF_COILS]
+    if need and settings["coils"] in (None, 1):
+        raise invalid(
+            "coils",
+            f"two or more, which {' and '.join(need)} "
+            f"need{'s' * (len(need) == 1)}",
+            settings["coils"],
+        )
+
+
+def check_lines(settings):
+    """Refuse a kind of lines where no pattern has lines, see `check`."""
+    from loupe_tf.checks import invalid
+
+    patterns = [masks.PATTERNS.get(name) for name in settings["masks"]]
+    if settings["lines"] and not any(p and p.of_lines for p in patterns):
+        names = [name for name, p in masks.PATTERNS.items() if p.of_lines]
+        raise invalid(
+            "lines",
+            f"a pattern of lines among --mask ({', '.join(names)}); a file "
+            "has the lines that it has",
+            settings["lines"],
         )

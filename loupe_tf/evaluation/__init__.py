@@ -38,10 +38,16 @@ from loupe_tf.evaluation.submission import (
     rebuild_volume,
     write_submission,
 )
-from loupe_tf.evaluation.tuning import CLASSICAL, REGULARIZATIONS, tune
+from loupe_tf.evaluation.tuning import (
+    CLASSICAL,
+    OF_COILS,
+    REGULARIZATIONS,
+    tune,
+)
 
 __all__ = [
     "CLASSICAL",
+    "OF_COILS",
     "REGULARIZATIONS",
     "TRACKS",
     "Effect",

@@ -13,12 +13,13 @@ from loupe_tf.checks import invalid
 from loupe_tf.evaluation.by_volume import per_volume
 from loupe_tf.evaluation.fastmri_metrics import fastmri_metrics
 from loupe_tf.masks.centre import judging
+from loupe_tf.numpy_operators import check_complex, check_mask
 from loupe_tf.reconstruction import forward
 from loupe_tf.reconstruction.network import as_reconstructor
 
 
 @judging
-def reconstruct(reconstructor, mask, images, maps=None):
+def reconstruct(reconstructor, mask, images, maps=None, kspace=None):
     """Measure images with a mask, and rebuild them one by one.
 
     Args:
@@ -32,6 +33,12 @@ def reconstruct(reconstructor, mask, images, maps=None):
             `(coils, H, W)`, or `(n, coils, H, W)` with maps for each image. By
             default there is one coil, and the reconstructor gets k-space
             `(H, W)` and no maps.
+        kspace: (Optional) fully sampled k-space to measure, such as one with
+            noise: complex `(n, H, W)`, or `(n, coils, H, W)` with maps. By
+            default it is that of the images and maps.
+
+    Maps and k-space are read image by image. They may be objects with `ndim`,
+    a length and an index, such as data sets of HDF5.
 
     Returns:
         Float32 array `(n, H, W, 1)`: magnitudes of complex reconstructions,
@@ -42,20 +49,46 @@ def reconstruct(reconstructor, mask, images, maps=None):
             matrix size, or if an image is not finite.
     """
     reconstructor = as_reconstructor(reconstructor)
-    images = to_complex(images)
-    several = _check_several(maps, images)
+    images = np.asarray(images)
+    _check_maps_and_kspace(maps, kspace, images)
+    rows = range(len(images))
+    return _reconstruct(reconstructor, mask, images, maps, kspace, rows)
+
+
+def _reconstruct(reconstructor, mask, images, maps, kspace, rows):
+    """Rebuild some of the images, see `reconstruct`."""
+    chosen = to_complex(images[rows])
     outputs = []
-    for index, image in enumerate(images):
-        own_maps = maps[index] if several else maps
-        output = reconstructor(forward(image, mask, own_maps), mask, own_maps)
+    for index, image in zip(rows, chosen, strict=True):
+        measured, own_maps = measure(image, mask, maps, kspace, index)
+        output = reconstructor(measured, mask, own_maps)
         if np.iscomplexobj(output):
             output = np.abs(output)
         outputs.append(output)
-    return np.asarray(outputs, "float32").reshape(*images.shape, 1)
+    return np.asarray(outputs, "float32").reshape(*chosen.shape, 1)
+
+
+def measure(image, mask, maps, kspace, index):
+    """Measure one image with a mask.
+
+    Args:
+        image: Array `(H, W)`.
+        mask, maps, kspace: Arguments of `reconstruct`.
+        index: Integer, that of the image.
+
+    Returns:
+        A pair: k-space `(H, W)` or `(coils, H, W)`, zero where the mask does
+        not acquire it, and the maps of the image or `None`.
+    """
+    own_maps = maps[index] if np.ndim(maps) == 4 else maps
+    if kspace is None:
+        return forward(image, mask, own_maps), own_maps
+    full = check_complex("kspace", kspace[index])
+    return np.where(check_mask(mask, image.shape), full, 0), own_maps
 
 
 @judging
-def judge(reconstructor, mask, images, volumes, maps=None):
+def judge(reconstructor, mask, images, volumes, maps=None, kspace=None):
     """Evaluate a reconstructor with a mask, by volume, in two conventions.
 
     One is this package's: `-10 log10(MSE)` of each slice, with data range 1,
@@ -69,7 +102,8 @@ def judge(reconstructor, mask, images, volumes, maps=None):
         images: Fully sampled images, `(n, H, W, 1)` or complex
             `(n, H, W, 2)`, divided by the maximum of their volume.
         volumes: Array `(n,)`, the name of the volume of each slice.
-        maps: (Optional) sensitivity maps; see `reconstruct`.
+        maps, kspace: (Optional) sensitivity maps, and k-space with noise; see
+            `reconstruct`. The images stay the truth.
 
     Returns:
         The result of `judge_images` for the magnitudes. Volumes that it refuses
@@ -81,11 +115,11 @@ def judge(reconstructor, mask, images, volumes, maps=None):
     """
     reconstructor = as_reconstructor(reconstructor)
     images = np.asarray(images)
-    several = _check_several(maps, images)
+    _check_maps_and_kspace(maps, kspace, images)
 
     def rebuild(rows):
-        own_maps = np.asarray(maps)[rows] if several else maps
-        return reconstruct(reconstructor, mask, images[rows], own_maps)
+        rows = np.flatnonzero(rows)
+        return _reconstruct(reconstructor, mask, images, maps, kspace, rows)
 
     return _judge(volumes, lambda rows: magnitude(images[rows]), rebuild)
 
@@ -155,13 +189,21 @@ def to_complex(images):
     return images[..., 0] + 1j * images[..., 1]
 
 
-def _check_several(maps, images):
-    """Return whether each image has its own maps."""
-    several = np.ndim(maps) == 4
-    if several and len(maps) != len(images):
+def _check_maps_and_kspace(maps, kspace, images):
+    """Refuse maps or k-space of another number of images."""
+    if np.ndim(maps) == 4 and len(maps) != len(images):
         raise invalid(
             "maps",
             f"maps of all coils, or maps for each of the {len(images)} images",
             found=f"shape={np.shape(maps)}",
         )
-    return several
+    if kspace is None:
+        return
+    axes = 3 if maps is None else 4
+    if np.ndim(kspace) != axes or len(kspace) != len(images):
+        shape = "(n, H, W)" if maps is None else "(n, coils, H, W)"
+        raise invalid(
+            "kspace",
+            f"shape {shape}, with n = {len(images)}, the number of images",
+            found=f"shape={np.shape(kspace)}",
+        )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loupe_tf.checks import check_choice
+from loupe_tf.checks import check_choice, invalid
 from loupe_tf.masks.pattern import PATTERNS, Pattern
 from loupe_tf.masks.patterns import (
     central_lines,
@@ -30,7 +30,9 @@ PATTERNS.update(
 )
 
 
-def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):
+def fixed_mask(
+    pattern, images, acceleration, calibration=None, seed=0, lines=None
+):
     """Make a mask that is not learned, by name of its pattern.
 
     Args:
@@ -44,6 +46,8 @@ def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):
             centre with holes. For `"spectrum"`, which finds the centre by
             itself, `None` means no calibration region.
         seed: Integer. `"spectrum"` is not random and ignores it.
+        lines: (Optional) `"columns"` or `"rows"`, for patterns of lines, whose
+            default is `"columns"`.
 
     Returns:
         A `SamplingMask`.
@@ -52,9 +56,12 @@ def fixed_mask(pattern, images, acceleration, calibration=None, seed=0):
         ValueError: If the pattern is unknown, or refuses another argument.
     """
     found = PATTERNS[check_choice("pattern", pattern, PATTERNS)]
+    given = {} if lines is None else {"lines": lines}
+    if given and not found.of_lines:
+        raise invalid("lines", f"None, since {pattern} has points", lines)
     if found.of_images:
         return found.make(images, acceleration, calibration=calibration)
     size = tuple(np.shape(images)[1:3])
     if calibration is None and not found.of_lines:
         calibration = default_calibration(size, acceleration)
-    return found.make(size, acceleration, calibration, seed=seed)
+    return found.make(size, acceleration, calibration, seed=seed, **given)

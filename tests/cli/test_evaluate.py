@@ -225,7 +225,7 @@ def test_a_model_with_a_phase_is_judged_with_one(folder, capsys):
 
 def test_nothing_is_chosen_on_test_volumes(folder, monkeypatch):
     splits, _ = loupe_tf.datasets.load_splits(str(folder / "data"))
-    settings = {"calibration": 2, "seed": 5, "tuning_slices": 1}
+    settings = {"calibration": 2, "seed": 5, "tuning_slices": 1, "lines": None}
     seen = {}
 
     def spy(module, name):
@@ -243,6 +243,7 @@ def test_nothing_is_chosen_on_test_volumes(folder, monkeypatch):
         cells.Cell("spectrum", "wavelet_l1", 4.0),
         settings,
         splits,
+        {name: {} for name in splits},
         RunFolder(folder / "out"),
     )
     (name, images, *others), _ = seen["fixed_mask"]

@@ -154,3 +154,31 @@ def test_any_callable_is_judged(images, volumes, rng):
     for wrong in (maps[:2], maps[0, :, :4]):
         with pytest.raises(ValueError, match="`maps`"):
             evaluation.judge(sum_of_coils, mask, images, volumes, wrong)
+
+
+def test_kspace_with_noise_takes_the_place_of_the_images(images, volumes, rng):
+    mask = np.arange(18)[None] % 2 > 0
+    shape = len(images), 3, *images.shape[1:3]
+    maps = rng.normal(size=shape) + 1j * rng.normal(size=shape)
+    maps /= np.linalg.norm(maps, axis=1, keepdims=True)
+    noise = 0.1 * (rng.normal(size=shape) + 1j * rng.normal(size=shape))
+    coils = fft2c(maps * images[:, None, ..., 0]) + noise
+    one = coils[:, 0]
+    for kspace, given in ((coils, maps), (coils, maps[0]), (one, None)):
+
+        def check(samples, mask, own):
+            assert not samples[..., ~mask[0]].any()
+            return adjoint(samples, mask, own)
+
+        found = evaluation.judge(check, mask, images, volumes, given, kspace)
+        expected = []
+        for i, samples in enumerate(kspace):
+            own = given[i] if np.ndim(given) == 4 else given
+            expected.append(np.abs(adjoint(samples, mask, own)))
+        expected = np.array(expected)[..., None]
+        expected = evaluation.judge_images(images, expected, volumes)
+        for volume, values in expected["unit_range"].items():
+            assert found["unit_range"][volume] == pytest.approx(values, 1e-4)
+    for kspace, given in ((coils, None), (one, maps), (coils[:2], maps)):
+        with pytest.raises(ValueError, match="`kspace`.*n = 8"):
+            evaluation.judge(ZeroFilled(), mask, images, volumes, given, kspace)

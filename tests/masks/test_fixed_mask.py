@@ -21,6 +21,14 @@ def test_fixed_masks_have_the_budget(images, name):
         assert mask.provenance["seed"] == 3
 
 
+def test_the_kind_of_lines(images):
+    for lines, shape in (("rows", (16, 1)), ("columns", (1, 18))):
+        mask = masks.fixed_mask("equispaced_lines", images, 2, lines=lines)
+        assert mask.shape == shape
+    with pytest.raises(ValueError, match="`lines`.*gaussian has points"):
+        masks.fixed_mask("gaussian", images, 4, lines="rows")
+
+
 def test_unknown_names_are_refused(images):
     message = "`pattern`.*uniform_random.*no such pattern"
     with pytest.raises(ValueError, match=message):

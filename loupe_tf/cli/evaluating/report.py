@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from loupe_tf import evaluation, plots, report
-from loupe_tf.cli.evaluating.rows import cell_of, grid
+from loupe_tf.cli.evaluating.rows import cell_of, grid, methods
 from loupe_tf.cli.masks import titles
 from loupe_tf.evaluation.trying import left_out
 from loupe_tf.kept_images import load_images
@@ -155,7 +155,7 @@ def doubts(rows):
                     name,
                     shared,
                     other,
-                    trained=row["reconstructor"] not in evaluation.CLASSICAL,
+                    trained=row["reconstructor"] not in methods(),
                 )
             )
     return [sentence for sentence in sentences if sentence]

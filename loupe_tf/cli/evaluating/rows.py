@@ -11,13 +11,15 @@ import numpy as np
 
 from loupe_tf import evaluation, masks, provenance
 from loupe_tf.checks import invalid
-from loupe_tf.cli.phase import images_of, with_phase
+from loupe_tf.cli.evaluating.scans import describe, simulate
+from loupe_tf.cli.phase import images_of, is_complex, with_phase
 from loupe_tf.datasets import load_splits
 from loupe_tf.evaluation.trying import try_on
 from loupe_tf.kept_images import save_images
 from loupe_tf.reconstruction import Network, ZeroFilled
 from loupe_tf.reconstruction.network import load_model
 from loupe_tf.reconstruction.scan_checks import fit_to_size
+from loupe_tf.reconstruction.sigpy_problem import import_sigpy
 from loupe_tf.run_folder import RunFolder
 
 # What may differ between the rows of one folder, and what changes no figure.
@@ -30,6 +32,9 @@ FREE = (
     "out",
     "data_dir",
 )
+
+# Settings that older versions lack. Their rows had none of these.
+NEW = ("coils", "snr", "lines")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +51,14 @@ class Cell:
         return f"{rate}{_slug(self.mask)}-{_slug(self.reconstructor)}"
 
 
+def methods():
+    """Return the reconstructors that need no training, by name."""
+    return {**evaluation.CLASSICAL, **evaluation.OF_COILS}
+
+
 def _slug(name):
     """A name for a file: that of a pattern or method, or of what a file is."""
-    if name in masks.PATTERNS or name in evaluation.CLASSICAL:
+    if name in masks.PATTERNS or name in methods():
         return name
     path = pathlib.Path(name)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
@@ -78,6 +88,9 @@ def find_mask(cell, settings, images):
             cell.acceleration,
             settings["calibration"],
             settings["seed"],
+            lines=settings["lines"]
+            if masks.PATTERNS[cell.mask].of_lines
+            else None,
         )
     if cell.mask.endswith(".keras"):
         found = masks.from_model(load_model(cell.mask))
@@ -92,22 +105,24 @@ def find_mask(cell, settings, images):
     return fit_to_size(found, images.shape[1:3])
 
 
-def find_reconstructor(cell, settings, mask, validation):
+def find_reconstructor(cell, settings, mask, validation, scans):
     """Reconstructor of a row, and the scores that chose its regularization."""
-    if cell.reconstructor in evaluation.CLASSICAL:
+    if cell.reconstructor in methods():
         return evaluation.tune(
             cell.reconstructor,
             mask,
             validation.images,
             slices=settings["tuning_slices"],
+            **scans,
         )
     network = Network(cell.reconstructor)
-    check_one_coil(cell.reconstructor, network.model)
+    if settings["coils"] is None:
+        check_one_coil(cell.reconstructor, network.model)
     return network, {}
 
 
 def check_one_coil(path, model):
-    """Refuse a model of several coils: the images here are those of one.
+    """Refuse a model of several coils, if one coil is simulated.
 
     Args:
         path: String, the file of the model.
@@ -120,9 +135,7 @@ def check_one_coil(path, model):
     if coils not in (None, 1, "any"):
         raise invalid(
             "reconstructor",
-            "a model of one coil, which this command simulates. The report of "
-            "`loupe-tf train` judges a model with its coils, also on a fixed "
-            "mask; `loupe-tf reconstruct` takes scans of several coils",
+            f"a model of one coil, or --coils {coils} to simulate several",
             found=f"{path}, a model of {coils} coils",
         )
 
@@ -136,9 +149,12 @@ def check(cell, settings, image_shape):
     if cell.reconstructor in evaluation.CLASSICAL:
         reconstructor = evaluation.CLASSICAL[cell.reconstructor]
         evaluation.reconstruct(reconstructor, mask, zeros)
+    elif cell.reconstructor in evaluation.OF_COILS:
+        if evaluation.OF_COILS[cell.reconstructor].needs_sigpy:
+            import_sigpy()
 
 
-def evaluate_cell(cell, settings, splits, folder):
+def evaluate_cell(cell, settings, splits, scans, folder):
     """Judge one row, and return its record: metrics, or an error."""
     record = {
         **dataclasses.asdict(cell),
@@ -150,19 +166,19 @@ def evaluate_cell(cell, settings, splits, folder):
         mask = find_mask(cell, settings, splits["train"].images)
         record["acquired"] = [mask.acquired, mask.array.size]
         reconstructor, scores = find_reconstructor(
-            cell, settings, mask, splits["validation"]
+            cell, settings, mask, splits["validation"], scans["validation"]
         )
         if scores:
             record["regularization"] = reconstructor.regularization
             record["regularization_psnr"] = {
                 f"{key:g}": value for key, value in scores.items()
             }
-        result, shown = try_on(reconstructor, mask, test)
+        result, shown = try_on(reconstructor, mask, test, **scans["test"])
     except ValueError as error:
         return {**record, "error": str(error)}
     if cell.reconstructor != "zero_filled":
         record["zero_filled"] = evaluation.judge(
-            ZeroFilled(), mask, test.images, test.volumes
+            ZeroFilled(), mask, test.images, test.volumes, **scans["test"]
         )["unit_range"]
     record |= result
     if not result["unit_range"]:
@@ -203,14 +219,21 @@ def conduct(settings):
         complex_images=True,
     )
     fingerprints = {name: fingerprint(each) for name, each in splits.items()}
+    if settings["coils"] is not None and settings["phase"] is None:
+        # A receive coil adds a phase of its own; the image has one too.
+        own = any(map(is_complex, splits.values()))
+        settings = {**settings, "phase": 0.0 if own else 1.0}
     images = images_of(splits, settings["phase"], settings["seed"])
     splits = {
         name: dataclasses.replace(slices, images=images[name])
         for name, slices in splits.items()
     }
     source = with_phase(source, settings["phase"])
+    scans = simulate(settings, images)
     facts = provenance.provenance(settings, source, splits)
+    facts["measurement"] = describe(settings)
     print(f"Data: {source}; {facts['volumes']}")
+    print(f"Measurement: {facts['measurement']}")
     todo = grid(settings)
     for cell in todo:
         check(cell, settings, splits["test"].images.shape[1:])
@@ -222,11 +245,14 @@ def conduct(settings):
     # but get no others beside them.
     known = folder.records_by_name()
     finished = all(cell.name in known for cell in todo)
-    folder.check_settings(same | data, later=data if finished else ())
+    later = [name for name in NEW if settings[name] is None]
+    if finished:
+        later += data
+    folder.check_settings(same | data, later)
 
     def judge_one(cell):
         keras.utils.clear_session(free_memory=False)
-        return evaluate_cell(cell, settings, splits, folder)
+        return evaluate_cell(cell, settings, splits, scans, folder)
 
     folder.complete(todo, judge_one)
     return folder, facts, folder.records_by_name()

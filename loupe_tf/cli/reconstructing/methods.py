@@ -2,17 +2,13 @@
 
 import dataclasses
 
-from loupe_tf.evaluation import CLASSICAL
+from loupe_tf.evaluation import CLASSICAL, OF_COILS
 from loupe_tf.reconstruction import (
     CgSense,
     CompensatedAdjoint,
-    Grappa,
-    Sense,
 )
 from loupe_tf.reconstruction.sigpy_problem import import_sigpy
 
-# They combine coils, of which the images that `CLASSICAL` is for have one.
-OF_COILS = {"sense": Sense(0.01), "grappa": Grappa()}
 OF_CURVES = {"adjoint": CompensatedAdjoint(), "cg_sense": CgSense()}
 OPTIONS = ("iterations", "regularization")
 
