@@ -1,5 +1,7 @@
 """`loupe-tf mask make`: a mask of a fixed pattern."""
 
+import inspect
+
 from loupe_tf.checks import invalid
 from loupe_tf.cli.masks import add_command, size_text
 from loupe_tf.cli.vocabulary import (
@@ -37,7 +39,11 @@ examples:
   loupe-tf mask make central_lines mask.npz --matrix 320 256 --lines rows \\
       --acceleration 3 --fov 220 176
   loupe-tf mask make poisson_disc pattern.cfl --matrix 96 96 --calibration 12
+  loupe-tf mask make poisson_disc pattern.npz --matrix 192 160 --growth 2 \\
+      --crop-corners --calibration 24
 """
+# Arguments of some patterns alone.
+SHAPE = ("std", "growth", "corners")
 
 
 def add(commands):
@@ -89,9 +95,63 @@ def add(commands):
         f"are always acquired, inside the budget ({CALIBRATION_SHARE}/R of the "
         f"side); {REGULAR} adds them to its own ({CALIBRATION_SHARE}/N)",
     )
+    add_options_of_shape(make.add_argument_group("of some patterns"))
     add_field_of_view(make)
     add_seed(make, "seed of the pattern")
     make.set_defaults(run=run)
+
+
+def add_options_of_shape(group):
+    """Add those that say how dense a random pattern is, and where."""
+    add = group.add_argument
+    add(
+        "--std",
+        type=float,
+        metavar="X",
+        help="gaussian: standard deviation of the density, as a fraction of "
+        "half the width and height of k-space (0.4)",
+    )
+    add(
+        "--growth",
+        type=float,
+        metavar="X",
+        help="poisson_disc: growth of the distance between points from DC to "
+        "the edge; 0 is uniform, 1 doubles the distance (1)",
+    )
+    add(
+        "--crop-corners",
+        dest="corners",
+        action="store_const",
+        const=False,
+        help="poisson_disc: no points outside the ellipse that touches the "
+        "edges of k-space",
+    )
+
+
+def shape_of(options):
+    """Arguments of the pattern that the options of shape give.
+
+    Args:
+        options: `argparse.Namespace`.
+
+    Raises:
+        ValueError: If the pattern has no such argument.
+    """
+    given = {name: getattr(options, name) for name in SHAPE}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        having = [
+            other
+            for other, pattern in PATTERNS.items()
+            if name in inspect.signature(pattern.make).parameters
+        ]
+        if options.pattern not in having:
+            raise invalid(
+                name,
+                f"the pattern {' or '.join(having)} with it",
+                found=f"{options.pattern}",
+            )
+    return given
 
 
 def run(options):
@@ -127,6 +187,7 @@ def _of(options):
     matrix = tuple(options.matrix)
     rate = 4.0 if options.acceleration is None else options.acceleration
     arguments = {"calibration": options.calibration, "seed": options.seed}
+    arguments |= shape_of(options)
     if options.lines:
         if not pattern.of_lines:
             raise invalid(

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from loupe_tf.checks import check_number
+from loupe_tf.checks import check_number, invalid
 from loupe_tf.masks.binarize import binarize
 from loupe_tf.masks.budget import budget, calibration_region, standardize_shape
 from loupe_tf.masks.generator import generator
@@ -12,7 +12,9 @@ from loupe_tf.masks.patterns import distance_from_dc
 from loupe_tf.masks.sampling_mask import SamplingMask
 
 
-def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
+def poisson_disc(
+    shape, acceleration, calibration=None, growth=1.0, seed=0, corners=True
+):
     """Acquire entries at random, with a minimum distance between them.
 
     Every entry `x` has a radius `r(x) = radius * (1 + growth * d(x))`, where
@@ -39,13 +41,16 @@ def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
             to the edge. With 0 the density is uniform. With 1 the radius is
             twice as large at the edge, and the density there is a quarter.
         seed: Non-negative integer. The same seed gives the same mask.
+        corners: Boolean. `False` acquires nothing outside the ellipse that
+            touches the edges of k-space, save the calibration region.
+            `sigpy.mri.poisson` does so by default (`crop_corner=True`).
 
     Returns:
         A `SamplingMask` of exactly `round(N / R)` entries.
 
     Raises:
-        ValueError: If an argument is invalid, or if the calibration region
-            exceeds the budget.
+        ValueError: If an argument is invalid, if the calibration region
+            exceeds the budget, or if the budget exceeds the ellipse.
     """
     shape = standardize_shape(shape)
     growth = check_number("growth", growth, at_least=0)
@@ -53,11 +58,19 @@ def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
     entries = budget(size, acceleration)
     region = calibration_region(shape, calibration)
     free = entries - int(region.sum())
-    order = generator(seed).permutation(np.flatnonzero(~region))
-    profile = 1 + growth * distance_from_dc(shape)
+    distance = distance_from_dc(shape)
+    allowed = np.ones(shape, bool) if corners else distance <= 1
+    order = generator(seed).permutation(np.flatnonzero(allowed & ~region))
+    if free > len(order):
+        raise invalid(
+            "corners",
+            f"True, since the ellipse has fewer than {entries} entries",
+            corners,
+        )
+    profile = 1 + growth * distance
     # Twice the radius at which one round would meet the budget: darts of
     # radius r have a density of about 0.7 / r^2.
-    radius = 2 * math.sqrt(0.7 * np.sum(profile**-2) / entries)
+    radius = 2 * math.sqrt(0.7 * np.sum(profile[allowed] ** -2) / entries)
     accepted = []
     while True:
         _throw(accepted, order, radius * profile, free)
@@ -76,6 +89,7 @@ def poisson_disc(shape, acceleration, calibration=None, growth=1.0, seed=0):
             "growth": growth,
             "radius": radius,
             "seed": int(seed),
+            **({} if corners else {"corners": False}),
         },
     )
 

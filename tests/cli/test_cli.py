@@ -277,7 +277,18 @@ def test_make(files, capsys):
     assert run(f"{text} --calibration 6") == 0
     assert "15 of 32 columns acquired, R = 2.13" in capsys.readouterr().out
     assert load_mask("d.npz") == regular_lines((24, 32), 3, 6)
+    # The shape of random patterns.
+    text = "mask make poisson_disc f.npz --matrix 24 32 --growth 3"
+    assert run(f"{text} --crop-corners") == 0
+    expected = poisson_disc((24, 32), 4.0, 2, growth=3.0, corners=False)
+    assert load_mask("f.npz") == expected != poisson_disc((24, 32), 4.0, 2)
+    assert run("mask make gaussian e.npz --matrix 24 32 --std 0.2") == 0
+    assert load_mask("e.npz") == gaussian((24, 32), 4.0, 2, std=0.2)
     for words, message in (
+        ("poisson_disc c.npz --matrix 24 32 --std 1", "--std.*gaussian with"),
+        ("gaussian c.npz --matrix 24 32 --growth 1", "--growth.*poisson_disc"),
+        ("gaussian c.npz --matrix 24 32 --crop-corners", "--crop-corners.*po"),
+        ("gaussian c.npz --matrix 24 32 --std 0", "--std"),
         ("gaussian c.npz --matrix 24 32 --lines rows", "--lines.*has points"),
         ("random_lines c.npz --matrix 24 32 --acceleration 1", "--accel"),
         ("random_lines c.mat --matrix 24 32", "c.mat"),

@@ -257,6 +257,51 @@ def test_undersample(files, mask, kspace, tmp_path, capsys):
         assert f"{nmse:.4f}" in printed.out
 
 
+def test_masks_are_compared_on_one_scan(files, kspace, tmp_path, capsys):
+    """In one table, with the images of each mask in a folder of its own."""
+    scans = [tmp_path / "full.npy", tmp_path / "other.npy"]
+    np.save(scans[0], kspace)
+    np.save(scans[1], kspace[:1])
+    pair = [
+        masks.random_lines(SIZE, 2, calibration=4, seed=1),
+        masks.central_lines(SIZE, 4),
+    ]
+    paths = [tmp_path / "run" / "mask.npz", tmp_path / "central.npz"]
+    paths[0].parent.mkdir()
+    for mask, path in zip(pair, paths, strict=True):
+        mask.save(path)
+    words = [*scans, "--leading", "slices", "--method", "zero_filled"]
+    words += ["--out", tmp_path / "out", "--undersample"]
+    both = [*words, "--mask", paths[0], "--mask", paths[1]]
+    assert cli.main(["reconstruct", *map(str, both)]) == 0
+    printed = capsys.readouterr().out
+    truth = np.abs(reconstruction.adjoint(kspace, np.ones(SIZE)))
+    rows = [line.split() for line in printed.splitlines()[1:5]]
+    assert [row[:2] for row in rows] == [
+        [scan.name, path.name] for scan in scans for path in paths
+    ]
+    for row, mask, name in zip(rows, pair, ("mask", "central")):
+        found = np.load(tmp_path / "out" / name / "full.npy")
+        expected = reconstruction.adjoint(kspace, mask)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
+        nmse = np.sum((truth - abs(expected)) ** 2) / np.sum(truth**2)
+        assert f"{nmse:.4f}" in row
+    assert f"{tmp_path / 'out' / 'mask'}, " in printed
+    # Masks of one name get numbers.
+    masks.central_lines(SIZE, 2).save(tmp_path / "mask.npz")
+    both[-1] = tmp_path / "mask.npz"
+    assert cli.main(["reconstruct", *map(str, both)]) == 0
+    assert (tmp_path / "out" / "2_mask" / "full.npy").exists()
+    assert str(tmp_path / "mask.npz") in capsys.readouterr().out
+    # A scan was made with one mask.
+    both.remove("--undersample")
+    assert cli.main(["reconstruct", *map(str, both)]) == 2
+    assert "--mask. Expected the one mask" in capsys.readouterr().err
+    twice = [*words, "--mask", paths[0], "--mask", paths[0]]
+    assert cli.main(["reconstruct", *map(str, twice)]) == 2
+    assert "each mask once" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "method, reconstructor",
     [

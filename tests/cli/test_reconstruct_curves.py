@@ -9,7 +9,11 @@ import pytest
 import loupe_tf
 from loupe_tf import cli, formats, simulation
 from loupe_tf.numpy_fourier import nudft
-from loupe_tf.reconstruction import CgSense, CompensatedAdjoint
+from loupe_tf.reconstruction import (
+    CgSense,
+    CompensatedAdjoint,
+    CurveTotalVariation,
+)
 from loupe_tf.trajectories import radial
 
 SIZE = (18, 16)
@@ -64,6 +68,27 @@ def test_formats(tmp_path, samples, write_samples, capsys):
     assert record["shape"] == [2, 4, 24, 32]
 
 
+def test_total_variation(tmp_path, samples, write_samples):
+    pytest.importorskip("sigpy")
+    write_samples(tmp_path / "a.mrd", samples[:1], SPOKES)
+    maps = simulation.birdcage_maps(SIZE, 4)
+    np.save(tmp_path / "maps.npy", maps)
+    given = ["--trajectory", "own", "--method", "total_variation"]
+    given += ["--maps", tmp_path / "maps.npy", "--format", "npy"]
+    for out, others, method in (
+        ("default", ["--iterations", 9], CurveTotalVariation(0.005, 9)),
+        (
+            "tuned",
+            ["--iterations", 9, "--regularization", 0.1],
+            CurveTotalVariation(0.1, 9),
+        ),
+    ):
+        assert run(tmp_path / out, tmp_path / "a.mrd", *given, *others) == 0
+        found = np.load(tmp_path / out / "a.npy")
+        expected = method(samples[0], SPOKES, maps)
+        np.testing.assert_allclose(found[0], expected, rtol=1e-3, atol=1e-3)
+
+
 def test_maps_and_going_on(tmp_path, samples, write_samples, capsys):
     path = tmp_path / "a.mrd"
     write_samples(path, samples[:1], SPOKES)
@@ -103,7 +128,7 @@ def test_scans_and_trajectories_are_not_overwritten(tmp_path, samples, capsys):
         (["--method", "adjoint"], "grappa, for scans with a mask"),
         (
             ["--trajectory", "own", "--method", "grappa"],
-            "adjoint, cg_sense, for scans with a trajectory",
+            "cg_sense, total_variation, for scans with a trajectory",
         ),
         (["--method", "sense"], "--mask.*the mask of the scan"),
         (["--method", "grappa", "--iterations", "3"], "for --iterations"),

@@ -62,6 +62,22 @@ def test_growth_makes_the_centre_denser():
     assert share_in_the_centre(4) > share_in_the_centre(1) + 0.1
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (47, 80)])
+def test_corners_are_left_out_at_the_same_budget(shape):
+    mask = poisson_disc(shape, 4, 5, corners=False)
+    assert mask.acquired == round(shape[0] * shape[1] / 4)
+    points, radii = points_and_radii(mask)
+    halves = np.array(shape) / 2
+    distance = np.linalg.norm((points - np.array(shape) // 2) / halves, axis=1)
+    assert 0.95 < distance.max() <= 1
+    least = np.minimum(radii[:, None], radii[None, :])
+    assert (squared_distances(points) >= least**2 * (1 - 1e-9)).all()
+    assert mask.provenance["corners"] is False
+    with pytest.raises(ValueError, match="`corners`. Expected True"):
+        poisson_disc(shape, 1.2, corners=False)
+    assert poisson_disc(shape, 1.2).acquired == round(mask.array.size / 1.2)
+
+
 def test_no_side_is_preferred():
     array = poisson_disc((96, 96), 4, calibration=30).array
     halves = [array[:48], array[48:], array[:, :48], array[:, 48:]]

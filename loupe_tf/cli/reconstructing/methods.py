@@ -6,10 +6,15 @@ from loupe_tf.evaluation import CLASSICAL, OF_COILS
 from loupe_tf.reconstruction import (
     CgSense,
     CompensatedAdjoint,
+    CurveTotalVariation,
 )
 from loupe_tf.reconstruction.sigpy_problem import import_sigpy
 
-OF_CURVES = {"adjoint": CompensatedAdjoint(), "cg_sense": CgSense()}
+OF_CURVES = {
+    "adjoint": CompensatedAdjoint(),
+    "cg_sense": CgSense(),
+    "total_variation": CurveTotalVariation(0.005),
+}
 OPTIONS = ("iterations", "regularization")
 
 

@@ -11,6 +11,7 @@ import tqdm
 
 from loupe_tf import command_line, evaluation, formats, masks, report
 from loupe_tf.checks import invalid
+from loupe_tf.cli.masks import titles
 from loupe_tf.cli.reconstructing.curves import Curves
 from loupe_tf.cli.reconstructing.inputs import (
     content,
@@ -48,19 +49,73 @@ class Undersampled:
         return np.where(self.mask, self.volume[i], 0)
 
 
-def reconstruct_all(options):
-    """Reconstruct all files, and print the table.
+def reconstruct_all(every):
+    """Reconstruct all files, with each mask, and print the table.
 
     Args:
-        options: `argparse.Namespace` of `loupe-tf reconstruct`.
+        every: List of `argparse.Namespace` of `loupe-tf reconstruct`, one for
+            each mask.
 
     Raises:
         ValueError: If the model, the mask or the maps cannot be used; or at
             the end, if files could not.
     """
-    task = Curves(options) if options.trajectory else Masked(options)
-    folder = RunFolder(options.out)
-    folder.check_settings(task.settings)
+    tasks = [
+        Curves(options) if options.trajectory else Masked(options)
+        for options in every
+    ]
+    folders = [RunFolder(options.out) for options in every]
+    for task, folder in zip(tasks, folders, strict=True):
+        folder.check_settings(task.settings)
+    records, failed = {}, []
+    for options, task, folder in zip(every, tasks, folders, strict=True):
+        records[options.mask], others = reconstruct_files(options, task, folder)
+        failed += [path for path in others if path not in failed]
+    if len(every) > 1:
+        records = with_masks(records)
+    else:
+        (records,) = records.values()
+    if records:
+        tasks[0].print_table(records)
+        print(
+            "Images are in", ", ".join(str(folder.path) for folder in folders)
+        )
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(every[0].files)} files were not "
+            f"reconstructed: {', '.join(failed)}"
+        )
+
+
+def with_masks(records):
+    """The records of all masks, those of a file together.
+
+    Args:
+        records: Dict by mask of lists of records.
+
+    Returns:
+        List of records, each with the name of its mask.
+    """
+    together = {}
+    for title, own in zip(titles([*records]), records.values(), strict=True):
+        for record in own:
+            named = {**record, "mask": title}
+            together.setdefault(record["file"], []).append(named)
+    return [record for own in together.values() for record in own]
+
+
+def reconstruct_files(options, task, folder):
+    """Reconstruct all files with one mask or trajectory.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf reconstruct`.
+        task: `Curves` or `Masked`.
+        folder: `RunFolder`.
+
+    Returns:
+        A pair of lists: the records of files, and the paths of files that
+        could not be reconstructed.
+    """
     failed = []
     bar = tqdm.tqdm(options.files, unit="volume")
     for path in bar:
@@ -82,15 +137,7 @@ def reconstruct_all(options):
                 text = command_line.in_flags(str(warning.message))
                 bar.write(f"{path}: warning: {text}", sys.stderr)
     done = [path for path in options.files if path not in failed]
-    if done:
-        records = [read_record(folder, path) for path in done]
-        task.print_table(records)
-        print(f"Images are in {folder.path}")
-    if failed:
-        raise ValueError(
-            f"{len(failed)} of {len(options.files)} files were not "
-            f"reconstructed: {', '.join(failed)}"
-        )
+    return [read_record(folder, path) for path in done], failed
 
 
 def load_mask(options, reconstructor):
@@ -255,6 +302,9 @@ def read_record(folder, path):
 def print_table(records, method, undersample):
     """Print a row for each file, with errors where there is a truth."""
     header = ["file", "slices", "coils", "matrix", "R", "seconds"]
+    several = any("mask" in record for record in records)
+    if several:
+        header.insert(1, "mask")
     methods = ()
     if undersample:
         # Once is enough of zero filling.
@@ -271,6 +321,7 @@ def print_table(records, method, undersample):
         rows.append(
             [
                 record["file"],
+                *([record["mask"]] if several else []),
                 str(slices),
                 str(coils),
                 f"{height}×{width}",
