@@ -41,8 +41,9 @@ examples:
   loupe-tf build mri_volumes/mine --data my_volumes/ --data-dir data/
   loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
       --filters 8 --epochs 30 10 --out runs/mine
-  loupe-tf evaluate --data mri_volumes/mine --data-dir data/ \\
-      --mask central_points runs/mine/mask.npz --acceleration 4
+  loupe-tf evaluate --data mri_volumes/mine --data-dir data/ --phase \\
+      --mask central_points runs/mine/mask.npz --acceleration 4 \\
+      --reconstructor total_variation
   loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out
   loupe-tf trajectory make runs/mine/model.keras --shots 16 --samples 512 \\
       --hardware prisma --out curves.npz curves.png curves.seq

@@ -24,8 +24,8 @@ whole volumes.
 
   loupe-tf evaluate --data mni_brain/64
   loupe-tf evaluate --data my_volumes/ --acceleration 4 8 \\
-      --mask gaussian poisson_disc runs/demo/mask.npz \\
-      --reconstructor zero_filled wavelet_l1 runs/demo/model.keras
+      --mask gaussian poisson_disc runs/mine/mask.npz \\
+      --reconstructor zero_filled wavelet_l1 runs/mine/model.keras
   loupe-tf evaluate --data mni_brain/96 --data-dir runs/data \\
       --mask runs/demo/model.keras gaussian \\
       --reconstructor runs/demo/model.keras --baseline gaussian

@@ -10,6 +10,7 @@ examples:
   loupe-tf mask make equispaced_lines lines.npz --matrix 320 320
   loupe-tf mask show runs/demo/mask.npz
   loupe-tf mask convert runs/demo/mask.npz points.csv
+  loupe-tf mask make poisson_disc poisson.npz --matrix 96 96
   loupe-tf mask compare runs/demo/mask.npz poisson.npz
 """
 

@@ -89,7 +89,8 @@ def add_on_bad_volume(command, default):
         choices=["stop", "skip"],
         default=default,
         help="stop at the first bad volume, or leave bad volumes out, and name "
-        "them (%(default)s)",
+        "them (%(default)s; build stops by default and inspect, which only "
+        "looks, skips)",
     )
 
 
