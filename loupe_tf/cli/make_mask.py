@@ -175,6 +175,7 @@ def _regular(options):
         )
     if options.spacing is None:
         raise invalid("spacing", f"an integer, for {REGULAR}", None)
+    shape_of(options)  # It refuses those of other patterns.
     matrix, lines = tuple(options.matrix), options.lines or "columns"
     return regular_lines(matrix, options.spacing, options.calibration, lines)
 

@@ -293,6 +293,7 @@ def test_make(files, capsys):
         ("random_lines c.npz --matrix 24 32 --acceleration 1", "--accel"),
         ("random_lines c.mat --matrix 24 32", "c.mat"),
         ("regular_lines c.npz --matrix 24 32", "--spacing"),
+        ("regular_lines c.npz --matrix 24 32 --spacing 3 --std 1", "--std"),
         ("regular_lines c.npz --matrix 24 32 --spacing 1", "--spacing"),
         (
             "regular_lines c.npz --matrix 24 32 --spacing 3 --acceleration 3",
