@@ -93,6 +93,7 @@ def open_nifti(path, slice_axis=None):
     header = Header(
         tuple(shape[axis] for axis in order),
         spacing=spacing and tuple(spacing[axis] for axis in order),
+        is_complex=dtype.kind == "c",
     )
 
     def read():

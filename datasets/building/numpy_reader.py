@@ -41,7 +41,7 @@ def open_numpy(path):
             warn_of_kspace(path, images.reshape(shape))
         return Volume(images=images.reshape(shape), stored=str(images.dtype))
 
-    return Header(shape), read
+    return Header(shape, is_complex=images.dtype.kind == "c"), read
 
 
 def warn_of_kspace(path, images):

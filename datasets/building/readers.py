@@ -91,7 +91,7 @@ def find_volumes(folder, include="*", exclude=None):
     return chosen(found)
 
 
-def read_volume(path, slice_axis=None):
+def read_volume(path, slice_axis=None, complex_images=False):
     """Read one volume.
 
     Args:
@@ -101,35 +101,44 @@ def read_volume(path, slice_axis=None):
             axis with the longest voxels, if they are longer by a fifth than
             along both other axes, else the last axis. The other two axes keep
             their order.
+        complex_images: Boolean. `False` takes the magnitudes of complex
+            values. `True` keeps their phase, and refuses files without one.
 
     Returns:
-        A `Volume`. Complex values become magnitudes, as stated in its `source`.
+        A `Volume`, whose `source` says if complex values became magnitudes.
 
     Raises:
         BadVolumeError: If the file is truncated or unreadable, has another
             shape, needs more memory than `loupe_tf.formats.memory_limit`, or
             contains values that are not finite, no value above 0, or negative
-            values that do not occur in magnitudes.
+            values that do not occur in magnitudes. With `complex_images`, if
+            its values are not complex.
         ImportError: If the library that reads the format is not installed.
     """
     kind, open_volume = _format_of(path, slice_axis)
     with naming(path, kind, BadVolumeError):
         header, read = open_volume()
+        if complex_images:
+            check_complex(path, header)
         nbytes = BYTES_A_VOXEL * math.prod(header.shape)
+        nbytes *= 2 if header.is_complex else 1
         check_memory(path, nbytes, BadVolumeError)
         volume = read()
-        images, source = volume.images, volume.source
-        if np.iscomplexobj(images):
+        images, source, dtype = volume.images, volume.source, "float32"
+        if complex_images:
+            source, dtype = "complex_image", "complex64"
+        elif np.iscomplexobj(images):
             images, source = np.abs(images), "magnitude_of_complex"
         with np.errstate(over="ignore"):  # Found below, as infinity.
-            images = np.ascontiguousarray(images, dtype="float32")
-        lowest, highest = images.min(), images.max()
+            images = np.ascontiguousarray(images, dtype=dtype)
+        magnitudes = np.abs(images) if complex_images else images
+        lowest, highest = magnitudes.min(), magnitudes.max()
         # Minimum and maximum are NaN if any value is.
         if not np.isfinite([lowest, highest]).all():
             raise BadVolumeError(
                 path,
                 "Expected finite values. Received: "
-                f"{np.sum(~np.isfinite(images))} that are not.",
+                f"{np.sum(~np.isfinite(magnitudes))} that are not.",
             )
         if highest <= 0:
             raise BadVolumeError(
@@ -154,11 +163,30 @@ def read_header(path, slice_axis=None):
         path, slice_axis: As in `read_volume`.
 
     Returns:
-        A `Header`, the named tuple `(shape, patient, spacing, phase_axis)`.
+        A `Header`, the named tuple `(shape, patient, spacing, phase_axis,
+        is_complex)`.
     """
     kind, open_volume = _format_of(path, slice_axis)
     with naming(path, kind, BadVolumeError):
         return open_volume()[0]
+
+
+def check_complex(path, header):
+    """Refuse a volume without a phase.
+
+    Args:
+        path: The volume, for the error.
+        header: Its `Header`.
+
+    Raises:
+        BadVolumeError: If its values are not complex.
+    """
+    if not header.is_complex:
+        raise BadVolumeError(
+            path,
+            "Expected complex values, because of `complex_images`. Received: "
+            "real ones, which have no phase.",
+        )
 
 
 def _format_of(path, slice_axis):

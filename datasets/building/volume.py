@@ -7,20 +7,21 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Volume:
-    """A volume of magnitude images and the metadata of its file.
+    """The images of a volume and the metadata of its file.
 
     Args:
-        images: float32 array of shape `(slices, H, W)`, finite, in the units of
-            the file, with a maximum above 0.
+        images: Array of shape `(slices, H, W)`, finite, in the units of the
+            file: float32 magnitudes with a maximum above 0, or complex64.
         stored: String, the type of the numbers in the file, such as `"uint16"`.
         patient: String, the patient, `""` if unknown.
         acquisition: String, the sequence, `""` if unknown.
         spacing: Tuple of three floats, the distance between slices, rows and
             columns in mm, or `None` if unknown.
         source: String, `"magnitude_image"`, `"magnitude_of_complex"` (the file
-            has phases, which are dropped), `"signed_image"` (magnitudes with a
-            few small negative values, as from interpolation),
-            `"raw_multicoil"`, `"emulated_singlecoil"` or `"simulated"`.
+            has phases, which are dropped), `"complex_image"` (with its phase),
+            `"signed_image"` (magnitudes with a few small negative values, as
+            from interpolation), `"raw_multicoil"`, `"emulated_singlecoil"` or
+            `"simulated"`.
         combined_by: String, how the coils were combined: `"none"`, `"rss"`,
             `"emulated_singlecoil"` or `"unknown"`.
         phase_axis: String, `"H"` or `"W"`, the axis of phase encoding, `""` if

@@ -13,9 +13,11 @@ class Header(typing.NamedTuple):
             columns in mm, or `None` if unknown.
         phase_axis: String, `"H"` or `"W"`, the axis of phase encoding, `""` if
             unknown.
+        is_complex: Boolean, whether the numbers in the file are complex.
     """
 
     shape: tuple
     patient: str = ""
     spacing: tuple | None = None
     phase_axis: str = ""
+    is_complex: bool = False

@@ -37,7 +37,8 @@ def load_arrays(
         data_dir: Optional path of the folder with the data sets. Not used if
             `name` is a builder.
         image_key: String, the feature with the images: float32 of shape
-            `(H, W)` or `(H, W, 1)`, the same for all images.
+            `(H, W)`, `(H, W, 1)`, or `(H, W, 2)` for (real, imaginary), the
+            same for all images.
         group_key: String, the feature with the volume (or patient) of each
             image.
         others: List of strings, further features to return, of the same shape
@@ -45,8 +46,9 @@ def load_arrays(
 
     Returns:
         A tuple `(images, volumes, *others)`: a float32 array of shape
-        `(n, H, W, 1)`, and for `group_key` and each of `others` an array of
-        `n` values. Texts become strings.
+        `(n, H, W, 1)`, or `(n, H, W, 2)` for complex images, and for
+        `group_key` and each of `others` an array of `n` values. Texts become
+        strings.
     """
     builder = prepared_builder(name, data_dir)
     features = builder.info.features
@@ -68,17 +70,17 @@ def load_arrays(
             values.append([_text(example[key]) for key in keys])
         image = np.asarray(example[image_key])
         where = f"volume {values[-1][0]} of {builder.data_path}"
-        if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,)):
+        if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (2,)):
             raise ValueError(
-                f"Invalid image in {where}. Expected shape (H, W) or "
-                f"(H, W, 1). Received: shape={image.shape}"
+                f"Invalid image in {where}. Expected shape (H, W), (H, W, 1) "
+                f"or (H, W, 2). Received: shape={image.shape}"
             )
         if image.dtype != np.float32:
             raise ValueError(
                 f"Invalid image in {where}. Expected dtype float32. "
                 f"Received: dtype={image.dtype}"
             )
-        image = image.reshape(*image.shape[:2], 1)
+        image = image.reshape(*image.shape[:2], -1)
         _check_finite(image, where)
         _check_size(image, images, where)
         images.append(image)

@@ -3,6 +3,7 @@ import pathlib
 
 import numpy as np
 
+from loupe_tf.checks import invalid
 from loupe_tf.datasets.feeding.arrays import (
     check_volumes,
     load_arrays,
@@ -117,7 +118,8 @@ def load_splits(data, data_dir=None, seed=0, complex_images=False):
             and is prepared here if necessary.
         data_dir: Optional path of the folder with the TFDS data sets.
         seed: Integer, the seed of random splits.
-        complex_images: Boolean, whether files may hold complex images.
+        complex_images: Boolean, whether files or the data set may hold complex
+            images.
 
     Returns:
         A tuple `(splits, source)`: a dict of `Slices` by `"train"`,
@@ -137,6 +139,14 @@ def load_splits(data, data_dir=None, seed=0, complex_images=False):
         return splits, f"files {path.name}, split by volume at random"
     builder = find_data_set(data, data_dir)
     name = f"{builder.info.full_name}{_how_built(builder)}"
+    features = dict(builder.info.features.items())
+    shape = features["image"].shape if "image" in features else ()
+    if shape[2:] == (2,) and not complex_images:
+        raise invalid(
+            "data",
+            "magnitude images, of shape (H, W, 1)",
+            found=f"{name}, whose images are complex, of shape {shape}",
+        )
     missing = set(SPLITS[:2]) - set(builder.info.splits)
     if missing:
         raise ValueError(
@@ -162,7 +172,13 @@ def load_splits(data, data_dir=None, seed=0, complex_images=False):
 def _how_built(builder):
     """The settings of `mri_volumes` that change its images, in brackets."""
     settings = (builder.info.metadata or {}).get("settings", {})
-    names = ("crop_to_acquired", "field_of_view", "size", "zero_fill")
+    names = (
+        "complex_images",
+        "crop_to_acquired",
+        "field_of_view",
+        "size",
+        "zero_fill",
+    )
     chosen = [
         f"{name}={settings[name]}" for name in names if settings.get(name)
     ]

@@ -144,7 +144,7 @@ class Inspector:
             "Use complex images if you have them."
         )
         if not self._is_complex:
-            effect += (
+            advice = (
                 " If not, give these a simulated phase before you take a mask "
                 "to a scanner (`loupe-tf train --phase`)."
             )
@@ -154,12 +154,13 @@ class Inspector:
                     "they are magnitudes of complex images: the files have "
                     "the phase, and it is dropped"
                 )
+                advice = " `loupe-tf build --complex` keeps their phase."
             return Finding(
                 "hermitian",
                 "Hermitian k-space",
                 FOUND,
                 f"by construction, because {why}",
-                effect,
+                effect + advice,
                 {"imaginary_energy": 0.0},
             )
         share = float(np.median(self._imaginary))

@@ -10,6 +10,7 @@ import numpy as np
 from loupe_tf.checks import invalid
 from loupe_tf.datasets import voxel_size
 from loupe_tf.datasets.building.readers import (
+    check_complex,
     find_volumes,
     read_header,
     read_volume,
@@ -112,6 +113,9 @@ def _read_layout(config):
     # A CSV file may name patients that are not in the files.
     splits = split_of_patients(patients, config.split, config.seed)
     taken = [name for each in splits.values() for name in each]
+    dropped = [name for name in taken if headers[name].is_complex]
+    if dropped and not config.complex_images:
+        _tell_of_phases(dropped)
     sizes = {name: tuple(headers[name].shape[1:]) for name in taken}
     spacings = {name: headers[name].spacing for name in taken}
     size, resizings = _plan(config, sizes, spacings)
@@ -136,6 +140,8 @@ def _read_headers(config, names):
     for name in names:
         try:
             header = read_header(config.folder / name, config.slice_axis)
+            if config.complex_images:
+                check_complex(name, header)
             spacing = voxel_size.standardize(header.spacing)
             if config.field_of_view and not spacing[1:].all():
                 raise BadVolumeError(
@@ -230,6 +236,17 @@ def _check_mixed(sizes, spacings, size):
     warnings.warn(f"Voxel sizes are mixed: {found}. {advice}.", stacklevel=2)
 
 
+def _tell_of_phases(names):
+    """Warn once that the phase of complex images is dropped."""
+    count = len(names)
+    warnings.warn(
+        f"{count} volume{'s have' if count > 1 else ' has'} complex images "
+        f"({'such as ' if count > 1 else ''}{names[0]}), whose phase is "
+        "dropped. `complex_images=True` (--complex) keeps it.",
+        stacklevel=2,
+    )
+
+
 def _check_names(names):
     seen = {}
     for name in names:
@@ -267,7 +284,9 @@ def _find_extent(names, config):
     inspector, found = Inspector(), False
     for name in names:
         try:
-            images = read_volume(config.folder / name, config.slice_axis).images
+            images = read_volume(
+                config.folder / name, config.slice_axis, config.complex_images
+            ).images
         except BadVolumeError:
             continue  # The build reports it later.
         found = True

@@ -81,6 +81,10 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
             patients.
         name: Optional string, the name of the configuration and of its folder.
             By default it is made from the name of `folder` and all settings.
+        complex_images: Boolean. `False` takes the magnitudes of complex
+            images. `True` keeps their phase, through all steps: an image has
+            two channels, real and imaginary. Files without a phase are bad
+            volumes then.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
         name=None,
         field_of_view=None,
         zero_fill=None,
+        complex_images=False,
     ):
         self.folder = pathlib.Path(folder).expanduser()
         self.split = _split(split)
@@ -128,6 +133,9 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
             "slice_axis", slice_axis, (None, 0, 1, 2)
         )
         self.seed = check_integer("seed", seed, at_least=0)
+        self.complex_images = check_choice(
+            "complex_images", complex_images, (False, True)
+        )
         if name is None:
             stem = re.sub(r"[^\w.-]+", "_", self.folder.resolve().name)
             name = f"{stem or 'volumes'}_{self.digest[:8]}"
@@ -146,6 +154,8 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
         split = self.split
         if isinstance(split, CsvSplit):
             split = hashlib.sha256(split.text.encode()).hexdigest()
+        # Without it, the settings and digests of older data sets are the same.
+        phase = {"complex_images": True} if self.complex_images else {}
         return {
             "split": split,
             "patient": self.patient,
@@ -157,6 +167,7 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
             "crop_to_acquired": self.crop_to_acquired,
             "slice_axis": self.slice_axis,
             "seed": self.seed,
+            **phase,
         }
 
     @property

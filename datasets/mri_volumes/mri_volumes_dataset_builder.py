@@ -37,15 +37,18 @@ class Builder(VolumeBuilder):
     volume and slice, and have
 
     - `image`: float32 of shape `(H, W, 1)`, divided by its volume's maximum;
+        with `complex_images`, `(H, W, 2)`, real and imaginary parts divided
+        by the volume's maximum magnitude;
     - `volume`: string, the path relative to the folder, without suffix;
     - `patient`, `acquisition`: strings, `""` if unknown;
     - `slice`: int32, the index of the slice in its volume, from 0;
-    - `max`, `norm`: float32, the maximum and the 2-norm of the volume after
-        cropping and before the division;
+    - `max`, `norm`: float32, the maximum magnitude and the 2-norm of the
+        volume after cropping and before the division;
     - `voxel_size`: float32 of shape `(3,)`, the distance between slices, rows
         and columns in mm after all steps; 0 if unknown;
     - `source`: string, `"magnitude_image"`, `"magnitude_of_complex"`,
-        `"signed_image"`, or the source stated in a fastMRI file;
+        `"complex_image"`, `"signed_image"`, or the source stated in a fastMRI
+        file;
     - `normalized_by`, `combined_by`: strings;
     - `cropped_by`: string, `"none"`, or the steps, in order, joined by `"+"`:
         `"acquired_extent"`, `"center_crop"`, `"center_pad"`, `"kspace_crop"`,
@@ -84,7 +87,7 @@ class Builder(VolumeBuilder):
             stored = tfds.features.FeaturesDict.from_config(self.data_dir)
             shape = stored["image"].shape
         else:
-            shape = (*layout_of(config).size, 1)
+            shape = (*layout_of(config).size, _channels(config))
         features = {
             "image": tfds.features.Tensor(
                 shape=shape, dtype=np.float32, encoding="bytes"
@@ -114,7 +117,9 @@ class Builder(VolumeBuilder):
         """The error of a data set that is there with other settings."""
         stored = metadata["settings"]
         settings = json.loads(json.dumps(config.settings))
-        differing = [k for k in settings if stored.get(k) != settings[k]]
+        differing = [
+            k for k in stored | settings if stored.get(k) != settings.get(k)
+        ]
         expected = as_arguments(stored, differing)
         found = as_arguments(settings, differing)
         if config.digest_of(stored) != metadata["digest"]:
@@ -131,17 +136,19 @@ class Builder(VolumeBuilder):
 
     def _reader(self):
         config = self.builder_config
-        return _Reader(config.slice_axis, layout_of(config).size)
+        return _Reader(
+            config.slice_axis, layout_of(config).size, config.complex_images
+        )
 
     def _volumes_per_split(self, dl_manager):
         del dl_manager  # Nothing is downloaded.
         layout = layout_of(self.builder_config)
-        expected = self.info.features["image"].shape[:2]
-        if layout.size != expected:
+        expected = self.info.features["image"].shape
+        found = *layout.size, _channels(self.builder_config)
+        if found != expected:
             raise ValueError(
-                "Invalid folder. Expected images of the size of the existing "
-                f"data set, {expected}; delete it first. "
-                f"Received: {layout.size}"
+                "Invalid folder. Expected images of the shape of the existing "
+                f"data set, {expected}; delete it first. Received: {found}"
             )
         for error in layout.bad:
             self._add_bad("", error)
@@ -164,20 +171,28 @@ class Builder(VolumeBuilder):
         return layout.splits
 
 
+def _channels(config):
+    return 2 if config.complex_images else 1
+
+
 @dataclasses.dataclass(frozen=True)
 class _Reader(VolumeReader):
     slice_axis: int | None
     size: tuple
+    complex_images: bool
 
     def header(self, volume):
         with _naming(volume):
             count = read_header(volume.path, self.slice_axis).shape[0]
         height, width = self.size
-        return count, count * (4 * height * width + OVERHEAD)
+        nbytes = (8 if self.complex_images else 4) * height * width
+        return count, count * (nbytes + OVERHEAD)
 
     def __call__(self, volume):
         with _naming(volume):
-            read = read_volume(volume.path, self.slice_axis)
+            read = read_volume(
+                volume.path, self.slice_axis, self.complex_images
+            )
         resizing = volume.resizing
         if read.images.shape[1:] != resizing.size:
             raise BadVolumeError(
@@ -194,7 +209,7 @@ class _Reader(VolumeReader):
                 stacklevel=1,
             )
         images = resizing(read.images)
-        maximum = images.max()
+        maximum = np.abs(images).max()
         if not maximum > 0:
             raise BadVolumeError(
                 volume,
@@ -215,7 +230,9 @@ class _Reader(VolumeReader):
             "combined_by": read.combined_by,
         }
         for i, image in enumerate(images):
-            image = (image / maximum)[..., None]
+            image = image / maximum
+            parts = [image.real, image.imag] if self.complex_images else [image]
+            image = np.stack(parts, axis=-1)
             yield {**common, "image": image, "slice": i}
 
 

@@ -405,6 +405,32 @@ def test_mri_volumes_one_name_for_one_set_of_settings(scans, tmp_path, capsys):
     assert builder.info.splits["train"].num_examples == 6
 
 
+@pytest.mark.usefixtures("eager", "undrawn")
+def test_complex_volumes_are_trained_on_with_their_phase(tmp_path, capsys, rng):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for i in range(3):
+        volume = rng.normal(size=(3, 16, 18, 2)).view("complex128")[..., 0]
+        np.save(folder / f"p{i}.npy", volume)
+    split = ["--split", "train=p0", "validation=p1", "test=p2"]
+    options = ["--patient", r"(p\d)", *split, "--size", "16", "16"]
+    assert build_volumes(tmp_path, *options, "--complex") == 0
+    given = ["train", "--data", "mri_volumes/mine", "--epochs", "1", "1"]
+    given += ["--data-dir", str(tmp_path / "data"), "--depth", "1"]
+    given += ["--filters", "2", "--out", str(tmp_path / "run")]
+    assert cli.main(given) == 0
+    report = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "built with complex_images=True" in report
+    assert "Hermitian k-space" not in report
+    # The images have a phase already.
+    assert cli.main([*given, "--phase"]) == 2
+    assert "--phase. Expected none, since" in capsys.readouterr().err
+    assert build_volumes(tmp_path, *options) == 2
+    assert "was built with: --complex" in capsys.readouterr().err
+    with pytest.warns(UserWarning, match="phase is dropped"):
+        assert build_volumes(tmp_path, *options, name="mri_volumes/b") == 0
+
+
 def test_mri_volumes_needs_a_source(capsys):
     assert build(["mri_volumes/mine"]) == 2
     assert "--data" in capsys.readouterr().err

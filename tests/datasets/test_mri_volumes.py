@@ -12,11 +12,13 @@ from loupe_tf import masks, models
 from loupe_tf.datasets import (
     BadVolumeError,
     MriVolumesConfig,
+    inspect,
     load_splits,
+    pipeline,
     write_fastmri_volume,
 )
 from loupe_tf.datasets.mri_volumes import mri_volumes_dataset_builder
-from loupe_tf.datasets.resize import center_crop_or_pad
+from loupe_tf.datasets.resize import center_crop_or_pad, resize_kspace
 from loupe_tf.formats import load_mask, save_mask
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
@@ -369,6 +371,107 @@ def test_fastmri_and_numpy(tmp_path, rng):
     np.testing.assert_allclose(train[0]["voxel_size"], (3, 0.4375, 0.4375))
     assert not train[2]["voxel_size"].any()
     assert train[2]["source"] == b"magnitude_image"
+
+
+def write_complex(folder, rng):
+    """Complex volumes of three patients, a disc with a smooth phase."""
+    arrays = {}
+    y, x = np.mgrid[-1:1:40j, -1:1:48j]
+    for name in ("p1/a", "p2/a", "p3/a"):
+        a, b, c = rng.normal(size=3)
+        image = (np.hypot(y, x) < 0.7) * np.exp(1j * (a + b * x + c * x * y))
+        noise = rng.normal(size=(2, *image.shape, 2)).view("complex128")
+        arrays[name] = (9 * image + 0.1 * noise[..., 0]).astype("complex64")
+        write(folder / f"{name}.nii.gz", arrays[name], (4, 1, 1.5))
+    return arrays
+
+
+@pytest.mark.parametrize("steps", ["none", "size", "field_of_view"])
+def test_complex_images_keep_their_phase(tmp_path, rng, steps):
+    array = write_complex(tmp_path / "scans", rng)["p3/a"]
+    options = {
+        "none": {},
+        "size": {"size": (36, 44)},
+        "field_of_view": {"field_of_view": (36, 66), "size": (24, 32)},
+    }[steps]
+    settings = config(
+        tmp_path / "scans", include="*", complex_images=True, **options
+    )
+    builder = build(settings, tmp_path)
+    if steps != "none":
+        array = center_crop_or_pad(array, (36, 44))
+    if steps == "field_of_view":
+        # The steps act on the complex images, not on their magnitudes.
+        of_magnitudes = resize_kspace(np.abs(array), (24, 32))
+        array = resize_kspace(array, (24, 32))
+        assert np.abs(np.abs(array) - of_magnitudes).max() > 0.1
+    assert builder.info.features["image"].shape == (*array.shape[1:], 2)
+    maximum = np.abs(array).max()
+    for record, image in zip(records(builder, "test"), array, strict=True):
+        assert record["image"].dtype == np.float32
+        found = record["image"] @ np.array([1, 1j]) * maximum
+        np.testing.assert_allclose(found, image, atol=1e-5 * maximum)
+        assert record["max"] == pytest.approx(maximum)
+        assert record["norm"] == pytest.approx(np.linalg.norm(array))
+        assert record["source"] == b"complex_image"
+    batch = next(iter(pipeline(builder, "test", 2, shuffle=False)))[0]
+    assert batch.shape == (2, *array.shape[1:], 2)
+
+
+def test_complex_images_are_loaded_and_inspected(tmp_path, rng):
+    write_complex(tmp_path / "scans", rng)
+    split = {"train": ["p1"], "validation": ["p2"], "test": ["p3"]}
+    settings = config(
+        tmp_path / "scans",
+        include="*",
+        split=split,
+        complex_images=True,
+        name="mine",
+    )
+    builder = build(settings, tmp_path)
+    assert inspect(builder)["hermitian"].found is False
+    place = {"data": "mri_volumes/mine", "data_dir": tmp_path / "data"}
+    splits, source = load_splits(**place, complex_images=True)
+    assert "built with complex_images=True" in source
+    assert splits["test"].images.shape == (2, 40, 48, 2)
+    assert splits["test"].patients.tolist() == ["p3", "p3"]
+    magnitudes = np.hypot(*np.moveaxis(splits["test"].images, -1, 0))
+    assert magnitudes.max() == pytest.approx(1)
+    with pytest.raises(ValueError, match="magnitude images.*are complex"):
+        load_splits(**place)
+
+
+def test_volumes_without_a_phase(tmp_path, rng):
+    folder = tmp_path / "scans"
+    write_complex(folder, rng)
+    write(folder / "p1/b.nii.gz", np.ones((2, 40, 48), "uint16"))
+    settings = {"include": "*", "complex_images": True}
+    with pytest.raises(BadVolumeError, match="p1/b.nii.gz.*complex values"):
+        build(config(folder, **settings), tmp_path)
+    builder = build(config(folder, **settings), tmp_path, on_bad_volume="skip")
+    assert builder.info.splits["train"].num_examples == 4
+
+
+def test_a_dropped_phase_is_told_once(tmp_path, rng, recwarn):
+    write_complex(tmp_path / "scans", rng)
+    settings = config(tmp_path / "scans", include="*", name="mine")
+    builder = build(settings, tmp_path)
+    said = [str(w.message) for w in recwarn if "phase" in str(w.message)]
+    assert len(said) == 1
+    assert said[0].startswith("3 volumes have complex images (such as p1/a.nii")
+    assert records(builder, "test")[0]["source"] == b"magnitude_of_complex"
+    # Older data sets do not have this setting, and are the same.
+    assert "complex_images" not in builder.info.metadata["settings"]
+    other = config(
+        tmp_path / "scans", include="*", name="mine", complex_images=True
+    )
+    with pytest.raises(ValueError, match="Received: complex_images=True"):
+        build(other, tmp_path)
+    overwrite = tfds.download.DownloadConfig(
+        download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
+    )
+    with pytest.raises(ValueError, match=r"\(40, 48, 1\); delete it first"):
+        make(other, tmp_path).download_and_prepare(download_config=overwrite)
 
 
 def test_csv(folder, tmp_path):

@@ -125,6 +125,7 @@ OF_MRI_VOLUMES = {
     "zero_fill",
     "crop_to_acquired",
     "slice_axis",
+    "complex_images",
     "seed",
 }
 # Name: the function that makes its configuration, and the options that it takes

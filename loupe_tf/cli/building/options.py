@@ -102,6 +102,14 @@ def add_options_of_mri_volumes(group):
     add = group.add_argument
     add_volumes(group)
     add(
+        "--complex",
+        dest="complex_images",
+        action="store_const",
+        const=True,
+        help="keep the phase of complex NumPy and NIfTI files, which is "
+        "dropped by default; files without a phase are bad volumes then",
+    )
+    add(
         "--patient",
         metavar="REGEX",
         help="what in the path of a volume is the patient: a regular "

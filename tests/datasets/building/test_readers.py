@@ -97,7 +97,39 @@ def test_source_says_what_was_made_of_the_numbers(tmp_path):
         assert read_volume(tmp_path / f"{name}.npy").source == source
     inspector = Inspector()
     inspector.add(array[0], volume="b", source="magnitude_of_complex")
-    assert "it is dropped" in inspector.result()["hermitian"].value
+    found = inspector.result()["hermitian"]
+    assert "it is dropped" in found.value and "--complex" in found.effect
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.nii.gz"])
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_the_phase_is_kept(tmp_path, rng, name, dtype):
+    array = rng.normal(size=(5, 6, 3, 2)).view("complex128")[..., 0]
+    array = array.astype(dtype)
+    if name.endswith("npy"):
+        np.save(tmp_path / name, array)
+    else:
+        write_nifti(tmp_path / name, np.moveaxis(array, 0, 2))
+    assert read_header(tmp_path / name).is_complex
+    volume = read_volume(tmp_path / name, complex_images=True)
+    assert volume.images.dtype == "complex64"
+    assert volume.source == "complex_image"
+    np.testing.assert_allclose(volume.images, array, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "array, match",
+    [
+        (np.ones((2, 5, 6)), "a.npy.*complex values.*real ones"),
+        (np.full((2, 5, 6), 1j * np.nan), "finite.*60"),
+        (np.full((2, 5, 6), 1e300j), "finite.*60"),
+        (np.zeros((2, 5, 6), "complex64"), "maximum above 0"),
+    ],
+)
+def test_bad_complex_images(tmp_path, array, match):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(BadVolumeError, match=match):
+        read_volume(tmp_path / "a.npy", complex_images=True)
 
 
 @pytest.mark.parametrize(
