@@ -19,14 +19,21 @@ from loupe_tf.datasets.building.volume_header import Header
 from loupe_tf.datasets.building.volume_reader import check_shape, import_extra
 from loupe_tf.formats.bad_volume import BadVolumeError
 
+# The axes (slices, rows, columns) of a series in the order of the volume, by
+# `slice_axis`, which counts as in NIfTI files of the series: columns, rows,
+# slices.
+ORDERS = {None: (0, 1, 2), 2: (0, 1, 2), 1: (1, 0, 2), 0: (2, 0, 1)}
 ONE_SERIES = ("SeriesInstanceUID", "PatientID", "Rows", "Columns")
 
 
-def open_dicom(path):
+def open_dicom(path, slice_axis=None):
     """Open a folder with the DICOM files of one series, or a single file.
 
     Args:
         path: Path of the folder or the file.
+        slice_axis: `None` or 2 for the slices of the series. 1 and 0 cut its
+            volume into slices along the height (rows) and along the width
+            (columns) of its images.
 
     Returns:
         A `Header`, and a function without arguments that reads the `Volume`.
@@ -52,13 +59,20 @@ def open_dicom(path):
     if "MOSAIC" in first.image_type:
         shape = _shape_of_mosaic(path, frames)
         tiles = rows // shape[1]
+    order = ORDERS[slice_axis]
     check_shape(path, shape)
     frames, between = order_of_slices(path, frames)
+    if order[0] != 0:
+        _check_volume(path, frames)
     in_plane = first.vector("PixelSpacing", 2)
     known = between is not None and in_plane is not None and in_plane.min() > 0
     spacing = (between, *map(float, in_plane)) if known else None
     patient, axis = _text(first.get("PatientID")), first.phase_axis
-    header = Header(shape, patient, spacing, axis)
+    if order[0] != 0:
+        spacing = spacing and tuple(spacing[i] for i in order)
+        axis = ""  # A 3-D scan encodes two phases, one across its slices.
+    header = Header(tuple(shape[i] for i in order), patient, spacing, axis)
+    check_shape(path, header.shape)
     signed = "int" if first.get("PixelRepresentation") else "uint"
     bits = first.get("BitsStored") or first.get("BitsAllocated")
 
@@ -74,7 +88,7 @@ def open_dicom(path):
             images = images.transpose(0, 2, 1, 3).reshape(-1, *shape[1:])
             images = images[: shape[0]]
         return Volume(
-            images=images,
+            images=images.transpose(order),
             stored=f"{signed}{bits}",
             patient=patient,
             acquisition=_text(
@@ -192,6 +206,30 @@ def _frames(path, dataset, file):
             f"Received: groups for {len(groups)} in {file.name}.",
         )
     return [DicomFrame(dataset, i, file.name) for i in range(count)]
+
+
+def _check_volume(path, frames):
+    """Reject a series that cannot be cut across its slices.
+
+    `order_of_slices` has rejected slices that are not evenly spaced.
+    """
+    first, received = frames[0], None
+    places = [
+        first.vector("ImagePositionPatient", 3),
+        first.vector("ImageOrientationPatient", 6),
+    ]
+    if len(frames) == 1:
+        received = "a single image"
+    elif any(place is None for place in places):
+        received = "slices without positions"
+    elif first.get("MRAcquisitionType") == "2D":
+        received = "a 2-D scan, according to MRAcquisitionType"
+    if received:
+        raise BadVolumeError(
+            path,
+            "Expected a 3-D scan, a stack of evenly spaced slices, for a "
+            f"`slice_axis` other than its own, 2. Received: {received}.",
+        )
 
 
 def _shape_of_mosaic(path, frames):

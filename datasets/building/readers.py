@@ -100,7 +100,10 @@ def read_volume(path, slice_axis=None, complex_images=False):
             default is the only axis of length 1, if there is one, else the
             axis with the longest voxels, if they are longer by a fifth than
             along both other axes, else the last axis. The other two axes keep
-            their order.
+            their order. For DICOM, the axes are counted alike: 0 is along the
+            width (columns) of the images of the series, 1 along their height
+            (rows), and 2, the default, across them. 0 and 1 are for 3-D scans.
+            Other files do not have a choice.
         complex_images: Boolean. `False` takes the magnitudes of complex
             values. `True` keeps their phase, and refuses files without one.
 
@@ -111,7 +114,8 @@ def read_volume(path, slice_axis=None, complex_images=False):
         BadVolumeError: If the file is truncated or unreadable, has another
             shape, needs more memory than `loupe_tf.formats.memory_limit`, or
             contains values that are not finite, no value above 0, or negative
-            values that do not occur in magnitudes. With `complex_images`, if
+            values that do not occur in magnitudes; if a `slice_axis` is not
+            possible. With `complex_images`, if
             its values are not complex.
         ImportError: If the library that reads the format is not installed.
     """
@@ -197,7 +201,9 @@ def _format_of(path, slice_axis):
     check_choice("slice_axis", slice_axis, (None, 0, 1, 2))
     path = pathlib.Path(path)
     if path.is_dir():
-        return "DICOM files of one series", partial(open_dicom, path)
+        return "DICOM files of one series", partial(
+            open_dicom, path, slice_axis
+        )
     if not path.exists():
         raise BadVolumeError(path, "Expected an existing file. Received: none.")
     check_file(path, BadVolumeError)
@@ -207,7 +213,7 @@ def _format_of(path, slice_axis):
     if name.endswith(NUMPY):
         return "an array in a .npy file", partial(open_numpy, path)
     if is_dicom(path):
-        return "a DICOM file", partial(open_dicom, path)
+        return "a DICOM file", partial(open_dicom, path, slice_axis)
     if is_nifti(path):
         return "a NIfTI file", partial(open_nifti, path, slice_axis)
     raise BadVolumeError(

@@ -17,7 +17,8 @@ def inspect_files(
         path: Path of a volume, or of a folder of volumes.
         include: (Optional) patterns of paths in the folder, by default all.
         exclude: (Optional) patterns of paths to skip.
-        slice_axis: (Optional) integer, the slice axis of NIfTI files.
+        slice_axis: (Optional) integer, the slice axis of NIfTI files and of
+            DICOM series.
         on_bad_volume: String, `"skip"` leaves bad volumes out, `"stop"` raises
             the error of the first one.
 

@@ -77,6 +77,10 @@ class MriVolumesConfig(tfds.core.BuilderConfig):
             `size` beyond it is rejected.
         slice_axis: `None`, 0, 1 or 2, the slice axis of NIfTI files. The
             default is the axis with the longest voxels, else the last axis.
+            DICOM series of 3-D scans are cut alike: 0 along the width
+            (columns) of their images, 1 along the height (rows); 2 and the
+            default keep their slices. For points of a 3-D scan, take the axis
+            of the read-out.
         seed: Integer, at least 0. With shares, it changes the choice of
             patients.
         name: Optional string, the name of the configuration and of its folder.

@@ -77,8 +77,10 @@ def add_volumes(command):
         "--slice-axis",
         type=int,
         choices=[0, 1, 2],
-        help="the axis of NIfTI files that counts slices (default: the one of "
-        "the longest voxels, else the last)",
+        help="the axis that counts slices: of NIfTI files (default: the one of "
+        "the longest voxels, else the last), and of DICOM series of 3-D scans "
+        "(0: along the width of their images, 1: along their height, default: "
+        "across them); for points of a 3-D scan, that of the read-out",
     )
 
 

@@ -476,6 +476,56 @@ def test_two_axes_of_phase_encoding(tmp_path):
             read(tmp_path / "s")
 
 
+@pytest.mark.parametrize("kind", ["classic", "enhanced"])
+@pytest.mark.parametrize(
+    "slice_axis, order", [(0, (2, 0, 1)), (1, (1, 0, 2)), (2, (0, 1, 2))]
+)
+def test_slices_along_another_axis(tmp_path, rng, kind, slice_axis, order):
+    array = rng.integers(1, 999, size=(4, 6, 5))
+    name, path = "InPlanePhaseEncodingDirection", tmp_path / "s"
+    tags = {"RescaleSlope": 1, "RescaleIntercept": 0, name: "ROW"}
+    if kind == "enhanced":
+        frames = [place(3 * z) for z in range(4)]
+        path = write_enhanced(tmp_path / "a.dcm", array, frames, **tags)
+    else:
+        write_series(path, array, MRAcquisitionType="3D", **tags)
+    volume = read_volume(path, slice_axis)
+    np.testing.assert_array_equal(volume.images, array.transpose(order))
+    spacing = [(3, 0.5, 0.7)[axis] for axis in order]
+    assert volume.spacing == pytest.approx(spacing)
+    assert volume.phase_axis == ("W" if slice_axis == 2 else "")
+    assert read_header(path, slice_axis) == (
+        volume.images.shape,
+        "P7",
+        volume.spacing,
+        volume.phase_axis,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    "count, tags, match",
+    [
+        (1, {}, "a single image"),
+        (3, {"MRAcquisitionType": "2D"}, "a 2-D scan"),
+        (
+            3,
+            {"ImagePositionPatient": None, "ImageOrientationPatient": None},
+            "without positions",
+        ),
+        (
+            4,
+            {"ImagePositionPatient": lambda i: [0, -0.6 * i**2, 0.8 * i**2]},
+            "evenly spaced",
+        ),
+    ],
+)
+def test_no_volume_to_cut(tmp_path, count, tags, match):
+    write_series(tmp_path / "s", np.ones((count, 4, 5)), **tags)
+    with pytest.raises(BadVolumeError, match=f"/s. Exp.*{match}"):
+        read_header(tmp_path / "s", slice_axis=0)
+
+
 def test_a_data_set_keeps_the_axis_of_phase_encoding(tmp_path, rng, capsys):
     for patient, word in (("p1", "COL"), ("p2", "COL"), ("p3", "")):
         write_series(
