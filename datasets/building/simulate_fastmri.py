@@ -1,4 +1,4 @@
-"""Simulated files in fastMRI's schema, for trials and tests."""
+"""Files in fastMRI's schema: of own scans, and simulated ones."""
 
 import pathlib
 from xml.etree import ElementTree
@@ -13,8 +13,11 @@ from loupe_tf.datasets.building.random_object import (
     random_object,
 )
 from loupe_tf.formats.fastmri_file import SIMULATED
+from loupe_tf.formats.kspace_volume import KspaceVolume
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
+# The voxels of simulated files, in mm.
+PIXEL, THICKNESS = 0.4375, 3
 ACQUISITIONS = {
     "knee": ("CORPD_FBK", "CORPDFS_FBK"),
     "brain": ("AXT2", "AXT1", "AXFLAIR", "AXT1POST"),
@@ -108,7 +111,9 @@ def write_fastmri_volume(
             for name, recon in _reconstruct(noisy, clean, recon_size).items():
                 recons.setdefault(name, np.empty(shape, np.float32))[i] = recon
 
-        header = _header(size, recon_size, coils or 1, inside)
+        vendor = {"systemVendor": SIMULATED}
+        view = _view(size)
+        header = _header(size, recon_size, coils or 1, inside, view, **vendor)
         file.create_dataset("ismrmrd_header", data=header)
         file.attrs["acquisition"] = acquisition
         file.attrs["patient_id"] = patient_id
@@ -191,47 +196,79 @@ def write_fastmri_dataset(folder, volumes, anatomy="knee", seed=0, **kwargs):
 def write_fastmri_scan(
     path,
     kspace,
-    recon_size,
+    recon_size=None,
     acquisition="AXT2",
     patient_id="simulated",
     model="",
     field_strength=None,
+    vendor=None,
+    field_of_view=None,
 ):
     """Write the k-space of several coils as an HDF5 file of fastMRI.
 
-    `reconstruction_rss` is the root of the sum of squares of the coil images,
-    cropped to `recon_size`, as in fastMRI. The header gives `simulated` as the
-    vendor of the scanner; see `write_fastmri_volume` for the rest.
+    `fastmri_slices` reads such files of your own scans. `reconstruction_rss`
+    is the root of the sum of squares of the coil images, cropped to
+    `recon_size`, as in fastMRI. See `write_fastmri_volume` for the rest.
+
+    Example:
+
+    ```python
+    with loupe_tf.formats.load_kspace("scan.mrd") as volume:
+        write_fastmri_scan(
+            "scans/multicoil_train/scan1.h5", volume, patient_id="patient1"
+        )
+    ```
 
     Args:
         path: Path of the file. It is overwritten.
         kspace: Complex array `(slices, coils, H, W)`, fully sampled,
-            orthonormal, with DC at `(H // 2, W // 2)`.
+            orthonormal, with DC at `(H // 2, W // 2)`; or a
+            `loupe_tf.formats.KspaceVolume`, which is read slice by slice.
         recon_size: Two integers, the rows and columns of the reconstruction.
+            Defaults to those of `kspace`.
         acquisition: String, the pulse sequence.
         patient_id: String.
         model: String, the model of the scanner.
         field_strength: Optional float, in tesla.
+        vendor: Optional string, the vendor of the scanner, `""` if unknown.
+            Defaults to `"simulated"` for an array, and to `""` for a
+            `KspaceVolume`.
+        field_of_view: Optional three numbers in mm, the field of view of
+            `kspace` along rows and columns, and the thickness of slices.
+            Defaults to that of a `KspaceVolume`, if it is known; for an array,
+            to pixels of 0.4375 mm and slices of 3 mm.
 
     Raises:
         ValueError: If `kspace` has another number of axes, or if `recon_size`
             is larger than it.
     """
-    kspace = np.asarray(kspace, np.complex64)
-    if kspace.ndim != 4:
+    if len(kspace.shape) != 4:
         raise invalid(
             "kspace", "shape (slices, coils, H, W)", found=kspace.shape
         )
-    size = kspace.shape[2:]
-    _check_recon_size(recon_size, size)
-    images = _crop(ifft2c(kspace), recon_size)
-    recon = np.sqrt(np.sum(np.abs(images) ** 2, axis=1)).astype(np.float32)
-    system = {"systemModel": model or None}
+    slices, coils, *size = kspace.shape
+    recon_size = size if recon_size is None else recon_size
+    _check_recon_size(recon_size, tuple(size))
+    if isinstance(kspace, KspaceVolume):
+        vendor = "" if vendor is None else vendor
+        if None not in (kspace.field_of_view, kspace.slice_spacing):
+            own = *kspace.field_of_view, kspace.slice_spacing
+            field_of_view = own if field_of_view is None else field_of_view
+    else:
+        vendor = SIMULATED if vendor is None else vendor
+        field_of_view = field_of_view or _view(size)
+    system = {"systemVendor": vendor or None, "systemModel": model or None}
     system["systemFieldStrength_T"] = field_strength
     inside = slice(0, size[1])
-    header = _header(size, recon_size, kspace.shape[1], inside, **system)
+    header = _header(size, recon_size, coils, inside, field_of_view, **system)
+    recon = np.empty((slices, *recon_size), np.float32)
     with h5py.File(path, "w") as file:
-        file.create_dataset("kspace", data=kspace)
+        stored = file.create_dataset("kspace", kspace.shape, np.complex64)
+        for i in range(slices):
+            one = np.asarray(kspace[i], np.complex64)
+            images = _crop(ifft2c(one), recon_size)
+            recon[i] = np.sqrt(np.sum(np.abs(images) ** 2, axis=0))
+            stored[i] = one
         file.create_dataset("reconstruction_rss", data=recon)
         file.create_dataset("ismrmrd_header", data=header)
         file.attrs["acquisition"] = acquisition
@@ -304,7 +341,12 @@ def _keep(kspace, columns):
     return kept
 
 
-def _header(size, recon_size, coils, acquired, **system):
+def _view(size):
+    """The field of view of simulated k-space, in mm."""
+    return PIXEL * size[0], PIXEL * size[1], THICKNESS
+
+
+def _header(size, recon_size, coils, acquired, view, **system):
     """The parts of the XML header that fastMRI's files and readers use."""
     system = {k: v for k, v in system.items() if v is not None}
 
@@ -317,11 +359,7 @@ def _header(size, recon_size, coils, acquired, **system):
     namespace = "http://www.ismrm.org/ISMRMRD"
     root = ElementTree.Element("ismrmrdHeader", xmlns=namespace)
     # In the order of the schema.
-    system = {
-        "systemVendor": SIMULATED,
-        **system,
-        "receiverChannels": coils,
-    }
+    system["receiverChannels"] = coils
     add(root, "acquisitionSystemInformation", **system)
     encoding = add(root, "encoding")
     for name, (rows, columns) in (
@@ -330,8 +368,10 @@ def _header(size, recon_size, coils, acquired, **system):
     ):
         space = add(encoding, name)
         add(space, "matrixSize", x=rows, y=columns, z=1)
-        # 0.4375 mm × 0.4375 mm × 3 mm.
-        add(space, "fieldOfView_mm", x=0.4375 * rows, y=0.4375 * columns, z=3)
+        if view is not None:
+            # The reconstruction is cropped, with the same pixels.
+            x, y = (mm * n / m for mm, n, m in zip(view, (rows, columns), size))
+            add(space, "fieldOfView_mm", x=x, y=y, z=view[2])
     limits = add(encoding, "encodingLimits")
     add(
         limits,

@@ -4,7 +4,13 @@ import h5py
 import numpy as np
 import pytest
 
-from loupe_tf.datasets import write_fastmri_dataset, write_fastmri_volume
+from loupe_tf.datasets import (
+    write_fastmri_dataset,
+    write_fastmri_scan,
+    write_fastmri_volume,
+)
+from loupe_tf.formats import load_kspace
+from loupe_tf.formats.fastmri_file import FastmriFile
 from loupe_tf.numpy_fourier import ifft2c
 
 SIZE = {"size": (48, 30), "recon_size": (24, 20)}
@@ -177,3 +183,44 @@ def test_invalid_dataset(tmp_path):
         write_fastmri_dataset(tmp_path, {"singlecoil_val": 1}, "heart")
     with pytest.raises(ValueError, match="`volumes`.*train"):
         write_fastmri_dataset(tmp_path, {"train": 1})
+
+
+def test_a_scan_of_ones_own(tmp_path, rng):
+    """From an array, from a file of unknown size, and from one that has it."""
+    kspace = rng.normal(size=(3, 2, 12, 10, 2)).view("complex128")[..., 0]
+    kspace = kspace.astype("complex64")
+    np.save(tmp_path / "a.npy", kspace)
+    array, unknown, known, copy = (tmp_path / f"{i}.h5" for i in range(4))
+    write_fastmri_scan(array, kspace)
+    with load_kspace(tmp_path / "a.npy") as volume:
+        write_fastmri_scan(unknown, volume, patient_id="p1")
+        view = (240, 150, 2)
+        write_fastmri_scan(known, volume, (6, 8), field_of_view=view)
+    with load_kspace(known) as volume:
+        write_fastmri_scan(copy, volume, vendor="Acme", acquisition="T1")
+    expected = {
+        array: ("simulated", (3, 0.4375, 0.4375)),
+        unknown: ("raw_multicoil", None),
+        known: ("raw_multicoil", (2, 20, 15)),
+        copy: ("raw_multicoil", (2, 20, 15)),
+    }
+    for path, (source, spacing) in expected.items():
+        with FastmriFile(path) as file:
+            assert file.source == source and file.voxel_size == spacing
+            assert file.header["encoded_size"] == (12, 10, 1)
+            assert file.header["acquired_columns"] == 10
+            found = np.stack([file.kspace(i) for i in range(3)])
+            np.testing.assert_array_equal(found, kspace)
+            recon = file.target()
+            rss = np.sqrt(np.sum(abs(ifft2c(kspace)) ** 2, axis=1))
+            if path == known:
+                assert file.header["recon_size"] == (6, 8, 1)
+                rss = rss[:, 3:9, 1:9]
+            np.testing.assert_allclose(recon, rss, rtol=1e-5)
+    with FastmriFile(unknown) as file:
+        assert file.patient == "p1" and file.field_of_view is None
+        assert file.scanner["vendor"] == ""
+    with FastmriFile(copy) as file:
+        assert file.scanner["vendor"] == "Acme" and file.acquisition == "T1"
+    with pytest.raises(ValueError, match="`kspace`.*slices, coils, H, W"):
+        write_fastmri_scan(tmp_path / "b.h5", kspace[0])
