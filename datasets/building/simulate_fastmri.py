@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import h5py
 import numpy as np
 
+from loupe_tf.atomic import written_aside
 from loupe_tf.checks import check_choice, invalid
 from loupe_tf.datasets.building.random_object import (
     SCALE,
@@ -220,7 +221,8 @@ def write_fastmri_scan(
     ```
 
     Args:
-        path: Path of the file. It is overwritten.
+        path: Path of the file. It is overwritten, once the new one is complete,
+            and its folder is made if missing.
         kspace: Complex array `(slices, coils, H, W)`, fully sampled,
             orthonormal, with DC at `(H // 2, W // 2)`; or a
             `loupe_tf.formats.KspaceVolume`, which is read slice by slice.
@@ -242,6 +244,8 @@ def write_fastmri_scan(
         ValueError: If `kspace` has another number of axes, or if `recon_size`
             is larger than it.
     """
+    if not isinstance(kspace, KspaceVolume):
+        kspace = np.asarray(kspace)
     if len(kspace.shape) != 4:
         raise invalid(
             "kspace", "shape (slices, coils, H, W)", found=kspace.shape
@@ -249,20 +253,21 @@ def write_fastmri_scan(
     slices, coils, *size = kspace.shape
     recon_size = size if recon_size is None else recon_size
     _check_recon_size(recon_size, tuple(size))
+    view = None
     if isinstance(kspace, KspaceVolume):
         vendor = "" if vendor is None else vendor
         if None not in (kspace.field_of_view, kspace.slice_spacing):
-            own = *kspace.field_of_view, kspace.slice_spacing
-            field_of_view = own if field_of_view is None else field_of_view
+            view = *kspace.field_of_view, kspace.slice_spacing
     else:
         vendor = SIMULATED if vendor is None else vendor
-        field_of_view = field_of_view or _view(size)
+        view = _view(size)
+    view = view if field_of_view is None else field_of_view
     system = {"systemVendor": vendor or None, "systemModel": model or None}
     system["systemFieldStrength_T"] = field_strength
     inside = slice(0, size[1])
-    header = _header(size, recon_size, coils, inside, field_of_view, **system)
+    header = _header(size, recon_size, coils, inside, view, **system)
     recon = np.empty((slices, *recon_size), np.float32)
-    with h5py.File(path, "w") as file:
+    with written_aside(path) as partial, h5py.File(partial, "w") as file:
         stored = file.create_dataset("kspace", kspace.shape, np.complex64)
         for i in range(slices):
             one = np.asarray(kspace[i], np.complex64)
