@@ -242,7 +242,7 @@ def _tell_of_phases(names):
     warnings.warn(
         f"{count} volume{'s have' if count > 1 else ' has'} complex images "
         f"({'such as ' if count > 1 else ''}{names[0]}), whose phase is "
-        "dropped. `complex_images=True` (--complex) keeps it.",
+        "dropped. Keep it with complex_images=True (--complex).",
         stacklevel=2,
     )
 
