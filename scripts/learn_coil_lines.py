@@ -82,6 +82,9 @@ def build_model(options, size, mask):
             "lines": options.lines,
             "calibration": options.calibration,
             "slope": options.slope,
+            # A step of Adam then moves probabilities as far as with a learning
+            # rate of 0.01 and the default constant, 5.
+            "prob_slope": 0.05 / options.learning_rate,
         }
     channels = 2
     keras.utils.set_random_seed(options.seed)
