@@ -36,7 +36,7 @@ class CoilBatches(ShuffledBatches):
 
     ```python
     model = loupe_tf.models.loupe_model((96, 96, 2), 4, coils=8, snr=30)
-    model.compile("adam", loss="mse")
+    model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     batches = CoilBatches(images, coils=8)
     model.fit(batches, epochs=50, callbacks=[batches.callback()], shuffle=False)
     ```

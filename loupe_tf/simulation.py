@@ -128,7 +128,7 @@ def add_phase(images, deviation=1.0, seed=None):
     ```python
     x = loupe_tf.simulation.add_phase(images, seed=0)
     model = loupe_tf.models.loupe_model((96, 96, 2), acceleration=4)
-    model.compile("adam", loss="mse")
+    model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     model.fit(x, images)
     ```
     """
@@ -228,7 +228,7 @@ def simulate_kspace(images, maps, phase=1.0, seed=None):
     maps = loupe_tf.simulation.birdcage_maps((96, 96), coils=8)
     kspace, maps, _ = loupe_tf.simulation.simulate_kspace(images, maps, seed=0)
     model = loupe_tf.models.loupe_model((96, 96, 2), acceleration=4, coils=8)
-    model.compile("adam", loss="mse")
+    model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     model.fit((kspace, maps), images)
     ```
     """

@@ -214,7 +214,7 @@ def write_fastmri_scan(
     Example:
 
     ```python
-    with loupe_tf.formats.load_kspace("scan.mrd") as volume:
+    with loupe_tf.formats.load_kspace("scan.h5") as volume:
         write_fastmri_scan(
             "scans/multicoil_train/scan1.h5", volume, patient_id="patient1"
         )

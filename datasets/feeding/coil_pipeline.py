@@ -63,7 +63,7 @@ def coil_pipeline(
     model = loupe_tf.models.loupe_model(
         (320, 320, 2), acceleration=4, coils="any", reconstruction="complex"
     )
-    model.compile("adam", loss="mse")
+    model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     model.fit(train, callbacks=[train.callback()], shuffle=False)
     ```
 

@@ -106,7 +106,9 @@ def loupe_model(
             `"straight_through"`; see `ThresholdRandomMask`.
         slope: Positive float, the initial slope s, which 4S raises. Defaults
             to the `slope` of the estimator's entry, 20 for `"relaxed"`.
-        prob_slope: Positive float, the constant t of `S = σ(t·γ)`.
+        prob_slope: Positive float, the constant t of `S = σ(t·γ)`. A step of
+            Adam moves a probability by at most t/4 times the learning rate, so
+            a rate below 0.01 needs a larger t, such as 0.05 / rate.
         binarization: The kind of mask used at inference: `"exact"`,
             `"threshold"`, `"sampled"` or `"relaxed"`; see
             `ThresholdRandomMask`.
