@@ -24,6 +24,10 @@ calibration region of fastMRI; where GRAPPA finds it too small, the report says
 so. Random lines and the offset of equispaced lines are drawn anew for each
 seed. Central lines and points, those nearest to DC, are the rivals that learned
 ones have to beat: they give an image of low resolution without aliasing.
+Gaussian points and a Poisson disc are others. The masks tuned_gaussian and
+tuned_poisson_disc are for compressed sensing alone: the width of the Gaussian,
+and the growth and the corners of the Poisson disc, are chosen on the validation
+slices that choose the regularization.
 
 With one coil, k-space is computed from magnitude images, so either half
 determines the other. Several coils have simulated maps on a circle, which the
@@ -48,15 +52,22 @@ import numpy as np
 
 import experiments
 import loupe_tf
-from experiments import simulated_scan, trials, unrolled_claims
+from experiments import (
+    simulated_scan,
+    trials,
+    tuned_points,
+    unrolled_claims,
+)
 from experiments.presets.xpdnet import (
     CLASSICAL,
     FROM_UNET,
     GIVEN_LINES,
+    GIVEN_POINTS,
     GRID,
     LEARNED,
     MASKS,
     METHODS,
+    TUNED,
     UNROLLED,
     parse,
 )
@@ -68,6 +79,9 @@ from experiments.unrolled_networks import (
 )
 from loupe_tf import evaluation, masks
 from loupe_tf.reconstruction import Grappa
+
+REGULARIZED = ("wavelet_l1", "total_variation")
+"""Methods that choose a regularization, and with it the `TUNED` masks."""
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, SSIM with data range 1, images divided "
@@ -118,8 +132,10 @@ def grid(settings):
 def _is_meant(network, mask, coils):
     """Whether a method can use a mask, and says something new with it."""
     if network == "grappa":
-        points = ("unet_points", "central_points")
+        points = ("unet_points", *GIVEN_POINTS, *TUNED)
         return coils > 1 and mask not in (*LEARNED, *points)
+    if mask in TUNED:
+        return network in REGULARIZED
     if network in CLASSICAL:
         return mask not in LEARNED
     if network == "unet":
@@ -247,9 +263,10 @@ def try_classical(run, settings, splits, folder):
     """Test a method that learns nothing, and return its record."""
     test = splits["test"]
     size = test.images.shape[1:3]
-    mask = given_mask(run, size, folder)
     with experiments.time_spent(run, folder) as seconds:
-        method, chosen = choose(run, settings, splits["validation"], mask)
+        mask, method, chosen = choose(
+            run, settings, splits["validation"], size, folder
+        )
         _, images, maps = simulated_scan.measure(test, run.coils, seed=2)
         found, error = {}, None
         try:
@@ -283,10 +300,17 @@ def try_classical(run, settings, splits, folder):
     return record
 
 
-def choose(run, settings, validation, mask):
-    """The method of a run, with the regularization that validates best."""
+def choose(run, settings, validation, size, folder):
+    """The mask, the method and what was chosen for them by validation."""
+    if run.mask in TUNED:
+        return tuned_points.choose(
+            run.mask,
+            *(size, run.acceleration, run.seed),
+            *(run.network, validation, run.coils, settings),
+        )
+    mask = given_mask(run, size, folder)
     if run.network == "grappa":
-        return Grappa(), {}
+        return mask, Grappa(), {}
     method = simulated_scan.tune(
         run.network,
         mask,
@@ -297,7 +321,7 @@ def choose(run, settings, validation, mask):
         settings["tuning_slices"],
     )
     chosen = getattr(method, "regularization", None)
-    return method, {} if chosen is None else {"regularization": chosen}
+    return mask, method, {} if chosen is None else {"regularization": chosen}
 
 
 def do(run, settings, splits, folder):
@@ -319,7 +343,8 @@ COLUMNS = {
     "parameters": lambda _, records: records[0]["parameters"] or "",
     "PSNR": experiments.metric(volumes_of),
     "SSIM": experiments.metric(volumes_of, "ssim", 4),
-    "regularization": experiments.spread("regularization", 4),
+    "regularization": experiments.spread("regularization", 5),
+    "chosen": lambda _, records: unrolled_claims.choices(records),
     **experiments.TRAINING_COLUMNS,
 }
 

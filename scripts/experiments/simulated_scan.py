@@ -41,15 +41,26 @@ def tune(method, mask, part, coils, seed, candidates, slices):
     Returns:
         A reconstructor.
     """
+    return scores(method, mask, part, coils, seed, candidates, slices)[0]
+
+
+def scores(method, mask, part, coils, seed, candidates, slices):
+    """Choose as `tune`, and return what the choice was made by.
+
+    Args:
+        method, mask, part, coils, seed, candidates, slices: As for `tune`.
+
+    Returns:
+        A pair: the reconstructor, and a dict of the mean PSNR by candidate,
+        which is empty if there is nothing to choose.
+    """
     if coils == 1:
         images = part.images
-        return evaluation.tune(method, mask, images, candidates, slices)[0]
+        return evaluation.tune(method, mask, images, candidates, slices)
     method = evaluation.CLASSICAL[method]
     if not hasattr(method, "regularization"):
-        return method
-    usable = np.flatnonzero(np.ptp(part.images, axis=(1, 2, 3)) > 0)
-    parts = np.array_split(usable, min(slices, len(usable)))
-    part = part.select([rows[len(rows) // 2] for rows in parts])
+        return method, {}
+    part = for_tuning(part, slices)
     _, images, maps = measure(part, coils, seed)
     images = images[..., 0] + 1j * images[..., 1]
     return reconstruction.choose_regularization(
@@ -59,4 +70,11 @@ def tune(method, mask, part, coils, seed, candidates, slices):
         mask,
         list(np.abs(images)),
         maps,
-    )[0]
+    )
+
+
+def for_tuning(part, slices):
+    """Select up to `slices` images that are not constant, spread evenly."""
+    usable = np.flatnonzero(np.ptp(part.images, axis=(1, 2, 3)) > 0)
+    parts = np.array_split(usable, min(slices, len(usable)))
+    return part.select([rows[len(rows) // 2] for rows in parts])

@@ -1,7 +1,14 @@
 """Names, comparisons and figures of unrolled networks and their masks."""
 
+import collections
+
 from experiments.claims import Claim
-from experiments.presets.xpdnet import GIVEN_LINES, LEARNED
+from experiments.presets.xpdnet import (
+    GIVEN_LINES,
+    GIVEN_POINTS,
+    LEARNED,
+    TUNED,
+)
 from experiments.showing import draw_outputs
 from loupe_tf import plots
 
@@ -21,6 +28,10 @@ MASK_TITLES = {
     "random": "random lines",
     "central": "central lines",
     "central_points": "central points",
+    "gaussian": "Gaussian points",
+    "poisson_disc": "a Poisson disc",
+    "tuned_gaussian": "tuned Gaussian points",
+    "tuned_poisson_disc": "a tuned Poisson disc",
     "lines": "learned lines",
     "points": "learned points",
     "unet_lines": "the U-Net's lines",
@@ -28,9 +39,11 @@ MASK_TITLES = {
 }
 OTHER_MASKS = {
     "lines": GIVEN_LINES,
-    "points": ("lines", "central_points", "unet_points"),
+    "points": ("lines", *GIVEN_POINTS, "unet_points"),
     "unet_lines": GIVEN_LINES,
-    "unet_points": ("unet_lines", "central_points"),
+    "unet_points": ("unet_lines", *GIVEN_POINTS, *TUNED),
+    "tuned_gaussian": ("gaussian", "central_points"),
+    "tuned_poisson_disc": ("poisson_disc", "central_points"),
 }
 """Masks that a mask is compared with, for the same method."""
 
@@ -123,3 +136,21 @@ def draw(images):
                 "of the first test volume.",
             )
     return figures
+
+
+def choices(records):
+    """The parameters of a tuned mask in words, with how often each was chosen.
+
+    Args:
+        records: List of records of one cell, see
+            `experiments.tuned_points.choose`.
+    """
+    texts = [
+        ", ".join(f"{name} {value}" for name, value in r["chosen"].items())
+        for r in records
+        if r.get("chosen")
+    ]
+    return "; ".join(
+        f"{count} × {text}"
+        for text, count in collections.Counter(texts).most_common()
+    )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import loupe_tf
+from experiments import tuned_points
 from experiments.presets import xpdnet
 from loupe_tf import masks
 
@@ -76,6 +77,28 @@ def test_the_report_says_where_grappa_cannot_learn(small, folder, capsys):
     assert found == {"zero_filled": True, "grappa": False}
 
 
+def test_tuned_points_are_compared_with_given_ones(
+    small, folder, capsys, monkeypatch
+):
+    pytest.importorskip("sigpy")
+    monkeypatch.setitem(
+        tuned_points.CANDIDATES, "tuned_gaussian", [{"std": 0.5}]
+    )
+    others = (
+        "--coils 1 --masks gaussian tuned_gaussian --networks total_variation "
+        "--regularizations 0.001 0.003"
+    )
+    assert small.main(_arguments(folder, *others.split())) == 0
+    said = capsys.readouterr().out
+    assert "tuned Gaussian points against Gaussian points" in said
+    assert "1 × std 0.5" in said
+    records = json.loads((folder / "out" / "results.json").read_text())["runs"]
+    found = {r["mask"]: r for r in records}
+    assert found["tuned_gaussian"]["chosen"] == {"std": 0.5}
+    assert "chosen" not in found["gaussian"]
+    assert all(r["regularization"] in (0.001, 0.003) for r in records)
+
+
 def test_the_mask_of_the_unet_is_given_to_the_others(script, folder):
     settings = xpdnet.PRESETS["smoke"]
     run = script.Run(1, 4.0, "unet_points", "varnet", 1, 3)
@@ -110,6 +133,8 @@ def test_the_grid(script):
             assert cell.mask not in script.LEARNED
         if cell.network == "grappa":
             assert cell.coils > 1 and cell.mask != "unet_points"
+        if cell.mask in script.TUNED:
+            assert cell.network in ("wavelet_l1", "total_variation")
         if cell.mask != "points":
             assert cell.iterations in (0, 5)
 

@@ -14,10 +14,13 @@ CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation", "grappa")
 METHODS = (*CLASSICAL, *NETWORKS)
 
 GIVEN_LINES = ("equispaced", "random", "central")
-GIVEN = (*GIVEN_LINES, "central_points")
+GIVEN_POINTS = ("central_points", "gaussian", "poisson_disc")
+GIVEN = (*GIVEN_LINES, *GIVEN_POINTS)
+# Their parameters are chosen on validation slices, for compressed sensing.
+TUNED = ("tuned_gaussian", "tuned_poisson_disc")
 LEARNED = ("lines", "points")
 FROM_UNET = ("unet_lines", "unet_points")
-MASKS = (*GIVEN, *LEARNED, *FROM_UNET)
+MASKS = (*GIVEN, *TUNED, *LEARNED, *FROM_UNET)
 
 # Filters by number of iterations: of the U-Net in each iteration; of the
 # U-Net and of the network in k-space in each iteration of PDNet. The weights
@@ -87,6 +90,7 @@ def parse(doc, arguments=None):
         ),
         epochs=("N", "the learning rate falls after four fifths of them"),
         learning_rate=("LR", "learning rate of Adam"),
+        regularizations=("W", "those that compressed sensing chooses from"),
     )
     settings = parse_options(parser, arguments)
     for name in ("coils", "iterations"):
