@@ -20,7 +20,8 @@ The U-Net, MoDL and VarNet have as many weights as in reproduce_xpdnet.py, and
 are trained in the same way. All methods are given the simulated maps. The
 regularization of compressed sensing is chosen on validation slices that are
 scanned as in training, and not chosen again; that of SENSE is 0.01. GRAPPA
-calibrates on each scan.
+calibrates on each scan. The method total_variation_noise has its regularization
+chosen on the same slices with the noise of the test.
 
 Each finished run writes a small JSON file to the folder given by --out. Repeat
 a stopped command to resume it. report.html, results.json and the figures cover
@@ -41,13 +42,18 @@ from experiments.unrolled_networks import make_network
 from loupe_tf import evaluation
 from loupe_tf.reconstruction import Grappa, Network, Sense
 
-TITLES = OTHER_TITLES | {"sense": "SENSE"}
-RIVALS = {
-    "unet": ["grappa", "total_variation"],
-    "modl": ["grappa", "total_variation", "unet"],
-    "varnet": ["grappa", "total_variation", "unet"],
+TITLES = OTHER_TITLES | {
+    "sense": "SENSE",
+    "total_variation_noise": "CS, total variation, weight for noise",
 }
-"""Methods that a network is compared with."""
+COMPRESSED = ["total_variation", "total_variation_noise"]
+RIVALS = {
+    "total_variation_noise": ["total_variation", "zero_filled"],
+    "unet": ["grappa", *COMPRESSED],
+    "modl": ["grappa", *COMPRESSED, "unet"],
+    "varnet": ["grappa", *COMPRESSED, "unet"],
+}
+"""Methods that a method is compared with."""
 
 CONVENTION = (
     "PSNR = -10 log10(MSE) of a slice, images divided by their volume's "
@@ -150,7 +156,17 @@ def choose(run, settings, splits):
     """Make a classical method, as `train` does a network."""
     fixed = {"grappa": Grappa(), "sense": Sense(0.01)}
     method = fixed.get(run.method)
-    if method is None:
+    if run.method == "total_variation_noise":
+        part = simulated_scan.for_tuning(
+            splits["validation"], settings["tuning_slices"]
+        )
+        noisy = unseen_scans.scan_of(
+            part, settings, run.seed, noise=settings["noise"]
+        )
+        method = unseen_scans.tune(
+            "total_variation", settings["regularizations"], noisy
+        )
+    elif method is None:
         scan = unseen_scans.scan_of(splits["test"], settings, run.seed)
         method = simulated_scan.tune(
             run.method,

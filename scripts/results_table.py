@@ -636,6 +636,20 @@ ENTRIES = [
             ),
         )
     ),
+    *UNSEEN.claim(
+        "A network beats total variation whose weight was chosen with the "
+        "noise (not from a paper)",
+        "unseen",
+        *(
+            (
+                f": noise: {network} against CS, total variation, weight for "
+                "noise",
+                f"{network} against total variation",
+                "R = 4, noise",
+            )
+            for network in ("U-Net", "VarNet", "MoDL")
+        ),
+    ),
     *POSTERIOR.claim(
         "The mean of samples beats zero-filling and a U-Net for the mask",
         "posterior",

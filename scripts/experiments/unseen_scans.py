@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from loupe_tf import evaluation, masks, simulation
+from loupe_tf import evaluation, masks, metrics, simulation
 from loupe_tf.datasets import Slices, load_splits, load_volumes, pool
 
 SEED = 2
@@ -131,6 +131,33 @@ def judge(method, scan):
     truth = np.abs(scan.images)[..., None]
     return evaluation.judge_images(
         truth, reconstruct(method, scan), scan.volumes
+    )
+
+
+def tune(method, candidates, scan):
+    """Choose the regularization of a classical method on a scan with its noise.
+
+    Args:
+        method: String, a key of `loupe_tf.evaluation.CLASSICAL`.
+        candidates: Sequence of numbers.
+        scan: `Scan` of validation images.
+
+    Returns:
+        A reconstructor, the one with the highest mean PSNR of the slices.
+    """
+    truth = np.abs(scan.images)[..., None]
+
+    def score(candidate):
+        found = reconstruct(candidate, scan)
+        return float(np.mean(metrics.psnr(truth, found)))
+
+    reconstructor = evaluation.CLASSICAL[method]
+    return max(
+        (
+            dataclasses.replace(reconstructor, regularization=candidate)
+            for candidate in candidates
+        ),
+        key=score,
     )
 
 

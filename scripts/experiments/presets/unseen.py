@@ -10,7 +10,11 @@ GRID = ("methods", "seeds")
 """Settings that may differ between the runs of one folder."""
 
 NETWORKS = ("unet", "modl", "varnet")
-CLASSICAL = ("zero_filled", "total_variation", "sense", "grappa")
+# The weight of the second total variation is chosen on scans with noise.
+CLASSICAL = (
+    *("zero_filled", "total_variation", "total_variation_noise"),
+    *("sense", "grappa"),
+)
 METHODS = (*CLASSICAL, *NETWORKS)
 
 PRESETS = side_by_side(

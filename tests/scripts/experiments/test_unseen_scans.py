@@ -78,6 +78,20 @@ def test_noise_is_added_to_what_is_measured(scans):
         assert component.std() == pytest.approx(scan.noise, rel=0.15)
 
 
+def test_more_noise_asks_for_more_regularization(part):
+    pytest.importorskip("sigpy")
+    candidates = [1e-4, 0.1]
+    chosen = [
+        unseen_scans.tune(
+            "total_variation",
+            candidates,
+            unseen_scans.scan_of(part, SETTINGS, seed=0, noise=noise),
+        ).regularization
+        for noise in (0.0, 0.3)
+    ]
+    assert chosen == candidates
+
+
 def test_a_lesion_is_kept_by_a_method_that_sees_everything(part):
     scan = unseen_scans.scan_of(part, SETTINGS, seed=0)
     whole = dataclasses.replace(
