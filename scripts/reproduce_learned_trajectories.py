@@ -77,8 +77,9 @@ CONVENTION = (
     "1, images divided by their volume's maximum; mean over the slices of a "
     "volume, then over the test volumes; ± is the standard deviation over "
     "seeds. Beyond: share of the samples beyond a limit of the hardware, and "
-    "the largest excess relative to the limit. Centre: share of the samples "
-    "with |k| < 0.1."
+    "the largest excess relative to the limit. Step: the largest between two "
+    "samples, in 1/FOV; a receiver without oversampling takes 1. Centre: share "
+    "of the samples with |k| < 0.1."
 )
 FEASIBLE = "_feasible"
 PENALTIES = {"penalty": 1.0, "weak": 0.1, "splines": 1.0}
@@ -220,7 +221,7 @@ def nearest(trajectory, hardware):
 
 
 def facts(trajectory, hardware):
-    """Return facts on curves for a record: limits broken, and the centre."""
+    """Return facts on curves for a record: limits, largest step, centre."""
     report = hardware.check(trajectory)
     beyond = report.slew > (1 + 1e-6) * hardware.max_slew
     # A gradient is that of the nodes on both sides of a sample.
@@ -230,6 +231,7 @@ def facts(trajectory, hardware):
     return {
         "beyond": round(float(beyond.mean()), 5),
         "excess": round(max(float(report.excess), 0.0), 5),
+        "step": round(max(trajectory.largest_steps), 3),
         "centre": round(float((radius < 0.1).mean()), 5),
     }
 
@@ -302,6 +304,7 @@ COLUMNS = {
     "SSIM": experiments.metric(volumes_of, "ssim", 4),
     "beyond": experiments.spread("beyond", 3),
     "largest excess": experiments.spread("excess", 2),
+    "step": experiments.spread("step", 2),
     "centre": experiments.spread("centre", 3),
     **experiments.TRAINING_COLUMNS,
 }

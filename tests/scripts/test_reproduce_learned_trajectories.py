@@ -43,12 +43,15 @@ def test_facts_and_the_nearest_that_can_run(script, rng):
     assert found["beyond"] == found["excess"] == 0
     # 13 of the 64 samples of a spoke are less than 0.1 from DC.
     assert found["centre"] == pytest.approx(13 / 64, abs=1e-4)
+    assert found["step"] == pytest.approx(1, abs=1e-3)
     noise = rng.normal(0, 2e-3, spokes.positions.shape)
     noisy = spokes.replace(positions=0.95 * spokes.positions + noise)
     found = script.facts(noisy, hardware)
     assert found["beyond"] > 0.2 and found["excess"] > 0.5
     mended = script.nearest(noisy, hardware)
-    assert script.facts(mended, hardware)["beyond"] == 0
+    found = script.facts(mended, hardware)
+    # 40 mT/m for 20 µs, in a field of view of 44.8 mm.
+    assert found["beyond"] == 0 and found["step"] <= 1.526
     assert np.abs(mended.positions - noisy.positions).max() < 0.05
     np.testing.assert_allclose(mended.positions[:, 32], 0, atol=1e-9)
 
