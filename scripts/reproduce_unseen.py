@@ -21,7 +21,8 @@ are trained in the same way. All methods are given the simulated maps. The
 regularization of compressed sensing is chosen on validation slices that are
 scanned as in training, and not chosen again; that of SENSE is 0.01. GRAPPA
 calibrates on each scan. The method total_variation_noise has its regularization
-chosen on the same slices with the noise of the test.
+chosen on the same slices with the noise of the test; modl_noise is a MoDL that
+is trained with as much noise as the test has on average.
 
 Each finished run writes a small JSON file to the folder given by --out. Repeat
 a stopped command to resume it. report.html, results.json and the figures cover
@@ -45,12 +46,14 @@ from loupe_tf.reconstruction import Grappa, Network, Sense
 TITLES = OTHER_TITLES | {
     "sense": "SENSE",
     "total_variation_noise": "CS, total variation, weight for noise",
+    "modl_noise": "MoDL, trained with noise",
 }
 COMPRESSED = ["total_variation", "total_variation_noise"]
 RIVALS = {
     "total_variation_noise": ["total_variation", "zero_filled"],
     "unet": ["grappa", *COMPRESSED],
     "modl": ["grappa", *COMPRESSED, "unet"],
+    "modl_noise": ["modl", *COMPRESSED, "unet", "zero_filled"],
     "varnet": ["grappa", *COMPRESSED, "unet"],
 }
 """Methods that a method is compared with."""
@@ -98,8 +101,11 @@ def grid(settings):
     ]
 
 
-def build_model(run, settings, image_shape, size=None):
-    """Make the model of a run; another `size` than the images' if given."""
+def build_model(run, settings, image_shape, size=None, snr=None):
+    """Make the model of a run; another `size` than the images' if given.
+
+    With `snr`, in dB, it is trained with noise.
+    """
     import keras
 
     if run.method in CLASSICAL:
@@ -111,9 +117,13 @@ def build_model(run, settings, image_shape, size=None):
         (*size, 1),
         mask=unseen_scans.lines(size, rate, region, run.seed),
         reconstructor=make_network(
-            run.method, settings["iterations"], settings, size
+            run.method.removesuffix("_noise"),
+            settings["iterations"],
+            settings,
+            size,
         ),
         coils="any",
+        snr=snr,
         seed=run.seed,
         name=run.method,
     )
@@ -129,7 +139,6 @@ def train(run, settings, splits, folder):
         and returns the trained network as a reconstructor for it.
     """
     shape = splits["test"].images.shape[1:]
-    model = build_model(run, settings, shape)
     train, validation = (
         (
             simulated_scan.measure(part, settings["coils"], seed)[0],
@@ -137,6 +146,15 @@ def train(run, settings, splits, folder):
         )
         for seed, part in enumerate((splits["train"], splits["validation"]))
     )
+    snr = None
+    if run.method.endswith("_noise"):
+        (kspace, _), _ = train
+        snr = unseen_scans.snr_of(kspace, settings["noise"])
+        # The model draws the noise of training anew in each step.
+        (kspace, maps), images = validation
+        kspace = loupe_tf.simulation.add_noise(kspace, snr, run.seed)
+        validation = (kspace, maps), images
+    model = build_model(run, settings, shape, snr=snr)
     history, finite = experiments.fit_one_round(
         model, run, settings, train, validation, folder
     )

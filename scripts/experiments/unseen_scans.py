@@ -134,6 +134,20 @@ def judge(method, scan):
     )
 
 
+def snr_of(kspace, deviation):
+    """Return the `snr` of noise that has one deviation in all examples.
+
+    Args:
+        kspace: Float array `(n, coils, H, W, 2)`, fully sampled, without noise.
+        deviation: Float, of the noise in each part of a sample.
+
+    Returns:
+        Float, in dB, for the mean power of the examples.
+    """
+    power = np.mean(np.square(kspace, dtype="float64"))
+    return float(10 * np.log10(power / deviation**2))
+
+
 def tune(method, candidates, scan):
     """Choose the regularization of a classical method on a scan with its noise.
 

@@ -9,7 +9,8 @@ from loupe_tf.evaluation import REGULARIZATIONS
 GRID = ("methods", "seeds")
 """Settings that may differ between the runs of one folder."""
 
-NETWORKS = ("unet", "modl", "varnet")
+# The second MoDL is trained with the noise of the test.
+NETWORKS = ("unet", "modl", "modl_noise", "varnet")
 # The weight of the second total variation is chosen on scans with noise.
 CLASSICAL = (
     *("zero_filled", "total_variation", "total_variation_noise"),

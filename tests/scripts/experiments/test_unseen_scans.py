@@ -5,7 +5,7 @@ import pytest
 
 from experiments import unseen_scans
 from experiments.presets.unseen import PRESETS
-from loupe_tf import numpy_fourier
+from loupe_tf import numpy_fourier, simulation
 from loupe_tf.datasets import Slices
 from loupe_tf.reconstruction import Sense, ZeroFilled
 
@@ -118,3 +118,12 @@ def test_others_are_of_the_same_patients(part, monkeypatch):
     assert scans["T1"].volumes.tolist() == ["a"]
     strangers = dataclasses.replace(part, patients=np.repeat("four", 8))
     assert "T1" not in dict(unseen_scans.unseen(strangers, settings, seed=0))
+
+
+def test_snr_of_one_deviation(rng):
+    """As much noise is drawn as the deviation says, on average."""
+    scale = np.reshape([1, 1, 3, 5], (4, 1, 1, 1, 1))
+    kspace = (scale * rng.normal(size=(4, 3, 16, 16, 2))).astype("float32")
+    found = unseen_scans.snr_of(kspace, 0.1)
+    noise = simulation.add_noise(kspace, found, seed=0) - kspace
+    np.testing.assert_allclose(np.sqrt(np.mean(noise**2)), 0.1, rtol=0.1)
