@@ -27,7 +27,8 @@ ones have to beat: they give an image of low resolution without aliasing.
 Gaussian points and a Poisson disc are others. The masks tuned_gaussian and
 tuned_poisson_disc are for compressed sensing alone: the width of the Gaussian,
 and the growth and the corners of the Poisson disc, are chosen on the validation
-slices that choose the regularization.
+slices that choose the regularization. Methods that learn nothing can be given
+noise, with which all of this is chosen.
 
 With one coil, k-space is computed from magnitude images, so either half
 determines the other. Several coils have simulated maps on a circle, which the
@@ -93,7 +94,10 @@ CONVENTION = (
 
 @dataclasses.dataclass(frozen=True)
 class Run(experiments.Run):
-    """One method on one mask; `iterations` is 0 if it has none."""
+    """One method on one mask; `iterations` is 0 if it has none.
+
+    Records that are older than `noise` have none.
+    """
 
     coils: int
     acceleration: float
@@ -101,6 +105,7 @@ class Run(experiments.Run):
     network: str
     iterations: int
     seed: int
+    noise: float = 0.0
 
     order = {"mask": MASKS, "network": METHODS}
 
@@ -108,7 +113,8 @@ class Run(experiments.Run):
     def stem(self):
         return (
             f"C{self.coils}-R{self.acceleration:g}-{self.mask}-"
-            f"{self.network}{self.iterations or ''}-seed{self.seed}"
+            f"{self.network}{self.iterations or ''}-"
+            f"{f'noise{self.noise:g}-' if self.noise else ''}seed{self.seed}"
         )
 
 
@@ -120,11 +126,13 @@ def grid(settings):
         settings["accelerations"],
         settings["masks"],
         sorted(settings["networks"], key=lambda name: name in CLASSICAL),
+        settings["noises"],
     )
     return [
-        Run(coils, rate, mask, network, count, seed)
-        for seed, coils, rate, mask, network in cells
+        Run(coils, rate, mask, network, count, seed, noise)
+        for seed, coils, rate, mask, network, noise in cells
         if _is_meant(network, mask, coils)
+        if network in CLASSICAL or not noise
         for count in _iterations(network, mask, settings)
     ]
 
@@ -162,6 +170,7 @@ def given_mask(run, size, folder=None):
             mask=run.mask.removeprefix("unet_"),
             network="unet",
             iterations=0,
+            noise=0.0,
         )
         path = trials.find_file(folder / "masks" / f"{source.name}.npz")
         return masks.SamplingMask.load(path)
@@ -269,8 +278,9 @@ def try_classical(run, settings, splits, folder):
         )
         _, images, maps = simulated_scan.measure(test, run.coils, seed=2)
         found, error = {}, None
+        measured = simulated_scan.noisy(method, run.noise, seed=2)
         try:
-            found = evaluation.judge(method, mask, images, test.volumes, maps)
+            found = evaluation.judge(measured, mask, images, test.volumes, maps)
         except ValueError as refusal:
             # GRAPPA cannot learn from a small calibration region.
             if run.network != "grappa":
@@ -295,7 +305,7 @@ def try_classical(run, settings, splits, folder):
         test.voxel_size,
         mask=np.broadcast_to(mask.array, size),
         truth=test.images[shown[0]],
-        output=evaluation.reconstruct(method, mask, images[shown], maps)[0],
+        output=evaluation.reconstruct(measured, mask, images[shown], maps)[0],
     )
     return record
 
@@ -306,7 +316,7 @@ def choose(run, settings, validation, size, folder):
         return tuned_points.choose(
             run.mask,
             *(size, run.acceleration, run.seed),
-            *(run.network, validation, run.coils, settings),
+            *(run.network, validation, run.coils, settings, run.noise),
         )
     mask = given_mask(run, size, folder)
     if run.network == "grappa":
@@ -319,6 +329,7 @@ def choose(run, settings, validation, size, folder):
         1,
         settings["regularizations"],
         settings["tuning_slices"],
+        run.noise,
     )
     chosen = getattr(method, "regularization", None)
     return mask, method, {} if chosen is None else {"regularization": chosen}
@@ -337,6 +348,7 @@ def volumes_of(record):
 COLUMNS = {
     "coils": lambda cell, _: cell.coils,
     "R": lambda cell, _: f"{cell.acceleration:g}",
+    "noise": lambda cell, _: f"{cell.noise:g}" if cell.noise else "",
     "mask": lambda cell, _: MASK_TITLES[cell.mask],
     "method": lambda cell, _: TITLES[cell.network],
     "iterations": lambda cell, _: cell.iterations or "",

@@ -27,7 +27,34 @@ def measure(part, coils, seed):
     return (kspace, expanded), images, maps
 
 
-def tune(method, mask, part, coils, seed, candidates, slices):
+def noisy(method, noise, seed):
+    """Make a method that is given noise with each measurement.
+
+    Args:
+        method: Callable `(kspace, mask, maps)`.
+        noise: Float, the standard deviation of the real and the imaginary part
+            of the noise in each sample that is not 0.
+        seed: Integer; the noise of successive calls differs.
+
+    Returns:
+        A callable like `method`, or `method` itself without noise.
+    """
+    if not noise:
+        return method
+    rng = np.random.default_rng(seed)
+    return lambda kspace, mask, maps: method(
+        with_noise(kspace, noise, rng), mask, maps
+    )
+
+
+def with_noise(kspace, noise, rng):
+    """Add noise to the acquired samples of k-space."""
+    drawn = rng.normal(scale=noise, size=(2, *kspace.shape))
+    drawn = np.where(kspace == 0, 0, drawn[0] + 1j * drawn[1])
+    return (kspace + drawn).astype("complex64")
+
+
+def tune(method, mask, part, coils, seed, candidates, slices, noise=0.0):
     """Choose the regularization of a classical method for a mask.
 
     It is `loupe_tf.evaluation.tune`, for several coils too.
@@ -37,24 +64,26 @@ def tune(method, mask, part, coils, seed, candidates, slices):
         mask: `SamplingMask`.
         part, coils, seed: Arguments of `measure`.
         candidates, slices: Arguments of `loupe_tf.evaluation.tune`.
+        noise: Float, see `noisy`.
 
     Returns:
         A reconstructor.
     """
-    return scores(method, mask, part, coils, seed, candidates, slices)[0]
+    return scores(method, mask, part, coils, seed, candidates, slices, noise)[0]
 
 
-def scores(method, mask, part, coils, seed, candidates, slices):
+def scores(method, mask, part, coils, seed, candidates, slices, noise=0.0):
     """Choose as `tune`, and return what the choice was made by.
 
     Args:
-        method, mask, part, coils, seed, candidates, slices: As for `tune`.
+        method, mask, part, coils, seed, candidates, slices, noise: As for
+            `tune`.
 
     Returns:
         A pair: the reconstructor, and a dict of the mean PSNR by candidate,
         which is empty if there is nothing to choose.
     """
-    if coils == 1:
+    if coils == 1 and not noise:
         images = part.images
         return evaluation.tune(method, mask, images, candidates, slices)
     method = evaluation.CLASSICAL[method]
@@ -62,11 +91,15 @@ def scores(method, mask, part, coils, seed, candidates, slices):
         return method, {}
     part = for_tuning(part, slices)
     _, images, maps = measure(part, coils, seed)
-    images = images[..., 0] + 1j * images[..., 1]
+    images = images @ np.array([1, 1j][: images.shape[-1]])
+    kspaces = [reconstruction.forward(image, mask, maps) for image in images]
+    if noise:
+        rng = np.random.default_rng(seed)
+        kspaces = [with_noise(kspace, noise, rng) for kspace in kspaces]
     return reconstruction.choose_regularization(
         method,
         candidates,
-        [reconstruction.forward(image, mask, maps) for image in images],
+        kspaces,
         mask,
         list(np.abs(images)),
         maps,

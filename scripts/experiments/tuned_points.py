@@ -19,7 +19,7 @@ CANDIDATES = {
 """Parameters that are tried, by name of the mask."""
 
 
-def choose(name, size, rate, seed, method, part, coils, settings):
+def choose(name, size, rate, seed, method, part, coils, settings, noise=0.0):
     """Choose the parameters of a pattern for a method.
 
     The regularization is chosen for the pattern with its defaults, then the
@@ -34,6 +34,7 @@ def choose(name, size, rate, seed, method, part, coils, settings):
         part: `loupe_tf.datasets.Slices`, the validation images.
         coils: Integer, see `experiments.simulated_scan.measure`.
         settings: Dict with `regularizations` and `tuning_slices`.
+        noise: Float, see `experiments.simulated_scan.noisy`.
 
     Returns:
         A tuple: the mask, the reconstructor, and a dict for the record.
@@ -48,6 +49,7 @@ def choose(name, size, rate, seed, method, part, coils, settings):
             *(mask, part, coils, 1),
             regularizations,
             settings["tuning_slices"],
+            noise,
         )
         return mask, *found
 

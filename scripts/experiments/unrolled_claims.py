@@ -59,7 +59,7 @@ def claims(cells):
 
     Args:
         cells: Dict of lists of records by cell, of `coils`, `acceleration`,
-            `mask`, `network` and `iterations`.
+            `mask`, `network`, `iterations` and `noise`.
 
     Returns:
         A generator of `experiments.Claim`: each unrolled network against the
@@ -84,6 +84,8 @@ def claims(cells):
                 for other in _rivals(cell, cells)
             ]
         coils = "1 coil" if cell.coils == 1 else f"{cell.coils} coils"
+        if cell.noise:
+            coils += f", noise {cell.noise:g}"
         for other, text in pairs:
             if other in cells:
                 yield Claim(
@@ -116,9 +118,12 @@ def draw(images):
         A dict of figures with their captions, by name.
     """
     figures = {}
-    for coils, rate in dict.fromkeys(cell[:2] for cell in images):
-        here = {c: x for c, x in images.items() if c[:2] == (coils, rate)}
+    for coils, rate, noise in dict.fromkeys(map(_scan_of, images)):
+        scan = coils, rate, noise
+        here = {c: x for c, x in images.items() if _scan_of(c) == scan}
         name, where = f"C{coils}_R{rate:g}", f"coils: {coils}, R = {rate:g}"
+        if noise:
+            name, where = f"{name}_noise{noise:g}", f"{where}, noise {noise:g}"
         learned = {
             f"{title_of(c)}: {c.mask}": x["mask"]
             for c, x in here.items()
@@ -136,6 +141,10 @@ def draw(images):
                 "of the first test volume.",
             )
     return figures
+
+
+def _scan_of(cell):
+    return cell.coils, cell.acceleration, cell.noise
 
 
 def choices(records):

@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from experiments.simulated_scan import noisy
 from loupe_tf import evaluation, masks, metrics, simulation
 from loupe_tf.datasets import Slices, load_splits, load_volumes, pool
 
@@ -112,13 +113,7 @@ def reconstruct(method, scan):
         margin = ((0, 0), (half, images.shape[1] - half), (0, 0))
         images = np.pad(images, margin)
         maps = np.pad(maps, margin, mode="edge")
-    rng = np.random.default_rng(SEED)
-
-    def measured(kspace, mask, maps):
-        noise = rng.normal(scale=scan.noise, size=(2, *kspace.shape))
-        noise = np.where(kspace == 0, 0, noise[0] + 1j * noise[1])
-        return method((kspace + noise).astype("complex64"), mask, maps)
-
+    measured = noisy(method, scan.noise, SEED)
     channels = np.stack([images.real, images.imag], -1)
     found = evaluation.reconstruct(measured, scan.mask, channels, maps)
     if scan.oversampled:

@@ -113,6 +113,18 @@ def test_the_mask_of_the_unet_is_given_to_the_others(script, folder):
     )
 
 
+def test_only_what_learns_nothing_has_noise(script):
+    options = "--masks gaussian points --networks zero_filled unet"
+    arguments = [*options.split(), "--noises", "0", "0.02"]
+    runs = script.grid(xpdnet.parse("Title.\n\nText.", arguments))
+    assert [run.name for run in runs] == [
+        "C1-R4-gaussian-unet-seed0",
+        "C1-R4-gaussian-zero_filled-seed0",
+        "C1-R4-gaussian-zero_filled-noise0.02-seed0",
+        "C1-R4-points-unet-seed0",
+    ]
+
+
 def test_the_grid(script):
     arguments = ["--preset", "cpu", "--seeds", "0", "1"]
     settings = xpdnet.parse("Title.\n\nText.", arguments)
@@ -127,7 +139,7 @@ def test_the_grid(script):
             source = script.Run(
                 *cell[:2], cell.mask.removeprefix("unet_"), "unet", 0, 0
             )
-            own = script.Run(*cell, 0)
+            own = script.Run(**cell._asdict(), seed=0)
             assert names.index(source.name) < names.index(own.name)
         if cell.network in script.CLASSICAL:
             assert cell.mask not in script.LEARNED

@@ -5,7 +5,10 @@ from experiments.options import parse as parse_options
 from experiments.side_by_side import side_by_side
 from loupe_tf.evaluation import REGULARIZATIONS
 
-GRID = ("networks", "masks", "coils", "accelerations", "iterations", "seeds")
+GRID = (
+    *("networks", "masks", "coils", "accelerations", "iterations", "seeds"),
+    "noises",
+)
 """Settings that may differ between the runs of one folder."""
 
 UNROLLED = ("modl", "varnet", "xpdnet", "pdnet")
@@ -40,6 +43,8 @@ PRESETS = side_by_side(
     accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
     iterations=([1, 5, 10], [1, 3, 5], [1, 3]),
     seeds=[0],
+    # Of the measurements of compressed sensing; others have none.
+    noises=[0.0],
     # The filters above; `None` has the networks of the papers, whose numbers
     # of parameters differ.
     sizes=(None, EQUAL, EQUAL),
@@ -90,6 +95,11 @@ def parse(doc, arguments=None):
         ),
         epochs=("N", "the learning rate falls after four fifths of them"),
         learning_rate=("LR", "learning rate of Adam"),
+        noises=(
+            "S",
+            "standard deviations of the noise of compressed sensing, for "
+            "images of maximum 1",
+        ),
         regularizations=("W", "those that compressed sensing chooses from"),
     )
     settings = parse_options(parser, arguments)

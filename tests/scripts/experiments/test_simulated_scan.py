@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.simulated_scan import measure, tune
+from experiments.simulated_scan import measure, noisy, tune
 from loupe_tf import masks
 from loupe_tf.datasets import Slices
 from loupe_tf.numpy_fourier import fft2c
@@ -45,3 +45,29 @@ def test_zero_filling_has_none(part):
     mask = masks.gaussian((16, 18), 2, seed=0)
     method = tune("zero_filled", mask, part, 2, 0, [1.0], 1)
     assert not hasattr(method, "regularization")
+
+
+@pytest.mark.parametrize("coils", [1, 2])
+def test_noise_asks_for_more_regularization(part, coils):
+    pytest.importorskip("sigpy")
+    mask = masks.gaussian((16, 18), 2, seed=0)
+    chosen = [
+        tune("total_variation", mask, part, coils, 0, [1e-4, 0.1], 2, noise)
+        for noise in (0.0, 0.3)
+    ]
+    assert [method.regularization for method in chosen] == [1e-4, 0.1]
+
+
+def test_noise_is_added_to_acquired_samples():
+    kspace = np.zeros((2, 64, 64), "complex64")
+    kspace[:, ::2] = 1
+
+    def method(kspace, mask, maps):
+        return kspace
+
+    assert noisy(method, 0.0, seed=0) is method
+    given = noisy(method, 0.2, seed=0)
+    first, second = (given(kspace, None, None) - kspace for _ in range(2))
+    assert not first[:, 1::2].any() and not np.allclose(first, second)
+    for component in first[:, ::2].real, first[:, ::2].imag:
+        assert component.std() == pytest.approx(0.2, rel=0.05)

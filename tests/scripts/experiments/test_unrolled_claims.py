@@ -5,7 +5,9 @@ import numpy as np
 from experiments.unrolled_claims import claims, draw, title_of
 
 Cell = collections.namedtuple(
-    "Cell", ["coils", "acceleration", "mask", "network", "iterations"]
+    "Cell",
+    ["coils", "acceleration", "mask", "network", "iterations", "noise"],
+    defaults=[0.0],
 )
 
 
@@ -24,6 +26,8 @@ def test_each_cell_is_compared_with_those_that_differ_in_one_respect():
         ]
     }
     cells[Cell(4, 4.0, "points", "varnet", 5)] = ["other coils"]
+    for mask in "unet_points", "gaussian":
+        cells[Cell(4, 4.0, mask, "zero_filled", 0, 0.02)] = [f"noisy {mask}"]
     found = [
         (claim.subject, *claim.records, *claim.others)
         for claim in claims(cells)
@@ -69,6 +73,12 @@ def test_each_cell_is_compared_with_those_that_differ_in_one_respect():
             "1 coil, U-Net: learned lines against equispaced lines",
             "lines unet 0",
             "equispaced unet 0",
+        ),
+        (
+            "4 coils, noise 0.02, zero-filled: the U-Net's points against "
+            "Gaussian points",
+            "noisy unet_points",
+            "noisy gaussian",
         ),
     ]
 
