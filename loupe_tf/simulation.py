@@ -191,6 +191,11 @@ def add_noise(kspace, snr, seed=None):
     # part is half that of the noise.
     axes = tuple(range(1, kspace.ndim))
     variance = np.mean(np.square(kspace), axis=axes, keepdims=True)
+    if kspace.ndim > 4:
+        # Coils of zeros pad a batch: they have neither signal nor noise.
+        present = np.any(kspace != 0, axis=axes[1:], keepdims=True)
+        share = np.mean(present, axis=1, keepdims=True)
+        variance = variance * present / np.where(share > 0, share, 1)
     deviation = np.sqrt(variance * 10 ** (-snr / 10)).astype(np.float32)
     noise = np.random.default_rng(seed).standard_normal(
         kspace.shape, np.float32

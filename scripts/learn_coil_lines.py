@@ -72,6 +72,11 @@ def coil_batches(images, options, turns=False):
     )
 
 
+def prob_slope(options):
+    """Make a step of Adam move probabilities as far as 5 does at 0.01."""
+    return 0.05 / options.learning_rate
+
+
 def build_model(options, size, mask):
     import keras
 
@@ -82,9 +87,7 @@ def build_model(options, size, mask):
             "lines": options.lines,
             "calibration": options.calibration,
             "slope": options.slope,
-            # A step of Adam then moves probabilities as far as with a learning
-            # rate of 0.01 and the default constant, 5.
-            "prob_slope": 0.05 / options.learning_rate,
+            "prob_slope": prob_slope(options),
         }
     channels = 2
     keras.utils.set_random_seed(options.seed)
@@ -251,7 +254,7 @@ def run(options):
     data = {k: fit_size(part, truth.shape) for k, part in splits.items()}
     folder = RunFolder(options.out)
     settings = {k: v for k, v in vars(options).items() if k != "out"}
-    folder.check_settings(settings)
+    folder.check_settings({**settings, "prob_slope": prob_slope(options)})
     facts = provenance(settings, source, splits)
     facts["scan"] = f"{os.path.basename(options.test)}, {kspace.shape}"
     print(f"Images: {source}; {facts['volumes']}\nScan: {facts['scan']}")

@@ -178,6 +178,16 @@ def test_noise_is_that_of_receivers(shape, rng):
     assert (simulation.add_noise(kspace, 10, seed=1) != noisy).all()
 
 
+def test_coils_of_zeros_have_no_noise(rng):
+    """They pad a batch; the noise of the others is as without them."""
+    kspace = rng.normal(size=(2, 4, 16, 16, 2))
+    alone = simulation.add_noise(kspace[:, :2], 10, seed=0) - kspace[:, :2]
+    kspace[:, 2:] = 0
+    found = simulation.add_noise(kspace, 10, seed=0) - kspace
+    assert not found[:, 2:].any()
+    np.testing.assert_allclose(found[:, :2].std(), alone.std(), rtol=0.05)
+
+
 def test_noise_of_other_arrays_is_refused():
     for kspace in (np.ones((2, 8, 8)), np.ones((2, 8, 8, 2), "complex64")):
         with pytest.raises(ValueError, match="`kspace`.*real and imaginary"):

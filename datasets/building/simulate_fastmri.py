@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from loupe_tf.atomic import written_aside
-from loupe_tf.checks import check_choice, invalid
+from loupe_tf.checks import check_choice, check_number, invalid
 from loupe_tf.datasets.building.random_object import (
     SCALE,
     random_maps,
@@ -199,7 +199,7 @@ def write_fastmri_scan(
     kspace,
     recon_size=None,
     acquisition="AXT2",
-    patient_id="simulated",
+    patient_id=None,
     model="",
     field_strength=None,
     vendor=None,
@@ -229,7 +229,9 @@ def write_fastmri_scan(
         recon_size: Two integers, the rows and columns of the reconstruction.
             Defaults to those of `kspace`.
         acquisition: String, the pulse sequence.
-        patient_id: String.
+        patient_id: Optional string, by which data sets are split. Defaults to
+            `"simulated"` for an array. A `KspaceVolume` is a scan of somebody,
+            so it is required.
         model: String, the model of the scanner.
         field_strength: Optional float, in tesla.
         vendor: Optional string, the vendor of the scanner, `""` if unknown.
@@ -237,31 +239,41 @@ def write_fastmri_scan(
             `KspaceVolume`.
         field_of_view: Optional three numbers in mm, the field of view of
             `kspace` along rows and columns, and the thickness of slices.
-            Defaults to that of a `KspaceVolume`, if it is known; for an array,
-            to pixels of 0.4375 mm and slices of 3 mm.
+            Defaults to that of a `KspaceVolume`, if it and the distance of
+            slices are known, and to none if not; for an array, to pixels of
+            0.4375 mm and slices of 3 mm.
 
     Raises:
-        ValueError: If `kspace` has another number of axes, or if `recon_size`
-            is larger than it.
+        ValueError: If `kspace` is not complex or has another number of axes,
+            if `recon_size` is larger than it, if `field_of_view` is not three
+            positive numbers, or without the `patient_id` of a `KspaceVolume`.
     """
-    if not isinstance(kspace, KspaceVolume):
+    is_scan = isinstance(kspace, KspaceVolume)
+    if not is_scan:
         kspace = np.asarray(kspace)
+        if not np.iscomplexobj(kspace):
+            raise invalid("kspace", "complex values", found=str(kspace.dtype))
     if len(kspace.shape) != 4:
         raise invalid(
             "kspace", "shape (slices, coils, H, W)", found=kspace.shape
         )
+    if patient_id is None and is_scan:
+        raise invalid("patient_id", "the patient of the scan", None)
+    patient_id = SIMULATED if patient_id is None else patient_id
     slices, coils, *size = kspace.shape
     recon_size = size if recon_size is None else recon_size
     _check_recon_size(recon_size, tuple(size))
     view = None
-    if isinstance(kspace, KspaceVolume):
+    if is_scan:
         vendor = "" if vendor is None else vendor
-        if None not in (kspace.field_of_view, kspace.slice_spacing):
+        known = kspace.field_of_view, kspace.slice_spacing
+        if all(size is not None for size in known):
             view = *kspace.field_of_view, kspace.slice_spacing
     else:
         vendor = SIMULATED if vendor is None else vendor
         view = _view(size)
-    view = view if field_of_view is None else field_of_view
+    if field_of_view is not None:
+        view = _check_view(field_of_view)
     system = {"systemVendor": vendor or None, "systemModel": model or None}
     system["systemFieldStrength_T"] = field_strength
     inside = slice(0, size[1])
@@ -349,6 +361,17 @@ def _keep(kspace, columns):
 def _view(size):
     """The field of view of simulated k-space, in mm."""
     return PIXEL * size[0], PIXEL * size[1], THICKNESS
+
+
+def _check_view(field_of_view):
+    """Three floats, in mm."""
+    if np.shape(field_of_view) != (3,):
+        raise invalid(
+            "field_of_view", "three positive numbers in mm", field_of_view
+        )
+    return tuple(
+        check_number("field_of_view", size, above=0) for size in field_of_view
+    )
 
 
 def _header(size, recon_size, coils, acquired, view, **system):

@@ -106,6 +106,7 @@ def pulseq_sequence(
     if dummy_scans is not None:
         check_integer("dummy_scans", dummy_scans, at_least=0)
     lines = acquisition_order(mask, order, seed)
+    limits = "raster" if system is None else "system"
     if system is None:
         system = system_of(pp, max_gradient, max_slew, raster)
     plan = plan_of(mask, slice_thickness, oversampling)
@@ -114,6 +115,7 @@ def pulseq_sequence(
     if dummy_scans is None:
         dummy_scans = usual_dummy_scans(timing.tr, flip_angle)
     sequence = _assemble(pp, system, plan, events, timing, lines, dummy_scans)
+    _check_timing(sequence, limits)
     definitions = {
         "Name": "loupe_tf_gre",
         "FOV": [plan.read_view, plan.phase_view, plan.thickness],
@@ -191,15 +193,27 @@ def _assemble(pp, system, plan, events, timing, lines, dummy_scans):
         sequence.add_block(
             *_scaled(pp, events.behind, -share), pp.make_delay(timing.behind)
         )
+    return sequence
+
+
+def _check_timing(sequence, argument):
+    """Refuse events that do not lie on the rasters.
+
+    Args:
+        sequence: `pypulseq.Sequence`.
+        argument: String, the argument that has the rasters.
+
+    Raises:
+        ValueError: If one does not.
+    """
     correct, errors = sequence.check_timing()
     if not correct:
         raise invalid(
-            "system",
+            argument,
             "limits and rasters that the protocol meets",
             found=f"a protocol with {len(errors)} timing errors. The first one "
             f"is {errors[0]}",
         )
-    return sequence
 
 
 def _peaks(sequence):

@@ -195,9 +195,15 @@ def test_a_scan_of_ones_own(tmp_path, rng):
     with load_kspace(tmp_path / "a.npy") as volume:
         write_fastmri_scan(unknown, volume, patient_id="p1")
         view = (240, 150, 2)
-        write_fastmri_scan(known, volume, (6, 8), field_of_view=view)
+        write_fastmri_scan(
+            known, volume, (6, 8), field_of_view=view, patient_id="p1"
+        )
     with load_kspace(known) as volume:
-        write_fastmri_scan(copy, volume, vendor="Acme", acquisition="T1")
+        write_fastmri_scan(
+            copy, volume, vendor="Acme", acquisition="T1", patient_id="p1"
+        )
+        with pytest.raises(ValueError, match="`patient_id`.*of the scan"):
+            write_fastmri_scan(tmp_path / "b.h5", volume)
     expected = {
         array: ("simulated", (3, 0.4375, 0.4375)),
         unknown: ("raw_multicoil", None),
@@ -224,3 +230,9 @@ def test_a_scan_of_ones_own(tmp_path, rng):
         assert file.scanner["vendor"] == "Acme" and file.acquisition == "T1"
     with pytest.raises(ValueError, match="`kspace`.*slices, coils, H, W"):
         write_fastmri_scan(tmp_path / "b.h5", kspace[0])
+    with pytest.raises(ValueError, match="`kspace`.*complex"):
+        write_fastmri_scan(tmp_path / "b.h5", kspace.real)
+    for view in ((240, 150), (240, 150, 0)):
+        with pytest.raises(ValueError, match="`field_of_view`"):
+            write_fastmri_scan(tmp_path / "b.h5", kspace, field_of_view=view)
+    assert not (tmp_path / "b.h5").exists()

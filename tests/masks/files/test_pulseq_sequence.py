@@ -217,3 +217,9 @@ def test_nothing_to_acquire():
                 np.zeros((1, 3)), matrix=(4, 3), field_of_view=(240, 200)
             )
         )
+
+
+def test_a_raster_that_dead_times_do_not_fit_is_named():
+    mask = equispaced_lines((64, 64), 4).replace(field_of_view=(240, 200))
+    with pytest.raises(ValueError, match="`raster`.*timing"):
+        pulseq_sequence(mask, raster=6.4e-6)
