@@ -413,7 +413,11 @@ ENTRIES = [
                     f"learned lines against {lines} lines",
                     f"R = 4, {words}, four coils and a phase",
                 )
-                for method, learned, words in FOUR_COILS
+                for method, learned, words in (
+                    *FOUR_COILS,
+                    # MoDL was not trained on central lines.
+                    *[("MoDL ×5", "learned", "MoDL")] * (lines == "equispaced"),
+                )
             ),
         )
     ),
@@ -776,6 +780,8 @@ def row_of(entry, named):
             verdict = "several volumes, no interval"
     elif not re.search("[1-9]", gain):
         verdict = "the same, to 0.01 dB"
+    elif not verdict.startswith("inconclusive"):
+        verdict = re.sub(r" \(detectable: [\d.]+\)", "", verdict)
     return [entry.pair, entry.where, gain, verdict]
 
 

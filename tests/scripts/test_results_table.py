@@ -46,7 +46,11 @@ def test_a_figure_comes_with_its_verdict(script):
     }
     row = script.row_of(entry(script, "4: A − B, one"), named)
     assert row[:2] == ["A against B", "R = 4"]
-    assert row[2:] == ["+1.00 [+0.50, +1.50]", "better (detectable: 0.3)"]
+    assert row[2:] == ["+1.00 [+0.50, +1.50]", "better"]
+    # How little would have shown matters where nothing has.
+    unsure = "inconclusive (detectable: 0.3)"
+    named["4: A − C"] = "+0.10 [-0.20, +0.40]", unsure
+    assert script.row_of(entry(script, "4: A − C"), named)[3] == unsure
     sentence = "x: A against B: NMSE -0.01, PSNR +1.45 dB on one test volume."
     row = script.row_of(entry(script, "x: A"), {sentence: (sentence, "")})
     assert row[2:] == ["+1.45", "a hint: one test volume"]
