@@ -651,7 +651,26 @@ ENTRIES = [
                 f"{network} against total variation",
                 "R = 4, noise",
             )
-            for network in ("U-Net", "VarNet", "MoDL")
+            for network in (
+                *("U-Net", "VarNet", "MoDL"),
+                "MoDL, trained with noise",
+            )
+        ),
+    ),
+    *UNSEEN.claim(
+        "A network should be trained with the noise of the scan (not from a "
+        "paper)",
+        "unseen",
+        *(
+            (
+                f": {scan}: MoDL, trained with noise against MoDL",
+                "trained with noise against without",
+                f"R = 4, MoDL, {words}",
+            )
+            for scan, words in (
+                ("noise", "scans with noise"),
+                ("as trained", "scans without noise"),
+            )
         ),
     ),
     *POSTERIOR.claim(
