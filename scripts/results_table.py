@@ -89,6 +89,9 @@ FASTMRI = System(
     "The fastMRI U-Net", "fastmri_unet.md", "reproduce_fastmri_unet"
 )
 SHAPES = System("Shapes of masks", "mask_shapes.md", "compare_mask_shapes")
+TUNED = System(
+    "Tuned points", "mask_transfer.md#tuned-rivals", "reproduce_xpdnet"
+)
 XPDNET = System("Unrolled networks", "xpdnet.md", "reproduce_xpdnet")
 SELF = System(
     "Training without full scans",
@@ -141,6 +144,16 @@ def of_masks(method, learned, given):
     )
 
 
+def tuned(coils, noise, given, words):
+    """A row of the comparisons of learned points with tuned ones."""
+    return (
+        f"4: {coils}{noise}, CS, total variation: the U-Net's points against "
+        f"{given}",
+        f"learned points against {given}",
+        f"R = 4, {words}",
+    )
+
+
 def hold_out(masks, first, second):
     """A row of the comparisons of trainings without full scans."""
     words = {"hold-out, weighted": "hold-out with weights"}
@@ -180,6 +193,7 @@ FOUR_COILS = (
     ("U-Net", "learned", "U-Net"),
     ("CS, total variation", "the U-Net's", "total variation"),
 )
+TUNED_POINTS = ("tuned Gaussian points", "a tuned Poisson disc")
 REGION, NO_REGION = "with a region", "no region"
 EACH_SLICE, ONE_MASK = "a mask for each slice", "one mask, learned with a U-Net"
 DRAWS = "draws of a learned mask"
@@ -297,6 +311,33 @@ ENTRIES = [
             "4: mean over masks: their own U-Net against another's",
             "a mask's own U-Net against another mask's",
             "R = 4, mean over masks",
+        ),
+    ),
+    *TUNED.claim(
+        "Points learned with a U-Net beat tuned ones for total variation (not "
+        "from a paper)",
+        "tuned_points",
+        *(
+            tuned(coils, "", given, words)
+            for coils, words in (
+                ("1 coil", "one coil"),
+                ("4 coils", "four coils and a phase"),
+            )
+            for given in TUNED_POINTS
+        ),
+    ),
+    *TUNED.claim(
+        "The same with noise",
+        "tuned_points_noise",
+        *(
+            tuned(
+                "4 coils",
+                f", noise {noise}",
+                given,
+                f"four coils and a phase, peak SNR {peak}",
+            )
+            for noise, peak in ((0.02, 50), (0.005, 200))
+            for given in TUNED_POINTS
         ),
     ),
     *FASTMRI.claim(
