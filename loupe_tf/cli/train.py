@@ -112,7 +112,11 @@ def run(options):
     # A run may go on on other devices, or in a folder that was moved.
     own = ("out", "demo", "distribute", "logical_devices")
     settings = settings_of(options).items()
-    out.check_settings({k: v for k, v in settings if k not in own})
+    settings = {k: v for k, v in settings if k not in own}
+    if (slope := models.prob_slope(options)) != 5:
+        # Older versions had 5 at each rate: their runs do not go on with this.
+        settings["prob_slope"] = slope
+    out.check_settings(settings)
     devices.check_fft(shape[:2])
     crimes = []
     if devices.is_chief:

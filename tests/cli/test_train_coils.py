@@ -313,6 +313,31 @@ def test_a_run_of_an_older_version_goes_on(folder, capsys):
     assert "--out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.001, 0.1])
+def test_a_step_moves_the_mask_as_far_at_each_rate(rate):
+    options = parse(*f"--learning-rate {rate} --filters 2 --depth 1".split())
+    devices = distribution.Distribution("none")
+    model = build_model(options, devices, (16, 18, 1))
+    slope = model.get_layer("prob_mask").slope
+    assert slope * rate == pytest.approx(0.05)
+    assert rate != 0.01 or slope == 5
+
+
+def test_the_slope_of_another_rate_is_recorded(folder, capsys):
+    """An older version had 5, and its unfinished run would go on with it."""
+    words = _arguments(folder, "--learning-rate", "0.001")
+    assert train(words) == 0
+    path = folder / "run" / "settings.json"
+    settings = json.loads(path.read_text())
+    assert settings.pop("prob_slope") == pytest.approx(50)
+    assert train(words) == 0
+    path.write_text(json.dumps(settings))
+    capsys.readouterr()
+    assert train(words) == 2
+    error = capsys.readouterr().err
+    assert "another version, which did not record ['prob_slope']" in error
+
+
 def _slices(count, channels, rng):
     shape = count, 16, 18, channels
     images = rng.uniform(0.1, 1, size=shape).astype("float32")

@@ -27,6 +27,7 @@ def build_model(options, devices, image_shape, mask=None, view=None):
         "calibration": options.calibration or None,
         "estimator": options.estimator,
         "slope": options.slope,
+        "prob_slope": prob_slope(options),
     }
     keras.utils.set_random_seed(options.seed)
     model = models.loupe_model(
@@ -49,6 +50,17 @@ def build_model(options, devices, image_shape, mask=None, view=None):
     )
     model.compile(optimizer, loss="mse", metrics=[metrics.PSNR()])
     return model
+
+
+def prob_slope(options):
+    """The `prob_slope` with which a step moves the mask as far as at 0.01.
+
+    At the default rate, it is the 5 that `loupe_model` has.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+    """
+    return 0.05 / options.learning_rate
 
 
 def fixed_mask(options, shape):

@@ -191,7 +191,8 @@ def add_training_options(group):
         "--learning-rate",
         type=float,
         default=0.01,
-        help="learning rate of Adam at the start (%(default)s)",
+        help="learning rate of Adam at the start (%(default)s). The mask moves "
+        "as far in a step at each rate: prob_slope is 0.05 / rate",
     )
 
 
