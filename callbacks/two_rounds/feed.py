@@ -23,8 +23,8 @@ class Feed:
             a data set.
 
     Raises:
-        ValueError: If arrays are not finite floats, have different lengths, or
-            cannot be split evenly.
+        ValueError: If arrays are not finite floats, have different lengths or
+            cannot be split evenly, or if `ShuffledBatches` have no batch.
     """
 
     def __init__(self, train, validation_data, batch_size, seed, replicas):
@@ -33,6 +33,8 @@ class Feed:
         if replicas > 1:
             _check_shares(train, validation_data, batch_size, replicas)
             validation_data = _even(validation_data, replicas)
+        _check_batches("train", train)
+        _check_batches("validation_data", validation_data)
         if isinstance(train, tuple):
             train = ShuffledBatches(
                 *train, batch_size, seed, drop_remainder=replicas > 1
@@ -100,6 +102,17 @@ def _check_shares(train, validation_data, batch_size, replicas):
             f"enough examples for a batch of {batch_size} that several "
             "devices share",
             found=f"{len(train[1])} examples",
+        )
+
+
+def _check_batches(name, data):
+    """Reject `ShuffledBatches` that have no batch, where `fit` would end."""
+    if isinstance(data, ShuffledBatches) and not len(data):
+        least = data.batch_size if data.drop_remainder else 1
+        raise invalid(
+            name,
+            f"at least one batch, of {least} examples or more",
+            found=f"{data.examples} examples",
         )
 
 

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from loupe_tf.callbacks import ShuffledBatches
 from loupe_tf.callbacks.two_rounds.feed import Feed
 
 IMAGES = np.random.default_rng(0).uniform(size=(7, 4, 4, 1)).astype("float32")
@@ -47,6 +48,17 @@ def test_one_batch_is_enough():
 def test_what_devices_cannot_share_at_all(train, validation, batch_size, match):
     with pytest.raises(ValueError, match=match):
         Feed(train, validation, batch_size, seed=0, replicas=2)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_batches_must_not_be_none(replicas):
+    good = ShuffledBatches(IMAGES, IMAGES, 4)
+    few = ShuffledBatches(IMAGES[:3], IMAGES[:3], 4, drop_remainder=True)
+    none = ShuffledBatches(IMAGES[:0], IMAGES[:0], 4)
+    with pytest.raises(ValueError, match="`train`.*4 examples.*3 examples"):
+        Feed(few, good, 4, seed=0, replicas=replicas)
+    with pytest.raises(ValueError, match="`validation_data`.*1 ex.*0 examples"):
+        Feed(good, none, 4, seed=0, replicas=replicas)
 
 
 def test_a_data_set_is_taken_as_it_is():
