@@ -74,6 +74,7 @@ def run(options):
     from loupe_tf.checks import check_choice
     from loupe_tf.cli.training import models, page, rounds
     from loupe_tf.cli.training.scans import describe, image_shape, simulate
+    from loupe_tf.evaluation.tuning import spread_slices
     from loupe_tf.layers.estimators import ESTIMATORS
     from loupe_tf.provenance import provenance
     from loupe_tf.run_folder import RunFolder
@@ -104,6 +105,8 @@ def run(options):
     print(f"Data: {source}; {facts['volumes']}\nTraining on {devices}")
     # Everything that may be refused is refused before training starts.
     evaluation.per_volume(test.images[:1], test.images[:1], test.volumes[:1])
+    if options.coils is not None:  # CG-SENSE is tuned on them, at the end.
+        spread_slices(data["validation"].images)
     with devices.scope():
         learned = models.build_model(options, devices, shape, view=view)
         mask = models.fixed_mask(options, shape[:2])

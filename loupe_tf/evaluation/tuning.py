@@ -79,17 +79,7 @@ def tune(
     if not hasattr(reconstructor, "regularization"):
         return reconstructor, {}
     images = np.asarray(images)
-    finite = np.isfinite(images).all(axis=(1, 2, 3))
-    usable = np.flatnonzero(finite & (np.ptp(images, axis=(1, 2, 3)) > 0))
-    if not len(usable):
-        raise invalid(
-            "images",
-            "validation images that are not constant",
-            found=f"none among {len(images)}",
-        )
-    # Take the middles of equal parts: the first and last slices show little.
-    parts = np.array_split(usable, min(slices, len(usable)))
-    rows = [part[len(part) // 2] for part in parts]
+    rows = spread_slices(images, slices)
     chosen = to_complex(images[rows])
     measured = [
         measure(image, mask, maps, kspace, index)
@@ -103,3 +93,30 @@ def tune(
         list(np.abs(chosen)),
         [own_maps for _, own_maps in measured],
     )
+
+
+def spread_slices(images, slices=4):
+    """Choose a few images to tune on, spread evenly over all.
+
+    Args:
+        images: Array `(n, H, W, 1)` or `(n, H, W, 2)`. Images that are constant
+            or not finite are left out.
+        slices: Integer, the largest number of images to choose.
+
+    Returns:
+        List of the rising indices of the images.
+
+    Raises:
+        ValueError: If there is no image to choose.
+    """
+    finite = np.isfinite(images).all(axis=(1, 2, 3))
+    usable = np.flatnonzero(finite & (np.ptp(images, axis=(1, 2, 3)) > 0))
+    if not len(usable):
+        raise invalid(
+            "images",
+            "validation images that are not constant",
+            found=f"none among {len(images)}",
+        )
+    # Take the middles of equal parts: the first and last slices show little.
+    parts = np.array_split(usable, min(slices, len(usable)))
+    return [part[len(part) // 2] for part in parts]

@@ -14,7 +14,7 @@ from loupe_tf.cli.training import before_a_scan, cg_sense, rounds, scans
 from loupe_tf.cli.training.models import build_model
 from loupe_tf.cli.training.options import complete
 from loupe_tf.datasets import Slices
-from loupe_tf.evaluation import per_volume
+from loupe_tf.evaluation import REGULARIZATIONS, per_volume
 from loupe_tf.numpy_fourier import fft2c, ifft2c
 
 pytestmark = pytest.mark.usefixtures("eager", "undrawn")
@@ -446,8 +446,9 @@ def test_cg_sense_takes_the_best_weight(images, monkeypatch):
     """Of scans with much noise a large one, of scans without a small one."""
     found = {}
     mask = _scan(images, "columns")[0]
-    options = parse(*"--coils 4 --phase 1 --batch-size 4".split())
+    options = parse(*"--coils 4 --phase 1 --batch-size 8".split())
     volumes = np.array(["a"] * len(images))
+    assert cg_sense.REGULARIZATIONS == REGULARIZATIONS
     monkeypatch.setattr(cg_sense, "REGULARIZATIONS", (1e-3, 1e-1))
     monkeypatch.setattr(cg_sense, "ITERATIONS", 8)
     for snr in (None, 0.0):
@@ -457,7 +458,10 @@ def test_cg_sense_takes_the_best_weight(images, monkeypatch):
             options, data, distribution.Distribution("none")
         )["validation"]
         model, found[snr] = cg_sense.choose((16, 18, 1), mask, 4, batches)
-        inputs, truth = batches[0]
+        # The middles of four equal parts, as `tune` takes them.
+        rows = [list(batches.rows(0)).index(i) for i in (1, 3, 5, 7)]
+        (kspace, maps), truth = batches[0]
+        inputs, truth = [kspace[rows], maps[rows]], truth[rows]
         scores = [
             np.mean(
                 metrics.psnr(
@@ -471,6 +475,31 @@ def test_cg_sense_takes_the_best_weight(images, monkeypatch):
         ]
         assert cg_sense.REGULARIZATIONS[int(np.argmax(scores))] == (found[snr])
     assert found[0.0] > found[None]
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_cg_sense_is_tuned_on_slices_that_show_something(
+    images, size, monkeypatch
+):
+    """They do not depend on the size of the batches, whose order is random."""
+    images = images.copy()
+    images[:4] = 0
+    options = parse(*f"--coils 2 --phase 0 --batch-size {size}".split())
+    data = {"validation": Slices(images, np.array(["a"] * 8))}
+    batches = scans.simulate(options, data, distribution.Distribution("none"))
+    seen = []
+
+    def psnr(truth, output):
+        seen.append(truth)
+        return truth[:, 0, 0, 0]
+
+    monkeypatch.setattr(cg_sense.metrics, "psnr", psnr)
+    monkeypatch.setattr(cg_sense, "ITERATIONS", 1)
+    mask = masks.equispaced_lines((16, 18), 2, 4)
+    cg_sense.choose((16, 18, 1), mask, 2, batches["validation"])
+    assert len(seen) == 7
+    first = sorted(map(np.ndarray.tolist, seen[0]))
+    assert first == sorted(map(np.ndarray.tolist, images[4:]))
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 
 from loupe_tf import metrics
+from loupe_tf.evaluation import REGULARIZATIONS
+from loupe_tf.evaluation.tuning import spread_slices
 from loupe_tf.models import loupe_model
 from loupe_tf.operators import Cartesian, conjugate_gradient
 
 TITLE = "CG-SENSE"
 ITERATIONS = 30
-REGULARIZATIONS = 1e-4, 1e-3, 1e-2, 1e-1
-SLICES = 4
 
 
 class CgSense(keras.layers.Layer):
@@ -58,6 +58,8 @@ def build(shape, mask, coils, regularization):
 def choose(shape, mask, coils, validation):
     """Build the model with the λ that is best on slices of the validation.
 
+    The values and the slices are those of `loupe_tf.evaluation.tune`.
+
     Args:
         shape, mask, coils: As for `build`.
         validation: `CoilBatches`.
@@ -65,8 +67,7 @@ def choose(shape, mask, coils, validation):
     Returns:
         A pair: the model and λ.
     """
-    inputs, truth = validation[0]
-    inputs, truth = [part[:SLICES] for part in inputs], truth[:SLICES]
+    inputs, truth = scans_of(validation, spread_slices(validation.x))
     model = build(shape, mask, coils, REGULARIZATIONS[0])
     scores = {}
     for regularization in REGULARIZATIONS:
@@ -77,3 +78,23 @@ def choose(shape, mask, coils, validation):
     best = max(scores, key=scores.get)
     model.reconstructor.regularization = best
     return model, best
+
+
+def scans_of(batches, images):
+    """Return the scans of some images, and the truth, from shuffled batches.
+
+    Args:
+        batches: `CoilBatches`.
+        images: List of indices.
+
+    Returns:
+        A pair: the list of k-space and maps, and the true images.
+    """
+    found = []
+    for index in range(len(batches)):
+        chosen = np.isin(batches.rows(index), images)
+        if chosen.any():
+            inputs, truth = batches[index]
+            found.append([part[chosen] for part in (*inputs, truth)])
+    *inputs, truth = map(np.concatenate, zip(*found, strict=True))
+    return inputs, truth
