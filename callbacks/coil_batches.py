@@ -23,7 +23,8 @@ class CoilBatches(ShuffledBatches):
             `(examples, H, W, 2)`, whose magnitudes are then the targets.
         coils: Integer, the number of coils around the image.
         batch_size: Integer. The last batch may be smaller.
-        seed: Integer, for order, angles, phases and orientations.
+        seed: Integer, at least 0, or a sequence of such integers, for order,
+            angles, phases and orientations.
         phase: Float, the standard deviation in radians of the phase that the
             images get; 0 for complex images that keep their own.
         turns: Boolean. Use `False` for validation.
@@ -66,7 +67,8 @@ class CoilBatches(ShuffledBatches):
 
     def __getitem__(self, index):
         images = self.x[self.rows(index)]
-        rng = np.random.default_rng([self.seed, self.epoch, index])
+        seed = [*np.ravel(self.seed), self.epoch, index]
+        rng = np.random.default_rng(seed)
         if self.turns:
             images = np.stack([turn(image, rng) for image in images])
         maps = self._maps[rng.integers(ANGLES, size=len(images))]

@@ -75,7 +75,7 @@ class MaskedBatches(ShuffledBatches):
         self._seeds = self.seeds
         if self.seeds is None:
             # The extra number makes this stream differ from the order's.
-            rng = np.random.default_rng([self.seed, epoch, 1])
+            rng = np.random.default_rng([*np.ravel(self.seed), epoch, 1])
             self._seeds = rng.integers(2**63, size=len(self.x))
 
     def masks(self, rows):

@@ -16,7 +16,7 @@ class OrderedBatches(keras.utils.PyDataset):
     Args:
         examples: Integer, the number of examples.
         batch_size: Integer. The last batch may be smaller.
-        seed: Integer, at least 0.
+        seed: Integer, at least 0, or a sequence of such integers.
         shuffle: Boolean. `True` gives a new order every epoch, `False` keeps
             the order of the examples.
         drop_remainder: Boolean. Whether to drop a smaller last batch.
@@ -77,7 +77,7 @@ class OrderedBatches(keras.utils.PyDataset):
         # A local reference keeps this safe when threads share the data set.
         known = self._order
         if known is None or known[0] != epoch:
-            rng = np.random.default_rng([self.seed, epoch])
+            rng = np.random.default_rng([*np.ravel(self.seed), epoch])
             known = self._order = (epoch, rng.permutation(self.examples))
         return known[1]
 

@@ -16,7 +16,7 @@ class ShuffledBatches(OrderedBatches):
             inputs.
         y: Array `(examples, ...)`.
         batch_size: Integer. The last batch may be smaller.
-        seed: Integer.
+        seed: Integer, at least 0, or a sequence of such integers.
         drop_remainder: Boolean. Whether to drop a smaller last batch, so that
             several devices get equal shares of every batch. The dropped
             examples change from epoch to epoch.

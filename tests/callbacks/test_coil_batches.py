@@ -33,6 +33,17 @@ def test_batches_are_of_seed_and_epoch(rng):
     assert (maps != maps[:1]).any()
 
 
+def test_a_seed_of_several_numbers(images):
+    """All of them count."""
+    one = CoilBatches(images, coils=2, batch_size=8, seed=3)
+    other = CoilBatches(images, coils=2, batch_size=8, seed=[3, 9, 1])
+    again = CoilBatches(images, coils=2, batch_size=8, seed=(3, 9, 1))
+    np.testing.assert_array_equal(other.order(1), again.order(1))
+    np.testing.assert_array_equal(other[0][0], again[0][0])
+    assert (other.order(0) != one.order(0)).any()
+    assert (other.order(0) != other.order(1)).any()
+
+
 def test_images_lie_as_they_are_without_turns(images):
     batches = CoilBatches(images, coils=2, batch_size=3, turns=False)
     _, targets = batches[0]

@@ -378,6 +378,46 @@ def test_coils_and_phase_of_training_are_new_in_each_epoch(rng):
             np.testing.assert_array_equal(again @ unit, kspace)
 
 
+@pytest.fixture
+def streams(monkeypatch):
+    """What tells the random numbers apart that are drawn from seeds."""
+    found, make = [], np.random.default_rng
+
+    def default_rng(seed=None):
+        found.append(make(seed).integers(2**63))
+        return make(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", default_rng)
+    return found
+
+
+def test_noise_has_random_numbers_of_its_own(rng, streams):
+    data = {
+        name: _slices(2, 1, rng) for name in ("train", "validation", "test")
+    }
+    options = parse("--phase", "1", "--snr", "20")
+    scans.simulate(options, data, distribution.Distribution("none"))
+    # Three phases, and the noise of two splits.
+    assert len(streams) == len(set(streams)) == 5
+
+
+def test_scans_of_splits_share_no_random_numbers(rng, streams):
+    data = {
+        name: _slices(2, 1, rng) for name in ("train", "validation", "test")
+    }
+    options = parse(*"--coils 2 --phase 1 --snr 9 --batch-size 1".split())
+    found = scans.simulate(options, data, distribution.Distribution("none"))
+    of_split = []
+    for name, batches in found.items():
+        streams.clear()
+        for epoch in range(4 if name == "train" else 1):
+            batches.set_epoch(epoch)
+            for index in range(2):
+                batches[index]
+        of_split.append(set(streams))
+    assert len(set.union(*of_split)) == sum(map(len, of_split))
+
+
 def test_noise_of_one_coil_is_complex(rng):
     data = {
         name: _slices(4, 1, rng) for name in ("train", "validation", "test")

@@ -5,8 +5,12 @@ import numpy as np
 from loupe_tf.cli.phase import check_one_phase, images_of
 from loupe_tf.simulation import add_noise
 
-# Splits have seeds of their own, and so have the seeds of the user.
-APART = 2**32
+# Splits have random numbers of their own, and so have phases, `[seed, number]`,
+# and noise. NumPy splits seeds into words of 32 bits, so a sum is not enough.
+NOISE = 2
+# `CoilBatches` appends epoch and batch to the seed. No training reaches this
+# epoch, so the other splits have nothing of it.
+APART = 2**32 - 1
 
 
 def simulate(options, data, devices):
@@ -42,7 +46,9 @@ def simulate(options, data, devices):
             images,
             options.coils,
             options.batch_size,
-            seed=options.seed + APART * number,
+            seed=options.seed
+            if name == "train"
+            else [options.seed, APART, number],
             phase=options.phase or 0.0,
             turns=False,  # A mask is learned for images as they are given.
             snr=None if name == "train" else options.snr,
@@ -64,7 +70,7 @@ def _with_noise(images, options):
         if array.shape[-1] == 1:
             array = np.concatenate([array, np.zeros_like(array)], axis=-1)
         if name != "train":
-            seed = options.seed + APART * number
+            seed = [options.seed, number, NOISE]
             array = add_noise(array, options.snr, seed)
         found[name] = array
     return found
