@@ -117,8 +117,8 @@ def loupe_model(
             mean probability is added to the loss. The acceleration is then a
             result of training.
         reconstruction: `"magnitude"` for equation 2; `"complex"` for
-            `F⁻¹(y) + D(F⁻¹(y))`, where D has two output channels. If the input
-            is a magnitude, the model returns the magnitude of the result.
+            `F⁻¹(y) + D(F⁻¹(y))`, where D has two output channels; see
+            `magnitude` for what the model returns.
         reconstructor: A network D, a `keras.Model` or layer from
             `(batch, H, W, 2)` to one channel (magnitude) or two (complex);
             defaults to a `loupe_tf.models.unet`. Alternatively your own
@@ -162,7 +162,7 @@ def loupe_model(
     Returns:
         A `Loupe`: a `keras.Model` from images `(batch, H, W, C)`, or from
         `[kspace, maps]` with `coils`, to images `(batch, H, W, 1)`, or
-        `(batch, H, W, 2)` for a complex reconstruction of complex images;
+        `(batch, H, W, 2)` for a complex reconstruction without `magnitude`;
         float32. Volumes have the axis D after the batch.
 
     Raises:
@@ -182,6 +182,8 @@ def loupe_model(
     _check_shape(input_shape, coils)
     field_of_view = standardize_field_of_view(field_of_view)
     check_choice("reconstruction", reconstruction, RECONSTRUCTIONS)
+    if magnitude is None:
+        magnitude = input_shape[-1] == 1
     is_magnitude = reconstruction == "magnitude"
     has_phase = coils is not None or input_shape[-1] == 2
     if data_consistency and is_magnitude and has_phase:
@@ -251,7 +253,7 @@ def loupe_model(
                 input_shape[:2],
                 network,
                 reconstruction=reconstruction,
-                magnitude=input_shape[-1] == 1,
+                magnitude=magnitude,
                 density_compensation=_density(sampler),
                 trajectory=getattr(sampler, "trajectory", None),
                 name="unet_output",
@@ -261,7 +263,7 @@ def loupe_model(
             reconstruction=reconstruction,
             data_consistency=data_consistency,
             half_plane=sampler.half_plane,
-            magnitude=input_shape[-1] == 1,
+            magnitude=magnitude,
             name="unet_output",
         )
 

@@ -12,7 +12,8 @@ from loupe_tf.models import (
     with_binarization,
 )
 from loupe_tf.reconstruction import Network
-from loupe_tf.samplers import LearnedMask
+from loupe_tf.samplers import GivenTrajectory, LearnedMask
+from loupe_tf.trajectories import radial
 
 SMALL = {
     "filters": 2,
@@ -151,6 +152,32 @@ def test_complex_residual(images):
     network = model.reconstructor.network
     expected = adjoint + keras.ops.convert_to_numpy(network(adjoint))
     np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("magnitude", [None, True, False])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("curves", [False, True])
+def test_the_magnitude_of_a_complex_reconstruction(curves, channels, magnitude):
+    """The default is that of the input. The saved model has the choice."""
+    arguments = {"acceleration": 4}
+    if curves:
+        arguments = {
+            "sampler": GivenTrajectory(
+                radial(3, 12, matrix=(16, 18), field_of_view=(160, 180))
+            )
+        }
+    model = loupe_model(
+        (16, 18, channels),
+        **arguments,
+        reconstruction="complex",
+        magnitude=magnitude,
+        **SMALL,
+    )
+    expected = 1 if magnitude or magnitude is None and channels == 1 else 2
+    assert model.output_shape == (None, 16, 18, expected)
+    assert model.reconstructor.magnitude == (expected == 1)
+    twin = Loupe.from_config(model.get_config())
+    assert twin.output_shape == (None, 16, 18, expected)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
