@@ -1,9 +1,7 @@
 import numpy as np
 
 from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
-from loupe_tf.simulation import add_noise, birdcage_maps, simulate_kspace
-
-ANGLES = 8
+from loupe_tf.simulation import add_noise, simulate_kspace, turned_maps
 
 
 class CoilBatches(ShuffledBatches):
@@ -54,12 +52,7 @@ class CoilBatches(ShuffledBatches):
         snr=None,
         drop_remainder=False,
     ):
-        # A rotation by the angle between two coils would only renumber them.
-        step = 2 * np.pi / coils / ANGLES
-        size = np.shape(images)[1:3]
-        self._maps = np.stack(
-            [birdcage_maps(size, coils, angle=step * i) for i in range(ANGLES)]
-        )
+        self._maps = turned_maps(np.shape(images)[1:3], coils)
         self.phase = phase
         self.turns = turns
         self.snr = snr
@@ -71,7 +64,7 @@ class CoilBatches(ShuffledBatches):
         rng = np.random.default_rng(seed)
         if self.turns:
             images = np.stack([turn(image, rng) for image in images])
-        maps = self._maps[rng.integers(ANGLES, size=len(images))]
+        maps = self._maps[rng.integers(len(self._maps), size=len(images))]
         kspace, maps, _ = simulate_kspace(
             images, maps, self.phase, seed=rng.integers(2**32)
         )

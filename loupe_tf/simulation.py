@@ -4,6 +4,8 @@ Fully sampled multi-coil k-space is rare. These functions simulate training data
 for a model with `coils` from any images. They need only NumPy.
 """
 
+import functools
+
 import numpy as np
 
 from loupe_tf.checks import check_integer, check_number, invalid
@@ -59,6 +61,33 @@ def birdcage_maps(size, coils, radius=1.5, angle=0.0):
     maps = np.exp(1j * (np.arctan2(u, -v) - turns)) / np.hypot(v, u)
     maps /= np.linalg.norm(maps, axis=0)
     return maps.astype(np.complex64)
+
+
+@functools.lru_cache(maxsize=1)
+def turned_maps(size, coils, angles=8):
+    """Make birdcage maps of coils that stand at several angles.
+
+    The maps of the last call are kept, so that the splits of a data set share
+    one array.
+
+    Args:
+        size: Tuple `(H, W)`.
+        coils: Positive integer, number of coils.
+        angles: Positive integer. They divide the angle between two coils into
+            equal parts: a rotation by all of it would only renumber the coils.
+
+    Returns:
+        Complex64 array `(angles, coils, H, W)`, which is read-only.
+
+    Raises:
+        ValueError: If an argument is invalid.
+    """
+    check_integer("coils", coils, at_least=1)
+    step = 2 * np.pi / coils / angles
+    maps = [birdcage_maps(size, coils, angle=step * i) for i in range(angles)]
+    maps = np.stack(maps)
+    maps.flags.writeable = False
+    return maps
 
 
 def smooth_phase(size, deviation=1.0, rng=None):

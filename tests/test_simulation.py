@@ -37,6 +37,21 @@ def test_a_quarter_of_a_turn():
     )
 
 
+def test_maps_of_several_angles_are_shared():
+    maps = simulation.turned_maps((6, 7), 3)
+    assert maps.shape == (8, 3, 6, 7)
+    for i in range(8):
+        angle = i * np.pi / 12
+        expected = simulation.birdcage_maps((6, 7), 3, angle=angle)
+        np.testing.assert_allclose(maps[i], expected, atol=1e-6)
+    # Nobody changes what others have.
+    assert simulation.turned_maps((6, 7), 3) is maps
+    with pytest.raises(ValueError, match="read-only"):
+        maps[0] = 0
+    with pytest.raises(ValueError, match="coils"):
+        simulation.turned_maps((6, 7), 0)
+
+
 def test_phase_is_smooth_and_has_its_deviation():
     rng = np.random.default_rng(0)
     variances = []

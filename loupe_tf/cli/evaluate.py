@@ -80,7 +80,8 @@ def add(commands):
     add_seed(
         evaluate,
         "seed of the split of files, of random patterns, of phases, coils and "
-        "noise; for a trained model, take the seed of its training",
+        "noise; for a trained model, take the seed of its training: the split "
+        "is the same, coils and noise are drawn anew",
     )
     add_options_of_scanner(evaluate.add_argument_group("the simulated scanner"))
     add_options_of_rows(evaluate.add_argument_group("the rows"))

@@ -1,6 +1,7 @@
 """`loupe-tf train`: a mask learned with 4S, and what it gained."""
 
 from loupe_tf.checks import invalid
+from loupe_tf.cli.measurement import describe, phase_for
 from loupe_tf.cli.phase import check_phase, is_complex, magnitudes, with_phase
 from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.cli.training.options import add_options, check, complete
@@ -73,7 +74,7 @@ def run(options):
     from loupe_tf import evaluation, masks
     from loupe_tf.checks import check_choice
     from loupe_tf.cli.training import models, page, rounds
-    from loupe_tf.cli.training.scans import describe, image_shape, simulate
+    from loupe_tf.cli.training.scans import image_shape, simulate
     from loupe_tf.evaluation.tuning import spread_slices
     from loupe_tf.layers.estimators import ESTIMATORS
     from loupe_tf.provenance import provenance
@@ -99,7 +100,7 @@ def run(options):
     facts = {
         **provenance(settings_of(options), source, data),
         "convention": page.CONVENTION,
-        "measurement": describe(options),
+        "measurement": describe(options.coils, options.snr),
         "devices": str(devices),
     }
     print(f"Data: {source}; {facts['volumes']}\nTraining on {devices}")
@@ -150,10 +151,7 @@ def load_data(options):
         extent = datasets.inspect(train_data.images, train_data.volumes).extent
         data = {k: v.crop_to_acquired(extent) for k, v in data.items()}
         source += f", k-space cropped to the acquired extent {extent}"
-    if options.coils is not None and options.phase is None:
-        # A receive coil adds a phase of its own; the image has one too.
-        own = any(map(is_complex, data.values()))
-        options.phase = 0.0 if own else 1.0
+    options.phase = phase_for(options.coils, options.phase, data)
     return data, with_phase(source, options.phase)
 
 

@@ -356,6 +356,7 @@ def test_coils_and_phase_of_training_are_new_in_each_epoch(rng):
     for name, (_, targets) in first.items():
         rows = found[name].rows(0)
         np.testing.assert_array_equal(targets, data[name].images[rows])
+    assert found["train"]._maps is found["test"]._maps
     # Splits differ in what is drawn.
     maps = [inputs[1] for inputs, _ in first.values()]
     assert all((maps[0] != other).any() for other in maps[1:])

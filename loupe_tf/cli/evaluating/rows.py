@@ -11,8 +11,9 @@ import numpy as np
 
 from loupe_tf import evaluation, masks, provenance
 from loupe_tf.checks import invalid
-from loupe_tf.cli.evaluating.scans import describe, simulate
-from loupe_tf.cli.phase import images_of, is_complex, with_phase
+from loupe_tf.cli.evaluating.scans import simulate
+from loupe_tf.cli.measurement import describe, phase_for
+from loupe_tf.cli.phase import images_of, with_phase
 from loupe_tf.datasets import load_splits
 from loupe_tf.evaluation.trying import try_on
 from loupe_tf.kept_images import save_images
@@ -32,9 +33,6 @@ FREE = (
     "out",
     "data_dir",
 )
-
-# Settings that older versions lack. Their rows had none of these.
-NEW = ("coils", "snr", "lines")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,10 +217,8 @@ def conduct(settings):
         complex_images=True,
     )
     fingerprints = {name: fingerprint(each) for name, each in splits.items()}
-    if settings["coils"] is not None and settings["phase"] is None:
-        # A receive coil adds a phase of its own; the image has one too.
-        own = any(map(is_complex, splits.values()))
-        settings = {**settings, "phase": 0.0 if own else 1.0}
+    phase = phase_for(settings["coils"], settings["phase"], splits)
+    settings = {**settings, "phase": phase}
     images = images_of(splits, settings["phase"], settings["seed"])
     splits = {
         name: dataclasses.replace(slices, images=images[name])
@@ -231,7 +227,7 @@ def conduct(settings):
     source = with_phase(source, settings["phase"])
     scans = simulate(settings, images)
     facts = provenance.provenance(settings, source, splits)
-    facts["measurement"] = describe(settings)
+    facts["measurement"] = describe(settings["coils"], settings["snr"])
     print(f"Data: {source}; {facts['volumes']}")
     print(f"Measurement: {facts['measurement']}")
     todo = grid(settings)
@@ -245,10 +241,7 @@ def conduct(settings):
     # but get no others beside them.
     known = folder.records_by_name()
     finished = all(cell.name in known for cell in todo)
-    later = [name for name in NEW if settings[name] is None]
-    if finished:
-        later += data
-    folder.check_settings(same | data, later)
+    folder.check_settings(same | data, data if finished else ())
 
     def judge_one(cell):
         keras.utils.clear_session(free_memory=False)

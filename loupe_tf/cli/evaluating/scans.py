@@ -2,13 +2,10 @@
 
 import numpy as np
 
-from loupe_tf.callbacks.coil_batches import ANGLES
+from loupe_tf.cli.measurement import ANGLE, NOISE
 from loupe_tf.evaluation.judging import to_complex
 from loupe_tf.numpy_operators import forward, to_channels
-from loupe_tf.simulation import add_noise, birdcage_maps
-
-# Random numbers of their own, apart from those of the phases.
-ANGLE, NOISE = 1, 2
+from loupe_tf.simulation import add_noise, turned_maps
 
 
 class OneByOne:
@@ -63,9 +60,8 @@ def simulate(settings, images):
 
 def _maps(count, size, coils, seed):
     """Maps of each image, at a random angle, as `CoilBatches` has them."""
-    step = 2 * np.pi / coils / ANGLES
-    every = [birdcage_maps(size, coils, angle=step * i) for i in range(ANGLES)]
-    angles = np.random.default_rng(seed).integers(ANGLES, size=count)
+    every = turned_maps(size, coils)
+    angles = np.random.default_rng(seed).integers(len(every), size=count)
     return OneByOne(lambda i: every[angles[i]], (count, coils, *size))
 
 
@@ -83,20 +79,3 @@ def _noisy(images, maps, snr, seed):
     count, *size, _ = images.shape
     coils = () if maps is None else maps.shape[1:2]
     return OneByOne(make, (count, *coils, *size))
-
-
-def describe(settings):
-    """What is simulated, as text.
-
-    Args:
-        settings: Dict of the settings of `loupe-tf evaluate`.
-    """
-    number, snr = settings["coils"], settings["snr"]
-    coils = "one coil"
-    if number is not None:
-        coils = f"{number} coil{'s' * (number > 1)} around the image "
-        coils += "(birdcage maps)"
-    noise = "no noise"
-    if snr is not None:
-        noise = f"receiver noise, {snr:g} dB below the signal"
-    return f"{coils}, {noise}"

@@ -1,6 +1,7 @@
 """What stands between a learned mask and a scan: a section of the report."""
 
-from loupe_tf.cli.training import scans, sentences
+from loupe_tf.cli.measurement import describe
+from loupe_tf.cli.training import sentences
 from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.reconstruction.calibration import (
     USUAL,
@@ -84,7 +85,7 @@ def _phase(simulated, complex_images):
 
 def _receivers(mask, options):
     name = "receive coils and noise"
-    answer = f"simulated: {scans.describe(options)}"
+    answer = f"simulated: {describe(options.coils, options.snr)}"
     lacks = [
         text
         for value, text in (

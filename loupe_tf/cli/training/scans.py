@@ -2,12 +2,10 @@
 
 import numpy as np
 
+from loupe_tf.cli.measurement import NOISE
 from loupe_tf.cli.phase import check_one_phase, images_of
 from loupe_tf.simulation import add_noise
 
-# Splits have random numbers of their own, and so have phases, `[seed, number]`,
-# and noise. NumPy splits seeds into words of 32 bits, so a sum is not enough.
-NOISE = 2
 # `CoilBatches` appends epoch and batch to the seed. No training reaches this
 # epoch, so the other splits have nothing of it.
 APART = 2**32 - 1
@@ -119,19 +117,3 @@ def rebuild(model, scans, batch_size):
         inputs, _ = scans[index]
         output[scans.rows(index)] = model.predict_on_batch(inputs)
     return output
-
-
-def describe(options):
-    """What is simulated, as text.
-
-    Args:
-        options: `argparse.Namespace` of `loupe-tf train`.
-    """
-    coils = "one coil"
-    if options.coils is not None:
-        coils = f"{options.coils} coil{'s' * (options.coils > 1)} around the "
-        coils += "image (birdcage maps)"
-    noise = "no noise"
-    if options.snr is not None:
-        noise = f"receiver noise, {options.snr:g} dB below the signal"
-    return f"{coils}, {noise}"
