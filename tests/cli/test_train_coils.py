@@ -10,7 +10,13 @@ import pytest
 
 from loupe_tf import cli, distribution, masks, metrics, models, simulation
 from loupe_tf.cli.train import load_data
-from loupe_tf.cli.training import before_a_scan, cg_sense, rounds, scans
+from loupe_tf.cli.training import (
+    before_a_scan,
+    cg_sense,
+    networks,
+    rounds,
+    scans,
+)
 from loupe_tf.cli.training.models import build_model
 from loupe_tf.cli.training.options import complete
 from loupe_tf.datasets import Slices
@@ -274,9 +280,20 @@ def test_lines_of_a_unet_for_coils_are_warned_of(folder, monkeypatch):
             cli.train.warn_of_lines(parse(*words))
 
 
-def test_points_of_a_unet_with_coils(folder, quick):
+def test_points_of_a_unet_with_coils(folder, quick, monkeypatch):
+    outcomes, judge = [], rounds.judge
+
+    def spy(*arguments):
+        outcomes.append(judge(*arguments))
+        return outcomes[0]
+
+    monkeypatch.setattr(rounds, "judge", spy)
     assert train(_arguments(folder, "--coils", "2")) == 0
     _, found, report = _read(folder)
+    # Images that no picture shows are not kept.
+    title = networks.NETWORKS["unet"].title
+    shown = "learned, zero-filled", f"learned, {title}"
+    assert set(outcomes[0].outputs) == {*shown, f"central_points, {title}"}
     # The central points are the fixed mask, whose rows stand once.
     assert len(found["results"]) == 6
     assert "2 coils around the image (birdcage maps), no noise" in report

@@ -7,6 +7,7 @@ from loupe_tf.atomic import written_aside
 from loupe_tf.cli.training import before_a_scan, sentences
 from loupe_tf.cli.training.models import fixed_mask
 from loupe_tf.cli.training.networks import NETWORKS
+from loupe_tf.cli.training.rounds import ZERO_FILLED
 from loupe_tf.cli.vocabulary import settings_of
 from loupe_tf.masks.description import resolution_text, side_lobe_text
 
@@ -255,7 +256,7 @@ def draw_overview(mask, test, outputs, network):
     return plots.overview(
         mask,
         test.images[one],
-        outputs["learned, zero-filled"][one],
+        outputs[ZERO_FILLED][one],
         outputs[f"learned, {network}"][one],
         voxel_size=test.voxel_size,
     )

@@ -13,6 +13,9 @@ from loupe_tf.cli.training.options import CENTRAL
 from loupe_tf.cli.training.scans import image_shape, of_training, rebuild
 from loupe_tf.models import loupe_model
 
+# The name of its result.
+ZERO_FILLED = "learned, zero-filled"
+
 
 class Progress:
     """One bar over all epochs of both rounds."""
@@ -90,7 +93,8 @@ class Outcome:
     Attributes:
         results: Dict by mask and reconstruction of dicts: metrics of each test
             volume, achieved R, slope, epochs and seconds.
-        outputs: Dict by the same names of reconstructed test images.
+        outputs: Dict by the same names of reconstructed test images, of those
+            that the page shows.
         histories: Dict by the names of the models.
     """
 
@@ -125,10 +129,12 @@ def judge(options, models, trained, test, scans):
     """
     results, outputs, histories = {}, {}, {}
     shape = image_shape(scans, options)
+    title = NETWORKS[options.network].title
 
     def add(name, kind, mask, model, **others):
         output = rebuild(model, scans["test"], options.batch_size)
-        outputs[f"{name}, {kind}"] = output
+        if f"{name}, {kind}" == ZERO_FILLED or kind == title:
+            outputs[f"{name}, {kind}"] = output
         results[f"{name}, {kind}"] = {
             "volumes": evaluation.per_volume(test.images, output, test.volumes),
             "achieved_acceleration": mask.achieved_acceleration,
@@ -157,7 +163,7 @@ def judge(options, models, trained, test, scans):
         name = "learned" if model.name == "learned" else options.baseline
         add_untrained(name, mask)
         spent = {"epochs": len(history.epoch), "seconds": seconds}
-        add(name, NETWORKS[options.network].title, mask, model, **spent)
+        add(name, title, mask, model, **spent)
         histories[model.name] = history.history
     pattern = CENTRAL["lines" if options.lines else "points"]
     if pattern != options.baseline:
