@@ -35,13 +35,12 @@ Write a mask in another format. The file appears at once and whole: after an
 error, an older file is still there. Before a mask goes to a scanner (Pulseq,
 ISMRMRD, CSV), the command says how far out it acquires k-space, if it leaves
 out one half or was learned from images without a phase, and, for learned lines,
-what to compare with if there are several coils. A Pulseq file is
-a spoiled gradient echo, whatever the contrast that the mask was learned from;
-the time of the scan, the bandwidth of the read-out and the largest gradient and
-slew rate, beside their limits, are printed.
-Gradients keep the limits of the scanner in any orientation of the slice;
-peripheral nerve stimulation, mechanical resonances and the duty cycle are not
-checked.
+what to compare with if there are several coils. A Pulseq file is a spoiled
+gradient echo, whatever the contrast that the mask was learned from; the time of
+the scan and of the full one, the bandwidth of the read-out and the largest
+gradient and slew rate, beside their limits, are printed. Gradients keep the
+limits of the scanner in any orientation of the slice; peripheral nerve
+stimulation, mechanical resonances and the duty cycle are not checked.
 """
 
 EXAMPLES = """\
@@ -146,7 +145,8 @@ def add(commands):
         (
             "max-slew",
             "largest slew rate of the scanner in T/m/s (150), in the same "
-            "sense",
+            "sense. --te and --tr do not slow the gradients; give --max-slew "
+            "if they may be gentler",
         ),
     ):
         metavar = name.rpartition("-")[2].upper()

@@ -76,7 +76,8 @@ def add(commands):
         type=float,
         default=1e-5,
         metavar="S",
-        help="time between two samples in s (%(default)s)",
+        help="time between two samples in seconds, not ms or µs: 4e-6 is 4 µs "
+        "(1e-5, 10 µs)",
     )
     add_hardware(make, "limits of the gradients (clinical)")
     make.add_argument(

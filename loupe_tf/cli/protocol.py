@@ -87,8 +87,13 @@ def describe_scan(path):
     """
     found = definitions(path)
     seconds, tr = float(found["TotalDuration"]), 1000 * float(found["TR"])
+    full = ""
     if "MaskAcquired" in found:
         acquired = f"{found['MaskAcquired']} lines"
+        along = {"rows": 0, "columns": 1}[found["MaskAxis"]]
+        lines = int(found["MaskMatrix"].split()[along])
+        more = lines - int(found["MaskAcquired"])
+        full = f" (all {lines} lines: {seconds + more * tr / 1000:.2f} s)"
         read_out = (
             f"{float(found['Bandwidth']):.0f} Hz per pixel, oversampled "
             f"{found['ReadoutOversamplingFactor']} times"
@@ -108,7 +113,7 @@ def describe_scan(path):
         for name in ("PeakGradient", "MaxGradient", "PeakSlew", "MaxSlew")
     )
     return (
-        f"scan time {seconds:.2f} s: TR {tr:.2f} ms × ({acquired} + "
+        f"scan time {seconds:.2f} s{full}: TR {tr:.2f} ms × ({acquired} + "
         f"{found['DummyScans']} dummy scans); read-out {read_out}\n"
         f"gradient at most {gradient} of {most} mT/m, slew rate at most {slew} "
         f"of {fastest} T/m/s {where}"

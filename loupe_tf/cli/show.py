@@ -34,14 +34,13 @@ Print the facts about a mask: acceleration achieved and asked for, calibration
 region, and whether its centre suffices for the ESPIRiT of this package, with
 which a scan of several coils estimates sensitivity maps; for lines, how far out
 they go, which of them have no gap, and the resolution of both; the field of
-view; the largest side
-lobe of the point-spread function and, if it is higher, the value beside the
-peak, in percent of the peak; the density by distance from DC; how the mask was
-made, where long values are shortened: `provenance` of the mask in Python has
-all of them. Outer points or lines are those acquired outside the calibration
-region that have a mirror image about DC; those at -N/2, for an even N, are not
-counted. A note says if the mask leaves out one half of k-space, as masks
-learned from images without a phase may do. With --out, draw it.
+view; the largest side lobe of the point-spread function and, if it is higher,
+the value beside the peak, in percent of the peak; the density by distance from
+DC; how the mask was made, where long values are shortened: `provenance` of the
+mask in Python has all of them. Outer points or lines are those acquired outside
+the calibration region that have a mirror image about DC; those at -N/2, for an
+even N, are not counted. A note says if the mask leaves out one half of k-space,
+as masks learned from images without a phase may do. With --out, draw it.
 """
 
 EXAMPLES = """\

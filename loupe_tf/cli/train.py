@@ -22,7 +22,8 @@ seen.
   loupe-tf train --data mni_brain/128 --lines columns \\
       --calibration 8 --epochs 300 200 --out runs/lines
   loupe-tf train --data my_volumes/ --phase --distribute mirrored
-  loupe-tf train --data my_volumes/ --lines columns --phase --out runs/scan
+  loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 20 \\
+      --network modl --batch-size 4 --out runs/scan
 
 The folder given by --out gets model.keras, mask.npz and mask.png, history.json,
 metrics.json and report.html, a self-contained page. The epochs by default are
@@ -35,11 +36,14 @@ The measurement is simulated: one coil without noise, unless --coils and --snr
 say otherwise. Most scanners have several coils. For their lines, give --coils
 and a network that uses the maps of the coils, --network modl, varnet or xpdnet:
 lines that a U-Net learned were 2.6 dB worse than equispaced ones for total
-variation, which uses the maps too (docs/guide/coils.md). The report then
-compares with equispaced lines, also by CG-SENSE, which learns nothing:
+variation, which uses the maps too (docs/guide/coils.md). With --coils, the
+report compares with equispaced lines, or points with a Poisson disc, since
+nobody scans central points; also by CG-SENSE, which learns nothing:
 
-  loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 30 \\
+  loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 20 \\
       --network modl --epochs 30 10 --batch-size 4 --out runs/coils
+  loupe-tf train --data my_volumes/ --coils 8 --snr 20 --network modl \\
+      --epochs 30 10 --batch-size 4 --out runs/points
 
 Magnitude images have no phase, so either half of their k-space determines the
 other, and a mask learned from them may leave one half out. Scans have a phase:

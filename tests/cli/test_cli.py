@@ -352,8 +352,9 @@ def test_convert_to_protocols(files, capsys):
     )
     # 8 lines and 2 dummy scans.
     assert (
-        "\nscan time 0.20 s: TR 20.00 ms × (8 lines + 2 dummy scans); read-out "
-        "400 Hz per pixel, oversampled 2 times\ngradient at most " in text
+        "\nscan time 0.20 s (all 32 lines: 0.68 s): TR 20.00 ms × (8 lines + 2 "
+        "dummy scans); read-out 400 Hz per pixel, oversampled 2 times\n"
+        "gradient at most " in text
     )
     said = r"at most ([\d.]+) of 28 mT/m, .* ([\d.]+) of 150 T/m/s in any or"
     peaks = [float(x) for x in re.search(said, text).groups()]

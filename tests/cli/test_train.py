@@ -62,9 +62,16 @@ def _arguments(folder, *others):
 def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert train(_arguments(folder)) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"R = 4 the learned mask is .* than as many", printed)
     # One test volume gives neither a deviation nor a verdict.
-    assert "on the one test volume" in printed
+    assert (
+        "\nUndecided: one test volume does not tell whether the learned points "
+        "are better than the same number of central points.\nPSNR " in printed
+    )
+    assert re.search(
+        r"\nPSNR [+-][\d.]+ dB; SSIM .*, R = 4, one seed\.", printed
+    )
+    command = f"<code>loupe-tf mask convert {folder}/run/mask.npz points.csv"
+    assert command in (folder / "run" / "report.html").read_text()
     assert "±" not in printed and "better in" not in printed
     run = folder / "run"
     mask = masks.SamplingMask.load(run / "mask.npz")
@@ -87,7 +94,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
         "central_points, zero-filled",
         "central_points, U-Net",
     }
-    assert "than as many central points" in printed
+    assert "the same number of central points, whose image" in printed
     for result in metrics["results"].values():
         assert result["achieved_acceleration"] == 4.0
         assert len(result["volumes"]) == 1
@@ -113,7 +120,10 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     history = json.loads((run / "history.json").read_text())
     assert history["learned"]["round"] == [1, 1, 2]
     report = (run / "report.html").read_text()
-    assert "learned mask is" in report and report.count("data:image/png") == 8
+    assert (
+        "Undecided: one test volume" in report
+        and report.count("data:image/png") == 8
+    )
     assert "http://" not in report and "https://" not in report
     assert "Not yet for a scanner: " in report
     assert '<span class="open">open</span>' in report
@@ -263,7 +273,8 @@ def test_the_central_points_stand_beside(sign, direction):
         parse("--data", "x"), results
     )
     assert (kind, pattern) == ("points", "central_points")
-    assert f"1.00 dB {direction} than as many central points" in text
+    said = f"1.00 dB {direction} than the same number of central points, whose"
+    assert said in text
 
 
 def test_settings_that_were_not_given_are_said():
@@ -315,35 +326,82 @@ def test_how_far_a_mask_makes_use_of_the_symmetry():
     assert sentences.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
 
 
-def test_the_gain_has_an_interval():
-    """Student's over volumes, whichever mask is better."""
+def test_the_verdict_comes_first():
+    """One sentence for it, and one for the figures and Student's interval."""
     options = parse("--data", "images")
     gains = np.array([1.0, 2.0, 3.0])
     # t(0.975, 2) = 4.303, over the square root of 3.
-    options.baseline = "central_points"
-    for sign, text in ((1, "is 2.00 dB"), (-1, "is 2.00 dB")):  # Without it.
+    for sign, better in ((1, "better"), (-1, "worse")):
         ssim = 0.9, 0.9 - 0.01 * sign
-        found = sentences.sentence(
-            options, sign * gains, ssim, "zero-filled", demo=False
+        text, figures = sentences.sentence(
+            options, sign * gains, ssim, "the same U-Net"
         )
-        assert f"{text} [-0.48, 4.48]" in found
-        assert ("worse than" in found) == (sign < 0)
-        assert "as many central points, zero-filled" in found
-        assert f"better in {3 * (sign > 0)} of them" in found
-        assert f"SSIM of 0.900 against {ssim[1]:.3f}" in found
-        assert "disagree" not in found
-        assert "does not tell which mask is better" in found
-        found = sentences.sentence(
-            options, sign * (gains + 2), ssim[::-1], "zero-filled", demo=False
+        assert text == (
+            "Undecided: the interval of the gain in PSNR over the same number "
+            "of central points includes zero."
         )
-        assert "4.00 dB [1.52, 6.48]" in found and "not tell" not in found
-        assert "The two metrics disagree" in found
+        large = sign * (gains + 2)
+        text, figures = sentences.sentence(options, large, ssim, "by TV")
+        assert text == (
+            f"The learned points are {better} than the same number of central "
+            "points."
+        )
+        low, high = (1.52, 6.48) if sign > 0 else (-6.48, -1.52)
+        assert figures == (
+            f"PSNR {4 * sign:+.2f} dB [{low}, {high}], better in "
+            f"{3 * (sign > 0)} of 3 test volumes; SSIM 0.900 against "
+            f"{ssim[1]:.3f}; by TV, R = 4, one seed."
+        )
+        text, _ = sentences.sentence(options, large, ssim[::-1], "")
+        ours, others = "the learned points", "the central points"
+        if sign < 0:
+            ours, others = others, ours
+        assert text == (
+            f"Undecided: {ours} have the better PSNR, {others} the better SSIM."
+        )
         same = 0.9, 0.9 + 1e-4 * sign  # Both are printed as 0.900.
-        found = sentences.sentence(options, sign * gains, same, "", demo=False)
-        assert "disagree" not in found
+        text, _ = sentences.sentence(options, large, same, "")
+        assert "Undecided" not in text
+    text, figures = sentences.sentence(options, gains[:1], same, "")
+    assert text.startswith("Undecided: one test volume does not tell whether")
+    assert figures.startswith("PSNR +1.00 dB; SSIM 0.900 against ")
 
 
-CENTRE = "central", "1 dB worse"
+def test_a_network_worse_than_zero_filling_does_not_decide():
+    volumes = {
+        name: {
+            "a": {"psnr": psnr, "ssim": 0.9},
+            "b": {"psnr": psnr, "ssim": 0.9},
+        }
+        for name, psnr in (("learned", 30.0), ("central_points", 29.0))
+    }
+    results = {
+        f"{name}, zero-filled": {"volumes": each}
+        for name, each in volumes.items()
+    }
+    reason, text, figures = sentences.verdict(
+        parse("--data", "images"), "U-Net", results, None, ["It is worse."]
+    )
+    assert "by their networks yet" in reason
+    assert reason.endswith("The next sentences compare zero-filled images.")
+    assert text.startswith("The learned points are better than the same number")
+    assert "; no network, zero-filled, R = 4, one seed." in figures
+
+
+@pytest.mark.parametrize(
+    "pattern, words",
+    [
+        ("central_lines", "central lines"),
+        ("gaussian", "Gaussian points"),
+        ("poisson_disc", "Poisson-disc points"),
+        ("mine", "mine points"),
+    ],
+)
+def test_patterns_in_words(pattern, words):
+    assert sentences.in_words(pattern) == words
+
+
+CENTRE = "central_points", "1 dB worse"
 
 
 def both(gains, ssim=0.01):
@@ -358,20 +416,28 @@ def test_before_a_scan(lines, complex_images):
     array = np.ones((1, 8) if lines else (8, 8), bool)
     view = (220, 240) if complex_images else None
     mask = masks.SamplingMask(array, field_of_view=view)
-    options = parse("--data", "images")
+    options = parse("--data", "images", "--baseline", "gaussian")
     gains = np.array([1.0, 1.1, 1.2])
     text, rows = before_a_scan.section(
         mask, both(gains), CENTRE, options, complex_images, demo=False
     )
+    assert "`loupe-tf mask convert runs/loupe/mask.npz " in text
+    to = "points.csv`"
+    if lines:
+        to = "scan.seq`" if complex_images else "scan.seq --fov H W`"
+    assert text.endswith(f"export the mask: {text.split(': ')[-1]}")
+    assert to in text
     remedies = {name: remedy for name, *_, remedy in rows}
     assert bool(remedies["images with a phase"]) != complex_images
-    assert bool(remedies["field of view"]) != complex_images
+    fits = "fit into it along " + ("W, the" if lines else "H and W, the")
+    said = fits if complex_images else "`--fov`"
+    assert said in remedies["field of view"]
     # A mask of points is for 3-D; that is no fault.
     states = {name: state for name, state, *_ in rows}
     assert states["a sequence for it"] == ("ok" if lines else "note")
     assert ("CSV" in remedies["a sequence for it"]) != bool(lines)
     assert all(remedies[x] for x, state in states.items() if state == "open")
-    assert "--baseline central" in remedies["better than the central mask"]
+    assert "--baseline central" in remedies["gain over central points"]
     # One coil without noise is what the command simulates by default.
     assert states["receive coils and noise"] == "open"
     # Eight are too few for sensitivity maps, which need not be of this scan.
@@ -394,13 +460,21 @@ def test_before_a_scan(lines, complex_images):
     assert sum(row[1] == "open" for row in more) == open_points + 2
     # A longer training need not help.
     (gain,) = [row for row in more if "2 of 3" in row[2]]
-    assert "by PSNR in 2 of 3" in gain[2] and "take the fixed mask" in gain[3]
+    assert (
+        "PSNR better in 2 of 3" in gain[2] and "take the fixed mask" in gain[3]
+    )
     # The baseline may be the central mask itself.
-    options.baseline = "central"
+    options.baseline = "central_points"
     _, rows = before_a_scan.section(
         mask, both(gains), CENTRE, options, complex_images, demo=False
     )
     assert len([row for row in rows if "central" in row[0]]) == 1
+    # A path with a blank can be pasted.
+    options.out = "my runs/a"
+    text, _ = before_a_scan.section(
+        mask, both(gains), CENTRE, options, complex_images, demo=False
+    )
+    assert "convert 'my runs/a/mask.npz' " in text
 
 
 @pytest.mark.parametrize(
@@ -425,7 +499,7 @@ def test_a_gain_needs_volumes_that_agree(gains, state, words):
         complex_images=True,
         demo=False,
     )
-    (row,) = [row for row in rows if "gaussian" in row[0]]
+    (row,) = [row for row in rows if row[0] == "gain over Gaussian points"]
     assert row[1] == state and words in row[2]
     assert bool(row[3]) == (state != "ok")
 
@@ -618,7 +692,7 @@ def test_lines_with_another_network_of_the_acquired_extent(folder, rng, capsys):
     assert mask.shape == (1, 12) and mask.array.sum() == round(12 / 4)
     assert mask.array[0, 5:7].all()
     printed = capsys.readouterr().out
-    assert "encoder-decoder" in printed and "on the one test volume" in printed
+    assert "encoder-decoder" in printed and "Undecided: one test" in printed
     run = folder / "run"
     results = json.loads((run / "metrics.json").read_text())["results"]
     assert "learned, encoder-decoder" in results
@@ -633,7 +707,7 @@ def test_lines_with_another_network_of_the_acquired_extent(folder, rng, capsys):
     assert list(got) == list(expected)
     for volume, values in expected.items():
         assert got[volume]["psnr"] == pytest.approx(values["psnr"], 1e-4)
-    assert "than as many central lines" in printed
+    assert "than the same number of central lines" in printed
     report = (run / "report.html").read_text()
     assert "The learned mask acquires columns up to" in report
     assert "4S never raised the slope from 20" in printed

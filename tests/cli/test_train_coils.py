@@ -106,11 +106,15 @@ def test_unrolled_networks_with_coils(folder, network, capsys, quick):
     assert "<dt>coils</dt><dd>3</dd>" in report
     assert "<dt>iterations</dt><dd>2</dd>" in report
     assert "3 coils around the image" in report
-    assert "better than equispaced_lines by CG-SENSE too" in report
+    assert "gain over equispaced lines by CG-SENSE" in report
+    assert re.search(r"dB below the signal, peak SNR \d[\d.]* on the", report)
+    assert "peak SNR" in found["facts"]["measurement"]
+    assert "scan.seq --fov H W" in report
     # Nobody is told the rule of the U-Net's lines.
     assert "2.6 dB" not in report
     printed = " ".join(capsys.readouterr().out.split())
     assert "By CG-SENSE, which uses the maps and learns nothing, the" in printed
+    assert "the same number of equispaced lines" in printed
     assert re.search("By CG-SENSE, the learned lines .* central lines", printed)
     mask = masks.SamplingMask.load(folder / "run" / "mask.npz")
     assert mask.provenance["simulated_coils"] == 3
@@ -119,6 +123,45 @@ def test_unrolled_networks_with_coils(folder, network, capsys, quick):
     if network == "modl":
         _check_zero_filling(folder, words, found)
         _check_scans_are_rebuilt(folder, capsys)
+
+
+def test_points_with_coils(folder, quick, capsys):
+    """A Poisson disc is their rival; the central ones stand beside it."""
+    words = "--coils", "3", "--snr", "20", *MODL
+    assert train(_arguments(folder, *words)) == 0
+    _, found, report = _read(folder)
+    assert list(found["results"])[3:] == [
+        "poisson_disc, zero-filled",
+        "poisson_disc, CG-SENSE",
+        "poisson_disc, MoDL",
+        "central_points, zero-filled",
+        "central_points, CG-SENSE",
+    ]
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "better than the same number of Poisson-disc points" in printed
+    assert "gain over Poisson-disc points by CG-SENSE" in report
+    assert "gain over central points" in report
+
+
+@pytest.mark.parametrize("coils", [None, 8])
+def test_the_peak_snr_is_that_of_the_noise(rng, coils):
+    """As the noise that is added has it, in the image of one coil."""
+    images = np.zeros((4, 64, 64, 1), "float32")
+    images[:3, 16:48, 16:48] = rng.uniform(size=(3, 32, 32, 1))
+    options = parse("--snr", "12")
+    options.coils = coils
+    volumes = np.array(["a", "a", "b", "b"])  # One slice of b is empty.
+    found = before_a_scan.peak_snr(options, images, volumes)
+    maps = simulation.birdcage_maps((64, 64), coils or 1)
+    kspace = simulation.simulate_kspace(images, maps, phase=0.0, seed=0)[0]
+    noise = simulation.add_noise(kspace, 12, seed=1) - kspace
+    peaks = [images[i].max() / noise[i].std() for i in range(3)]
+    expected = np.median([np.median(peaks[:2]), peaks[2]])
+    assert found == pytest.approx(expected, rel=0.03)
+    options.snr = None
+    assert before_a_scan.peak_snr(options, images, volumes) is None
+    options.snr = 12
+    assert before_a_scan.peak_snr(options, 0 * images, volumes) is None
 
 
 def _check_zero_filling(folder, words, found):
@@ -264,7 +307,12 @@ def test_the_rival_of_lines():
     assert parse(*COILS, "--baseline", "central_lines").baseline == (
         "central_lines"
     )
-    assert parse("--coils", "3").baseline == "central_points"
+    # Nobody scans with central points.
+    assert parse("--coils", "3").baseline == "poisson_disc"
+    assert parse().baseline == "central_points"
+    assert parse("--coils", "3", "--baseline", "central_points").baseline == (
+        "central_points"
+    )
 
 
 def test_lines_of_a_unet_for_coils_are_warned_of(folder, monkeypatch):
@@ -293,9 +341,9 @@ def test_points_of_a_unet_with_coils(folder, quick, monkeypatch):
     # Images that no picture shows are not kept.
     title = networks.NETWORKS["unet"].title
     shown = "learned, zero-filled", f"learned, {title}"
-    assert set(outcomes[0].outputs) == {*shown, f"central_points, {title}"}
-    # The central points are the fixed mask, whose rows stand once.
-    assert len(found["results"]) == 6
+    assert set(outcomes[0].outputs) == {*shown, f"poisson_disc, {title}"}
+    # Those of the learned and the fixed mask, and two of the central points.
+    assert len(found["results"]) == 8
     assert "2 coils around the image (birdcage maps), no noise" in report
     assert "give <code>--snr</code>" in report and "2.6 dB" not in report
 
@@ -589,7 +637,7 @@ def test_what_was_simulated_before_a_scan(words, state, said, remedy):
     if not options.lines:
         mask = masks.central_points((16, 18), 2)
     _, rows = before_a_scan.section(
-        mask, BETTER, ("central", ""), options, True, demo=False
+        mask, BETTER, ("central_points", ""), options, True, demo=False
     )
     (row,) = [row for row in rows if row[0] == "receive coils and noise"]
     assert row[1] == state and said in row[2] and remedy in row[3]
@@ -602,12 +650,12 @@ BETTER = {"psnr": np.array([1.0, 1.1, 1.2]), "ssim": np.full(3, 0.01)}
 @pytest.mark.parametrize(
     "ssim, state, words",
     [
-        ([0.01, 0.02, 0.03], "ok", "by SSIM 0.020 [-0.005, 0.045] better"),
-        ([0.0, 0.0, 0.0], "ok", "by SSIM 0.000"),
+        ([0.01, 0.02, 0.03], "ok", "SSIM 0.020 [-0.005, 0.045] better"),
+        ([0.0, 0.0, 0.0], "ok", "; SSIM 0.000"),
         # Worse in each volume.
-        ([-0.01, -0.011, -0.012], "open", "by SSIM 0.011 [0.009, 0.013] worse"),
+        ([-0.01, -0.011, -0.012], "open", "SSIM 0.011 [0.009, 0.013] worse"),
         # Worse on average, but the interval includes zero.
-        ([-0.01, -0.03, 0.01], "note", "by SSIM 0.010 [-0.040, 0.060] worse"),
+        ([-0.01, -0.03, 0.01], "note", "SSIM 0.010 [-0.040, 0.060] worse"),
     ],
 )
 def test_a_gain_needs_both_metrics(ssim, state, words):
@@ -615,12 +663,12 @@ def test_a_gain_needs_both_metrics(ssim, state, words):
     _, rows = before_a_scan.section(
         masks.central_points((16, 18), 2),
         gains,
-        ("central", ""),
+        ("central_points", ""),
         parse("--data", "images"),
         complex_images=True,
         demo=False,
     )
-    (row,) = [row for row in rows if row[0].startswith("better than the fixed")]
+    (row,) = [row for row in rows if row[0] == "gain over central points"]
     assert row[1] == state and words in row[2]
     assert ("disagree" in row[3]) == (state != "ok")
 
@@ -639,13 +687,13 @@ def test_the_gain_without_a_network(psnr, ssim, state):
     _, rows = before_a_scan.section(
         masks.equispaced_lines((16, 18), 2, 4),
         BETTER,
-        ("central", ""),
+        ("central_points", ""),
         parse("--data", "images", *COILS, *MODL),
         complex_images=True,
         demo=False,
         sense=gains,
     )
-    (row,) = [row for row in rows if "by CG-SENSE too" in row[0]]
+    (row,) = [row for row in rows if row[0].endswith("by CG-SENSE")]
     assert row[1] == state and bool(row[3]) == (state != "ok")
     # A cell that begins with a number would be a column of numbers.
     assert re.match(r"PSNR 1\.\d\d dB \[.*SSIM 0\.010 \[", row[2])
@@ -654,13 +702,17 @@ def test_the_gain_without_a_network(psnr, ssim, state):
 def test_nothing_may_be_open():
     mask = masks.equispaced_lines((64, 64), 2, 24)
     mask = mask.replace(field_of_view=(220, 220))
+    # The central lines are no rival with several coils.
     words = "--data images --lines columns --coils 8 --snr 30 --network modl"
     options = parse(*words.split())
     text, rows = before_a_scan.section(
-        mask, BETTER, (options.baseline, ""), options, True, demo=False
+        mask, BETTER, ("central_lines", ""), options, True, demo=False
     )
     assert not [row for row in rows if row[1] == "open"]
-    assert text == "No item is open. Read the notes before you scan."
+    assert text == (
+        "No item is open. Read the notes before you scan. Export the mask: "
+        "`loupe-tf mask convert runs/loupe/mask.npz scan.seq`."
+    )
 
 
 def test_a_magnitude_of_complex_images():

@@ -1,5 +1,10 @@
 """What stands between a learned mask and a scan: a section of the report."""
 
+import pathlib
+import shlex
+
+import numpy as np
+
 from loupe_tf.cli.measurement import describe
 from loupe_tf.cli.training import sentences
 from loupe_tf.cli.training.networks import NETWORKS
@@ -22,7 +27,9 @@ CONTRAST = [
 ]
 
 
-def section(mask, gains, central, options, complex_images, demo, sense=None):
+def section(
+    mask, gains, central, options, complex_images, demo, sense=None, peak=None
+):
     """Make the section: a sentence, and a table of what was looked at.
 
     Args:
@@ -35,6 +42,7 @@ def section(mask, gains, central, options, complex_images, demo, sense=None):
         complex_images: Boolean, whether the images given have a phase.
         demo: Boolean, whether the images are simulated.
         sense: (Optional) dict like `gains`, by CG-SENSE, if there are coils.
+        peak: (Optional) float, what `peak_snr` returns of the test images.
 
     Returns:
         Tuple of the sentence and the rows under `HEADER`.
@@ -42,7 +50,7 @@ def section(mask, gains, central, options, complex_images, demo, sense=None):
     rows = [
         *([_anatomy()] if demo else []),
         _phase(options.phase, complex_images),
-        _receivers(mask, options),
+        _receivers(mask, options, peak),
         _maps(mask),
         _snr(mask),
         CONTRAST,
@@ -50,17 +58,69 @@ def section(mask, gains, central, options, complex_images, demo, sense=None):
         _sequence(mask),
         _gain(gains, options.baseline),
         *([] if sense is None else [_by_cg_sense(sense, options.baseline)]),
-        *([] if options.baseline == central[0] else [_centre(*central)]),
+        *(
+            []
+            if options.baseline == central[0]
+            else [_centre(options, *central)]
+        ),
     ]
     open_points = sum(state == OPEN for _, state, *_ in rows)
+    command = _export(mask, options)
     if not open_points:
-        return "No item is open. Read the notes before you scan.", rows
+        text = "No item is open. Read the notes before you scan. Export the "
+        return f"{text}mask: {command}.", rows
     are = "item is" if open_points == 1 else "items are"
     return (
         f"Not yet for a scanner: {open_points} {are} open. You can still "
-        "export the mask.",
+        f"export the mask: {command}.",
         rows,
     )
+
+
+def peak_snr(options, images, volumes):
+    """The brightest pixel over the noise: docs/guide/conventions.md.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        images: Array of magnitudes `(n, H, W, 1)`.
+        volumes: Array `(n,)`, the volume of each.
+
+    Returns:
+        Float, the median over volumes of the median over their slices; `None`
+        without noise, or if all images are zero.
+    """
+    if options.snr is None:
+        return None
+    volumes = np.asarray(volumes)
+    power = np.einsum("nhwc,nhwc->n", images, images) / images[0].size
+    seen = power > 0  # A slice of zeros has no noise either.
+    if not seen.any():
+        return None
+    brightest = images.max(axis=(1, 2, 3))[seen] / np.sqrt(power[seen])
+    volumes = volumes[seen]
+    ratio = np.median(
+        [np.median(brightest[volumes == one]) for one in np.unique(volumes)]
+    )
+    coils = options.coils or 1
+    return float(np.sqrt(2 * coils) * 10 ** (options.snr / 20) * ratio)
+
+
+def peak_text(peak):
+    """The peak SNR, as text.
+
+    Args:
+        peak: Float, what `peak_snr` returns.
+    """
+    return f"peak SNR {peak:.3g} on the test images (median over volumes)"
+
+
+def _export(mask, options):
+    """The command that exports the mask, as text."""
+    path = shlex.quote(str(pathlib.Path(options.out, "mask.npz")))
+    to = "points.csv"
+    if mask.lines:
+        to = "scan.seq" + " --fov H W" * (mask.field_of_view is None)
+    return f"`loupe-tf mask convert {path} {to}`"
 
 
 def _anatomy():
@@ -83,9 +143,11 @@ def _phase(simulated, complex_images):
     return [name, OPEN, answer, "train on complex images, or with `--phase`"]
 
 
-def _receivers(mask, options):
+def _receivers(mask, options, peak):
     name = "receive coils and noise"
     answer = f"simulated: {describe(options.coils, options.snr)}"
+    if peak is not None:
+        answer += f", {peak_text(peak)}"
     lacks = [
         text
         for value, text in (
@@ -109,7 +171,7 @@ def _receivers(mask, options):
     if remedies:
         return [name, OPEN, answer, "; ".join(remedies)]
     remedy = (
-        "compare `--snr` with your scanner's; with raw k-space of its coils, "
+        "compare the noise with your scanner's; with raw k-space of its coils, "
         "train in Python: `loupe_model(coils=..., snr=...)`"
     )
     return [name, NOTE, answer, remedy]
@@ -150,7 +212,18 @@ def _size(mask):
     if mask.voxel_size:
         pixel = "×".join(f"{mm:.3g}" for mm in mask.voxel_size)
         answer += f", pixels of {pixel} mm"
-    return ["field of view", DONE, answer, ""]
+    return ["field of view", DONE, answer, _fits(mask)]
+
+
+def _fits(mask):
+    """A reminder that the phase encoding is not oversampled."""
+    along = {"columns": "W, the axis", "rows": "H, the axis"}.get(
+        mask.lines, "H and W, the axes"
+    )
+    return (
+        f"the object must fit into it along {along} of phase encoding, or it "
+        "wraps: nothing is oversampled there"
+    )
 
 
 def _sequence(mask):
@@ -171,8 +244,8 @@ def _sequence(mask):
 def _gain(gains, baseline):
     gains, ssim = gains["psnr"], gains["ssim"]
     better = int((gains > 0).sum())
-    name = f"better than the fixed {baseline} mask"
-    answer = f"by PSNR in {better} of {len(gains)} test volumes"
+    name = f"gain over {sentences.in_words(baseline)}"
+    answer = f"PSNR better in {better} of {len(gains)} test volumes"
     if better < len(gains):
         remedy = "give more epochs or images, or take the fixed mask"
         return [name, OPEN, answer, remedy]
@@ -186,16 +259,16 @@ def _gain(gains, baseline):
         return [name, OPEN, answer, remedy]
     size = sentences.size_of(ssim, unit="", digits=3)
     if ssim.mean() >= 0:
-        return [name, DONE, f"{answer}; by SSIM {size} better", ""]
+        return [name, DONE, f"{answer}; SSIM {size} better", ""]
     _, high = sentences.interval(ssim)
     state = OPEN if high < 0 else NOTE
     remedy = "the two metrics disagree: look at the images, train for longer"
-    return [name, state, f"{answer}; by SSIM {size} worse", remedy]
+    return [name, state, f"{answer}; SSIM {size} worse", remedy]
 
 
 def _by_cg_sense(gains, baseline):
     """Whether the mask also serves a method that has learned nothing."""
-    name = f"better than {baseline} by CG-SENSE too"
+    name = f"gain over {sentences.in_words(baseline)} by CG-SENSE"
     found = [
         f"{metric} {sentences.size_of(each, unit, digits)} "
         + ("worse" if each.mean() < 0 else "better")
@@ -213,10 +286,11 @@ def _by_cg_sense(gains, baseline):
     return [name, NOTE, answer, remedy]
 
 
-def _centre(pattern, alone):
+def _centre(options, pattern, alone):
+    # With several coils they are no rival: nobody scans with them.
     return [
-        f"better than the {pattern} mask",
-        OPEN,
+        f"gain over {sentences.in_words(pattern)}",
+        OPEN if options.coils is None else NOTE,
         f"not known with a network; without one, {alone}",
         f"compare with it: `--baseline {pattern}`",
     ]

@@ -46,6 +46,9 @@ def _shown(name, value):
 # As many lines or points around DC give images of low resolution.
 CENTRAL = {"lines": "central_lines", "points": "central_points"}
 
+# Central points are no rival with several coils: nobody scans with them.
+FOR_COILS = {"lines": "equispaced_lines", "points": "poisson_disc"}
+
 # What the options of version 0.1.0 called them.
 OLD_NAMES = {"uniform": "uniform_random", "poisson": "poisson_disc"}
 
@@ -101,7 +104,9 @@ def add_scanner_options(group):
         metavar="DB",
         help="add receiver noise to k-space, in training, validation and test: "
         "the mean power of all samples over that of the noise, in dB, such as "
-        "30 (no noise)",
+        "20; 30 is nearly free of noise: on the brains of --demo, the "
+        "brightest pixel is then about 120 times the noise with one coil, 330 "
+        "times with 8. The report has this peak SNR of your images (no noise)",
     )
 
 
@@ -130,10 +135,10 @@ def add_mask_options(group):
         "--baseline",
         choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
         type=lambda name: OLD_NAMES.get(name, name),
-        help="the fixed pattern to compare with: central_points, or "
-        "central_lines with --lines, which nobody has to design (default); "
-        "equispaced_lines with --lines and --coils, whose maps unfold their "
-        "aliases; gaussian and random_lines are easier rivals",
+        help="the fixed pattern to compare with (central_points, or "
+        "central_lines with --lines, which nobody has to design; with --coils, "
+        "poisson_disc, or equispaced_lines with --lines, whose aliases the "
+        "maps unfold); gaussian and random_lines are easier rivals",
     )
 
 
@@ -278,9 +283,8 @@ def complete(options):
         options.cooldown = min(10, max(1, first // 100))
     complete_network(options)
     if options.baseline is None:
-        options.baseline = CENTRAL["lines" if options.lines else "points"]
-        if options.lines and options.coils is not None:
-            options.baseline = "equispaced_lines"
+        rivals = CENTRAL if options.coils is None else FOR_COILS
+        options.baseline = rivals["lines" if options.lines else "points"]
     if options.lines and not masks.PATTERNS[options.baseline].of_lines:
         raise invalid(
             "baseline",

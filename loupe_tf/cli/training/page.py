@@ -38,11 +38,17 @@ WORDS = {
     "R, acceleration": "1/R of the samples, or lines, of k-space are acquired.",
     "zero-filled": "The image whose missing samples are zero, without a "
     "network; the maps combine several coils.",
+    "[a, b]": "The 95 % interval of a mean gain: Student's, over the test "
+    "volumes.",
     "central points, central lines": "As many points or lines as the learned "
     "mask has, those nearest to DC: a fixed mask that nobody has to design.",
     "CG-SENSE": "With several coils: the image that fits the samples of all "
     "coils best, by 30 conjugate gradients with the maps. It learns nothing; "
     "its regularization λ is chosen for each mask on validation slices.",
+    "peak SNR": "The brightest pixel of the fully sampled, combined image over "
+    "the standard deviation of the noise in its real or imaginary part.",
+    "Poisson-disc points": "Random points that keep a distance from each "
+    "other, denser towards DC.",
     "equispaced lines": "Lines with equal gaps, and the calibration region. "
     "Their aliases are far apart, so the maps of several coils separate them.",
     "DC": "The centre of k-space, frequency zero.",
@@ -125,15 +131,17 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
             results, options.baseline, sentences.CG_SENSE
         )
         facts = {**facts, "CG-SENSE": regularizations(results)}
+    peak = before_a_scan.peak_snr(options, test.images, test.volumes)
+    if peak is not None:
+        measured = f"{facts['measurement']}, {before_a_scan.peak_text(peak)}"
+        facts = {**facts, "measurement": measured}
     doubts = sentences.doubts_of(results, network)
     resolution = resolution_text(mask)
     demo = "mni_brain" in facts["data"]
     kind, pattern, alone = sentences.against_the_centre(options, results)
     without = "Without a network" if sense is None else "By CG-SENSE"
     said = [
-        sentences.verdict(
-            options, network, results, gains["psnr"], doubts, demo
-        ),
+        *sentences.verdict(options, network, results, gains["psnr"], doubts),
         sentences.by_cg_sense(options, results),
         f"{without}, the learned {kind} are {alone}."
         + sentences.advice(options, pattern),
@@ -163,6 +171,7 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
         has_phase,
         demo,
         sense,
+        peak,
     )
     if demo:
         doubts = [

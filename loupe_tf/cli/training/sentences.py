@@ -7,8 +7,15 @@ from loupe_tf.cli.training.cg_sense import TITLE as CG_SENSE
 from loupe_tf.cli.training.options import CENTRAL
 from loupe_tf.masks.mirror_images import without_mirror_image
 
+# Patterns whose names are not their words with blanks between them.
+IN_WORDS = {
+    "gaussian": "Gaussian points",
+    "poisson_disc": "Poisson-disc points",
+    "uniform_random": "uniformly random points",
+}
 
-def verdict(options, network, results, gains, doubts, demo):
+
+def verdict(options, network, results, gains, doubts):
     """State the gain of the learned mask, as far as that can be told.
 
     Args:
@@ -17,19 +24,23 @@ def verdict(options, network, results, gains, doubts, demo):
         results: Dict of the results by name of mask and reconstruction.
         gains: Array, decibels of each test volume with the network.
         doubts: List of strings, what `doubts_of` returns.
-        demo: Boolean, whether the images are simulated.
+
+    Returns:
+        List of strings: what `sentence` returns, after the reason if the masks
+        are compared without a network.
     """
     if not doubts:
         ssim = _ssim(results, options.baseline, network)
-        return sentence(options, gains, ssim, f"with the same {network}", demo)
+        return [*sentence(options, gains, ssim, f"the same {network}")]
     method = untrained(options)
     alone = gains_of(results, options.baseline, method)["psnr"]
     ssim = _ssim(results, options.baseline, method)
-    return (
+    return [
         "The masks cannot be compared by their networks yet, since a network "
-        "is worse than zero filling (below). "
-        + sentence(options, alone, ssim, f"without a network, {method}", demo)
-    )
+        "is worse than zero filling (below). The next sentences compare "
+        f"{'zero-filled images' if options.coils is None else CG_SENSE}.",
+        *sentence(options, alone, ssim, f"no network, {method}"),
+    ]
 
 
 def untrained(options):
@@ -79,9 +90,34 @@ def by_cg_sense(options, results):
     better = "worse" if gains.mean() < 0 else "better"
     return (
         f"By {CG_SENSE}, which uses the maps and learns nothing, the learned "
-        f"mask is {size_of(gains)} {better} than the fixed {options.baseline} "
-        f"mask (SSIM {ssim[0]:.3f} against {ssim[1]:.3f})."
+        f"{kind_of(options)} are {size_of(gains)} {better} than the same "
+        f"number of {in_words(options.baseline)} (SSIM {ssim[0]:.3f} against "
+        f"{ssim[1]:.3f})."
     )
+
+
+def kind_of(options):
+    """`"lines"` or `"points"`, what is learned.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+    """
+    return "lines" if options.lines else "points"
+
+
+def in_words(pattern):
+    """What a pattern consists of, as text, such as `"central points"`.
+
+    Args:
+        pattern: String, one of `PATTERNS`.
+    """
+    if pattern in IN_WORDS:
+        return IN_WORDS[pattern]
+    text = pattern.replace("_", " ")
+    if text.endswith(("lines", "points")):
+        return text
+    is_lines = pattern in masks.PATTERNS and masks.PATTERNS[pattern].of_lines
+    return f"{text} {'lines' if is_lines else 'points'}"
 
 
 def against_the_centre(options, results):
@@ -97,7 +133,7 @@ def against_the_centre(options, results):
         Three strings: lines or points, the pattern of the central ones, and
         how the learned ones compare with it.
     """
-    kind = "lines" if options.lines else "points"
+    kind = kind_of(options)
     pattern = CENTRAL[kind]
     method = untrained(options)
     gains = gains_of(results, pattern, method)["psnr"]
@@ -106,8 +142,9 @@ def against_the_centre(options, results):
     return (
         kind,
         pattern,
-        f"{size_of(gains)} {better} than as many central {kind}, an image of "
-        f"low resolution (SSIM {ssim[0]:.3f} against {ssim[1]:.3f})",
+        f"{size_of(gains)} {better} than the same number of central {kind}, "
+        f"whose image has low resolution (SSIM {ssim[0]:.3f} against "
+        f"{ssim[1]:.3f})",
     )
 
 
@@ -198,8 +235,8 @@ def slope_never_raised(options, slopes):
     )
 
 
-def sentence(options, gains, ssim, how, demo):
-    """The gain of the learned mask.
+def sentence(options, gains, ssim, how):
+    """The verdict on the learned mask, and the figures behind it.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
@@ -207,41 +244,46 @@ def sentence(options, gains, ssim, how, demo):
         ssim: Pair of floats, the mean SSIM of the learned mask and of the
             other.
         how: String, how the images were reconstructed.
-        demo: Boolean, whether the images are simulated.
+
+    Returns:
+        Pair of strings.
     """
-    gain = size_of(gains)
-    gain += " worse than" if gains.mean() < 0 else " better than"
-    kind = "lines" if options.lines else "points"
-    rival = (
-        f"as many central {kind}"
-        if options.baseline == CENTRAL[kind]
-        else f"the fixed {options.baseline} mask of the same budget"
-    )
-    text = (
-        f"At R = {options.acceleration:g} the learned mask is {gain} {rival}, "
-        f"{how}, and has an SSIM of {ssim[0]:.3f} against {ssim[1]:.3f} "
-    )
+    kind, rival = kind_of(options), in_words(options.baseline)
     shown = np.round(ssim, 3)
-    disagree = ""
-    if gains.mean() * (shown[0] - shown[1]) < 0:
-        disagree = " The two metrics disagree on which mask is better."
-    if len(gains) == 1:
-        text += "on the one test volume, which says nothing about others."
-        return text + disagree
-    volumes = "volumes of one simulated anatomy" if demo else "volumes"
-    text += (
-        f"(mean PSNR with its 95 % interval, and mean SSIM, over {len(gains)} "
-        f"test {volumes}, one seed; the PSNR is better in {sum(gains > 0)} of "
-        "them)."
-    )
-    text += disagree
-    low, high = interval(gains)
-    if low <= 0 <= high:
-        text += (
-            " The interval includes zero: this run does not tell which mask is "
-            "better."
+    figures = f"PSNR {gains.mean():+.2f} dB"
+    if len(gains) > 1:
+        low, high = interval(gains)
+        figures += (
+            f" [{low:.2f}, {high:.2f}], better in {sum(gains > 0)} of "
+            f"{len(gains)} test volumes"
         )
-    return text
+    figures += (
+        f"; SSIM {ssim[0]:.3f} against {ssim[1]:.3f}; {how}, "
+        f"R = {options.acceleration:g}, one seed."
+    )
+    if len(gains) == 1:
+        text = (
+            "Undecided: one test volume does not tell whether the learned "
+            f"{kind} are better than the same number of {rival}."
+        )
+    elif low <= 0 <= high:
+        text = (
+            "Undecided: the interval of the gain in PSNR over the same number "
+            f"of {rival} includes zero."
+        )
+    elif gains.mean() * (shown[0] - shown[1]) < 0:
+        ours, others = f"the learned {kind}", f"the {rival}"
+        if gains.mean() < 0:
+            ours, others = others, ours
+        text = (
+            f"Undecided: {ours} have the better PSNR, {others} the better SSIM."
+        )
+    else:
+        better = "worse" if gains.mean() < 0 else "better"
+        text = (
+            f"The learned {kind} are {better} than the same number of {rival}."
+        )
+    return text, figures
 
 
 def doubts_of(results, network):
