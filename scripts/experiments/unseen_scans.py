@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from experiments.simulated_scan import noisy
-from loupe_tf import evaluation, masks, metrics, simulation
+from loupe_tf import evaluation, masks, simulation
 from loupe_tf.datasets import Slices, load_splits, load_volumes, pool
 
 SEED = 2
@@ -154,6 +154,8 @@ def tune(method, candidates, scan):
     Returns:
         A reconstructor, the one with the highest mean PSNR of the slices.
     """
+    from loupe_tf import metrics  # It brings Keras.
+
     truth = np.abs(scan.images)[..., None]
 
     def score(candidate):
