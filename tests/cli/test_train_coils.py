@@ -36,16 +36,6 @@ def train(arguments):
     return cli.main(["train", *arguments])
 
 
-@pytest.fixture
-def folder(tmp_path, rng):
-    """Four volumes of three 16×18 slices."""
-    (tmp_path / "data").mkdir()
-    for i in range(4):
-        volume = rng.uniform(size=(3, 16, 18)).astype("float32")
-        np.save(tmp_path / "data" / f"volume_{i}.npy", volume)
-    return tmp_path
-
-
 def _arguments(folder, *others):
     return [
         *("--data", str(folder / "data"), "--out", str(folder / "run")),
@@ -549,7 +539,7 @@ def test_cg_sense_is_that_of_sigpy(images):
 
 
 def test_cg_sense_takes_the_best_weight(images, monkeypatch):
-    """Of scans with much noise a large one, of scans without a small one."""
+    """Scans with much noise get a large one, scans without a small one."""
     found = {}
     mask = _scan(images, "columns")[0]
     options = parse(*"--coils 4 --phase 1 --batch-size 8".split())

@@ -43,7 +43,7 @@ PRESETS = side_by_side(
     accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
     iterations=([1, 5, 10], [1, 3, 5], [1, 3]),
     seeds=[0],
-    # Of the measurements of compressed sensing; others have none.
+    # The noise of what compressed sensing gets; other methods have none.
     noises=[0.0],
     # The filters above; `None` has the networks of the papers, whose numbers
     # of parameters differ.
