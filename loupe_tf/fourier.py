@@ -111,7 +111,7 @@ def by_matrices():
 def fft2_parts(real, imag):
     """Compute `fft2` of the two parts, float32 tensors `(..., H, W)`."""
     if _BY_MATRICES.get():
-        return _matrix_transform(real, imag)
+        return _matrix_transform(real, imag, (-1, -2))
     scale = 1.0 / math.sqrt(real.shape[-2] * real.shape[-1])
     real, imag = ops.fft2((real, imag))
     return scale * real, scale * imag
@@ -119,24 +119,45 @@ def fft2_parts(real, imag):
 
 def ifft2_parts(real, imag):
     """Compute `ifft2` of the two parts, float32 tensors `(..., H, W)`."""
+    return _inverse(fft2_parts, real, imag)
+
+
+def fft_parts(real, imag):
+    """Compute the orthonormal transform along W alone, of `(..., H, W)`."""
+    if _BY_MATRICES.get():
+        return _matrix_transform(real, imag, (-1,))
+    scale = 1.0 / math.sqrt(real.shape[-1])
+    real, imag = ops.fft((real, imag))
+    return scale * real, scale * imag
+
+
+def ifft_parts(real, imag):
+    """Compute the inverse, and adjoint, of `fft_parts`."""
+    return _inverse(fft_parts, real, imag)
+
+
+def _inverse(transform, real, imag):
     # F⁻¹(z) = conj(F(conj(z))), and i·conj(z) is z with its parts swapped. So
     # there are no signs to change, and no divisions as in `ops.ifft2`.
-    imag, real = fft2_parts(imag, real)
+    imag, real = transform(imag, real)
     return real, imag
 
 
-def _matrix_transform(real, imag):
+def _matrix_transform(real, imag, axes):
     # (a + ib)(C - iS) = aC + bS + i(bC - aS); C and S are symmetric.
-    cos, sin = _matrices(real.shape[-1])
-    real, imag = (
-        ops.matmul(real, cos) + ops.matmul(imag, sin),
-        ops.matmul(imag, cos) - ops.matmul(real, sin),
-    )
-    cos, sin = _matrices(real.shape[-2])
-    return (
-        ops.matmul(cos, real) + ops.matmul(sin, imag),
-        ops.matmul(cos, imag) - ops.matmul(sin, real),
-    )
+    if -1 in axes:
+        cos, sin = _matrices(real.shape[-1])
+        real, imag = (
+            ops.matmul(real, cos) + ops.matmul(imag, sin),
+            ops.matmul(imag, cos) - ops.matmul(real, sin),
+        )
+    if -2 in axes:
+        cos, sin = _matrices(real.shape[-2])
+        real, imag = (
+            ops.matmul(cos, real) + ops.matmul(sin, imag),
+            ops.matmul(cos, imag) - ops.matmul(sin, real),
+        )
+    return real, imag
 
 
 def _matrices(n):

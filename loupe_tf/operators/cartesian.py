@@ -74,37 +74,51 @@ class Cartesian:
 
         Mask and maps are prepared once: their origin is moved to the corner,
         where the Fourier transforms have it, so that coil images need no shift.
+        A mask of lines leaves the axis along them fully sampled. The transforms
+        along it cancel, and are left out.
 
         Returns:
             Function of an image `(batch, ..., H, W, 2)` and the prepared
             tensors to an image of that shape, and a list of these tensors:
             squared mask, real and imaginary part of the maps, or those of them
-            that there are.
+            that there are. With a mask of rows, their H and W are swapped.
         """
         masked, several = self.mask is not None, self.maps is not None
+        lines = masked and 1 in self.mask.shape[1:3]
+        transform, inverse = fourier.fft2_parts, fourier.ifft2_parts
+        if lines:
+            transform, inverse = fourier.fft_parts, fourier.ifft_parts
+
+        def move(x):
+            """Move the axis that lines sample to the place of W."""
+            rows = lines and self.mask.shape[1] > 1
+            return ops.swapaxes(x, -3, -2) if rows else x
+
         tensors = []
         if masked:
-            tensors.append(ops.square(fourier.ifftshift(self.mask)))
+            mask = move(fourier.ifftshift(self.mask))
+            tensors.append(ops.square(mask))
         if several:
-            tensors.extend(fourier.split(fourier.ifftshift(self.maps)))
+            maps = move(fourier.ifftshift(self.maps))
+            tensors.extend(fourier.split(maps))
 
         def apply(image, *tensors):
-            image = fourier.ifftshift(fourier.standardize(image))
+            image = move(fourier.ifftshift(fourier.standardize(image)))
             image = ops.expand_dims(image, 1)
             parts = fourier.split(image)
             maps = tensors[-2:]
             if several:
                 parts = weight_parts(maps, parts)
-            parts = fourier.fft2_parts(*parts)
+            parts = transform(*parts)
             if masked:
                 weights = fit_mask(tensors[0], image)[..., 0]
                 parts = [weights * part for part in parts]
-            parts = fourier.ifft2_parts(*parts)
+            parts = inverse(*parts)
             if several:
                 parts = combine_parts(maps, parts)
             else:
                 parts = [ops.squeeze(part, 1) for part in parts]
-            return fourier.fftshift(fourier.join(*parts))
+            return fourier.fftshift(move(fourier.join(*parts)))
 
         return apply, tensors
 

@@ -1,6 +1,6 @@
 from keras import ops
 
-from loupe_tf.backward import with_backward
+from loupe_tf.backward import with_backward, with_gradient_of
 
 # The squared residual, relative to that of `x = 0`, at which an example stops:
 # float32 has no more digits.
@@ -73,10 +73,9 @@ def conjugate_gradient(
         start = ops.stop_gradient(start)
     found = solve(ops.stop_gradient(right_side), *frozen, start=start)
     found = ops.stop_gradient(found)
-    # The residual has the gradient that `found` lacks; its value is left out.
+    # The residual has the gradient that `found` lacks.
     residual = right_side - normal(found, *tensors)
-    residual = with_backward(residual, solve, *frozen)
-    return found + (residual - ops.stop_gradient(residual))
+    return with_gradient_of(with_backward(residual, solve, *frozen), found)
 
 
 def _begin(normal, right_side, start):

@@ -3,8 +3,9 @@
 Both unroll the same iterations: a network of three convolutions, shared by all
 of them, and as many conjugate gradients for the data consistency, for several
 coils with given maps and a mask of lines. deepinv is the package of the same
-name, on torch (`deepinv.models.MoDL`); `loupe_tf.models.MoDL` runs on
-TensorFlow and JAX. deepinv begins an iteration with the data consistency and
+name, on torch (`deepinv.models.MoDL`), and takes the lines as a mask of all
+samples; `loupe_tf.models.MoDL` runs on TensorFlow and JAX, and takes one value
+a line. deepinv begins an iteration with the data consistency and
 ours ends with it, so the script first sees that the parts are the same: its
 network and its data consistency, in our order, give our image.
 
@@ -97,8 +98,8 @@ def keras_steps(iterations, solver_iterations, **setting):
         solver_iterations=solver_iterations,
     )
     model.compile(keras.optimizers.SGD(RATE), loss="mse")
-    mask = np.repeat(mask[None, ..., None], len(kspace), 0)
-    given = [ops.convert_to_tensor(each) for each in (kspace, mask, maps)]
+    lines = mask[None, :1, :, None]
+    given = [ops.convert_to_tensor(each) for each in (kspace, lines, maps)]
     image = model.predict_on_batch(given)
     return {
         "predict": lambda: model.predict_on_batch(given),

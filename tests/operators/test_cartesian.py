@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from loupe_tf import numpy_operators
+from loupe_tf import fourier, numpy_operators
 from loupe_tf.operators import Cartesian
 
 SIZES = [(16, 18), (15, 16), (7, 9)]
@@ -79,6 +79,9 @@ def test_normal(rng, kind, coils, depth, size):
     x = channels(draw(rng, 2, *depth, *size))
     expected = ops.convert_to_numpy(scan.adjoint(scan.forward(x)))
     found = ops.convert_to_numpy(scan.normal(x))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with fourier.by_matrices():
+        found = ops.convert_to_numpy(scan.normal(x))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
