@@ -39,11 +39,14 @@ class System:
         title: String, the heading.
         page: String, the file in docs/results.
         script: String, the name of the script.
+        question: String, what a reader wants to know: the heading above those
+            of all systems that answer it.
     """
 
     title: str
     page: str
     script: str
+    question: str
 
     def claim(self, claim, folder, *rows):
         """Return an `Entry` for each row.
@@ -78,49 +81,80 @@ class Entry:
     where: str
 
 
-FOUR_S = System("4S and fixed slopes", "4s.md", "reproduce_4s")
+MASKS = "Which samples to acquire"
+NETWORKS = "Which network to use"
+SCANS = "What to do without full scans"
+ALONG_CURVES = "How to scan and reconstruct along curves"
+MODELS = "How certain an image is, and implicit models"
+
+FOUR_S = System("4S and fixed slopes", "4s.md", "reproduce_4s", MASKS)
 LOUPE = System(
-    "Learned and unlearned masks", "drop_rates.md", "reproduce_drop_rates"
+    "Learned and unlearned masks",
+    "drop_rates.md",
+    "reproduce_drop_rates",
+    MASKS,
 )
 TRANSFER = System(
-    "Masks and reconstructors", "mask_transfer.md", "mask_transfer"
+    "Masks and reconstructors", "mask_transfer.md", "mask_transfer", MASKS
+)
+TUNED = System(
+    "Tuned points",
+    "mask_transfer.md#tuned-rivals",
+    "reproduce_xpdnet",
+    MASKS,
 )
 FASTMRI = System(
-    "The fastMRI U-Net", "fastmri_unet.md", "reproduce_fastmri_unet"
+    "The fastMRI U-Net", "fastmri_unet.md", "reproduce_fastmri_unet", MASKS
 )
-SHAPES = System("Shapes of masks", "mask_shapes.md", "compare_mask_shapes")
-TUNED = System(
-    "Tuned points", "mask_transfer.md#tuned-rivals", "reproduce_xpdnet"
+SHAPES = System(
+    "Shapes of masks", "mask_shapes.md", "compare_mask_shapes", MASKS
 )
-XPDNET = System("Unrolled networks", "xpdnet.md", "reproduce_xpdnet")
+XPDNET = System("Unrolled networks", "xpdnet.md", "reproduce_xpdnet", NETWORKS)
+CHALLENGE = System(
+    "The fastMRI challenge, two simulated vendors",
+    "challenge.md",
+    "evaluate_challenge",
+    NETWORKS,
+)
+UNSEEN = System(
+    "Scans not seen in training", "unseen.md", "reproduce_unseen", NETWORKS
+)
 SELF = System(
     "Training without full scans",
     "self_supervision.md",
     "reproduce_self_supervision",
+    SCANS,
 )
 FROM_SCANS = System(
     "A mask from undersampled scans",
     "mask_from_scans.md",
     "learn_mask_from_scans",
+    SCANS,
 )
-K_BAND = System("Bands of k-space", "k_band.md", "reproduce_k_band")
-NC_PDNET = System("Non-Cartesian networks", "ncpdnet.md", "reproduce_ncpdnet")
-SPARKLING = System("Densities of curves", "sparkling.md", "reproduce_sparkling")
+K_BAND = System("Bands of k-space", "k_band.md", "reproduce_k_band", SCANS)
+NC_PDNET = System(
+    "Non-Cartesian networks", "ncpdnet.md", "reproduce_ncpdnet", ALONG_CURVES
+)
+SPARKLING = System(
+    "Densities of curves", "sparkling.md", "reproduce_sparkling", ALONG_CURVES
+)
 LEARNED = System(
     "Learned trajectories",
     "learned_trajectories.md",
     "reproduce_learned_trajectories",
+    ALONG_CURVES,
 )
-CHALLENGE = System(
-    "The fastMRI challenge, two simulated vendors",
-    "challenge.md",
-    "evaluate_challenge",
+POSTERIOR = System(
+    "Posterior samples", "posterior.md", "reproduce_posterior", MODELS
 )
-UNSEEN = System("Scans not seen in training", "unseen.md", "reproduce_unseen")
-POSTERIOR = System("Posterior samples", "posterior.md", "reproduce_posterior")
-EQUILIBRIA = System("Gradients of equilibria", "shine.md", "reproduce_shine")
+EQUILIBRIA = System(
+    "Gradients of equilibria", "shine.md", "reproduce_shine", MODELS
+)
 ITERATIONS = System(
-    "Iterations in the test", "iterations.md", "iterations_at_test_time"
+    "Iterations in the test",
+    "iterations.md",
+    "iterations_at_test_time",
+    MODELS,
 )
 
 
@@ -462,6 +496,90 @@ ENTRIES = [
             ),
         )
     ),
+    *CHALLENGE.claim(
+        "An unrolled network beats a U-Net, on other vendors too",
+        "challenge",
+        *(
+            (f": {scan}: VarNet against U-Net", "VarNet against U-Net", where)
+            for scan, where in (
+                ("4x, A", "4x, vendor of the training"),
+                ("8x, A", "8x, vendor of the training"),
+                ("transfer, B", "4x, other vendor"),
+                ("transfer, B, padded", "4x, other vendor, with zeros"),
+            )
+        ),
+    ),
+    *CHALLENGE.claim(
+        "Zeros help where the read-out is not oversampled",
+        "challenge",
+        *(
+            (
+                f": {scan}: {network}, with zeros against without",
+                "with zeros against without",
+                f"4x, {network}, {where}",
+            )
+            for scan, where in (
+                ("4x, A, restored", "vendor of the training"),
+                ("transfer, B, padded", "other vendor"),
+            )
+            for network in ("U-Net", "VarNet")
+        ),
+    ),
+    *(
+        entry
+        for rival, words in (
+            ("CS, total variation", "total variation"),
+            ("GRAPPA", "GRAPPA"),
+        )
+        for entry in UNSEEN.claim(
+            f"A network beats {words} on scans that it has not seen",
+            "unseen",
+            *(
+                (f": {scan}: MoDL against {rival}", f"MoDL against {words}", at)
+                for scan, at in (
+                    ("as trained", "R = 4, as in training"),
+                    ("T1", "R = 4, T1-weighted instead of FLAIR"),
+                    ("R = 3", "R = 3"),
+                    ("R = 6", "R = 6"),
+                    ("random lines", "R = 4, random lines"),
+                    ("noise", "R = 4, noise, both below zero-filling"),
+                )
+            ),
+        )
+    ),
+    *UNSEEN.claim(
+        "A network beats total variation whose weight was chosen with the "
+        "noise (not from a paper)",
+        "unseen",
+        *(
+            (
+                f": noise: {network} against CS, total variation, weight for "
+                "noise",
+                f"{network} against total variation",
+                "R = 4, noise",
+            )
+            for network in (
+                *("U-Net", "VarNet", "MoDL"),
+                "MoDL, trained with noise",
+            )
+        ),
+    ),
+    *UNSEEN.claim(
+        "A network should be trained with the noise of the scan (not from a "
+        "paper)",
+        "unseen",
+        *(
+            (
+                f": {scan}: MoDL, trained with noise against MoDL",
+                "trained with noise against without",
+                f"R = 4, MoDL, {words}",
+            )
+            for scan, words in (
+                ("noise", "scans with noise"),
+                ("as trained", "scans without noise"),
+            )
+        ),
+    ),
     *SELF.claim(
         "Hold-out, without a single full scan, beats zero-filling",
         "self_supervision",
@@ -630,90 +748,6 @@ ENTRIES = [
             for method in ("compensated adjoint", "NC-PDNet")
         ),
     ),
-    *CHALLENGE.claim(
-        "An unrolled network beats a U-Net, on other vendors too",
-        "challenge",
-        *(
-            (f": {scan}: VarNet against U-Net", "VarNet against U-Net", where)
-            for scan, where in (
-                ("4x, A", "4x, vendor of the training"),
-                ("8x, A", "8x, vendor of the training"),
-                ("transfer, B", "4x, other vendor"),
-                ("transfer, B, padded", "4x, other vendor, with zeros"),
-            )
-        ),
-    ),
-    *CHALLENGE.claim(
-        "Zeros help where the read-out is not oversampled",
-        "challenge",
-        *(
-            (
-                f": {scan}: {network}, with zeros against without",
-                "with zeros against without",
-                f"4x, {network}, {where}",
-            )
-            for scan, where in (
-                ("4x, A, restored", "vendor of the training"),
-                ("transfer, B, padded", "other vendor"),
-            )
-            for network in ("U-Net", "VarNet")
-        ),
-    ),
-    *(
-        entry
-        for rival, words in (
-            ("CS, total variation", "total variation"),
-            ("GRAPPA", "GRAPPA"),
-        )
-        for entry in UNSEEN.claim(
-            f"A network beats {words} on scans that it has not seen",
-            "unseen",
-            *(
-                (f": {scan}: MoDL against {rival}", f"MoDL against {words}", at)
-                for scan, at in (
-                    ("as trained", "R = 4, as in training"),
-                    ("T1", "R = 4, T1-weighted instead of FLAIR"),
-                    ("R = 3", "R = 3"),
-                    ("R = 6", "R = 6"),
-                    ("random lines", "R = 4, random lines"),
-                    ("noise", "R = 4, noise, both below zero-filling"),
-                )
-            ),
-        )
-    ),
-    *UNSEEN.claim(
-        "A network beats total variation whose weight was chosen with the "
-        "noise (not from a paper)",
-        "unseen",
-        *(
-            (
-                f": noise: {network} against CS, total variation, weight for "
-                "noise",
-                f"{network} against total variation",
-                "R = 4, noise",
-            )
-            for network in (
-                *("U-Net", "VarNet", "MoDL"),
-                "MoDL, trained with noise",
-            )
-        ),
-    ),
-    *UNSEEN.claim(
-        "A network should be trained with the noise of the scan (not from a "
-        "paper)",
-        "unseen",
-        *(
-            (
-                f": {scan}: MoDL, trained with noise against MoDL",
-                "trained with noise against without",
-                f"R = 4, MoDL, {words}",
-            )
-            for scan, words in (
-                ("noise", "scans with noise"),
-                ("as trained", "scans without noise"),
-            )
-        ),
-    ),
     *POSTERIOR.claim(
         "The mean of samples beats zero-filling and a U-Net for the mask",
         "posterior",
@@ -860,18 +894,24 @@ def tally(rows):
 def table(entries=ENTRIES, results=RESULTS):
     """Return the tables of all claims in Markdown, below their systems.
 
+    Each claim is a fold: what was found can be read while it is closed.
+
     Args:
-        entries: List of `Entry`, those of a claim one after the other.
+        entries: List of `Entry`, those of a claim one after the other, and so
+            those of a system and those of a question.
         results: Path of the folder with the folders of records.
     """
-    kept, parts, last = {}, [], None
+    kept, parts, last, question = {}, [], None, None
     for claim, rows in itertools.groupby(
         entries, lambda entry: (entry.system, entry.claim)
     ):
         system, words = claim
+        if system.question != question:
+            question = system.question
+            parts.append(f"## {question}")
         if system != last:
             parts += [
-                f"## {system.title}",
+                f"### {system.title}",
                 f"[The page]({system.page}), "
                 f"[the script](../../scripts/{system.script}.py).",
             ]
@@ -884,8 +924,10 @@ def table(entries=ENTRIES, results=RESULTS):
                 kept[place] = comparisons(system.script, folder)
             found.append(row_of(entry, kept[place]))
         parts += [
-            f"**Claim: {words}.** {tally(found)}",
+            '<details markdown="1">\n'
+            f"<summary>Claim: {words}. {tally(found)}</summary>",
             report.markdown_table(COLUMNS, found),
+            "</details>",
         ]
     return "\n\n".join(parts)
 

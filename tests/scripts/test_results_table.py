@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 
@@ -23,10 +25,17 @@ def test_the_page_has_the_tables_of_the_records(script, table):
 
 def test_every_claim_has_one_table_and_every_table_fits_a_phone(script, table):
     parts = table.split("\n\n")
-    claims = [part for part in parts if part.startswith("**Claim: ")]
+    fold = '<details markdown="1">\n<summary>Claim: '
+    claims = [part for part in parts if part.startswith(fold)]
     tables = [part for part in parts if part.startswith("| ")]
     pairs = {(entry.system, entry.claim) for entry in script.ENTRIES}
     assert len(claims) == len(tables) == len(pairs)
+    # What was found can be read while the folds are closed.
+    found = r".+\. Found: \d+ × .+\.</summary>"
+    assert all(re.fullmatch(fold + found, claim) for claim in claims)
+    assert parts.count("</details>") == len(claims)
+    headings = [part for part in parts if part.startswith("#")]
+    assert len(headings) == len(set(headings))
     rows = [row for table in tables for row in table.splitlines()]
     assert len(rows) == len(script.ENTRIES) + 2 * len(tables)
     # No cell is blank: a row can be read without those above it.
@@ -35,7 +44,7 @@ def test_every_claim_has_one_table_and_every_table_fits_a_phone(script, table):
 
 
 def entry(script, comparison):
-    system = script.System("a", "a.md", "c")
+    system = script.System("a", "a.md", "c", "e")
     return script.Entry(system, "b", "d", comparison, "A against B", "R = 4")
 
 
