@@ -31,7 +31,7 @@ def test_every_claim_has_one_table_and_every_table_fits_a_phone(script, table):
     pairs = {(entry.system, entry.claim) for entry in script.ENTRIES}
     assert len(claims) == len(tables) == len(pairs)
     # What was found can be read while the folds are closed.
-    found = r".+\. Found: \d+ × .+\.</summary>"
+    found = r".+\. Found: \d+\u00a0×\u00a0.+\.</summary>"
     assert all(re.fullmatch(fold + found, claim) for claim in claims)
     assert parts.count("</details>") == len(claims)
     headings = [part for part in parts if part.startswith("#")]
