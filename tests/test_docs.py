@@ -12,6 +12,7 @@ import sysconfig
 import numpy as np
 import pytest
 
+from loupe_tf.cli import COMMANDS
 from loupe_tf.formats import load_mask
 from loupe_tf.layers.estimators import ESTIMATORS
 
@@ -43,8 +44,16 @@ def test_every_data_set_has_a_page():
 
 
 def test_every_page_of_the_guide_is_in_its_overview():
-    listed = re.findall(r"\]\(guide/(\w+)\.md\)", read("docs/guide.md"))
+    # Below the tables of routes and commands, which have some of them too.
+    overview = read("docs/guide.md").partition("## Understand")[2]
+    listed = re.findall(r"\]\(guide/(\w+)\.md\)", overview)
     assert sorted(listed) == sorted(p.stem for p in DOCS.glob("guide/*.md"))
+
+
+def test_every_command_is_in_the_overview_of_the_guide():
+    table = read("docs/guide.md").partition("## Commands")[2]
+    rows = re.findall(r"^\| `loupe-tf (\w+)` \|", table, re.M)
+    assert rows == [each.__name__.rpartition(".")[2] for each in COMMANDS]
 
 
 def test_every_extra_is_explained():
