@@ -10,7 +10,7 @@ from loupe_tf.cli.vocabulary import (
     add_lines,
     add_seed,
 )
-from loupe_tf.command_line import meaning
+from loupe_tf.command_line import meaning, stands_for
 from loupe_tf.masks.files.mask_files import save_mask
 from loupe_tf.masks.fixed_mask import PATTERNS
 from loupe_tf.masks.patterns import (
@@ -18,29 +18,37 @@ from loupe_tf.masks.patterns import (
     default_calibration,
     regular_lines,
 )
+from loupe_tf.masks.regular_points import regular_points
 
-# It has no budget, so it is none of `PATTERNS`.
-REGULAR = "regular_lines"
+# They have no budget, so they are none of `PATTERNS`.
+REGULAR_LINES, REGULAR_POINTS = REGULAR = "regular_lines", "regular_points"
 
 DESCRIPTION = """\
 Make a mask that is not learned, to compare a learned one with, or to scan with.
-It keeps exactly the budget, 1/R of all lines or points. So the lines of
-equispaced_lines, fastMRI's pattern, have distances that differ by one: 5 and 6,
-for example, for 64 lines at R = 4 with 5 calibration lines. GRAPPA on a scanner
-has an integer distance, and adds the calibration lines: regular_lines does so,
-with --spacing, and R is then a result.
 """
 
 EXAMPLES = """\
 examples:
-  loupe-tf mask make equispaced_lines mask.npz --matrix 320 320
-  loupe-tf mask make regular_lines mask.npz --matrix 320 320 --spacing 4 \\
-      --calibration 24
-  loupe-tf mask make central_lines mask.npz --matrix 320 256 --lines rows \\
-      --acceleration 3 --fov 220 176
-  loupe-tf mask make poisson_disc pattern.cfl --matrix 96 96 --calibration 12
-  loupe-tf mask make poisson_disc pattern.npz --matrix 192 160 --growth 2 \\
-      --crop-corners --calibration 24
+  fastMRI's lines, for a 2-D scan:
+    loupe-tf mask make equispaced_lines lines.npz --matrix 320 320
+  the lines of GRAPPA on a scanner:
+    loupe-tf mask make regular_lines grappa.npz --matrix 320 320 --spacing 4 \\
+        --calibration 24
+  rows, with the size of the image in mm:
+    loupe-tf mask make central_lines rows.npz --matrix 320 256 --lines rows \\
+        --acceleration 3 --fov 220 176
+  points, for a 3-D scan whose phase encodings are H and W:
+    loupe-tf mask make poisson_disc points.npz --matrix 192 160 \\
+        --calibration 24 --growth 2 --crop-corners
+  2D CAIPIRINHA, 2 times 2 with a shift of 1:
+    loupe-tf mask make regular_points caipirinha.npz --matrix 192 160 \\
+        --spacing 2 2 --row-shift 1 --calibration 24
+
+A pattern keeps exactly the budget, 1/R of all lines or points. So the lines of
+equispaced_lines have distances that differ by one: 5 and 6, for example, for 64
+lines at R = 4 with 5 calibration lines. On a scanner the distance is an
+integer, and the calibration region is added: regular_lines and regular_points
+do so, with --spacing in the place of --acceleration, and R is then a result.
 """
 # Arguments of some patterns alone.
 SHAPE = ("std", "growth", "corners")
@@ -57,7 +65,7 @@ def add(commands):
         reads=False,
     )
     patterns = [name for name, p in PATTERNS.items() if not p.of_images]
-    patterns.append(REGULAR)
+    patterns += REGULAR
     make.add_argument(
         "pattern",
         metavar="PATTERN",
@@ -77,23 +85,35 @@ def add(commands):
         "--acceleration",
         type=float,
         metavar="R",
-        help="R > 1: a share 1/R of k-space is acquired (4)",
+        help="R > 1: a share 1/R of k-space is acquired (default: 4)",
     )
     make.add_argument(
         "--spacing",
         type=int,
+        nargs="+",
         metavar="N",
-        help=f"distance of two lines of {REGULAR}, in the place of R",
+        help=f"{REGULAR_LINES}: the distance of two lines; {REGULAR_POINTS}: "
+        "DY DX, the distances of two rows and of two points of a row; in the "
+        "place of --acceleration",
     )
+    shift = make.add_argument(
+        "--row-shift",
+        type=int,
+        metavar="N",
+        help=f"{REGULAR_POINTS}: how far its points move from one row to the "
+        "next, below DX (default: 0)",
+    )
+    stands_for(shift, "shift")
     add_lines(
         make,
         "the kind of lines, for patterns of lines: columns if phase is encoded "
-        "along W, rows if along H (columns)",
+        "along W, rows if along H (default: columns)",
     )
     add_calibration(
         make,
-        f"are always acquired, inside the budget ({CALIBRATION_SHARE}/R of the "
-        f"side); {REGULAR} adds them to its own ({CALIBRATION_SHARE}/N)",
+        "are always acquired, inside the budget or, with --spacing, added to "
+        f"the others (default: {CALIBRATION_SHARE}/R of the lines, or of the "
+        "shorter side)",
     )
     add_options_of_shape(make.add_argument_group("of some patterns"))
     add_field_of_view(make)
@@ -156,7 +176,7 @@ def shape_of(options):
 
 def run(options):
     """Run the command."""
-    mask = _regular(options) if options.pattern == REGULAR else _of(options)
+    mask = _regular(options) if options.pattern in REGULAR else _of(options)
     mask = mask.replace(field_of_view=options.field_of_view)
     with meaning(path="out", format=None):
         save_mask(mask, options.out, shift=False)
@@ -166,24 +186,60 @@ def run(options):
 
 
 def _regular(options):
-    """Make lines of an integer spacing."""
+    """Make lines or points of integer distances."""
+    pattern = options.pattern
     if options.acceleration is not None:
         raise invalid(
             "acceleration",
-            f"none for {REGULAR}, whose R follows from --spacing",
+            f"none for {pattern}, whose R follows from --spacing",
             options.acceleration,
         )
-    if options.spacing is None:
-        raise invalid("spacing", f"an integer, for {REGULAR}", None)
     shape_of(options)  # It refuses those of other patterns.
-    matrix, lines = tuple(options.matrix), options.lines or "columns"
-    return regular_lines(matrix, options.spacing, options.calibration, lines)
+    distances = {REGULAR_LINES: "one integer", REGULAR_POINTS: "two integers"}
+    numbers = options.spacing or []
+    if len(numbers) != REGULAR.index(pattern) + 1:
+        raise invalid(
+            "spacing", f"{distances[pattern]}, for {pattern}", options.spacing
+        )
+    matrix = tuple(options.matrix)
+    if pattern == REGULAR_POINTS:
+        _refuse_lines(options)
+        shift = options.row_shift or 0
+        return regular_points(matrix, numbers, shift, options.calibration)
+    _refuse_row_shift(options)
+    lines = options.lines or "columns"
+    return regular_lines(matrix, *numbers, options.calibration, lines)
+
+
+def _refuse_row_shift(options):
+    """Refuse `--row-shift` for all other patterns."""
+    if options.row_shift is not None:
+        raise invalid(
+            "row_shift", f"none, unless for {REGULAR_POINTS}", options.row_shift
+        )
+
+
+def _refuse_lines(options):
+    """Refuse `--lines` for points."""
+    if options.lines:
+        names = [name for name, p in PATTERNS.items() if p.of_lines]
+        raise invalid(
+            "lines",
+            f"none, since {options.pattern} has points; of lines are "
+            + ", ".join([*names, REGULAR_LINES]),
+            options.lines,
+        )
 
 
 def _of(options):
     """Make a mask of one of `PATTERNS`."""
     if options.spacing is not None:
-        raise invalid("spacing", f"none, unless for {REGULAR}", options.spacing)
+        raise invalid(
+            "spacing",
+            f"none, unless for {' or '.join(REGULAR)}",
+            options.spacing,
+        )
+    _refuse_row_shift(options)
     pattern = PATTERNS[options.pattern]
     matrix = tuple(options.matrix)
     rate = 4.0 if options.acceleration is None else options.acceleration
@@ -191,12 +247,7 @@ def _of(options):
     arguments |= shape_of(options)
     if options.lines:
         if not pattern.of_lines:
-            raise invalid(
-                "lines",
-                f"none, since {options.pattern} has points; of lines are "
-                + ", ".join(n for n, p in PATTERNS.items() if p.of_lines),
-                options.lines,
-            )
+            _refuse_lines(options)
         arguments["lines"] = options.lines
     elif options.calibration is None and not pattern.of_lines:
         arguments["calibration"] = default_calibration(matrix, rate)

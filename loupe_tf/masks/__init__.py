@@ -28,6 +28,7 @@ from loupe_tf.masks.patterns import (
     uniform_random,
 )
 from loupe_tf.masks.poisson_disc import poisson_disc
+from loupe_tf.masks.regular_points import regular_points
 from loupe_tf.masks.sampling_mask import SamplingMask
 from loupe_tf.masks.spectrum import spectrum
 
@@ -63,6 +64,7 @@ __all__ = [
     "probability_from_model",
     "random_lines",
     "regular_lines",
+    "regular_points",
     "side_lobe",
     "spectrum",
     "uniform_random",

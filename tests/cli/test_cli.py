@@ -20,6 +20,7 @@ from loupe_tf.masks import (
     poisson_disc,
     random_lines,
     regular_lines,
+    regular_points,
 )
 from loupe_tf.masks.description import side_lobe_text
 from loupe_tf.masks.files.steady_state import (
@@ -277,6 +278,12 @@ def test_make(files, capsys):
     assert run(f"{text} --calibration 6") == 0
     assert "15 of 32 columns acquired, R = 2.13" in capsys.readouterr().out
     assert load_mask("d.npz") == regular_lines((24, 32), 3, 6)
+    text = "mask make regular_points g.npz --matrix 24 32 --spacing 2 3"
+    assert run(f"{text} --row-shift 1 --calibration 6") == 0
+    assert load_mask("g.npz") == regular_points((24, 32), (2, 3), 1, 6)
+    assert run(text) == 0
+    assert load_mask("g.npz") == regular_points((24, 32), (2, 3))
+    capsys.readouterr()
     # The shape of random patterns.
     text = "mask make poisson_disc f.npz --matrix 24 32 --growth 3"
     assert run(f"{text} --crop-corners") == 0
@@ -300,6 +307,22 @@ def test_make(files, capsys):
             "--acceleration.*--spacing",
         ),
         ("random_lines c.npz --matrix 24 32 --spacing 3", "--spacing.*regular"),
+        ("regular_lines c.npz --matrix 24 32 --spacing 3 2", "--spacing.*one"),
+        ("regular_points c.npz --matrix 24 32 --spacing 3", "--spacing.*two"),
+        ("regular_points c.npz --matrix 24 32 --spacing 1 1", "--spacing"),
+        (
+            "regular_points c.npz --matrix 24 32 --spacing 2 2 --row-shift 2",
+            "--row-shift. Expected an integer below 2.*--row-shift 2",
+        ),
+        (
+            "regular_points c.npz --matrix 24 32 --spacing 2 2 --lines rows",
+            "--lines.*has points.*regular_lines",
+        ),
+        ("gaussian c.npz --matrix 24 32 --row-shift 1", "--row-shift.*_points"),
+        (
+            "regular_lines c.npz --matrix 24 32 --spacing 2 --row-shift 1",
+            "--row-shift.*regular_points",
+        ),
     ):
         assert run(f"mask make {words}") == 2
         assert re.search(message, capsys.readouterr().err)
