@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf import cli, distribution, evaluation, masks
+from loupe_tf import cli, distribution, evaluation, masks, report
 from loupe_tf.cli.phase import images_of
 from loupe_tf.cli.train import load_data, warn_of_phase_axis
 from loupe_tf.cli.training import (
@@ -120,6 +120,11 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     # The words are explained before the long lists.
     headings = re.findall("<h2>(.*?)</h2>", report)
     assert headings[-3:] == ["Words", "How it was obtained", "Settings"]
+    # Only those that the page uses.
+    for word in ("NMSE", "4S", "rounds", "central points, central lines"):
+        assert f"<dt>{word}</dt>" in report
+    for word in ("CG-SENSE", "peak SNR", "Poisson-disc points", "[a, b]"):
+        assert f"<dt>{word}</dt>" not in report
     # The same as `loupe-tf mask show` prints.
     assert f"side lobe: {side_lobe_text(mask)}." in report
     # Two panels: the mask itself has been drawn beside its probability.
@@ -278,6 +283,26 @@ def test_settings_that_were_not_given_are_said():
     assert found["lines"] == "rows"
 
 
+def test_words_are_those_of_the_page():
+    assert page.words_of({"": ["Nothing."]}) == {}
+    # The words that explain another one are explained, too; in the order of
+    # the list.
+    sections = {"": ["Poisson-disc points"], "b": [report.facts({"SSIM": 1})]}
+    assert list(page.words_of(sections)) == [
+        "Poisson-disc points",
+        "DC",
+        "SSIM",
+    ]
+    assert [*page.words_of({"": ["1.2 dB [0.30, 1.43]"]})] == ["[a, b]"]
+    assert page.words_of({"": ["epochs [30, 10]"]}) == {}
+    # Tags are no text.
+    part = report.Part('<img alt="NMSE"><p>4S</p>')
+    assert "NMSE" not in page.words_of({"": [part]})
+    assert "4S" in page.words_of({"": [part]})
+    for name, pattern in page.SPELLINGS.items():
+        assert name in page.WORDS and re.compile(pattern)
+
+
 def test_slope_is_only_in_the_row_of_the_network_it_trained():
     volumes = {"a": {"psnr": 30.0, "ssim": 0.9, "nmse": 0.01}}
     result = {"volumes": volumes, "achieved_acceleration": 4.0, "slope": 45.0}
@@ -292,26 +317,31 @@ def test_how_far_a_mask_makes_use_of_the_symmetry():
     array[4, 2:8] = True
     (crime, said) = sentences.limits(["Hermitian."], masks.SamplingMask(array))
     assert crime == "Hermitian."
-    assert said.startswith("4 of 5 points besides DC have their mirror image")
+    assert said.startswith(
+        "Besides DC, the mask acquires both k and −k for 4 of its 5 points. A "
+        "random mask of the same density at each distance from DC does so for "
+    )
     assert said.endswith("mask does not clearly exploit the missing phase.")
     # For an even size, those at the edge are not counted: 4 of the 8 are at -4.
     array = np.zeros((8, 8), bool)
     array[4, :] = array[0, 2:5] = array[3:5, 4] = True
     mask = masks.SamplingMask(array, calibration=1)
     (_, said) = sentences.limits(["Hermitian."], mask)
-    assert "6 of 7 points outside the calibration region have their" in said
-    assert said.endswith("-N/2 (4) have no mirror image, and do not count.")
-    assert "random mask of the same density at each distance" in said
+    assert said.startswith("Outside the calibration region, the mask acquires")
+    assert "for 6 of its 7 points." in said
+    assert said.endswith(
+        " The 4 points at −N/2 have no mirror image, and are not counted."
+    )
     array[0], array[4, 0] = False, True
     (_, said) = sentences.limits(["Hermitian."], mask.replace(array=array))
-    assert "Those at -N/2 (1) have" in said
+    assert "The 1 point at −N/2 has no mirror image, and is not" in said
     # One half of k-space leaves out what chance would acquire.
     array = np.zeros((33, 33), bool)
     array[:, 17:] = True
     mask = masks.SamplingMask(array)
     (_, said) = sentences.limits(["Hermitian."], mask)
-    assert said.startswith("Only 0 of 528 points besides DC have")
-    assert said.endswith("this mask exploits the missing phase.")
+    assert "both k and −k for 0 of its 528 points." in said
+    assert said.endswith("So this mask exploits the missing phase.")
     # It says nothing where the images have a phase.
     assert sentences.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
 

@@ -131,6 +131,9 @@ def test_points_with_coils(folder, quick, capsys):
     assert "better than the same number of Poisson-disc points" in printed
     assert "gain over Poisson-disc points by CG-SENSE" in report
     assert "gain over central points" in report
+    for word in ("CG-SENSE", "peak SNR", "Poisson-disc points"):
+        assert f"<dt>{word}</dt>" in report
+    assert "<dt>equispaced lines</dt>" not in report
 
 
 @pytest.mark.parametrize("coils", [None, 8])

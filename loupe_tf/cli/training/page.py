@@ -1,5 +1,8 @@
 """What `loupe-tf train` leaves: the model, the mask, figures, and a page."""
 
+import html
+import re
+
 import numpy as np
 
 from loupe_tf import evaluation, masks, plots, report
@@ -74,6 +77,18 @@ WORDS = {
     "SSIM": "Structural similarity, from local means, variances and "
     "covariances; 1 for equal images.",
     "NMSE": "Squared error over squared image, each summed over all pixels.",
+}
+# How the page writes those that it does not write as they stand in `WORDS`.
+SPELLINGS = {
+    "R, acceleration": r"\bR\b",
+    "[a, b]": r"\[-?\d+\.\d+, -?\d+\.\d+\]",
+    "central points, central lines": r"central[ _](points|lines)",
+    "Poisson-disc points": r"Poisson[- ]disc|poisson_disc",
+    "equispaced lines": r"equispaced[ _](lines|ones)",
+    "calibration region": r"calibration",
+    "rounds": r"[Rr]ound (one|two)",
+    "point-spread function": r"point-spread|side lobe",
+    "sensitivity maps": r"sensitivity maps|ESPIRiT|espirit_maps",
 }
 
 HEADER = [
@@ -183,33 +198,63 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
     rows = [[name, *row(result)] for name, result in results.items()]
     table = report.table(HEADER, rows, CAPTION)
     obtained = {k: v for k, v in facts.items() if k != "settings"}
-    report.write_report(
-        out / "report.html",
-        f"A k-space mask learned at R = {options.acceleration:g}",
-        {
-            "": [report.figure(overview, OVERVIEW), *said, table],
-            "Before a scan": [
-                ready,
-                report.table(before_a_scan.HEADER, open_points, badges="state"),
-            ],
-            **(
-                {"Limits of the images": sentences.limits(crimes, mask)}
-                if crimes
-                else {}
-            ),
-            "Reconstructions": images_section(test, outcome.outputs, network),
-            "The mask": [
-                *mask_section(mask, probability),
-                *fixed_section(options, test.images.shape[1:3]),
-            ],
-            "Training": training_section(outcome.histories),
-            "Words": [report.facts(WORDS)],
-            "How it was obtained": [report.facts(obtained)],
-            "Settings": [report.facts(settings(options, outcome.histories))],
-        },
-    )
+    sections = {
+        "": [report.figure(overview, OVERVIEW), *said, table],
+        "Before a scan": [
+            ready,
+            report.table(before_a_scan.HEADER, open_points, badges="state"),
+        ],
+        **(
+            {"Limits of the images": sentences.limits(crimes, mask)}
+            if crimes
+            else {}
+        ),
+        "Reconstructions": images_section(test, outcome.outputs, network),
+        "The mask": [
+            *mask_section(mask, probability),
+            *fixed_section(options, test.images.shape[1:3]),
+        ],
+        "Training": training_section(outcome.histories),
+        "Words": [],
+        "How it was obtained": [report.facts(obtained)],
+        "Settings": [report.facts(settings(options, outcome.histories))],
+    }
+    sections["Words"] = [report.facts(words_of(sections))]
+    title = f"A k-space mask learned at R = {options.acceleration:g}"
+    report.write_report(out / "report.html", title, sections)
     print(f"\n{report.text_table(HEADER, rows)}")
     print("", *said, f"See {out / 'report.html'}", sep="\n")
+
+
+def words_of(sections):
+    """The words that the page uses, and those that explain them.
+
+    Args:
+        sections: Dict from heading to a list of parts, as for `write_report`.
+
+    Returns:
+        Dict, the part of `WORDS` that is needed.
+    """
+    text = " ".join(
+        # The tags hold the pixels of the figures, too.
+        html.unescape(re.sub("<[^>]*>", " ", part))
+        if isinstance(part, report.Part)
+        else part
+        for parts in sections.values()
+        for part in parts
+    )
+    used = {}
+    while True:
+        new = {
+            word: meaning
+            for word, meaning in WORDS.items()
+            if word not in used
+            and re.search(SPELLINGS.get(word, re.escape(word)), text)
+        }
+        if not new:
+            return {word: WORDS[word] for word in WORDS if word in used}
+        used |= new
+        text = " ".join(new.values())
 
 
 def regularizations(results):

@@ -202,23 +202,25 @@ def limits(crimes, mask):
     if not is_hermitian or not found["outside"]:
         return crimes
     kind = "lines" if mask.lines else "points"
-    edge = without_mirror_image(mask)
-    whole = (
-        "outside the calibration region" if mask.calibration else "besides DC"
+    where = (
+        "Outside the calibration region" if mask.calibration else "Besides DC"
     )
     chance = found["by_chance"]
     # Two standard deviations below chance, by Poisson's law for the pairs.
     is_few = found["mirrored"] < chance - 2 * np.sqrt(2 * chance)
     conclusion = "exploits" if is_few else "does not clearly exploit"
     text = (
-        f"{'Only ' if is_few else ''}{found['mirrored']} of {found['outside']} "
-        f"{kind} {whole} have their mirror image about DC acquired too, where "
-        f"a random mask of the same density at each distance from DC has "
-        f"{chance:.0f}: this mask {conclusion} the missing phase."
+        f"{where}, the mask acquires both k and −k for {found['mirrored']} of "
+        f"its {found['outside']} {kind}. A random mask of the same density at "
+        f"each distance from DC does so for about {chance:.0f}. So this mask "
+        f"{conclusion} the missing phase."
     )
-    if edge:
+    if edge := without_mirror_image(mask):
+        is_one = edge == 1
         text += (
-            f" Those at -N/2 ({edge}) have no mirror image, and do not count."
+            f" The {edge} {kind[:-1] if is_one else kind} at −N/2 "
+            f"{'has' if is_one else 'have'} no mirror image, and "
+            f"{'is' if is_one else 'are'} not counted."
         )
     return [*crimes, text]
 
