@@ -53,6 +53,7 @@ def quick(monkeypatch):
 
 COILS = "--lines", "columns", "--coils", "3", "--snr", "20"
 MODL = "--network", "modl", "--iterations", "2"
+UNET = "--network", "unet"
 
 
 def _read(folder):
@@ -294,6 +295,23 @@ def test_refused_before_data_are_made(words, match, monkeypatch, capsys):
     assert re.match(f"error: Invalid value for argument --{match}", error)
 
 
+def test_the_network_of_several_coils_uses_their_maps():
+    for words, network in (
+        ("", "unet"),
+        ("--snr 20 --lines rows", "unet"),
+        ("--coils 1", "unet"),
+        ("--coils 2", "modl"),
+        ("--coils 8 --lines rows", "modl"),
+        ("--demo --coils 8", "modl"),
+        ("--coils 8 --network unet", "unet"),
+        ("--coils 8 --network varnet", "varnet"),
+    ):
+        assert parse(*words.split()).network == network, words
+    assert parse("--coils", "2", "--iterations", "3").iterations == 3
+    given, default = parse(*COILS, "--network", "modl"), parse(*COILS)
+    assert vars(given) == vars(default)  # They go on in one folder.
+
+
 def test_the_rival_of_lines():
     assert parse("--lines", "rows").baseline == "central_lines"
     assert parse(*COILS).baseline == "equispaced_lines"
@@ -314,8 +332,8 @@ def test_lines_of_a_unet_for_coils_are_warned_of(folder, monkeypatch):
         pytest.warns(UserWarning, match="unet sees one combined .*2.6 dB"),
         pytest.raises(ZeroDivisionError),
     ):
-        train(_arguments(folder, *COILS))
-    for words in (MODL + COILS, COILS[2:], COILS[:2]):
+        train(_arguments(folder, *COILS, *UNET))
+    for words in (MODL + COILS, COILS, COILS[2:] + UNET, COILS[:2]):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             cli.train.warn_of_lines(parse(*words))
@@ -329,7 +347,7 @@ def test_points_of_a_unet_with_coils(folder, quick, monkeypatch):
         return outcomes[0]
 
     monkeypatch.setattr(rounds, "judge", spy)
-    assert train(_arguments(folder, "--coils", "2")) == 0
+    assert train(_arguments(folder, "--coils", "2", *UNET)) == 0
     _, found, report = _read(folder)
     # Images that no picture shows are not kept.
     title = networks.NETWORKS["unet"].title
@@ -352,6 +370,10 @@ def test_a_stopped_run_goes_on(folder, monkeypatch, capsys, quick):
     assert train(_arguments(folder, *COILS, *MODL, *other)) == 2
     error = capsys.readouterr().err
     assert "--coils 4" in error and "--coils 3" in error
+    # A network that is another one than the default is named, too.
+    assert train(_arguments(folder, *COILS, *UNET)) == 2
+    error = capsys.readouterr().err
+    assert "--network unet" in error and "modl" in error
     assert train(_arguments(folder, *COILS, *MODL)) == 0
     history = json.loads((folder / "run" / "history.json").read_text())
     assert len(history["learned"]["loss"]) == 2
@@ -611,7 +633,7 @@ def test_cg_sense_is_tuned_on_slices_that_show_something(
         ("--snr 30", "open", "30 dB", "give `--coils`"),
         ("--coils 8 --snr 30", "note", "8 coils", "your scanner's"),
         (
-            "--coils 8 --snr 30 --lines rows",
+            "--coils 8 --snr 30 --lines rows --network unet",
             "open",
             "2.6 dB",
             "--network modl",

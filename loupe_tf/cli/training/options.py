@@ -148,11 +148,11 @@ def add_network_options(group):
     add(
         "--network",
         choices=list(NETWORKS),
-        default="unet",
-        help="the network that rebuilds the image (%(default)s). modl, varnet "
-        "and xpdnet are unrolled: they use the maps of coils, and take about "
-        f"--iterations times as long; modl solves with {SOLVER_ITERATIONS} "
-        "conjugate gradients in each",
+        help="the network that rebuilds the image. modl, varnet and xpdnet are "
+        "unrolled: they use the maps of the coils, and take about --iterations "
+        "times the time and memory; modl has "
+        f"{SOLVER_ITERATIONS} conjugate gradients in each (default: modl with "
+        "two --coils or more, else unet)",
     )
     add(
         "--iterations",
@@ -281,6 +281,9 @@ def complete(options):
         options.patience = min(40, max(1, first // 15))
     if options.cooldown is None:
         options.cooldown = min(10, max(1, first // 100))
+    if options.network is None:
+        # A U-Net sees one combined image, and cannot use the maps.
+        options.network = "modl" if (options.coils or 1) > 1 else "unet"
     complete_network(options)
     if options.baseline is None:
         rivals = CENTRAL if options.coils is None else FOR_COILS
