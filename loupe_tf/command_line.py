@@ -232,20 +232,21 @@ def add_data_options(parser, default=None):
     data = parser.add_argument(
         "--data",
         default=default,
-        help="name of a prepared TFDS data set with the features `image` and "
+        metavar="DATA",
+        help="a folder of .npy or .npz files or one such file, where each "
+        "array is a volume (slices, H, W), of magnitudes or complex; or the "
+        "name of a prepared TFDS data set with the features `image` and "
         "`volume`, such as fastmri_slices/knee_singlecoil (mni_brain is "
-        "simulated if missing), or a .npy or .npz file or a folder of such "
-        "files, where each array is a volume (slices, H, W), of magnitudes "
-        "or complex. Files are split "
-        "by volume at random, three or more, and each volume is divided by its "
-        "maximum; volumes of one patient may be separated, which `loupe-tf "
-        "build --patient` avoids" + (" (%(default)s)" if default else ""),
+        "simulated if missing). Files are split by volume at random, three or "
+        "more, and each volume is divided by its maximum; volumes of one "
+        "patient may be separated, which `loupe-tf build --patient` avoids"
+        + (" (default: %(default)s)" if default else ""),
     )
     stands_for(data, "path", "volumes")
     parser.add_argument(
         "--data-dir",
         metavar="DIR",
-        help="where TFDS keeps its data (default: its own)",
+        help="where TFDS keeps its data (default: ~/tensorflow_datasets)",
     )
 
 

@@ -33,7 +33,7 @@ def test_data_options(default, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert f"avoids{f' ({default})' if default else ''} --data" in text
+    assert f"avoids{f' (default: {default})' if default else ''} --data" in text
 
 
 @pytest.mark.parametrize(

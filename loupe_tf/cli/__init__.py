@@ -33,23 +33,28 @@ COMMANDS = (
 )
 """In the order in which one uses them."""
 
-EXAMPLE = """\
+DOC = """\
+Learn which samples of k-space a scanner should acquire.
+
 examples:
-  loupe-tf train --demo
+  a first try on simulated brains, in minutes:
+    loupe-tf train --demo
+  DICOM, NIfTI or HDF5 files; lines for a 2-D scan with 8 coils:
+    loupe-tf build mri_volumes/mine --data scans/ --data-dir data/ \\
+        --field-of-view
+    loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
+        --lines columns --coils 8 --snr 15 --batch-size 4 --epochs 30 10 \\
+        --out runs/mine
+    loupe-tf mask convert runs/mine/mask.npz scan.seq
+  the images of a scan with that mask:
+    loupe-tf reconstruct scan.mrd --model runs/mine/model.keras --maps espirit
+  .npy files, an array (slices, H, W) each; a U-Net for one coil, as ONNX:
+    loupe-tf train --data my_volumes/ --phase --filters 8 --epochs 30 10 \\
+        --out runs/unet
+    loupe-tf export runs/unet/model.keras model.onnx
+"""
 
-  loupe-tf inspect --data my_volumes/
-  loupe-tf build mri_volumes/mine --data my_volumes/ --data-dir data/
-  loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
-      --filters 8 --epochs 30 10 --out runs/mine
-  loupe-tf evaluate --data mri_volumes/mine --data-dir data/ --phase \\
-      --mask central_points runs/mine/mask.npz --acceleration 4 \\
-      --reconstructor total_variation
-  loupe-tf mask convert runs/mine/mask.npz scan.csv --order centre_out
-  loupe-tf trajectory make runs/mine/model.keras --shots 16 --samples 512 \\
-      --hardware prisma --out curves.npz curves.png curves.seq
-  loupe-tf reconstruct scan.h5 --model runs/mine/model.keras --out images/
-  loupe-tf export runs/mine/model.keras model.onnx
-
+MORE = """\
 `loupe-tf COMMAND --help` says more, with examples. The same option means the
 same thing in every command: --data is what is read, --data-dir where TFDS keeps
 its data, --out where results go. Ctrl-C stops a command; one that leaves a
@@ -83,14 +88,18 @@ def parser():
     """Parser of the command `loupe-tf`."""
     top = Parser(
         prog="loupe-tf",
-        description="Learn which samples of k-space a scanner should acquire.",
-        epilog=EXAMPLE,
+        usage="%(prog)s COMMAND [options]",
+        description=DOC,
+        epilog=MORE,
         formatter_class=Help,
     )
     top.add_argument("--version", action="version", version=__version__)
     top.set_defaults(run=lambda options: top.print_help())
     commands = top.add_subparsers(
-        metavar="COMMAND", title="commands, in the order in which one uses them"
+        metavar="COMMAND",
+        title="commands, in the order in which one uses them",
+        # Their usage would begin with all of this one otherwise.
+        prog=top.prog,
     )
     for command in COMMANDS:
         command.add(commands)

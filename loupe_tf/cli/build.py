@@ -7,26 +7,26 @@ from loupe_tf.command_line import in_flags
 DOC = """\
 Build a TFDS data set from files of MR volumes.
 
+examples:
+  NIfTI, DICOM, HDF5 or NumPy files, brought to one field of view:
+    loupe-tf build mri_volumes/mine --data scans/ --data-dir data/ \\
+        --field-of-view
+  some of them, split by the patient that their path names:
+    loupe-tf build mri_volumes/flair --data scans/ --data-dir data/ \\
+        --include "*FLAIR*" --patient "(patient[0-9]+)" \\
+        --split 0.7 0.15 0.15 --crop-to-acquired
+  fastMRI's knees, one coil:
+    loupe-tf build fastmri_slices/knee_singlecoil --data fastmri/ \\
+        --data-dir data/
+  its multi-coil k-space, on Apache Beam:
+    loupe-tf build fastmri_slices/knee_multicoil --data fastmri/ \\
+        --data-dir data/ --on-bad-volume skip --beam-runner DirectRunner
+
 The files are read one volume at a time, checked, and written as records that
-`tfds.load` (tfrecord) or `tfds.data_source` (array_record) opens:
+`tfds.load` (tfrecord) or `tfds.data_source` (array_record) opens. The name and
+--data-dir then stand for the data set in other commands:
 
-  loupe-tf build mri_volumes/mine --data scans --data-dir ~/data
-  loupe-tf build mri_volumes/flair --data scans --data-dir ~/data \\
-      --include "*FLAIR*" --patient "(patient[0-9]+)" \\
-      --split 0.7 0.15 0.15 --crop-to-acquired
-  loupe-tf build mri_volumes/mixed --data scans --data-dir ~/data \\
-      --field-of-view 220 220
-  loupe-tf build fastmri_slices/knee_singlecoil \\
-      --data ~/fastmri --data-dir ~/data
-  loupe-tf build fastmri_slices/knee_singlecoil_4s \\
-      --data ~/fastmri --data-dir ~/data --format array_record
-  loupe-tf build fastmri_slices/knee_multicoil \\
-      --data /mnt/fastmri --data-dir /mnt/data --on-bad-volume skip \\
-      --beam-runner DirectRunner
-
-and then
-
-  loupe-tf train --data mri_volumes/mine --data-dir ~/data
+  loupe-tf train --data mri_volumes/mine --data-dir data/ --phase
 
 Data sets that it builds:
 
@@ -63,7 +63,11 @@ DOC = DOC.format(
 def add(commands):
     """Add the command."""
     build = add_command(
-        commands, "build", "make a data set of files, split by patient", DOC
+        commands,
+        "build",
+        "make a data set of files, split by patient",
+        DOC,
+        "NAME --data DIR",
     )
     add_options(build)
     build.set_defaults(run=run, stopped="Stopped. Nothing was built.")

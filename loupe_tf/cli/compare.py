@@ -20,15 +20,16 @@ from loupe_tf.masks.description import (
 )
 from loupe_tf.report import save_figure, text_table
 
-DESCRIPTION = """\
-Put two masks of one size side by side: overlap, density, point-spread function
-and side lobes. Lines are compared with points along the whole of k-space.
-"""
+DOC = """\
+Put two masks of one size side by side.
 
-EXAMPLES = """\
 examples:
-  loupe-tf mask compare learned.npz poisson.npz
-  loupe-tf mask compare learned.npz lines.seq --out both.png
+  loupe-tf mask make poisson_disc poisson.npz --matrix 96 96 --calibration 8
+  loupe-tf mask make central_points central.npz --matrix 96 96
+  loupe-tf mask compare poisson.npz central.npz --out both.png
+
+The table has overlap, density, point-spread function and side lobes. Lines are
+compared with points along the whole of k-space.
 """
 
 
@@ -38,8 +39,8 @@ def add(commands):
         commands,
         "compare",
         "put two masks side by side",
-        DESCRIPTION,
-        EXAMPLES,
+        DOC,
+        "MASK MASK",
     )
     both = compare.add_argument(
         "masks", nargs=2, metavar="MASK", help="two files"
@@ -47,7 +48,7 @@ def add(commands):
     stands_for(both, "other")
     add_reading(compare)
     out = compare.add_argument(
-        "--out", metavar="PNG", help="draw both into this"
+        "--out", metavar="PNG", help="draw both into this file"
     )
     stands_for(out, "path")
     compare.set_defaults(run=run)

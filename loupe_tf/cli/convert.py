@@ -5,6 +5,8 @@ import textwrap
 import numpy as np
 
 from loupe_tf.cli.masks import (
+    about_coils,
+    about_points,
     add_command,
     add_reading,
     read,
@@ -12,13 +14,13 @@ from loupe_tf.cli.masks import (
     without_phase,
 )
 from loupe_tf.cli.protocol import (
+    add_contrast,
     add_dummy_scans,
     add_version,
     describe,
     describe_scan,
     describe_start,
 )
-from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.cli.vocabulary import add_field_of_view
 from loupe_tf.command_line import meaning, stands_for
 from loupe_tf.file_formats import find_format
@@ -30,32 +32,36 @@ from loupe_tf.masks.mirror_images import (
 )
 from loupe_tf.trajectories.hardware import HARDWARE
 
-DESCRIPTION = """\
-Write a mask in another format. The file appears at once and whole: after an
-error, an older file is still there. Before a mask goes to a scanner (Pulseq,
-ISMRMRD, CSV), the command says how far out it acquires k-space, if it leaves
-out one half or was learned from images without a phase, and, for learned lines,
-what to compare with if there are several coils. A Pulseq file is a spoiled
-gradient echo, whatever the contrast that the mask was learned from; the time of
-the scan and of the full one, the bandwidth of the read-out and the largest
-gradient and slew rate, beside their limits, are printed. Gradients keep the
-limits of the scanner in any orientation of the slice; peripheral nerve
-stimulation, mechanical resonances and the duty cycle are not checked.
-"""
+DOC = """\
+Write a mask in another format.
 
-EXAMPLES = """\
 examples:
-  a pattern for `bart pics -p pattern`:
-    loupe-tf mask convert mask.npz pattern.cfl
-  a list of lines for a scanner, from the centre outwards:
-    loupe-tf mask convert mask.npz lines.csv --order centre_out
-  ISMRMRD, with the size of the image in mm:
-    loupe-tf mask convert mask.npz mask.mrd --fov 240 240
-  a gradient-echo protocol; times in ms, the thickness of the slice in mm:
-    loupe-tf mask convert mask.npz scan.seq --fov 240 240 --te 5 --tr 20 \\
+  lines to a gradient-echo protocol; times in ms, the slice in mm:
+    loupe-tf mask make equispaced_lines lines.npz --matrix 128 128
+    loupe-tf mask convert lines.npz scan.seq --fov 240 240 --te 6 --tr 20 \\
         --slice-thickness 3 --hardware prisma
-  a mask of lines that does not know their length:
-    loupe-tf mask convert old.npz pattern.cfl --matrix 320 320
+  a list of lines for a sequence of your own, from the centre outwards:
+    loupe-tf mask convert lines.npz lines.csv --order centre_out
+  points, for which there is no .seq, as a list, and for ISMRMRD:
+    loupe-tf mask make poisson_disc points.npz --matrix 192 160 --fov 240 200
+    loupe-tf mask convert points.npz points.csv
+    loupe-tf mask convert points.npz points.mrd
+  a pattern for `bart pics -p pattern`:
+    loupe-tf mask convert points.npz pattern.cfl
+
+The file appears at once and whole: after an error, an older file is still
+there. Before a mask goes to a scanner (Pulseq, ISMRMRD, CSV), the command says
+how far out it acquires k-space, which scan can acquire points, if the mask
+leaves out one half or was learned from images without a phase, and, of a
+learned mask, for which reconstruction it was learned and what to compare with
+if there are several coils.
+
+A Pulseq file is a spoiled gradient echo, whatever the contrast that the mask
+was learned from; the time of the scan and of the full one, the bandwidth of the
+read-out and the largest gradient and slew rate, beside their limits, are
+printed. Gradients keep the limits of the scanner in any orientation of the
+slice; peripheral nerve stimulation, mechanical resonances and the duty cycle
+are not checked.
 """
 
 # Options of `convert` that only some formats take, by their name in Python.
@@ -75,19 +81,6 @@ OPTIONS = (
 )
 
 
-# The figure is from docs/results/xpdnet.md.
-LEARNED_LINES = (
-    "Note: with several coils, lines that a U-Net learned were 2.6 dB worse "
-    "than equispaced ones for total variation, which uses the coils. Learn "
-    "lines with `loupe-tf train --network modl --coils N`, which compares them "
-    "with equispaced ones, or scan with `loupe-tf mask make equispaced_lines`."
-)
-FOR_COILS = (
-    "Note: these lines were learned for {coils} simulated coils, and serve the "
-    "network that they were learned with. Before you scan, see in its report "
-    "whether they are better than equispaced ones."
-)
-
 # The formats that tell a scanner what to acquire.
 FOR_SCANNERS = ("pulseq", "ismrmrd", "csv")
 
@@ -98,8 +91,8 @@ def add(commands):
         commands,
         "convert",
         "write a mask in another format",
-        DESCRIPTION,
-        EXAMPLES,
+        DOC,
+        "MASK OUT",
         aliases=["export"],
     )
     convert.add_argument("mask", metavar="MASK", help="file of a mask")
@@ -109,56 +102,60 @@ def add(commands):
     convert.add_argument(
         "--format",
         choices=FORMATS,
-        help="format of the file to write, if the suffix does not tell",
+        help="format of the file to write (default: by the suffix)",
     )
     convert.add_argument(
         "--matrix",
         nargs=2,
         type=int,
         metavar=("H", "W"),
-        help="size of k-space, which old masks of lines do not know",
+        help="size of k-space, which old masks of lines do not know (default: "
+        "that of the mask)",
     )
     add_field_of_view(
-        convert, ", which ISMRMRD and Pulseq need (that of the mask)"
+        convert, ", which ISMRMRD and Pulseq need (default: that of the mask)"
     )
     convert.add_argument(
         "--order",
         choices=ORDERS,
-        help="order of acquisition, for CSV, ISMRMRD and Pulseq (linear); "
-        "smooth keeps jumps small, for eddy currents",
+        help="order of acquisition, for CSV, ISMRMRD and Pulseq; smooth keeps "
+        "jumps small, for eddy currents (default: linear)",
     )
     convert.add_argument(
-        "--seed", type=int, help="seed of --order shuffled (0)"
+        "--seed",
+        type=int,
+        metavar="N",
+        help="seed of --order shuffled (default: 0)",
     )
     protocol = convert.add_argument_group("Pulseq (and ISMRMRD: thickness)")
-    for name, text in (
-        ("slice-thickness", "of the one slice, in mm (5)"),
-        ("te", "echo time in ms (the shortest)"),
-        ("tr", "repetition time in ms (the shortest)"),
-        ("flip-angle", "in degrees (15)"),
-        ("bandwidth", "bandwidth of the receiver in Hz for a pixel (250)"),
+    add_contrast(protocol)
+    for name, unit, text in (
+        (
+            "bandwidth",
+            "HZ",
+            "bandwidth of the receiver in Hz for a pixel (default: 250)",
+        ),
         (
             "max-gradient",
-            "largest gradient of the scanner in mT/m (28), which no physical "
-            "axis exceeds in any orientation of the slice",
+            "MT/M",
+            "largest gradient of the scanner in mT/m, which no physical axis "
+            "exceeds in any orientation of the slice (default: 28)",
         ),
         (
             "max-slew",
-            "largest slew rate of the scanner in T/m/s (150), in the same "
-            "sense. --te and --tr do not slow the gradients; give --max-slew "
-            "if they may be gentler",
+            "T/M/S",
+            "largest slew rate of the scanner in T/m/s, in the same sense. "
+            "--te and --tr do not slow the gradients; give --max-slew if they "
+            "may be gentler (default: 150)",
         ),
     ):
-        metavar = name.rpartition("-")[2].upper()
-        protocol.add_argument(
-            f"--{name}", type=float, metavar=metavar, help=text
-        )
+        protocol.add_argument(f"--{name}", type=float, metavar=unit, help=text)
     systems = protocol.add_argument(
         "--hardware",
         choices=HARDWARE,
         help="limits and gradient raster of this system, which `loupe-tf "
-        "trajectory --help` lists (clinical); --max-gradient and --max-slew "
-        "replace its limits",
+        "trajectory --help` lists; --max-gradient and --max-slew replace its "
+        "limits (default: clinical)",
     )
     stands_for(systems, "raster")
     protocol.add_argument(
@@ -167,8 +164,8 @@ def add(commands):
         metavar="N",
         help="the receiver takes N times the samples of the matrix along the "
         "read-out, and so N times the field of view, which a reconstruction "
-        "crops (2, the usual factor on scanners); with 1, what lies "
-        "outside the field of view folds in",
+        "crops; with 1, what lies outside the field of view folds in (default: "
+        "2, as usual on scanners)",
     )
     add_dummy_scans(protocol, "line")
     add_version(protocol)
@@ -215,21 +212,10 @@ def run(options):
             print(textwrap.fill(f"acquires {resolution}", 80))
         if kind == "pulseq" and (start := describe_start(options.out, "line")):
             print(f"\n{textwrap.fill(start, 80)}")
-        if doubt := lacks_mirror_images(mask) or without_phase(mask):
-            print(f"\n{textwrap.fill(f'Note: {doubt}', 80)}")
-        if note := about_coils(mask):
-            print(f"\n{textwrap.fill(note, 80)}")
-
-
-def about_coils(mask):
-    """What is known of learned lines with several coils; `""` of others."""
-    made = mask.provenance
-    if not mask.lines or made.get("pattern") != "learned":
-        return ""
-    coils, kind = made.get("simulated_coils"), NETWORKS.get(made.get("network"))
-    if coils and kind and kind.unrolled:
-        return FOR_COILS.format(coils=coils)
-    return LEARNED_LINES
+        doubt = lacks_mirror_images(mask) or without_phase(mask)
+        for note in (about_points(mask), doubt, about_coils(mask)):
+            if note:
+                print(f"\n{textwrap.fill(f'Note: {note}', 80)}")
 
 
 def limits_of(hardware):

@@ -12,22 +12,22 @@ from loupe_tf.cli.trajectories import (
 )
 from loupe_tf.command_line import stands_for
 
-DESCRIPTION = """\
-Write a trajectory in another format. The file appears at once and whole. A
-Pulseq protocol is written only if the hardware can run the trajectory: its
-limits of amplitude and slew rate, not nerve stimulation or the duty cycle. The
-time of its scan, the length of its read-out and the largest gradient and slew
-rate are printed. If the size of the image is known, the largest step between
-two samples is printed: above 1/FOV, the receiver loses the outer part of the
-field of view.
-"""
+DOC = """\
+Write a trajectory in another format.
 
-EXAMPLES = """\
 examples:
-  loupe-tf trajectory convert curves.npz curves.csv
-  loupe-tf trajectory convert curves.npz scan.seq --hardware prisma --te 5
+  a table, and a Pulseq protocol with an echo time of 5 ms:
+    loupe-tf trajectory convert curves.npz curves.csv
+    loupe-tf trajectory convert curves.npz scan.seq --hardware prisma --te 5
   a spiral of another program, whose dwell time the file does not say:
     loupe-tf trajectory convert spiral.cfl spiral.seq --fov 220 220 --dwell 1e-5
+
+The file appears at once and whole. A Pulseq protocol is written only if the
+hardware can run the trajectory: its limits of amplitude and slew rate, not
+nerve stimulation or the duty cycle. The time of its scan, the length of its
+read-out and the largest gradient and slew rate are printed. If the size of the
+image is known, the largest step between two samples is printed: above 1/FOV,
+the receiver loses the outer part of the field of view.
 """
 
 
@@ -37,33 +37,33 @@ def add(commands):
         commands,
         "convert",
         "write a trajectory in another format",
-        DESCRIPTION,
-        EXAMPLES,
+        DOC,
+        "TRAJECTORY OUT",
     )
     convert.add_argument(
         "trajectory", metavar="TRAJECTORY", help="file of a trajectory"
     )
     out = convert.add_argument("out", metavar="OUT", help="file to write")
     stands_for(out, "path")
-    for name, dest, kind, text in (
-        ("matrix", "matrix", int, "size of the image in pixels"),
-        ("fov", "field_of_view", float, "size of the image in mm"),
+    for name, dest, kind, metavar, text in (
+        ("matrix", "matrix", int, "N", "size of the image in pixels"),
+        ("fov", "field_of_view", float, "MM", "size of the image in mm"),
     ):
         convert.add_argument(
             f"--{name}",
             dest=dest,
             nargs="+",
             type=kind,
-            metavar="N",
-            help=f"{text}, H W or D H W, if the file does not say",
+            metavar=metavar,
+            help=f"{text}, H W or D H W (default: that of the file)",
         )
     convert.add_argument(
         "--dwell",
         type=float,
         metavar="S",
-        help="time between two samples in s, if the file does not say",
+        help="time between two samples in seconds (default: that of the file)",
     )
-    add_hardware(convert, "what has to run a Pulseq file")
+    add_hardware(convert, "what has to run a Pulseq file (default: clinical)")
     add_protocol(convert)
     convert.set_defaults(run=run)
 

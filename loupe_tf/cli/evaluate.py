@@ -17,29 +17,29 @@ from loupe_tf.cli.vocabulary import (
 DOC = """\
 Compare any masks with any reconstructors on held-out volumes.
 
+examples:
+  patterns on simulated brains, zero-filled:
+    loupe-tf evaluate --data mni_brain/64
+  a learned mask and its model, beside patterns and a method:
+    loupe-tf evaluate --data mni_brain/96 --data-dir runs/data \\
+        --mask runs/demo/model.keras gaussian poisson_disc \\
+        --reconstructor runs/demo/model.keras total_variation
+  whether learned lines are better than equispaced ones for 8 coils:
+    loupe-tf evaluate --data my_volumes/ --phase --coils 8 --snr 15 \\
+        --mask runs/lines/mask.npz equispaced_lines \\
+        --baseline equispaced_lines --reconstructor total_variation sense
+
 Every mask is tried with every reconstructor at every acceleration R, on the
 test volumes of a data set, and each volume is judged in two conventions: that
 of the 4S paper, by slices of images between 0 and 1, and that of fastMRI, by
 whole volumes.
 
-  loupe-tf evaluate --data mni_brain/64
-  loupe-tf evaluate --data my_volumes/ --acceleration 4 8 \\
-      --mask gaussian poisson_disc runs/mine/mask.npz \\
-      --reconstructor zero_filled wavelet_l1 runs/mine/model.keras
-  loupe-tf evaluate --data mni_brain/96 --data-dir runs/data \\
-      --mask runs/demo/model.keras gaussian \\
-      --reconstructor runs/demo/model.keras --baseline gaussian
-  loupe-tf evaluate --data my_volumes/ --coils 8 --snr 30 --phase \\
-      --mask learned.npz equispaced_lines --baseline equispaced_lines \\
-      --reconstructor total_variation sense
-
 Images of magnitudes have no phase, as scans have: give --phase for models that
 `loupe-tf train --phase` has trained.
 
-The last command asks whether learned lines are better than equispaced ones for
-a receive array. --coils simulates its coils around each image, and --snr the
-noise of the receiver. All masks measure the same scans, and the truth has no
-noise. Reconstructors get the maps of the coils. sense and grappa need --coils.
+--coils simulates receive coils around each image, and --snr the noise of the
+receiver. All masks measure the same scans, and the truth has no noise.
+Reconstructors get the maps of the coils. sense and grappa need --coils.
 
 A mask is the name of a pattern, drawn anew for each R; or a file, which has an
 R of its own: a mask that `SamplingMask.save` wrote, or a model, whose mask is
@@ -69,7 +69,11 @@ MASKS = ("gaussian", "poisson_disc", "random_lines", "equispaced_lines")
 def add(commands):
     """Add the command."""
     evaluate = add_command(
-        commands, "evaluate", "compare masks and reconstructors", DOC
+        commands,
+        "evaluate",
+        "compare masks and reconstructors",
+        DOC,
+        "[--data DATA] [--mask MASK ...] [--reconstructor NAME ...]",
     )
     add_data(evaluate, "mni_brain/64")
     add_phase(
@@ -90,14 +94,16 @@ def add(commands):
         type=int,
         default=4,
         metavar="N",
-        help="validation slices that regularization is chosen on (%(default)s)",
+        help="validation slices that regularization is chosen on (default: "
+        "%(default)s)",
     )
     evaluate.add_argument(
         "--zoom",
         type=int,
         nargs=4,
         metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
-        help="region of the pictures that is magnified (the central third)",
+        help="region of the pictures that is magnified (default: the central "
+        "third)",
     )
     evaluate.set_defaults(run=run, stopped=GOES_ON)
 
@@ -110,15 +116,15 @@ def add_options_of_scanner(group):
         type=int,
         metavar="N",
         help="receive coils on a circle around the image (birdcage maps), at a "
-        "random angle for each slice (one uniform coil without the option); "
-        "magnitude images then get a phase of 1, --phase 0 leaves it out",
+        "random angle for each slice; magnitude images then get a phase of 1, "
+        "--phase 0 leaves it out (default: one uniform coil)",
     )
     add(
         "--snr",
         type=float,
         metavar="DB",
         help="add receiver noise to k-space: the mean power of all samples "
-        "over that of the noise, in dB, such as 30 (no noise)",
+        "over that of the noise, in dB, such as 15 (default: no noise)",
     )
 
 
@@ -132,7 +138,7 @@ def add_options_of_rows(group):
         metavar="MASK",
         default=list(MASKS),
         help=f"of {', '.join(masks.PATTERNS)}, or files, .npz or .keras "
-        f"({' '.join(MASKS)})",
+        f"(default: {' '.join(MASKS)})",
     )
     add(
         "--reconstructor",
@@ -141,7 +147,8 @@ def add_options_of_rows(group):
         metavar="NAME",
         default=["zero_filled"],
         help=f"of {', '.join(evaluation.CLASSICAL)}, with --coils also of "
-        f"{', '.join(evaluation.OF_COILS)}, or .keras files (zero_filled)",
+        f"{', '.join(evaluation.OF_COILS)}, or .keras files (default: "
+        "zero_filled)",
     )
     add(
         "--acceleration",
@@ -150,20 +157,23 @@ def add_options_of_rows(group):
         nargs="+",
         metavar="R",
         default=[4.0],
-        help="R > 1, for patterns (4)",
+        help="R > 1, for patterns (default: 4)",
     )
     add_calibration(
         group,
-        f"patterns always acquire ({masks.CALIBRATION_SHARE}/R of the side; "
-        "spectrum: 0)",
+        f"patterns always acquire (default: {masks.CALIBRATION_SHARE}/R of the "
+        "lines or of the shorter side; 0 for spectrum)",
     )
-    add_lines(group, "the kind of lines, for patterns of lines (columns)")
+    add_lines(
+        group, "the kind of lines, for patterns of lines (default: columns)"
+    )
     add(
         "--baseline",
         nargs="+",
         metavar=("MASK", "RECONSTRUCTOR"),
         help="what rows are compared with: this mask with the reconstructor "
-        "of the row, or always with the one given (the first of --mask)",
+        "of the row, or always with the one given (default: the first of "
+        "--mask)",
     )
 
 

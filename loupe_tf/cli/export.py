@@ -1,34 +1,32 @@
 """`loupe-tf export`: a trained model as ONNX or SavedModel."""
 
-import argparse
-
+from loupe_tf.cli.vocabulary import add_command
 from loupe_tf.command_line import stands_for
 
-DESCRIPTION = """\
-Write a trained model, from k-space that was measured to the image, as a file
-that runs without this package: ONNX (for which the extra `onnx` is needed) or
-a TensorFlow SavedModel. Its inputs and outputs are described in it.
-"""
+DOC = """\
+Write a trained model as ONNX or as a TensorFlow SavedModel.
 
-EXAMPLES = """\
 examples:
-  for ONNX Runtime:
-    loupe-tf export model.keras model.onnx
-  a folder for TensorFlow Serving, for several coils with their maps:
-    loupe-tf export model.keras served/1 --maps
+  for ONNX Runtime; the extra `onnx` is needed:
+    loupe-tf export runs/demo/model.keras model.onnx
+  a folder for TensorFlow Serving, of a model for several coils:
+    loupe-tf export runs/lines/model.keras served/1 --maps
+
+The file computes the image from measured k-space, and runs without this
+package. Its inputs and outputs are described in it.
 """
 
 
 def add(commands):
     """Add the command."""
-    export = commands.add_parser(
+    export = add_command(
+        commands,
         "export",
-        help="write a model as ONNX or SavedModel",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "write a model as ONNX or SavedModel",
+        DOC,
+        "MODEL OUT",
     )
-    export.add_argument("model", metavar="MODEL", help="file, .keras")
+    export.add_argument("model", metavar="MODEL", help="trained model (.keras)")
     out = export.add_argument(
         "out", metavar="OUT", help=".onnx file, or folder of a SavedModel"
     )

@@ -11,15 +11,19 @@ from loupe_tf.command_line import stands_for
 DOC = """\
 Look for what makes a learned mask, or its figures, too good.
 
+examples:
+  a folder of scans, with pictures of their k-space:
+    loupe-tf inspect --data scans/ --include "*FLAIR*" --out runs/look
+  one file:
+    loupe-tf inspect --data volume.nii.gz
+  a data set that `loupe-tf build` has made:
+    loupe-tf inspect --data mri_volumes/mine --data-dir data/
+
 Images that were published to be looked at have been processed: scanners fill
 the borders of k-space with zeros, archives round to 8 bits, magnitudes have no
 phase. A mask learned on them, and the PSNR reported with it, are better than
 they would be on a scan: "implicit data crimes" (Shimron, Tamir, Wang and
-Lustig, PNAS 119, 2022). Look before you train:
-
-  loupe-tf inspect --data scans/ --include "*FLAIR*" --out runs/look
-  loupe-tf inspect --data mri_volumes/flair --data-dir ~/data
-  loupe-tf inspect --data volume.nii.gz
+Lustig, PNAS 119, 2022). Look before you train.
 
 Each finding, and its effect:
 
@@ -54,17 +58,24 @@ whatever was found, and 2 with a message if there was nothing to look at.
 def add(commands):
     """Add the command."""
     inspect = add_command(
-        commands, "inspect", "report how images were already processed", DOC
+        commands,
+        "inspect",
+        "report how images were already processed",
+        DOC,
+        "--data DATA",
     )
     data = inspect.add_argument(
         "--data",
         required=True,
+        metavar="DATA",
         help="a file, a folder, or the name of a TFDS data set",
     )
     stands_for(data, "images", "folder", "path")
     add_data_dir(inspect)
     inspect.add_argument(
-        "--out", metavar="DIR", help="folder for the table and the pictures"
+        "--out",
+        metavar="DIR",
+        help="folder for the table and the pictures (default: none)",
     )
     add_volumes(inspect)
     add_on_bad_volume(inspect, "skip")

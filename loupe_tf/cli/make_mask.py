@@ -23,11 +23,9 @@ from loupe_tf.masks.regular_points import regular_points
 # They have no budget, so they are none of `PATTERNS`.
 REGULAR_LINES, REGULAR_POINTS = REGULAR = "regular_lines", "regular_points"
 
-DESCRIPTION = """\
+DOC = """\
 Make a mask that is not learned, to compare a learned one with, or to scan with.
-"""
 
-EXAMPLES = """\
 examples:
   fastMRI's lines, for a 2-D scan:
     loupe-tf mask make equispaced_lines lines.npz --matrix 320 320
@@ -60,8 +58,8 @@ def add(commands):
         commands,
         "make",
         "make a mask of a pattern",
-        DESCRIPTION,
-        EXAMPLES,
+        DOC,
+        "PATTERN OUT --matrix H W",
         reads=False,
     )
     patterns = [name for name, p in PATTERNS.items() if not p.of_images]
@@ -116,7 +114,7 @@ def add(commands):
         "shorter side)",
     )
     add_options_of_shape(make.add_argument_group("of some patterns"))
-    add_field_of_view(make)
+    add_field_of_view(make, " (default: not known)")
     add_seed(make, "seed of the pattern")
     make.set_defaults(run=run)
 
@@ -129,14 +127,14 @@ def add_options_of_shape(group):
         type=float,
         metavar="X",
         help="gaussian: standard deviation of the density, as a fraction of "
-        "half the width and height of k-space (0.4)",
+        "half the width and height of k-space (default: 0.4)",
     )
     add(
         "--growth",
         type=float,
         metavar="X",
         help="poisson_disc: growth of the distance between points from DC to "
-        "the edge; 0 is uniform, 1 doubles the distance (1)",
+        "the edge; 0 is uniform, 1 doubles the distance (default: 1)",
     )
     add(
         "--crop-corners",

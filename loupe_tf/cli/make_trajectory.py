@@ -12,24 +12,23 @@ from loupe_tf.cli.trajectories import (
 from loupe_tf.cli.vocabulary import add_field_of_view, add_seed
 from loupe_tf.command_line import stands_for
 
-DESCRIPTION = """\
-Make curves that a scanner can run and whose samples follow a density
-(SPARKLING). The density is that of a model with a learned mask of points, or an
-array, or decays from the centre, or is uniform. All shots cross DC at the same
-sample.
-"""
+DOC = """\
+Make curves that a scanner can run and whose samples follow a density.
 
-EXAMPLES = """\
 examples:
-  from a model that `loupe-tf train` left:
+  from a model that `loupe-tf train --demo` left:
     loupe-tf trajectory make runs/demo/model.keras --shots 16 --samples 512 \\
-        --fov 220 220 --hardware prisma --out curves.npz curves.png curves.seq
+        --hardware prisma --out curves.npz curves.png curves.seq
   to compare with: a density that decays with the square of the distance
     loupe-tf trajectory make decay --matrix 64 64 --shots 16 --samples 512 \\
         --fov 220 220 --hardware prisma --out decay.npz
   radial shots that begin at DC, 4 µs apart, on a 4 µs raster:
-    loupe-tf trajectory make density.npy --shots 32 --samples 1024 --echo 0 \\
-        --fov 220 220 --hardware premier --dwell 4e-6
+    loupe-tf trajectory make decay --matrix 64 64 --shots 8 --samples 1024 \\
+        --echo 0 --fov 220 220 --hardware premier --dwell 4e-6
+
+The method is SPARKLING. The density is that of a model with a learned mask of
+points, or an array, or decays from the centre, or is uniform. All shots cross
+DC at the same sample.
 
 8192 samples, as above, take minutes on a CPU: each step sums the forces
 between all pairs of samples. Half of --shots or of --samples takes a quarter of
@@ -46,8 +45,8 @@ def add(commands):
         commands,
         "make",
         "make curves from a density",
-        DESCRIPTION,
-        EXAMPLES,
+        DOC,
+        "DENSITY --shots N --samples N",
     )
     number = {"type": float, "metavar": "X"}
     make.add_argument(
@@ -57,19 +56,27 @@ def add(commands):
         "the centre, decay, or uniform",
     )
     make.add_argument(
-        "--shots", type=int, required=True, help="number of shots"
+        "--shots",
+        type=int,
+        metavar="N",
+        required=True,
+        help="number of shots",
     )
     make.add_argument(
-        "--samples", type=int, required=True, help="samples a shot"
+        "--samples",
+        type=int,
+        metavar="N",
+        required=True,
+        help="samples in each shot",
     )
-    view = add_field_of_view(make, " (that of the model)")
+    view = add_field_of_view(make, " (default: that of the model)")
     stands_for(view, "voxel_size")
     make.add_argument(
         "--matrix",
         nargs=2,
         type=int,
         metavar=("H", "W"),
-        help="size of the image in pixels (that of the density)",
+        help="size of the image in pixels (default: that of the density)",
     )
     make.add_argument(
         "--dwell",
@@ -77,47 +84,54 @@ def add(commands):
         default=1e-5,
         metavar="S",
         help="time between two samples in seconds, not ms or µs: 4e-6 is 4 µs "
-        "(1e-5, 10 µs)",
+        "(default: 1e-5, 10 µs)",
     )
-    add_hardware(make, "limits of the gradients (clinical)")
+    add_hardware(make, "limits of the gradients (default: clinical)")
     make.add_argument(
-        "--echo", type=int, metavar="N", help="sample at DC (the middle)"
+        "--echo",
+        type=int,
+        metavar="N",
+        help="sample at DC (default: the middle)",
     )
     make.add_argument(
         "--rule",
         choices=("rate", "share"),
         default="rate",
         help="how probabilities of a mask become a density: rate is "
-        "-log(1 - P), share is P (%(default)s)",
+        "-log(1 - P), share is P (default: %(default)s)",
     )
     make.add_argument(
         "--smoothing",
         **number,
         help="points over which probabilities of a mask are averaged first "
-        "(a 32nd of k-space)",
+        "(default: a 32nd of k-space)",
     )
     make.add_argument(
-        "--decay", default=2.0, **number, help="power of decay (%(default)s)"
+        "--decay",
+        default=2.0,
+        **number,
+        help="power of decay (default: %(default)g)",
     )
     make.add_argument(
         "--cutoff",
         default=0.1,
         **number,
-        help="where decay begins, in cycles per pixel (%(default)s)",
+        help="where decay begins, in cycles per pixel (default: %(default)s)",
     )
     make.add_argument(
         "--iterations",
         type=int,
         default=40,
         metavar="N",
-        help="steps at each level (%(default)s)",
+        help="steps at each level (default: %(default)s)",
     )
     make.add_argument(
         "--levels",
         type=int,
         default=3,
         metavar="N",
-        help="resolutions, from few samples in each shot to all (%(default)s)",
+        help="resolutions, from few samples in each shot to all (default: "
+        "%(default)s)",
     )
     add_seed(make, "seed of the first curves")
     out = make.add_argument(
@@ -125,7 +139,8 @@ def add(commands):
         nargs="+",
         metavar="FILE",
         default=["trajectory.npz"],
-        help="files to write: trajectories and pictures (trajectory.npz)",
+        help="files to write: trajectories and pictures (default: "
+        "trajectory.npz)",
     )
     stands_for(out, "path")
     add_protocol(make)

@@ -5,9 +5,11 @@ import argparse
 from loupe_tf.cli import compare, convert, make_mask, show
 from loupe_tf.cli.masks import describe_files
 
-EXAMPLES = """\
+DOC = """\
+Make sampling masks of a pattern, look at masks, convert them, compare two.
+
 examples:
-  loupe-tf mask make equispaced_lines lines.npz --matrix 320 320
+  loupe-tf train --demo
   loupe-tf mask show runs/demo/mask.npz
   loupe-tf mask convert runs/demo/mask.npz points.csv
   loupe-tf mask make poisson_disc poisson.npz --matrix 96 96
@@ -20,12 +22,15 @@ def add(commands):
     mask = commands.add_parser(
         "mask",
         help="make masks, look at them, convert them, compare two",
-        description="Make sampling masks of a pattern, look at masks, convert "
-        "them, compare two.",
-        epilog=f"{EXAMPLES}\n{describe_files()}",
+        usage="%(prog)s COMMAND [options]",
+        description=DOC,
+        epilog=describe_files(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mask.set_defaults(run=lambda options: mask.print_help())
-    things = mask.add_subparsers(metavar="COMMAND", title="commands")
+    # Their usage would begin with all of this one otherwise.
+    things = mask.add_subparsers(
+        metavar="COMMAND", title="commands", prog=mask.prog
+    )
     for command in (make_mask, show, convert, compare):
         command.add(things)

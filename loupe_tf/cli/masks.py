@@ -1,10 +1,11 @@
 """Options, readers and texts that the commands on masks share."""
 
-import argparse
 import pathlib
 
 import numpy as np
 
+from loupe_tf.cli import vocabulary
+from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.command_line import meaning, stands_for
 from loupe_tf.masks.centre import centred
 from loupe_tf.masks.files.mask_files import (
@@ -27,17 +28,42 @@ A mask that is densest around the corner (0, 0) is refused; --shift moves DC to
 the centre, --as-is takes the mask as it is.
 """
 
+# The figure is from docs/results/xpdnet.md.
+LEARNED_LINES = (
+    "with several coils, lines that a U-Net learned were 2.6 dB worse than "
+    "equispaced ones for total variation, which uses the coils. Learn lines "
+    "with `loupe-tf train --network modl --coils N`, which compares them with "
+    "equispaced ones, or scan with `loupe-tf mask make equispaced_lines`."
+)
+# docs/guide/coils.md has the figures, which depend on the noise.
+LEARNED_POINTS = (
+    "with several coils, points that a U-Net learned were worse than a Poisson "
+    "disc for total variation, which uses the coils. Learn points with "
+    "`loupe-tf train --network modl --coils N`, which compares them with a "
+    "Poisson disc, or scan with `loupe-tf mask make poisson_disc`."
+)
+FOR_COILS = (
+    "these {kind} were learned for {coils} simulated coils, and serve the "
+    "network that they were learned with, {network}. Before you scan, see in "
+    "its report whether they are better than {rival}."
+)
+POINTS = (
+    "points are for a 3-D scan. H and W are its two phase encodings, and the "
+    "read-out is the third axis. There is no .seq of points: a CSV or ISMRMRD "
+    "file lists them for your own 3-D sequence. A 2-D scan needs lines."
+)
 
-def add_command(commands, name, text, doc, epilog, aliases=(), reads=True):
+
+def add_command(commands, name, text, doc, usage, aliases=(), reads=True):
     """Add a command on masks; its help says which formats there are."""
     reading = READING if reads else ""
-    return commands.add_parser(
+    return vocabulary.add_command(
+        commands,
         name,
+        text,
+        f"{doc}\n{describe_files()}{reading}",
+        usage,
         aliases=aliases,
-        help=text,
-        description=doc,
-        epilog=f"{epilog}\n{describe_files()}{reading}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
@@ -57,19 +83,20 @@ def add_reading(command):
     given = command.add_argument(
         "--from-format",
         choices=FORMATS,
-        help=f"of the file read, if its suffix is none of {suffixes}",
+        help="format of the file read, if its suffix is none of "
+        f"{suffixes} (default: by the suffix)",
     )
     stands_for(given, "format")
     command.add_argument(
         "--encoding",
         type=int,
         metavar="N",
-        help="encoding space of an ISMRMRD file (0)",
+        help="encoding space of an ISMRMRD file (default: 0)",
     )
     command.add_argument(
         "--lines",
         choices=("columns", "rows"),
-        help="what the lines of an ISMRMRD measurement are (columns)",
+        help="what the lines of ISMRMRD files are (default: columns)",
     )
 
 
@@ -178,3 +205,24 @@ def without_phase(mask):
         "have a phase, may need more of them. Learn a mask for a scanner with "
         "`loupe-tf train --phase`."
     )
+
+
+def about_points(mask):
+    """Return a note on the scan that points need; `""` for lines."""
+    return "" if mask.lines else POINTS
+
+
+def about_coils(mask):
+    """Return a note on a learned mask and several coils; `""` for others."""
+    made = mask.provenance
+    if made.get("pattern") != "learned":
+        return ""
+    coils, kind = made.get("simulated_coils"), NETWORKS.get(made.get("network"))
+    if coils and kind and kind.unrolled:
+        return FOR_COILS.format(
+            kind="lines" if mask.lines else "points",
+            coils=coils,
+            network=kind.title,
+            rival="equispaced ones" if mask.lines else "a Poisson disc",
+        )
+    return LEARNED_LINES if mask.lines else LEARNED_POINTS

@@ -17,15 +17,26 @@ THICKNESS = "slice_thickness"
 SAID = 0.1
 
 
+def add_contrast(group):
+    """Add the thickness of the slice and what its contrast depends on."""
+    for name, unit, text in (
+        ("slice-thickness", "MM", "of the one slice, in mm (default: 5)"),
+        ("te", "MS", "echo time in ms (default: the shortest)"),
+        ("tr", "MS", "repetition time in ms (default: the shortest)"),
+        ("flip-angle", "DEGREES", "in degrees (default: 15)"),
+    ):
+        group.add_argument(f"--{name}", type=float, metavar=unit, help=text)
+
+
 def add_dummy_scans(group, before):
     """Add `--dummy-scans`, excitations before the first line or shot."""
     group.add_argument(
         "--dummy-scans",
         type=int,
         metavar="N",
-        help=f"excitations before the first {before} (as many as bring its "
-        f"signal within {100 * AIM:g} %% of the steady state, for a T1 of "
-        f"{T1:g} s)",
+        help=f"excitations before the first {before} (default: as many as "
+        f"bring its signal within {100 * AIM:g} %% of the steady state, for a "
+        f"T1 of {T1:g} s)",
     )
 
 
@@ -36,7 +47,7 @@ def add_version(group):
         dest="version",
         choices=VERSIONS,
         help="version of the file format, which the interpreter of your "
-        "scanner must know (1.5)",
+        "scanner must know (default: 1.5)",
     )
 
 

@@ -14,47 +14,40 @@ from loupe_tf.cli.vocabulary import GOES_ON, add_command, add_lines, add_out
 from loupe_tf.trajectories.files.common import UNITS
 
 DOC = """\
-Images from raw k-space, with a learned mask and the model that goes with it, or
-by a method that needs no training.
+Images from raw k-space, by a trained model or by a method that needs none.
 
-A scan was made with a mask; this rebuilds its images. Files are fastMRI's HDF5,
-ISMRMRD, BART's .cfl or .npy, one volume each, of one coil or several; slices
-are read one by one, so that volumes may be larger than memory.
+examples:
+  a scan with the mask of a model, for several coils:
+    loupe-tf reconstruct scan.mrd --model runs/lines/model.keras --maps espirit
+  the same scan without a model; ISMRMRD can be its own mask:
+    loupe-tf reconstruct scan.mrd --mask scan.mrd --method sense --maps espirit
+  what a scan would give: fully sampled files, sampled with masks first:
+    loupe-tf reconstruct full.h5 --undersample --method total_variation \\
+        --maps espirit --mask learned.npz --mask equispaced.npz --out compared
+  spokes or spirals, in a file that has their trajectory:
+    loupe-tf reconstruct radial.mrd --trajectory own --method cg_sense \\
+        --maps espirit
+  a trajectory in a file of its own:
+    loupe-tf reconstruct samples.cfl --trajectory spokes.cfl \\
+        --matrix 256 256 --method adjoint --format nii.gz png
 
-  loupe-tf reconstruct scan1.h5 scan2.mrd --model model.keras \\
-      --mask mask.npz --out images
-  loupe-tf reconstruct multicoil/*.h5 --model model.keras --maps espirit \\
-      --format nii.gz png --out images
-  loupe-tf reconstruct fully_sampled.h5 --model model.keras --undersample \\
-      --out tried
+Files are fastMRI's HDF5, ISMRMRD, BART's .cfl or .npy, one volume each, of one
+coil or several; slices are read one by one, so that volumes may be larger than
+memory.
 
-Instead of --model you can give --method. It needs --mask; an ISMRMRD scan can
-be its own mask:
+K-space is taken as it was measured with the mask. With --undersample it is
+fully sampled, and is sampled with the mask first: the table then has the error
+of the images beside that of zero filling, both compared with the images of all
+samples. Give --mask more than once to compare masks on the same scan; the
+images of each mask go to a folder of its own in --out.
 
-  loupe-tf reconstruct scan.mrd --mask scan.mrd --method sense --maps espirit
-  loupe-tf reconstruct multicoil/*.h5 --mask mask.npz --method grappa \\
-      --undersample
+--maps espirit needs 13 fully sampled lines in the centre of k-space, along each
+axis that is undersampled; 24 are usual.
 
-K-space is taken as it was measured with that mask. With --undersample it is
-fully sampled, and is sampled with the mask first, to try out what a scan would
-give: the table then has the error of the images beside that of zero filling,
-both compared with the images of all samples. Give --mask more than once to
-compare masks on the same scan; the images of each mask go to a folder of its
-own in --out:
-
-  loupe-tf reconstruct full.h5 --undersample --method total_variation \\
-      --maps espirit --mask learned.npz --mask equispaced.npz --out compared
-
-A scan along a trajectory, such as spokes or a spiral, has --trajectory in the
-place of --mask: the file of a trajectory, or `own` for ISMRMRD that has it. The
-scan is ISMRMRD, BART's .cfl (1, samples, shots, coils) or .npy (coils, shots,
-samples). Its methods are `adjoint`, with density compensation, `cg_sense` and
-`total_variation`.
-
-  loupe-tf reconstruct radial.mrd --trajectory own --method cg_sense \\
-      --maps espirit
-  loupe-tf reconstruct samples.cfl --trajectory spokes.cfl --matrix 256 256 \\
-      --method adjoint
+A scan along a trajectory has --trajectory in the place of --mask: the file of a
+trajectory, or `own` for ISMRMRD that has it. The scan is ISMRMRD, BART's .cfl
+(1, samples, shots, coils) or .npy (coils, shots, samples). Its methods are
+`adjoint`, with density compensation, `cg_sense` and `total_variation`.
 
 Without --mask, that of the model is taken. A mask of another size (or another
 number of lines) is an error, and so are samples that the mask acquires and the
@@ -80,7 +73,11 @@ CURVES_ONLY = ("matrix", "unit")
 def add(commands):
     """Add the command."""
     reconstruct = add_command(
-        commands, "reconstruct", "turn scans into images", DOC
+        commands,
+        "reconstruct",
+        "turn scans into images",
+        DOC,
+        "FILE [FILE ...] (--model MODEL | --method NAME --mask MASK)",
     )
     add_options(reconstruct)
     add_options_of_methods(reconstruct.add_argument_group("without a model"))
@@ -94,14 +91,15 @@ def add_options(command):
     """Add those of all files."""
     add = command.add_argument
     add("files", nargs="+", metavar="FILE", help="k-space, one volume each")
-    add("--model", help="trained model (.keras)")
+    add("--model", metavar="MODEL", help="trained model (.keras)")
     add(
         "--mask",
         dest="masks",
         action="append",
         metavar="MASK",
-        help="mask of the scan, in any format of `loupe-tf mask` (that of the "
-        "model); with --undersample, more than once to compare masks",
+        help="mask of the scan, in any format of `loupe-tf mask`; with "
+        "--undersample, more than once to compare masks (default: that of the "
+        "model)",
     )
     add_shift(command)
     add_out(command, "images", "folder of the images")
@@ -111,21 +109,23 @@ def add_options(command):
         nargs="+",
         choices=FORMATS,
         default=["npy", "png"],
-        help="formats of the images (npy png); nii and nii.gz need the extra "
-        "`volumes`",
+        help="formats of the images; nii and nii.gz need the extra `volumes` "
+        "(default: npy png)",
     )
     add(
         "--maps",
         metavar="espirit|FILE",
         help="sensitivity maps of several coils: estimated from the centre of "
         "k-space of each slice (the extra `reconstruction`), or a file of maps "
-        "for all volumes, .npy (coils, H, W) or (slices, coils, H, W), or .cfl",
+        "for all volumes, .npy (coils, H, W) or (slices, coils, H, W), or .cfl "
+        "(default: none)",
     )
     add(
         "--scale",
         type=float,
-        help="k-space is divided by it before it goes to the model (the "
-        "maximum of the zero-filled volume)",
+        metavar="X",
+        help="k-space is divided by it before it goes to the model (default: "
+        "the maximum of the zero-filled volume)",
     )
     add(
         "--undersample",
@@ -154,17 +154,17 @@ def add_options_of_methods(group):
         "--iterations",
         type=int,
         metavar="N",
-        help=f"iterations ({defaults('iterations')})",
+        help=f"iterations (default: {defaults('iterations')})",
     )
     group.add_argument(
         "--regularization",
         type=float,
         metavar="X",
-        help=f"weight of the penalty ({defaults('regularization')}). sense and "
-        "cg_sense compare it with 1, wavelet_l1 and total_variation with the "
-        "brightest zero-filled pixel. Tune it: the studies of this package "
-        "chose 0.0003 for total_variation of images without noise, where the "
-        "default is 0.005",
+        help="weight of the penalty. sense and cg_sense compare it with 1, "
+        "wavelet_l1 and total_variation with the brightest zero-filled pixel. "
+        "Tune it: the studies of this package chose 0.0003 for "
+        "total_variation of images without noise (default: "
+        f"{defaults('regularization')})",
     )
 
 
@@ -180,13 +180,13 @@ def add_options_of_curves(group):
         nargs="+",
         type=int,
         metavar="N",
-        help="size of the image, H W or D H W (that of the trajectory); BART's "
-        "trajectories need it",
+        help="size of the image, H W or D H W, which BART's trajectories need "
+        "(default: that of the trajectory)",
     )
     group.add_argument(
         "--unit",
         choices=UNITS,
-        help="unit of the positions in ISMRMRD (cycles/pixel)",
+        help="unit of the positions in ISMRMRD (default: cycles/pixel)",
     )
 
 
@@ -197,13 +197,13 @@ def add_options_of_files(group):
         choices=("coils", "slices"),
         help="what the first of three axes counts, in .npy files",
     )
-    add_lines(group, "what the lines of ISMRMRD files are (columns)")
+    add_lines(group, "what the lines of ISMRMRD files are (default: columns)")
     group.add_argument(
         "--select",
         nargs="+",
         metavar="NAME=N",
-        help="which counters of ISMRMRD files to read (0 of each), such as "
-        "contrast=1 or repetition=2",
+        help="which counters of ISMRMRD files to read, such as contrast=1 or "
+        "repetition=2 (default: 0 of each)",
     )
 
 

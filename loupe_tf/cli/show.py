@@ -3,6 +3,8 @@
 import textwrap
 
 from loupe_tf.cli.masks import (
+    about_coils,
+    about_points,
     add_command,
     add_reading,
     density_rows,
@@ -29,33 +31,34 @@ from loupe_tf.masks.mirror_images import (
 from loupe_tf.reconstruction.calibration import maps_from_centre
 from loupe_tf.report import save_figure, text_table
 
-DESCRIPTION = """\
-Print the facts about a mask: acceleration achieved and asked for, calibration
-region, and whether its centre suffices for the ESPIRiT of this package, with
-which a scan of several coils estimates sensitivity maps; for lines, how far out
-they go, which of them have no gap, and the resolution of both; the field of
-view; the largest side lobe of the point-spread function and, if it is higher,
-the value beside the peak, in percent of the peak; the density by distance from
-DC; how the mask was made, where long values are shortened: `provenance` of the
-mask in Python has all of them. Outer points or lines are those acquired outside
-the calibration region that have a mirror image about DC; those at -N/2, for an
-even N, are not counted. A note says if the mask leaves out one half of k-space,
-as masks learned from images without a phase may do. With --out, draw it.
-"""
+DOC = """\
+Print the facts about a mask.
 
-EXAMPLES = """\
 examples:
+  loupe-tf mask make poisson_disc mask.npz --matrix 96 96 --calibration 24
   loupe-tf mask show mask.npz
   loupe-tf mask show mask.npz --out mask.png
-  loupe-tf mask show pattern.cfl --shift
+
+The facts are: acceleration achieved and asked for; calibration region, and
+whether its centre suffices for the ESPIRiT of this package, with which a scan
+of several coils estimates sensitivity maps; for lines, how far out they go,
+which of them have no gap, and the resolution of both; the field of view; the
+largest side lobe of the point-spread function and, if it is higher, the value
+beside the peak, in percent of the peak; the density by distance from DC; how
+the mask was made, where long values are shortened: `provenance` of the mask in
+Python has all of them. Outer points or lines are those acquired outside the
+calibration region that have a mirror image about DC; those at -N/2, for an even
+N, are not counted.
+
+Notes say if the mask leaves out one half of k-space, as masks learned from
+images without a phase may do; which scan can acquire it; and, of a learned
+mask, for which reconstruction it was learned.
 """
 
 
 def add(commands):
     """Add the command to those on masks."""
-    show = add_command(
-        commands, "show", "describe one mask", DESCRIPTION, EXAMPLES
-    )
+    show = add_command(commands, "show", "describe one mask", DOC, "MASK")
     show.add_argument("mask", metavar="MASK", help="file of a mask")
     add_reading(show)
     out = show.add_argument(
@@ -118,8 +121,8 @@ def description(mask, names):
     )
     parts = [facts, density, *([made] if made else [])]
     lacking = lacks_mirror_images(mask) or without_phase(mask)
-    if lacking:
-        parts.append(textwrap.fill(lacking, 80))
+    notes = about_points(mask), lacking, about_coils(mask)
+    parts += [textwrap.fill(f"Note: {note}", 80) for note in notes if note]
     return "\n\n".join(parts)
 
 

@@ -13,30 +13,29 @@ from loupe_tf.cli.trajectories import (
 )
 from loupe_tf.command_line import stands_for
 
-DESCRIPTION = """\
-Print what a trajectory is: shots, samples, times, how many samples fewer than
-the Cartesian grid it takes, its largest step between two samples, and whether
-hardware can run it. Above 1/FOV, which is γ/2π · gradient · field of view ·
-dwell time > 1, the receiver loses the outer part of the field of view, which is
-noted. With --out, draw it.
-"""
+DOC = """\
+Print what a trajectory is, and whether hardware can run it.
 
-EXAMPLES = """\
 examples:
   loupe-tf trajectory show curves.npz
   loupe-tf trajectory show curves.seq --hardware skyra --out curves.png
+
+The facts are: shots, samples, times, how many samples fewer than the Cartesian
+grid it takes, and its largest step between two samples. Above 1/FOV, which is
+γ/2π · gradient · field of view · dwell time > 1, the receiver loses the outer
+part of the field of view, which is noted.
 """
 
 
 def add(commands):
     """Add the command to those on trajectories."""
     show = add_command(
-        commands, "show", "describe one trajectory", DESCRIPTION, EXAMPLES
+        commands, "show", "describe one trajectory", DOC, "TRAJECTORY"
     )
     show.add_argument(
         "trajectory", metavar="TRAJECTORY", help="file of a trajectory"
     )
-    add_hardware(show, "check limits of this system")
+    add_hardware(show, "check the limits of this system (default: none)")
     out = show.add_argument(
         "--out", metavar="PNG", help="draw it into this file"
     )

@@ -8,42 +8,47 @@ from loupe_tf.cli.training.options import add_options, check, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
 DOC = """\
-Learn a k-space mask with 4S, and report what it gained.
+Learn a k-space mask with 4S, and report what it gains over a fixed mask.
 
-Two models are trained in the two rounds of the 4S paper (Martinini et al.,
-BioCAS 2022), on the same images, with the same network and for the same number
-of epochs: LOUPE, whose mask is learned with 4S, and the network on a fixed mask
-of the same budget, the baseline. Both are judged on volumes that neither has
+examples:
+  a first try on simulated brains, in minutes:
+    loupe-tf train --demo
+  lines for a 2-D scan with 8 coils; --phase is for magnitude images:
+    loupe-tf train --data my_volumes/ --phase --lines columns --coils 8 \\
+        --snr 15 --batch-size 4 --epochs 30 10 --out runs/lines
+  points for a 3-D scan with 8 coils:
+    loupe-tf train --data my_volumes/ --phase --coils 8 --snr 15 \\
+        --calibration 24 --batch-size 4 --epochs 30 10 --out runs/points
+  points for one coil, by a U-Net:
+    loupe-tf train --data my_volumes/ --phase --filters 8 --epochs 30 10
+  rows at R = 8, from a data set that `loupe-tf build` has made, on all GPUs:
+    loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
+        --lines rows --acceleration 8 --distribute mirrored --out runs/rows
+
+Two models are trained on the same images, with the same network and for the
+same number of epochs, in the two rounds of the 4S paper (Martinini et al.,
+BioCAS 2022): LOUPE, whose mask is learned with 4S, and the network on a fixed
+mask of the same budget, --baseline. Both are judged on volumes that neither has
 seen.
 
-  loupe-tf train --demo
-  loupe-tf train --data my_volumes/ --phase --filters 8 --epochs 30 10
-  loupe-tf train --data my_volumes/ --phase --acceleration 8
-  loupe-tf train --data mni_brain/128 --lines columns \\
-      --calibration 8 --epochs 300 200 --out runs/lines
-  loupe-tf train --data my_volumes/ --phase --distribute mirrored
-  loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 20 \\
-      --network modl --batch-size 4 --out runs/scan
-
 The folder given by --out gets model.keras, mask.npz and mask.png, history.json,
-metrics.json and report.html, a self-contained page. The epochs by default are
-the paper's: on a CPU, give fewer, such as --epochs 30 10 --filters 8. The bar
-shows the time left. A run that was stopped goes on when the same command is
-given again. The environment variable KERAS_BACKEND chooses the backend:
-tensorflow, jax or torch.
+metrics.json and report.html, a self-contained page. The bar shows the time
+left. A run that was stopped goes on when the same command is given again. The
+environment variable KERAS_BACKEND chooses the backend: tensorflow, jax or
+torch.
 
 The measurement is simulated: one coil without noise, unless --coils and --snr
-say otherwise. Most scanners have several coils. For their lines, give --coils
-and a network that uses the maps of the coils, --network modl, varnet or xpdnet:
-lines that a U-Net learned were 2.6 dB worse than equispaced ones for total
-variation, which uses the maps too (docs/guide/coils.md). With --coils, the
-report compares with equispaced lines, or points with a Poisson disc, since
-nobody scans central points; also by CG-SENSE, which learns nothing:
+say otherwise. Most scanners have several coils. With two coils or more, the
+network is MoDL, which uses their maps, and the report compares with equispaced
+lines, or points with a Poisson disc, since nobody scans central points; also by
+CG-SENSE, which learns nothing. A U-Net cannot use the maps: lines that it
+learned were 2.6 dB worse than equispaced ones for total variation, which uses
+them (docs/guide/coils.md).
 
-  loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 20 \\
-      --network modl --epochs 30 10 --batch-size 4 --out runs/coils
-  loupe-tf train --data my_volumes/ --coils 8 --snr 20 --network modl \\
-      --epochs 30 10 --batch-size 4 --out runs/points
+A scan of several coils needs sensitivity maps. `loupe-tf reconstruct --maps
+espirit` estimates them from the calibration region, which needs 13 lines: the
+default has them from 160 lines on at R = 4; for fewer give --calibration 13, or
+take maps of another scan.
 
 Magnitude images have no phase, so either half of their k-space determines the
 other, and a mask learned from them may leave one half out. Scans have a phase:
@@ -54,7 +59,11 @@ for a mask that goes to a scanner, give --phase, or complex images (.npy).
 def add(commands):
     """Add the command."""
     train = add_command(
-        commands, "train", "learn a mask, and a network that goes with it", DOC
+        commands,
+        "train",
+        "learn a mask, and a network that goes with it",
+        DOC,
+        "(--demo | --data DATA)",
     )
     add_options(train)
     train.set_defaults(run=run, stopped=GOES_ON)

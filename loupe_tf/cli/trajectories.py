@@ -1,9 +1,10 @@
 """Options and texts that the commands on trajectories share."""
 
-import argparse
 import textwrap
 
+from loupe_tf.cli import vocabulary
 from loupe_tf.cli.protocol import (
+    add_contrast,
     add_dummy_scans,
     add_version,
     describe,
@@ -35,15 +36,10 @@ UNCHECKED = (
 )
 
 
-def add_command(commands, name, text, doc, epilog):
+def add_command(commands, name, text, doc, usage):
     """Add a command on trajectories; its help says which formats there are."""
-    return commands.add_parser(
-        name,
-        help=text,
-        description=doc,
-        epilog=f"{epilog}\n{describe_files()}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    text_of_all = f"{doc}\n{describe_files()}"
+    return vocabulary.add_command(commands, name, text, text_of_all, usage)
 
 
 def describe_files():
@@ -73,16 +69,7 @@ def add_hardware(command, text):
 def add_protocol(command):
     """Add the options of Pulseq protocols."""
     protocol = command.add_argument_group("Pulseq (and ISMRMRD: thickness)")
-    for name, text in (
-        ("slice-thickness", "of the one slice, in mm (5)"),
-        ("te", "echo time in ms (the shortest)"),
-        ("tr", "repetition time in ms (the shortest)"),
-        ("flip-angle", "in degrees (15)"),
-    ):
-        metavar = name.rpartition("-")[2].upper()
-        protocol.add_argument(
-            f"--{name}", type=float, metavar=metavar, help=text
-        )
+    add_contrast(protocol)
     add_dummy_scans(protocol, "shot")
     add_version(protocol)
 

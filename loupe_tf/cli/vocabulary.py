@@ -17,26 +17,31 @@ def settings_of(options):
     return {k: v for k, v in vars(options).items() if k not in own}
 
 
-def add_command(commands, name, text, doc):
+def add_command(commands, name, text, doc, usage="", **others):
     """Add a command whose help teaches.
 
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
         name: String.
         text: String, one line for the list of commands.
-        doc: String. The first paragraph becomes the description, the others,
-            as they stand, the epilog.
+        doc: String. The first paragraph, one sentence, and the second, the
+            examples, stand before the options; the others after them.
+        usage: String, what has to be given. The list of all options would hide
+            it, and the sentence.
+        **others: Arguments of `add_parser`.
 
     Returns:
         The parser of the command.
     """
-    description, _, epilog = doc.partition("\n\n")
+    sentence, examples, *more = doc.split("\n\n", 2)
     return commands.add_parser(
         name,
         help=text,
-        description=description,
-        epilog=epilog,
+        usage=" ".join(f"%(prog)s {usage} [options]".split()),
+        description=f"{sentence}\n\n{examples}",
+        epilog="".join(more),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        **others,
     )
 
 
@@ -55,7 +60,7 @@ def add_data_dir(command):
     command.add_argument(
         "--data-dir",
         metavar="DIR",
-        help="where TFDS keeps its data (default: its own)",
+        help="where TFDS keeps its data (default: ~/tensorflow_datasets)",
     )
 
 
@@ -65,22 +70,24 @@ def add_volumes(command):
         "--include",
         nargs="+",
         metavar="PATTERN",
-        help="which volumes of a folder, by their path in it: '*FLAIR*'",
+        help="which volumes of a folder, by their path in it: '*FLAIR*' "
+        "(default: all)",
     )
     command.add_argument(
         "--exclude",
         nargs="+",
         metavar="PATTERN",
-        help="which of them not",
+        help="which of them not (default: none)",
     )
     command.add_argument(
         "--slice-axis",
         type=int,
         choices=[0, 1, 2],
-        help="the axis that counts slices: of NIfTI files (default: the one of "
-        "the longest voxels, else the last), and of DICOM series of 3-D scans "
-        "(0: along the width of their images, 1: along their height, default: "
-        "across them); for points of a 3-D scan, that of the read-out",
+        help="the axis that counts slices, of NIfTI files and of DICOM series "
+        "of 3-D scans (0: along the width of their images, 1: along their "
+        "height); for points of a 3-D scan, that of the read-out (default: the "
+        "one of the longest voxels, else the last; of DICOM, across the "
+        "images)",
     )
 
 
@@ -90,16 +97,18 @@ def add_on_bad_volume(command, default):
         "--on-bad-volume",
         choices=["stop", "skip"],
         default=default,
-        help="stop at the first bad volume, or leave bad volumes out, and name "
-        "them (%(default)s; build stops by default and inspect, which only "
-        "looks, skips)",
+        help="stop at the first bad volume, or leave bad volumes out and name "
+        "them (default: %(default)s)",
     )
 
 
 def add_out(command, default, text):
     """Add `--out`, a folder that gets results."""
     command.add_argument(
-        "--out", metavar="DIR", default=default, help=f"{text} (%(default)s)"
+        "--out",
+        metavar="DIR",
+        default=default,
+        help=f"{text} (default: %(default)s)",
     )
 
 
@@ -124,14 +133,18 @@ def add_phase(command, text):
         const=1.0,
         metavar="RADIANS",
         help="give each magnitude image a smooth random phase of this standard "
-        f"deviation (1 if none is given; no phase without the option). {text}",
+        f"deviation, 1 without a number. {text} (default: no phase)",
     )
 
 
 def add_seed(command, text):
     """Add `--seed`, 0 by default."""
     command.add_argument(
-        "--seed", type=int, default=0, help=f"{text} (%(default)s)"
+        "--seed",
+        type=int,
+        metavar="N",
+        default=0,
+        help=f"{text} (default: %(default)s)",
     )
 
 

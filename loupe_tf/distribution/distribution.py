@@ -162,11 +162,13 @@ def add_arguments(parser):
         choices=MODES,
         help="train on all GPUs of this machine (mirrored), on several "
         "machines, one process on each (multiworker; TF_CONFIG lists them), or "
-        "on all devices of JAX (jax); --batch-size counts all devices together",
+        "on all devices of JAX (jax); --batch-size counts all devices together "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--logical-devices",
         type=int,
+        metavar="N",
         help="treat the CPU as this many devices, to try mirrored or jax",
     )
 

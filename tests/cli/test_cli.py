@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from loupe_tf import cli
-from loupe_tf.cli import compare, convert, show
+from loupe_tf.cli import convert
 from loupe_tf.formats import load_mask, pulseq_sequence
 from loupe_tf.masks import (
     SamplingMask,
@@ -245,6 +245,39 @@ def test_learned_lines_have_a_note_on_coils(
     assert run(f"mask convert learned.npz {name}") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert said in text and ("Note: " in text) == bool(said)
+
+
+@pytest.mark.parametrize(
+    "provenance, said",
+    [
+        ({"pattern": "given"}, ""),
+        (
+            {"pattern": "learned", "network": "unet"},
+            "a U-Net learned were wors",
+        ),
+        (
+            {"pattern": "learned", "network": "modl", "simulated_coils": 8},
+            "points were learned for 8 simulated coils, and serve the network "
+            "that they were learned with, MoDL. Before you scan, see in its "
+            "report whether they are better than a Poisson disc.",
+        ),
+    ],
+)
+def test_points_have_notes_on_the_scan_and_on_coils(
+    files, capsys, provenance, said
+):
+    mask = poisson_disc((64, 64), 4, 8)
+    mask.replace(provenance=provenance).save("learned.npz")
+    for words in ("convert learned.npz a.csv", "show learned.npz"):
+        assert run(f"mask {words}") == 0
+        text = " ".join(capsys.readouterr().out.split())
+        assert "Note: points are for a 3-D scan. H and W are its two" in text
+        assert "There is no .seq of points" in text and said in text
+        assert text.count("Note: ") == 1 + bool(said)
+    assert run("mask convert learned.npz a.npy") == 0
+    assert "Note: " not in capsys.readouterr().out  # Not for a scanner.
+    assert run("mask show lines.npz") == 0
+    assert "Note: " not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -560,20 +593,41 @@ def test_export(files):
     assert (files / "out/model/saved_model.pb").is_file()
 
 
+def every_parser(parser, name=""):
+    """Pairs of the words of a command and its parser, groups too."""
+    yield name, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                yield from every_parser(command, f"{name} {word}")
+
+
 def examples():
     """Words of the commands that the helps show."""
-    modules = (cli, show, convert, compare, *cli.COMMANDS)
-    for module in modules:
-        for name in ("DOC", "EXAMPLE", "EXAMPLES"):
-            text = getattr(module, name, "").replace("\\\n", " ")
-            for line in text.splitlines():
-                if line.strip().startswith("loupe-tf"):
-                    yield shlex.split(line)[1:]
+    for _, parser in every_parser(cli.parser()):
+        yield from examples_of(parser)
+
+
+def examples_of(parser):
+    """Words of the commands that one help shows."""
+    text = f"{parser.description}\n{parser.epilog}".replace("\\\n", " ")
+    for line in text.splitlines():
+        if line.strip().startswith("loupe-tf"):
+            yield shlex.split(line)[1:]
 
 
 @pytest.mark.parametrize("words", list(examples()), ids=" ".join)
 def test_examples_of_the_help_can_be_parsed(words):
     assert callable(cli.parser().parse_args(words).run)
+
+
+@pytest.mark.parametrize("command", ["make", "show", "convert", "compare"])
+def test_examples_of_masks_work_as_pasted(command, files, capsys):
+    for module in ("pypulseq", "ismrmrd", "h5py") * (command == "convert"):
+        pytest.importorskip(module)
+    parsers = dict(every_parser(cli.parser()))
+    for words in examples_of(parsers[f" mask {command}"]):
+        assert cli.main(words) == 0, capsys.readouterr().err
 
 
 NAMES = [module.__name__.rpartition(".")[2] for module in cli.COMMANDS]
@@ -600,7 +654,8 @@ def test_help_is_there_at_once(words, tmp_path):
     assert result.returncode == 0, result.stderr
     assert not result.stderr
     assert result.stdout.startswith(f"usage: loupe-tf {words}".rstrip())
-    assert "loupe-tf" in result.stdout.partition("options:")[2]  # An example.
+    before = result.stdout.partition("options:")[0]
+    assert re.search(r"\n\nexamples:\n(.*\n)* {2,4}loupe-tf", before)
 
 
 @pytest.mark.parametrize("words", ["", "mask"])
@@ -631,13 +686,40 @@ def test_one_name_for_one_thing():
     assert not [f for f in found if f"{f}s" in found]
 
 
+def test_helps_are_alike():
+    """A sentence, examples, and for each option its value and its default."""
+    metavars = {}
+    for command, parser in subcommands(cli.parser()):
+        sentence, examples = parser.description.split("\n\n")
+        assert re.fullmatch(r"[A-Z][^:]*[^.]\.", sentence), command
+        assert examples.startswith("examples:\n  "), command
+        for action in parser._actions:
+            place = f"{command} {action.option_strings or action.dest}"
+            text = action.help
+            assert text and not text.endswith("."), place
+            if action.nargs == 0:
+                continue
+            assert action.metavar or action.choices, place
+            # Written in one way, at the end.
+            assert not re.search(r"\((%\(default\)|\d[\d.]*\))", text), place
+            if "default: " in text:
+                assert re.search(r"\(default: .*\)$", text, re.S), place
+            elif action.option_strings:
+                no_default = action.default is None or action.required
+                assert no_default, place
+            for flag in action.option_strings[-1:]:
+                if action.metavar:
+                    metavars.setdefault(flag, set()).add(action.metavar)
+    several = {flag for flag, known in metavars.items() if len(known) > 1}
+    # A folder or a file; two axes or three.
+    assert several == {"--data", "--out", "--matrix", "--fov"}
+
+
 def subcommands(parser, name=""):
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for word, command in action.choices.items():
-                yield from subcommands(command, f"{name} {word}")
-            return
-    yield name, parser
+    for words, command in every_parser(parser, name):
+        actions = command._actions
+        if not any(isinstance(x, argparse._SubParsersAction) for x in actions):
+            yield words, command
 
 
 def test_starts_without_keras(files):

@@ -46,8 +46,8 @@ def add_options(command):
         dest="file_format",
         choices=["tfrecord", "array_record"],
         default="tfrecord",
-        help="tfrecord for tf.data, array_record for random access "
-        "(%(default)s)",
+        help="tfrecord for tf.data, array_record for random access (default: "
+        "%(default)s)",
     )
     add_on_bad_volume(command, "stop")
     add(
@@ -60,16 +60,17 @@ def add_options(command):
         type=int,
         nargs="+",
         metavar=("SIZE", "WIDTH"),
-        help="crop magnitude images to SIZE×SIZE (fastmri_slices: 320); crop "
-        "or pad them, to SIZE×WIDTH where both are given (mri_volumes: as "
-        "they are); with --field-of-view, the matrix of k-space (the largest "
-        "that all have acquired)",
+        help="crop magnitude images to SIZE×SIZE (default: 320 for "
+        "fastmri_slices), or crop or pad them to SIZE×WIDTH where both are "
+        "given (default: as they are for mri_volumes); with --field-of-view, "
+        "the matrix of k-space (default: the largest that all have acquired)",
     )
     add(
         "--seed",
         type=int,
+        metavar="N",
         help="another choice of volumes for knee_singlecoil_4s, and of "
-        "patients for shares in mri_volumes (0)",
+        "patients for shares in mri_volumes (default: 0)",
     )
     add_options_of_mri_volumes(command.add_argument_group("of mri_volumes"))
     group = command.add_argument_group("of fastmri_slices")
@@ -106,8 +107,8 @@ def add_options_of_mri_volumes(group):
         dest="complex_images",
         action="store_const",
         const=True,
-        help="keep the phase of complex NumPy and NIfTI files, which is "
-        "dropped by default; files without a phase are bad volumes then",
+        help="keep the phase of complex NumPy and NIfTI files; files without a "
+        "phase are bad volumes then (default: magnitudes)",
     )
     add(
         "--patient",
@@ -120,9 +121,10 @@ def add_options_of_mri_volumes(group):
         "--split",
         nargs="+",
         metavar="SPLIT",
-        help="three shares, drawn by a hash of the patient (0.7 0.15 0.15); or "
+        help="three shares, drawn by a hash of the patient; or "
         "train=PATIENT,PATIENT validation=PATIENT test=PATIENT; or a CSV file "
-        "with the columns split and volume, patient or both",
+        "with the columns split and volume, patient or both (default: 0.7 0.15 "
+        "0.15)",
     )
     add(
         "--field-of-view",

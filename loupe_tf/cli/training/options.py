@@ -58,7 +58,7 @@ def add_options(command):
     command.add_argument(
         "--demo",
         action="store_true",
-        help="a few minutes on simulated brains: sets "
+        help="a few minutes on simulated brains, with one coil: sets "
         + ", ".join(_shown(*item) for item in DEMO.items())
         + "; options given win",
     )
@@ -95,8 +95,8 @@ def add_scanner_options(group):
         type=int,
         metavar="N",
         help="receive coils on a circle around the image (birdcage maps); "
-        "their angle and the phase of the image are new in each epoch (one "
-        "uniform coil without the option)",
+        "their angle and the phase of the image are new in each epoch "
+        "(default: one uniform coil)",
     )
     add(
         "--snr",
@@ -104,9 +104,10 @@ def add_scanner_options(group):
         metavar="DB",
         help="add receiver noise to k-space, in training, validation and test: "
         "the mean power of all samples over that of the noise, in dB, such as "
-        "20; 30 is nearly free of noise: on the brains of --demo, the "
+        "15; 30 is nearly free of noise: on the brains of --demo, the "
         "brightest pixel is then about 120 times the noise with one coil, 330 "
-        "times with 8. The report has this peak SNR of your images (no noise)",
+        "times with 8. The report has this peak SNR of your images (default: "
+        "no noise)",
     )
 
 
@@ -118,27 +119,28 @@ def add_mask_options(group):
         type=float,
         default=4.0,
         metavar="R",
-        help="R > 1: a share 1/R of k-space is acquired (%(default)s)",
+        help="R > 1: a share 1/R of k-space is acquired (default: %(default)g)",
     )
     add_lines(
         group,
         "learn whole lines of k-space instead of points: columns if phase is "
-        "encoded along W, rows if along H",
+        "encoded along W, rows if along H (default: points, for 3-D scans)",
     )
     add_calibration(
         group,
-        "are always acquired, inside the budget (fastMRI's share of them, "
-        f"{masks.CALIBRATION_SHARE}/R; 0 for none); to estimate coil maps, "
-        "`espirit_maps` of this package needs 13",
+        "are always acquired, inside the budget; 0 for none. To estimate "
+        "sensitivity maps from them, ESPIRiT needs 13, and 24 are usual "
+        f"(default: fastMRI's share, {masks.CALIBRATION_SHARE}/R of the lines "
+        "or of the shorter side, which is 13 of 160 at R = 4)",
     )
     add(
         "--baseline",
         choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
         type=lambda name: OLD_NAMES.get(name, name),
-        help="the fixed pattern to compare with (central_points, or "
-        "central_lines with --lines, which nobody has to design; with --coils, "
-        "poisson_disc, or equispaced_lines with --lines, whose aliases the "
-        "maps unfold); gaussian and random_lines are easier rivals",
+        help="the fixed pattern to compare with; gaussian and random_lines are "
+        "easy rivals (default: central_points, or central_lines with --lines, "
+        "which nobody has to design; with --coils, poisson_disc, or "
+        "equispaced_lines with --lines, whose aliases the maps unfold)",
     )
 
 
@@ -159,19 +161,22 @@ def add_network_options(group):
         type=int,
         metavar="N",
         help="iterations of an unrolled network, each a U-Net with weights of "
-        f"its own ({ITERATIONS})",
+        f"its own (default: {ITERATIONS})",
     )
     add(
         "--filters",
         type=int,
-        help="channels of the network's first scale (32; 8 for the U-Nets of "
-        "unrolled networks)",
+        metavar="N",
+        help="channels of the network's first scale (default: 32; 8 for the "
+        "U-Nets of unrolled networks)",
     )
     add(
         "--depth",
         type=int,
-        help="scales of unet (5) and of the U-Nets of unrolled networks (3), "
-        "halvings of fastmri_unet (4) and encoder_decoder (7)",
+        metavar="N",
+        help="scales of a U-Net, halvings of fastmri_unet and encoder_decoder "
+        "(default: 5 for unet, 3 for the U-Nets of unrolled networks, 4 for "
+        "fastmri_unet, 7 for encoder_decoder)",
     )
 
 
@@ -184,20 +189,24 @@ def add_training_options(group):
         nargs=2,
         default=[1000, 500],
         metavar=("FIRST", "SECOND"),
-        help="largest number of epochs of the two rounds (1000 500, for a GPU)",
+        help="largest number of epochs of the two rounds; on a CPU, try 30 10 "
+        "(default: 1000 500, as in the paper)",
     )
     add(
         "--batch-size",
         type=int,
         default=16,
-        help="images for one step (%(default)s)",
+        metavar="N",
+        help="images for one step; give 4 to an unrolled network with several "
+        "coils, whose memory it multiplies (default: %(default)s)",
     )
     add(
         "--learning-rate",
         type=float,
         default=0.01,
-        help="learning rate of Adam at the start (%(default)s). The mask moves "
-        "as far in a step at each rate: prob_slope is 0.05 / rate",
+        metavar="X",
+        help="learning rate of Adam at the start. The mask moves as far in a "
+        "step at each rate: prob_slope is 0.05 / rate (default: %(default)s)",
     )
 
 
@@ -208,59 +217,71 @@ def add_rare_options(group):
         "--estimator",
         default="relaxed",
         metavar="NAME",
-        help="how masks are drawn in training: %(default)s, the paper's; "
-        "straight_through, concrete, gumbel_topk, or one of your own",
+        help="how masks are drawn in training: relaxed, straight_through, "
+        "concrete, gumbel_topk, or one of your own (default: %(default)s, the "
+        "paper's)",
     )
     add(
         "--slope",
         type=float,
-        help="initial slope that 4S raises (20 for relaxed, smaller for the "
-        "others; in a few thousand steps, 200 with --factor 1 is worth a try)",
+        metavar="X",
+        help="initial slope that 4S raises; in a few thousand steps, 200 with "
+        "--factor 1 is worth a try (default: 20 for relaxed, smaller for the "
+        "others)",
     )
     add(
         "--factor",
         type=float,
         default=1.5,
+        metavar="X",
         help="factor by which 4S multiplies the slope; 1 leaves it as it is "
-        "(%(default)s)",
+        "(default: %(default)s)",
     )
     add(
         "--patience",
         type=int,
-        help="epochs without improvement before 4S raises the slope (40, as in "
-        "the paper, or a 15th of FIRST if fewer)",
+        metavar="N",
+        help="epochs without improvement before 4S raises the slope (default: "
+        "40, as in the paper, or a 15th of FIRST if fewer)",
     )
     add(
         "--cooldown",
         type=int,
-        help="epochs that 4S waits after each rise (10, or a 100th of FIRST if "
-        "fewer)",
+        metavar="N",
+        help="epochs that 4S waits after each rise (default: 10, or a 100th of "
+        "FIRST if fewer)",
     )
     add(
         "--stop-patience",
         type=int,
         default=100,
-        help="epochs without improvement that end a round (%(default)s)",
+        metavar="N",
+        help="epochs without improvement that end a round (default: "
+        "%(default)s)",
     )
     add(
         "--lr-patience",
         type=int,
         default=50,
+        metavar="N",
         help="epochs without improvement before round two lowers the learning "
-        "rate (%(default)s)",
+        "rate (default: %(default)s)",
     )
     add(
         "--dropout",
         type=float,
         default=0.0,
-        help="share of the network's channels dropped in training "
-        "(%(default)s)",
+        metavar="X",
+        help="share of the network's channels dropped in training (default: "
+        "%(default)g)",
     )
     add(
         "--weight-decay",
         type=float,
         default=0.0,
-        help="weight decay of the network; the mask has none (%(default)s)",
+        metavar="X",
+        help="weight decay of the network; the mask has none (default: "
+        "%(default)g)",
     )
 
 
