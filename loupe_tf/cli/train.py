@@ -86,7 +86,7 @@ def run(options):
     # It brings Keras, whose backend the line before has chosen.
     from loupe_tf import evaluation, masks
     from loupe_tf.checks import check_choice
-    from loupe_tf.cli.training import models, page, rounds
+    from loupe_tf.cli.training import models, page, rounds, sentences
     from loupe_tf.cli.training.scans import image_shape, simulate
     from loupe_tf.evaluation.tuning import spread_slices
     from loupe_tf.layers.estimators import ESTIMATORS
@@ -117,6 +117,7 @@ def run(options):
         "devices": str(devices),
     }
     print(f"Data: {source}; {facts['volumes']}\nTraining on {devices}")
+    print(sentences.plan(options))
     # Everything that may be refused is refused before training starts.
     evaluation.per_volume(test.images[:1], test.images[:1], test.volumes[:1])
     if options.coils is not None:  # CG-SENSE is tuned on them, at the end.
@@ -147,6 +148,7 @@ def run(options):
         return
     learned, fixed = map(devices.on_one_device, (learned, fixed))
     both = learned, fixed
+    print(sentences.comparison(options, test.volumes))
     outcome = rounds.judge(options, both, trained, test, scans)
     has_phase = is_complex(images["test"])
     page.write(out, options, facts, crimes, test, learned, outcome, has_phase)

@@ -52,6 +52,12 @@ def _arguments(folder, *others):
 def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert train(_arguments(folder)) == 0
     printed = capsys.readouterr().out
+    assert (
+        "\nTwo trainings (U-Net, R = 4, at most 3 epochs each): with a learned "
+        "mask, then with central points, the fixed mask\n" in printed
+    )
+    assert "\nComparing the masks on 1 test volume\n" in printed
+    assert f"/report.html, and the mask in {folder}/run/mask.npz\n" in printed
     # One test volume gives neither a deviation nor a verdict.
     assert (
         "\nUndecided: one test volume does not tell whether the learned points "
@@ -139,6 +145,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     # The same command again: the same result, nothing trained.
     again = dict(metrics["results"]["learned, U-Net"]["volumes"])
     assert train(_arguments(folder)) == 0
+    assert "fixed mask: 100%" in capsys.readouterr().err
     metrics = json.loads((run / "metrics.json").read_text())
     got = metrics["results"]["learned, U-Net"]["volumes"]
     for volume, values in again.items():
@@ -328,13 +335,13 @@ def test_how_far_a_mask_makes_use_of_the_symmetry():
     mask = masks.SamplingMask(array, calibration=1)
     (_, said) = sentences.limits(["Hermitian."], mask)
     assert said.startswith("Outside the calibration region, the mask acquires")
-    assert "for 6 of its 7 points." in said
+    assert "for 6 of its 7 points that have a mirror image. A " in said
     assert said.endswith(
-        " The 4 points at −N/2 have no mirror image, and are not counted."
+        " The 4 points at −N/2 have none, and are not counted."
     )
     array[0], array[4, 0] = False, True
     (_, said) = sentences.limits(["Hermitian."], mask.replace(array=array))
-    assert "The 1 point at −N/2 has no mirror image, and is not" in said
+    assert "The 1 point at −N/2 has none, and is not" in said
     # One half of k-space leaves out what chance would acquire.
     array = np.zeros((33, 33), bool)
     array[:, 17:] = True

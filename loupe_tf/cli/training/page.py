@@ -28,6 +28,10 @@ CAPTION = (
     "volume, so their interval is narrower than these deviations. “Words”, "
     "below, explains the columns; “How it was obtained” defines the metrics."
 )
+UNDER_TABLE = (
+    "Mean ± standard deviation over the test volumes; [a, b], below, is the "
+    "95 % interval of a mean gain"
+)
 OVERVIEW = (
     "The learned mask, and a slice in the middle of the first test volume: the "
     "true image, the zero-filled image of the mask's samples, the "
@@ -223,7 +227,10 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
     title = f"A k-space mask learned at R = {options.acceleration:g}"
     report.write_report(out / "report.html", title, sections)
     print(f"\n{report.text_table(HEADER, rows)}")
-    print("", *said, f"See {out / 'report.html'}", sep="\n")
+    if len(gains["psnr"]) > 1:
+        print(UNDER_TABLE)
+    print("", *said, "", sep="\n")
+    print(f"See {out / 'report.html'}, and the mask in {out / 'mask.npz'}")
 
 
 def words_of(sections):

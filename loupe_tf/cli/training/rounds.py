@@ -26,11 +26,11 @@ class Progress:
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        self.bar.update(epoch + 1 - self.bar.n)
         shown = {"val_psnr": f"{logs['val_psnr']:.2f} dB"}
         if "slope" in logs:
             shown["slope"] = f"{logs['slope']:.4g}"
-        self.bar.set_postfix(shown)
+        self.bar.set_postfix(shown, refresh=False)  # Drawn once an epoch.
+        self.bar.update(epoch + 1 - self.bar.n)
 
     def callback(self):
         import keras
@@ -69,6 +69,8 @@ def train(options, model, data, scans, out):
             seed=options.seed,
             verbose=0,
         )
+        # Of a run that was complete, no epoch has moved the bar.
+        progress.bar.update(max(0, len(history.epoch) - progress.bar.n))
     return history, seconds()
 
 

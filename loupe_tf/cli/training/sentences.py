@@ -4,6 +4,7 @@ import numpy as np
 
 from loupe_tf import evaluation, masks
 from loupe_tf.cli.training.cg_sense import TITLE as CG_SENSE
+from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.cli.training.options import CENTRAL
 from loupe_tf.masks.mirror_images import without_mirror_image
 
@@ -13,6 +14,34 @@ IN_WORDS = {
     "poisson_disc": "Poisson-disc points",
     "uniform_random": "uniformly random points",
 }
+
+
+def plan(options):
+    """Say what is going to be trained.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+    """
+    network, epochs = NETWORKS[options.network].title, sum(options.epochs)
+    return (
+        f"Two trainings ({network}, R = {options.acceleration:g}, at most "
+        f"{epochs} epochs each): with a learned mask, then with "
+        f"{in_words(options.baseline)}, the fixed mask"
+    )
+
+
+def comparison(options, volumes):
+    """Say what is done after both trainings, which may take a while.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+        volumes: Array, the volume of each test slice.
+    """
+    count = len(np.unique(volumes))
+    others = "" if options.coils is None else f", by {CG_SENSE} too"
+    return (
+        f"Comparing the masks on {count} test volume{'s' * (count > 1)}{others}"
+    )
 
 
 def verdict(options, network, results, gains, doubts):
@@ -209,17 +238,19 @@ def limits(crimes, mask):
     # Two standard deviations below chance, by Poisson's law for the pairs.
     is_few = found["mirrored"] < chance - 2 * np.sqrt(2 * chance)
     conclusion = "exploits" if is_few else "does not clearly exploit"
+    edge = without_mirror_image(mask)
+    having = " that have a mirror image" if edge else ""
     text = (
         f"{where}, the mask acquires both k and −k for {found['mirrored']} of "
-        f"its {found['outside']} {kind}. A random mask of the same density at "
-        f"each distance from DC does so for about {chance:.0f}. So this mask "
-        f"{conclusion} the missing phase."
+        f"its {found['outside']} {kind}{having}. A random mask of the same "
+        f"density at each distance from DC does so for about {chance:.0f}. So "
+        f"this mask {conclusion} the missing phase."
     )
-    if edge := without_mirror_image(mask):
+    if edge:
         is_one = edge == 1
         text += (
             f" The {edge} {kind[:-1] if is_one else kind} at −N/2 "
-            f"{'has' if is_one else 'have'} no mirror image, and "
+            f"{'has' if is_one else 'have'} none, and "
             f"{'is' if is_one else 'are'} not counted."
         )
     return [*crimes, text]
