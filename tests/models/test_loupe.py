@@ -93,7 +93,7 @@ def test_jit_compile(images, estimator, jit_compile):
     _compile(model, jit_compile=jit_compile)
     before = model.evaluate(images, images, verbose=0)
     prob = masks.probability_from_model(model)
-    epochs = 30 if jit_compile else 4
+    epochs = 30 if jit_compile else 10
     model.fit(images, images, batch_size=4, epochs=epochs, verbose=0)
     assert model.evaluate(images, images, verbose=0) < before
     assert np.abs(masks.probability_from_model(model) - prob).max() > 0
