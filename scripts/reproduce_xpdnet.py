@@ -27,8 +27,8 @@ ones have to beat: they give an image of low resolution without aliasing.
 Gaussian points and a Poisson disc are others. The masks tuned_gaussian and
 tuned_poisson_disc are for compressed sensing alone: the width of the Gaussian,
 and the growth and the corners of the Poisson disc, are chosen on the validation
-slices that choose the regularization. Methods that learn nothing can be given
-noise, with which all of this is chosen.
+slices that choose the regularization. With noise, all of this is chosen on
+noisy slices, and networks of several coils are trained with it.
 
 With one coil, k-space is computed from magnitude images, so either half
 determines the other. Several coils have simulated maps on a circle, which the
@@ -132,7 +132,7 @@ def grid(settings):
         Run(coils, rate, mask, network, count, seed, noise)
         for seed, coils, rate, mask, network, noise in cells
         if _is_meant(network, mask, coils)
-        if network in CLASSICAL or not noise
+        if network in CLASSICAL or not noise or coils > 1
         for count in _iterations(network, mask, settings)
     ]
 
@@ -213,10 +213,25 @@ def build_model(run, settings, image_shape, folder=None):
     return model
 
 
+def measure(part, run, seed):
+    """Simulate the inputs of a network, with the noise of its run.
+
+    The noise has the same standard deviation in all images, as a scanner's has,
+    and is drawn once for each image.
+    """
+    inputs, *_ = simulated_scan.measure(part, run.coils, seed)
+    if not run.noise:
+        return inputs
+    kspace, maps = inputs
+    rng = np.random.default_rng(seed)
+    drawn = rng.normal(scale=run.noise, size=kspace.shape)
+    return (kspace + drawn).astype("float32"), maps
+
+
 def fit(model, run, settings, splits, folder):
     """Train in one round without early stopping, for equal durations."""
     train, validation = (
-        (simulated_scan.measure(part, run.coils, seed)[0], part.images)
+        (measure(part, run, seed), part.images)
         for seed, part in enumerate((splits["train"], splits["validation"]))
     )
     return experiments.fit_one_round(
@@ -245,7 +260,7 @@ def train(run, settings, splits, folder):
     }
     if not finite:
         return {**record, "diverged": True, "test": {}}
-    inputs, *_ = simulated_scan.measure(test, run.coils, seed=2)
+    inputs = measure(test, run, seed=2)
     output = model.predict(inputs, settings["batch_size"], verbose=0)
     found = evaluation.judge_images(test.images, output, test.volumes)
     mask = masks.from_model(model)

@@ -1,4 +1,5 @@
 import json
+import types
 
 import numpy as np
 import pytest
@@ -113,8 +114,8 @@ def test_the_mask_of_the_unet_is_given_to_the_others(script, folder):
     )
 
 
-def test_only_what_learns_nothing_has_noise(script):
-    options = "--masks gaussian points --networks zero_filled unet"
+def test_networks_have_noise_with_several_coils(script):
+    options = "--masks gaussian points --networks zero_filled unet --coils 1 2"
     arguments = [*options.split(), "--noises", "0", "0.02"]
     runs = script.grid(xpdnet.parse("Title.\n\nText.", arguments))
     assert [run.name for run in runs] == [
@@ -122,7 +123,27 @@ def test_only_what_learns_nothing_has_noise(script):
         "C1-R4-gaussian-zero_filled-seed0",
         "C1-R4-gaussian-zero_filled-noise0.02-seed0",
         "C1-R4-points-unet-seed0",
+        "C2-R4-gaussian-unet-seed0",
+        "C2-R4-gaussian-unet-noise0.02-seed0",
+        "C2-R4-gaussian-zero_filled-seed0",
+        "C2-R4-gaussian-zero_filled-noise0.02-seed0",
+        "C2-R4-points-unet-seed0",
+        "C2-R4-points-unet-noise0.02-seed0",
     ]
+
+
+def test_the_noise_of_a_network(script, rng):
+    """Weak images have as much as strong ones."""
+    images = rng.uniform(size=(4, 16, 16, 1)).astype("float32")
+    images[2:] *= 0.01
+    part = types.SimpleNamespace(images=images)
+    runs = [
+        script.Run(2, 4.0, "points", "modl", 1, 0, noise) for noise in (0, 0.1)
+    ]
+    (clean, _), (noisy, maps) = (script.measure(part, run, 0) for run in runs)
+    assert noisy.dtype == "float32" and maps.shape[1] == 2
+    deviations = np.std(noisy - clean, axis=(1, 2, 3, 4))
+    np.testing.assert_allclose(deviations, 0.1, rtol=0.1)
 
 
 def test_the_grid(script):

@@ -43,7 +43,7 @@ PRESETS = side_by_side(
     accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
     iterations=([1, 5, 10], [1, 3, 5], [1, 3]),
     seeds=[0],
-    # The noise of what compressed sensing gets; other methods have none.
+    # Networks of one coil, which are given images, have none.
     noises=[0.0],
     # The filters above; `None` has the networks of the papers, whose numbers
     # of parameters differ.
@@ -97,8 +97,8 @@ def parse(doc, arguments=None):
         learning_rate=("LR", "learning rate of Adam"),
         noises=(
             "S",
-            "standard deviations of the noise of compressed sensing, for "
-            "images of maximum 1",
+            "standard deviations of the noise, for images of maximum 1; "
+            "networks of one coil have none",
         ),
         regularizations=("W", "those that compressed sensing chooses from"),
     )
