@@ -723,7 +723,7 @@ def test_lines_with_another_network_of_the_acquired_extent(folder, rng, capsys):
     run = folder / "run"
     results = json.loads((run / "metrics.json").read_text())["results"]
     assert "learned, encoder-decoder" in results
-    assert "random_lines, encoder-decoder" in results
+    assert "central_lines, encoder-decoder" in results
     # The central lines stand beside them.
     data, _ = load_data(parse(*_arguments(folder, *options)))
     central = masks.central_lines((16, 12), 4, 2)

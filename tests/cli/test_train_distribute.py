@@ -67,7 +67,7 @@ def check(out, devices, backend):
     facts = json.loads((out / "metrics.json").read_text())["facts"]
     assert facts["devices"] == f"{devices}, 2 replicas"
     assert f" on {backend}," in facts["versions"]
-    assert "worth" in (out / "report.html").read_text()
+    assert "PSNR" in (out / "report.html").read_text()
     mask = masks.SamplingMask.load(out / "mask.npz")
     assert mask.array.sum() == round(16 * 18 / 4)
     # A model for one device, of any backend.
