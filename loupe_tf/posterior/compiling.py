@@ -16,7 +16,7 @@ def compiled(function):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, autograph=False)
+        return _without_rewritten_sums(tf.function(function, autograph=False))
     if backend == "jax":
         import jax
 
@@ -24,3 +24,27 @@ def compiled(function):
     import torch
 
     return functools.wraps(function)(torch.no_grad()(function))
+
+
+def _without_rewritten_sums(function):
+    """Call a `tf.function` without the arithmetic optimizer of its graph.
+
+    It replaces sums by a temporary variable, which fails in nested loops:
+    "Resource … TmpVar" already exists.
+    """
+    import tensorflow as tf
+
+    @functools.wraps(function)
+    def call(*arguments):
+        options = tf.config.optimizer
+        before = options.get_experimental_options()
+        options.set_experimental_options({"arithmetic_optimization": False})
+        try:
+            return function(*arguments)
+        finally:
+            before = before.get("arithmetic_optimization", True)
+            options.set_experimental_options(
+                {"arithmetic_optimization": before}
+            )
+
+    return call
