@@ -31,7 +31,7 @@ def test_every_claim_has_one_table_and_every_table_fits_a_phone(script, table):
     pairs = {(entry.system, entry.claim) for entry in script.ENTRIES}
     assert len(claims) == len(tables) == len(pairs)
     # What was found can be read while the folds are closed.
-    found = r".+\. Found: \d+\u00a0×\u00a0.+\.</summary>"
+    found = r".+\. Found: .+ comparisons?(, .+ in \d+)*\.</summary>"
     assert all(re.fullmatch(fold + found, claim) for claim in claims)
     assert parts.count("</details>") == len(claims)
     headings = [part for part in parts if part.startswith("#")]
@@ -72,6 +72,38 @@ def test_a_figure_comes_with_its_verdict(script):
     same = {"4: A − B": ("+0.00 [+0.00, +0.00]", "better (detectable: 0.00)")}
     row = script.row_of(entry(script, "4: A − B"), same)
     assert row[3] == "the same, to 0.01 dB"
+
+
+@pytest.mark.parametrize(
+    "verdicts, sentence",
+    [
+        (["worse"], "Found: worse, in one comparison."),
+        (["better"] * 2, "Found: better in both comparisons."),
+        (["worse"] * 3, "Found: worse in all 3 comparisons."),
+        (
+            ["better", "inconclusive (detectable: 0.36)", "better", "worse"],
+            "Found: better in 2 of 4 comparisons, inconclusive in 1, worse in "
+            "1.",
+        ),
+        (
+            ["a hint: one test volume"] * 4,
+            "Found: a hint in all 4 comparisons.",
+        ),
+    ],
+)
+def test_a_claim_says_how_often_each_verdict_was_found(
+    script, verdicts, sentence
+):
+    assert script.tally([["", "", "", verdict] for verdict in verdicts]) == (
+        sentence
+    )
+
+
+def test_minus_signs_are_set_and_hyphens_stay(script):
+    text = "| in-out, T1-weighted, -log(1 - P) | -0.15 [-0.39, +0.09] | --- |"
+    assert script.typeset(text) == (
+        "| in-out, T1-weighted, −log(1 − P) | −0.15 [−0.39, +0.09] | --- |"
+    )
 
 
 @pytest.mark.parametrize("comparison, number", [("4: A", 2), ("8: A", 0)])
