@@ -673,7 +673,7 @@ ENTRIES = [
             ),
         )
         for entry in NC_PDNET.claim(
-            claim,
+            f"{claim}, on five trajectories (one in simulation only)",
             "ncpdnet",
             *(
                 (
