@@ -40,7 +40,7 @@ from experiments import showing, simulated_scan, unseen_scans
 from experiments.presets.unseen import CLASSICAL, GRID, METHODS, parse
 from experiments.unrolled_claims import TITLES as OTHER_TITLES
 from experiments.unrolled_networks import make_network
-from loupe_tf import evaluation
+from loupe_tf import evaluation, plots
 from loupe_tf.reconstruction import Grappa, Network, Sense
 
 TITLES = OTHER_TITLES | {
@@ -294,6 +294,16 @@ def claims(cells):
                 )
 
 
+MAIN = ("zero_filled", "total_variation", "unet", "modl")
+PICTURES = {
+    "noise": (MAIN, ("as trained", "noise")),
+    "lines": (MAIN, ("R = 6", "random lines")),
+    "other_methods": (("sense", "grappa", "varnet"), ("as trained", "noise")),
+    "trained_with_noise": (("modl", "modl_noise"), ("as trained", "noise")),
+}
+"""Methods and scans of the smaller figures."""
+
+
 def draw(images):
     """Draw a slice of the first test volume, scanned in each way.
 
@@ -316,16 +326,54 @@ def draw(images):
         title: {"truth": found["truth, lesion"], "output": found["lesion"]}
         for title, found in named.items()
     }
+    main = [TITLES[m] for m in MAIN if TITLES[m] in named] or named
+    smaller = {}
+    for name, (methods, scans) in PICTURES.items():
+        columns = {
+            TITLES[m]: named[TITLES[m]] for m in methods if TITLES[m] in named
+        }
+        titles = {f"scan, {s}": s for s in scans if f"scan, {s}" in rows}
+        if columns and titles:
+            smaller[name] = (
+                showing.draw_rows(columns, titles, errors_below=True),
+                f"The same slice: {', '.join(titles.values())}.",
+            )
     return {
+        **smaller,
         "unseen": (
             showing.draw_rows(named, rows),
             "The middle slice of the first test volume, first seed.",
         ),
         "lesion": (
+            draw_lesion({name: named[name] for name in main}),
+            "The same slice with a bright disc of three pixels, and its "
+            "surroundings.",
+        ),
+        "lesion_all": (
             experiments.draw_outputs(lesion),
-            "The same slice with a bright disc of three pixels.",
+            "The same by all methods.",
         ),
     }
+
+
+def draw_lesion(named):
+    """Draw a slice with a lesion, and the square of 16 pixels around it."""
+    first = next(iter(named.values()))
+    truth = first["truth, lesion"]
+    added = np.abs(truth - first["truth"])[..., 0]
+    corner = [
+        int(np.clip(place - 8, 0, max(size - 16, 0)))
+        for place, size in zip(
+            np.unravel_index(np.argmax(added), added.shape), added.shape
+        )
+    ]
+    return plots.reconstructions(
+        truth[None],
+        {name: found["lesion"][None] for name, found in named.items()},
+        zoom=(*corner, *np.minimum(16, added.shape)),
+        voxel_size=first.get("voxel_size"),
+        errors_below=True,
+    )
 
 
 def results(records, folder):

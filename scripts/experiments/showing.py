@@ -65,27 +65,26 @@ def draw_outputs(*groups):
     return plots.reconstruction_groups(truth, outputs, voxel_size=voxel_size)
 
 
-def draw_rows(groups, rows):
+def draw_rows(groups, rows, errors_below=False):
     """Draw the true slice and several reconstructions of it, one per row.
 
     Args:
         groups: Dict by name of dicts with `"truth"` and the reconstructions;
             each dict gets a column.
         rows: Dict of titles by the name of the reconstruction.
+        errors_below: Boolean, see `loupe_tf.plots.reconstructions`.
 
     Returns:
         The figure.
     """
     first = next(iter(groups.values()))
-    figure = plots.reconstructions(
+    return plots.reconstructions(
         np.stack([first["truth"]] * len(rows)),
         {
             name: np.stack([images[row] for row in rows])
             for name, images in groups.items()
         },
         voxel_size=first.get("voxel_size"),
+        labels=list(rows.values()),
+        errors_below=errors_below,
     )
-    labelled = [ax for ax in figure.axes if ax.get_ylabel()]
-    for ax, title in zip(labelled, rows.values(), strict=True):
-        ax.set_ylabel(title)
-    return figure
