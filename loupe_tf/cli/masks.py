@@ -32,14 +32,14 @@ the centre, --as-is takes the mask as it is.
 LEARNED_LINES = (
     "with several coils, lines that a U-Net learned were 2.6 dB worse than "
     "equispaced ones for total variation, which uses the coils. Learn lines "
-    "with `loupe-tf train --network modl --coils N`, which compares them with "
+    "with `loupe-tf train --lines {lines} --coils N`, which compares them with "
     "equispaced ones, or scan with `loupe-tf mask make equispaced_lines`."
 )
 # docs/guide/coils.md has the figures, which depend on the noise.
 LEARNED_POINTS = (
     "with several coils, points that a U-Net learned were worse than a Poisson "
     "disc for total variation, which uses the coils. Learn points with "
-    "`loupe-tf train --network modl --coils N`, which compares them with a "
+    "`loupe-tf train --coils N`, which compares them with a "
     "Poisson disc, or scan with `loupe-tf mask make poisson_disc`."
 )
 FOR_COILS = (
@@ -225,4 +225,6 @@ def about_coils(mask):
             network=kind.title,
             rival="equispaced ones" if mask.lines else "a Poisson disc",
         )
-    return LEARNED_LINES if mask.lines else LEARNED_POINTS
+    if mask.lines:
+        return LEARNED_LINES.format(lines=mask.lines)
+    return LEARNED_POINTS

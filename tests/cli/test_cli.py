@@ -221,7 +221,11 @@ def test_a_mask_learned_from_magnitudes_has_a_note(files, capsys):
 @pytest.mark.parametrize(
     "name, provenance, said",
     [
-        ("a.csv", {"pattern": "learned"}, "train --network modl --coils N"),
+        (
+            "a.csv",
+            {"pattern": "learned"},
+            "`loupe-tf train --lines columns --coils N`",
+        ),
         ("a.npy", {"pattern": "learned"}, ""),  # Not for a scanner.
         ("a.csv", {"pattern": "given"}, ""),
         # Those of a U-Net with coils are no better.
