@@ -25,7 +25,7 @@ examples:
         --mask runs/demo/model.keras gaussian poisson_disc \\
         --reconstructor runs/demo/model.keras total_variation
   whether learned lines are better than equispaced ones for 8 coils:
-    loupe-tf evaluate --data my_volumes/ --phase --coils 8 --snr 15 \\
+    loupe-tf evaluate --data my_volumes/ --coils 8 --snr 15 \\
         --mask runs/lines/mask.npz equispaced_lines \\
         --baseline equispaced_lines --reconstructor total_variation sense
 
@@ -52,10 +52,10 @@ with its own. The regularization of a method is chosen for each mask on slices
 of the validation volumes. wavelet_l1, total_variation and sense need the extra
 `reconstruction`.
 
-Differences from the baseline are of the same volumes, at the same R; their
-95-percent intervals are bootstrapped. A row that cannot be judged, such as a
-mask for another matrix size, says why, the others come out, and the command
-ends with 2.
+Differences from the baseline are of the same volumes, at the same R. Their
+95-percent intervals are Student's, over volumes, as in `loupe-tf train`. A row
+that cannot be judged, such as a mask for another matrix size, says why, the
+other rows are finished, and the command ends with 2.
 
 Each finished row leaves a small JSON file in the folder given by --out. A
 command that was stopped goes on when it is given again, and masks,
@@ -124,7 +124,10 @@ def add_options_of_scanner(group):
         type=float,
         metavar="DB",
         help="add receiver noise to k-space: the mean power of all samples "
-        "over that of the noise, in dB, such as 15 (default: no noise)",
+        "over that of the noise, in dB. With 8 coils, 15 is a peak SNR of "
+        "about 60 to 120 on heads. Each slice gets noise in proportion to its "
+        "own power; that of a scanner is the same in all slices (default: no "
+        "noise)",
     )
 
 
@@ -137,7 +140,8 @@ def add_options_of_rows(group):
         nargs="+",
         metavar="MASK",
         default=list(MASKS),
-        help=f"of {', '.join(masks.PATTERNS)}, or files, .npz or .keras "
+        help=f"one or more of {', '.join(masks.PATTERNS)}, or of files, .npz "
+        "or .keras "
         f"(default: {' '.join(MASKS)})",
     )
     add(
@@ -146,8 +150,8 @@ def add_options_of_rows(group):
         nargs="+",
         metavar="NAME",
         default=["zero_filled"],
-        help=f"of {', '.join(evaluation.CLASSICAL)}, with --coils also of "
-        f"{', '.join(evaluation.OF_COILS)}, or .keras files (default: "
+        help=f"one or more of {', '.join(evaluation.CLASSICAL)}, with --coils "
+        f"also {', '.join(evaluation.OF_COILS)}, or of .keras files (default: "
         "zero_filled)",
     )
     add(

@@ -7,6 +7,7 @@ import numpy as np
 
 from loupe_tf import evaluation, plots, report
 from loupe_tf.cli.evaluating.rows import cell_of, grid, methods
+from loupe_tf.cli.intervals import interval
 from loupe_tf.cli.masks import titles
 from loupe_tf.evaluation.trying import left_out
 from loupe_tf.kept_images import load_images
@@ -21,8 +22,8 @@ CONVENTION = (
     "over the slices of a volume. fastMRI's: of each volume as a whole, with "
     "its maximum as the peak. λ: regularization chosen on validation slices. "
     "Difference: of the first PSNR, from the baseline at the same R, in the "
-    "same volumes, with its 95 % interval (percentile bootstrap of the mean, "
-    "from two volumes on)."
+    "same volumes, with its 95 % interval (Student's, over volumes, from two "
+    "on)."
 )
 
 HEADER = [
@@ -95,7 +96,7 @@ def compare(row, rows, settings):
             "mean": float(differences.mean()),
         }
         if len(both) > 1:
-            found["interval"] = evaluation.bootstrap_interval(differences)
+            found["interval"] = interval(differences)
     return result
 
 

@@ -5,6 +5,7 @@ import shlex
 
 import numpy as np
 
+from loupe_tf.cli.intervals import interval
 from loupe_tf.cli.measurement import describe
 from loupe_tf.cli.training import sentences
 from loupe_tf.cli.training.networks import NETWORKS
@@ -253,14 +254,14 @@ def _gain(gains, baseline):
         answer += ": too few volumes to tell"
         return [name, NOTE, answer, "test on more volumes"]
     answer += f", by {sentences.size_of(gains)}"
-    low, _ = sentences.interval(gains)
+    low, _ = interval(gains)
     if low <= 0:
         remedy = "the interval includes zero: test on more volumes"
         return [name, OPEN, answer, remedy]
     size = sentences.size_of(ssim, unit="", digits=3)
     if ssim.mean() >= 0:
         return [name, DONE, f"{answer}; SSIM {size} better", ""]
-    _, high = sentences.interval(ssim)
+    _, high = interval(ssim)
     state = OPEN if high < 0 else NOTE
     remedy = "the two metrics disagree: look at the images, train for longer"
     return [name, state, f"{answer}; SSIM {size} worse", remedy]
@@ -280,7 +281,7 @@ def _by_cg_sense(gains, baseline):
     answer = ", ".join(found)
     better = min(each.mean() for each in gains.values()) >= 0
     enough = len(gains["psnr"]) >= ENOUGH_VOLUMES
-    if better and enough and sentences.interval(gains["psnr"])[0] > 0:
+    if better and enough and interval(gains["psnr"])[0] > 0:
         return [name, DONE, answer, ""]
     remedy = "reconstruct with the network that the mask was learned with"
     return [name, NOTE, answer, remedy]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from loupe_tf import evaluation, masks
+from loupe_tf.cli.intervals import interval
 from loupe_tf.cli.training.cg_sense import TITLE as CG_SENSE
 from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.cli.training.options import CENTRAL
@@ -208,15 +209,6 @@ def size_of(gains, unit=" dB", digits=2):
         return size
     low, high = interval(gains * np.sign(gains.mean() or 1))
     return f"{size} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def interval(gains):
-    """The 95 % interval of a mean gain, over volumes."""
-    found = evaluation.effect(
-        {i: [gain] for i, gain in enumerate(gains)},
-        {i: i for i in range(len(gains))},
-    )
-    return found.low, found.high
 
 
 def limits(crimes, mask):
