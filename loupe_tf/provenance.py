@@ -31,7 +31,7 @@ def environment(*packages):
 
     versions = [(p, importlib.import_module(p).__version__) for p in packages]
     others = [f", {name} {version}" for name, version in versions]
-    accelerators = _count_accelerators()
+    accelerators = count_accelerators()
     return {
         "versions": f"loupe_tf {__version__}, Keras {keras.version()} on "
         f"{keras.backend.backend()}, NumPy {np.__version__}, Python "
@@ -49,7 +49,7 @@ def command_line():
     return " ".join(words)
 
 
-def _count_accelerators():
+def count_accelerators():
     """Return the number of accelerators that the backend finds."""
     import keras
 

@@ -4,22 +4,23 @@ from loupe_tf.checks import invalid
 from loupe_tf.cli.measurement import describe, phase_for
 from loupe_tf.cli.phase import check_phase, is_complex, magnitudes, with_phase
 from loupe_tf.cli.training.networks import NETWORKS
-from loupe_tf.cli.training.options import add_options, check, complete
+from loupe_tf.cli.training.options import EPOCHS, add_options, check, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
 DOC = """\
-Learn a k-space mask with 4S, and report what it gains over a fixed mask.
+Learn a k-space mask with 4S (Self-Shrinking of Sigmoid Slope), and report what
+it gains over a fixed mask.
 
 examples:
   a first try on simulated brains, in minutes:
     loupe-tf train --demo
-  lines for a 2-D scan with 8 coils; --phase is for magnitude images:
-    loupe-tf train --data my_volumes/ --phase --lines columns --coils 8 \\
-        --snr 15 --batch-size 4 --epochs 30 10 --out runs/lines
+  lines for a 2-D scan with 8 coils:
+    loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 15 \\
+        --batch-size 4 --epochs 30 10 --out runs/lines
   points for a 3-D scan with 8 coils:
-    loupe-tf train --data my_volumes/ --phase --coils 8 --snr 15 \\
-        --calibration 24 --batch-size 4 --epochs 30 10 --out runs/points
-  points for one coil, by a U-Net:
+    loupe-tf train --data my_volumes/ --coils 8 --snr 15 --calibration 24 \\
+        --batch-size 4 --epochs 30 10 --out runs/points
+  points for one coil, by a U-Net; --phase is for magnitude images:
     loupe-tf train --data my_volumes/ --phase --filters 8 --epochs 30 10
   rows at R = 8, from a data set that `loupe-tf build` has made, on all GPUs:
     loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
@@ -41,18 +42,18 @@ The measurement is simulated: one coil without noise, unless --coils and --snr
 say otherwise. Most scanners have several coils. With two coils or more, the
 network is MoDL, which uses their maps, and the report compares with equispaced
 lines, or points with a Poisson disc, since nobody scans central points; also by
-CG-SENSE, which learns nothing. A U-Net cannot use the maps: lines that it
-learned were 2.6 dB worse than equispaced ones for total variation, which uses
-them (docs/guide/coils.md).
+CG-SENSE, which learns nothing. A U-Net cannot use the maps: with several coils,
+keep the default.
 
 A scan of several coils needs sensitivity maps. `loupe-tf reconstruct --maps
 espirit` estimates them from the calibration region, which needs 13 lines: the
-default has them from 160 lines on at R = 4; for fewer give --calibration 13, or
-take maps of another scan.
+default has them from 160 lines on at R = 4. For fewer lines give --calibration
+13, a lower R if that leaves too few lines to learn, or maps of another scan.
 
 Magnitude images have no phase, so either half of their k-space determines the
 other, and a mask learned from them may leave one half out. Scans have a phase:
-for a mask that goes to a scanner, give --phase, or complex images (.npy).
+for a mask that goes to a scanner, give --phase, or complex images (.npy). With
+--coils, magnitude images get a phase anyway.
 """
 
 
@@ -87,10 +88,11 @@ def run(options):
     from loupe_tf import evaluation, masks
     from loupe_tf.checks import check_choice
     from loupe_tf.cli.training import models, page, rounds, sentences
+    from loupe_tf.cli.training.calibration import budget_of
     from loupe_tf.cli.training.scans import image_shape, simulate
     from loupe_tf.evaluation.tuning import spread_slices
     from loupe_tf.layers.estimators import ESTIMATORS
-    from loupe_tf.provenance import provenance
+    from loupe_tf.provenance import count_accelerators, provenance
     from loupe_tf.run_folder import RunFolder
 
     check_choice("estimator", options.estimator, ESTIMATORS)
@@ -118,6 +120,11 @@ def run(options):
     }
     print(f"Data: {source}; {facts['volumes']}\nTraining on {devices}")
     print(sentences.plan(options))
+    if not count_accelerators() and options.epochs == EPOCHS:
+        print(
+            "No GPU was found: {} + {} epochs take long. --epochs 30 10 "
+            "--filters 8 are enough to try".format(*EPOCHS)
+        )
     # Everything that may be refused is refused before training starts.
     evaluation.per_volume(test.images[:1], test.images[:1], test.volumes[:1])
     if options.coils is not None:  # CG-SENSE is tuned on them, at the end.
@@ -126,6 +133,8 @@ def run(options):
         learned = models.build_model(options, devices, shape, view=view)
         mask = models.fixed_mask(options, shape[:2])
         fixed = models.build_model(options, devices, shape, mask, view)
+    budget = budget_of(options, shape[:2])
+    print(f"The learned mask acquires {budget}")
     out = RunFolder(options.out, writes=devices.is_chief)
     # A run may go on on other devices, or in a folder that was moved.
     own = ("out", "demo", "distribute", "logical_devices")
@@ -141,6 +150,7 @@ def run(options):
         crimes = warn_of_data_crimes(images, options)
         warn_of_phase_axis(data, options)
         warn_of_lines(options)
+        warn_of_calibration(budget, options)
 
     both = learned, fixed
     trained = [rounds.train(options, m, data, scans, out) for m in both]
@@ -205,6 +215,16 @@ def warn_of_lines(options):
         "to scan with, give --network modl.",
         stacklevel=2,
     )
+
+
+def warn_of_calibration(budget, options):
+    """Warn of a calibration region that leaves too little to learn."""
+    import warnings
+
+    from loupe_tf.cli.training.calibration import doubt_of
+
+    if doubt := doubt_of(budget, options.coils):
+        warnings.warn(doubt, stacklevel=2)
 
 
 def warn_of_phase_axis(data, options):

@@ -1,4 +1,5 @@
 import dataclasses
+import importlib
 import json
 import re
 import warnings
@@ -247,6 +248,24 @@ def test_data_or_demo_has_to_be_given(capsys):
     with pytest.raises(SystemExit):
         train(["--dem"])
     assert "--dem" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "accelerators, epochs, said",
+    [(0, (), True), (1, (), False), (0, (3, 1), 0)],
+)
+def test_many_epochs_without_a_gpu(
+    folder, monkeypatch, capsys, accelerators, epochs, said
+):
+    module = importlib.import_module("loupe_tf.provenance")
+    monkeypatch.setattr(module, "count_accelerators", lambda: accelerators)
+    monkeypatch.setattr(models, "build_model", lambda *_, **__: 1 / 0)
+    words = ["--data", str(folder / "data"), "--out", str(folder / "run")]
+    words += ["--epochs", *map(str, epochs)] if epochs else []
+    with pytest.raises(ZeroDivisionError):
+        train(words)
+    line = "No GPU was found: 1000 + 500 epochs take long. --epochs 30 10 "
+    assert (line in capsys.readouterr().out) == bool(said)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from loupe_tf import cli, distribution, masks, metrics, models, simulation
 from loupe_tf.cli.train import load_data
 from loupe_tf.cli.training import (
     before_a_scan,
+    calibration,
     cg_sense,
     networks,
     rounds,
@@ -337,6 +338,50 @@ def test_lines_of_a_unet_for_coils_are_warned_of(folder, monkeypatch):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             cli.train.warn_of_lines(parse(*words))
+
+
+@pytest.mark.parametrize(
+    "words, said, doubt",
+    [
+        (
+            "--lines columns --coils 8 --calibration 13",
+            "16 of 64 columns: 13 in the calibration region, 3 to learn; R = "
+            "17 outside the region",
+            "R = 17 outside .*number of coils, 8; .*takes 13 of the 16 columns "
+            "and leaves 3 to learn. Give a lower --acceleration",
+        ),
+        # A quarter is left; without coils, nothing is known of them.
+        ("--lines rows --calibration 9", "7 to learn; R = 7.86", ""),
+        ("--lines rows --calibration 9 --coils 4", "R = 7.86", "coils, 4. Giv"),
+        ("--lines rows --calibration 9 --coils 8", "R = 7.86", ""),
+        ("--lines columns --calibration 0", "16 of 64 columns", ""),
+        (
+            "--calibration 24 --coils 8",
+            "768 of 3072 points: 576 in the calibration region, 192 to learn; "
+            "R = 13 outside the region",
+            "^R = 13 .*, 8. Give",
+        ),
+    ],
+)
+def test_the_calibration_region_takes_of_the_budget(words, said, doubt):
+    options = parse(*words.split())
+    size = (64, 64) if options.lines else (48, 64)
+    found = calibration.budget_of(options, size)
+    assert said in str(found)
+    assert re.search(doubt or "^$", calibration.doubt_of(found, options.coils))
+
+
+def test_a_calibration_region_that_leaves_little_is_warned_of(
+    folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(rounds, "train", lambda *_: 1 / 0)
+    words = "--lines", "columns", "--coils", "3", "--calibration", "3"
+    with (
+        pytest.warns(UserWarning, match="R = 15 outside the .*coils, 3"),
+        pytest.raises(ZeroDivisionError),
+    ):
+        train(_arguments(folder, *words, "--iterations", "1"))
+    assert "mask acquires 4 of 18 columns: 3 in" in capsys.readouterr().out
 
 
 def test_points_of_a_unet_with_coils(folder, quick, monkeypatch):

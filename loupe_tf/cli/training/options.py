@@ -43,6 +43,9 @@ def _shown(name, value):
     )
 
 
+EPOCHS = [1000, 500]
+"""The largest number of epochs of both rounds, as in the paper."""
+
 # As many lines or points around DC give images of low resolution.
 CENTRAL = {"lines": "central_lines", "points": "central_points"}
 
@@ -103,11 +106,11 @@ def add_scanner_options(group):
         type=float,
         metavar="DB",
         help="add receiver noise to k-space, in training, validation and test: "
-        "the mean power of all samples over that of the noise, in dB, such as "
-        "15; 30 is nearly free of noise: on the brains of --demo, the "
-        "brightest pixel is then about 120 times the noise with one coil, 330 "
-        "times with 8. The report has this peak SNR of your images (default: "
-        "no noise)",
+        "the mean power of all samples over that of the noise, in dB. With 8 "
+        "coils, 15 is a peak SNR of about 60 to 120 on heads; 30 is nearly "
+        "free of noise. The report has the peak SNR of your images. Each slice "
+        "gets noise in proportion to its own power; that of a scanner is the "
+        "same in all slices (default: no noise)",
     )
 
 
@@ -128,8 +131,10 @@ def add_mask_options(group):
     )
     add_calibration(
         group,
-        "are always acquired, inside the budget; 0 for none. To estimate "
-        "sensitivity maps from them, ESPIRiT needs 13, and 24 are usual "
+        "are always acquired; 0 for none. They count in the budget: of 64 "
+        "lines, R = 4 acquires 16, and 13 of them leave 3 to learn. To "
+        "estimate sensitivity maps from them, ESPIRiT needs 13, and 24 are "
+        "usual "
         f"(default: fastMRI's share, {masks.CALIBRATION_SHARE}/R of the lines "
         "or of the shorter side, which is 13 of 160 at R = 4)",
     )
@@ -138,9 +143,9 @@ def add_mask_options(group):
         choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
         type=lambda name: OLD_NAMES.get(name, name),
         help="the fixed pattern to compare with; gaussian and random_lines are "
-        "easy rivals (default: central_points, or central_lines with --lines, "
-        "which nobody has to design; with --coils, poisson_disc, or "
-        "equispaced_lines with --lines, whose aliases the maps unfold)",
+        "easy rivals (default: central_points, or central_lines with --lines; "
+        "with --coils, poisson_disc, or equispaced_lines with --lines, whose "
+        "aliases the maps unfold)",
     )
 
 
@@ -187,7 +192,7 @@ def add_training_options(group):
         "--epochs",
         type=int,
         nargs=2,
-        default=[1000, 500],
+        default=EPOCHS,
         metavar=("FIRST", "SECOND"),
         help="largest number of epochs of the two rounds; on a CPU, try 30 10 "
         "(default: 1000 500, as in the paper)",
@@ -205,8 +210,8 @@ def add_training_options(group):
         type=float,
         default=0.01,
         metavar="X",
-        help="learning rate of Adam at the start. The mask moves as far in a "
-        "step at each rate: prob_slope is 0.05 / rate (default: %(default)s)",
+        help="learning rate of Adam at the start. The step of the mask does "
+        "not depend on the rate: it is rescaled (default: %(default)s)",
     )
 
 
@@ -242,14 +247,14 @@ def add_rare_options(group):
         type=int,
         metavar="N",
         help="epochs without improvement before 4S raises the slope (default: "
-        "40, as in the paper, or a 15th of FIRST if fewer)",
+        "40, as in the paper, or a 15th of the epochs of round one if fewer)",
     )
     add(
         "--cooldown",
         type=int,
         metavar="N",
         help="epochs that 4S waits after each rise (default: 10, or a 100th of "
-        "FIRST if fewer)",
+        "the epochs of round one if fewer)",
     )
     add(
         "--stop-patience",
