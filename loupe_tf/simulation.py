@@ -186,8 +186,10 @@ def add_noise(kspace, snr, seed=None):
     The noise is that of `loupe_tf.layers.ReceiverNoise`, which a model adds in
     training only: complex, Gaussian, white and independent from coil to coil.
     Its power is `10 ** (-snr / 10)` times the mean power of all samples of the
-    example. The Fourier transform is orthonormal, so images of one coil may
-    stand in the place of their k-space.
+    example: each slice gets a σ of its own, while the σ of a scanner is the
+    same in all slices of a scan, so weak slices get too little noise here. The
+    Fourier transform is orthonormal, so images of one coil may stand in the
+    place of their k-space.
 
     Args:
         kspace: Float array `(n, ..., H, W, 2)`, (real, imaginary).

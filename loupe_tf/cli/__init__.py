@@ -31,7 +31,7 @@ COMMANDS = (
     reconstruct,
     export,
 )
-"""In the order in which one uses them."""
+"""In order of use."""
 
 DOC = """\
 Learn which samples of k-space a scanner should acquire.
@@ -42,7 +42,7 @@ examples:
   DICOM, NIfTI or HDF5 files; lines for a 2-D scan with 8 coils:
     loupe-tf build mri_volumes/mine --data scans/ --data-dir data/ \\
         --field-of-view
-    loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
+    loupe-tf train --data mri_volumes/mine --data-dir data/ \\
         --lines columns --coils 8 --snr 15 --batch-size 4 --epochs 30 10 \\
         --out runs/mine
     loupe-tf mask convert runs/mine/mask.npz scan.seq
@@ -55,10 +55,10 @@ examples:
 """
 
 MORE = """\
-`loupe-tf COMMAND --help` says more, with examples. The same option means the
-same thing in every command: --data is what is read, --data-dir where TFDS keeps
-its data, --out where results go. Ctrl-C stops a command; one that leaves a
-folder of results goes on when it is given again.
+`loupe-tf COMMAND --help` says more, with examples. In every command, --data is
+what is read, --data-dir where TFDS keeps its data, and --out where results go.
+Ctrl-C stops a command; one that leaves a folder of results goes on when it is
+given again.
 """
 
 
@@ -97,7 +97,7 @@ def parser():
     top.set_defaults(run=lambda options: top.print_help())
     commands = top.add_subparsers(
         metavar="COMMAND",
-        title="commands, in the order in which one uses them",
+        title="commands, in order of use",
         # Their usage would begin with all of this one otherwise.
         prog=top.prog,
     )

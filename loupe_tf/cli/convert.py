@@ -51,15 +51,18 @@ examples:
 
 The file appears at once and whole: after an error, an older file is still
 there. Before a mask goes to a scanner (Pulseq, ISMRMRD, CSV), the command says
-how far out it acquires k-space, which scan can acquire points, if the mask
-leaves out one half or was learned from images without a phase, and, of a
-learned mask, for which reconstruction it was learned and what to compare with
-if there are several coils.
+
+  - how far out the lines go;
+  - which scan can acquire points;
+  - if the mask leaves out one half of k-space, or was learned from images
+    without a phase;
+  - for which reconstruction a mask was learned, and what to compare it with if
+    there are several coils.
 
 A Pulseq file is a spoiled gradient echo, whatever the contrast that the mask
-was learned from; the time of the scan and of the full one, the bandwidth of the
-read-out and the largest gradient and slew rate, beside their limits, are
-printed. Gradients keep the limits of the scanner in any orientation of the
+was learned from. The command prints the time of the scan and of the full one,
+the bandwidth of the read-out, and the largest gradient and slew rate beside
+their limits. Gradients keep the limits of the scanner in any orientation of the
 slice; peripheral nerve stimulation, mechanical resonances and the duty cycle
 are not checked.
 """

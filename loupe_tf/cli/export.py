@@ -9,8 +9,8 @@ Write a trained model as ONNX or as a TensorFlow SavedModel.
 examples:
   for ONNX Runtime; the extra `onnx` is needed:
     loupe-tf export runs/demo/model.keras model.onnx
-  a folder for TensorFlow Serving, of a model for several coils:
-    loupe-tf export runs/lines/model.keras served/1 --maps
+  a folder for TensorFlow Serving; a model for several coils takes their maps:
+    loupe-tf export runs/lines/model.keras served/1
 
 The file computes the image from measured k-space, and runs without this
 package. Its inputs and outputs are described in it.
@@ -34,7 +34,8 @@ def add(commands):
     export.add_argument(
         "--maps",
         action="store_true",
-        help="take k-space of several coils, and their sensitivity maps",
+        help="take k-space of any number of coils, and their sensitivity maps, "
+        "as a model that was trained with --coils does by itself",
     )
     export.set_defaults(run=run)
 

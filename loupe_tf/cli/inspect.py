@@ -1,4 +1,4 @@
-"""`loupe-tf inspect`: what makes a learned mask, or its figures, too good."""
+"""`loupe-tf inspect`: processing that makes learned masks look too good."""
 
 from loupe_tf.cli.vocabulary import (
     add_command,
@@ -9,7 +9,7 @@ from loupe_tf.cli.vocabulary import (
 from loupe_tf.command_line import stands_for
 
 DOC = """\
-Look for what makes a learned mask, or its figures, too good.
+Find image processing that makes learned masks look better than they are.
 
 examples:
   a folder of scans, with pictures of their k-space:
@@ -32,14 +32,14 @@ Each finding, and its effect:
   zero-filled borders   a mask "accelerates" by leaving out what was never
                         acquired; --crop-to-acquired mends that
   empty corners         the same, for masks of points
-  coarse quantisation   8-bit images: a floor of noise, a ceiling of PSNR
+  coarse quantisation   8-bit images: rounding adds noise, which limits PSNR
   JPEG blocks           compressed images are not the truth
   a patient, or a       what is tested on was trained on
   slice, in two splits
 
-"not found" is no proof: a border of less than 3 % on a side, a signal that has
-sunk into noise before the border begins, and JPEG of a quality above 90 are
-not seen.
+"not found" is no proof: the command does not see a border of less than 3 % on a
+side, a border that begins where there is only noise, or JPEG of a quality above
+90.
 
 Where DICOM headers state the axis of phase encoding, H or W, it is printed with
 the lines that a 2-D scan can leave out: columns for W, rows for H.

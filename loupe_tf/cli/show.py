@@ -39,16 +39,20 @@ examples:
   loupe-tf mask show mask.npz
   loupe-tf mask show mask.npz --out mask.png
 
-The facts are: acceleration achieved and asked for; calibration region, and
-whether its centre suffices for the ESPIRiT of this package, with which a scan
-of several coils estimates sensitivity maps; for lines, how far out they go,
-which of them have no gap, and the resolution of both; the field of view; the
-largest side lobe of the point-spread function and, if it is higher, the value
-beside the peak, in percent of the peak; the density by distance from DC; how
-the mask was made, where long values are shortened: `provenance` of the mask in
-Python has all of them. Outer points or lines are those acquired outside the
-calibration region that have a mirror image about DC; those at -N/2, for an even
-N, are not counted.
+The facts are:
+
+  R                     achieved, asked for, and outside the calibration region
+  sensitivity maps      whether the centre suffices to estimate them (ESPIRiT)
+  resolution            of lines: how far out they go, and which have no gap
+  largest side lobe     of the point-spread function, in percent of its peak
+  largest off the peak  the pixel beside the peak, if it is higher than all side
+                        lobes: it is the blur, and no alias
+  mirror images         how many of the points or lines outside the calibration
+                        region are acquired together with their mirror image
+                        about DC
+  share acquired        the density, by distance from DC
+  how it was made       long values are shortened; `provenance` of the mask in
+                        Python has all of them
 
 Notes say if the mask leaves out one half of k-space, as masks learned from
 images without a phase may do; which scan can acquire it; and, of a learned

@@ -1,4 +1,4 @@
-"""The options that several commands have: the same thing has the same name.
+"""The options that several commands have.
 
 An option that takes several values has the name of one of them.
 """

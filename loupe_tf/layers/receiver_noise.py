@@ -19,7 +19,9 @@ class ReceiverNoise(SavesSeedState, Float32Layer):
         snr = 10 log10( (1/N Σ |k|²) / 2σ² )    dB
 
     The transform is orthonormal, so the same ratio holds in image space, where
-    it includes the background. Coils of zeros, such as those that
+    it includes the background. σ follows from the power of each example, while
+    that of a scanner is the same in all slices of a scan: weak slices get too
+    little noise here. Coils of zeros, such as those that
     `loupe_tf.datasets.coil_pipeline` adds, stay zero and do not change the
     noise of the others. `loupe_tf.datasets.Augment` has the same `snr`,
     but adds its noise once, before training.
