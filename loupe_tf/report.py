@@ -51,6 +51,9 @@ h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1.5rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .75rem; padding-bottom: .3rem;
   border-bottom: 1px solid #d0d7de; }
 p { max-width: 42rem; }
+.box { max-width: 42rem; padding: .1rem 1rem; background: #f6f8fa;
+  border-left: .3rem solid #0969da; }
+.box p:first-child { font-weight: 600; }
 figure { margin: 1.25rem 0; }
 figure img { display: block; max-width: 100%; height: auto; }
 figcaption { margin: .4rem 0; max-width: 42rem; font-size: .9rem;
@@ -106,14 +109,17 @@ class Part(str):
     """HTML that can be put into a page unchanged."""
 
 
-def paragraph(text):
+def paragraph(text, box=False):
     """Return a paragraph of plain text, a part of a page.
 
     Args:
         text: String. Blank lines separate paragraphs; `backticks` hold code.
+        box: Boolean, whether to put it into a box, with the first paragraph in
+            bold, as for the answer of a page.
     """
     blocks = map(_with_code, re.split(r"\n\s*\n", str(text).strip()))
-    return Part("\n".join(f"<p>{block}</p>" for block in blocks))
+    content = "\n".join(f"<p>{block}</p>" for block in blocks)
+    return Part(f'<div class="box">\n{content}\n</div>' if box else content)
 
 
 def figure(figure, caption, alt=None):

@@ -158,6 +158,10 @@ def test_table_with_ragged_rows():
 
 
 def test_paragraphs_and_facts():
+    boxed = report.paragraph("one\n\n`two`", box=True)
+    assert boxed == (
+        '<div class="box">\n<p>one</p>\n<p><code>two</code></p>\n</div>'
+    )
     text = report.paragraph("one\nline\n\ntwo")
     assert text == "<p>one\nline</p>\n<p>two</p>"
     text = report.paragraph("run `build <x>`")

@@ -109,7 +109,8 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
             for kind in ("U-Net", "zero-filled")
         )
         worse = own["psnr"] < other["psnr"] or own["ssim"] < other["ssim"]
-        said = f"{mask_name}, U-Net is worse than zero filling" in printed
+        title = mask_name.replace("_", " ")
+        said = f"{title}, U-Net is worse than zero filling" in printed
         assert said == worse
         doubted |= worse
     compared = "The masks cannot be compared by their networks yet" in printed
@@ -132,8 +133,13 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
         assert f"<dt>{word}</dt>" in report
     for word in ("CG-SENSE", "peak SNR", "Poisson-disc points", "[a, b]"):
         assert f"<dt>{word}</dt>" not in report
-    # The same as `loupe-tf mask show` prints.
-    assert f"side lobe: {side_lobe_text(mask)}." in report
+    # The same as `loupe-tf mask show` prints, with a minus sign.
+    lobe = side_lobe_text(mask).replace("-", "−")
+    assert f"ringing or an alias: {lobe}." in report
+    assert (
+        "central points, U-Net" in report and "central_points, " not in report
+    )
+    assert report.index('class="box"') < report.index("<img")
     # Two panels: the mask itself has been drawn beside its probability.
     assert f'width="{2 * 4 * 96}"' in report and 'width="1152"' not in report
     assert "or with <code>--phase" in report and "learn lines" in report
@@ -302,7 +308,7 @@ def test_settings_that_were_not_given_are_said():
     options = parse("--data", "images")
     found = page.settings(options, {"learned": {"slope": [20.0, 30.0]}})
     assert found["slope"] == 20 and found["phase"] == "none"
-    assert found["lines"] == "none: points"
+    assert found["lines"] == "none (points are learned)"
     options = parse(*"--data images --lines rows --slope 5 --phase".split())
     found = page.settings(options, {"learned": {"slope": [5.0]}})
     assert (found["slope"], found["phase"]) == (5.0, 1.0)
@@ -315,6 +321,7 @@ def test_words_are_those_of_the_page():
     # the list.
     sections = {"": ["Poisson-disc points"], "b": [report.facts({"SSIM": 1})]}
     assert list(page.words_of(sections)) == [
+        "k-space",
         "Poisson-disc points",
         "DC",
         "SSIM",
@@ -329,13 +336,44 @@ def test_words_are_those_of_the_page():
         assert name in page.WORDS and re.compile(pattern)
 
 
-def test_slope_is_only_in_the_row_of_the_network_it_trained():
+def test_a_training_that_might_have_gone_on():
+    falls = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 4.0, 2.0]}
+    rises = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 2.0, 2.0]}
+    said = sentences.still_falling({"learned": falls, "fixed": rises})
+    assert said.startswith("With the learned mask, loss and validation loss")
+    said = sentences.still_falling({"learned": falls, "fixed": falls})
+    assert said.startswith("With the learned and the fixed mask, loss")
+    assert not sentences.still_falling({"learned": rises, "fixed": rises})
+    alone = {"loss": [1.0], "val_loss": [1.0]}
+    assert not sentences.still_falling({"learned": alone})
+
+
+def test_names_in_words():
+    assert sentences.title_of("learned, zero-filled") == "learned, zero-filled"
+    assert sentences.title_of("poisson_disc, MoDL") == (
+        "Poisson-disc points, MoDL"
+    )
+
+
+def test_slope_epochs_and_seconds_are_those_of_trainings():
     volumes = {"a": {"psnr": 30.0, "ssim": 0.9, "nmse": 0.01}}
     result = {"volumes": volumes, "achieved_acceleration": 4.0, "slope": 45.0}
-    column = page.HEADER.index("slope") - 1
-    alone = page.row({**result, "epochs": 0, "seconds": 0.0})
-    trained = page.row({**result, "epochs": 18, "seconds": 101.0})
-    assert (alone[column], trained[column]) == ("-", "45")
+    trained = {**result, "epochs": 18, "seconds": 101.0}
+    assert page.row(trained) == ["30.00", "0.9000", "0.01000"]
+    assert page.training_row(trained) == ["4.000", "45", "18", "101"]
+    outcome = rounds.Outcome(
+        {
+            "learned, U-Net": trained,
+            "learned, zero-filled": result,
+            "central_points, U-Net": {**trained, "slope": None},
+        },
+        {},
+        {},
+    )
+    (table,) = page.training_section(outcome, "U-Net")
+    cells = re.findall("<td.*?>(.*?)</td>", table)
+    assert cells[::5] == ["learned", "central points"]
+    assert cells[2::5] == ["45", "-"]
 
 
 def test_how_far_a_mask_makes_use_of_the_symmetry():
@@ -367,7 +405,10 @@ def test_how_far_a_mask_makes_use_of_the_symmetry():
     mask = masks.SamplingMask(array)
     (_, said) = sentences.limits(["Hermitian."], mask)
     assert "both k and −k for 0 of its 528 points." in said
-    assert said.endswith("So this mask exploits the missing phase.")
+    assert said.endswith(
+        "So this mask exploits the missing phase, and part of the gain may be "
+        "lost on a real scan."
+    )
     # It says nothing where the images have a phase.
     assert sentences.limits(["Leak."], masks.SamplingMask(array)) == ["Leak."]
 
@@ -389,8 +430,8 @@ def test_the_verdict_comes_first():
         large = sign * (gains + 2)
         text, figures = sentences.sentence(options, large, ssim, "by TV")
         assert text == (
-            f"The learned points are {better} than the same number of central "
-            "points."
+            f"In this run, the learned points are {better} than the same "
+            "number of central points."
         )
         low, high = (1.52, 6.48) if sign > 0 else (-6.48, -1.52)
         assert figures == (
@@ -430,7 +471,7 @@ def test_a_network_worse_than_zero_filling_does_not_decide():
     )
     assert "by their networks yet" in reason
     assert reason.endswith("The next sentences compare zero-filled images.")
-    assert text.startswith("The learned points are better than the same number")
+    assert text.startswith("In this run, the learned points are better than")
     assert "; no network, zero-filled, R = 4, one seed." in figures
 
 
@@ -529,7 +570,7 @@ def test_before_a_scan(lines, complex_images):
         ([0.01], "note", "too few volumes to tell"),
         ([1.0, 1.1], "note", "too few volumes to tell"),
         ([-0.01], "open", "0 of 1"),
-        ([1.0, 1.1, 1.2], "ok", "1.10 dB [0.85, 1.35]"),
+        ([1.0, 1.1, 1.2], "note", "1.10 dB [0.85, 1.35]; SSIM 0.010"),
         # All gains are positive, and the interval includes zero.
         ([0.1, 0.2, 5.0], "open", "3 of 3"),
         ([1.0, 1.1, -0.1], "open", "2 of 3"),
@@ -546,8 +587,54 @@ def test_a_gain_needs_volumes_that_agree(gains, state, words):
         demo=False,
     )
     (row,) = [row for row in rows if row[0] == "gain over Gaussian points"]
-    assert row[1] == state and words in row[2]
-    assert bool(row[3]) == (state != "ok")
+    assert row[1] == state and words in row[2] and row[3]
+
+
+@pytest.mark.parametrize(
+    "words, easy", [("", True), ("--baseline poisson_disc", False)]
+)
+def test_one_seed_is_no_proof(words, easy):
+    _, rows = before_a_scan.section(
+        masks.SamplingMask(np.ones((8, 8), bool)),
+        both([1.0, 1.1, 1.2]),
+        CENTRE,
+        parse("--data", "images", *words.split()),
+        complex_images=True,
+        demo=False,
+    )
+    (row,) = [row for row in rows if "PSNR better in 3 of 3" in row[2]]
+    assert row[1] == "note" and "one seed" in row[2]
+    assert ("easiest rival" in row[2]) == easy
+    assert "`--seed 1`" in row[3]
+    assert ("`--baseline poisson_disc`" in row[3]) == easy
+
+
+@pytest.mark.parametrize(
+    "coils, calibration, state, words",
+    [
+        (None, 8, "note", "R = 7; one coil was simulated"),
+        (8, 8, "note", "R = 7, with 8 coils"),
+        (6, 8, "open", "R = 7, with 6 coils: too few"),
+        (6, 16, "note", "nothing is acquired there"),
+    ],
+)
+def test_r_outside_the_calibration_region(coils, calibration, state, words):
+    array = masks.calibration_region((1, 64), 8)
+    array[0, :8] = True
+    if calibration == 16:
+        array = masks.calibration_region((1, 64), 16)
+    options = parse("--data", "images", "--lines", "columns")
+    options.coils = coils
+    _, rows = before_a_scan.section(
+        masks.SamplingMask(array, calibration=calibration, acceleration=4),
+        both([1.0]),
+        CENTRE,
+        options,
+        complex_images=True,
+        demo=False,
+    )
+    (row,) = [row for row in rows if row[0].startswith("R outside")]
+    assert row[1] == state and row[2] == words
 
 
 def test_a_faster_scan_has_a_lower_snr():
@@ -564,7 +651,7 @@ def test_a_faster_scan_has_a_lower_snr():
     )
     said = {name: (state, text) for name, state, text, _ in rows}
     assert said["signal-to-noise ratio"][0] == "note"
-    assert "√R = 3 times less" in said["signal-to-noise ratio"][1]
+    assert "√R·g = 3·g times the noise" in said["signal-to-noise ratio"][1]
     assert "spoiled gradient echo" in said["contrast and relaxation"][1]
 
 

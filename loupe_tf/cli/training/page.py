@@ -28,6 +28,10 @@ CAPTION = (
     "volume, so their interval is narrower than these deviations. “Words”, "
     "below, explains the columns; “How it was obtained” defines the metrics."
 )
+TRAINING_CAPTION = (
+    "Achieved R is all samples over the acquired ones. The slope is that of "
+    "the best epoch, whose weights were kept."
+)
 UNDER_TABLE = (
     "Mean ± standard deviation over the test volumes; [a, b], below, is the "
     "95 % interval of a mean gain"
@@ -37,18 +41,34 @@ OVERVIEW = (
     "true image, the zero-filled image of the mask's samples, the "
     "reconstruction, and its error."
 )
+IN_SHORT = (
+    "k-space is the Fourier transform of the image. R = {rate:g}: the mask "
+    "acquires 1/{rate:g} of its samples. PSNR, the peak signal-to-noise ratio, "
+    "is higher for a smaller squared error: 1 dB more means an error a fifth "
+    "smaller."
+)
 WHOSE_LOSS = {
     "learned": " The loss is that of the random masks of training, the "
     "validation loss that of the binary mask."
 }
 WORDS = {
+    "k-space": "The Fourier transform of the image, whose samples a scanner "
+    "acquires.",
+    "mask": "Which samples, or lines, of k-space are acquired.",
     "R, acceleration": "1/R of the samples, or lines, of k-space are acquired.",
-    "zero-filled": "The image whose missing samples are zero, without a "
-    "network; the maps combine several coils.",
+    "zero-filled": "The image obtained by setting the samples that weren't "
+    "acquired to zero, without a network; the maps combine several coils.",
+    "aliases": "Shifted copies of the image, of regular gaps between samples. "
+    "Those of irregular gaps look like noise.",
+    "magnitude": "The size of the complex value of a pixel or sample, without "
+    "its phase.",
+    "U-Net": "A network of convolutions at several resolutions. It removes "
+    "aliases from the zero-filled image.",
     "[a, b]": "The 95 % interval of a mean gain: Student's, over the test "
     "volumes.",
     "central points, central lines": "As many points or lines as the learned "
-    "mask has, those nearest to DC: a fixed mask that nobody has to design.",
+    "mask has, those nearest to DC. Their image has low resolution, and no "
+    "aliases: the easiest rival.",
     "CG-SENSE": "With several coils: the image that fits the samples of all "
     "coils best, by 30 conjugate gradients with the maps. It learns nothing; "
     "its regularization λ is chosen for each mask on validation slices.",
@@ -69,8 +89,8 @@ WORDS = {
     "rounds": "Round one trains with 4S, or a fixed mask. Round two goes on "
     "from its best epoch and lowers the learning rate if the loss stalls.",
     "point-spread function": "The zero-filled image of one bright pixel. Its "
-    "side lobes, in percent of the magnitude of its peak, are the aliases that "
-    "the network has to remove.",
+    "side lobes, in percent of the magnitude of its peak, are ringing beside "
+    "the peak, or aliases, which the network has to remove.",
     "sensitivity maps": "How strongly each receive coil sees each pixel. "
     "ESPIRiT (Uecker et al., MRM 2014) estimates them from a fully sampled "
     "centre of k-space; espirit_maps is that of this package.",
@@ -84,6 +104,9 @@ WORDS = {
 }
 # How the page writes those that it does not write as they stand in `WORDS`.
 SPELLINGS = {
+    "mask": r"\bmasks?\b",
+    "aliases": r"\balias(es)?\b",
+    "magnitude": r"\bmagnitudes?\b",
     "R, acceleration": r"\bR\b",
     "[a, b]": r"\[-?\d+\.\d+, -?\d+\.\d+\]",
     "central points, central lines": r"central[ _](points|lines)",
@@ -100,11 +123,8 @@ HEADER = [
     "PSNR [dB]",
     "SSIM",
     "NMSE",
-    "achieved R",
-    "slope",
-    "epochs",
-    "seconds",
 ]
+TRAINING_HEADER = ["mask", "achieved R", "slope", "epochs", "seconds"]
 
 
 def write(out, options, facts, crimes, test, model, outcome, has_phase):
@@ -159,8 +179,10 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
     demo = "mni_brain" in facts["data"]
     kind, pattern, alone = sentences.against_the_centre(options, results)
     without = "Without a network" if sense is None else "By CG-SENSE"
+    verdict = sentences.verdict(
+        options, network, results, gains["psnr"], doubts
+    )
     said = [
-        *sentences.verdict(options, network, results, gains["psnr"], doubts),
         sentences.by_cg_sense(options, results),
         f"{without}, the learned {kind} are {alone}."
         + sentences.advice(options, pattern),
@@ -196,14 +218,26 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
         doubts = [
             *doubts,
             "These brains are simulated from one average anatomy: good for "
-            "trying and testing, not for conclusions.",
+            "trying and testing, not for conclusions. The true images have "
+            "noise of their own, with a standard deviation of about 1.8 % of "
+            "their volume's maximum. No network can predict it, so PSNR cannot "
+            "rise far above 35 dB.",
         ]
     said += doubts
-    rows = [[name, *row(result)] for name, result in results.items()]
+    rows = [
+        [sentences.title_of(name), *row(result)]
+        for name, result in results.items()
+    ]
     table = report.table(HEADER, rows, CAPTION)
     obtained = {k: v for k, v in facts.items() if k != "settings"}
     sections = {
-        "": [report.figure(overview, OVERVIEW), *said, table],
+        "": [
+            report.paragraph("\n\n".join(verdict), box=True),
+            report.figure(overview, OVERVIEW),
+            IN_SHORT.format(rate=options.acceleration),
+            *said,
+            table,
+        ],
         "Before a scan": [
             ready,
             report.table(before_a_scan.HEADER, open_points, badges="state"),
@@ -218,7 +252,7 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
             *mask_section(mask, probability),
             *fixed_section(options, test.images.shape[1:3]),
         ],
-        "Training": training_section(outcome.histories),
+        "Training": training_section(outcome, network),
         "Words": [],
         "How it was obtained": [report.facts(obtained)],
         "Settings": [report.facts(settings(options, outcome.histories))],
@@ -229,7 +263,7 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
     print(f"\n{report.text_table(HEADER, rows)}")
     if len(gains["psnr"]) > 1:
         print(UNDER_TABLE)
-    print("", *said, "", sep="\n")
+    print("", *verdict, *said, "", sep="\n")
     print(f"See {out / 'report.html'}, and the mask in {out / 'mask.npz'}")
 
 
@@ -267,7 +301,8 @@ def words_of(sections):
 def regularizations(results):
     """The λ of CG-SENSE for each mask, as text."""
     found = [
-        f"{result['regularization']:g} ({name.partition(',')[0]})"
+        f"{result['regularization']:g} "
+        f"({sentences.title_of(name).partition(',')[0]})"
         for name, result in results.items()
         if "regularization" in result
     ]
@@ -285,7 +320,7 @@ def settings(options, histories):
     if found["slope"] is None:
         found["slope"] = histories["learned"]["slope"][0]
     if found["lines"] is None:
-        found["lines"] = "none: points"
+        found["lines"] = "none (points are learned)"
     return {
         name: "none" if value is None else value
         for name, value in found.items()
@@ -293,21 +328,26 @@ def settings(options, histories):
 
 
 def row(result):
-    """Cells of the table for one result."""
+    """Cells of the table of image quality for one result."""
     values = {
         name: [volume[name] for volume in result["volumes"].values()]
         for name in ("psnr", "ssim", "nmse")
     }
-    # Without a network, the slope of its training says nothing.
-    slope = result["slope"] if result["epochs"] else None
     return [
         report.spread(values["psnr"]),
         f"{np.mean(values['ssim']):.4f}",
         f"{np.mean(values['nmse']):.5f}",
+    ]
+
+
+def training_row(result):
+    """Cells of the table of the trainings, for one result with a network."""
+    slope = result["slope"]
+    return [
         f"{result['achieved_acceleration']:.3f}",
         "-" if slope is None else f"{slope:.4g}",
-        str(result["epochs"] or "-"),
-        f"{result['seconds']:.0f}" if result["epochs"] else "-",
+        str(result["epochs"]),
+        f"{result['seconds']:.0f}",
     ]
 
 
@@ -343,7 +383,9 @@ def mask_section(mask, probability):
             plots.mask_description(mask, show_mask=False),
             "The share of samples acquired by distance from DC, and the "
             "point-spread function: the zero-filled image of one bright pixel. "
-            f"The circle marks its largest side lobe: {side_lobe_text(mask)}.",
+            "The circle marks its largest side lobe, ringing or an alias: "
+            + side_lobe_text(mask).replace("-", "−")
+            + ".",
         ),
     ]
 
@@ -364,7 +406,7 @@ def images_section(test, outputs, network):
     figure = plots.reconstructions(
         test.images[shown],
         {
-            name: output[shown]
+            sentences.title_of(name): output[shown]
             for name, output in outputs.items()
             if name.endswith(network)
         },
@@ -379,13 +421,19 @@ def images_section(test, outputs, network):
     return [report.figure(figure, text)]
 
 
-def training_section(histories):
-    """The curves of both trainings."""
-    figures = {}
+def training_section(outcome, network):
+    """The facts and the curves of both trainings."""
+    histories, figures = outcome.histories, {}
+    rows = [
+        [sentences.title_of(name).partition(",")[0], *training_row(result)]
+        for name, result in outcome.results.items()
+        if name.endswith(network)
+    ]
+    falling = sentences.still_falling(histories)
     for name, history in histories.items():
         figures[name] = plots.training_curves(history)
         figures[name].axes[0].set_title(f"Training with the {name} mask")
-    return [
+    curves = [
         report.figure(
             figure,
             f"The {name} mask. The vertical line is where round two begins, "
@@ -394,3 +442,5 @@ def training_section(histories):
         )
         for name, figure in figures.items()
     ]
+    table = report.table(TRAINING_HEADER, rows, TRAINING_CAPTION)
+    return [*([falling] if falling else []), table, *curves]

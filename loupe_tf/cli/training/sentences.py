@@ -150,6 +150,40 @@ def in_words(pattern):
     return f"{text} {'lines' if is_lines else 'points'}"
 
 
+def title_of(name):
+    """The name of a result in words, such as `"central points, U-Net"`.
+
+    Args:
+        name: String, the mask and the reconstruction.
+    """
+    mask, *how = name.split(", ")
+    return ", ".join([mask if mask == "learned" else in_words(mask), *how])
+
+
+def still_falling(histories):
+    """Say that a training might have gone on; `""` if none might.
+
+    Args:
+        histories: Dict of the logs by the names of the models.
+    """
+    falling = [
+        name
+        for name, history in histories.items()
+        if len(history["loss"]) > 1
+        and all(
+            history[loss][-1] < min(history[loss][:-1])
+            for loss in ("loss", "val_loss")
+        )
+    ]
+    if not falling:
+        return ""
+    return (
+        f"With the {' and the '.join(falling)} mask, loss and validation loss "
+        "were still falling at the last epoch. More `--epochs` may change "
+        "which mask is better."
+    )
+
+
 def against_the_centre(options, results):
     """Compare the learned lines or points with the central ones.
 
@@ -229,14 +263,19 @@ def limits(crimes, mask):
     chance = found["by_chance"]
     # Two standard deviations below chance, by Poisson's law for the pairs.
     is_few = found["mirrored"] < chance - 2 * np.sqrt(2 * chance)
-    conclusion = "exploits" if is_few else "does not clearly exploit"
+    conclusion = "does not clearly exploit the missing phase"
+    if is_few:
+        conclusion = (
+            "exploits the missing phase, and part of the gain may be lost on a "
+            "real scan"
+        )
     edge = without_mirror_image(mask)
     having = " that have a mirror image" if edge else ""
     text = (
         f"{where}, the mask acquires both k and −k for {found['mirrored']} of "
         f"its {found['outside']} {kind}{having}. A random mask of the same "
         f"density at each distance from DC does so for about {chance:.0f}. So "
-        f"this mask {conclusion} the missing phase."
+        f"this mask {conclusion}."
     )
     if edge:
         is_one = edge == 1
@@ -306,7 +345,8 @@ def sentence(options, gains, ssim, how):
     else:
         better = "worse" if gains.mean() < 0 else "better"
         text = (
-            f"The learned {kind} are {better} than the same number of {rival}."
+            f"In this run, the learned {kind} are {better} than the same "
+            f"number of {rival}."
         )
     return text, figures
 
@@ -319,7 +359,7 @@ def doubts_of(results, network):
             other = results[name.replace(network, "zero-filled")]["volumes"]
             found.append(
                 evaluation.worse_than_zero_filled(
-                    name, result["volumes"], other
+                    title_of(name), result["volumes"], other
                 )
             )
     return [text for text in found if text]
