@@ -136,6 +136,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     # The same as `loupe-tf mask show` prints, with a minus sign.
     lobe = side_lobe_text(mask).replace("-", "−")
     assert f"ringing or an alias: {lobe}." in report
+    assert "comparison: central points for 16×18: 72 of 288" in report
     assert (
         "central points, U-Net" in report and "central_points, " not in report
     )

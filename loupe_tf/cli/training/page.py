@@ -393,9 +393,12 @@ def mask_section(mask, probability):
 def fixed_section(options, size):
     """The mask that the learned one is compared with."""
     mask = fixed_mask(options, size)
+    text = str(mask).replace(
+        options.baseline, sentences.in_words(options.baseline)
+    )
     return [
         report.figure(
-            plots.mask(mask), f"The fixed mask, for comparison: {mask}."
+            plots.mask(mask), f"The fixed mask, for comparison: {text}."
         )
     ]
 
