@@ -116,9 +116,9 @@ def add_options(command):
         "--maps",
         metavar="espirit|FILE",
         help="sensitivity maps of several coils: estimated from the centre of "
-        "k-space of each slice (the extra `reconstruction`), or a file of maps "
-        "for all volumes, .npy (coils, H, W) or (slices, coils, H, W), or .cfl "
-        "(default: none)",
+        "k-space of each slice (the extra `reconstruction`; for a model, not "
+        "cropped to the object), or a file of maps for all volumes, .npy "
+        "(coils, H, W) or (slices, coils, H, W), or .cfl (default: none)",
     )
     add(
         "--scale",

@@ -102,7 +102,9 @@ def reconstruct(
         maps: Sensitivity maps for several coils, complex array
             `(coils, H, W)`, or `(slices, coils, H, W)` with maps for each
             slice; or `"espirit"` to estimate them from the centre of k-space of
-            each slice (the extra `reconstruction`).
+            each slice (the extra `reconstruction`). Those for a network are
+            not cropped to the object: simulated maps of a training are not
+            either. Give the maps themselves if yours were.
         leading: `"coils"` or `"slices"`, the meaning of the first of three
             axes.
         scale: (Optional) positive number by which k-space is divided.
@@ -183,7 +185,8 @@ def _reconstruct(
     acquired = check_mask(mask, shape[2:])
     mask = fit_to_size(mask, tuple(shape[2:]))
     compare_views(getattr(kspace, "field_of_view", None), mask)
-    maps_of = _maps_by_slice(maps, shape, mask)
+    network = isinstance(reconstructor, Network)
+    maps_of = _maps_by_slice(maps, shape, mask, network)
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
         # Files with four axes say what their axes are.
         ambiguous = leading is not None or len(kspace.shape) == 3
@@ -242,14 +245,16 @@ def _reconstruct(
     return images[0] if one else images
 
 
-def _maps_by_slice(maps, shape, mask):
+def _maps_by_slice(maps, shape, mask, network):
     """Return a function from k-space and index of a slice to its maps."""
+    # Simulated maps, which networks are trained with, are not cropped.
+    options = {"crop": 0} if network else {}
     if isinstance(maps, str):
         if maps != "espirit":
             raise invalid("maps", "an array, 'espirit' or None", maps)
         if shape[1] == 1:
             raise invalid("maps", "None for one coil", maps)
-        return lambda samples, i: espirit_maps(samples, mask)
+        return lambda samples, i: espirit_maps(samples, mask, **options)
     if maps is None:
         return lambda samples, i: None
     maps = np.asarray(maps)

@@ -22,7 +22,8 @@ def reconstruct_curves(
         samples = np.asarray(samples)
     shape = four_axes(samples.shape, leading)
     one = len(samples.shape) == 2 or leading == "coils"
-    maps_of = _maps_by_slice(maps, shape, trajectory)
+    network = isinstance(model, CurveNetwork)
+    maps_of = _maps_by_slice(maps, shape, trajectory, network)
     apply = model.prepare(trajectory)
     if scale is not None:
         check_number("scale", scale, above=0)
@@ -53,14 +54,16 @@ def _largest(slices, read, trajectory):
     return largest
 
 
-def _maps_by_slice(maps, shape, trajectory):
+def _maps_by_slice(maps, shape, trajectory, network):
     """Return a function from samples and index of a slice to its maps."""
+    # Simulated maps, which networks are trained with, are not cropped.
+    options = {"crop": 0} if network else {}
     if isinstance(maps, str):
         if maps != "espirit":
             raise invalid("maps", "an array, 'espirit' or None", maps)
         if shape[1] == 1:
             raise invalid("maps", "None for one coil", maps)
-        return lambda samples, i: curve_maps(samples, trajectory)
+        return lambda samples, i: curve_maps(samples, trajectory, **options)
     if maps is None:
         return lambda samples, i: None
     maps = np.asarray(maps)

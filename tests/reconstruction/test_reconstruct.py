@@ -1,3 +1,4 @@
+import sys
 import warnings
 
 import h5py
@@ -222,6 +223,24 @@ def test_espirit(mask):
     )
     with pytest.raises(ValueError, match="`maps`.*one coil"):
         loupe_tf.reconstruct(sense, scan[0], mask, "espirit")
+
+
+def test_maps_of_a_network_are_not_cropped(monkeypatch, volume, mask):
+    """By default they are 0 outside the object, unlike those of a training."""
+    asked = []
+
+    def estimate(samples, mask, **options):
+        asked.append(options)
+        return np.full(samples.shape, 0.5**0.5, np.complex64)
+
+    module = sys.modules["loupe_tf.reconstruction.reconstruct"]
+    monkeypatch.setattr(module, "espirit_maps", estimate)
+    scan = reconstruction.forward(np.stack(2 * [volume[0]]), mask)
+    model = build(mask, coils=2)
+    quiet(model, scan, mask, "espirit", leading="coils")
+    zero_filled = reconstruction.ZeroFilled()
+    quiet(zero_filled, scan, mask, "espirit", leading="coils")
+    assert asked == [{"crop": 0}, {}]
 
 
 def test_another_mask_is_named(kspace, volume, mask, model):
