@@ -35,7 +35,7 @@ unet_learned, varnet_learned, unet_gaussian, unet_central = (
 scores = unet_learned, varnet_learned, unet_gaussian, unet_central
 assert varnet_learned > unet_learned + 0.3, scores
 assert unet_learned > unet_gaussian + 0.5, scores
-slopes = history["slope"]
+slopes = history.history["slope"]
 assert slopes[0] == 20 and max(slopes) >= 30, slopes
 """
 }
