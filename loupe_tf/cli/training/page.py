@@ -44,8 +44,11 @@ OVERVIEW = (
 IN_SHORT = (
     "k-space is the Fourier transform of the image. R = {rate:g}: the mask "
     "acquires 1/{rate:g} of its samples. PSNR, the peak signal-to-noise ratio, "
-    "is higher for a smaller squared error: 1 dB more means an error a fifth "
+    "is higher for a smaller squared error, which 1 dB more makes a fifth "
     "smaller."
+)
+STATES = (
+    "Settle what is open before you scan, and know the notes; ok needs nothing."
 )
 WHOSE_LOSS = {
     "learned": " The loss is that of the random masks of training, the "
@@ -183,6 +186,7 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
         options, network, results, gains["psnr"], doubts
     )
     said = [
+        sentences.still_falling(outcome.histories),
         sentences.by_cg_sense(options, results),
         f"{without}, the learned {kind} are {alone}."
         + sentences.advice(options, pattern),
@@ -240,6 +244,7 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
         ],
         "Before a scan": [
             ready,
+            STATES,
             report.table(before_a_scan.HEADER, open_points, badges="state"),
         ],
         **(
