@@ -843,7 +843,7 @@ def test_lines_with_another_network_of_the_acquired_extent(folder, rng, capsys):
         assert got[volume]["psnr"] == pytest.approx(values["psnr"], 1e-4)
     assert "than the same number of central lines" in printed
     report = (run / "report.html").read_text()
-    assert "The learned mask acquires columns up to" in report
+    assert "The learned mask acquires columns" in report
     assert "4S never raised the slope from 20" in printed
     model = keras.models.load_model(run / "model.keras")
     network = model.reconstructor.network
