@@ -44,6 +44,9 @@ images of each mask go to a folder of its own in --out.
 --maps espirit needs 13 fully sampled lines in the centre of k-space, along each
 axis that is undersampled; 24 are usual.
 
+The noise of the coils is not prewhitened, and ESPIRiT has its default
+threshold. For a noisy scan, do both in Python, and give --maps FILE.
+
 A scan along a trajectory has --trajectory in the place of --mask: the file of a
 trajectory, or `own` for ISMRMRD that has it. The scan is ISMRMRD, BART's .cfl
 (1, samples, shots, coils) or .npy (coils, shots, samples). Its methods are
