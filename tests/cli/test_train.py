@@ -17,6 +17,7 @@ from loupe_tf.cli.training import (
     page,
     rounds,
     sentences,
+    words,
 )
 from loupe_tf.cli.training.options import DEMO, complete
 from loupe_tf.cli.vocabulary import settings_of
@@ -248,8 +249,8 @@ def test_the_help_names_all_estimators(capsys):
 
 
 def test_data_or_demo_has_to_be_given(capsys):
-    for words in ([], ["--epochs", "1", "1"]):
-        assert train(words) == 2
+    for arguments in ([], ["--epochs", "1", "1"]):
+        assert train(arguments) == 2
         assert "give --data DIR, or --demo" in capsys.readouterr().err
     # A part of its name would not bring the settings of the demo.
     with pytest.raises(SystemExit):
@@ -267,10 +268,10 @@ def test_many_epochs_without_a_gpu(
     module = importlib.import_module("loupe_tf.provenance")
     monkeypatch.setattr(module, "count_accelerators", lambda: accelerators)
     monkeypatch.setattr(models, "build_model", lambda *_, **__: 1 / 0)
-    words = ["--data", str(folder / "data"), "--out", str(folder / "run")]
-    words += ["--epochs", *map(str, epochs)] if epochs else []
+    given = ["--data", str(folder / "data"), "--out", str(folder / "run")]
+    given += ["--epochs", *map(str, epochs)] if epochs else []
     with pytest.raises(ZeroDivisionError):
-        train(words)
+        train(given)
     line = "No GPU was found: 1000 + 500 epochs take long. --epochs 30 10 "
     assert (line in capsys.readouterr().out) == bool(said)
 
@@ -317,24 +318,24 @@ def test_settings_that_were_not_given_are_said():
 
 
 def test_words_are_those_of_the_page():
-    assert page.words_of({"": ["Nothing."]}) == {}
+    assert words.words_of({"": ["Nothing."]}) == {}
     # The words that explain another one are explained, too; in the order of
     # the list.
     sections = {"": ["Poisson-disc points"], "b": [report.facts({"SSIM": 1})]}
-    assert list(page.words_of(sections)) == [
+    assert list(words.words_of(sections)) == [
         "k-space",
         "Poisson-disc points",
         "DC",
         "SSIM",
     ]
-    assert [*page.words_of({"": ["1.2 dB [0.30, 1.43]"]})] == ["[a, b]"]
-    assert page.words_of({"": ["epochs [30, 10]"]}) == {}
+    assert [*words.words_of({"": ["1.2 dB [0.30, 1.43]"]})] == ["[a, b]"]
+    assert words.words_of({"": ["epochs [30, 10]"]}) == {}
     # Tags are no text.
     part = report.Part('<img alt="NMSE"><p>4S</p>')
-    assert "NMSE" not in page.words_of({"": [part]})
-    assert "4S" in page.words_of({"": [part]})
-    for name, pattern in page.SPELLINGS.items():
-        assert name in page.WORDS and re.compile(pattern)
+    assert "NMSE" not in words.words_of({"": [part]})
+    assert "4S" in words.words_of({"": [part]})
+    for name, pattern in words.SPELLINGS.items():
+        assert name in words.WORDS and re.compile(pattern)
 
 
 def test_a_training_that_might_have_gone_on():
@@ -877,8 +878,8 @@ def test_depth_of_each_network():
 
 
 def test_other_options_win_over_the_demo():
-    for words in (["--demo", "--filters", "3"], ["--filters", "3", "--demo"]):
-        found = vars(parse(*words))
+    for arguments in (["--demo", "--filters", "3"], ["--filters", "3", "--demo"]):
+        found = vars(parse(*arguments))
         assert found["filters"] == 3 and found["demo"]
         assert {**found, "filters": DEMO["filters"]} == {**found, **DEMO}
     assert parse().out == "runs/loupe"  # The next one knows nothing of it.

@@ -69,7 +69,7 @@ def train(options, model, data, scans, out):
             seed=options.seed,
             verbose=0,
         )
-        # Of a run that was complete, no epoch has moved the bar.
+        # No epoch has moved the bar of a run that was complete.
         progress.bar.update(max(0, len(history.epoch) - progress.bar.n))
     return history, seconds()
 
