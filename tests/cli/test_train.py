@@ -878,7 +878,10 @@ def test_depth_of_each_network():
 
 
 def test_other_options_win_over_the_demo():
-    for arguments in (["--demo", "--filters", "3"], ["--filters", "3", "--demo"]):
+    for arguments in (
+        ["--demo", "--filters", "3"],
+        ["--filters", "3", "--demo"],
+    ):
         found = vars(parse(*arguments))
         assert found["filters"] == 3 and found["demo"]
         assert {**found, "filters": DEMO["filters"]} == {**found, **DEMO}
