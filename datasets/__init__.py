@@ -19,9 +19,9 @@ only from arrays and files.
 
 from loupe_tf.datasets.building.simulate_fastmri import (
     write_fastmri_dataset,
-    write_fastmri_scan,
     write_fastmri_volume,
 )
+from loupe_tf.datasets.building.write_fastmri_scan import write_fastmri_scan
 from loupe_tf.datasets.feeding.arrays import (
     load_arrays,
     load_volumes,
