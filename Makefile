@@ -125,9 +125,10 @@ test-torch: $(VENV)/.all
 # Apache Beam and MkDocs are there by then: their tests are not skipped.
 test-all: test $(VENV)/.all test-torch
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not slow" $(BEAM_TESTS)
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -m slow
+	TF_NUM_INTRAOP_THREADS=1 KERAS_BACKEND=tensorflow \
+		$(BIN)/pytest $(PARALLEL) -m slow
 	XLA_FLAGS="$(XLA_FAST)" $(JAX_CACHE) KERAS_BACKEND=jax \
-		$(BIN)/pytest $(LATER_ON_JAX) tests/samplers/test_learned_masks.py
+		$(BIN)/pytest $(PARALLEL) $(LATER_ON_JAX) tests/samplers/test_learned_masks.py
 	$(call smoke,$(SMOKE))
 
 lint: $(VENV)/.test
