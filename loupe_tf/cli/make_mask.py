@@ -47,6 +47,14 @@ equispaced_lines have distances that differ by one: 5 and 6, for example, for 64
 lines at R = 4 with 5 calibration lines. On a scanner the distance is an
 integer, and the calibration region is added: regular_lines and regular_points
 do so, with --spacing in the place of --acceleration, and R is then a result.
+
+Tune the density of poisson_disc and gaussian before you compare a learned mask
+with them. For total variation on FLAIR images of five patients (64x64, R = 4),
+these were chosen (docs/results/mask_transfer.md, "Tuned rivals"):
+  one coil    poisson_disc --growth 4 --crop-corners (a growth of 2 to 8);
+              gaussian --std 0.4, the default
+  four coils, a peak SNR of 200
+              poisson_disc with its defaults; gaussian --std 0.6
 """
 # Arguments of some patterns alone.
 SHAPE = ("std", "growth", "corners")
