@@ -57,6 +57,7 @@ SLOW = {
     "loupe_model",
     "norm_unet",
     "simulate_kspace",
+    "with_unet",
     "write_fastmri_dataset",
     "zero_shot",
 }

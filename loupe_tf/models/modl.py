@@ -53,6 +53,9 @@ class MoDL(Unrolled):
     ```
     """
 
+    # The ten of the paper take longer than the networks.
+    unet_defaults = {"solver_iterations": 4}
+
     def __init__(
         self,
         network=None,

@@ -93,6 +93,13 @@ class NCPDNet(XPDNet):
                 self.sensitivities,
             )
 
+    @classmethod
+    def unet_channels(cls, **kwargs):
+        raise NotImplementedError(
+            f"{cls.__name__} was not trained with a U-Net; pass one as its "
+            "`network`"
+        )
+
     def build(self, input_shape):
         samples, *others = input_shape
         super().build([(*samples[:2], *self.curves.size, 2), *others])

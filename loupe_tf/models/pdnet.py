@@ -59,6 +59,11 @@ class PDNet(Unrolled):
             [] if kspace_network is None else self._copies(kspace_network)
         )
 
+    @classmethod
+    def unet_channels(cls, buffers=5, **kwargs):
+        buffers = check_integer("buffers", buffers, at_least=1)
+        return 2 * (buffers + 1), 2 * buffers
+
     def build(self, input_shape):
         super().build(input_shape)
         if not self.kspace_networks:

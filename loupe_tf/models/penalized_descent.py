@@ -46,6 +46,12 @@ class PenalizedDescent(Unrolled):
         )
         self.smoothing = check_number("smoothing", smoothing, above=0)
 
+    @classmethod
+    def unet_channels(cls, **kwargs):
+        raise NotImplementedError(
+            f"{cls.__name__} has a penalty in the place of a network"
+        )
+
     def build(self, input_shape):
         self.log_regularization = self.add_weight(
             shape=(),

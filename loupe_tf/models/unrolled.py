@@ -1,4 +1,5 @@
 import functools
+import numbers
 
 import keras
 from keras import ops
@@ -6,6 +7,7 @@ from keras import ops
 from loupe_tf import layers
 from loupe_tf.checks import check_integer, invalid
 from loupe_tf.models.independent import independent
+from loupe_tf.models.unet import unet
 from loupe_tf.operators import Cartesian
 from loupe_tf.recomputed import recomputed
 
@@ -24,7 +26,10 @@ class Unrolled(keras.Model):
     - `step(index, scan, kspace, *state, training=None)`, one iteration, which
       calls `self.network_at(index)` with `training` and returns the next state;
     - `finish(scan, *state)`, the image `(batch, ..., H, W, 2)`, or
-      `(batch, ..., H, W, 1)` for a magnitude.
+      `(batch, ..., H, W, 1)` for a magnitude;
+    - `unet_channels(...)`, if `with_unet` should give the network other
+      channels than those of one complex image; `unet_defaults` has further
+      arguments of the class that are its defaults.
 
     `scan` is a `loupe_tf.operators.Cartesian` with the example's mask and maps.
     In training, masks are between 0 and 1 and `kspace` is `M ∘ F x`, so the
@@ -61,6 +66,8 @@ class Unrolled(keras.Model):
         `(batch, ..., H, W, 2)`, or the shape of `finish`; float32.
     """
 
+    unet_defaults = {}
+
     def __init__(
         self,
         network=None,
@@ -84,6 +91,87 @@ class Unrolled(keras.Model):
         self.checkpointing = checkpointing
         self.fill_mirror = layers.FillMirror() if half_plane else None
         self.networks = [] if network is None else self._copies(network)
+
+    @classmethod
+    def with_unet(
+        cls,
+        size,
+        *,
+        filters=8,
+        depth=3,
+        dropout=0.0,
+        iterations=5,
+        shared=False,
+        normalize=True,
+        **kwargs,
+    ):
+        """Build the network with a U-Net in each iteration.
+
+        The U-Net is a `unet` with instance normalisation and the channels that
+        the class needs. Its last convolution starts at zero, so it changes
+        nothing at first. The defaults are those of `loupe-tf train`; those of
+        the class itself are its paper's.
+
+        Args:
+            size: Tuple `(H, W)`, the size of images and k-space, or
+                `(D, H, W)` for volumes; at least `2 ** (depth - 1)` each.
+            filters: Integer ≥ 1, channels of the U-Net at the finest scale.
+            depth: Integer ≥ 1, its number of scales.
+            dropout: Float in [0, 1), its dropout in training.
+            iterations: Integer ≥ 1, the number of iterations.
+            shared: Boolean. If `False`, each iteration has a U-Net with
+                weights of its own.
+            normalize: Boolean, as for `Unrolled`.
+            **kwargs: Further arguments of the class, such as `buffers` of
+                `XPDNet`. `solver_iterations` of `MoDL` is 4 by default here.
+
+        Returns:
+            An object of the class.
+
+        Raises:
+            ValueError: If an argument is invalid, or if `size` is too small
+                for the depth.
+            NotImplementedError: If the class has no network, as
+                `TotalVariationDescent`, or no settings for a U-Net, as
+                `NCPDNet`.
+
+        Example:
+
+        ```python
+        modl = loupe_tf.models.MoDL.with_unet((320, 320), filters=8)
+        model = loupe_tf.models.loupe_model(
+            (320, 320, 1), acceleration=4, reconstructor=modl
+        )
+        ```
+        """
+        size = _check_size(size, check_integer("depth", depth, at_least=1))
+        kwargs = {**cls.unet_defaults, **kwargs}
+        inputs, outputs = cls.unet_channels(**kwargs)
+        network = unet(
+            (*size, inputs),
+            output_channels=outputs,
+            filters=filters,
+            depth=depth,
+            dropout=dropout,
+            # Batches are small, and their statistics differ between iterations.
+            normalization="instance",
+        )
+        return cls(
+            network=network,
+            iterations=iterations,
+            shared=shared,
+            normalize=normalize,
+            **kwargs,
+        )
+
+    @classmethod
+    def unet_channels(cls, **kwargs):
+        """Return the input and output channels of `with_unet`'s network.
+
+        Args:
+            **kwargs: The further arguments of `with_unet`.
+        """
+        return 2, 2
 
     def build(self, input_shape):
         """Build the default networks, for k-space of this size."""
@@ -246,6 +334,24 @@ class Unrolled(keras.Model):
             "or estimated by `sensitivities`",
             found=f"k-space of shape {kspace} without maps",
         )
+
+
+def _check_size(size, depth):
+    """Return the size of images for a U-Net, or refuse it."""
+    smallest = 2 ** (depth - 1)
+    if (
+        not isinstance(size, tuple | list)
+        or len(size) not in (2, 3)
+        or not all(isinstance(n, numbers.Integral) for n in size)
+        or min(size) < smallest
+    ):
+        raise invalid(
+            "size",
+            f"(H, W) or (D, H, W), integers of at least {smallest} for "
+            f"depth={depth}",
+            size,
+        )
+    return tuple(int(n) for n in size)
 
 
 def _root_mean_square(image):

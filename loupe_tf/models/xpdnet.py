@@ -45,6 +45,11 @@ class XPDNet(Unrolled):
         super().__init__(network, iterations, **kwargs)
         self.buffers = check_integer("buffers", buffers, at_least=1)
 
+    @classmethod
+    def unet_channels(cls, buffers=5, **kwargs):
+        buffers = check_integer("buffers", buffers, at_least=1)
+        return 2 * (buffers + 1), 2 * buffers
+
     def default_network(self, size):
         channels = 2 * self.buffers
         return mwcnn((*size, channels + 2), output_channels=channels)

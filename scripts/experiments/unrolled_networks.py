@@ -8,8 +8,8 @@ import loupe_tf
 from experiments.unet import batch_normalization
 from loupe_tf.checks import invalid
 
+# The default of PDNet.
 BUFFERS = 5
-SOLVER_ITERATIONS = 4
 TOLERANCE = 0.1
 """The numbers of parameters are equal within this share."""
 
@@ -28,18 +28,14 @@ def make_network(name, iterations, settings, size):
         A `keras.Model`.
     """
     models, sizes = loupe_tf.models, settings["sizes"]
-
-    def unet(filters, inputs=2, outputs=2, normalization="instance"):
-        return models.unet(
-            (*size, inputs),
-            output_channels=outputs,
-            filters=filters,
-            depth=settings["depth"],
-            normalization=normalization,
-        )
-
     if name == "unet":
-        return unet(settings["filters"], 2, 1, batch_normalization)
+        return models.unet(
+            (*size, 2),
+            output_channels=1,
+            filters=settings["filters"],
+            depth=settings["depth"],
+            normalization=batch_normalization,
+        )
     make = {
         "modl": models.MoDL,
         "varnet": models.VarNet,
@@ -49,24 +45,23 @@ def make_network(name, iterations, settings, size):
     if sizes is None:
         return make(iterations=iterations)
     filters, of_pdnet, in_kspace = sizes[iterations]
-    others = {"iterations": iterations, "shared": False, "normalize": True}
-    if name == "modl":
-        # The ten of the paper take longer than the networks.
-        others["solver_iterations"] = SOLVER_ITERATIONS
-    if name in ("modl", "varnet"):
-        return make(unet(filters), **others)
-    channels = 2 * BUFFERS
-    others["buffers"] = BUFFERS
+    others = {}
     if name == "pdnet":
         filters = of_pdnet
         others["kspace_network"] = models.cnn(
-            (*size, channels + 4),
-            output_channels=channels,
+            (*size, 2 * (BUFFERS + 2)),
+            output_channels=2 * BUFFERS,
             depth=3,
             filters=in_kspace,
             normalization=None,
         )
-    return make(unet(filters, channels + 2, channels), **others)
+    return make.with_unet(
+        size,
+        filters=filters,
+        depth=settings["depth"],
+        iterations=iterations,
+        **others,
+    )
 
 
 def count_parameters(model):

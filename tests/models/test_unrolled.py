@@ -314,6 +314,108 @@ def test_invalid(argument, kwargs):
         models.MoDL(**kwargs)
 
 
+def by_hand(make, inputs, outputs, **kwargs):
+    """What `with_unet` saves a user from writing."""
+    network = models.unet(
+        (*SIZE, inputs),
+        output_channels=outputs,
+        filters=2,
+        depth=2,
+        dropout=0.2,
+        normalization="instance",
+    )
+    return make(network, iterations=2, shared=False, normalize=True, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "make, inputs, outputs, given, others",
+    [
+        (models.MoDL, 2, 2, {}, {"solver_iterations": 4}),
+        (models.MoDL, 2, 2, {"solver_iterations": 1}, {}),
+        (models.VarNet, 2, 2, {"combine": "rss"}, {}),
+        (models.ProximalGradient, 2, 2, {}, {}),
+        (models.XPDNet, 12, 10, {}, {}),
+        (models.XPDNet, 6, 4, {"buffers": 2}, {}),
+        (models.PDNet, 6, 4, {"buffers": 2}, {}),
+    ],
+)
+def test_with_unet_makes_what_one_makes_by_hand(
+    rng, tmp_path, make, inputs, outputs, given, others
+):
+    scanned, _ = scan(rng, coils=2, batch=1)
+    found = []
+    for build in (
+        lambda: make.with_unet(
+            SIZE, filters=2, depth=2, dropout=0.2, iterations=2, **given
+        ),
+        lambda: by_hand(make, inputs, outputs, **given, **others),
+    ):
+        keras.utils.set_random_seed(3)
+        model = build()
+        model(scanned)
+        first = model.get_weights()
+        # The last convolution is zero at first.
+        model.set_weights([w + 0.01 for w in first])
+        config = {k: v for k, v in model.get_config().items() if k != "name"}
+        found.append((first, config, run(model, scanned)))
+    (weights, config, image), (expected, other_config, other) = found
+    assert config == other_config
+    assert len(weights) == len(expected)
+    for ours, theirs in zip(weights, expected):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(image, other)
+    if not others:
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_allclose(run(loaded, scanned), image, atol=1e-6)
+
+
+def test_with_unet_has_the_settings_that_were_compared():
+    modl = models.MoDL.with_unet([12, 14])
+    config = modl.get_config()
+    assert config["iterations"] == 5 and config["solver_iterations"] == 4
+    assert config["normalize"] and not config["shared"]
+    first, *others = modl.networks
+    assert first.input_shape == first.output_shape == (None, 12, 14, 2)
+    expected = models.unet(
+        *((12, 14, 2), 2), filters=8, depth=3, normalization="instance"
+    )
+    assert first.count_params() == expected.count_params()
+    assert len(others) == 4 and others[0].count_params() > 0
+    volumes = models.VarNet.with_unet((4, 8, 8), filters=1, depth=2)
+    assert volumes.networks[0].input_shape == (None, 4, 8, 8, 2)
+
+
+@pytest.mark.parametrize(
+    "argument, size, kwargs",
+    [
+        ("size", (12, 14, 2), {}),
+        ("size", (3, 14), {}),
+        ("size", 12, {}),
+        ("size", (12.0, 14), {}),
+        ("depth", SIZE, {"depth": 0}),
+        ("filters", SIZE, {"filters": 0}),
+        ("dropout", SIZE, {"dropout": 1}),
+        ("buffers", SIZE, {"buffers": 0}),
+    ],
+)
+def test_with_unet_refuses(argument, size, kwargs):
+    with pytest.raises(ValueError, match=f"argument `{argument}`"):
+        models.XPDNet.with_unet(size, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "make, match",
+    [
+        (models.TotalVariationDescent, "TotalVariationDescent has a penalty"),
+        (models.NCPDNet, "NCPDNet.*pass one as its `network`"),
+    ],
+)
+def test_without_settings_of_a_unet(make, match):
+    with pytest.raises(NotImplementedError, match=match):
+        make.with_unet(SIZE)
+
+
 def test_coils_without_maps(rng):
     (kspace, mask, _), _ = scan(rng)
     with pytest.raises(ValueError, match="`maps`"):
