@@ -34,7 +34,10 @@ class CoilBatches(ShuffledBatches):
     Example:
 
     ```python
-    model = loupe_tf.models.loupe_model((96, 96, 2), 4, coils=8, snr=30)
+    modl = loupe_tf.models.MoDL.with_unet((96, 96))
+    model = loupe_tf.models.loupe_model(
+        (96, 96, 1), 4, coils=8, snr=30, reconstructor=modl
+    )
     model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     batches = CoilBatches(images, coils=8)
     model.fit(batches, epochs=50, callbacks=[batches.callback()], shuffle=False)

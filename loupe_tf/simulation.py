@@ -263,7 +263,10 @@ def simulate_kspace(images, maps, phase=1.0, seed=None):
     ```python
     maps = loupe_tf.simulation.birdcage_maps((96, 96), coils=8)
     kspace, maps, _ = loupe_tf.simulation.simulate_kspace(images, maps, seed=0)
-    model = loupe_tf.models.loupe_model((96, 96, 2), acceleration=4, coils=8)
+    modl = loupe_tf.models.MoDL.with_unet((96, 96))
+    model = loupe_tf.models.loupe_model(
+        (96, 96, 1), acceleration=4, coils=8, reconstructor=modl
+    )
     model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     model.fit((kspace, maps), images)
     ```

@@ -90,6 +90,7 @@ def build_model(options, size, mask):
             "prob_slope": prob_slope(options),
         }
     channels = 2
+    chosen["reconstructor"] = "unet"
     keras.utils.set_random_seed(options.seed)
     if options.network != "unet":
         channels = 1  # The complex image has the magnitude as its target.

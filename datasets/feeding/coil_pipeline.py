@@ -60,8 +60,9 @@ def coil_pipeline(
     ```python
     data, options = "fastmri_slices/knee_multicoil", {"maps_dir": "maps"}
     train = coil_pipeline(data, "train", size=(320, 320), **options)
+    modl = loupe_tf.models.MoDL.with_unet((320, 320))
     model = loupe_tf.models.loupe_model(
-        (320, 320, 2), acceleration=4, coils="any", reconstruction="complex"
+        (320, 320, 2), acceleration=4, coils="any", reconstructor=modl
     )
     model.compile(keras.optimizers.Adam(1e-2), loss="mse")
     model.fit(train, callbacks=[train.callback()], shuffle=False)

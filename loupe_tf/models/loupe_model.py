@@ -1,5 +1,6 @@
 import difflib
 import inspect
+import warnings
 
 from loupe_tf.checks import check_choice, check_integer, invalid
 from loupe_tf.masks.arguments import standardize_field_of_view
@@ -121,10 +122,12 @@ def loupe_model(
             `magnitude` for what the model returns.
         reconstructor: A network D, a `keras.Model` or layer from
             `(batch, H, W, 2)` to one channel (magnitude) or two (complex);
-            defaults to a `loupe_tf.models.unet`. Alternatively your own
-            reconstructor, a `keras.Model` or layer from `[kspace, mask]`, or
-            `[kspace, mask, maps]` with coils, to the image, with the shapes of
-            `AdjointNetwork`. `"zero_filled"` leaves D out.
+            defaults to `"unet"`, a `loupe_tf.models.unet`. Alternatively your
+            own reconstructor, a `keras.Model` or layer from `[kspace, mask]`,
+            or `[kspace, mask, maps]` with coils, to the image, with the shapes
+            of `AdjointNetwork`. `"zero_filled"` leaves D out. With several
+            coils, the default warns that a U-Net cannot use the maps, unless
+            `data_consistency` does; `"unet"` by name does not.
         data_consistency: Boolean. If `True`, the acquired samples are put back
             into the reconstruction (`DataConsistency`). With `coils`, this is
             done for the image of each coil, and the maps then combine the
@@ -232,10 +235,14 @@ def loupe_model(
         )
     if sampler.curves:
         _check_curves(input_shape, data_consistency)
+    if reconstructor is None:
+        if coils not in (None, 1) and not data_consistency:
+            _warn_of_unused_maps(input_shape, sampler.curves)
+        reconstructor = "unet"
 
     def make_reconstructor(measured):
         network = reconstructor
-        if network is None:
+        if network == "unet":
             network = unet(
                 (*input_shape[:-1], 2),
                 output_channels=1 if is_magnitude else 2,
@@ -307,7 +314,7 @@ def _check_options(options, reconstructor):
             + "".join(f"; `{other}` is one" for other in close),
             value,
         )
-    if options and reconstructor is not None:
+    if options and reconstructor not in (None, "unet"):
         names = ", ".join(f"`{name}`" for name in options)
         raise invalid(
             next(iter(options)),
@@ -316,6 +323,19 @@ def _check_options(options, reconstructor):
             "to your own network",
             found=", ".join(f"{k}={v!r}" for k, v in options.items()),
         )
+
+
+def _warn_of_unused_maps(input_shape, curves):
+    """Say which network to take for several coils."""
+    size = tuple(input_shape[:2])
+    better = f"NCPDNet({size})" if curves else f"MoDL.with_unet({size})"
+    warnings.warn(
+        "The default U-Net gets one combined image of all coils and cannot use "
+        "their sensitivity maps to separate what is aliased; pass "
+        f"reconstructor={better}, which can, or reconstructor='unet' if you "
+        "want the U-Net.",
+        stacklevel=3,
+    )
 
 
 def _check_channels(network):

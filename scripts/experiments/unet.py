@@ -22,7 +22,7 @@ def build_unet(settings, image_shape, seed, metrics=None, **others):
     import keras
 
     keras.utils.set_random_seed(seed)
-    if "reconstructor" not in others:
+    if others.get("reconstructor", "unet") == "unet":
         others = {
             "filters": settings["filters"],
             "depth": settings["depth"],

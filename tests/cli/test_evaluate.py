@@ -420,7 +420,8 @@ def test_a_model_of_several_masks_is_named(folder, save_model):
 
 def test_a_model_of_several_coils_is_refused(folder, save_model):
     """The images are those of one coil; its mask may be tried all the same."""
-    model = save_model("model.keras", acceleration=4, coils=3)
+    options = {"acceleration": 4, "coils": 3, "reconstructor": "unet"}
+    model = save_model("model.keras", **options)
     words = "--mask", "random_lines", model, "--reconstructor", "zero_filled"
     assert run(_arguments(folder, *words, model)) == 2
     rows = _results(folder)

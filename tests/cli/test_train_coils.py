@@ -1,5 +1,6 @@
 """`loupe-tf train` with several coils, noise and unrolled networks."""
 
+import inspect
 import json
 import re
 import warnings
@@ -311,6 +312,39 @@ def test_the_network_of_several_coils_uses_their_maps():
     assert parse("--coils", "2", "--iterations", "3").iterations == 3
     given, default = parse(*COILS, "--network", "modl"), parse(*COILS)
     assert vars(given) == vars(default)  # They go on in one folder.
+
+
+def test_the_defaults_are_those_of_with_unet():
+    options = parse("--network", "modl")
+    taken = inspect.signature(models.MoDL.with_unet).parameters
+    for name in "filters", "depth", "dropout", "iterations":
+        assert getattr(options, name) == taken[name].default, name
+    # The help of --iterations has it.
+    own = models.MoDL.unet_defaults["solver_iterations"]
+    assert networks.SOLVER_ITERATIONS == own
+
+
+@pytest.mark.parametrize("name", ["modl", "varnet", "xpdnet"])
+def test_the_network_is_built_by_with_unet(name):
+    sizes = {"filters": 2, "depth": 2, "dropout": 0.1, "iterations": 2}
+    words = [str(x) for k, v in sizes.items() for x in (f"--{k}", v)]
+    options = parse("--network", name, *words)
+    make = {
+        "modl": models.MoDL,
+        "varnet": models.VarNet,
+        "xpdnet": models.XPDNet,
+    }[name]
+    expected = make.with_unet((16, 18), **sizes).get_config()
+    made = networks.network_of(options, None, (16, 18))
+    config = made["reconstructor"].get_config()
+    del config["name"], expected["name"]
+    assert config == expected and made["magnitude"]
+
+
+def test_a_unet_that_was_asked_for_is_built_without_a_warning(recwarn):
+    options = parse(*COILS, *UNET, "--filters", "2", "--depth", "1")
+    build_model(options, distribution.Distribution("none"), (16, 18, 2))
+    assert not [w for w in recwarn if "U-Net" in str(w.message)]
 
 
 def test_the_rival_of_lines():

@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from loupe_tf import masks, reconstruction, simulation
-from loupe_tf.models import loupe_model, with_binarization
+from loupe_tf import masks, reconstruction, simulation, trajectories
+from loupe_tf.models import loupe_model, unet, with_binarization
+from loupe_tf.samplers import GivenTrajectory
 
 SIZE = (16, 18)
 SMALL = {
+    "reconstructor": "unet",
     "filters": 2,
     "depth": 1,
     "output_initializer": "glorot_uniform",
@@ -198,6 +200,54 @@ def test_inputs_by_name_saving_and_binarization(scan, tmp_path):
     np.testing.assert_allclose(got, expected, atol=1e-6)
     relaxed = with_binarization(model, "relaxed")
     assert relaxed.predict([kspace, maps], verbose=0).shape == expected.shape
+
+
+SIZES = {"filters": 2, "depth": 1}
+
+
+@pytest.mark.parametrize("coils", [3, "any"])
+def test_the_default_for_several_coils_is_warned_of(coils):
+    match = r"reconstructor=MoDL\.with_unet\(\(16, 18\)\)"
+    with pytest.warns(UserWarning, match=match) as caught:
+        model = loupe_model((*SIZE, 2), 4, coils=coils, **SIZES)
+    assert caught[0].filename == __file__
+    named = loupe_model(
+        (*SIZE, 2), 4, coils=coils, reconstructor="unet", **SIZES
+    )
+    assert named.count_params() == model.count_params()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**SIZES, "coils": None},
+        {**SIZES, "coils": 1},
+        {**SIZES, "coils": 3, "reconstructor": "unet"},
+        {"coils": 3, "reconstructor": "zero_filled"},
+        {"coils": 3, "reconstructor": unet((*SIZE, 2), **SIZES)},
+        # This uses the maps.
+        {
+            **SIZES,
+            "coils": 3,
+            "data_consistency": True,
+            "reconstruction": "complex",
+        },
+    ],
+)
+def test_other_reconstructors_are_not_warned_of(options, recwarn):
+    loupe_model((*SIZE, 2), 4, **options)
+    assert not [w for w in recwarn if "U-Net" in str(w.message)]
+
+
+def test_curves_of_several_coils_are_warned_of_too():
+    spokes = trajectories.radial(6, 16, matrix=SIZE)
+    with pytest.warns(UserWarning, match=r"reconstructor=NCPDNet\(\(16, 18\)"):
+        loupe_model(
+            (*SIZE, 2),
+            sampler=GivenTrajectory(spokes),
+            coils=3,
+            **SIZES,
+        )
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,8 @@ def test_only_the_reconstructor_is_trained(options, rng):
 
 
 def test_several_coils(rng):
-    model = loupe_model(
-        (16, 18, 2), 4, coils=3, reconstruction="complex", **SMALL
-    )
+    options = {"reconstruction": "complex", "reconstructor": "unet", **SMALL}
+    model = loupe_model((16, 18, 2), 4, coils=3, **options)
     x = [rng.normal(size=(2, 3, 16, 18, 2)).astype("float32") for _ in range(2)]
     np.testing.assert_allclose(
         freeze_mask(model).predict(x, verbose=0),

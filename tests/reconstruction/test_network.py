@@ -78,6 +78,7 @@ def test_same_as_the_whole_model_of_several_coils(rng, coils, consistent):
         (16, 18, 2),
         mask=LINES,
         coils=coils,
+        reconstructor="unet",
         data_consistency=consistent,
         reconstruction="complex",
         **SMALL,
@@ -93,7 +94,7 @@ def test_same_as_the_whole_model_of_several_coils(rng, coils, consistent):
 def test_other_numbers_of_coils(rng, consistent):
     """Which the network itself does not see."""
     options = {"mask": LINES, "reconstruction": "complex", **SMALL}
-    options["data_consistency"] = consistent
+    options |= {"data_consistency": consistent, "reconstructor": "unet"}
     kspace, maps = draw(rng, 5, 16, 18), draw(rng, 5, 16, 18)
     model = loupe_model((16, 18, 2), coils=3, **options)
     single = loupe_model((16, 18, 2), **options)

@@ -236,7 +236,7 @@ def test_maps_of_a_network_are_not_cropped(monkeypatch, volume, mask):
     module = sys.modules["loupe_tf.reconstruction.reconstruct"]
     monkeypatch.setattr(module, "espirit_maps", estimate)
     scan = reconstruction.forward(np.stack(2 * [volume[0]]), mask)
-    model = build(mask, coils=2)
+    model = build(mask, coils=2, reconstructor="unet")
     quiet(model, scan, mask, "espirit", leading="coils")
     zero_filled = reconstruction.ZeroFilled()
     quiet(zero_filled, scan, mask, "espirit", leading="coils")

@@ -3,10 +3,9 @@
 import dataclasses
 import functools
 
+# The defaults of `MoDL.with_unet`, whose import takes seconds.
 ITERATIONS = 5
-# The ten of MoDL's paper take longer than its networks.
 SOLVER_ITERATIONS = 4
-BUFFERS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +71,8 @@ def network_of(options, devices, size):
             momentum=0.9,
             synchronized=devices.mode in ("mirrored", "multiworker"),
         )
-        return network
+        # By name: for several coils, the default has a warning.
+        return {"reconstructor": "unet", **network}
     build = getattr(models, options.network)
     return {"reconstructor": build((*size, 2), **network)}
 
@@ -81,26 +81,11 @@ def _unrolled(options, size):
     """An unrolled network whose iterations have weights of their own."""
     from loupe_tf import models
 
-    channels, others = (2, 2), {}
-    if options.network == "modl":
-        others["solver_iterations"] = SOLVER_ITERATIONS
-    if options.network == "xpdnet":
-        channels = 2 * BUFFERS + 2, 2 * BUFFERS
-        others["buffers"] = BUFFERS
-    network = models.unet(
-        (*size, channels[0]),
-        output_channels=channels[1],
+    make = getattr(models, NETWORKS[options.network].unrolled)
+    return make.with_unet(
+        size,
         filters=options.filters,
         depth=options.depth,
         dropout=options.dropout,
-        # Batches are small, and their statistics differ between iterations.
-        normalization="instance",
-    )
-    make = getattr(models, NETWORKS[options.network].unrolled)
-    return make(
-        network,
         iterations=options.iterations,
-        shared=False,
-        normalize=True,
-        **others,
     )
