@@ -1,7 +1,12 @@
 import numpy as np
 
 from loupe_tf.callbacks.shuffled_batches import ShuffledBatches
-from loupe_tf.simulation import add_noise, simulate_kspace, turned_maps
+from loupe_tf.simulation import (
+    add_noise,
+    check_noise,
+    simulate_kspace,
+    turned_maps,
+)
 
 
 class CoilBatches(ShuffledBatches):
@@ -30,6 +35,7 @@ class CoilBatches(ShuffledBatches):
             noise in k-space, for validation and tests: in training,
             `loupe_model(..., snr=30)` draws it anew for each step.
         drop_remainder: As for `ShuffledBatches`.
+        peak_snr: (Optional) positive float in place of `snr`, see `add_noise`.
 
     Example:
 
@@ -54,11 +60,15 @@ class CoilBatches(ShuffledBatches):
         turns=True,
         snr=None,
         drop_remainder=False,
+        peak_snr=None,
     ):
         self._maps = turned_maps(np.shape(images)[1:3], coils)
         self.phase = phase
         self.turns = turns
+        if snr is not None or peak_snr is not None:
+            check_noise(snr, peak_snr)
         self.snr = snr
+        self.peak_snr = peak_snr
         super().__init__(images, images, batch_size, seed, drop_remainder)
 
     def __getitem__(self, index):
@@ -71,8 +81,10 @@ class CoilBatches(ShuffledBatches):
         kspace, maps, _ = simulate_kspace(
             images, maps, self.phase, seed=rng.integers(2**32)
         )
-        if self.snr is not None:
-            kspace = add_noise(kspace, self.snr, seed=rng.integers(2**32))
+        if self.snr is not None or self.peak_snr is not None:
+            kspace = add_noise(
+                kspace, self.snr, rng.integers(2**32), self.peak_snr
+            )
         if images.shape[-1] == 2:
             images = np.linalg.norm(images, axis=-1, keepdims=True)
         return (kspace, maps), images

@@ -180,21 +180,43 @@ def add_phase(images, deviation=1.0, seed=None):
     return out
 
 
-def add_noise(kspace, snr, seed=None):
+def check_noise(snr, peak_snr):
+    """Refuse what is not one of the two ratios that noise is given by.
+
+    Args:
+        snr: Finite number, in dB; or `None`.
+        peak_snr: Positive number; or `None`.
+
+    Raises:
+        ValueError: If none or both are given, or if a number is out of range.
+    """
+    if peak_snr is None:
+        check_number("snr", snr)
+        return
+    if snr is not None:
+        raise invalid("peak_snr", "None with `snr`, the other ratio", peak_snr)
+    check_number("peak_snr", peak_snr, above=0)
+
+
+def add_noise(kspace, snr=None, seed=None, peak_snr=None):
     """Add receiver noise to fully sampled k-space.
 
     The noise is that of `loupe_tf.layers.ReceiverNoise`, which a model adds in
     training only: complex, Gaussian, white and independent from coil to coil.
-    Its power is `10 ** (-snr / 10)` times the mean power of all samples of the
-    example: each slice gets a σ of its own, while the σ of a scanner is the
-    same in all slices of a scan, so weak slices get too little noise here. The
+    With `peak_snr`, the real and the imaginary part of each sample have the
+    standard deviation `σ = 1 / peak_snr`, the same in all examples, as in the
+    slices of a scan; images have the maximum 1 in their volume. With `snr`, the
+    power of the noise is `10 ** (-snr / 10)` times the mean power of all
+    samples of the example, so weak slices get less noise than in a scan. The
     Fourier transform is orthonormal, so images of one coil may stand in the
     place of their k-space.
 
     Args:
         kspace: Float array `(n, ..., H, W, 2)`, (real, imaginary).
-        snr: Float, the signal-to-noise ratio in dB.
+        snr: Float, the signal-to-noise ratio in dB; or `None` with `peak_snr`.
         seed: Integer, sequence of integers or `None`, seed of the noise.
+        peak_snr: Positive float in place of `snr`, a ratio of signals: the
+            brightest pixel of a volume over σ.
 
     Returns:
         Float32 array of the same shape.
@@ -207,10 +229,10 @@ def add_noise(kspace, snr, seed=None):
     ```python
     maps = loupe_tf.simulation.birdcage_maps((96, 96), coils=8)
     kspace, maps, _ = loupe_tf.simulation.simulate_kspace(images, maps, seed=0)
-    noisy = loupe_tf.simulation.add_noise(kspace, snr=30, seed=0)
+    noisy = loupe_tf.simulation.add_noise(kspace, peak_snr=50, seed=0)
     ```
     """
-    check_number("snr", snr)
+    check_noise(snr, peak_snr)
     kspace = np.asarray(kspace)
     if kspace.ndim < 4 or kspace.shape[-1] != 2 or np.iscomplexobj(kspace):
         raise invalid(
@@ -218,16 +240,23 @@ def add_noise(kspace, snr, seed=None):
             "real and imaginary parts of shape (n, ..., H, W, 2)",
             found=f"shape={kspace.shape}, dtype={kspace.dtype}",
         )
-    # The mean over both parts is half the power, just as the variance of each
-    # part is half that of the noise.
     axes = tuple(range(1, kspace.ndim))
-    variance = np.mean(np.square(kspace), axis=axes, keepdims=True)
+    present = share = np.float32(1)
     if kspace.ndim > 4:
         # Coils of zeros pad a batch: they have neither signal nor noise.
         present = np.any(kspace != 0, axis=axes[1:], keepdims=True)
         share = np.mean(present, axis=1, keepdims=True)
-        variance = variance * present / np.where(share > 0, share, 1)
-    deviation = np.sqrt(variance * 10 ** (-snr / 10)).astype(np.float32)
+        present = np.where(share > 0, present, 1)
+        share = np.where(share > 0, share, 1)
+    if snr is None:
+        deviation = present / peak_snr
+    else:
+        # The mean over both parts is half the power, just as the variance of
+        # each part is half that of the noise.
+        variance = np.mean(np.square(kspace), axis=axes, keepdims=True)
+        variance = variance * present / share
+        deviation = np.sqrt(variance * 10 ** (-snr / 10))
+    deviation = np.asarray(deviation, np.float32)
     noise = np.random.default_rng(seed).standard_normal(
         kspace.shape, np.float32
     )
@@ -238,8 +267,9 @@ def simulate_kspace(images, maps, phase=1.0, seed=None):
     """Simulate k-space of several coils from images: `F S_j (x exp(iφ))`.
 
     The k-space is fully sampled and has no noise: `loupe_model(..., coils=8,
-    snr=30)` samples it and adds the noise. The training targets are the images,
-    or, for a complex reconstruction, the complex images that are returned.
+    peak_snr=50)` samples it and adds the noise. The training targets are the
+    images, or, for a complex reconstruction, the complex images that are
+    returned.
 
     Args:
         images: Array `(n, H, W, 1)`, or complex images as two channels,

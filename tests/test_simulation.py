@@ -193,12 +193,28 @@ def test_noise_is_that_of_receivers(shape, rng):
     assert (simulation.add_noise(kspace, 10, seed=1) != noisy).all()
 
 
-def test_coils_of_zeros_have_no_noise(rng):
+@pytest.mark.parametrize("shape", [(4, 32, 33, 2), (4, 3, 32, 33, 2)])
+def test_peak_snr_is_one_sigma_for_all_slices(shape, rng):
+    kspace = rng.normal(size=shape).astype("float32")
+    kspace[1] *= 100
+    kspace[2] = 0  # A slice without signal has the noise of the scan too.
+    noisy = simulation.add_noise(kspace, peak_snr=50, seed=0)
+    assert noisy.dtype == np.float32 and noisy.shape == shape
+    for noise in noisy - kspace:
+        parts = np.std(noise.reshape(-1, 2), axis=0)
+        np.testing.assert_allclose(parts, 0.02, rtol=0.1)
+    again = simulation.add_noise(kspace, peak_snr=50, seed=0)
+    np.testing.assert_array_equal(noisy, again)
+
+
+@pytest.mark.parametrize("ratio", [{"snr": 10}, {"peak_snr": 10}])
+def test_coils_of_zeros_have_no_noise(rng, ratio):
     """They pad a batch; the noise of the others is as without them."""
     kspace = rng.normal(size=(2, 4, 16, 16, 2))
-    alone = simulation.add_noise(kspace[:, :2], 10, seed=0) - kspace[:, :2]
+    alone = simulation.add_noise(kspace[:, :2], **ratio, seed=0)
+    alone = alone - kspace[:, :2]
     kspace[:, 2:] = 0
-    found = simulation.add_noise(kspace, 10, seed=0) - kspace
+    found = simulation.add_noise(kspace, **ratio, seed=0) - kspace
     assert not found[:, 2:].any()
     np.testing.assert_allclose(found[:, :2].std(), alone.std(), rtol=0.05)
 
@@ -209,3 +225,5 @@ def test_noise_of_other_arrays_is_refused():
             simulation.add_noise(kspace, 10)
     with pytest.raises(ValueError, match="`snr`"):
         simulation.add_noise(np.ones((1, 8, 8, 2)), None)
+    with pytest.raises(ValueError, match="`peak_snr`. Expected None with"):
+        simulation.add_noise(np.ones((1, 8, 8, 2)), 10, peak_snr=50)

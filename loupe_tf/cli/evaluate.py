@@ -1,6 +1,7 @@
 """`loupe-tf evaluate`: any masks with any reconstructors, on a test set."""
 
 from loupe_tf import evaluation, masks
+from loupe_tf.cli.measurement import add_noise_options, check_noise_options
 from loupe_tf.cli.phase import check_phase
 from loupe_tf.cli.vocabulary import (
     GOES_ON,
@@ -25,7 +26,7 @@ examples:
         --mask runs/demo/model.keras gaussian poisson_disc \\
         --reconstructor runs/demo/model.keras total_variation
   whether learned lines are better than equispaced ones for 8 coils:
-    loupe-tf evaluate --data my_volumes/ --coils 8 --snr 15 \\
+    loupe-tf evaluate --data my_volumes/ --coils 8 --peak-snr 50 \\
         --mask runs/lines/mask.npz equispaced_lines \\
         --baseline equispaced_lines --reconstructor total_variation sense
 
@@ -37,8 +38,8 @@ whole volumes.
 Images of magnitudes have no phase, as scans have: give --phase for models that
 `loupe-tf train --phase` has trained.
 
---coils simulates receive coils around each image, and --snr the noise of the
-receiver. All masks measure the same scans, and the truth has no noise.
+--coils simulates receive coils around each image, and --peak-snr the noise of
+the receiver. All masks measure the same scans, and the truth has no noise.
 Reconstructors get the maps of the coils. sense and grappa need --coils.
 
 A mask is the name of a pattern, drawn anew for each R; or a file, which has an
@@ -119,16 +120,7 @@ def add_options_of_scanner(group):
         "random angle for each slice; magnitude images then get a phase of 1, "
         "--phase 0 leaves it out (default: one uniform coil)",
     )
-    add(
-        "--snr",
-        type=float,
-        metavar="DB",
-        help="add receiver noise to k-space: the mean power of all samples "
-        "over that of the noise, in dB. With 8 coils, 15 is a peak SNR of "
-        "about 60 to 120 on heads. Each slice gets noise in proportion to its "
-        "own power; that of a scanner is the same in all slices (default: no "
-        "noise)",
-    )
+    add_noise_options(add)
 
 
 def add_options_of_rows(group):
@@ -246,10 +238,9 @@ def check(settings):
 
 def check_scanner(settings):
     """Refuse coils and noise that cannot be, see `check`."""
-    from loupe_tf.checks import check_integer, check_number, invalid
+    from loupe_tf.checks import check_integer, invalid
 
-    if settings["snr"] is not None:
-        check_number("snr", settings["snr"])
+    check_noise_options(settings)
     if settings["coils"] is not None:
         check_integer("coils", settings["coils"], at_least=1)
     need = [x for x in settings["reconstructors"] if x in evaluation.OF_COILS]

@@ -15,11 +15,11 @@ examples:
   a first try on simulated brains, in minutes:
     loupe-tf train --demo
   lines for a 2-D scan with 8 coils:
-    loupe-tf train --data my_volumes/ --lines columns --coils 8 --snr 15 \\
-        --batch-size 4 --epochs 30 10 --out runs/lines
+    loupe-tf train --data my_volumes/ --lines columns --coils 8 \\
+        --peak-snr 50 --batch-size 4 --epochs 30 10 --out runs/lines
   points for a 3-D scan with 8 coils:
-    loupe-tf train --data my_volumes/ --coils 8 --snr 15 --calibration 24 \\
-        --batch-size 4 --epochs 30 10 --out runs/points
+    loupe-tf train --data my_volumes/ --calibration 24 --coils 8 \\
+        --peak-snr 50 --batch-size 4 --epochs 30 10 --out runs/points
   points for one coil, by a U-Net; --phase is for magnitude images:
     loupe-tf train --data my_volumes/ --phase --filters 8 --epochs 30 10
   rows at R = 8, from a data set that `loupe-tf build` has made, on all GPUs:
@@ -38,12 +38,12 @@ left. A run that was stopped goes on when the same command is given again. The
 environment variable KERAS_BACKEND chooses the backend: tensorflow, jax or
 torch.
 
-The measurement is simulated: one coil without noise, unless --coils and --snr
-say otherwise. Most scanners have several coils. With two coils or more, the
-network is MoDL, which uses their maps, and the report compares with equispaced
-lines, or points with a Poisson disc, since nobody scans central points; also by
-CG-SENSE, which learns nothing. A U-Net cannot use the maps: with several coils,
-keep the default.
+The measurement is simulated: one coil without noise, unless --coils and
+--peak-snr say otherwise. Most scanners have several coils. With two coils or
+more, the network is MoDL, which uses their maps, and the report compares with
+equispaced lines, or points with a Poisson disc, since nobody scans central
+points; also by CG-SENSE, which learns nothing. A U-Net cannot use the maps:
+with several coils, keep the default.
 
 A scan of several coils needs sensitivity maps. `loupe-tf reconstruct --maps
 espirit` estimates them from the calibration region, which needs 13 lines: the
@@ -115,7 +115,7 @@ def run(options):
     facts = {
         **provenance(settings_of(options), source, data),
         "convention": page.CONVENTION,
-        "measurement": describe(options.coils, options.snr),
+        "measurement": describe(vars(options)),
         "devices": str(devices),
     }
     print(f"Data: {source}; {facts['volumes']}\nTraining on {devices}")

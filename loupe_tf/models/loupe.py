@@ -40,7 +40,7 @@ class Loupe(keras.Model):
             or model from the list of Keras tensors it will be called with.
             With coils, maps are no input of the model if the reconstructor's
             `needs_maps` is `False`.
-        coils, snr, field_of_view, seed, name, magnitude: As for
+        coils, snr, field_of_view, seed, name, magnitude, peak_snr: As for
             `loupe_model`.
 
     Attributes:
@@ -66,6 +66,7 @@ class Loupe(keras.Model):
         seed=None,
         name="loupe",
         magnitude=None,
+        peak_snr=None,
     ):
         input_shape = tuple(input_shape)
         if magnitude is None:
@@ -88,10 +89,12 @@ class Loupe(keras.Model):
         if coils is None and input_shape[-1] == 1:
             x = layers.ConcatenateZero(name="concat_zero")(x)
         noise = None
-        if snr is not None:
+        if snr is not None or peak_snr is not None:
             # Samplers take up to four seeds, from `seed` on.
             noise_seed = None if seed is None else seed + 4
-            noise = layers.ReceiverNoise(snr, noise_seed, name="receiver_noise")
+            noise = layers.ReceiverNoise(
+                snr, noise_seed, peak_snr, name="receiver_noise"
+            )
         if sampler.curves:
             x = (
                 layers.ExpandCoils(name="expand_coils")(x)
@@ -142,6 +145,7 @@ class Loupe(keras.Model):
             "field_of_view": field_of_view,
             "seed": seed,
             "magnitude": magnitude,
+            "peak_snr": peak_snr,
         }
 
     def with_layers(self, clone, sampler):

@@ -40,6 +40,7 @@ def loupe_model(
     name="loupe",
     sampler=None,
     magnitude=None,
+    peak_snr=None,
     **unet_options,
 ):
     """Build LOUPE: a k-space mask and a reconstruction, trained together.
@@ -143,7 +144,8 @@ def loupe_model(
             reconstructor that estimates the maps itself leaves `kspace` as
             the only input; see `SensitivityMaps`.
         snr: `None`, or the signal-to-noise ratio in dB of the receiver noise
-            that is added to k-space in training; see `ReceiverNoise`.
+            that is added to k-space in training, in proportion to the power of
+            each example; see `ReceiverNoise`, and `peak_snr`.
         seed: Integer or `None`, seed of the mask's initial values, the
             realizations and the noise.
         field_of_view: (Optional) size `(H, W)` of the images in mm. It does
@@ -159,6 +161,11 @@ def loupe_model(
             of a complex reconstruction. Defaults to `True` if the input is a
             magnitude. A reconstructor from k-space to a complex image needs
             `True` for complex images whose targets are magnitudes.
+        peak_snr: `None`, or in place of `snr` a positive float, the brightest
+            pixel of a volume over the standard deviation of the noise in the
+            real or imaginary part of each sample. All examples get the same
+            noise, as the slices of a scan do. Images must have been divided by
+            the maximum of their volume.
         **unet_options: Arguments of `loupe_tf.models.unet`, such as
             `filters`, `depth`, `normalization` or `preset`.
 
@@ -226,13 +233,14 @@ def loupe_model(
             "False for images of two channels, because they have a phase",
             True,
         )
-    if sampler.half_plane and snr is not None:
-        raise invalid(
-            "snr",
-            "None with half_plane=True, because a sample and its mirror have "
-            "the same noise",
-            snr,
-        )
+    for key, value in (("snr", snr), ("peak_snr", peak_snr)):
+        if sampler.half_plane and value is not None:
+            raise invalid(
+                key,
+                "None with half_plane=True, because a sample and its mirror "
+                "have the same noise",
+                value,
+            )
     if sampler.curves:
         _check_curves(input_shape, data_consistency)
     if reconstructor is None:
@@ -287,6 +295,7 @@ def loupe_model(
         seed=seed,
         name=name,
         magnitude=magnitude,
+        peak_snr=peak_snr,
     )
     if sampler.curves:
         _check_size(model.output_shape[1:3], input_shape[:2])

@@ -101,8 +101,8 @@ def warn_of_scale(images):
     if largest > LARGE:
         warnings.warn(
             f"The images reach {largest:.4g}. Divide them by the maximum of "
-            "their volume: learning rates, the PSNR and the noise level `snr` "
-            "are for images between 0 and 1.",
+            "their volume: learning rates, the PSNR and the noise of "
+            "`peak_snr` are for images between 0 and 1.",
             stacklevel=3,
         )
 

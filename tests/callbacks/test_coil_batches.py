@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from loupe_tf.callbacks import CoilBatches
 from loupe_tf.callbacks.coil_batches import turn
@@ -81,5 +82,9 @@ def test_complex_images_and_their_noise(rng):
     power = np.sum(np.square(kspace), axis=(1, 2, 3, 4))
     noise = np.sum(np.square(with_noise - kspace), axis=(1, 2, 3, 4))
     np.testing.assert_allclose(noise / power, 0.1, rtol=0.1)
+    peak = CoilBatches(images, **options, peak_snr=50)[0][0][0]
+    assert np.std(peak - kspace) == pytest.approx(0.02, rel=0.1)
+    with pytest.raises(ValueError, match="`peak_snr`"):
+        CoilBatches(images, **options, snr=10, peak_snr=50)
     # It is the same whenever the batch is asked for.
     np.testing.assert_array_equal(noisy[0][0][0], with_noise)

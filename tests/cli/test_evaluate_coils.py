@@ -15,7 +15,13 @@ from loupe_tf.numpy_operators import adjoint, forward
 
 # Networks run on a few slices each; tests/test_publishing.py draws a report.
 pytestmark = pytest.mark.usefixtures("eager", "undrawn")
-SETTINGS = {"coils": 3, "snr": 20.0, "seed": 0, "phase": 1.0}
+SETTINGS = {
+    "coils": 3,
+    "snr": 20.0,
+    "peak_snr": None,
+    "seed": 0,
+    "phase": 1.0,
+}
 
 
 @pytest.fixture
@@ -66,6 +72,22 @@ def test_the_scans_are_those_of_coils_with_noise(folder):
     two = two - fft2c(maps[1] * given[1])
     assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.2
     assert any(np.abs(maps[i] - maps[0]).max() > 1e-3 for i in range(1, 4))
+
+
+@pytest.mark.parametrize("coils", [None, 3])
+def test_peak_snr_is_one_sigma_for_all_slices(folder, coils):
+    _, images = _inputs(folder)
+    images["test"] *= np.array([1, 0.1, 1, 0.01]).reshape(4, 1, 1, 1)
+    given = {**SETTINGS, "snr": None, "peak_snr": 50.0, "coils": coils}
+    noisy = scans.simulate(given, images)["test"]["kspace"]
+    for i, image in enumerate(images["test"] @ np.array([1, 1j])):
+        maps = 1
+        if coils:
+            maps = scans.simulate(given, images)["test"]["maps"][i]
+        noise = noisy[i] - fft2c(maps * image)
+        # 288 samples of each coil.
+        assert noise.real.std() == pytest.approx(0.02, rel=0.2)
+        assert noise.imag.std() == pytest.approx(0.02, rel=0.2)
 
 
 def test_one_coil_with_noise_has_no_maps(folder):
@@ -186,7 +208,7 @@ def test_rows_of_versions_without_coils_are_finished(folder):
     assert run(folder, "--mask", "gaussian") == 0
     path = folder / "out" / "settings.json"
     settings = json.loads(path.read_text())
-    for name in ("coils", "snr", "lines"):
+    for name in ("coils", "snr", "peak_snr", "lines"):
         assert settings.pop(name) is None
     path.write_text(json.dumps(settings))
     assert run(folder, "--mask", "gaussian", "random_lines") == 0
@@ -198,6 +220,8 @@ def test_rows_of_versions_without_coils_are_finished(folder):
     [
         (["--coils", "0"], "--coils"),
         (["--snr", "nan"], "--snr"),
+        (["--peak-snr", "0"], "--peak-snr.*above 0"),
+        (["--peak-snr", "50", "--snr", "15"], "--peak-snr. Expected none bes"),
         (["--reconstructor", "sense"], "--coils.*which sense needs"),
         (
             ["--coils", "1", "--reconstructor", "grappa", "sense"],

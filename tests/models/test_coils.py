@@ -190,11 +190,42 @@ def test_any_number_of_coils(images):
         )
 
 
-def test_inputs_by_name_saving_and_binarization(scan, tmp_path):
+@pytest.mark.parametrize("coils", [None, 3])
+@pytest.mark.parametrize("lines", [None, "columns"])
+def test_peak_snr_is_one_sigma_for_all_slices(scan, coils, lines):
+    kspace, maps, images = scan
+    weak = np.array([1, 1, 1, 0.1], "float32").reshape(4, 1, 1, 1)
+    inputs = weak * images[:4]
+    if coils:
+        inputs = [weak[..., None] * kspace[:4], maps[:4]]
+    model = loupe_model(
+        (*SIZE, 2),
+        2,
+        lines=lines,
+        coils=coils,
+        peak_snr=20,
+        reconstructor="zero_filled",
+        seed=0,
+    )
+    sub = keras.Model(model.inputs, model.get_layer("receiver_noise").output)
+    noise = sub(inputs, training=True) - sub(inputs, training=False)
+    for each in _numpy(noise):
+        # 288 complex samples of each coil.
+        assert each.std() == pytest.approx(0.05, rel=0.15)
+
+
+@pytest.mark.parametrize("ratio", [{"snr": 20}, {"peak_snr": 50}])
+def test_inputs_by_name_saving_and_binarization(scan, tmp_path, ratio):
     kspace, maps, _ = scan
-    model = loupe_model((*SIZE, 2), 4, coils=3, snr=20, **SMALL)
+    model = loupe_model((*SIZE, 2), 4, coils=3, **ratio, **SMALL)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.settings == model.settings
+    noise = loaded.get_layer("receiver_noise")
+    assert {"snr": noise.snr, "peak_snr": noise.peak_snr} == {
+        **{"snr": None, "peak_snr": None},
+        **ratio,
+    }
     expected = model.predict([kspace, maps], verbose=0)
     got = loaded.predict({"maps": maps, "kspace": kspace}, verbose=0)
     np.testing.assert_allclose(got, expected, atol=1e-6)
@@ -264,6 +295,17 @@ def test_curves_of_several_coils_are_warned_of_too():
         ),
         ("`half_plane`", {"half_plane": True}),
         ("`snr`", {"snr": "20"}),
+        ("`peak_snr`", {"peak_snr": 0}),
+        ("`peak_snr`. Expected None", {"snr": 20, "peak_snr": 50}),
+        (
+            "`peak_snr`",
+            {
+                "coils": None,
+                "half_plane": True,
+                "peak_snr": 50,
+                "input_shape": (*SIZE, 1),
+            },
+        ),
     ],
 )
 def test_errors(match, arguments):

@@ -82,15 +82,16 @@ def test_trajectory_as_an_input(rng):
     )
 
 
-def test_noise_is_that_of_a_cartesian_scan(rng):
-    """Its power follows from the image, not from the samples."""
+@pytest.mark.parametrize("ratio", [{"snr": 10}, {"peak_snr": 10**0.5}])
+def test_noise_is_that_of_a_cartesian_scan(rng, ratio):
+    """Its power follows from the image or from one σ, not from the samples."""
     x = rng.normal(size=(40, *SIZE, 2)).astype("float32")
     model = models.loupe_model(
         (*SIZE, 2),
         sampler=GivenTrajectory(SPOKES.positions * 0.01),
         reconstructor="zero_filled",
         reconstruction="complex",
-        snr=10,
+        **ratio,
         seed=0,
     )
     samples = keras.Model(model.inputs, model.measured[0])

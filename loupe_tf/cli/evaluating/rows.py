@@ -227,7 +227,7 @@ def conduct(settings):
     source = with_phase(source, settings["phase"])
     scans = simulate(settings, images)
     facts = provenance.provenance(settings, source, splits)
-    facts["measurement"] = describe(settings["coils"], settings["snr"])
+    facts["measurement"] = describe(settings)
     print(f"Data: {source}; {facts['volumes']}")
     print(f"Measurement: {facts['measurement']}")
     todo = grid(settings)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loupe_tf.cli.measurement import ANGLE, NOISE
+from loupe_tf.cli.measurement import ANGLE, NOISE, has_noise
 from loupe_tf.evaluation.judging import to_complex
 from loupe_tf.numpy_operators import forward, to_channels
 from loupe_tf.simulation import add_noise, turned_maps
@@ -48,11 +48,12 @@ def simulate(settings, images):
             measured["maps"] = _maps(
                 len(given), size, coils, [seed, number, ANGLE]
             )
-        if settings["snr"] is not None:
+        if has_noise(settings):
             measured["kspace"] = _noisy(
                 given,
                 measured.get("maps"),
                 settings["snr"],
+                settings["peak_snr"],
                 [seed, number, NOISE],
             )
     return found
@@ -65,7 +66,7 @@ def _maps(count, size, coils, seed):
     return OneByOne(lambda i: every[angles[i]], (count, coils, *size))
 
 
-def _noisy(images, maps, snr, seed):
+def _noisy(images, maps, snr, peak_snr, seed):
     """K-space of all samples with receiver noise, `add_noise`."""
 
     def make(index):
@@ -73,7 +74,7 @@ def _noisy(images, maps, snr, seed):
         own_maps = None if maps is None else maps[index]
         everything = np.ones(image.shape, bool)
         kspace = forward(image, everything, own_maps)
-        noisy = add_noise(to_channels(kspace), snr, [*seed, index])
+        noisy = add_noise(to_channels(kspace), snr, [*seed, index], peak_snr)
         return (noisy[0, ..., 0] + 1j * noisy[0, ..., 1]).astype(np.complex64)
 
     count, *size, _ = images.shape

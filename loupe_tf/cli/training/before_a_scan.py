@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 
 from loupe_tf.cli.intervals import interval
-from loupe_tf.cli.measurement import describe
+from loupe_tf.cli.measurement import describe, has_noise
 from loupe_tf.cli.training import sentences
 from loupe_tf.cli.training.networks import NETWORKS
 from loupe_tf.cli.training.options import CENTRAL
@@ -91,7 +91,7 @@ def peak_snr(options, images, volumes):
 
     Returns:
         Float, the median over volumes of the median over their slices; `None`
-        without noise, or if all images are zero.
+        without `--snr`, or if all images are zero.
     """
     if options.snr is None:
         return None
@@ -149,16 +149,16 @@ def _phase(simulated, complex_images):
 
 def _receivers(mask, options, peak):
     name = "receive coils and noise"
-    answer = f"simulated: {describe(options.coils, options.snr)}"
+    answer = f"simulated: {describe(vars(options))}"
     if peak is not None:
         answer += f", {peak_text(peak)}"
     lacks = [
         text
         for value, text in (
-            (options.coils, "`--coils`"),
-            (options.snr, "`--snr`"),
+            (options.coils is not None, "`--coils`"),
+            (has_noise(vars(options)), "`--peak-snr`"),
         )
-        if value is None
+        if not value
     ]
     remedies = [f"give {' and '.join(lacks)}"] if lacks else []
     if mask.lines and not NETWORKS[options.network].unrolled:
@@ -176,7 +176,7 @@ def _receivers(mask, options, peak):
         return [name, OPEN, answer, "; ".join(remedies)]
     remedy = (
         "compare the noise with your scanner's; with raw k-space of its coils, "
-        "train in Python: `loupe_model(coils=..., snr=...)`"
+        "train in Python: `loupe_model(coils=..., peak_snr=...)`"
     )
     return [name, NOTE, answer, remedy]
 

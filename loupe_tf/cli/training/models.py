@@ -36,6 +36,7 @@ def build_model(options, devices, image_shape, mask=None, view=None):
         **network_of(options, devices, image_shape[:2]),
         coils=options.coils,
         snr=options.snr,
+        peak_snr=options.peak_snr,
         seed=options.seed,
         field_of_view=view,
         name="learned" if mask is None else "fixed",

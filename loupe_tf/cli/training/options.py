@@ -2,6 +2,7 @@
 
 from loupe_tf import distribution, masks
 from loupe_tf.checks import check_integer, check_number, invalid
+from loupe_tf.cli.measurement import add_noise_options, check_noise_options
 from loupe_tf.cli.training.networks import (
     ITERATIONS,
     NETWORKS,
@@ -101,17 +102,7 @@ def add_scanner_options(group):
         "their angle and the phase of the image are new in each epoch "
         "(default: one uniform coil)",
     )
-    add(
-        "--snr",
-        type=float,
-        metavar="DB",
-        help="add receiver noise to k-space, in training, validation and test: "
-        "the mean power of all samples over that of the noise, in dB. With 8 "
-        "coils, 15 is a peak SNR of about 60 to 120 on heads; 30 is nearly "
-        "free of noise. The report has the peak SNR of your images. Each slice "
-        "gets noise in proportion to its own power; that of a scanner is the "
-        "same in all slices (default: no noise)",
-    )
+    add_noise_options(add)
 
 
 def add_mask_options(group):
@@ -366,7 +357,6 @@ def check(options):
         "weight_decay": {"at_least": 0},
         "learning_rate": {"above": 0},
         "factor": {"at_least": 1},
-        "snr": {},
     }
     integers = {
         "calibration": 0,
@@ -386,6 +376,7 @@ def check(options):
     for name, least in integers.items():
         if (value := getattr(options, name)) is not None:
             check_integer(name, value, at_least=least)
+    check_noise_options(vars(options))
     check_integer("seed", options.seed, at_least=0)
     if options.seed >= 2**32:
         raise invalid("seed", "an integer below 2**32", options.seed)

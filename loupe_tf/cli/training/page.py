@@ -16,9 +16,9 @@ CONVENTION = (
     "with data range 1; both averaged over the slices of a volume, then mean ± "
     "standard deviation over the volumes of the test split. Gains are paired "
     "by volume, so their interval is narrower than these deviations. With "
-    "--coils and --snr, the scans of validation and test have coils and noise "
-    "too, the same for each mask; the truth is the magnitude of the images, "
-    "without noise"
+    "--coils, and --peak-snr or --snr, the scans of validation and test have "
+    "coils and noise too, the same for each mask; the truth is the magnitude "
+    "of the images, without noise"
 )
 CAPTION = (
     "Mean ± standard deviation over the test volumes. Gains are paired by "
@@ -83,6 +83,7 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
         "phase": options.phase or None,
         "coils": options.coils,
         "snr": options.snr,
+        "peak_snr": options.peak_snr,
     }
     for name, value in simulated.items():
         if value is not None:

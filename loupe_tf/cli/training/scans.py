@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loupe_tf.cli.measurement import NOISE
+from loupe_tf.cli.measurement import NOISE, has_noise
 from loupe_tf.cli.phase import check_one_phase, images_of
 from loupe_tf.simulation import add_noise
 
@@ -51,6 +51,7 @@ def simulate(options, data, devices):
             turns=False,  # A mask is learned for images as they are given.
             snr=None if name == "train" else options.snr,
             drop_remainder=name == "train" and devices.replicas > 1,
+            peak_snr=None if name == "train" else options.peak_snr,
         )
     return found
 
@@ -61,7 +62,7 @@ def _with_noise(images, options):
     The Fourier transform is orthonormal, so it is the noise of their k-space.
     It is complex: the images of all splits then have two channels.
     """
-    if options.snr is None:
+    if not has_noise(vars(options)):
         return images
     found = {}
     for number, (name, array) in enumerate(images.items()):
@@ -69,7 +70,7 @@ def _with_noise(images, options):
             array = np.concatenate([array, np.zeros_like(array)], axis=-1)
         if name != "train":
             seed = [options.seed, number, NOISE]
-            array = add_noise(array, options.snr, seed)
+            array = add_noise(array, options.snr, seed, options.peak_snr)
         found[name] = array
     return found
 

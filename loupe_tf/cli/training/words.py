@@ -26,8 +26,9 @@ WORDS = {
     "CG-SENSE": "With several coils: the image that fits the samples of all "
     "coils best, by 30 conjugate gradients with the maps. It learns nothing; "
     "its regularization λ is chosen for each mask on validation slices.",
-    "peak SNR": "The brightest pixel of the fully sampled, combined image over "
-    "the standard deviation of the noise in its real or imaginary part.",
+    "peak SNR": "The brightest pixel of the fully sampled, combined image, or "
+    "of its volume with --peak-snr, over the standard deviation of the noise "
+    "in its real or imaginary part.",
     "Poisson-disc points": "Random points that keep a distance from each "
     "other, denser towards DC.",
     "equispaced lines": "Lines with equal gaps, and the calibration region. "
