@@ -4,9 +4,11 @@ import os
 
 from loupe_tf.cli.masks import add_shift
 from loupe_tf.cli.reconstructing.methods import (
+    ESPIRIT_OPTIONS,
     OF_CURVES,
     OPTIONS,
     defaults,
+    espirit_default,
     having,
     of_masks,
 )
@@ -44,8 +46,10 @@ images of each mask go to a folder of its own in --out.
 --maps espirit needs 13 fully sampled lines in the centre of k-space, along each
 axis that is undersampled; 24 are usual.
 
-The noise of the coils is not prewhitened, and ESPIRiT has its default
-threshold. For a noisy scan, do both in Python, and give --maps FILE.
+--noise prewhitens the coils, which matters if their noise is unequal or
+correlated: `own` takes the noise acquisitions of an ISMRMRD file, FILE those of
+another scan. Images then have the unit of the noise. For a noisy scan, a higher
+--espirit-threshold keeps noise out of the maps.
 
 A scan along a trajectory has --trajectory in the place of --mask: the file of a
 trajectory, or `own` for ISMRMRD that has it. The scan is ISMRMRD, BART's .cfl
@@ -122,6 +126,29 @@ def add_options(command):
         "k-space of each slice (the extra `reconstruction`; for a model, not "
         "cropped to the object), or a file of maps for all volumes, .npy "
         "(coils, H, W) or (slices, coils, H, W), or .cfl (default: none)",
+    )
+    add(
+        "--espirit-threshold",
+        type=float,
+        metavar="X",
+        help="with --maps espirit: singular values of the calibration region "
+        "below this share of the largest count as noise (default: "
+        f"{espirit_default('threshold')})",
+    )
+    add(
+        "--espirit-crop",
+        type=float,
+        metavar="X",
+        help="with --maps espirit: maps are 0 where the eigenvalue is lower, "
+        f"which is outside the object (default: {espirit_default('crop')}; for "
+        "a model 0)",
+    )
+    add(
+        "--noise",
+        metavar="FILE|own",
+        help="whiten the coils, and maps of a file, with a noise scan: "
+        "ISMRMRD, .npy (coils, ...) or .cfl; `own`: the noise acquisitions in "
+        "the ISMRMRD file itself (default: coils as they are)",
     )
     add(
         "--scale",
@@ -274,7 +301,7 @@ def check(options):
     """
     import pathlib
 
-    from loupe_tf.checks import invalid
+    from loupe_tf.checks import check_number, invalid
     from loupe_tf.formats.kspace_ismrmrd import COUNTERS
 
     names = [pathlib.Path(file).stem for file in options.files]
@@ -286,6 +313,15 @@ def check(options):
         )
     check_trajectory(options)
     check_outputs(options)
+    for name in ESPIRIT_OPTIONS:
+        value = getattr(options, f"espirit_{name}")
+        if value is None:
+            continue
+        if options.maps != "espirit":
+            raise invalid(
+                f"espirit_{name}", "none without --maps espirit", value
+            )
+        check_number(f"espirit_{name}", value, at_least=0, at_most=1)
     if options.select:
         pairs = [text.partition("=") for text in options.select]
         if not all(name in COUNTERS and n.isdecimal() for name, _, n in pairs):
@@ -303,7 +339,8 @@ def check_outputs(options):
 
     from loupe_tf.checks import invalid
 
-    others = options.model, options.mask, options.maps, options.trajectory
+    names = "model", "mask", "maps", "trajectory", "noise"
+    others = [getattr(options, name) for name in names]
     read = [*options.files, *filter(None, others)]
     read = [path for path in read if os.path.exists(path)]
     for file in options.files:

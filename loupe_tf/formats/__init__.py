@@ -5,6 +5,7 @@ from loupe_tf.formats.coil_files import load_coils
 from loupe_tf.formats.image_files import save_image
 from loupe_tf.formats.kspace_files import load_kspace
 from loupe_tf.formats.kspace_volume import KspaceVolume
+from loupe_tf.formats.noise_files import load_noise
 from loupe_tf.formats.sample_files import load_samples
 from loupe_tf.formats.sample_volume import SampleVolume
 from loupe_tf.masks.files.mask_files import save_mask
@@ -24,6 +25,7 @@ __all__ = [
     "load_coils",
     "load_kspace",
     "load_mask",
+    "load_noise",
     "load_samples",
     "load_trajectory",
     "memory_limit",

@@ -18,6 +18,7 @@ from loupe_tf.reconstruction.curve_wavelet_l1 import CurveWaveletL1
 from loupe_tf.reconstruction.espirit import espirit_maps
 from loupe_tf.reconstruction.grappa import Grappa
 from loupe_tf.reconstruction.network import Network
+from loupe_tf.reconstruction.prewhiten import Prewhitened, whitening_matrix
 from loupe_tf.reconstruction.readout import crop_readout, pad_readout
 from loupe_tf.reconstruction.reconstructor import Reconstructor
 from loupe_tf.reconstruction.sense import Sense
@@ -34,6 +35,7 @@ __all__ = [
     "CurveWaveletL1",
     "Grappa",
     "Network",
+    "Prewhitened",
     "Reconstructor",
     "Sense",
     "TotalVariation",
@@ -46,4 +48,5 @@ __all__ = [
     "espirit_maps",
     "forward",
     "pad_readout",
+    "whitening_matrix",
 ]

@@ -25,6 +25,7 @@ from loupe_tf.reconstruction.scan_checks import (
     compare_views,
     fit_to_size,
 )
+from loupe_tf.reconstruction.slice_maps import maps_by_slice
 from loupe_tf.trajectories import Trajectory
 
 
@@ -38,6 +39,7 @@ def reconstruct(
     shift=None,
     allow_zeros=False,
     verbose=0,
+    espirit_options=None,
 ):
     """Rebuild an image, or a volume, from raw k-space.
 
@@ -114,6 +116,9 @@ def reconstruct(
             count as measured and cause only a warning. Some files have columns
             of zeros around the measurement.
         verbose: 0 or 1, for a progress bar over the slices.
+        espirit_options: (Optional) dictionary of arguments of `espirit_maps`
+            for `maps="espirit"`, such as `{"threshold": 0.05}` for a noisy
+            scan.
 
     Returns:
         Array `(H, W)`, or `(slices, H, W)` if `kspace` has an axis of slices,
@@ -134,10 +139,24 @@ def reconstruct(
             options = {} if leading is None else {"leading": leading}
             with load_samples(kspace, mask, **options) as volume:
                 return reconstruct_curves(
-                    model, volume, mask, maps, None, scale, verbose
+                    model,
+                    volume,
+                    mask,
+                    maps,
+                    None,
+                    scale,
+                    verbose,
+                    espirit_options,
                 )
         return reconstruct_curves(
-            model, kspace, mask, maps, leading, scale, verbose
+            model,
+            kspace,
+            mask,
+            maps,
+            leading,
+            scale,
+            verbose,
+            espirit_options,
         )
     with contextlib.ExitStack() as stack:
         if isinstance(kspace, str | os.PathLike):
@@ -167,6 +186,7 @@ def reconstruct(
             scale,
             allow_zeros,
             verbose,
+            espirit_options,
         )
 
 
@@ -180,13 +200,19 @@ def _reconstruct(
     scale,
     allow_zeros,
     verbose,
+    espirit_options,
 ):
     """Do the work of `reconstruct`, with arguments in standard form."""
     acquired = check_mask(mask, shape[2:])
     mask = fit_to_size(mask, tuple(shape[2:]))
     compare_views(getattr(kspace, "field_of_view", None), mask)
-    network = isinstance(reconstructor, Network)
-    maps_of = _maps_by_slice(maps, shape, mask, network)
+    maps_of = maps_by_slice(
+        maps,
+        shape,
+        lambda samples, **options: espirit_maps(samples, mask, **options),
+        isinstance(reconstructor, Network),
+        espirit_options,
+    )
     if maps is None and shape[1] > 1 and reconstructor.needs_maps:
         # Files with four axes say what their axes are.
         ambiguous = leading is not None or len(kspace.shape) == 3
@@ -243,21 +269,3 @@ def _reconstruct(
             images.append(reconstructor(samples, mask, own_maps))
     images = np.stack(images) * np.float32(scale)
     return images[0] if one else images
-
-
-def _maps_by_slice(maps, shape, mask, network):
-    """Return a function from k-space and index of a slice to its maps."""
-    # Simulated maps, which networks are trained with, are not cropped.
-    options = {"crop": 0} if network else {}
-    if isinstance(maps, str):
-        if maps != "espirit":
-            raise invalid("maps", "an array, 'espirit' or None", maps)
-        if shape[1] == 1:
-            raise invalid("maps", "None for one coil", maps)
-        return lambda samples, i: espirit_maps(samples, mask, **options)
-    if maps is None:
-        return lambda samples, i: None
-    maps = np.asarray(maps)
-    if maps.shape not in (shape, shape[1:]):
-        raise invalid("maps", f"shape {shape[1:]} or {shape}", found=maps.shape)
-    return lambda samples, i: maps[i] if maps.ndim == 4 else maps

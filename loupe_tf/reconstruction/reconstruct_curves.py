@@ -10,10 +10,18 @@ from loupe_tf.reconstruction.compensated_adjoint import CompensatedAdjoint
 from loupe_tf.reconstruction.curve_maps import curve_maps
 from loupe_tf.reconstruction.curve_network import CurveNetwork
 from loupe_tf.reconstruction.curve_reconstructor import CurveReconstructor
+from loupe_tf.reconstruction.slice_maps import maps_by_slice
 
 
 def reconstruct_curves(
-    model, samples, trajectory, maps, leading=None, scale=None, verbose=0
+    model,
+    samples,
+    trajectory,
+    maps,
+    leading=None,
+    scale=None,
+    verbose=0,
+    espirit_options=None,
 ):
     """Do the work of `reconstruct` for a `Trajectory` in place of a mask."""
     if not isinstance(model, CurveReconstructor):
@@ -22,8 +30,13 @@ def reconstruct_curves(
         samples = np.asarray(samples)
     shape = four_axes(samples.shape, leading)
     one = len(samples.shape) == 2 or leading == "coils"
-    network = isinstance(model, CurveNetwork)
-    maps_of = _maps_by_slice(maps, shape, trajectory, network)
+    maps_of = maps_by_slice(
+        maps,
+        (*shape[:2], *(trajectory.matrix or ())),
+        lambda samples, **options: curve_maps(samples, trajectory, **options),
+        isinstance(model, CurveNetwork),
+        espirit_options,
+    )
     apply = model.prepare(trajectory)
     if scale is not None:
         check_number("scale", scale, above=0)
@@ -52,24 +65,3 @@ def _largest(slices, read, trajectory):
     if not largest:
         raise invalid("samples", "samples above 0", found="zeros")
     return largest
-
-
-def _maps_by_slice(maps, shape, trajectory, network):
-    """Return a function from samples and index of a slice to its maps."""
-    # Simulated maps, which networks are trained with, are not cropped.
-    options = {"crop": 0} if network else {}
-    if isinstance(maps, str):
-        if maps != "espirit":
-            raise invalid("maps", "an array, 'espirit' or None", maps)
-        if shape[1] == 1:
-            raise invalid("maps", "None for one coil", maps)
-        return lambda samples, i: curve_maps(samples, trajectory, **options)
-    if maps is None:
-        return lambda samples, i: None
-    maps = np.asarray(maps)
-    one = (shape[1], *(trajectory.matrix or ()))
-    if maps.shape not in (one, (shape[0], *one)):
-        raise invalid(
-            "maps", f"shape {one} or {(shape[0], *one)}", found=maps.shape
-        )
-    return lambda samples, i: maps[i] if maps.ndim > len(one) else maps

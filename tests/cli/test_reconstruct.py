@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+import loupe_tf
 from loupe_tf import (
     cli,
     evaluation,
@@ -14,10 +15,12 @@ from loupe_tf import (
     masks,
     models,
     reconstruction,
+    simulation,
 )
 from loupe_tf.cli.reconstructing import volumes
 from loupe_tf.datasets import write_fastmri_volume
 from loupe_tf.numpy_fourier import fft2c
+from loupe_tf.reconstruction.prewhiten import whiten_maps
 
 SIZE = (16, 14)
 
@@ -469,6 +472,147 @@ def test_coils_with_maps(files, mask, kspace, tmp_path, capsys):
         assert run(files, out, path, "--maps", tmp_path / name) == 0
         found = np.load(out / "coils.npy")
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-9)
+
+
+SQUARE = (24, 22)
+
+
+@pytest.fixture
+def noisy_scan(rng, tmp_path, write_ismrmrd):
+    """A scan of three coils, the third with much noise, and noise beside it.
+
+    Returns a pair: k-space `(1, coils, H, W)`, and the noise `(coils, n)` that
+    is in `scan.mrd` and in `noise.npy`. `full.npz` has a mask of all samples.
+    """
+    ismrmrd = pytest.importorskip("ismrmrd")
+    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in SQUARE), indexing="ij")
+    image = (y**2 + x**2 < 0.6) * (1 + 0.3 * np.sin(4 * x))
+    maps = simulation.birdcage_maps(SQUARE, 3)
+    deviation = np.array([0.01, 0.01, 0.2])[:, None]
+    noise = deviation * (rng.normal(size=(2, 3, 24 * 22, 2)) @ [1, 1j])
+    kspace = fft2c(maps * image) + noise[0].reshape(3, *SQUARE)
+
+    def change(acquisition):
+        """The second repetition is noise."""
+        if acquisition.idx.repetition:
+            acquisition.idx.repetition = 0
+            acquisition.setFlag(ismrmrd.ACQ_IS_NOISE_MEASUREMENT)
+            lines = noise[1].reshape(3, *SQUARE)
+            line = acquisition.idx.kspace_encode_step_1
+            acquisition.data[:] = lines[:, :, line]
+
+    kspace = kspace[None].astype("complex64")
+    write_ismrmrd(tmp_path / "scan.mrd", kspace, change=change, repetitions=2)
+    np.save(tmp_path / "noise.npy", noise[1])
+    masks.SamplingMask(np.ones(SQUARE, bool)).save(tmp_path / "full.npz")
+    return kspace, noise[1]
+
+
+def test_noise_whitens_the_coils(noisy_scan, tmp_path, capsys):
+    kspace, noise = noisy_scan
+    method = ["--method", "zero_filled", "--mask", str(tmp_path / "full.npz")]
+
+    def rebuild(out, *others):
+        words = "reconstruct", tmp_path / "scan.mrd", *method, *others
+        words = [*words, "--maps", "espirit", "--out", tmp_path / out]
+        code = cli.main([str(word) for word in words])
+        return code, capsys.readouterr()
+
+    # Without the option, what the file offers is said.
+    code, printed = rebuild("plain")
+    assert code == 0 and "22 noise acquisitions are not used" in printed.err
+    assert "--noise own" in printed.err and "whitened" not in printed.out
+    white = reconstruction.Prewhitened(kspace, noise)
+    mask = masks.SamplingMask(np.ones(SQUARE, bool))
+    expected = loupe_tf.reconstruct(
+        reconstruction.ZeroFilled(), white, mask, "espirit"
+    )
+    for out, given in (("own", "own"), ("file", tmp_path / "noise.npy")):
+        code, printed = rebuild(out, "--noise", given)
+        assert code == 0 and printed.err.count("warning") == 0
+        assert "scan.mrd: the coils are whitened with 528 noise" in printed.out
+        found = np.load(tmp_path / out / "scan.npy")
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    plain = np.load(tmp_path / "plain" / "scan.npy")
+    background = np.s_[:, 0]
+    ratio = [abs(x[background]).mean() / abs(x).max() for x in (plain, found)]
+    assert ratio[1] < 0.5 * ratio[0]
+    # A folder belongs to one set of options.
+    assert rebuild("plain", "--noise", "own")[0] == 2
+    # Noise of another scanner.
+    np.save(tmp_path / "other.npy", noise[:2])
+    code, printed = rebuild("other", "--noise", tmp_path / "other.npy")
+    assert code == 2 and "argument --noise" in printed.err
+    assert "noise of 2 coils" in printed.err
+
+
+def test_noise_whitens_maps_of_a_file(noisy_scan, tmp_path):
+    kspace, noise = noisy_scan
+    maps = simulation.birdcage_maps(SQUARE, 3)
+    np.save(tmp_path / "maps.npy", maps)
+    np.save(tmp_path / "scan.npy", kspace)
+    words = ["reconstruct", tmp_path / "scan.npy", "--method", "zero_filled"]
+    words += ["--mask", tmp_path / "full.npz", "--maps", tmp_path / "maps.npy"]
+    words += ["--noise", tmp_path / "noise.npy", "--out", tmp_path / "out"]
+    words += ["--undersample"]
+    assert cli.main([str(word) for word in words]) == 0
+    white = reconstruction.Prewhitened(kspace, noise)
+    own = whiten_maps(white.matrix, maps)
+    mask = np.ones(SQUARE, bool)
+    expected = reconstruction.adjoint(white[0], mask, own)
+    found = np.load(tmp_path / "out" / "scan.npy")[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    record = json.loads((tmp_path / "out/records/scan.json").read_text())
+    assert record["zero_filled"]["nmse"] < 1e-9
+
+
+def test_own_noise_is_that_of_ismrmrd(noisy_scan, tmp_path, capsys):
+    np.save(tmp_path / "scan.npy", noisy_scan[0])
+    words = ["reconstruct", tmp_path / "scan.npy", "--method", "zero_filled"]
+    words += ["--mask", tmp_path / "full.npz", "--maps", "espirit"]
+    words += ["--noise", "own", "--out", tmp_path / "out"]
+    assert cli.main([str(word) for word in words]) == 2
+    assert "--noise. Expected a file of noise" in capsys.readouterr().err
+
+
+def test_options_of_espirit(noisy_scan, tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / "scan.npy", noisy_scan[0])
+    asked = []
+    module = sys.modules["loupe_tf.reconstruction.reconstruct"]
+    estimate = module.espirit_maps
+
+    def spy(samples, mask, **options):
+        asked.append(options)
+        return estimate(samples, mask, **options)
+
+    monkeypatch.setattr(module, "espirit_maps", spy)
+    words = ["reconstruct", tmp_path / "scan.npy", "--method", "zero_filled"]
+    words += ["--mask", tmp_path / "full.npz"]
+    words = [str(word) for word in words]
+    for number, others, options in (
+        (0, "", {}),
+        (1, "--espirit-threshold 0.1", {"threshold": 0.1}),
+        (2, "--espirit-crop 0", {"crop": 0}),
+    ):
+        out = ["--maps", "espirit", "--out", str(tmp_path / str(number))]
+        assert cli.main([*words, *out, *others.split()]) == 0
+        assert asked.pop() == options
+    # The folder of other options, and of a version that had none.
+    out[-1] = str(tmp_path / "1")
+    assert cli.main([*words, *out]) == 2
+    settings = tmp_path / "0/settings.json"
+    saved = json.loads(settings.read_text())
+    for name in ("noise", "espirit_threshold", "espirit_crop"):
+        assert saved.pop(name) is None
+    settings.write_text(json.dumps(saved))
+    out[-1] = str(tmp_path / "0")
+    assert cli.main([*words, *out]) == 0
+    assert cli.main([*words, *out, "--espirit-crop", "0"]) == 2
+    capsys.readouterr()
+    assert cli.main([*words, "--espirit-crop", "0.5"]) == 2
+    assert "none without --maps espirit" in capsys.readouterr().err
+    assert cli.main([*words, *out, "--espirit-threshold", "2"]) == 2
+    assert "--espirit-threshold" in capsys.readouterr().err
 
 
 def test_both_files_of_bart_count(files, mask, kspace, tmp_path, capsys):

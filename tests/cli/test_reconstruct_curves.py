@@ -13,6 +13,7 @@ from loupe_tf.reconstruction import (
     CgSense,
     CompensatedAdjoint,
     CurveTotalVariation,
+    Prewhitened,
 )
 from loupe_tf.trajectories import radial
 
@@ -66,6 +67,20 @@ def test_formats(tmp_path, samples, write_samples, capsys):
     assert read_volume(out / "a.mrd/a.nii.gz").spacing == (5, 2, 3)
     record = json.loads((out / "a.mrd/records/a.json").read_text())
     assert record["shape"] == [2, 4, 24, 32]
+
+
+def test_noise_whitens_the_coils(tmp_path, samples, write_samples, rng, capsys):
+    noise = (rng.normal(size=(4, 500, 2)) @ [1, 1j]) * [[1], [1], [2], [5]]
+    np.save(tmp_path / "noise.npy", noise)
+    write_samples(tmp_path / "a.mrd", samples, SPOKES)
+    given = ["--trajectory", "own", "--method", "cg_sense", "--format", "npy"]
+    given += ["--noise", tmp_path / "noise.npy"]
+    assert run(tmp_path / "out", tmp_path / "a.mrd", *given) == 0
+    assert "a.mrd: the coils are whitened with 500" in capsys.readouterr().out
+    white = Prewhitened(samples, noise)
+    expected = loupe_tf.reconstruct(CgSense(), white, SPOKES)
+    found = np.load(tmp_path / "out" / "a.npy")
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_total_variation(tmp_path, samples, write_samples):

@@ -241,6 +241,34 @@ def test_maps_of_a_network_are_not_cropped(monkeypatch, volume, mask):
     zero_filled = reconstruction.ZeroFilled()
     quiet(zero_filled, scan, mask, "espirit", leading="coils")
     assert asked == [{"crop": 0}, {}]
+    for each in (model, zero_filled):
+        quiet(
+            each,
+            scan,
+            mask,
+            "espirit",
+            leading="coils",
+            espirit_options={"crop": 0.5, "threshold": 0.1},
+        )
+    assert asked[2:] == 2 * [{"crop": 0.5, "threshold": 0.1}]
+    with pytest.raises(ValueError, match="`espirit_options`. Expected None"):
+        loupe_tf.reconstruct(
+            zero_filled,
+            scan,
+            mask,
+            np.ones(scan.shape, "complex64"),
+            leading="coils",
+            espirit_options={"crop": 0.5},
+        )
+    with pytest.raises(ValueError, match="`width`.*`threshold`, `crop`"):
+        loupe_tf.reconstruct(
+            zero_filled,
+            scan,
+            mask,
+            "espirit",
+            leading="coils",
+            espirit_options={"width": 3},
+        )
 
 
 def test_another_mask_is_named(kspace, volume, mask, model):

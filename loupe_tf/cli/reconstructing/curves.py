@@ -5,7 +5,7 @@ import time
 
 from loupe_tf import formats, report
 from loupe_tf.checks import invalid
-from loupe_tf.cli.reconstructing.inputs import content, load_maps
+from loupe_tf.cli.reconstructing.inputs import Coils, content, print_whitened
 from loupe_tf.cli.reconstructing.methods import (
     OF_CURVES,
     make_method,
@@ -31,7 +31,7 @@ class Curves:
             if options.method
             else CurveNetwork(options.model)
         )
-        self.maps = load_maps(options.maps)
+        self.coils = Coils(options)
         self.settings = {
             **{
                 name: getattr(options, name) for name in (*OPTIONS, *OF_METHODS)
@@ -39,7 +39,7 @@ class Curves:
             "scale": options.scale,
             "method": options.method,
             "model": content(options.model),
-            "maps": content(options.maps, "espirit"),
+            **self.coils.settings,
             "trajectory": content(options.trajectory, "own"),
             "matrix": options.matrix,
         }
@@ -62,19 +62,22 @@ class Curves:
                     "(--matrix H W)",
                     None,
                 )
+            white, maps, of_noise = self.coils.prepare(volume, path)
             begin = time.perf_counter()
             images = reconstruct(
                 self.method,
-                volume,
+                white,
                 trajectory,
-                self.maps,
+                maps,
                 scale=options.scale,
                 verbose=1,
+                espirit_options=self.coils.espirit_options,
             )
             if trajectory.axes == 3:
                 images = images[0]  # Its slices are along D.
             record = {
                 "file": pathlib.Path(path).name,
+                **of_noise,
                 "shape": volume.shape,
                 "matrix": trajectory.matrix,
                 "seconds": time.perf_counter() - begin,
@@ -95,3 +98,4 @@ class Curves:
                 ]
             )
         print(report.text_table([*header, "seconds"], rows))
+        print_whitened(records)

@@ -1,12 +1,14 @@
 """The methods of `loupe-tf reconstruct` that need no model, by name."""
 
 import dataclasses
+import inspect
 
 from loupe_tf.evaluation import CLASSICAL, OF_COILS
 from loupe_tf.reconstruction import (
     CgSense,
     CompensatedAdjoint,
     CurveTotalVariation,
+    espirit_maps,
 )
 from loupe_tf.reconstruction.sigpy_problem import import_sigpy
 
@@ -16,6 +18,7 @@ OF_CURVES = {
     "total_variation": CurveTotalVariation(0.005),
 }
 OPTIONS = ("iterations", "regularization")
+ESPIRIT_OPTIONS = ("threshold", "crop")
 
 
 def of_masks():
@@ -35,6 +38,11 @@ def defaults(option):
         f"{name} {getattr(method, option):g}"
         for name, method in having(option).items()
     )
+
+
+def espirit_default(option):
+    """Return the default of one of `ESPIRIT_OPTIONS`, in words."""
+    return f"{inspect.signature(espirit_maps).parameters[option].default:g}"
 
 
 def make_method(options, methods):

@@ -14,9 +14,10 @@ from loupe_tf.checks import invalid
 from loupe_tf.cli.masks import titles
 from loupe_tf.cli.reconstructing.curves import Curves
 from loupe_tf.cli.reconstructing.inputs import (
+    Coils,
     content,
     files_of,
-    load_maps,
+    print_whitened,
 )
 from loupe_tf.cli.reconstructing.methods import (
     OPTIONS,
@@ -66,7 +67,7 @@ def reconstruct_all(every):
     ]
     folders = [RunFolder(options.out) for options in every]
     for task, folder in zip(tasks, folders, strict=True):
-        folder.check_settings(task.settings)
+        folder.check_settings(task.settings, task.coils.later)
     records, failed = {}, []
     for options, task, folder in zip(every, tasks, folders, strict=True):
         records[options.mask], others = reconstruct_files(options, task, folder)
@@ -176,7 +177,7 @@ class Masked:
             else Network(options.model)
         )
         self.mask = load_mask(options, self.reconstructor)
-        self.maps = load_maps(options.maps)
+        self.coils = Coils(options)
         names = ("shift", "scale", "undersample", "allow_zeros")
         self.settings = {
             **{name: getattr(options, name) for name in names},
@@ -185,19 +186,20 @@ class Masked:
             "method": options.method,
             "model": content(options.model),
             "mask": content(options.mask),
-            "maps": content(options.maps, "espirit"),
+            **self.coils.settings,
         }
 
     def rebuild(self, path):
         """Images of one file; their place in mm; and their record."""
         return rebuild(
-            path, self.reconstructor, self.mask, self.maps, self.options
+            path, self.reconstructor, self.mask, self.coils, self.options
         )
 
     def print_table(self, records):
         """Print a row for each file, with errors where there is a truth."""
         name = self.options.method or "model"
         print_table(records, name, self.options.undersample)
+        print_whitened(records)
 
 
 def complete(path, task, options, folder):
@@ -243,11 +245,12 @@ def check_same_file(record, path, stamp, folder):
         )
 
 
-def rebuild(path, reconstructor, mask, maps, options):
+def rebuild(path, reconstructor, mask, coils, options):
     """Images of one file; their place in mm; and their record."""
     given = {name: getattr(options, name) for name in KSPACE_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
-    with formats.load_kspace(path, **given) as volume:
+    with formats.load_kspace(path, **given) as file:
+        volume, maps, of_noise = coils.prepare(file, path)
         sampled = Undersampled(volume, mask) if options.undersample else volume
         begin = time.perf_counter()
         images = reconstruct(
@@ -260,9 +263,11 @@ def rebuild(path, reconstructor, mask, maps, options):
             shift=False,
             allow_zeros=options.allow_zeros,
             verbose=1,
+            espirit_options=coils.espirit_options,
         )
         record = {
             "file": pathlib.Path(path).name,
+            **of_noise,
             "shape": volume.shape,
             "acceleration": mask.achieved_acceleration,
             "seconds": time.perf_counter() - begin,
@@ -275,10 +280,10 @@ def rebuild(path, reconstructor, mask, maps, options):
                 found["zero-filled"] = zero_filled(sampled, fixed)
             for name, each in found.items():
                 record[name] = evaluation.fastmri_metrics(truth, np.abs(each))
-        view = volume.field_of_view
+        view = file.field_of_view
         if not view and mask.matrix in (None, tuple(volume.shape[2:])):
             view = mask.field_of_view
-        place = view, volume.slice_spacing
+        place = view, file.slice_spacing
     return images, place, record
 
 
