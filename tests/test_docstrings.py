@@ -215,6 +215,11 @@ def prepare_curves(names):
     loupe_tf.formats.write_cfl("samples.cfl", array)
 
 
+def prepare_noise(names):
+    noise = np.random.default_rng(0).normal(size=(4, 99, 2)) @ [1, 1j]
+    np.save("noise.npy", noise)
+
+
 def prepare_scans(names):
     pathlib.Path("scans").mkdir()
     for patient in ("01", "12", "19"):
@@ -244,9 +249,12 @@ PREPARE = {
     ":CurveWaveletL1": prepare_curves,
     ":CompensatedAdjoint": prepare_curves,
     ":Grappa": prepare_lines,
+    ":Prewhitened": prepare_noise,
+    ":whitening_matrix": prepare_noise,
     ":SampleVolume": prepare_curves,
     ":curve_maps": prepare_curves,
     ":judge_submission": prepare_submission,
+    ":load_noise": prepare_noise,
     ":load_samples": prepare_curves,
     ":export_model": prepare_export,
     ":save_mask": prepare_lines,

@@ -43,8 +43,8 @@ examples:
     loupe-tf build mri_volumes/mine --data scans/ --data-dir data/ \\
         --field-of-view
     loupe-tf train --data mri_volumes/mine --data-dir data/ \\
-        --lines columns --coils 8 --snr 15 --batch-size 4 --epochs 30 10 \\
-        --out runs/mine
+        --lines columns --coils 8 --peak-snr 50 --batch-size 4 \\
+        --epochs 30 10 --out runs/mine
     loupe-tf mask convert runs/mine/mask.npz scan.seq
   the images of a scan with that mask:
     loupe-tf reconstruct scan.mrd --model runs/mine/model.keras --maps espirit

@@ -45,7 +45,9 @@ Reconstructors get the maps of the coils. sense and grappa need --coils.
 A mask is the name of a pattern, drawn anew for each R; or a file, which has an
 R of its own: a mask that `SamplingMask.save` wrote, or a model, whose mask is
 taken. spectrum is made of the training images. --lines says whether patterns of
-lines have columns or rows.
+lines have columns or rows. Without --mask, patterns of one kind are compared,
+since one scan cannot choose between lines, which suit 2-D and 3-D, and points,
+which are for 3-D only.
 
 A reconstructor is a method that needs no training, of those that
 --reconstructor lists, or a model, which may be tried with any mask, not only
@@ -64,7 +66,8 @@ reconstructors and accelerations can be added, for the same images; the report
 is of the rows that the last command asked for. A mask or model file that has
 changed is evaluated anew.
 """
-MASKS = ("gaussian", "poisson_disc", "random_lines", "equispaced_lines")
+POINTS = ("gaussian", "poisson_disc")
+LINES = ("random_lines", "equispaced_lines")
 
 
 def add(commands):
@@ -131,10 +134,9 @@ def add_options_of_rows(group):
         dest="masks",
         nargs="+",
         metavar="MASK",
-        default=list(MASKS),
         help=f"one or more of {', '.join(masks.PATTERNS)}, or of files, .npz "
-        "or .keras "
-        f"(default: {' '.join(MASKS)})",
+        f"or .keras (default: {' '.join(POINTS)}; with --lines or a model of "
+        f"lines {' '.join(LINES)})",
     )
     add(
         "--reconstructor",
@@ -161,7 +163,9 @@ def add_options_of_rows(group):
         "lines or of the shorter side; 0 for spectrum)",
     )
     add_lines(
-        group, "the kind of lines, for patterns of lines (default: columns)"
+        group,
+        "the kind of lines, for patterns of lines (default: columns, or those "
+        "of the model)",
     )
     add(
         "--baseline",
@@ -176,6 +180,8 @@ def add_options_of_rows(group):
 def run(options):
     """Run the command."""
     settings = settings_of(options)
+    if settings["masks"] is None:
+        settings |= default_masks(settings)
     settings["baseline"] = settings["baseline"] or settings["masks"][:1]
     check(settings)
     from loupe_tf.cli.evaluating.report import write_report
@@ -188,6 +194,41 @@ def run(options):
             f"{len(failed)} rows or volumes were not judged; the report says "
             f"why, first: {failed[0]}"
         )
+
+
+def default_masks(settings):
+    """Choose patterns of one kind, if no mask was asked for, and say so.
+
+    Points and lines are never alternatives of one 2-D scan. The kind is that of
+    `--lines`, of the baseline, or of the first model.
+
+    Args:
+        settings: Dict.
+
+    Returns:
+        Dict of the settings `masks` and `lines`.
+    """
+    from loupe_tf.masks import from_model
+
+    lines = settings["lines"]
+    baseline = masks.PATTERNS.get((settings["baseline"] or [""])[0])
+    of_lines = bool(lines or baseline and baseline.of_lines)
+    models = [x for x in settings["reconstructors"] if x.endswith(".keras")]
+    if not (lines or baseline) and models:
+        from loupe_tf.reconstruction.network import load_model
+
+        found = from_model(load_model(models[0]))
+        lines = (found[0] if isinstance(found, tuple) else found).lines
+        of_lines = lines is not None
+    chosen, kind, other = POINTS, "points", "--lines columns|rows for lines"
+    if of_lines:
+        chosen, kind = LINES, lines or "columns"
+        other = f"--mask {' '.join(POINTS)} for points"
+    print(
+        f"Masks: patterns of {kind}, {' and '.join(chosen)}. Give {other}, or "
+        f"--mask {' '.join((*POINTS, *LINES))} for all."
+    )
+    return {"masks": [*chosen], "lines": lines}
 
 
 def check(settings):

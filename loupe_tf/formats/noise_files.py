@@ -35,7 +35,7 @@ def load_noise(path):
 
     Example:
 
-    >>> noise = loupe_tf.formats.load_noise("scan.mrd")
+    >>> noise = loupe_tf.formats.load_noise("noise.npy")
     """  # noqa: E501
     path = pathlib.Path(path).expanduser()
     kind = kind_of(path)

@@ -31,7 +31,7 @@ def whitening_matrix(noise):
 
     Example:
 
-    >>> noise = loupe_tf.formats.load_noise("noise.mrd")
+    >>> noise = loupe_tf.formats.load_noise("noise.npy")
     >>> matrix = loupe_tf.reconstruction.whitening_matrix(noise)
     """
     noise = np.asarray(noise)
@@ -89,8 +89,8 @@ class Prewhitened:
     Example:
 
     ```python
-    noise = loupe_tf.formats.load_noise("noise.mrd")
-    with loupe_tf.formats.load_kspace("scan.mrd") as volume:
+    noise = loupe_tf.formats.load_noise("noise.npy")
+    with loupe_tf.formats.load_kspace("scan.h5") as volume:
         white = loupe_tf.reconstruction.Prewhitened(volume, noise)
         images = loupe_tf.reconstruct("model.keras", white, mask, "espirit")
     ```

@@ -337,6 +337,46 @@ def test_refuses_what_cannot_be(folder, capsys, others, text):
     assert not os.path.exists(folder / "out")
 
 
+@pytest.mark.parametrize(
+    "others, kind, lines",
+    [
+        ((), "points", None),
+        (("--lines", "rows"), "rows", "rows"),
+        (("--baseline", "equispaced_lines"), "columns", None),
+        (("--reconstructor", "rows.keras"), "rows", "rows"),
+        (("--reconstructor", "zero_filled", "points.keras"), "points", None),
+        (("--reconstructor", "nested.keras"), "columns", "columns"),
+    ],
+)
+def test_patterns_of_one_kind_are_compared_by_default(
+    folder, save_model, capsys, others, kind, lines
+):
+    """One scan cannot choose between points and lines."""
+    options = {
+        "rows.keras": {"lines": "rows", "acceleration": 2},
+        "points.keras": {"acceleration": 2},
+        "nested.keras": {"lines": "columns", "acceleration": [2, 4]},
+    }
+    others = [
+        save_model(word, **options[word]) if word in options else word
+        for word in others
+    ]
+    words = _arguments(folder, "--acceleration", "2", *others)
+    assert run(words) == 0
+    expected = ["gaussian", "poisson_disc"]
+    if kind != "points":
+        expected = ["random_lines", "equispaced_lines"]
+    printed = capsys.readouterr().out
+    assert f"Masks: patterns of {kind}, {expected[0]}" in printed
+    every = "--mask gaussian poisson_disc random_lines equispaced_lines for all"
+    assert every in printed
+    found = {row["mask"]: row["acquired"][1] for row in _results(folder)}
+    count = 256 if kind == "points" else 16
+    assert found == dict.fromkeys(expected, count)
+    settings = json.loads((folder / "out" / "settings.json").read_text())
+    assert settings["lines"] == lines
+
+
 def test_files_of_one_name_are_all_drawn(folder, monkeypatch):
     files = []
     for i in range(2):
@@ -433,7 +473,8 @@ def test_a_model_of_several_coils_is_refused(folder, save_model):
 
 def test_refuses_before_the_first_row(folder, capsys):
     # No line would be left.
-    assert run(_arguments(folder, "--acceleration", "4", "100")) == 2
+    others = "--lines", "columns", "--acceleration", "4", "100"
+    assert run(_arguments(folder, *others)) == 2
     assert "acceleration" in capsys.readouterr().err
     assert not (folder / "out" / "runs").exists()
     # Drawn from another seed.
