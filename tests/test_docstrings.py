@@ -188,6 +188,8 @@ def prepare_export(names):
 
 
 def prepare_lines(names):
+    points = masks.gaussian((16, 16), 2, seed=0)
+    names["points"] = points.replace(field_of_view=(240, 240))
     mask = masks.equispaced_lines((1, 32), 2, calibration=10)
     names["mask"] = mask.replace(field_of_view=(240, 240))
 

@@ -42,8 +42,10 @@ examples:
         --slice-thickness 3 --hardware prisma
   a list of lines for a sequence of your own, from the centre outwards:
     loupe-tf mask convert lines.npz lines.csv --order centre_out
-  points, for which there is no .seq, as a list, and for ISMRMRD:
-    loupe-tf mask make poisson_disc points.npz --matrix 192 160 --fov 240 200
+  points to a 3-D gradient echo, with a read-out of 128 samples over 256 mm:
+    loupe-tf mask make poisson_disc points.npz --matrix 64 48 --fov 240 200
+    loupe-tf mask convert points.npz points.seq --readout 128 256
+  points as a list, and for ISMRMRD:
     loupe-tf mask convert points.npz points.csv
     loupe-tf mask convert points.npz points.mrd
   a pattern for `bart pics -p pattern`:
@@ -60,11 +62,11 @@ there. Before a mask goes to a scanner (Pulseq, ISMRMRD, CSV), the command says
     there are several coils.
 
 A Pulseq file is a spoiled gradient echo, whatever the contrast that the mask
-was learned from. The command prints the time of the scan and of the full one,
-the bandwidth of the read-out, and the largest gradient and slew rate beside
-their limits. Gradients keep the limits of the scanner in any orientation of the
-slice; peripheral nerve stimulation, mechanical resonances and the duty cycle
-are not checked.
+was learned from: of one slice for lines, of one slab for points. The command
+prints the time of the scan and of the full one, the bandwidth of the read-out,
+and the largest gradient and slew rate beside their limits. Gradients keep the
+limits of the scanner in any orientation of the slice; peripheral nerve
+stimulation, mechanical resonances and the duty cycle are not checked.
 """
 
 # Options of `convert` that only some formats take, by their name in Python.
@@ -77,6 +79,7 @@ OPTIONS = (
     "flip_angle",
     "bandwidth",
     "oversampling",
+    "readout",
     "dummy_scans",
     "max_gradient",
     "max_slew",
@@ -131,7 +134,11 @@ def add(commands):
         help="seed of --order shuffled (default: 0)",
     )
     protocol = convert.add_argument_group("Pulseq (and ISMRMRD: thickness)")
-    add_contrast(protocol)
+    add_contrast(
+        protocol,
+        "of the one slice, in mm (default: 5), or of the slab of a mask of "
+        "points (default: its field of view along W)",
+    )
     for name, unit, text in (
         (
             "bandwidth",
@@ -170,7 +177,15 @@ def add(commands):
         "crops; with 1, what lies outside the field of view folds in (default: "
         "2, as usual on scanners)",
     )
-    add_dummy_scans(protocol, "line")
+    protocol.add_argument(
+        "--readout",
+        nargs=2,
+        type=float,
+        metavar=("SAMPLES", "MM"),
+        help="samples and field of view of the read-out for a mask of points, "
+        "which has only the two other axes of a 3-D scan (no default)",
+    )
+    add_dummy_scans(protocol, "line or point")
     add_version(protocol)
     convert.set_defaults(run=run)
 
@@ -183,6 +198,8 @@ def run(options):
     mask = mask.replace(**{k: v for k, v in changes.items() if v is not None})
     given = {name: getattr(options, name) for name in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
+    if options.readout is not None and options.readout[0].is_integer():
+        given["readout"] = int(options.readout[0]), options.readout[1]
     limits = limits_of(options.hardware)
     by_name = {name: "hardware" for name in limits if name not in given}
     with meaning(**by_name):
@@ -199,7 +216,7 @@ def run(options):
             print(
                 f"Note: the mask was made for a field of view of "
                 f"{size_text(own, ' mm')}; --fov {size_text(changed)} replaces "
-                "it, and the lines then lie at other frequencies."
+                "it, and the samples then lie at other frequencies."
             )
     view = ""
     if mask.field_of_view is not None:
@@ -213,10 +230,12 @@ def run(options):
     if kind in FOR_SCANNERS:
         if resolution := resolution_text(mask):
             print(textwrap.fill(f"acquires {resolution}", 80))
-        if kind == "pulseq" and (start := describe_start(options.out, "line")):
+        first = "line" if mask.lines else "point"
+        if kind == "pulseq" and (start := describe_start(options.out, first)):
             print(f"\n{textwrap.fill(start, 80)}")
+        scan = about_points(mask, as_sequence=kind == "pulseq")
         doubt = lacks_mirror_images(mask) or without_phase(mask)
-        for note in (about_points(mask), doubt, about_coils(mask)):
+        for note in (scan, doubt, about_coils(mask)):
             if note:
                 print(f"\n{textwrap.fill(f'Note: {note}', 80)}")
 

@@ -49,8 +49,15 @@ FOR_COILS = (
 )
 POINTS = (
     "points are for a 3-D scan. H and W are its two phase encodings, and the "
-    "read-out is the third axis. There is no .seq of points: a CSV or ISMRMRD "
-    "file lists them for your own 3-D sequence. A 2-D scan needs lines."
+    "read-out is the third axis. {more}A 2-D scan needs lines."
+)
+AS_SEQUENCE = (
+    "`loupe-tf mask convert --readout SAMPLES MM` writes a .seq that acquires "
+    "them. "
+)
+SLAB = (
+    "Their slab has no sharp edges: what it excites outside the field of view "
+    "along W folds in at the other edge. "
 )
 
 
@@ -207,9 +214,16 @@ def without_phase(mask):
     )
 
 
-def about_points(mask):
-    """Return a note on the scan that points need; `""` for lines."""
-    return "" if mask.lines else POINTS
+def about_points(mask, as_sequence=False):
+    """Return a note on the scan that points need; `""` for lines.
+
+    Args:
+        mask: `SamplingMask`.
+        as_sequence: Boolean, whether it was just written as a `.seq`.
+    """
+    if mask.lines:
+        return ""
+    return POINTS.format(more=SLAB if as_sequence else AS_SEQUENCE)
 
 
 def about_coils(mask):

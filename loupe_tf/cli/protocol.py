@@ -13,14 +13,16 @@ from loupe_tf.masks.files.steady_state import (
 
 # Default of what the options of this name say, by their name in Python.
 THICKNESS = "slice_thickness"
+# The definition of a Pulseq file of points that has the thickness of its slab.
+SLAB = "SlabThickness"
 # The excess of the first signal above which a note says so.
 SAID = 0.1
 
 
-def add_contrast(group):
+def add_contrast(group, thickness="of the one slice, in mm (default: 5)"):
     """Add the thickness of the slice and what its contrast depends on."""
     for name, unit, text in (
-        ("slice-thickness", "MM", "of the one slice, in mm (default: 5)"),
+        ("slice-thickness", "MM", thickness),
         ("te", "MS", "echo time in ms (default: the shortest)"),
         ("tr", "MS", "repetition time in ms (default: the shortest)"),
         ("flip-angle", "DEGREES", "in degrees (default: 15)"),
@@ -67,22 +69,26 @@ def describe(path, name, format, options):
     if THICKNESS not in parameters:
         return None
     given = options.slice_thickness is not None
-    millimetres = (
-        options.slice_thickness if given else parameters[THICKNESS].default
-    )
-    thickness = f"{millimetres:g} mm" + ("" if given else " (default)")
+    usual = "" if given else " (default)"
     if name != "pulseq":
-        return f"slice thickness {thickness}"
+        millimetres = (
+            options.slice_thickness if given else parameters[THICKNESS].default
+        )
+        return f"slice thickness {millimetres:g} mm{usual}"
     found = definitions(path)
+    slab = SLAB in found
+    metres = found[SLAB] if slab else found["FOV"].split()[2]
+    excited = "slab" if slab else "slice"
     te, tr = (1000 * float(found[name]) for name in ("TE", "TR"))
     version = options.version or VERSIONS[0]
     dummies = f"{found['DummyScans']} dummy scans"
     if options.dummy_scans is None:
         dummies += " (default)"
     return (
-        f"one slice of {thickness}, spoiled gradient echo, TE {te:.2f} ms, TR "
-        f"{tr:.2f} ms, flip angle {float(found['FlipAngle']):g}°, "
-        f"{dummies}, RF spoiling {SPOILING:g}°, Pulseq {version}"
+        f"one {excited} of {1000 * float(metres):g} mm{usual}, spoiled "
+        f"gradient echo, TE {te:.2f} ms, TR {tr:.2f} ms, flip angle "
+        f"{float(found['FlipAngle']):g}°, {dummies}, RF spoiling "
+        f"{SPOILING:g}°, Pulseq {version}"
     )
 
 
@@ -100,11 +106,15 @@ def describe_scan(path):
     seconds, tr = float(found["TotalDuration"]), 1000 * float(found["TR"])
     full = ""
     if "MaskAcquired" in found:
-        acquired = f"{found['MaskAcquired']} lines"
-        along = {"rows": 0, "columns": 1}[found["MaskAxis"]]
-        lines = int(found["MaskMatrix"].split()[along])
-        more = lines - int(found["MaskAcquired"])
-        full = f" (all {lines} lines: {seconds + more * tr / 1000:.2f} s)"
+        height, width = map(int, found["MaskMatrix"].split())
+        kind, number = {
+            "rows": ("lines", height),
+            "columns": ("lines", width),
+            "points": ("points", height * width),
+        }[found["MaskAxis"]]
+        acquired = f"{found['MaskAcquired']} {kind}"
+        more = number - int(found["MaskAcquired"])
+        full = f" (all {number} {kind}: {seconds + more * tr / 1000:.2f} s)"
         read_out = (
             f"{float(found['Bandwidth']):.0f} Hz per pixel, oversampled "
             f"{found['ReadoutOversamplingFactor']} times"

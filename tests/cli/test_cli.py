@@ -276,7 +276,7 @@ def test_points_have_notes_on_the_scan_and_on_coils(
         assert run(f"mask {words}") == 0
         text = " ".join(capsys.readouterr().out.split())
         assert "Note: points are for a 3-D scan. H and W are its two" in text
-        assert "There is no .seq of points" in text and said in text
+        assert "--readout SAMPLES MM` writes a .seq" in text and said in text
         assert text.count("Note: ") == 1 + bool(said)
     assert run("mask convert learned.npz a.npy") == 0
     assert "Note: " not in capsys.readouterr().out  # Not for a scanner.
@@ -483,6 +483,30 @@ def test_convert_to_protocols(files, capsys):
     assert load_mask("a.h5").acquired == 8
 
 
+def test_convert_points_to_a_protocol(files, capsys):
+    pytest.importorskip("pypulseq")
+    source = SamplingMask.load("points.npz")
+    words = "--fov 240 200 --readout 32 256 --tr 20 --dummy-scans 5"
+    assert run(f"mask convert points.npz scan.seq {words}") == 0
+    text = capsys.readouterr().out
+    count, every = source.acquired, source.array.size
+    assert "\none slab of 200 mm (default), spoiled gradient echo, TE " in text
+    assert (
+        f"\nscan time {0.02 * (count + 5):.2f} s (all {every} points: "
+        f"{0.02 * (every + 5):.2f} s): TR 20.00 ms × ({count} points + 5 dummy "
+        "scans); read-out 250 Hz per pixel, oversampled 2 times\n" in text
+    )
+    said = " ".join(text.split())
+    assert "signal of the first point is " in said
+    assert "Note: points are for a 3-D scan." in said
+    assert "Their slab has no sharp edges" in said
+    assert (load_mask("scan.seq").array == source.array).all()
+    assert (
+        run(f"mask convert points.npz a.seq {words} --slice-thickness 90") == 0
+    )
+    assert "\none slab of 90 mm, spoiled" in capsys.readouterr().out
+
+
 def test_compare_says_what_is_not_known(files, capsys):
     points = SamplingMask.load("points.npz")
     np.save("bare.npy", points.array)
@@ -497,7 +521,20 @@ def test_compare_says_what_is_not_known(files, capsys):
     [
         (
             "convert points.npz a.seq",
-            "MASK. Expected columns or rows.*Learn one with --lines .*csv",
+            "--readout. Expected .samples, mm.*mask convert points.npz "
+            "scan.seq --readout 256 256`. Received: no --readout",
+        ),
+        (
+            "convert points.npz a.seq --fov 240 240 --readout 8.5 200",
+            "--readout. Expected .samples, mm.*Received: --readout 8.5 200.0",
+        ),
+        (
+            "convert lines.npz a.seq --fov 240 240 --readout 8 200",
+            "--readout. Expected None for a mask of lines",
+        ),
+        (
+            "convert points.npz a.csv --readout 8 200",
+            "--readout. Expected nothing for the format 'csv'",
         ),
         ("convert points.npz a.h5", "MASK. Expected columns"),
         ("convert corner.npy a.cfl", "--shift"),

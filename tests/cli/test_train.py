@@ -68,7 +68,7 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     assert re.search(
         r"\nPSNR [+-][\d.]+ dB; SSIM .*, R = 4, one seed\.", printed
     )
-    command = f"<code>loupe-tf mask convert {folder}/run/mask.npz points.csv"
+    command = f"<code>loupe-tf mask convert {folder}/run/mask.npz scan.seq"
     assert command in (folder / "run" / "report.html").read_text()
     assert "±" not in printed and "better in" not in printed
     run = folder / "run"
@@ -511,9 +511,8 @@ def test_before_a_scan(lines, complex_images):
         mask, both(gains), CENTRE, options, complex_images, demo=False
     )
     assert "`loupe-tf mask convert runs/loupe/mask.npz " in text
-    to = "points.csv`"
-    if lines:
-        to = "scan.seq`" if complex_images else "scan.seq --fov H W`"
+    to = "scan.seq" + " --fov H W" * (not complex_images)
+    to += "`" if lines else " --readout SAMPLES MM`"
     assert text.endswith(f"export the mask: {text.split(': ')[-1]}")
     assert to in text
     remedies = {name: remedy for name, *_, remedy in rows}

@@ -121,9 +121,9 @@ def peak_text(peak):
 def _export(mask, options):
     """The command that exports the mask, as text."""
     path = shlex.quote(str(pathlib.Path(options.out, "mask.npz")))
-    to = "points.csv"
-    if mask.lines:
-        to = "scan.seq" + " --fov H W" * (mask.field_of_view is None)
+    to = "scan.seq" + " --fov H W" * (mask.field_of_view is None)
+    if not mask.lines:
+        to += " --readout SAMPLES MM"
     return f"`loupe-tf mask convert {path} {to}`"
 
 
@@ -260,9 +260,9 @@ def _sequence(mask):
     return [
         "a sequence for it",
         NOTE,
-        "3-D only: both axes are phase-encoded, the readout is the third; no "
-        "`.seq`",
-        "export CSV or ISMRMRD to your own 3-D sequence; for 2-D, learn "
+        "3-D only: both axes are phase-encoded, the readout is the third",
+        "give the samples and the field of view of the readout when you export "
+        "the mask, or export CSV to your own 3-D sequence; for 2-D, learn "
         "lines: `--lines columns`",
     ]
 

@@ -50,7 +50,7 @@ FORMATS = {
         save_pulseq,
         load_pulseq,
         (".seq",),
-        "Pulseq: a spoiled gradient-echo protocol; lines only",
+        "Pulseq: a spoiled gradient echo of a 2-D (lines) or 3-D (points) scan",
         takes=pulseq_sequence,
     ),
 }
@@ -75,7 +75,7 @@ def save_mask(mask, path, format=None, shift=None, **options):
     | `.cfl`, `.hdr` | `"bart"` | everything; BART's pattern `(H, W)` | `matrix` |
     | `.h5`, `.hdf5` | `"fastmri"` | everything; columns as fastMRI's `mask` | |
     | `.mrd` | `"ismrmrd"` | everything; encoding, limits, empty acquisitions | `order`, `seed`, `matrix`, `field_of_view`, `slice_thickness` |
-    | `.seq` | `"pulseq"` | lines as a gradient-echo protocol | those of `pulseq_sequence` |
+    | `.seq` | `"pulseq"` | lines or points as a gradient-echo protocol | those of `pulseq_sequence` |
 
     `order` and `seed` are those of `loupe_tf.masks.acquisition_order`.
     `matrix` is the size `(H, W)` of k-space, and `field_of_view` the size of
@@ -88,6 +88,9 @@ def save_mask(mask, path, format=None, shift=None, **options):
     is `N // 2`. All samples are zero, and acquisitions of the calibration
     region are flagged. The proton frequency is 0, because a mask does not
     depend on the field strength.
+
+    A Pulseq file of points needs `readout`, `(samples, mm)`: a mask of points
+    does not have the read-out of a 3-D scan.
 
     Args:
         mask: `SamplingMask`.
@@ -111,6 +114,7 @@ def save_mask(mask, path, format=None, shift=None, **options):
     ```python
     loupe_tf.formats.save_mask(mask, "mask.cfl")
     loupe_tf.formats.save_mask(mask, "mask.seq", te=5, tr=20, order="smooth")
+    loupe_tf.formats.save_mask(points, "points.seq", readout=(256, 256))
     ```
     """  # noqa: E501
     name = find_format(FORMATS, path, format)

@@ -1,14 +1,15 @@
 """Masks as Pulseq `.seq` files."""
 
-import hashlib
-import pathlib
-import re
-import tempfile
+import math
 
 import numpy as np
 
 from loupe_tf.masks.files.common import COST
 from loupe_tf.masks.files.pulseq_events import import_pypulseq, write_sequence
+from loupe_tf.masks.files.pulseq_reading import (
+    kspace_in_parts,
+    read_sequence,
+)
 from loupe_tf.masks.files.pulseq_sequence import pulseq_sequence
 from loupe_tf.reading import check_file, check_memory, naming
 
@@ -24,7 +25,7 @@ def save_pulseq(mask, path, version="1.5", **options):
     left out, because interpreters read only short lines.
 
     Args:
-        mask: `SamplingMask` of lines.
+        mask: `SamplingMask`.
         path: Path of the file, which must end in `.seq`.
         version: `"1.5"` or `"1.4"`, the version of the format.
         **options: Arguments of `pulseq_sequence`.
@@ -34,10 +35,9 @@ def save_pulseq(mask, path, version="1.5", **options):
 
 
 def load_pulseq(path):
-    """Read which lines a `.seq` file of `save_pulseq` acquires.
+    """Read which lines or points a `.seq` file of `save_pulseq` acquires.
 
-    The lines are computed from the gradients. See `read_mask` for the return
-    value.
+    They are computed from the gradients. See `read_mask` for the return value.
 
     Args:
         path: Path of the file.
@@ -45,83 +45,68 @@ def load_pulseq(path):
     Raises:
         ImportError: If the package `pypulseq` is missing.
         ValueError: If the file cannot be read, or if samples do not lie on the
-            lines given by its definitions.
+            lines or points given by its definitions.
     """
     import_pypulseq()
     check_memory(path, 50 * check_file(path))
     with naming(path, "a protocol of `save_mask`"):
         sequence = read_sequence(path)
         found = sequence.definitions
-        lines = found["MaskAxis"]
+        kind = found["MaskAxis"]
         matrix = tuple(int(n) for n in found["MaskMatrix"])
-        view = tuple(float(1000 * x) for x in found["FOV"][:2])
-        readout, phase = {"columns": (0, 1), "rows": (1, 0)}[lines]
-        check_memory(path, COST * matrix[phase])
+        sizes = [float(1000 * x) for x in found["FOV"]]
+        # The axes (H, W) that are encoded, and their fields of view.
+        axes, view = {
+            "columns": ((1,), (sizes[0], sizes[1])),
+            "rows": ((0,), (sizes[1], sizes[0])),
+            "points": ((0, 1), (sizes[1], sizes[2])),
+        }[kind]
+        shape = [matrix[axis] if axis in axes else 1 for axis in (0, 1)]
+        check_memory(path, COST * math.prod(shape))
+        what = "points" if kind == "points" else "lines"
+        samples = matrix[1 - axes[0]]
+        if kind == "points":
+            samples = int(found["ReadoutSamples"])
         # Older files have no oversampling.
-        samples = matrix[readout] * int(found.get(OVERSAMPLING, 1))
-        taken = _taken(sequence, samples, matrix[phase], view[1])
-        if len(taken) != int(found["MaskAcquired"]):
-            raise ValueError(
-                f"Expected {int(found['MaskAcquired'])} lines, not {len(taken)}"
-            )
-        array = np.zeros(matrix[phase], dtype=bool)
-        array[taken] = True
+        samples *= int(found.get(OVERSAMPLING, 1))
+        array = np.zeros(shape, dtype=bool)
+        for kspace in kspace_in_parts(sequence):
+            if kspace.shape[1] % samples:
+                raise ValueError(f"Expected {what} of {samples} samples")
+            place = [0, 0]
+            for axis, along in zip(axes, kspace[1:]):
+                place[axis] = _steps(along, shape[axis], view[axis], what)
+            array[tuple(place)] = True
+        acquired = int(found["MaskAcquired"])
+        if array.sum() != acquired:
+            raise ValueError(f"Expected {acquired} {what}, not {array.sum()}")
+        calibration = np.ravel(found["MaskCalibration"]).astype(int).tolist()
         provenance = {}
         if "MaskModel" in found:
             digest = str(found["MaskModel"]).removeprefix("sha256:")
             provenance = {"weights_sha256": digest}
         return {
-            "array": array[None] if lines == "columns" else array[:, None],
+            "array": array,
             "acceleration": float(found["MaskAcceleration"]),
-            "calibration": int(found["MaskCalibration"]) or None,
+            "calibration": (
+                calibration[0] or None
+                if len(calibration) == 1
+                else tuple(calibration)
+            ),
             "slope": found.get("MaskSlope"),
             "provenance": provenance,
             "matrix": matrix,
-            "field_of_view": view if lines == "columns" else view[::-1],
+            "field_of_view": view,
         }, True
 
 
-def _taken(sequence, samples, count, view):
-    """Return the indices of the lines on which samples lie."""
-    trajectory = sequence.calculate_kspace()[0]
-    if trajectory.shape[1] % samples:
-        raise ValueError(f"Expected lines of {samples} samples")
-    steps = trajectory[1] * view / 1000
+def _steps(positions, count, view, what):
+    """Return the indices of the phase encodings at which samples lie."""
+    steps = positions * view / 1000
     near = np.rint(steps)
     if not np.abs(steps - near).max(initial=0) <= 0.01:
-        raise ValueError("Expected samples on lines, not between them")
-    numbers = np.unique(near.astype(int)) + count // 2
-    if numbers.size and not 0 <= numbers[0] <= numbers[-1] < count:
-        raise ValueError(f"Expected lines within the matrix of {count}")
-    return numbers
-
-
-def read_sequence(path):
-    """Read a sequence, if its events are few and short enough to compute."""
-    pp = import_pypulseq()
-    content = pathlib.Path(path).read_bytes()
-    body, _, signature = content.rpartition(b"\n[SIGNATURE]\n")
-    if hashlib.md5(body).hexdigest().encode() not in signature:
-        raise ValueError("Expected the md5 of the file at its end")
-    # Without this ending, pypulseq would search for the end forever.
-    body += b"\n\n[SIGNATURE]\nType md5\n\n"
-    shapes = re.findall(rb"^num_samples\s+(\d+)", body, re.MULTILINE)
-    check_memory(path, 64 * sum(map(int, shapes)))
-    sequence = pp.Sequence()
-    with tempfile.TemporaryDirectory() as folder:
-        part = pathlib.Path(folder, "body.seq")
-        part.write_bytes(body)
-        sequence.read(str(part))
-    # pypulseq computes ramps in steps of the raster.
-    ramps = [
-        sum(event[1:5]) / sequence.grad_raster_time
-        for key, event in sequence.grad_library.data.items()
-        if sequence.grad_library.type[key] == "t"
-    ]
-    samples = [event[0] for event in sequence.adc_library.data.values()]
-    longest = sum(
-        max(map(float, sizes), default=0.0)
-        for sizes in (shapes, ramps, samples)
-    )
-    check_memory(path, 64 * longest * len(sequence.block_events))
-    return sequence
+        raise ValueError(f"Expected samples on {what}, not between them")
+    indices = near.astype(int) + count // 2
+    if indices.size and not 0 <= indices.min() <= indices.max() < count:
+        raise ValueError(f"Expected {what} within the matrix of {count}")
+    return indices

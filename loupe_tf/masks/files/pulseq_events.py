@@ -69,44 +69,36 @@ def import_pypulseq():
 
 
 @dataclasses.dataclass
-class Plan:
-    """Sizes of read-out (`x`), phase encoding (`y`) and slice; lengths in m.
+class Lobes:
+    """Gradients that run together, with the phase encodings in them.
 
-    The receiver takes `oversampling` times as many samples.
+    `fixed` has the area of each axis without phase encoding, and `reach` that
+    of its trapezoid in `largest`, which is scaled; areas are in 1/m.
     """
 
-    samples: int
-    lines: int
-    read_view: float
-    phase_view: float
-    thickness: float
-    oversampling: int = 1
+    fixed: dict
+    reach: dict
+    largest: dict
 
-    @property
-    def received(self):
-        """Number of samples of a line that the receiver takes."""
-        return self.samples * self.oversampling
-
-    @property
-    def largest(self):
-        """Area of the largest phase encoding, in 1 / m."""
-        return max(self.lines // 2, 1) / self.phase_view
+    def at(self, pp, axis, encoded):
+        """Make the gradient of an axis, with a phase encoding of this area."""
+        share = (self.fixed[axis] + encoded) / self.reach[axis]
+        return pp.scale_grad(self.largest[axis], share)
 
 
 @dataclasses.dataclass
 class Events:
     """Events of one repetition.
 
-    `before` and `behind` are the gradients before and after the read-out, by
-    axis.
+    `before` and `behind` are the gradients before and after the read-out.
     """
 
     pulse: object
     selection: object
     readout: object
     receiver: object
-    before: dict
-    behind: dict
+    before: Lobes
+    behind: Lobes
 
 
 def system_of(pp, max_gradient, max_slew, raster):
@@ -125,55 +117,50 @@ def system_of(pp, max_gradient, max_slew, raster):
     )
 
 
-def plan_of(mask, slice_thickness, oversampling):
-    """Return the plan for a mask of lines; `slice_thickness` is in mm."""
-    readout, phase = (0, 1) if mask.lines == "columns" else (1, 0)
-    view = [size / 1000 for size in mask.field_of_view]
-    return Plan(
-        mask.matrix[readout],
-        mask.matrix[phase],
-        view[readout],
-        view[phase],
-        slice_thickness / 1000,
-        oversampling,
-    )
-
-
 def events_of(pp, system, plan, flip_angle, bandwidth):
     """Make the events; simultaneous gradients have their shortest duration."""
-    pulse, selection = excitation(pp, system, flip_angle, plan.thickness)
+    pulse, selection = excitation(
+        pp, system, flip_angle, plan.thickness, plan.sharpness
+    )
     readout, receiver = _readout(pp, system, plan, bandwidth)
     ramp = (readout.area - readout.flat_area) / 2
     # Area from the centre of the pulse to the end of the slice selection.
     after = selection.area * (1 - share_before(pp, pulse, selection))
     half = (plan.received // 2 + 0.5) * receiver.dwell
     prephase = -ramp - half * readout.amplitude
-    before = {"x": prephase, "y": plan.largest, "z": -after}
-    # Four cycles across a slice, and two across a pixel.
-    behind = {
-        "x": 2 * plan.samples / plan.read_view,
-        "z": 4 / plan.thickness,
-        "y": plan.largest,
-    }
+    # The selection is refocused together with the encoding along z.
+    before = {"x": prephase, "y": 0.0, "z": -after}
+    behind = {"x": 0.0, "z": 0.0, "y": 0.0, **plan.spoiling}
     return Events(
         pulse,
         selection,
         readout,
         receiver,
-        _together(pp, system, before, "field_of_view"),
-        _together(pp, system, behind, "slice_thickness"),
+        _lobes(pp, system, plan, before, "field_of_view"),
+        _lobes(pp, system, plan, behind, "slice_thickness"),
     )
 
 
-def excitation(pp, system, flip_angle, thickness):
-    """Make the pulse and the slice-selection gradient; thickness in m."""
+def _lobes(pp, system, plan, fixed, argument):
+    """Make gradients that are large enough for all phase encodings."""
+    reach = dict(fixed)
+    for axis, encoding in plan.encodings.items():
+        reach[axis] = abs(fixed[axis]) + encoding.largest
+    return Lobes(fixed, reach, _together(pp, system, reach, argument))
+
+
+def excitation(pp, system, flip_angle, thickness, sharpness=4):
+    """Make the pulse and the slice-selection gradient; thickness in m.
+
+    `sharpness` is the product of the duration and the bandwidth of the pulse.
+    """
     try:
         return pp.make_sinc_pulse(
             flip_angle=math.radians(flip_angle),
             duration=2e-3,
             slice_thickness=thickness,
             apodization=0.5,
-            time_bw_product=4,
+            time_bw_product=sharpness,
             delay=system.rf_dead_time,
             system=system,
             return_gz=True,

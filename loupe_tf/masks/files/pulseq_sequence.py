@@ -1,23 +1,25 @@
-"""Acquire the lines of a mask with Pulseq (Layton et al., MRM 77, 2017)."""
+"""Acquire what a mask chooses with Pulseq (Layton et al., MRM 77, 2017)."""
 
+import copy
 import dataclasses
+import functools
 import math
 
 import numpy as np
 
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.masks.acquisition_order import acquisition_order
-from loupe_tf.masks.files.common import check_lines, with_sizes
+from loupe_tf.masks.files.common import with_sizes
 from loupe_tf.masks.files.pulseq_events import (
     SPOILING,
     demands,
     events_of,
     import_pypulseq,
-    plan_of,
     rounded,
     system_of,
     wait,
 )
+from loupe_tf.masks.files.pulseq_plan import plan_of
 from loupe_tf.masks.files.steady_state import usual_dummy_scans
 
 
@@ -27,7 +29,7 @@ def pulseq_sequence(
     seed=0,
     matrix=None,
     field_of_view=None,
-    slice_thickness=5.0,
+    slice_thickness=None,
     te=None,
     tr=None,
     flip_angle=15.0,
@@ -38,24 +40,35 @@ def pulseq_sequence(
     raster=1e-5,
     system=None,
     oversampling=2,
+    readout=None,
 ):
-    """Make a spoiled gradient-echo protocol that acquires a mask's lines.
+    """Make a spoiled gradient-echo protocol that acquires a mask.
 
-    The protocol acquires one slice, with one excitation for each line. Line
-    `i` has a sinc pulse of 2 ms, a phase encoding of
+    The protocol has one excitation for each line of a 2-D scan, or for each
+    point of a 3-D scan: a sinc pulse of 2 ms, a phase encoding of
     `(i - N // 2) / field of view`, a read-out whose sample `n // 2` of `n` is
-    at 0, phase rewinding, and gradient and RF spoiling. `x` is the read-out,
-    `y` the phase encoding, `z` the slice. Each read-out has the label `LIN`,
-    the index of its line. Columns are read out along `H`, rows along `W`.
+    at 0, phase rewinding, and gradient and RF spoiling. `x` is the read-out.
+
+    Lines are those of one slice: `y` is the phase encoding and `z` the slice.
+    Each read-out has the label `LIN`, the index of its line. Columns are read
+    out along `H`, rows along `W`.
+
+    Points are those of one slab, which is selected along `z`. `y` encodes `H`
+    and `z` encodes `W`; the read-out is the axis that the mask does not have.
+    Each read-out has the labels `LIN`, the row of its point, and `PAR`, the
+    column.
 
     Args:
-        mask: `SamplingMask` of lines that acquires something.
+        mask: `SamplingMask` that acquires something.
         order, seed: See `loupe_tf.masks.acquisition_order`.
         matrix: (Optional) size `(H, W)` of k-space, by default that of the
             mask.
         field_of_view: (Optional) size `(H, W)` in mm, by default that of the
             mask. Required if the mask has none.
-        slice_thickness: Positive float, in mm.
+        slice_thickness: (Optional) positive float, in mm, of the slice or the
+            slab. Defaults to 5 for lines, and to the field of view along `W`
+            for points. The profile of the pulse has no sharp edges: what it
+            excites outside the field of view folds in at the other edge.
         te: (Optional) echo time in ms, from the centre of the pulse to the
             sample at 0. Defaults to the shortest possible.
         tr: (Optional) repetition time in ms. Defaults to the shortest
@@ -63,9 +76,9 @@ def pulseq_sequence(
         flip_angle: Float above 0 and up to 180, in degrees.
         bandwidth: Positive float, receiver bandwidth in Hz per pixel.
         dummy_scans: (Optional) non-negative integer, number of repetitions
-            without receiving, before the first line. Defaults to as many as
-            bring the first line within 2 % of the steady state, for a T1 of 1 s
-            and ideal spoiling.
+            without receiving, before the first line or point. Defaults to as
+            many as bring its signal within 2 % of the steady state, for a T1
+            of 1 s and ideal spoiling.
         max_gradient: Positive float, the largest gradient of the scanner in
             mT/m. No physical axis has more, in any orientation of the slice:
             where all three axes of the sequence have a gradient at once, each
@@ -80,6 +93,9 @@ def pulseq_sequence(
             samples of the matrix along the read-out, and so many times the
             field of view, which a reconstruction crops. With 1, what lies
             outside the field of view folds in.
+        readout: `(samples, mm)`, the number of samples and the field of view
+            along the read-out. Required for points, and `None` for lines, whose
+            read-out is an axis of the mask.
 
     Returns:
         A `pypulseq.Sequence` whose timing is checked. TE and TR are rounded up
@@ -88,37 +104,33 @@ def pulseq_sequence(
 
     Raises:
         ImportError: If the package `pypulseq` is missing.
-        ValueError: If the mask has points or is empty, if an argument is
-            invalid, or if the protocol exceeds the limits of the scanner. The
+        ValueError: If the mask is empty, if an argument is missing or invalid,
+            or if the protocol exceeds the limits of the scanner. The
             message then gives the possible values.
     """
     pp = import_pypulseq()
-    check_lines(mask, "a Pulseq protocol", "columns", "rows")
     mask = with_sizes(mask, matrix=matrix, field_of_view=field_of_view)
     if not mask.acquired:
         raise invalid(
-            "mask", "one that acquires something", found="a mask without lines"
+            "mask", "one that acquires something", found="an empty mask"
         )
-    check_number("slice_thickness", slice_thickness, above=0)
     check_number("flip_angle", flip_angle, above=0, at_most=180)
     check_number("bandwidth", bandwidth, above=0)
-    check_integer("oversampling", oversampling, at_least=1)
     if dummy_scans is not None:
         check_integer("dummy_scans", dummy_scans, at_least=0)
-    lines = acquisition_order(mask, order, seed)
+    entries = acquisition_order(mask, order, seed).reshape(mask.acquired, -1)
     limits = "raster" if system is None else "system"
     if system is None:
         system = system_of(pp, max_gradient, max_slew, raster)
-    plan = plan_of(mask, slice_thickness, oversampling)
+    plan = plan_of(mask, readout, slice_thickness, oversampling)
     events = events_of(pp, system, plan, flip_angle, bandwidth)
     timing = _timing(pp, system, plan, events, te, tr)
     if dummy_scans is None:
         dummy_scans = usual_dummy_scans(timing.tr, flip_angle)
-    sequence = _assemble(pp, system, plan, events, timing, lines, dummy_scans)
+    sequence = _assemble(pp, system, plan, events, timing, entries, dummy_scans)
     _check_timing(sequence, limits)
     definitions = {
         "Name": "loupe_tf_gre",
-        "FOV": [plan.read_view, plan.phase_view, plan.thickness],
         "TE": timing.te,
         "TR": timing.tr,
         "FlipAngle": flip_angle,
@@ -128,7 +140,7 @@ def pulseq_sequence(
         "DummyScans": dummy_scans,
         "Order": order,
         **demands(system, *_peaks(sequence)),
-        **_mask_definitions(mask),
+        **_definitions_of(mask, plan),
     }
     for name, value in definitions.items():
         sequence.set_definition(name, value)
@@ -170,30 +182,84 @@ def _timing(pp, system, plan, events, te, tr):
     )
 
 
-def _assemble(pp, system, plan, events, timing, lines, dummy_scans):
+def _assemble(pp, system, plan, events, timing, entries, dummy_scans):
     """Assemble all repetitions; dummy scans come first, without receiver."""
     sequence = pp.Sequence(system)
-    pulse, receiver = events.pulse, events.receiver
+    before = _gradients(pp, sequence, plan, events.before, 1)
+    behind = _gradients(pp, sequence, plan, events.behind, -1)
+    excite, receive = _with_phases(sequence, events)
+    label = _labels(pp, sequence, plan)
+    waits = {
+        name: pp.make_delay(getattr(timing, name))
+        for name in ("before", "reading", "behind")
+    }
     angle = increment = 0.0
-    dummies = [int(lines[0])] * dummy_scans
-    for repetition, line in enumerate(dummies + lines.tolist()):
-        pulse.phase_offset = receiver.phase_offset = math.radians(angle)
+    dummies = [entries[0].tolist()] * dummy_scans
+    for repetition, steps in enumerate(dummies + entries.tolist()):
+        sequence.add_block(excite(angle), events.selection)
+        sequence.add_block(*before(steps), waits["before"])
+        if repetition < dummy_scans:
+            sequence.add_block(events.readout, waits["reading"])
+        else:
+            sequence.add_block(events.readout, receive(angle), *label(steps))
+        sequence.add_block(*behind(steps), waits["behind"])
         increment = (increment + SPOILING) % 360
         angle = (angle + increment) % 360
-        share = (line - plan.lines // 2) / plan.phase_view / plan.largest
-        sequence.add_block(pulse, events.selection)
-        sequence.add_block(
-            *_scaled(pp, events.before, share), pp.make_delay(timing.before)
-        )
-        if repetition < dummy_scans:
-            sequence.add_block(events.readout, pp.make_delay(timing.reading))
-        else:
-            label = pp.make_label(label="LIN", type="SET", value=line)
-            sequence.add_block(events.readout, receiver, label)
-        sequence.add_block(
-            *_scaled(pp, events.behind, -share), pp.make_delay(timing.behind)
-        )
     return sequence
+
+
+# Thousands of points share a few hundred events. Each is made and compared with
+# the others once, since that takes longer than a repetition.
+
+
+def _gradients(pp, sequence, plan, lobes, sign):
+    """Return a function of the steps of an entry that gives its gradients."""
+
+    @functools.cache
+    def gradient(axis, step):
+        event = lobes.largest[axis]
+        if step is not None:
+            event = lobes.at(pp, axis, sign * plan.encodings[axis].at(step))
+        event.id = sequence.register_grad_event(event)
+        return event
+
+    def gradients(steps):
+        steps = dict(zip(plan.encodings, steps))
+        return [gradient(axis, steps.get(axis)) for axis in lobes.largest]
+
+    return gradients
+
+
+def _with_phases(sequence, events):
+    """Return functions of the phase in degrees, for pulse and receiver."""
+
+    def at(event, register):
+        @functools.cache
+        def made(angle):
+            own = copy.copy(event)
+            own.phase_offset = math.radians(angle)
+            own.id, _ = register(own)
+            return own
+
+        return made
+
+    return (
+        at(events.pulse, sequence.register_rf_event),
+        at(events.receiver, sequence.register_adc_event),
+    )
+
+
+def _labels(pp, sequence, plan):
+    """Return a function of the steps of an entry that gives its labels."""
+
+    @functools.cache
+    def label(axis, step):
+        name = plan.encodings[axis].label
+        event = pp.make_label(label=name, type="SET", value=step)
+        event.id = sequence.register_label_event(event)
+        return event
+
+    return lambda steps: map(label, plan.encodings, steps)
 
 
 def _check_timing(sequence, argument):
@@ -231,14 +297,27 @@ def _peaks(sequence):
     return np.linalg.norm(vectors, axis=1).max(axis=0).tolist()
 
 
-def _mask_definitions(mask):
-    """Return the metadata of the mask that fit in a `.seq` file."""
+def _definitions_of(mask, plan):
+    """Return the sizes, and the metadata of the mask that fit in the file."""
+    view = [encoding.view for encoding in plan.encodings.values()]
+    calibration = mask.calibration or 0
+    if mask.lines:
+        sizes = {"FOV": [plan.read_view, *view, plan.thickness]}
+    else:
+        sizes = {
+            "FOV": [plan.read_view, *view],
+            "SlabThickness": plan.thickness,
+            "ReadoutSamples": plan.samples,
+        }
     definitions = {
-        "MaskAxis": mask.lines,
+        **sizes,
+        "MaskAxis": mask.lines or "points",
         "MaskMatrix": list(mask.matrix),
         "MaskAcquired": mask.acquired,
         "MaskAcceleration": mask.acceleration,
-        "MaskCalibration": mask.calibration or 0,
+        "MaskCalibration": (
+            list(calibration) if np.ndim(calibration) else calibration
+        ),
     }
     if mask.slope is not None:
         definitions["MaskSlope"] = mask.slope
@@ -248,13 +327,5 @@ def _mask_definitions(mask):
     return definitions
 
 
-def _duration(pp, gradients):
-    return max(pp.calc_duration(gradient) for gradient in gradients.values())
-
-
-def _scaled(pp, gradients, share):
-    """Return the gradients with the phase encoding scaled by `share`."""
-    return [
-        pp.scale_grad(gradient, share) if channel == "y" else gradient
-        for channel, gradient in gradients.items()
-    ]
+def _duration(pp, lobes):
+    return max(map(pp.calc_duration, lobes.largest.values()))

@@ -2,10 +2,14 @@
 
 import numpy as np
 
-from loupe_tf.masks.files.pulseq import read_sequence
 from loupe_tf.masks.files.pulseq_events import (
     import_pypulseq,
     write_sequence,
+)
+from loupe_tf.masks.files.pulseq_reading import (
+    kspace_in_parts,
+    read_sequence,
+    received,
 )
 from loupe_tf.reading import check_file, check_memory, naming
 from loupe_tf.trajectories.files.common import COST
@@ -54,12 +58,12 @@ def load_pulseq(path):
         check_memory(path, COST * shots * samples)
         views = np.array(found["FOV"][:2], dtype=float)
         matrix = tuple(int(n) for n in found["TrajectoryMatrix"])
-        kspace = sequence.calculate_kspace()[0]
-        if kspace.shape[1] != shots * samples:
+        if received(sequence) != shots * samples:
             raise ValueError(
                 f"Expected {shots} shots of {samples} samples, not "
-                f"{kspace.shape[1]} samples in all"
+                f"{received(sequence)} samples in all"
             )
+        kspace = np.concatenate(list(kspace_in_parts(sequence)), axis=1)
         # (x, y) is (W, H).
         positions = kspace[1::-1].T * views[::-1] / matrix
         provenance = {}
