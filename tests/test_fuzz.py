@@ -83,6 +83,8 @@ def mask(name, make=points, format=None, **options):
 
     # Dummy scans make a file too large for the limit of these tests.
     few = {"dummy_scans": 1} if name.endswith(".seq") else {}
+    if few and not make().lines:
+        few["readout"] = (4, 250)
     return Format(
         lambda folder: save_mask(make(), folder / name, format, **few),
         lambda folder: load_mask(folder / name, format),
@@ -484,6 +486,10 @@ def formats():
         "mask mrd": mask("mask.mrd", **loose),
         "mask mrd, lines": mask("mask.mrd", lines, **loose),
         "mask seq": mask("mask.seq", lines),
+        "mask seq, points": mask("mask.seq"),
+        "mask seq, points, signed": mask(
+            "mask.seq", kept=nothing, loose=NUMBERS, **SEQ
+        ),
         "mask seq, signed": mask(
             "mask.seq", lines, kept=nothing, loose=NUMBERS, **SEQ
         ),

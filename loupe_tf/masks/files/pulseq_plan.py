@@ -129,8 +129,6 @@ def _standardize_readout(readout):
         "mask of points does not contain, such as (256, 256); on the command "
         "line, `loupe-tf mask convert points.npz scan.seq --readout 256 256`"
     )
-    if readout is None:
-        raise invalid("readout", expected, None)
     try:
         samples, millimetres = readout
         samples = check_integer("readout", samples, at_least=1)
