@@ -134,8 +134,8 @@ def add_options_of_shape(group):
         "--std",
         type=float,
         metavar="X",
-        help="gaussian: standard deviation of the density, as a fraction of "
-        "half the width and height of k-space (default: 0.4)",
+        help="gaussian, gaussian_lines: standard deviation of the density, as "
+        "a fraction of half the width and height of k-space (default: 0.4)",
     )
     add(
         "--growth",

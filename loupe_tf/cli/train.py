@@ -20,7 +20,10 @@ examples:
   points for a 3-D scan with 8 coils:
     loupe-tf train --data my_volumes/ --calibration 24 --coils 8 \\
         --peak-snr 50 --batch-size 4 --epochs 30 10 --out runs/points
-  points for one coil, by a U-Net; --phase is for magnitude images:
+  points for one coil; --phase is for magnitude images:
+    loupe-tf train --data my_volumes/ --phase --network modl \\
+        --batch-size 4 --epochs 30 10
+  the same by a small U-Net, which is faster and less good:
     loupe-tf train --data my_volumes/ --phase --filters 8 --epochs 30 10
   rows at R = 8, from a data set that `loupe-tf build` has made, on all GPUs:
     loupe-tf train --data mri_volumes/mine --data-dir data/ --phase \\
@@ -28,32 +31,14 @@ examples:
 
 Two models are trained on the same images, with the same network and for the
 same number of epochs, in the two rounds of the 4S paper (Martinini et al.,
-BioCAS 2022): LOUPE, whose mask is learned with 4S, and the network on a fixed
-mask of the same budget, --baseline. Both are judged on volumes that neither has
-seen.
+BioCAS 2022): one learns its mask, the other has a fixed mask of the same
+budget, --baseline. Both are judged on volumes that neither has seen, and beside
+them a method that learns nothing: total variation, or CG-SENSE with --coils.
 
-The folder given by --out gets model.keras, mask.npz and mask.png, history.json,
-metrics.json and report.html, a self-contained page. The bar shows the time
-left. A run that was stopped goes on when the same command is given again. The
-environment variable KERAS_BACKEND chooses the backend: tensorflow, jax or
-torch.
-
-The measurement is simulated: one coil without noise, unless --coils and
---peak-snr say otherwise. Most scanners have several coils. With two coils or
-more, the network is MoDL, which uses their maps, and the report compares with
-equispaced lines, or points with a Poisson disc, since nobody scans central
-points; also by CG-SENSE, which learns nothing. A U-Net cannot use the maps:
-with several coils, keep the default.
-
-A scan of several coils needs sensitivity maps. `loupe-tf reconstruct --maps
-espirit` estimates them from the calibration region, which needs 13 lines: the
-default has them from 160 lines on at R = 4. For fewer lines give --calibration
-13, a lower R if that leaves too few lines to learn, or maps of another scan.
-
-Magnitude images have no phase, so either half of their k-space determines the
-other, and a mask learned from them may leave one half out. Scans have a phase:
-for a mask that goes to a scanner, give --phase, or complex images (.npy). With
---coils, magnitude images get a phase anyway.
+--out gets model.keras, mask.npz, metrics.json and report.html, a self-contained
+page, which says first whether the learned mask is better. A run that was
+stopped goes on when the same command is given again. The environment variable
+KERAS_BACKEND chooses the backend: tensorflow, jax or torch.
 """
 
 
@@ -127,8 +112,8 @@ def run(options):
         )
     # Everything that may be refused is refused before training starts.
     evaluation.per_volume(test.images[:1], test.images[:1], test.volumes[:1])
-    if options.coils is not None:  # CG-SENSE is tuned on them, at the end.
-        spread_slices(data["validation"].images)
+    # The method without a network is tuned on them, at the end.
+    spread_slices(data["validation"].images)
     with devices.scope():
         learned = models.build_model(options, devices, shape, view=view)
         mask = models.fixed_mask(options, shape[:2])
@@ -159,7 +144,7 @@ def run(options):
     learned, fixed = map(devices.on_one_device, (learned, fixed))
     both = learned, fixed
     print(sentences.comparison(options, test.volumes))
-    outcome = rounds.judge(options, both, trained, test, scans)
+    outcome = rounds.judge(options, both, trained, data, scans)
     has_phase = is_complex(images["test"])
     page.write(out, options, facts, crimes, test, learned, outcome, has_phase)
 

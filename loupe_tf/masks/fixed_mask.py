@@ -10,6 +10,7 @@ from loupe_tf.masks.patterns import (
     default_calibration,
     equispaced_lines,
     gaussian,
+    gaussian_lines,
     random_lines,
     uniform_random,
 )
@@ -21,6 +22,7 @@ PATTERNS.update(
         "uniform_random": Pattern(uniform_random, dense_centre=False),
         "gaussian": Pattern(gaussian),
         "poisson_disc": Pattern(poisson_disc),
+        "gaussian_lines": Pattern(gaussian_lines, of_lines=True),
         "random_lines": Pattern(random_lines, of_lines=True),
         "equispaced_lines": Pattern(equispaced_lines, of_lines=True),
         "central_lines": Pattern(central_lines, of_lines=True, is_random=False),

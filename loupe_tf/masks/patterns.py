@@ -90,6 +90,42 @@ def gaussian(shape, acceleration, calibration=None, std=0.4, seed=0):
     )
 
 
+def gaussian_lines(
+    shape, acceleration, calibration=None, std=0.4, lines="columns", seed=0
+):
+    """Acquire the central lines, and others more densely towards DC.
+
+    These are lines of variable density: those of `gaussian` for whole columns
+    or rows.
+
+    Args:
+        shape: Shape `(H, W)` of k-space.
+        acceleration: Real number `R` greater than 1.
+        calibration: Integer, the number of central lines that are always
+            acquired, inside the budget; 0 for none. `None`, the default, means
+            `default_calibration`: 8 % of all lines at `R = 4`.
+        std: Positive float, the standard deviation as a fraction of half the
+            width (or height) of k-space.
+        lines: `"columns"` or `"rows"`, the kind of lines.
+        seed: Non-negative integer. The same seed gives the same mask.
+
+    Returns:
+        A `SamplingMask` of shape `(1, W)` or `(H, 1)`, of exactly
+        `round(N / R)` of the `N` lines.
+
+    Raises:
+        ValueError: If an argument is invalid, or if the calibration region
+            exceeds the budget.
+    """
+    matrix = standardize_shape(shape)
+    shape = lines_shape(matrix, lines)
+    if calibration is None:
+        calibration = default_calibration(matrix, acceleration, lines)
+    mask = gaussian(shape, acceleration, calibration, std, seed)
+    provenance = {**mask.provenance, "pattern": "gaussian_lines"}
+    return mask.replace(provenance=provenance, matrix=matrix)
+
+
 def random_lines(
     shape, acceleration, calibration=None, lines="columns", seed=0
 ):

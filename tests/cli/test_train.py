@@ -15,6 +15,7 @@ from loupe_tf.cli.training import (
     before_a_scan,
     models,
     page,
+    rivals,
     rounds,
     sentences,
     words,
@@ -58,7 +59,10 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
         "\nTwo trainings (U-Net, R = 4, at most 3 epochs each): with a learned "
         "mask, then with central points, the fixed mask\n" in printed
     )
-    assert "\nComparing the masks on 1 test volume\n" in printed
+    assert (
+        "\nComparing the masks on 1 test volume, by total variation too\n"
+        in printed
+    )
     assert f"/report.html, and the mask in {folder}/run/mask.npz\n" in printed
     # One test volume gives neither a deviation nor a verdict.
     assert (
@@ -88,8 +92,10 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     metrics = json.loads((run / "metrics.json").read_text())
     assert set(metrics["results"]) == {
         "learned, zero-filled",
+        "learned, total variation",
         "learned, U-Net",
         "central_points, zero-filled",
+        "central_points, total variation",
         "central_points, U-Net",
     }
     assert "the same number of central points, whose image" in printed
@@ -295,8 +301,8 @@ def test_the_central_points_stand_beside(sign, direction):
     volume = {"psnr": 30.0, "ssim": 0.9}
     learned = {"a": {**volume, "psnr": 30.0 + sign}}
     results = {
-        "learned, zero-filled": {"volumes": learned},
-        "central_points, zero-filled": {"volumes": {"a": volume}},
+        "learned, total variation": {"volumes": learned},
+        "central_points, total variation": {"volumes": {"a": volume}},
     }
     kind, pattern, text = sentences.against_the_centre(
         parse("--data", "x"), results
@@ -465,16 +471,17 @@ def test_a_network_worse_than_zero_filling_does_not_decide():
         for name, psnr in (("learned", 30.0), ("central_points", 29.0))
     }
     results = {
-        f"{name}, zero-filled": {"volumes": each}
+        f"{name}, total variation": {"volumes": each}
         for name, each in volumes.items()
     }
-    reason, text, figures = sentences.verdict(
+    reason, text, figures, easy = sentences.verdict(
         parse("--data", "images"), "U-Net", results, None, ["It is worse."]
     )
     assert "by their networks yet" in reason
-    assert reason.endswith("The next sentences compare zero-filled images.")
+    assert reason.endswith("The next sentences compare total variation.")
     assert text.startswith("In this run, the learned points are better than")
-    assert "; no network, zero-filled, R = 4, one seed." in figures
+    assert "; no network, total variation, R = 4, one seed." in figures
+    assert easy.startswith("Central points are an easy rival")
 
 
 @pytest.mark.parametrize(
@@ -483,11 +490,72 @@ def test_a_network_worse_than_zero_filling_does_not_decide():
         ("central_lines", "central lines"),
         ("gaussian", "Gaussian points"),
         ("poisson_disc", "Poisson-disc points"),
+        ("gaussian_lines", "Gaussian lines"),
+        ("regular_points", "regular points"),
         ("mine", "mine points"),
     ],
 )
 def test_patterns_in_words(pattern, words):
     assert sentences.in_words(pattern) == words
+
+
+@pytest.mark.parametrize(
+    "words, pattern, said",
+    [
+        ("", "central_points", "Central points are an easy rival, a scan of"),
+        ("--lines rows", "central_lines", "give `--baseline equispaced_lines`"),
+        ("", "gaussian", "Gaussian points are an easy rival. For a harder one"),
+        ("--lines rows", "random_lines", "Random lines are an easy rival. For"),
+        ("", "poisson_disc", ""),
+        ("", "regular_points", ""),
+        ("--lines rows", "gaussian_lines", ""),
+    ],
+)
+def test_an_easy_rival_is_said_to_be_one(words, pattern, said):
+    options = parse(*words.split(), "--baseline", pattern)
+    text = sentences.easy(options)
+    assert said in text and bool(text) == bool(said)
+
+
+@pytest.mark.parametrize("lines", [None, "columns", "rows"])
+def test_each_rival_has_the_budget(lines):
+    """And a picture that names it."""
+    names = rivals.OF_LINES if lines else rivals.OF_POINTS
+    words = "--calibration", "4", *(["--lines", lines] if lines else [])
+    for name in names:
+        options = parse(*words, "--baseline", name)
+        mask = models.fixed_mask(options, (24, 32))
+        size = {"columns": 32, "rows": 24}.get(lines, 24 * 32)
+        assert mask.acquired == size / 4 and mask.lines == lines
+        assert mask.array[masks.calibration_region(mask.shape, 4)].all()
+        assert page.title_of_fixed(options, mask) == (
+            f"{name.replace('_', ' ').capitalize()}: {size // 4} of {size} "
+            f"{lines or 'points'} (R = 4)"
+        ).replace("Gaussian:", "Gaussian points:").replace(
+            "Uniform random:", "Uniformly random points:"
+        ).replace("Poisson disc:", "Poisson-disc points:")
+
+
+def test_lines_may_be_the_rival_of_points():
+    options = parse("--baseline", "equispaced_lines", "--calibration", "4")
+    assert models.fixed_mask(options, (24, 32)).lines == "columns"
+    options.baseline = "regular_lines"
+    assert models.fixed_mask(options, (24, 32)).lines == "columns"
+    text, _ = sentences.sentence(options, np.array([1.0, 1.1]), (0.9, 0.8), "")
+    assert text == (
+        "Undecided: the interval of the gain in PSNR over regular lines of the "
+        "same R includes zero."
+    ) or text.endswith("better than regular lines of the same R.")
+
+
+def test_regular_points_are_those_of_caipirinha():
+    mask = rivals.make_rival("regular_points", (16, 16), 4, 0, None, 0)
+    # Each row and each column has as many, unlike a grid without a shift.
+    np.testing.assert_array_equal(
+        mask.array.sum(0), 8 * (np.arange(16) % 2 == 0)
+    )
+    with pytest.raises(ValueError, match="`calibration`.*regular grid"):
+        rivals.make_rival("regular_points", (16, 16), 4, 8, None, 0)
 
 
 CENTRE = "central_points", "1 dB worse"
@@ -592,7 +660,12 @@ def test_a_gain_needs_volumes_that_agree(gains, state, words):
 
 
 @pytest.mark.parametrize(
-    "words, easy", [("", True), ("--baseline poisson_disc", False)]
+    "words, easy",
+    [
+        ("", True),
+        ("--baseline gaussian", True),
+        ("--baseline poisson_disc", False),
+    ],
 )
 def test_one_seed_is_no_proof(words, easy):
     _, rows = before_a_scan.section(
@@ -605,7 +678,7 @@ def test_one_seed_is_no_proof(words, easy):
     )
     (row,) = [row for row in rows if "PSNR better in 3 of 3" in row[2]]
     assert row[1] == "note" and "one seed" in row[2]
-    assert ("easiest rival" in row[2]) == easy
+    assert ("an easy rival" in row[2]) == easy
     assert "`--seed 1`" in row[3]
     assert ("`--baseline poisson_disc`" in row[3]) == easy
 
@@ -614,8 +687,8 @@ def test_one_seed_is_no_proof(words, easy):
     "coils, calibration, state, words",
     [
         (None, 8, "note", "R = 7; one coil was simulated"),
-        (8, 8, "note", "R = 7, with 8 coils"),
-        (6, 8, "open", "R = 7, with 6 coils: too few"),
+        (8, 8, "note", "R = 7; 8 coils"),
+        (6, 8, "open", "R = 7; 6 coils: too few"),
         (6, 16, "note", "nothing is acquired there"),
     ],
 )
@@ -791,7 +864,10 @@ def test_the_end_does_not_warn_of_retracing(folder, monkeypatch):
     history = keras.callbacks.History()
     history.epoch, history.history = [0], {}
     trained = [(history, 1.0)] * 2
-    rounds.judge(options, built, trained, test, {"test": test.images})
+    data = {"test": test, "validation": test}
+    rounds.judge(
+        options, built, trained, data, {name: test.images for name in data}
+    )
     assert len(test.images) == 3
     assert not [words for words in said if "retracing" in str(words)]
 

@@ -14,7 +14,7 @@ from loupe_tf.cli.train import load_data
 from loupe_tf.cli.training import (
     before_a_scan,
     calibration,
-    cg_sense,
+    classical,
     networks,
     rounds,
     scans,
@@ -49,8 +49,8 @@ def _arguments(folder, *others):
 @pytest.fixture
 def quick(monkeypatch):
     """CG-SENSE of few iterations, whose images these tests do not look at."""
-    monkeypatch.setattr(cg_sense, "ITERATIONS", 2)
-    monkeypatch.setattr(cg_sense, "REGULARIZATIONS", (1e-2,))
+    monkeypatch.setitem(classical.ITERATIONS, classical.CG_SENSE, 2)
+    monkeypatch.setattr(classical, "REGULARIZATIONS", (1e-2,))
 
 
 COILS = "--lines", "columns", "--coils", "3", "--snr", "20"
@@ -384,18 +384,25 @@ def test_lines_of_a_unet_for_coils_are_warned_of(folder, monkeypatch):
             "16 of 64 columns: 13 in the calibration region, 3 to learn; R = "
             "17 outside the region",
             "R = 17 outside .*number of coils, 8; .*takes 13 of the 16 columns "
-            "and leaves 3 to learn. Give a lower --acceleration",
+            "and leaves 3 to learn, fewer than half. Give a lower --accel",
         ),
-        # A quarter is left; without coils, nothing is known of them.
-        ("--lines rows --calibration 9", "7 to learn; R = 7.86", ""),
-        ("--lines rows --calibration 9 --coils 4", "R = 7.86", "coils, 4. Giv"),
-        ("--lines rows --calibration 9 --coils 8", "R = 7.86", ""),
+        # Fewer than half are left.
+        (
+            "--lines rows --calibration 9",
+            "7 to learn; R = 7.86",
+            "^the calibration region takes 9 of the 16 rows and leaves 7 to "
+            "learn, fewer than half. Give .* --calibration.$",
+        ),
+        # Half is left; without coils, nothing is known of them.
+        ("--lines rows --calibration 8", "8 to learn; R = 7", "^$"),
+        ("--lines rows --calibration 8 --coils 4", "R = 7", "coils, 4. Giv"),
+        ("--lines rows --calibration 8 --coils 8", "R = 7", "^$"),
         ("--lines columns --calibration 0", "16 of 64 columns", ""),
         (
             "--calibration 24 --coils 8",
             "768 of 3072 points: 576 in the calibration region, 192 to learn; "
             "R = 13 outside the region",
-            "^R = 13 .*, 8. Give",
+            "^R = 13 .*, 8; .* leaves 192 to learn, fewer than half",
         ),
     ],
 )
@@ -664,7 +671,7 @@ def test_cg_sense_is_that_of_sigpy(images):
     from loupe_tf.reconstruction import Sense
 
     mask, kspace, maps = _scan(images, "columns")
-    model = cg_sense.build((16, 18, 1), mask, 4, 0.01)
+    model = classical.build((16, 18, 1), mask, 4, 0.01)
     output = model.predict_on_batch([kspace, maps])
     unit = np.array([1, 1j])
     for i in range(2):
@@ -675,22 +682,61 @@ def test_cg_sense_is_that_of_sigpy(images):
         )
 
 
+@pytest.mark.parametrize("regularization", [3e-4, 1e-2])
+@pytest.mark.parametrize("pattern", ["central_points", "random_lines"])
+def test_total_variation_is_that_of_sigpy(pattern, regularization):
+    pytest.importorskip("sigpy")
+    from loupe_tf.reconstruction import TotalVariation
+
+    image = np.zeros((2, 24, 20), "complex64")
+    image[:, 6:18, 5:15] = 1
+    image[0, 9:14, 8:13] = 3j  # The images have units of their own.
+    mask = masks.PATTERNS[pattern].make((24, 20), 3)
+    model = classical.build((24, 20, 2), mask, None, regularization)
+    output = model.predict_on_batch(np.stack([image.real, image.imag], -1))
+    assert output.shape == (2, 24, 20, 1)
+    ones = np.ones((1, 24, 20), "complex64")
+    for i in range(2):
+        scan = np.where(mask.array, fft2c(image[i]), 0)[None]
+        expected = TotalVariation(regularization, 2000)(scan, mask, ones)
+        error = np.abs(output[i, ..., 0] - np.abs(expected)).max()
+        assert error < 0.01 * np.abs(expected).max()
+
+
+def test_total_variation_takes_the_best_weight(images):
+    """For one coil: scans with noise get a larger one."""
+    mask = masks.central_points((16, 18), 2, 4)
+    noise = np.random.default_rng(0).normal(size=images.shape)
+    found = {
+        size: classical.choose(
+            (16, 18, 1),
+            mask,
+            None,
+            ((images + size * noise).astype("float32"), images),
+        )[1]
+        for size in (0, 0.5)
+    }
+    assert found[0.5] > found[0]
+    empty = classical.build((16, 18, 1), mask, None, 0.01)
+    assert not empty.predict_on_batch(0 * images).any()
+
+
 def test_cg_sense_takes_the_best_weight(images, monkeypatch):
     """Scans with much noise get a large one, scans without a small one."""
     found = {}
     mask = _scan(images, "columns")[0]
     options = parse(*"--coils 4 --phase 1 --batch-size 8".split())
     volumes = np.array(["a"] * len(images))
-    assert cg_sense.REGULARIZATIONS == REGULARIZATIONS
-    monkeypatch.setattr(cg_sense, "REGULARIZATIONS", (1e-3, 1e-1))
-    monkeypatch.setattr(cg_sense, "ITERATIONS", 8)
+    assert classical.REGULARIZATIONS == REGULARIZATIONS
+    monkeypatch.setattr(classical, "REGULARIZATIONS", (1e-3, 1e-1))
+    monkeypatch.setitem(classical.ITERATIONS, classical.CG_SENSE, 8)
     for snr in (None, 0.0):
         options.snr = snr
         data = {"validation": Slices(images, volumes)}
         batches = scans.simulate(
             options, data, distribution.Distribution("none")
         )["validation"]
-        model, found[snr] = cg_sense.choose((16, 18, 1), mask, 4, batches)
+        model, found[snr] = classical.choose((16, 18, 1), mask, 4, batches)
         # The middles of four equal parts, as `tune` takes them.
         rows = [list(batches.rows(0)).index(i) for i in (1, 3, 5, 7)]
         (kspace, maps), truth = batches[0]
@@ -699,14 +745,14 @@ def test_cg_sense_takes_the_best_weight(images, monkeypatch):
             np.mean(
                 metrics.psnr(
                     truth,
-                    cg_sense.build((16, 18, 1), mask, 4, one).predict_on_batch(
+                    classical.build((16, 18, 1), mask, 4, one).predict_on_batch(
                         inputs
                     ),
                 )
             )
-            for one in cg_sense.REGULARIZATIONS
+            for one in classical.REGULARIZATIONS
         ]
-        assert cg_sense.REGULARIZATIONS[int(np.argmax(scores))] == (found[snr])
+        assert classical.REGULARIZATIONS[int(np.argmax(scores))] == (found[snr])
     assert found[0.0] > found[None]
 
 
@@ -726,10 +772,10 @@ def test_cg_sense_is_tuned_on_slices_that_show_something(
         seen.append(truth)
         return truth[:, 0, 0, 0]
 
-    monkeypatch.setattr(cg_sense.metrics, "psnr", psnr)
-    monkeypatch.setattr(cg_sense, "ITERATIONS", 1)
+    monkeypatch.setattr(classical.metrics, "psnr", psnr)
+    monkeypatch.setitem(classical.ITERATIONS, classical.CG_SENSE, 1)
     mask = masks.equispaced_lines((16, 18), 2, 4)
-    cg_sense.choose((16, 18, 1), mask, 2, batches["validation"])
+    classical.choose((16, 18, 1), mask, 2, batches["validation"])
     assert len(seen) == 7
     first = sorted(map(np.ndarray.tolist, seen[0]))
     assert first == sorted(map(np.ndarray.tolist, images[4:]))
@@ -821,7 +867,7 @@ def test_the_gain_without_a_network(psnr, ssim, better):
         parse("--data", "images", *COILS, *MODL),
         complex_images=True,
         demo=False,
-        sense=gains,
+        alone=gains,
     )
     (row,) = [row for row in rows if row[0].endswith("by CG-SENSE")]
     assert row[1] == "note" and ("--seed 1" in row[3]) == better

@@ -5,11 +5,12 @@ import shlex
 
 import numpy as np
 
+from loupe_tf import masks
 from loupe_tf.cli.intervals import interval
 from loupe_tf.cli.measurement import describe, has_noise
 from loupe_tf.cli.training import sentences
 from loupe_tf.cli.training.networks import NETWORKS
-from loupe_tf.cli.training.options import CENTRAL
+from loupe_tf.cli.training.rivals import EASY, FOR_COILS
 from loupe_tf.reconstruction.calibration import (
     USUAL,
     maps_from_centre,
@@ -31,7 +32,7 @@ CONTRAST = [
 
 
 def section(
-    mask, gains, central, options, complex_images, demo, sense=None, peak=None
+    mask, gains, central, options, complex_images, demo, alone=None, peak=None
 ):
     """Make the section: a sentence, and a table of what was looked at.
 
@@ -44,7 +45,7 @@ def section(
         options: `argparse.Namespace` of `loupe-tf train`.
         complex_images: Boolean, whether the images given have a phase.
         demo: Boolean, whether the images are simulated.
-        sense: (Optional) dict like `gains`, by CG-SENSE, if there are coils.
+        alone: (Optional) dict like `gains`, without a network.
         peak: (Optional) float, what `peak_snr` returns of the test images.
 
     Returns:
@@ -61,7 +62,7 @@ def section(
         _size(mask),
         _sequence(mask),
         _gain(gains, options),
-        *([] if sense is None else [_by_cg_sense(sense, options.baseline)]),
+        *([] if alone is None else [_by_untrained(alone, options)]),
         *(
             []
             if options.baseline == central[0]
@@ -217,13 +218,18 @@ def _outside(mask, coils):
         return [name, NOTE, "nothing is acquired there", ""]
     # A cell that begins with a number would be a column of numbers.
     answer = f"R = {rate:.3g}"
+    region = masks.calibration_region(mask.array.shape, mask.calibration)
+    outside = mask.acquired - int(region.sum())
+    if outside < mask.acquired / 2:
+        kind = mask.lines or "points"
+        answer += f", with {outside} of {mask.acquired} {kind} there"
     remedy = (
         f"scan with coils that differ along {axes}, and with more of them than "
         "this R"
     )
     if coils is None:
         return [name, NOTE, f"{answer}; one coil was simulated", remedy]
-    answer += f", with {coils} coil{'s' * (coils > 1)}"
+    answer += f"; {coils} coil{'s' * (coils > 1)}"
     if rate <= coils:
         return [name, NOTE, answer, remedy]
     remedy = "a lower `--acceleration`, or a smaller `--calibration` and maps "
@@ -287,9 +293,9 @@ def _gain(gains, options):
     if ssim.mean() >= 0:
         answer += f"; SSIM {size} better; one seed"
         remedy = ONE_SEED
-        if baseline in CENTRAL.values():
-            answer += ", and the easiest rival"
-            harder = "equispaced_lines" if options.lines else "poisson_disc"
+        if baseline in EASY:
+            answer += ", and an easy rival"
+            harder = FOR_COILS[sentences.kind_of(options)]
             remedy += f", and with `--baseline {harder}`"
         return [name, NOTE, answer, remedy]
     _, high = interval(ssim)
@@ -298,9 +304,13 @@ def _gain(gains, options):
     return [name, state, f"{answer}; SSIM {size} worse", remedy]
 
 
-def _by_cg_sense(gains, baseline):
+def _by_untrained(gains, options):
     """Whether the mask also serves a method that has learned nothing."""
-    name = f"gain over {sentences.in_words(baseline)} by CG-SENSE"
+    rival, method = (
+        sentences.in_words(options.baseline),
+        sentences.untrained(options),
+    )
+    name = f"gain over {rival} by {method}"
     found = [
         f"{metric} {sentences.size_of(each, unit, digits)} "
         + ("worse" if each.mean() < 0 else "better")

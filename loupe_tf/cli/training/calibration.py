@@ -78,15 +78,20 @@ def doubt_of(found, coils):
             f"R = {found.outside:.3g} outside the calibration region exceeds "
             f"the number of coils, {coils}"
         )
-    if found.learned < found.acquired / 4:
+    if found.learned < found.acquired / 2:
         reasons.append(
             f"the calibration region takes {found.inside} of the "
             f"{found.acquired} {found.kind} and leaves "
-            f"{found.learned} to learn"
+            f"{found.learned} to learn, fewer than half"
         )
     if not reasons:
         return ""
     return (
         f"{'; '.join(reasons)}. Give a lower --acceleration, or a smaller "
-        "--calibration and the sensitivity maps of another scan."
+        "--calibration"
+        + (
+            "."
+            if coils is None
+            else " and the sensitivity maps of another scan."
+        )
     )

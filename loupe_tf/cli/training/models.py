@@ -1,7 +1,8 @@
 """The two models that `loupe-tf train` compares, and the fixed mask."""
 
-from loupe_tf import masks, metrics, models
+from loupe_tf import metrics, models
 from loupe_tf.cli.training.networks import network_of
+from loupe_tf.cli.training.rivals import make_rival
 
 
 def build_model(options, devices, image_shape, mask=None, view=None):
@@ -71,8 +72,11 @@ def fixed_mask(options, shape):
         options: `argparse.Namespace` of `loupe-tf train`.
         shape: Tuple `(H, W)`.
     """
-    arguments = {"seed": options.seed, "calibration": options.calibration}
-    if options.lines:
-        arguments["lines"] = options.lines
-    make = masks.PATTERNS[options.baseline].make
-    return make(shape, options.acceleration, **arguments)
+    return make_rival(
+        options.baseline,
+        shape,
+        options.acceleration,
+        options.calibration,
+        options.lines,
+        options.seed,
+    )

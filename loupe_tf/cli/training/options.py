@@ -3,10 +3,13 @@
 from loupe_tf import distribution, masks
 from loupe_tf.checks import check_integer, check_number, invalid
 from loupe_tf.cli.measurement import add_noise_options, check_noise_options
-from loupe_tf.cli.training.networks import (
-    ITERATIONS,
-    NETWORKS,
-    SOLVER_ITERATIONS,
+from loupe_tf.cli.training.networks import ITERATIONS, NETWORKS
+from loupe_tf.cli.training.rivals import (
+    CENTRAL,
+    EASY,
+    FOR_COILS,
+    OF_LINES,
+    OF_POINTS,
 )
 from loupe_tf.cli.vocabulary import (
     add_calibration,
@@ -47,12 +50,6 @@ def _shown(name, value):
 EPOCHS = [1000, 500]
 """The largest number of epochs of both rounds, as in the paper."""
 
-# As many lines or points around DC give images of low resolution.
-CENTRAL = {"lines": "central_lines", "points": "central_points"}
-
-# Central points are no rival with several coils: nobody scans with them.
-FOR_COILS = {"lines": "equispaced_lines", "points": "poisson_disc"}
-
 # What the options of version 0.1.0 called them.
 OLD_NAMES = {"uniform": "uniform_random", "poisson": "poisson_disc"}
 
@@ -62,9 +59,9 @@ def add_options(command):
     command.add_argument(
         "--demo",
         action="store_true",
-        help="a few minutes on simulated brains, with one coil: sets "
-        + ", ".join(_shown(*item) for item in DEMO.items())
-        + "; options given win",
+        help="a few minutes on simulated brains, with one coil; stands for "
+        + " ".join(_shown(*item) for item in DEMO.items())
+        + ". Options given win",
     )
     command.presets = {"--demo": DEMO}
     add_data(command)
@@ -76,10 +73,9 @@ def add_options(command):
     )
     add_phase(
         command,
-        "Without a phase either half of k-space determines the other, and a "
-        "mask for a scanner must not leave one out. The targets stay "
-        "magnitudes. With --coils, magnitude images get a phase of 1; "
-        "--phase 0 leaves it out",
+        "Without a phase, either half of k-space determines the other, and the "
+        "mask may leave one out, which no scan allows. The targets stay "
+        "magnitudes. With --coils the default is 1 for them",
     )
     add_out(command, "runs/loupe", "folder of the run")
     add_seed(command, "seed of the split, the weights, the masks and the order")
@@ -98,9 +94,8 @@ def add_scanner_options(group):
         "--coils",
         type=int,
         metavar="N",
-        help="receive coils on a circle around the image (birdcage maps); "
-        "their angle and the phase of the image are new in each epoch "
-        "(default: one uniform coil)",
+        help="receive coils on a circle around the image (birdcage maps), at "
+        "new angles in each epoch (default: one uniform coil)",
     )
     add_noise_options(add)
 
@@ -122,22 +117,29 @@ def add_mask_options(group):
     )
     add_calibration(
         group,
-        "are always acquired; 0 for none. They count in the budget: of 64 "
-        "lines, R = 4 acquires 16, and 13 of them leave 3 to learn. To "
-        "estimate sensitivity maps from them, ESPIRiT needs 13, and 24 are "
-        "usual "
+        "are always acquired, inside the budget; 0 for none. Sensitivity maps "
+        "of the scan itself (ESPIRiT) need 13, and 24 are usual; at least half "
+        "of the budget should remain to be learned "
         f"(default: fastMRI's share, {masks.CALIBRATION_SHARE}/R of the lines "
         "or of the shorter side, which is 13 of 160 at R = 4)",
     )
     add(
         "--baseline",
-        choices=[n for n, p in masks.PATTERNS.items() if not p.of_images],
+        choices=OF_POINTS + OF_LINES,
         type=lambda name: OLD_NAMES.get(name, name),
-        help="the fixed pattern to compare with; gaussian and random_lines are "
-        "easy rivals (default: central_points, or central_lines with --lines; "
-        "with --coils, poisson_disc, or equispaced_lines with --lines, whose "
-        "aliases the maps unfold)",
+        metavar="PATTERN",
+        help="the fixed mask to compare with. Points: "
+        f"{_patterns(OF_POINTS)}. Lines: {_patterns(OF_LINES)}. gaussian has "
+        "variable density, regular_points are 2-D CAIPIRINHA; regular_* have "
+        "integer distances and add what is left to the centre. * are easy "
+        "rivals (default: the central ones; with --coils, "
+        f"{' or '.join(FOR_COILS.values())})",
     )
+
+
+def _patterns(names):
+    """Names of patterns, of which the easy rivals have a star."""
+    return ", ".join(name + "*" * (name in EASY) for name in names)
 
 
 def add_network_options(group):
@@ -146,33 +148,32 @@ def add_network_options(group):
     add(
         "--network",
         choices=list(NETWORKS),
-        help="the network that rebuilds the image. modl, varnet and xpdnet are "
-        "unrolled: they use the maps of the coils, and take about --iterations "
-        "times the time and memory; modl has "
-        f"{SOLVER_ITERATIONS} conjugate gradients in each (default: modl with "
-        "two --coils or more, else unet)",
+        help="modl, varnet and xpdnet are unrolled: better, also with one "
+        "coil, the only ones that use the maps of several, and about "
+        "--iterations times slower and larger (default: modl with two --coils "
+        "or more, else unet)",
     )
     add(
         "--iterations",
         type=int,
         metavar="N",
-        help="iterations of an unrolled network, each a U-Net with weights of "
-        f"its own (default: {ITERATIONS})",
+        help="iterations of an unrolled network, each a U-Net of its own "
+        f"(default: {ITERATIONS})",
     )
     add(
         "--filters",
         type=int,
         metavar="N",
-        help="channels of the network's first scale (default: 32; 8 for the "
-        "U-Nets of unrolled networks)",
+        help="channels of the network's first scale (default: 32; 8 for "
+        "unrolled networks)",
     )
     add(
         "--depth",
         type=int,
         metavar="N",
-        help="scales of a U-Net, halvings of fastmri_unet and encoder_decoder "
-        "(default: 5 for unet, 3 for the U-Nets of unrolled networks, 4 for "
-        "fastmri_unet, 7 for encoder_decoder)",
+        help="scales of a U-Net, halvings of the two other networks (default: "
+        "5 for unet, 3 for unrolled networks, 4 for fastmri_unet, 7 for "
+        "encoder_decoder)",
     )
 
 
@@ -193,16 +194,16 @@ def add_training_options(group):
         type=int,
         default=16,
         metavar="N",
-        help="images for one step; give 4 to an unrolled network with several "
-        "coils, whose memory it multiplies (default: %(default)s)",
+        help="images for one step; 4 for unrolled networks of several coils, "
+        "for their memory (default: %(default)s)",
     )
     add(
         "--learning-rate",
         type=float,
         default=0.01,
         metavar="X",
-        help="learning rate of Adam at the start. The step of the mask does "
-        "not depend on the rate: it is rescaled (default: %(default)s)",
+        help="learning rate of Adam at the start, for the network; the step of "
+        "the mask stays the same (default: %(default)s)",
     )
 
 
@@ -221,9 +222,8 @@ def add_rare_options(group):
         "--slope",
         type=float,
         metavar="X",
-        help="initial slope that 4S raises; in a few thousand steps, 200 with "
-        "--factor 1 is worth a try (default: 20 for relaxed, smaller for the "
-        "others)",
+        help="initial slope that 4S raises; 200 with --factor 1 is worth a try "
+        "(default: 20 for relaxed, smaller for the others)",
     )
     add(
         "--factor",
@@ -305,10 +305,11 @@ def complete(options):
     if options.baseline is None:
         rivals = CENTRAL if options.coils is None else FOR_COILS
         options.baseline = rivals["lines" if options.lines else "points"]
-    if options.lines and not masks.PATTERNS[options.baseline].of_lines:
+    if options.lines and options.baseline not in OF_LINES:
         raise invalid(
             "baseline",
-            f"a pattern of lines, with --lines {options.lines}",
+            f"a pattern of lines, with --lines {options.lines}: "
+            + ", ".join(OF_LINES),
             options.baseline,
         )
 

@@ -98,12 +98,9 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
     overview = draw_overview(mask, test, outcome.outputs, network)
     report.save_figure(overview, out / "overview.png")
     gains = sentences.gains_of(results, options.baseline, network)
-    sense = None
-    if options.coils is not None:
-        sense = sentences.gains_of(
-            results, options.baseline, sentences.CG_SENSE
-        )
-        facts = {**facts, "CG-SENSE": regularizations(results)}
+    method = sentences.untrained(options)
+    alone_gains = sentences.gains_of(results, options.baseline, method)
+    facts = {**facts, method: regularizations(results)}
     peak = before_a_scan.peak_snr(options, test.images, test.volumes)
     if peak is not None:
         measured = f"{facts['measurement']}, {before_a_scan.peak_text(peak)}"
@@ -112,13 +109,15 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
     resolution = resolution_text(mask)
     demo = "mni_brain" in facts["data"]
     kind, pattern, alone = sentences.against_the_centre(options, results)
-    without = "Without a network" if sense is None else "By CG-SENSE"
+    without = f"By {method}"
+    if options.baseline == pattern:
+        without += f", which {sentences.uses(options)}"
     verdict = sentences.verdict(
         options, network, results, gains["psnr"], doubts
     )
     said = [
         sentences.still_falling(outcome.histories),
-        sentences.by_cg_sense(options, results),
+        sentences.by_untrained(options, results),
         f"{without}, the learned {kind} are {alone}."
         + sentences.advice(options, pattern),
         resolution and f"The learned mask acquires {resolution}.",
@@ -146,7 +145,7 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
         options,
         has_phase,
         demo,
-        sense,
+        alone_gains,
         peak,
     )
     if demo:
@@ -204,7 +203,7 @@ def write(out, options, facts, crimes, test, model, outcome, has_phase):
 
 
 def regularizations(results):
-    """The λ of CG-SENSE for each mask, as text."""
+    """The λ of the method without a network for each mask, as text."""
     found = [
         f"{result['regularization']:g} "
         f"({sentences.title_of(name).partition(',')[0]})"
@@ -298,14 +297,20 @@ def mask_section(mask, probability):
 def fixed_section(options, size):
     """The mask that the learned one is compared with."""
     mask = fixed_mask(options, size)
-    text = str(mask).replace(
-        options.baseline, sentences.in_words(options.baseline)
+    words = sentences.in_words(options.baseline)
+    text = str(mask).replace(options.baseline, words)
+    drawn = plots.mask(mask)
+    drawn.axes[0].set_title(title_of_fixed(options, mask))
+    return [report.figure(drawn, f"The fixed mask, for comparison: {text}.")]
+
+
+def title_of_fixed(options, mask):
+    """Which fixed mask it is, and how much it acquires, as text."""
+    words = sentences.in_words(options.baseline)
+    return (
+        f"{words[0].upper()}{words[1:]}: {mask.acquired} of {mask.array.size} "
+        f"{mask.lines or 'points'} (R = {mask.achieved_acceleration:.3g})"
     )
-    return [
-        report.figure(
-            plots.mask(mask), f"The fixed mask, for comparison: {text}."
-        )
-    ]
 
 
 def images_section(test, outputs, network):

@@ -7,9 +7,9 @@ import tqdm
 from loupe_tf import callbacks, evaluation, masks
 from loupe_tf.callbacks.slope_schedule import constant
 from loupe_tf.callbacks.slopes import slope_layers, slope_value
-from loupe_tf.cli.training import cg_sense
+from loupe_tf.cli.training import classical
 from loupe_tf.cli.training.networks import NETWORKS
-from loupe_tf.cli.training.options import CENTRAL
+from loupe_tf.cli.training.rivals import CENTRAL
 from loupe_tf.cli.training.scans import image_shape, of_training, rebuild
 from loupe_tf.models import loupe_model
 
@@ -113,22 +113,23 @@ def central(options, shape):
     return masks.central_points(*arguments)
 
 
-def judge(options, models, trained, test, scans):
+def judge(options, models, trained, data, scans):
     """Judge both models on the test volumes, other methods beside them.
 
-    Each mask is tried with zero filling and, if there are coils, with CG-SENSE.
-    So are the central lines or points.
+    Each mask is tried with zero filling and by total variation or, if there are
+    coils, by CG-SENSE. So are the central lines or points.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         models: The learned and the fixed one.
         trained: What `train` returns of each.
-        test: `loupe_tf.datasets.Slices`, whose images are the truth.
+        data: Dict of `loupe_tf.datasets.Slices`, whose images are the truth.
         scans: Dict, the measurements that `simulate` returns.
 
     Returns:
         An `Outcome`.
     """
+    test = data["test"]
     results, outputs, histories = {}, {}, {}
     shape = image_shape(scans, options)
     title = NETWORKS[options.network].title
@@ -153,12 +154,11 @@ def judge(options, models, trained, test, scans):
         # It is used once. TensorFlow warns where many functions are traced.
         adjoint.compile(run_eagerly=True)
         add(name, "zero-filled", mask, adjoint)
-        if options.coils is None:
-            return
-        sense, regularization = cg_sense.choose(
-            shape, mask, options.coils, scans["validation"]
+        method, regularization = classical.choose(
+            shape, mask, options.coils, of_training(scans, data, "validation")
         )
-        add(name, cg_sense.TITLE, mask, sense, regularization=regularization)
+        kind = classical.title_of_classical(options.coils)
+        add(name, kind, mask, method, regularization=regularization)
 
     for model, (history, seconds) in zip(models, trained, strict=True):
         mask = masks.from_model(model)

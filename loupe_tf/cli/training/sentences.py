@@ -4,14 +4,15 @@ import numpy as np
 
 from loupe_tf import evaluation, masks
 from loupe_tf.cli.intervals import interval
-from loupe_tf.cli.training.cg_sense import TITLE as CG_SENSE
+from loupe_tf.cli.training.classical import title_of_classical
 from loupe_tf.cli.training.networks import NETWORKS
-from loupe_tf.cli.training.options import CENTRAL
+from loupe_tf.cli.training.rivals import CENTRAL, EASY, FOR_COILS, OF_LINES
 from loupe_tf.masks.mirror_images import without_mirror_image
 
 # Patterns whose names are not their words with blanks between them.
 IN_WORDS = {
     "gaussian": "Gaussian points",
+    "gaussian_lines": "Gaussian lines",
     "poisson_disc": "Poisson-disc points",
     "uniform_random": "uniformly random points",
 }
@@ -39,9 +40,9 @@ def comparison(options, volumes):
         volumes: Array, the volume of each test slice.
     """
     count = len(np.unique(volumes))
-    others = "" if options.coils is None else f", by {CG_SENSE} too"
     return (
-        f"Comparing the masks on {count} test volume{'s' * (count > 1)}{others}"
+        f"Comparing the masks on {count} test volume{'s' * (count > 1)}, by "
+        f"{untrained(options)} too"
     )
 
 
@@ -57,20 +58,41 @@ def verdict(options, network, results, gains, doubts):
 
     Returns:
         List of strings: what `sentence` returns, after the reason if the masks
-        are compared without a network.
+        are compared without a network, and what `easy` returns.
     """
+    more = [text] if (text := easy(options)) else []
     if not doubts:
         ssim = _ssim(results, options.baseline, network)
-        return [*sentence(options, gains, ssim, f"the same {network}")]
+        return [*sentence(options, gains, ssim, f"the same {network}"), *more]
     method = untrained(options)
     alone = gains_of(results, options.baseline, method)["psnr"]
     ssim = _ssim(results, options.baseline, method)
     return [
         "The masks cannot be compared by their networks yet, since a network "
         "is worse than zero filling (below). The next sentences compare "
-        f"{'zero-filled images' if options.coils is None else CG_SENSE}.",
+        f"{method}.",
         *sentence(options, alone, ssim, f"no network, {method}"),
+        *more,
     ]
+
+
+def easy(options):
+    """Name a harder rival than the fixed mask; `""` if that is no easy one.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+    """
+    if options.baseline not in EASY:
+        return ""
+    rival = in_words(options.baseline)
+    why, other = "", "a harder"
+    if options.baseline in CENTRAL.values():
+        why, other = ", a scan of low resolution", "a usual"
+    return (
+        f"{rival[0].upper()}{rival[1:]} are an easy rival{why}. For {other} "
+        f"one, give `--baseline {FOR_COILS[kind_of(options)]}` and another "
+        "`--out`."
+    )
 
 
 def untrained(options):
@@ -79,7 +101,7 @@ def untrained(options):
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
     """
-    return "zero-filled" if options.coils is None else CG_SENSE
+    return title_of_classical(options.coils)
 
 
 def gains_of(results, rival, how):
@@ -102,28 +124,46 @@ def gains_of(results, rival, how):
     }
 
 
-def by_cg_sense(options, results):
-    """Compare the learned mask with the fixed one by CG-SENSE, with coils.
+def by_untrained(options, results):
+    """Compare the learned mask with the fixed one without a network.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
         results: Dict of the results by name of mask and reconstruction.
 
     Returns:
-        A sentence; `""` without coils, or if the fixed mask is the central one,
-        of which another sentence says this.
+        A sentence; `""` if the fixed mask is the central one, of which another
+        sentence says this.
     """
-    if options.coils is None or options.baseline in CENTRAL.values():
+    if options.baseline in CENTRAL.values():
         return ""
-    gains = gains_of(results, options.baseline, CG_SENSE)["psnr"]
-    ssim = _ssim(results, options.baseline, CG_SENSE)
+    method = untrained(options)
+    gains = gains_of(results, options.baseline, method)["psnr"]
+    ssim = _ssim(results, options.baseline, method)
     better = "worse" if gains.mean() < 0 else "better"
     return (
-        f"By {CG_SENSE}, which uses the maps and learns nothing, the learned "
-        f"{kind_of(options)} are {size_of(gains)} {better} than the same "
-        f"number of {in_words(options.baseline)} (SSIM {ssim[0]:.3f} against "
-        f"{ssim[1]:.3f})."
+        f"By {method}, which {uses(options)}, the learned {kind_of(options)} "
+        f"are {size_of(gains)} {better} than {rival_of(options)} (SSIM "
+        f"{ssim[0]:.3f} against {ssim[1]:.3f})."
     )
+
+
+def uses(options):
+    """What the method without a network uses, as text."""
+    maps = "" if options.coils is None else "uses the maps and "
+    return f"{maps}learns nothing"
+
+
+def rival_of(options):
+    """The fixed mask in a comparison, such as `"the same number of ..."`.
+
+    Args:
+        options: `argparse.Namespace` of `loupe-tf train`.
+    """
+    rival = in_words(options.baseline)
+    if not options.lines and options.baseline in OF_LINES:
+        return f"{rival} of the same R"
+    return f"the same number of {rival}"
 
 
 def kind_of(options):
@@ -146,8 +186,7 @@ def in_words(pattern):
     text = pattern.replace("_", " ")
     if text.endswith(("lines", "points")):
         return text
-    is_lines = pattern in masks.PATTERNS and masks.PATTERNS[pattern].of_lines
-    return f"{text} {'lines' if is_lines else 'points'}"
+    return f"{text} points"
 
 
 def title_of(name):
@@ -187,7 +226,7 @@ def still_falling(histories):
 def against_the_centre(options, results):
     """Compare the learned lines or points with the central ones.
 
-    Neither has a network: they are zero-filled, or by CG-SENSE with coils.
+    Neither has a network: they are by total variation, or by CG-SENSE.
 
     Args:
         options: `argparse.Namespace` of `loupe-tf train`.
@@ -328,12 +367,12 @@ def sentence(options, gains, ssim, how):
     if len(gains) == 1:
         text = (
             "Undecided: one test volume does not tell whether the learned "
-            f"{kind} are better than the same number of {rival}."
+            f"{kind} are better than {rival_of(options)}."
         )
     elif low <= 0 <= high:
         text = (
-            "Undecided: the interval of the gain in PSNR over the same number "
-            f"of {rival} includes zero."
+            "Undecided: the interval of the gain in PSNR over "
+            f"{rival_of(options)} includes zero."
         )
     elif gains.mean() * (shown[0] - shown[1]) < 0:
         ours, others = f"the learned {kind}", f"the {rival}"
@@ -345,8 +384,8 @@ def sentence(options, gains, ssim, how):
     else:
         better = "worse" if gains.mean() < 0 else "better"
         text = (
-            f"In this run, the learned {kind} are {better} than the same "
-            f"number of {rival}."
+            f"In this run, the learned {kind} are {better} than "
+            f"{rival_of(options)}."
         )
     return text, figures
 

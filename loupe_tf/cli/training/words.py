@@ -22,15 +22,23 @@ WORDS = {
     "volumes.",
     "central points, central lines": "As many points or lines as the learned "
     "mask has, those nearest to DC. Their image has low resolution, and no "
-    "aliases: the easiest rival.",
+    "aliases: an easy rival.",
     "CG-SENSE": "With several coils: the image that fits the samples of all "
     "coils best, by 30 conjugate gradients with the maps. It learns nothing; "
     "its regularization λ is chosen for each mask on validation slices.",
+    "total variation": "The image that fits the samples and has few edges, a "
+    "method of compressed sensing. It learns nothing; its weight λ is chosen "
+    "for each mask on validation slices.",
     "peak SNR": "The brightest pixel of the fully sampled, combined image, or "
     "of its volume with --peak-snr, over the standard deviation of the noise "
     "in its real or imaginary part.",
     "Poisson-disc points": "Random points that keep a distance from each "
     "other, denser towards DC.",
+    "Gaussian points, Gaussian lines": "Random points or lines, denser towards "
+    "DC: a Gaussian density.",
+    "regular points, regular lines": "A grid of integer distances through DC, "
+    "as on a scanner (2-D CAIPIRINHA or GRAPPA), and the calibration region. "
+    "What the grid leaves of the budget lies around DC.",
     "equispaced lines": "Lines with equal gaps, and the calibration region. "
     "Their aliases are far apart, so the maps of several coils separate them.",
     "DC": "The centre of k-space, frequency zero.",
@@ -67,6 +75,8 @@ SPELLINGS = {
     "central points, central lines": r"central[ _](points|lines)",
     "Poisson-disc points": r"Poisson[- ]disc|poisson_disc",
     "equispaced lines": r"equispaced[ _](lines|ones)",
+    "Gaussian points, Gaussian lines": r"Gaussian (points|lines)",
+    "regular points, regular lines": r"[Rr]egular[ _](points|lines)",
     "calibration region": r"calibration",
     "rounds": r"[Rr]ound (one|two)",
     "point-spread function": r"point-spread|side lobe",
