@@ -683,15 +683,14 @@ def test_cg_sense_is_that_of_sigpy(images):
 
 
 @pytest.mark.parametrize("regularization", [3e-4, 1e-2])
-@pytest.mark.parametrize("pattern", ["central_points", "random_lines"])
-def test_total_variation_is_that_of_sigpy(pattern, regularization):
+def test_total_variation_is_that_of_sigpy(regularization):
     pytest.importorskip("sigpy")
     from loupe_tf.reconstruction import TotalVariation
 
     image = np.zeros((2, 24, 20), "complex64")
     image[:, 6:18, 5:15] = 1
     image[0, 9:14, 8:13] = 3j  # The images have units of their own.
-    mask = masks.PATTERNS[pattern].make((24, 20), 3)
+    mask = masks.central_points((24, 20), 3)
     model = classical.build((24, 20, 2), mask, None, regularization)
     output = model.predict_on_batch(np.stack([image.real, image.imag], -1))
     assert output.shape == (2, 24, 20, 1)
@@ -700,7 +699,7 @@ def test_total_variation_is_that_of_sigpy(pattern, regularization):
         scan = np.where(mask.array, fft2c(image[i]), 0)[None]
         expected = TotalVariation(regularization, 2000)(scan, mask, ones)
         error = np.abs(output[i, ..., 0] - np.abs(expected)).max()
-        assert error < 0.01 * np.abs(expected).max()
+        assert error < 0.002 * np.abs(expected).max()
 
 
 def test_total_variation_takes_the_best_weight(images):
