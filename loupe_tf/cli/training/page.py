@@ -308,8 +308,8 @@ def title_of_fixed(options, mask):
     """Which fixed mask it is, and how much it acquires, as text."""
     words = sentences.in_words(options.baseline)
     return (
-        f"{words[0].upper()}{words[1:]}: {mask.acquired} of {mask.array.size} "
-        f"{mask.lines or 'points'} (R = {mask.achieved_acceleration:.3g})"
+        f"{words[0].upper()}{words[1:]}\n{mask.acquired} of {mask.array.size} "
+        f"{mask.lines or 'points'}, R = {mask.achieved_acceleration:.3g}"
     )
 
 
