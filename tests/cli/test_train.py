@@ -138,7 +138,9 @@ def test_leaves_everything_and_does_not_run_twice(folder, capsys):
     # Only those that the page uses.
     for word in ("NMSE", "4S", "rounds", "central points, central lines"):
         assert f"<dt>{word}</dt>" in report
-    for word in ("CG-SENSE", "peak SNR", "Poisson-disc points", "[a, b]"):
+    # The harder rival is named.
+    assert "<dt>Poisson-disc points</dt>" in report
+    for word in ("CG-SENSE", "peak SNR", "equispaced lines", "[a, b]"):
         assert f"<dt>{word}</dt>" not in report
     # The same as `loupe-tf mask show` prints, with a minus sign.
     lobe = side_lobe_text(mask).replace("-", "−")
