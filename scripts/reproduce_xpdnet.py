@@ -19,16 +19,18 @@ preset `paper` has the papers' networks instead, whose sizes differ.
 A learned mask is learned by 4S together with its network. The masks unet_lines
 and unet_points were learned with the U-Net, at the same R, fold and seed, and
 are given to the other networks from the start of their training, and to the
-methods that learn nothing. All masks have exactly the same budget, and the
-calibration region of fastMRI; where GRAPPA finds it too small, the report says
-so. Random lines and the offset of equispaced lines are drawn anew for each
-seed. Central lines and points, those nearest to DC, are the rivals that learned
-ones have to beat: they give an image of low resolution without aliasing.
-Gaussian points and a Poisson disc are others. The masks tuned_gaussian and
-tuned_poisson_disc are for compressed sensing alone: the width of the Gaussian,
-and the growth and the corners of the Poisson disc, are chosen on the validation
-slices that choose the regularization. With noise, all of this is chosen on
-noisy slices, and networks of several coils are trained with it.
+methods that learn nothing. The masks modl_lines and modl_points, for these
+methods alone, are those of the MoDL with the most iterations and the same
+noise. All masks have exactly the same budget, and the calibration region of
+fastMRI; where GRAPPA finds it too small, the report says so. Random lines and
+the offset of equispaced lines are drawn anew for each seed. Central lines and
+points, those nearest to DC, are the rivals that learned ones have to beat: they
+give an image of low resolution without aliasing. Gaussian points and a Poisson
+disc are others. The masks tuned_gaussian and tuned_poisson_disc are for
+compressed sensing alone: the width of the Gaussian, and the growth and the
+corners of the Poisson disc, are chosen on the validation slices that choose the
+regularization. With noise, all of this is chosen on noisy slices, and networks
+of several coils are trained with it.
 
 With one coil, k-space is computed from magnitude images, so either half
 determines the other. Several coils have simulated maps on a circle, which the
@@ -61,13 +63,14 @@ from experiments import (
 )
 from experiments.presets.xpdnet import (
     CLASSICAL,
-    FROM_UNET,
+    FROM_MODL,
     GIVEN_LINES,
     GIVEN_POINTS,
     GRID,
     LEARNED,
     MASKS,
     METHODS,
+    TAKEN,
     TUNED,
     UNROLLED,
     parse,
@@ -140,15 +143,15 @@ def grid(settings):
 def _is_meant(network, mask, coils):
     """Whether a method can use a mask, and says something new with it."""
     if network == "grappa":
-        points = ("unet_points", *GIVEN_POINTS, *TUNED)
+        points = ("unet_points", "modl_points", *GIVEN_POINTS, *TUNED)
         return coils > 1 and mask not in (*LEARNED, *points)
     if mask in TUNED:
         return network in REGULARIZED
     if network in CLASSICAL:
         return mask not in LEARNED
     if network == "unet":
-        return mask not in FROM_UNET
-    return mask != "unet_lines"
+        return mask not in TAKEN
+    return mask not in ("unet_lines", *FROM_MODL)
 
 
 def _iterations(network, mask, settings):
@@ -158,26 +161,33 @@ def _iterations(network, mask, settings):
     return every if mask == "points" else every[-1:]
 
 
-def given_mask(run, size, folder=None):
+def given_mask(run, settings, size, folder=None):
     """The mask of a run that does not learn it; `None` if it does."""
     if run.mask in LEARNED:
         return None
-    if run.mask in FROM_UNET:
+    if run.mask in TAKEN:
         if folder is None:  # To check the model, before any training.
             return np.ones(size, bool)
-        source = dataclasses.replace(
-            run,
-            mask=run.mask.removeprefix("unet_"),
-            network="unet",
-            iterations=0,
-            noise=0.0,
-        )
-        path = trials.find_file(folder / "masks" / f"{source.name}.npz")
-        return masks.SamplingMask.load(path)
-    of_lines = run.mask in GIVEN_LINES
-    pattern = f"{run.mask}_lines" if of_lines else run.mask
+        return masks.SamplingMask.load(_mask_of(run, settings, folder))
+    pattern = run.mask
+    if pattern in GIVEN_LINES:
+        pattern = f"{pattern.removesuffix('_lines')}_lines"
     zeros = np.zeros((1, *size, 1), "float32")
     return masks.fixed_mask(pattern, zeros, run.acceleration, seed=run.seed)
+
+
+def _mask_of(run, settings, folder):
+    """The file of the mask that another network has learned."""
+    network = TAKEN[run.mask]
+    source = dataclasses.replace(
+        run,
+        mask=run.mask.removeprefix(f"{network}_"),
+        network=network,
+        iterations=settings["iterations"][-1] if network in UNROLLED else 0,
+        # The U-Net is trained without.
+        noise=run.noise if network in UNROLLED else 0.0,
+    )
+    return trials.find_file(folder / "masks" / f"{source.name}.npz")
 
 
 def build_model(run, settings, image_shape, folder=None):
@@ -196,7 +206,7 @@ def build_model(run, settings, image_shape, folder=None):
         # a learning rate of 0.01 and a constant of 5.
         "prob_slope": 0.05 / rate,
     }
-    mask = given_mask(run, size, folder)
+    mask = given_mask(run, settings, size, folder)
     if mask is not None:
         sampling = {"mask": mask}
     model = loupe_tf.models.loupe_model(
@@ -333,7 +343,7 @@ def choose(run, settings, validation, size, folder):
             *(size, run.acceleration, run.seed),
             *(run.network, validation, run.coils, settings, run.noise),
         )
-    mask = given_mask(run, size, folder)
+    mask = given_mask(run, settings, size, folder)
     if run.network == "grappa":
         return mask, Grappa(), {}
     method = simulated_scan.tune(

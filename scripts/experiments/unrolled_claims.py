@@ -26,6 +26,7 @@ TITLES = {
 MASK_TITLES = {
     "equispaced": "equispaced lines",
     "random": "random lines",
+    "gaussian_lines": "Gaussian lines",
     "central": "central lines",
     "central_points": "central points",
     "gaussian": "Gaussian points",
@@ -36,12 +37,16 @@ MASK_TITLES = {
     "points": "learned points",
     "unet_lines": "the U-Net's lines",
     "unet_points": "the U-Net's points",
+    "modl_lines": "MoDL's lines",
+    "modl_points": "MoDL's points",
 }
 OTHER_MASKS = {
     "lines": GIVEN_LINES,
     "points": ("lines", *GIVEN_POINTS, "unet_points"),
     "unet_lines": GIVEN_LINES,
     "unet_points": ("unet_lines", *GIVEN_POINTS, *TUNED),
+    "modl_lines": GIVEN_LINES,
+    "modl_points": ("modl_lines", *GIVEN_POINTS, *TUNED),
     "tuned_gaussian": ("gaussian", "central_points"),
     "tuned_poisson_disc": ("poisson_disc", "central_points"),
 }

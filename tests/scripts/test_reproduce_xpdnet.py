@@ -104,7 +104,7 @@ def test_the_mask_of_the_unet_is_given_to_the_others(script, folder):
     settings = xpdnet.PRESETS["smoke"]
     run = script.Run(1, 4.0, "unet_points", "varnet", 1, 3)
     with pytest.raises(ValueError, match="C1-R4-points-unet-seed3.npz"):
-        script.given_mask(run, (16, 16), folder)
+        script.given_mask(run, {"iterations": [5]}, (16, 16), folder)
     mask = masks.gaussian((16, 16), 4, seed=1)
     (folder / "masks").mkdir()
     mask.save(folder / "masks" / "C1-R4-points-unet-seed3.npz")
@@ -132,6 +132,21 @@ def test_networks_have_noise_with_several_coils(script):
     ]
 
 
+def test_the_mask_of_modl_is_given_to_methods_that_learn_nothing(
+    script, folder
+):
+    """It is that of the network with the most iterations and the same noise."""
+    settings = {"iterations": [1, 5]}
+    run = script.Run(8, 4.0, "modl_lines", "total_variation", 0, 3, 0.01)
+    with pytest.raises(ValueError, match="C8-R4-lines-modl5-noise0.01-seed3"):
+        script.given_mask(run, settings, (16, 16), folder)
+    mask = masks.random_lines((16, 16), 4, seed=1)
+    (folder / "masks").mkdir()
+    mask.save(folder / "masks" / "C8-R4-lines-modl5-noise0.01-seed3.npz")
+    found = script.given_mask(run, settings, (16, 16), folder)
+    np.testing.assert_array_equal(found.array, mask.array)
+
+
 def test_the_noise_of_a_network(script, rng):
     """Weak images have as much as strong ones."""
     images = rng.uniform(size=(4, 16, 16, 1)).astype("float32")
@@ -148,6 +163,7 @@ def test_the_noise_of_a_network(script, rng):
 
 def test_the_grid(script):
     arguments = ["--preset", "cpu", "--seeds", "0", "1"]
+    arguments += ["--masks", *script.MASKS]
     settings = xpdnet.parse("Title.\n\nText.", arguments)
     runs = script.grid(settings)
     names = [run.name for run in runs]
@@ -156,16 +172,20 @@ def test_the_grid(script):
     assert len(runs) == 2 * len(cells)
     for cell in cells:
         # Masks exist before they are given to another network.
-        if cell.mask in script.FROM_UNET:
-            source = script.Run(
-                *cell[:2], cell.mask.removeprefix("unet_"), "unet", 0, 0
-            )
+        if cell.mask in script.TAKEN:
+            network = script.TAKEN[cell.mask]
+            count = 5 if network == "modl" else 0
+            mask = cell.mask.removeprefix(f"{network}_")
+            source = script.Run(*cell[:2], mask, network, count, 0)
             own = script.Run(**cell._asdict(), seed=0)
             assert names.index(source.name) < names.index(own.name)
         if cell.network in script.CLASSICAL:
             assert cell.mask not in script.LEARNED
         if cell.network == "grappa":
-            assert cell.coils > 1 and cell.mask != "unet_points"
+            assert cell.coils > 1
+            assert cell.mask not in ("unet_points", "modl_points")
+        if cell.mask in ("modl_lines", "modl_points"):
+            assert cell.network in script.CLASSICAL
         if cell.mask in script.TUNED:
             assert cell.network in ("wavelet_l1", "total_variation")
         if cell.mask != "points":

@@ -16,14 +16,20 @@ NETWORKS = ("unet", *UNROLLED)
 CLASSICAL = ("zero_filled", "wavelet_l1", "total_variation", "grappa")
 METHODS = (*CLASSICAL, *NETWORKS)
 
-GIVEN_LINES = ("equispaced", "random", "central")
+GIVEN_LINES = ("equispaced", "random", "gaussian_lines", "central")
 GIVEN_POINTS = ("central_points", "gaussian", "poisson_disc")
 GIVEN = (*GIVEN_LINES, *GIVEN_POINTS)
 # Their parameters are chosen on validation slices, for compressed sensing.
 TUNED = ("tuned_gaussian", "tuned_poisson_disc")
 LEARNED = ("lines", "points")
+# What another network has learned, by the name of that network.
 FROM_UNET = ("unet_lines", "unet_points")
-MASKS = (*GIVEN, *TUNED, *LEARNED, *FROM_UNET)
+FROM_MODL = ("modl_lines", "modl_points")
+TAKEN = {
+    **dict.fromkeys(FROM_UNET, "unet"),
+    **dict.fromkeys(FROM_MODL, "modl"),
+}
+MASKS = (*GIVEN, *TUNED, *LEARNED, *TAKEN)
 
 # Filters by number of iterations: of the U-Net in each iteration; of the
 # U-Net and of the network in k-space in each iteration of PDNet. The weights
@@ -38,7 +44,11 @@ PRESETS = side_by_side(
         [*CLASSICAL, "unet", "modl", "varnet", "xpdnet"],
         ["zero_filled", "total_variation", "unet", "varnet", "xpdnet"],
     ),
-    masks=([*MASKS], [*MASKS], ["equispaced", "points", "unet_points"]),
+    masks=(
+        [m for m in MASKS if m not in FROM_MODL],
+        [m for m in MASKS if m not in FROM_MODL],
+        ["equispaced", "points", "unet_points"],
+    ),
     coils=([1, 8], [1], [1]),
     accelerations=([4.0, 8.0], [4.0, 8.0], [4.0]),
     iterations=([1, 5, 10], [1, 3, 5], [1, 3]),
