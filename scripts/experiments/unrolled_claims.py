@@ -1,6 +1,7 @@
 """Names, comparisons and figures of unrolled networks and their masks."""
 
 import collections
+import re
 
 from experiments.claims import Claim
 from experiments.presets.xpdnet import (
@@ -114,7 +115,7 @@ def _rivals(cell, cells):
 
 
 def draw(images):
-    """Draw the learned masks, and all reconstructions with each mask.
+    """Draw the learned masks, and all reconstructions by mask and by method.
 
     Args:
         images: The result of `experiments.first_images`.
@@ -139,13 +140,34 @@ def draw(images):
             f"{where}: learned masks, first seed. DC is in the centre.",
         )
         for mask in dict.fromkeys(cell.mask for cell in here):
-            shown = {title_of(c): x for c, x in here.items() if c.mask == mask}
+            shown = {_shown(c): x for c, x in here.items() if c.mask == mask}
             figures[f"reconstructions_{name}_{mask}"] = (
                 draw_outputs(shown),
                 f"{where}, {MASK_TITLES[mask]}, first seed: the middle slice "
                 "of the first test volume.",
             )
+        for title in dict.fromkeys(map(_shown, here)):
+            shown = {
+                MASK_TITLES[c.mask]: x
+                for c, x in here.items()
+                if _shown(c) == title
+            }
+            if len(shown) > 1:
+                method = re.sub(r"\W+", "_", title).lower()
+                figures[f"masks_by_{method}_{name}"] = (
+                    draw_outputs(shown),
+                    f"{where}, {title}, first seed: the same slice from scans "
+                    "with each mask.",
+                )
     return figures
+
+
+def _shown(cell):
+    """The title of a picture. There, × is the scale of the error."""
+    title, count = TITLES[cell.network], cell.iterations
+    if not count:
+        return title
+    return f"{title}, {count} iteration{'s' if count > 1 else ''}"
 
 
 def _scan_of(cell):

@@ -105,6 +105,7 @@ def parse(doc, arguments=None):
         ),
         epochs=("N", "the learning rate falls after four fifths of them"),
         learning_rate=("LR", "learning rate of Adam"),
+        slope=("S", "initial slope of learned masks, which 4S raises"),
         noises=(
             "S",
             "standard deviations of the noise, for images of maximum 1; "
