@@ -6,6 +6,7 @@ reference has a page for each module in docs/api.md, whose tables get links to
 it.
 """
 
+import ast
 import pathlib
 import posixpath
 import re
@@ -19,15 +20,16 @@ SCRIPTS = {
     path.relative_to(ROOT).as_posix(): f"scripts/{path.stem}.md"
     for path in sorted((ROOT / "scripts").glob("*.py"))
 }
+DATASETS = ("mni_brain", "mri_volumes", "fastmri_slices")
 PAGES = {
     **SCRIPTS,
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "LICENSE": "license.md",
-    "datasets/fastmri_slices/README.md": "datasets/fastmri_slices.md",
-    "datasets/mni_brain/README.md": "datasets/mni_brain.md",
-    "datasets/mri_volumes/README.md": "datasets/mri_volumes.md",
+    **{
+        f"datasets/{name}/README.md": f"datasets/{name}.md" for name in DATASETS
+    },
 }
 # A page of the reference.
 REFERENCE = """\
@@ -37,6 +39,10 @@ REFERENCE = """\
     options:
       members: {names}
 """
+
+OVERVIEW = """\
+The scripts are in `scripts/` of the repository, not in the wheel. Each says
+more with `--help`. [All results](../results/all.md) has what they found."""
 
 
 def sections(markdown):
@@ -56,6 +62,17 @@ def reference():
     }
 
 
+def overview_of_scripts():
+    """A page that links the scripts, each with the first line of its text."""
+    lines = ["# Scripts", "", OVERVIEW, "", "| script | |", "|---|---|"]
+    for path, page in SCRIPTS.items():
+        first = ast.get_docstring(ast.parse((ROOT / path).read_text("utf-8")))
+        name = posixpath.basename(page)
+        title = first.splitlines()[0].rstrip(".")
+        lines.append(f"| [{name.removesuffix('.md')}]({name}) | {title} |")
+    return "\n".join(lines) + "\n"
+
+
 def on_config(config):
     """Put the pages of the reference and the scripts into the navigation."""
     for title, pages in ("API", reference()), ("Scripts", SCRIPTS.values()):
@@ -66,7 +83,7 @@ def on_config(config):
 
 def on_files(files, config):
     """Add the pages that are not in docs/."""
-    contents = reference()
+    contents = reference() | {"scripts/index.md": overview_of_scripts()}
     for path, page in PAGES.items():
         text = (ROOT / path).read_text("utf-8")
         if path in SCRIPTS:

@@ -35,9 +35,10 @@ from loupe_tf.on_import import register
 from loupe_tf.samplers.with_binarization import with_binarization
 
 __all__ = [
+    "loupe_model",  # Where to begin.
+    "Loupe",
     "AdjointNetwork",
     "DeepEquilibrium",
-    "Loupe",
     "MoDL",
     "NCPDNet",
     "NonUniformAdjointNetwork",
@@ -57,7 +58,6 @@ __all__ = [
     "fastmri_unet",
     "freeze_mask",
     "load_fastmri_weights",
-    "loupe_model",
     "mwcnn",
     "norm_unet",
     "reconstructor_of",
