@@ -20,16 +20,15 @@ SCRIPTS = {
     path.relative_to(ROOT).as_posix(): f"scripts/{path.stem}.md"
     for path in sorted((ROOT / "scripts").glob("*.py"))
 }
-DATASETS = ("mni_brain", "mri_volumes", "fastmri_slices")
 PAGES = {
     **SCRIPTS,
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "LICENSE": "license.md",
-    **{
-        f"datasets/{name}/README.md": f"datasets/{name}.md" for name in DATASETS
-    },
+    "datasets/fastmri_slices/README.md": "datasets/fastmri_slices.md",
+    "datasets/mni_brain/README.md": "datasets/mni_brain.md",
+    "datasets/mri_volumes/README.md": "datasets/mri_volumes.md",
 }
 # A page of the reference.
 REFERENCE = """\
