@@ -28,27 +28,73 @@ def pics(kspace, mask, maps, iterations, *regularizer):
     """
     # Along an odd side, BART's image is one pixel further than that of a
     # centred FFT, and so must be its maps.
-    odd = [side % 2 for side in kspace.shape[1:]]
+    odd = _odd_sides(kspace)
     maps = np.roll(maps, odd, axis=(1, 2))
     pattern = np.broadcast_to(np.asarray(mask), (1, *kspace.shape[1:]))
-    arrays = {"kspace": kspace, "pattern": pattern, "maps": maps}
+    image = _run(
+        # `-w 1`: BART does not divide k-space by its own scale.
+        ["pics", "-w", "1", "-p", "pattern", "-i", str(iterations)]
+        + [*regularizer, "kspace", "maps"],
+        {"kspace": kspace, "pattern": pattern, "maps": maps},
+    )
+    return np.roll(image, np.negative(odd), axis=(0, 1))
+
+
+def ecalib(kspace, calibration, kernel_size, threshold):
+    """Estimate sensitivity maps with BART's ESPIRiT, without cropping.
+
+    Args:
+        kspace: Complex array `(coils, H, W)`.
+        calibration, kernel_size, threshold: As for
+            `loupe_tf.reconstruction.espirit_maps`.
+
+    Returns:
+        Complex array `(coils, H, W)`.
+
+    Raises:
+        ValueError: If the program fails.
+    """
+    sizes = ["-r", str(calibration), "-k", str(kernel_size)]
+    maps = _run(
+        ["ecalib", "-m", "1", "-c", "0", "-t", str(threshold), *sizes]
+        + ["kspace"],
+        {"kspace": kspace},
+    )
+    maps = np.moveaxis(np.squeeze(maps), -1, 0)
+    return np.roll(maps, np.negative(_odd_sides(kspace)), axis=(1, 2))
+
+
+def _odd_sides(kspace):
+    return [side % 2 for side in kspace.shape[1:]]
+
+
+def _run(arguments, arrays):
+    """Run BART on arrays `(coils, H, W)`, and read what it has written."""
     with tempfile.TemporaryDirectory() as folder:
         for name, array in arrays.items():
             array = np.moveaxis(array, 0, -1)[:, :, None]
             write_cfl(pathlib.Path(folder) / name, array)
         done = subprocess.run(
-            # `-w 1`: BART does not divide k-space by its own scale.
-            ["bart", "pics", "-w", "1", "-p", "pattern"]
-            + ["-i", str(iterations), *regularizer]
-            + ["kspace", "maps", "image"],
+            ["bart", *arguments, "result"],
             cwd=folder,
             capture_output=True,
             text=True,
         )
         if done.returncode:
             raise ValueError(f"bart failed: {done.stdout}{done.stderr}")
-        image = read_cfl(pathlib.Path(folder) / "image")
-    return np.roll(image, np.negative(odd), axis=(0, 1))
+        return read_cfl(pathlib.Path(folder) / "result")
+
+
+def angles(maps, reference):
+    """Angle between two sets of maps at each pixel, in degrees `(H, W)`.
+
+    It is that of the vectors of all coils, and so does not depend on their
+    norm and common phase.
+    """
+    product = np.abs(np.sum(np.conj(reference) * maps, axis=0))
+    norms = [np.linalg.norm(x, axis=0) for x in (maps, reference)]
+    cosine = product / np.maximum(norms[0] * norms[1], 1e-12)
+    return np.degrees(np.arccos(np.minimum(cosine, 1)))
 
 
 def difference(image, reference):

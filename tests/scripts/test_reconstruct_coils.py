@@ -31,7 +31,7 @@ def kspace():
 
 @pytest.fixture
 def few_iterations(script, monkeypatch):
-    for method in ("SENSE", "wavelet-l1"):
+    for method in ("CG-SENSE", "wavelet-l1"):
         monkeypatch.setitem(script.ITERATIONS, method, 20)
 
 
@@ -45,7 +45,7 @@ def test_fully_sampled(script, kspace, tmp_path, capsys, few_iterations):
     psnr = {(r["mask"][0], r["method"]): r["psnr"] for r in results["runs"]}
     assert {method for mask, method in psnr if mask == "l"} == {
         "zero-filled",
-        "SENSE",
+        "CG-SENSE",
         "wavelet-l1",
         "total variation",
         "GRAPPA",
@@ -104,6 +104,6 @@ def test_compares_with_bart(script, kspace, tmp_path):
     errors = {
         (r["mask"][0], r["method"]): r.get("bart") for r in results["runs"]
     }
-    assert errors["p", "SENSE"] < 1e-3
+    assert errors["p", "CG-SENSE"] < 1e-3
     for method in ("wavelet-l1", "total variation"):
         assert errors["p", method] < 0.05
