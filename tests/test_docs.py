@@ -185,10 +185,10 @@ def test_tour_ends_with_a_picture_and_a_protocol(tmp_path):
     for reconstruction in ("MoDL", "CG-SENSE"):
         learned, equispaced = (
             psnr(f"{lines}, {reconstruction}")
-            for lines in ("learned", "equispaced_lines")
+            for lines in ("learned", "equispaced lines")
         )
         assert learned > equispaced + 0.3
-    assert psnr("learned, CG-SENSE") > psnr("central_lines, CG-SENSE") + 0.3
+    assert psnr("learned, CG-SENSE") > psnr("central lines, CG-SENSE") + 0.3
     # The table of `evaluate`.
     learned, random = (
         psnr(rf"4 +runs/{file}\.npz +4\.000 +sense +[\d.]+")

@@ -254,11 +254,15 @@ def check(settings):
             path = pathlib.Path(name)
             if name in names or path.suffix in suffixes and path.is_file():
                 continue
-            raise invalid(
-                option,
+            expected = (
                 f"one of {', '.join(names)}, or a file that exists, "
-                f"{' or '.join(suffixes)}",
-                name,
+                f"{' or '.join(suffixes)}"
+            )
+            if option == "masks":
+                expected += ". `loupe-tf mask make` makes other patterns"
+            found = f"{name}, and there is no such file"
+            raise invalid(
+                option, expected, name, found=None if path.exists() else found
             )
     for rate in settings["accelerations"]:
         if not 1 < rate < float("inf"):

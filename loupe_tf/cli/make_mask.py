@@ -37,7 +37,7 @@ examples:
         --acceleration 3 --fov 220 176
   points, for a 3-D scan whose phase encodings are H and W:
     loupe-tf mask make poisson_disc points.npz --matrix 192 160 \\
-        --calibration 24 --growth 2 --crop-corners
+        --calibration 24
   2D CAIPIRINHA, 2 times 2 with a shift of 1:
     loupe-tf mask make regular_points caipirinha.npz --matrix 192 160 \\
         --spacing 2 2 --row-shift 1 --calibration 24

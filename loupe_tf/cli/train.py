@@ -8,8 +8,8 @@ from loupe_tf.cli.training.options import EPOCHS, add_options, check, complete
 from loupe_tf.cli.vocabulary import GOES_ON, add_command, settings_of
 
 DOC = """\
-Learn a k-space mask with 4S (Self-Shrinking of Sigmoid Slope), and report what
-it gains over a fixed mask.
+Learn which samples of k-space to acquire, and a network that makes the image
+from them; report what that gains over a fixed mask.
 
 examples:
   a first try on simulated brains, in minutes:
@@ -31,9 +31,10 @@ examples:
 
 Two models are trained on the same images, with the same network and for the
 same number of epochs, in the two rounds of the 4S paper (Martinini et al.,
-BioCAS 2022): one learns its mask, the other has a fixed mask of the same
-budget, --baseline. Both are judged on volumes that neither has seen, and beside
-them a method that learns nothing: total variation, or CG-SENSE with --coils.
+BioCAS 2022): one learns its mask with 4S, the other has a fixed mask of the
+same budget, --baseline. Both are judged on volumes that neither has seen, and
+beside them a method that learns nothing: total variation, or CG-SENSE with
+--coils.
 
 --out gets model.keras, mask.npz, metrics.json and report.html, a self-contained
 page, which says first whether the learned mask is better. A run that was

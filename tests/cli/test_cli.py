@@ -329,7 +329,7 @@ def test_make(files, capsys):
     assert run("mask make gaussian e.npz --matrix 24 32 --std 0.2") == 0
     assert load_mask("e.npz") == gaussian((24, 32), 4.0, 2, std=0.2)
     for words, message in (
-        ("poisson_disc c.npz --matrix 24 32 --std 1", "--std.*gaussian with"),
+        ("poisson_disc c.npz --matrix 24 32 --std 1", "--std.*gaussian or"),
         ("gaussian c.npz --matrix 24 32 --growth 1", "--growth.*poisson_disc"),
         ("gaussian c.npz --matrix 24 32 --crop-corners", "--crop-corners.*po"),
         ("gaussian c.npz --matrix 24 32 --std 0", "--std"),
@@ -752,7 +752,8 @@ def test_helps_are_alike():
                 if action.metavar:
                     metavars.setdefault(flag, set()).add(action.metavar)
     several = {flag for flag, known in metavars.items() if len(known) > 1}
-    # A folder or a file; two axes or three.
+    # A folder or a file; two axes or three; a pattern or one of the masks.
+    several.remove("--baseline")
     assert several == {"--data", "--out", "--matrix", "--fov"}
 
 

@@ -61,7 +61,7 @@ def add_options(command):
         action="store_true",
         help="a few minutes on simulated brains, with one coil; stands for "
         + " ".join(_shown(*item) for item in DEMO.items())
-        + ". Options given win",
+        + ". Options that you give replace these",
     )
     command.presets = {"--demo": DEMO}
     add_data(command)
@@ -74,8 +74,9 @@ def add_options(command):
     add_phase(
         command,
         "Without a phase, either half of k-space determines the other, and the "
-        "mask may leave one out, which no scan allows. The targets stay "
-        "magnitudes. With --coils the default is 1 for them",
+        "mask may leave one out, which the network cannot make up for in a "
+        "scan. The targets stay magnitudes. With --coils the default is 1 for "
+        "them",
     )
     add_out(command, "runs/loupe", "folder of the run")
     add_seed(command, "seed of the split, the weights, the masks and the order")
