@@ -532,6 +532,17 @@ ENTRIES = [
             for other in ("equispaced", "random")
         ),
     ),
+    *XPDNET.claim(
+        "With eight coils and noise, MoDL's learned points beat a Poisson disc "
+        "(not from a paper)",
+        "eight_coils",
+        (
+            "4: 8 coils, noise 0.01, MoDL ×5: learned points against a "
+            "Poisson disc",
+            "learned points against a Poisson disc",
+            "R = 4, MoDL, eight coils, an SNR of 100",
+        ),
+    ),
     *CHALLENGE.claim(
         "An unrolled network beats a U-Net, on other vendors too",
         "challenge",
