@@ -522,7 +522,7 @@ def test_an_easy_rival_is_said_to_be_one(words, pattern, said):
 @pytest.mark.parametrize("lines", [None, "columns", "rows"])
 def test_each_rival_has_the_budget(lines):
     """And a picture that names it."""
-    names = rivals.OF_LINES if lines else rivals.OF_POINTS
+    names = rivals.rivals_of("lines" if lines else "points")
     words = "--calibration", "4", *(["--lines", lines] if lines else [])
     for name in names:
         options = parse(*words, "--baseline", name)

@@ -83,7 +83,7 @@ def test_a_given_mask_of_half_a_plane_is_filled_too(rng):
     np.testing.assert_array_equal(predicted(mask, half_plane=False), half)
     assert abs(half - expected).max() > 0.01
     # Images with a phase have no mirror to fill.
-    for options in {"coils": 2}, {}:
+    for options in {"coils": 2, "reconstructor": "unet"}, {}:
         loupe_model((*size, 2), mask=mask, **options)
     with pytest.raises(ValueError, match="`half_plane`.*two channels"):
         loupe_model((*size, 2), 4, half_plane=True)

@@ -64,7 +64,7 @@ def test_functional_models_by_their_inputs(rng):
 def test_what_takes_neither_is_refused():
     with pytest.raises(ValueError, match="(?s)`reconstructor`.*nothing at all"):
         build(Neither())
-    for wrong in ("unet", 3, FirstCoil):
+    for wrong in ("u-net", 3, FirstCoil):
         with pytest.raises(ValueError, match="`reconstructor`"):
             build(wrong)
     with pytest.raises(ValueError, match="`data_consistency`"):

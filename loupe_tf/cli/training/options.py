@@ -8,8 +8,7 @@ from loupe_tf.cli.training.rivals import (
     CENTRAL,
     EASY,
     FOR_COILS,
-    OF_LINES,
-    OF_POINTS,
+    rivals_of,
 )
 from loupe_tf.cli.vocabulary import (
     add_calibration,
@@ -124,13 +123,14 @@ def add_mask_options(group):
         f"(default: fastMRI's share, {masks.CALIBRATION_SHARE}/R of the lines "
         "or of the shorter side, which is 13 of 160 at R = 4)",
     )
+    points, lines = rivals_of("points"), rivals_of("lines")
     add(
         "--baseline",
-        choices=OF_POINTS + OF_LINES,
+        choices=points + lines,
         type=lambda name: OLD_NAMES.get(name, name),
         metavar="PATTERN",
         help="the fixed mask to compare with. Points: "
-        f"{_patterns(OF_POINTS)}. Lines: {_patterns(OF_LINES)}. gaussian has "
+        f"{_patterns(points)}. Lines: {_patterns(lines)}. gaussian has "
         "variable density, regular_points are 2-D CAIPIRINHA; regular_* have "
         "integer distances and add what is left to the centre. * are easy "
         "rivals (default: the central ones; with --coils, "
@@ -306,11 +306,11 @@ def complete(options):
     if options.baseline is None:
         rivals = CENTRAL if options.coils is None else FOR_COILS
         options.baseline = rivals["lines" if options.lines else "points"]
-    if options.lines and options.baseline not in OF_LINES:
+    if options.lines and options.baseline not in rivals_of("lines"):
         raise invalid(
             "baseline",
             f"a pattern of lines, with --lines {options.lines}: "
-            + ", ".join(OF_LINES),
+            + ", ".join(rivals_of("lines")),
             options.baseline,
         )
 

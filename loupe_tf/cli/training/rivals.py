@@ -22,24 +22,26 @@ REGULAR = {"lines": "regular_lines", "points": "regular_points"}
 SPARSEST = 64
 """The largest R of a regular grid that is tried."""
 
-OF_POINTS, OF_LINES = (
-    [
-        *(
-            name
-            for name, pattern in masks.PATTERNS.items()
-            if pattern.of_lines == of_lines and not pattern.of_images
-        ),
-        REGULAR[kind],
+
+def rivals_of(kind):
+    """The names of the patterns, those that were added too.
+
+    Args:
+        kind: `"points"` or `"lines"`.
+    """
+    names = [
+        name
+        for name, pattern in masks.PATTERNS.items()
+        if pattern.of_lines == (kind == "lines") and not pattern.of_images
     ]
-    for kind, of_lines in (("points", False), ("lines", True))
-)
+    return [*names, REGULAR[kind]]
 
 
 def make_rival(pattern, shape, acceleration, calibration, lines, seed):
     """Make the fixed mask.
 
     Args:
-        pattern: String, one of `OF_POINTS` or `OF_LINES`.
+        pattern: String, one of `rivals_of("points")` or `rivals_of("lines")`.
         shape: Tuple `(H, W)`.
         acceleration: Float R.
         calibration: Integer, lines or the side of the square in the centre.
@@ -54,7 +56,7 @@ def make_rival(pattern, shape, acceleration, calibration, lines, seed):
         ValueError: If the pattern refuses an argument.
     """
     if pattern in REGULAR.values():
-        lines = lines or ("columns" if pattern in OF_LINES else None)
+        lines = lines or ("columns" if pattern in rivals_of("lines") else None)
         return _regular(shape, acceleration, calibration, lines)
     given = {"lines": lines} if lines else {}
     return masks.PATTERNS[pattern].make(

@@ -6,7 +6,7 @@ from loupe_tf import evaluation, masks
 from loupe_tf.cli.intervals import interval
 from loupe_tf.cli.training.classical import title_of_classical
 from loupe_tf.cli.training.networks import NETWORKS
-from loupe_tf.cli.training.rivals import CENTRAL, EASY, FOR_COILS, OF_LINES
+from loupe_tf.cli.training.rivals import CENTRAL, EASY, FOR_COILS, rivals_of
 from loupe_tf.masks.mirror_images import without_mirror_image
 
 # Patterns whose names are not their words with blanks between them.
@@ -161,7 +161,7 @@ def rival_of(options):
         options: `argparse.Namespace` of `loupe-tf train`.
     """
     rival = in_words(options.baseline)
-    if not options.lines and options.baseline in OF_LINES:
+    if not options.lines and options.baseline in rivals_of("lines"):
         return f"{rival} of the same R"
     return f"the same number of {rival}"
 

@@ -106,6 +106,7 @@ def test_every_coil_count_rate_and_mask_has_its_figure():
         "masks_C1_R4": True,
         "reconstructions_C1_R4_random": True,
         "reconstructions_C1_R4_points": True,
+        "masks_by_u_net_C1_R4": True,
         "masks_C4_R8": False,
         "reconstructions_C4_R8_random": True,
     }
