@@ -28,13 +28,6 @@ PAGES = ["README.md", "CONTRIBUTING.md"] + [
 # What a page must show when it has run; another order of sums is no failure.
 CHECKS = {
     "README.md": """
-unet_learned, varnet_learned, unet_gaussian, unet_central = (
-    float(np.mean(loupe_tf.metrics.psnr(test, each.predict(test))))
-    for each in networks.values()
-)
-scores = unet_learned, varnet_learned, unet_gaussian, unet_central
-assert varnet_learned > unet_learned + 0.3, scores
-assert unet_learned > unet_gaussian + 0.5, scores
 slopes = history.history["slope"]
 assert slopes[0] == 20 and max(slopes) >= 30, slopes
 """
@@ -129,8 +122,8 @@ def test_python_blocks_run_within_seconds(page, tmp_path, monkeypatch):
         code = code.replace(words, smaller)
     names = {}
     exec(compile(code, page, "exec"), names)
-    for network in names.get("networks", {}).values():
-        assert np.isfinite(network.predict(names["test"], verbose=0)).all()
+    if page == "README.md":
+        assert np.isfinite(names["output"]).all()
 
 
 @pytest.mark.slow
@@ -162,6 +155,11 @@ def test_python_blocks_run(page, tmp_path):
     )
     # The traceback gives the line of the page.
     assert result.returncode == 0, result.stderr[-2000:]
+    if page == "README.md":
+        found = re.findall(r"^(.*) ([\d.]+) dB$", result.stdout, re.M)
+        scores = {name: float(score) for name, score in found}
+        learned = scores.pop("learned points")
+        assert len(scores) == 2 and learned > max(scores.values()) + 0.2, found
 
 
 @pytest.mark.parametrize("words", all_commands())
